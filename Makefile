@@ -1,0 +1,57 @@
+# floe, tested by seatrial. `make help` lists the targets. GNU make 3.81 and bash 3.2 must do.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The development environment: hashed lock files only, and the two tools of this repository in place.
+$(STAMP): locks/uv.txt locks/dev.txt seatrial/pyproject.toml foundry/pyproject.toml
+	@scripts/venv.sh "$(PYTHON)"
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## install what the tests need: Python environment, engine, tools, images
+	@$(BIN)/foundry up
+
+.PHONY: test
+test: test-k8s ## the same as test-k8s
+
+.PHONY: test-k8s
+test-k8s: setup ## all tests inside an ephemeral Kubernetes cluster, with the charts of production
+	@testing/k8s/scripts/run-all-tests.sh
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, shellcheck, words that must not occur
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/python scripts/check_tree.py
+
+.PHONY: types
+types: $(STAMP) ## mypy strict and the import contracts
+	@$(BIN)/python scripts/check_types.py
+
+.PHONY: check
+check: ## everything this project promises of itself, test-k8s included
+	@scripts/check.sh
+
+.PHONY: locks
+locks: $(STAMP) ## write the lock files anew
+	@echo uv | $(LOCK) --python-version 3.11 -o locks/uv.txt -
+	@$(LOCK) --python-version 3.11 --group dev -o locks/dev.txt pyproject.toml
+	@$(LOCK) --python-version 3.13 --group floe -o locks/floe.txt pyproject.toml
+
+.PHONY: clean
+clean: ## remove what runs and builds left in this checkout; the foundry's cache stays
+	@rm -rf .seatrial test-results .foundry .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* coverage.xml
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## clean, and the foundry's cache and the Python environment too
+	@if [ -x $(BIN)/foundry ]; then $(BIN)/foundry clean; fi
+	@rm -rf .venv
