@@ -1,0 +1,38 @@
+"""One moment by which everything below must be done, handed down instead of a new time-out at each level."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+__all__ = ["Deadline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on the monotonic clock.
+
+    Attributes:
+        at: seconds on `time.monotonic()`.
+    """
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the deadline `seconds` from now."""
+        return cls(time.monotonic() + seconds)
+
+    def child(self, seconds: float) -> Deadline:
+        """Return a deadline `seconds` from now that is never later than this one."""
+        return Deadline(min(self.at, time.monotonic() + seconds))
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, never negative."""
+        return max(0.0, self.at - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self.at

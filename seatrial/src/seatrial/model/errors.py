@@ -1,0 +1,118 @@
+"""What can go wrong, drawn once.
+
+SeatrialError            something failed; the subclass decides the exit code
+├── UsageError           4: what the user gave us, found wrong before anything is created
+├── EnvironmentFailed    10: cluster, image, chart or service, once creation began
+│   ├── CommandFailed    a program we ran; owns its argv and the end of its output
+│   └── NotReady         something will not become ready; owns the findings
+├── OutOfTime            11: a deadline passed
+└── Inconclusive         12: the tests may have passed, but nothing proves it
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from seatrial.model.finding import Finding
+
+__all__ = [
+    "CommandFailed",
+    "EnvironmentFailed",
+    "ExitCode",
+    "Inconclusive",
+    "NotReady",
+    "OutOfTime",
+    "SeatrialError",
+    "UsageError",
+]
+
+
+class ExitCode(IntEnum):
+    """What the process ends with. 0 to 5 mean what they mean to pytest, of which each is a superset."""
+
+    PASSED = 0
+    TESTS_FAILED = 1
+    INTERRUPTED = 2
+    PYTEST_INTERNAL = 3
+    USAGE = 4
+    NO_TESTS = 5
+    ENVIRONMENT = 10
+    OUT_OF_TIME = 11
+    INCONCLUSIVE = 12
+    PARITY_DIFFERS = 13
+
+
+class SeatrialError(Exception):
+    """A failure a user can read: what happened, why, and what to try.
+
+    Attributes:
+        what: one line, what happened.
+        why: one line, why; empty if there is nothing to add.
+        try_: one line, what to do about it; empty if we do not know.
+        log: path of the file with the rest of the story, if there is one.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.ENVIRONMENT
+
+    def __init__(self, what: str, *, why: str = "", try_: str = "", log: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.try_ = try_
+        self.log = log
+
+
+class UsageError(SeatrialError):
+    """Wrong input, found before anything was created."""
+
+    exit_code = ExitCode.USAGE
+
+
+class EnvironmentFailed(SeatrialError):
+    """The environment could not be brought up, kept up or taken down."""
+
+
+class CommandFailed(EnvironmentFailed):
+    """A program that we ran failed.
+
+    Attributes:
+        argv: what we ran.
+        code: its exit code; negative for a signal, as subprocess counts.
+        tail: the last lines that it printed.
+    """
+
+    def __init__(self, argv: Sequence[str], code: int, tail: str, *, try_: str = "", log: str = "") -> None:
+        last = tail.strip().rsplit("\n", 1)[-1]
+        super().__init__(f"{shlex.join(argv)} failed with exit code {code}", why=last, try_=try_, log=log)
+        self.argv = tuple(argv)
+        self.code = code
+        self.tail = tail
+
+
+class NotReady(EnvironmentFailed):
+    """Something that the tests need will not become ready.
+
+    Attributes:
+        findings: the causes, most likely first.
+    """
+
+    def __init__(self, what: str, findings: Sequence[Finding], *, why: str = "", try_: str = "") -> None:
+        first = findings[0] if findings else None
+        super().__init__(what, why=why or (first.says if first else ""), try_=try_ or (first.try_ if first else ""))
+        self.findings = tuple(findings)
+
+
+class OutOfTime(SeatrialError):
+    """A deadline passed."""
+
+    exit_code = ExitCode.OUT_OF_TIME
+
+
+class Inconclusive(SeatrialError):
+    """The stream of results ended without proof of its end."""
+
+    exit_code = ExitCode.INCONCLUSIVE

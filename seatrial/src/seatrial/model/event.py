@@ -1,0 +1,187 @@
+"""The one stream of facts that leaves the core. Sinks render it; a past run renders again from its `events.jsonl`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.names import RunId, SessionId
+from seatrial.model.result import Outcome, RunResult, Stage
+
+__all__ = [
+    "Body",
+    "Event",
+    "FindingMade",
+    "KubernetesEvent",
+    "Note",
+    "PodSeen",
+    "RunEnded",
+    "RunStarted",
+    "ServiceSeen",
+    "StageEnded",
+    "StageProgress",
+    "StageStarted",
+    "TestReported",
+    "TestStarted",
+    "TestsCollected",
+    "decode_event",
+    "encode_event",
+]
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="body", tag=True):
+    """Base of the bodies; the class name is the tag on the wire."""
+
+
+class RunStarted(_Body, frozen=True, kw_only=True, tag=True):
+    """The first event of every run."""
+
+    session: SessionId
+    command: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    directory: str
+
+
+class StageStarted(_Body, frozen=True, kw_only=True, tag=True):
+    """A stage begins. Stages may overlap."""
+
+    stage: Stage
+
+
+class StageProgress(_Body, frozen=True, kw_only=True, tag=True):
+    """What a running stage is doing now, in a few words: `pushing floe-test, 1 of 3 layers`."""
+
+    stage: Stage
+    text: str
+
+
+class StageEnded(_Body, frozen=True, kw_only=True, tag=True):
+    """A stage is over."""
+
+    stage: Stage
+    outcome: Outcome
+    seconds: float
+    facts: dict[str, str] = {}
+
+
+class ServiceSeen(_Body, frozen=True, kw_only=True, tag=True):
+    """A workload or service that the run waits for, and what it waits for now; empty text: it is ready."""
+
+    name: str
+    ready: bool
+    waits_for: str = ""
+
+
+class PodSeen(_Body, frozen=True, kw_only=True, tag=True):
+    """A pod changed."""
+
+    pod: ObjectRef
+    node: str
+    phase: str
+    ready: bool
+    restarts: int
+    reason: str = ""
+
+
+class KubernetesEvent(_Body, frozen=True, kw_only=True, tag=True):
+    """An Event object of the cluster."""
+
+    subject: ObjectRef
+    type: str
+    reason: str
+    message: str
+
+
+class TestsCollected(_Body, frozen=True, kw_only=True, tag=True):
+    """pytest finished collecting."""
+
+    count: int
+
+
+class TestStarted(_Body, frozen=True, kw_only=True, tag=True):
+    """A test begins."""
+
+    nodeid: str
+    worker: str = ""
+
+
+class TestReported(_Body, frozen=True, kw_only=True, tag=True):
+    """One phase of a test is over."""
+
+    nodeid: str
+    when: Literal["setup", "call", "teardown", "collect"]
+    outcome: Literal["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
+    seconds: float
+    worker: str = ""
+
+
+class FindingMade(_Body, frozen=True, kw_only=True, tag=True):
+    """A cause was found."""
+
+    finding: Finding
+
+
+class Note(_Body, frozen=True, kw_only=True, tag=True):
+    """Something worth telling that has no type of its own."""
+
+    level: Literal["debug", "info", "warning"]
+    text: str
+
+
+class RunEnded(_Body, frozen=True, kw_only=True, tag=True):
+    """The last event of every run."""
+
+    result: RunResult
+
+
+Body = (
+    RunStarted
+    | StageStarted
+    | StageProgress
+    | StageEnded
+    | ServiceSeen
+    | PodSeen
+    | KubernetesEvent
+    | TestsCollected
+    | TestStarted
+    | TestReported
+    | FindingMade
+    | Note
+    | RunEnded
+)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact, when it was seen and its place in the run.
+
+    Attributes:
+        run: the run it belongs to.
+        seq: 0, 1, 2, … without a gap.
+        at: wall clock of the host, with its offset from UTC.
+        body: the fact.
+    """
+
+    run: RunId
+    seq: int
+    at: datetime
+    body: Body
+
+
+_decoder = msgspec.json.Decoder(Event)
+
+
+def encode_event(event: Event) -> bytes:
+    """Return the event as one line of JSON without the line's end."""
+    return msgspec.json.encode(event)
+
+
+def decode_event(line: bytes) -> Event:
+    """Return the event of one line.
+
+    Raises:
+        msgspec.DecodeError: the line is not an event, or one of a newer version with bodies unknown to this one.
+    """
+    return _decoder.decode(line)

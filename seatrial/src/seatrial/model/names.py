@@ -1,0 +1,65 @@
+"""Names and their rules: one place that knows what Kubernetes, pytest and we ourselves accept."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+from typing import NewType
+
+from seatrial.model.errors import UsageError
+
+__all__ = [
+    "LABEL_EXPIRES",
+    "LABEL_OWNER",
+    "LABEL_PROJECT",
+    "LABEL_SESSION",
+    "RunId",
+    "SessionId",
+    "dns_label",
+    "new_run_id",
+    "new_session_id",
+]
+
+RunId = NewType("RunId", str)
+"""One run of the tests: `20260131-154501-3f2a`, sortable by time, a valid DNS label."""
+
+SessionId = NewType("SessionId", str)
+"""One environment from `up` to `down`; a kept environment outlives many runs."""
+
+LABEL_SESSION = "seatrial.dev/session"
+LABEL_OWNER = "seatrial.dev/owner"
+LABEL_EXPIRES = "seatrial.dev/expires"
+LABEL_PROJECT = "seatrial.dev/project"
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def dns_label(value: str, *, what: str) -> str:
+    """Return `value` if it is a DNS label (RFC 1123), as names of namespaces, Services and clusters must be.
+
+    Args:
+        value: the name.
+        what: what it names, for the message: "cluster name".
+
+    Raises:
+        UsageError: it is not one.
+    """
+    if _DNS_LABEL.fullmatch(value):
+        return value
+    raise UsageError(
+        f"{what} {value!r} is not a DNS label",
+        why="Kubernetes takes at most 63 characters out of a-z, 0-9 and '-', and neither first nor last may be '-'",
+        try_="use a name such as 'my-tests'",
+    )
+
+
+def new_run_id(at: datetime) -> RunId:
+    """Return a fresh run id for a run that starts `at`."""
+    return RunId(f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
+
+
+def new_session_id() -> SessionId:
+    """Return a fresh session id: eight hexadecimal digits."""
+    return SessionId(secrets.token_hex(4))

@@ -1,0 +1,122 @@
+"""What a run came to: the tree that `result.json` holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from seatrial.model.errors import ExitCode
+from seatrial.model.finding import Finding
+from seatrial.model.names import RunId, SessionId
+
+__all__ = ["RESULT_SCHEMA", "Counts", "ImageUsed", "Outcome", "RunResult", "Stage", "StageResult", "TreeProof"]
+
+RESULT_SCHEMA = 1
+"""Version of `result.json`; raised when a reader of the former one would be misled."""
+
+
+class Stage(StrEnum):
+    """The steps of a run, in the order of their start."""
+
+    PREFLIGHT = "preflight"
+    CLUSTER = "cluster"
+    BUILD = "build"
+    DELIVER = "deliver"
+    INSTALL = "install"
+    READY = "ready"
+    TEST = "test"
+    COLLECT = "collect"
+    TEARDOWN = "teardown"
+
+
+class Outcome(StrEnum):
+    """How a stage ended."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+
+
+class StageResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage of a run.
+
+    Attributes:
+        started: seconds after the start of the run.
+        seconds: how long it took.
+        facts: what it found or made, by name, for people.
+    """
+
+    stage: Stage
+    outcome: Outcome
+    started: float
+    seconds: float
+    facts: dict[str, str] = {}
+    findings: tuple[Finding, ...] = ()
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Tests by outcome, as pytest counts them."""
+
+    collected: int = 0
+    passed: int = 0
+    failed: int = 0
+    errors: int = 0
+    skipped: int = 0
+    xfailed: int = 0
+    xpassed: int = 0
+    deselected: int = 0
+    not_run: dict[str, int] = {}
+
+
+class ImageUsed(msgspec.Struct, frozen=True, kw_only=True):
+    """An image that took part in the run.
+
+    Attributes:
+        digest: of its manifest, as the node resolved it: `sha256:…`.
+        size: bytes, as the engine counts them; 0 if it does not know.
+        stands_in_for: the image that it replaces here; empty if it is the real one.
+    """
+
+    reference: str
+    digest: str
+    size: int = 0
+    stands_in_for: str = ""
+
+
+class TreeProof(msgspec.Struct, frozen=True, kw_only=True):
+    """Proof that what ran is what stands in the working tree.
+
+    Attributes:
+        host: digest over the paths and contents of the files as they are on the host.
+        pod: the same over what the runner imported from.
+        files: how many files that covers.
+    """
+
+    host: str
+    pod: str
+    files: int
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it. `verdict` is one line for people; `exit` is what the process ended with."""
+
+    schema: int = RESULT_SCHEMA
+    run: RunId
+    session: SessionId
+    started: datetime
+    seconds: float
+    exit: ExitCode
+    verdict: str
+    counts: Counts = Counts()
+    stages: tuple[StageResult, ...] = ()
+    images: tuple[ImageUsed, ...] = ()
+    versions: dict[str, str] = {}
+    tree: TreeProof | None = None
+    peak_memory: int = 0
+    """Bytes the machine had in use above the start of the run, at most."""
+    kept: bool = False
+    """Whether the environment was left for the next command."""

@@ -1,0 +1,175 @@
+"""What the user asks for: `seatrial.toml` as values. Paths are absolute once loaded; seconds are seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+__all__ = [
+    "CONFIG_SCHEMA",
+    "ClusterSpec",
+    "ComposeSpec",
+    "ImageSpec",
+    "Project",
+    "ReadySpec",
+    "ReleaseSpec",
+    "Resources",
+    "RunnerSpec",
+    "ServiceSpec",
+    "Timeouts",
+]
+
+CONFIG_SCHEMA: Final = 1
+
+
+class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """Base: unknown keys are errors, keys are written-like-this. Type checkers want the options repeated."""
+
+
+class ClusterSpec(_Spec, frozen=True, kw_only=True):
+    """`[cluster]`: where everything runs."""
+
+    provider: Annotated[Literal["kind", "existing"], Meta(description="who makes the cluster")] = "kind"
+    name: Annotated[str, Meta(description="cluster name; kind's context is kind-NAME")] = "seatrial"
+    config: Annotated[Path | None, Meta(description="kind configuration file")] = None
+    image: Annotated[str | None, Meta(description="node image; default: the one of the config, else kind's own")] = None
+    context: Annotated[str | None, Meta(description="existing: the kubeconfig context that may be used")] = None
+    registry: Annotated[
+        str | None, Meta(description="existing: registry that the cluster pulls from, host[:port]/path")
+    ] = None
+    kubeconfig: Annotated[Path | None, Meta(description="existing: kubeconfig file; default as kubectl finds it")] = (
+        None
+    )
+
+
+class ImageSpec(_Spec, frozen=True, kw_only=True):
+    """`[[image]]`: an image that is built from this project."""
+
+    name: Annotated[str, Meta(description="repository name without a tag; the tag is the digest of the inputs")]
+    context: Annotated[Path, Meta(description="build context")] = Path()
+    dockerfile: Annotated[Path | None, Meta(description="default: Dockerfile in the context")] = None
+    target: Annotated[str | None, Meta(description="stage of the Dockerfile")] = None
+    args: Annotated[dict[str, str], Meta(description="build arguments")] = {}
+    secrets: Annotated[
+        tuple[str, ...], Meta(description="build secrets as docker takes them: id=NAME,src=FILE or id=NAME,env=VAR")
+    ] = ()
+
+
+class ReleaseSpec(_Spec, frozen=True, kw_only=True):
+    """`[[release]]`: a Helm release; they are installed in the order of the file."""
+
+    name: Annotated[str, Meta(description="release name")]
+    chart: Annotated[str, Meta(description="chart directory or archive, oci:// reference, or NAME with repository")]
+    namespace: Annotated[str, Meta(description="namespace; made if it is not there")] = "default"
+    repository: Annotated[str | None, Meta(description="URL of the chart repository")] = None
+    version: Annotated[str | None, Meta(description="chart version, for OCI and repositories")] = None
+    values: Annotated[tuple[Path, ...], Meta(description="values files, later ones win")] = ()
+    set: Annotated[dict[str, str], Meta(description="single values, as helm --set-string takes them")] = {}
+    images: Annotated[
+        dict[str, str],
+        Meta(description="values path -> [[image]] name: PATH.repository and PATH.tag are set to the built image"),
+    ] = {}
+    manifests: Annotated[
+        tuple[Path, ...], Meta(description="manifests (files or folders) applied before the release")
+    ] = ()
+    pull_secrets: Annotated[
+        tuple[str, ...], Meta(description="image pull Secrets, NAME=FILE with FILE a docker config.json")
+    ] = ()
+    timeout: Annotated[float | None, Meta(description="seconds until it must be ready; default: timeouts.ready")] = None
+
+
+class ReadySpec(_Spec, frozen=True, kw_only=True):
+    """`ready = {…}` of a service: the question whose answer says that it works. Exactly one of http, tcp, command."""
+
+    http: Annotated[str | None, Meta(description="path that answers with one of `status`")] = None
+    status: Annotated[tuple[int, ...], Meta(description="HTTP status codes that mean ready")] = (200,)
+    tcp: Annotated[bool, Meta(description="an open port is enough")] = False
+    command: Annotated[tuple[str, ...], Meta(description="argv run in the runner's container; exit 0 means ready")] = ()
+    port: Annotated[int | None, Meta(description="port to ask, if not the service's own")] = None
+
+
+class ServiceSpec(_Spec, frozen=True, kw_only=True):
+    """`[service.NAME]`: something that tests may ask for."""
+
+    port: Annotated[int, Meta(ge=1, le=65535, description="port of the Service")]
+    namespace: Annotated[str | None, Meta(description="default: the runner's namespace")] = None
+    name: Annotated[str | None, Meta(description="name of the Kubernetes Service, if it is not NAME")] = None
+    scheme: Annotated[str, Meta(description="for URLs made of the endpoint")] = "http"
+    ready: Annotated[ReadySpec | None, Meta(description="what ready means; default: an endpoint is ready")] = None
+
+
+class Resources(_Spec, frozen=True, kw_only=True):
+    """Requests and limits of the runner's `tests` container, as Kubernetes writes quantities."""
+
+    requests: dict[str, str] = {"cpu": "250m", "memory": "256Mi"}
+    limits: dict[str, str] = {"memory": "2Gi"}
+
+
+class RunnerSpec(_Spec, frozen=True, kw_only=True):
+    """`[runner]`: the pod that runs the tests."""
+
+    image: Annotated[str, Meta(description="name of an [[image]], or any image reference")]
+    namespace: Annotated[str, Meta(description="namespace of the pod")] = "default"
+    command: Annotated[
+        tuple[str, ...], Meta(description="what runs the tests; * in an argument is expanded in the pod")
+    ] = ("pytest",)
+    pod: Annotated[str, Meta(description="name of the pod")] = "test-runner"
+    workdir: Annotated[str | None, Meta(description="directory in the image; default: the image's WORKDIR")] = None
+    env: Annotated[dict[str, str], Meta(description="environment of the tests")] = {}
+    env_from: Annotated[
+        dict[str, str],
+        Meta(description='environment out of Secrets and ConfigMaps: VAR = "secret/NAME/KEY" or "configmap/NAME/KEY"'),
+    ] = {}
+    sync: Annotated[
+        tuple[str, ...],
+        Meta(description="paths below the project that are sent to a warm runner when changed; all else rebuilds"),
+    ] = ("tests", "src", "packages")
+    rebuild: Annotated[
+        tuple[str, ...], Meta(description="files whose change always rebuilds the image (glob patterns)")
+    ] = ("Dockerfile", ".dockerignore", "pyproject.toml", "**/pyproject.toml", "*.lock", "requirements*.txt", "locks/*")
+    resources: Annotated[Resources, Meta(description="requests and limits")] = Resources()
+    service_account: Annotated[
+        str | None, Meta(description="an existing ServiceAccount; default: our own without rights")
+    ] = None
+    rules: Annotated[
+        tuple[dict[str, tuple[str, ...]], ...],
+        Meta(
+            description="RBAC rules of our own ServiceAccount in the runner's namespace: {apiGroups, resources, verbs}"
+        ),
+    ] = ()
+    artifacts: Annotated[tuple[str, ...], Meta(description="paths in the image brought home after the tests")] = ()
+
+
+class ComposeSpec(_Spec, frozen=True, kw_only=True):
+    """`[compose]`: the same services by Docker Compose."""
+
+    file: Annotated[Path, Meta(description="Compose file")]
+
+
+class Timeouts(_Spec, frozen=True, kw_only=True):
+    """`[timeouts]`, in seconds."""
+
+    cluster: float = 240
+    build: float = 1200
+    deliver: float = 600
+    install: float = 300
+    ready: float = 300
+    test: float = 3600
+    run: Annotated[float, Meta(description="the whole run")] = 7200
+
+
+class Project(_Spec, frozen=True, kw_only=True):
+    """The whole file, and where it was found."""
+
+    root: Path
+    cluster: ClusterSpec = ClusterSpec()
+    image: tuple[ImageSpec, ...] = ()
+    release: tuple[ReleaseSpec, ...] = ()
+    service: dict[str, ServiceSpec] = {}
+    runner: RunnerSpec
+    compose: ComposeSpec | None = None
+    timeouts: Timeouts = Timeouts()
+    version: Annotated[Literal[1], Meta(description="version of this schema")] = 1
