@@ -104,8 +104,8 @@ class ServiceSpec(_Spec, frozen=True, kw_only=True):
 class Resources(_Spec, frozen=True, kw_only=True):
     """Requests and limits of the runner's `tests` container, as Kubernetes writes quantities."""
 
-    requests: dict[str, str] = {"cpu": "250m", "memory": "256Mi"}
-    limits: dict[str, str] = {"memory": "2Gi"}
+    requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "250m", "memory": "256Mi"})
+    limits: dict[str, str] = msgspec.field(default_factory=lambda: {"memory": "2Gi"})
 
 
 class RunnerSpec(_Spec, frozen=True, kw_only=True):
