@@ -1,0 +1,130 @@
+"""The Docker engine through its command line client: what foundry asks of it, and the labels it writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foundry import process
+from foundry.errors import CommandFailedError
+
+LABEL = "dev.seatrial.foundry"
+KEY_LABEL = f"{LABEL}.key"
+SCRATCH_LABEL = f"{LABEL}.scratch"  # containers and images of a build under way; a dead build's are removed
+
+
+@dataclass(frozen=True)
+class Image:
+    """What the engine knows about one image."""
+
+    id: str
+    size: int  # bytes, unpacked
+    architecture: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    digests: tuple[str, ...] = ()  # repository@sha256:… of each registry it was pulled from or pushed to
+
+    @property
+    def key(self) -> str:
+        """The key it was built for; empty for an image that foundry did not build."""
+        return self.labels.get(KEY_LABEL, "")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Docker engine, reached as the user's own `docker` command reaches it.
+
+    `FOUNDRY_DOCKER_HOST` names another one for foundry alone.
+    """
+
+    host: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Engine:
+        """The engine that `FOUNDRY_DOCKER_HOST` names, else the client's default."""
+        return cls(environment.get("FOUNDRY_DOCKER_HOST", ""))
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The client's command, with the engine's address."""
+        return ("docker", "--host", self.host) if self.host else ("docker",)
+
+    def run(self, *words: str | Path, log: Path | None = None, stdin: Any = None, timeout: float | None = None) -> str:
+        """Run a docker command and return what it printed."""
+        # The classic builder is part of every engine from 18.09 on; BuildKit's client is a plugin that may be absent.
+        return process.run(
+            (*self.argv, *words), log=log, stdin=stdin, timeout=timeout, env={"DOCKER_BUILDKIT": "0", "BUILDKIT_PROGRESS": "plain"}
+        )
+
+    def version(self) -> str:
+        """The engine's version; empty when none answers."""
+        try:
+            return self.run("version", "--format", "{{.Server.Version}}", timeout=20).strip()
+        except Exception:  # noqa: BLE001 - no client, no daemon, no permission: each means that no engine answers
+            return ""
+
+    def images(self, refs: Iterable[str]) -> dict[str, Image]:
+        """Those of the named images that exist. One call, whatever the number."""
+        wanted = list(refs)
+        if not wanted:
+            return {}
+        # `image inspect` prints what it finds and fails for the rest, without saying which of the names each entry
+        # answers; RepoTags tell.
+        done = subprocess.run(
+            (*self.argv, "image", "inspect", *wanted), capture_output=True, check=False, stdin=subprocess.DEVNULL
+        )
+        found = {}
+        for entry in json.loads(done.stdout or b"[]"):
+            image = _image(entry)
+            for name in (*(entry.get("RepoTags") or ()), entry["Id"]):
+                if name in wanted:
+                    found[name] = image
+        return found
+
+    def image(self, ref: str) -> Image | None:
+        """One image, or None."""
+        return self.images([ref]).get(ref)
+
+    def build(
+        self, context: Path, *, dockerfile: Path | None, args: Mapping[str, str], network: str, log: Path | None
+    ) -> str:
+        """Build a context with the classic builder and return the image's id."""
+        words: list[str | Path] = ["build", "--rm", "--force-rm", "--quiet", "--network", network]
+        words += [f"--build-arg={name}={value}" for name, value in args.items()]
+        words += ["--label", f"{SCRATCH_LABEL}=1"]
+        if dockerfile:
+            words += ["--file", dockerfile]
+        return self.run(*words, context, log=log).strip().splitlines()[-1]
+
+    def tag(self, image: str, ref: str) -> None:
+        """Give an image a name."""
+        self.run("tag", image, ref)
+
+    def remove_images(self, refs: Sequence[str]) -> None:
+        """Remove names; images lose their data when no other name or container needs them."""
+        for ref in refs:
+            try:
+                self.run("image", "rm", ref)
+            except CommandFailedError as error:
+                if "No such image" not in error.tail and "being used" not in error.tail and "dependent" not in error.tail:
+                    raise
+
+    def remove_scratch(self) -> None:
+        """Remove the containers that builds of a dead foundry left."""
+        ids = self.run("ps", "--all", "--quiet", "--filter", f"label={SCRATCH_LABEL}").split()
+        if ids:
+            self.run("rm", "--force", "--volumes", *ids)
+
+
+def _image(entry: Mapping[str, Any]) -> Image:
+    return Image(
+        id=entry["Id"],
+        size=entry.get("Size", 0),
+        architecture=entry.get("Architecture", ""),
+        labels=(entry.get("Config") or {}).get("Labels") or {},
+        digests=tuple(entry.get("RepoDigests") or ()),
+    )
