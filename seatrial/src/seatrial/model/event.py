@@ -52,7 +52,7 @@ class StageStarted(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class StageProgress(_Body, frozen=True, kw_only=True, tag=True):
-    """What a running stage is doing now, in a few words: `pushing floe-test, 1 of 3 layers`."""
+    """What a running stage is doing now, in a few words: `pushing web, 1 of 3 layers`."""
 
     stage: Stage
     text: str

@@ -16,7 +16,7 @@ class ObjectRef(msgspec.Struct, frozen=True, kw_only=True):
     container: str = ""
 
     def __str__(self) -> str:
-        """As kubectl writes it: `pod/polaris-0`, with the container behind it."""
+        """As kubectl writes it: `pod/web-0`, with the container behind it."""
         return f"{self.kind.lower()}/{self.name}" + (f" container {self.container}" if self.container else "")
 
 

@@ -1,0 +1,114 @@
+"""`make check`: every step, how long it took, and at the end one line with the tests' count.
+
+A step that fails does not hide the later ones: they run, and the whole exits 1.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+REPORTS = ROOT / ".seatrial" / "check"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the check.
+
+    Attributes:
+        name: for people.
+        argv: the command; pytest steps get `--junitxml` added.
+        junit: where the command leaves a JUnit file by itself, below the root; pytest steps need none.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    junit: str = ""
+
+    @property
+    def is_pytest(self) -> bool:
+        """Whether the command is pytest, whose tests count."""
+        return Path(self.argv[0]).name == "pytest"
+
+
+def pytest(name: str, *args: str) -> Step:
+    """Return a step that runs pytest with these arguments."""
+    return Step(name, (str(BIN / "pytest"), "-q", *args))
+
+
+STEPS = (
+    Step("lint", ("make", "--no-print-directory", "lint")),
+    Step("types", ("make", "--no-print-directory", "types")),
+    pytest("unit", "seatrial/tests", "foundry/tests", "--ignore=foundry/tests/contract"),
+    pytest("chart", "charts/tests"),
+    pytest("images", "foundry/tests/contract"),
+    Step("test-k8s", ("make", "--no-print-directory", "test-k8s"), junit="test-results/junit.xml"),
+    pytest("script", "testing/k8s/tests"),
+    pytest("e2e", "seatrial/e2e"),
+)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Tests by outcome; errors count as failed."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def read_counts(report: Path) -> Counts:
+    """Return the counts of a JUnit file; a missing one counts nothing."""
+    if not report.is_file():
+        return Counts()
+    total = Counts()
+    for suite in ET.parse(report).iter("testsuite"):  # noqa: S314  our own tests wrote it
+        tests, skipped = int(suite.get("tests", 0)), int(suite.get("skipped", 0))
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        total += Counts(tests - skipped - failed, failed, skipped)
+    return total
+
+
+def run(step: Step) -> tuple[bool, Counts]:
+    """Run one step with its output passed through; return whether it succeeded, and its tests."""
+    report = ROOT / step.junit if step.junit else REPORTS / f"{step.name}.xml"
+    report.unlink(missing_ok=True)
+    argv = [*step.argv, f"--junitxml={report}"] if step.is_pytest else list(step.argv)
+    done = subprocess.run(argv, cwd=ROOT, check=False)
+    counts = read_counts(report)
+    # A run of tests that tested nothing has not succeeded.
+    tested = counts.passed > 0 or not (step.is_pytest or step.junit)
+    return done.returncode == 0 and tested, counts
+
+
+def main() -> int:
+    """Run all steps, print a table and the count, return the exit code."""
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    rows: list[tuple[Step, bool, Counts, float]] = []
+    for step in STEPS:
+        print(f"\n== {step.name}", flush=True)
+        began = time.monotonic()
+        good, counts = run(step)
+        rows.append((step, good, counts, time.monotonic() - began))
+    print("\n== check")
+    for step, good, counts, seconds in rows:
+        tests = str(counts) if counts != Counts() else ""
+        print(f"{step.name:10} {'ok' if good else 'FAILED':7} {seconds:6.1f} s  {tests}")
+    print(sum((counts for _, _, counts, _ in rows), Counts()))
+    return 0 if all(good for _, good, _, _ in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

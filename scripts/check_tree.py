@@ -1,0 +1,77 @@
+"""Rules of this repository that no linter knows. Prints one line for each breach; exits 1 if there is one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The tool and the foundry serve any project: neither knows its first user.
+GENERAL = ("seatrial/src/", "foundry/src/")
+FIRST_USER = re.compile(r"floe|polaris", re.IGNORECASE)
+
+# Package indexes and mirrors are the machine's own settings, never ours.
+HOSTS = re.compile(
+    r"\b(?:mirror\.example|"
+    r"mirrors\.example)\b"
+)
+HOST_PATTERN_FILE = "scripts/check_tree.py"
+
+
+def tracked(*patterns: str) -> list[str]:
+    """Return the files that git tracks or would add, below the root."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def lines_of(name: str) -> Iterator[tuple[int, str]]:
+    """Yield the numbered lines of a text file; nothing of a binary one."""
+    data = (ROOT / name).read_bytes()
+    if b"\0" not in data:
+        yield from enumerate(data.decode("utf-8", "replace").splitlines(), 1)
+
+
+def breaches() -> Iterator[str]:
+    """Yield one line for each broken rule."""
+    for name in tracked():
+        general = name.startswith(GENERAL)
+        if Path(name).name == "uv.lock":
+            yield f"{name}: names hosts of package indexes; remove it, locks/ is what counts"
+        for number, line in lines_of(name):
+            if general and (word := FIRST_USER.search(line)):
+                yield f"{name}:{number}: says {word.group()!r}; the tool and the foundry serve any project"
+            if name != HOST_PATTERN_FILE and (host := HOSTS.search(line)):
+                yield f"{name}:{number}: names the host {host.group()!r}; take it from the machine's settings"
+
+
+def shellcheck() -> bool:
+    """Return whether all shell scripts are clean."""
+    scripts = [
+        name
+        for name in tracked()
+        if name.endswith(".sh")
+        or next(lines_of(name), (0, ""))[1].startswith(("#!/usr/bin/env bash", "#!/bin/sh", "#!/bin/bash"))
+    ]
+    return subprocess.run(["shellcheck", *scripts], cwd=ROOT, check=False).returncode == 0
+
+
+def main() -> int:
+    """Check everything."""
+    found = list(breaches())
+    print("\n".join(found), end="\n" if found else "", file=sys.stderr)
+    clean = shellcheck()
+    return 1 if found or not clean else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

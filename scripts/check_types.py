@@ -1,0 +1,34 @@
+"""mypy (strict) over each Python project and over the scripts, then the import contracts. Exits 1 if one complains."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+
+# One call each: tests of different projects may share module names.
+PARTS = (
+    ("seatrial/src", "seatrial/benchmarks"),
+    ("foundry/src",),
+    ("packages/floe-lakehouse/src",),
+    ("testing/k8s/scripts",),
+    ("scripts",),
+)
+
+
+def main() -> int:
+    """Check everything, return 1 if anything complained."""
+    commands = []
+    for part in PARTS:
+        folders = [folder for folder in part if any((ROOT / folder).rglob("*.py"))]
+        if folders:
+            commands.append([str(BIN / "mypy"), "--no-error-summary", *folders])
+    commands.append([str(BIN / "lint-imports"), "--config", "seatrial/pyproject.toml", "--no-timing"])
+    return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands) and 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
