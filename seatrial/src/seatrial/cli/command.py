@@ -1,0 +1,143 @@
+"""How commands are declared: help by example, global options after the name too, pytest's options let through.
+
+A command is a function with a docstring whose first line is its summary in `registry.COMMANDS`:
+
+    @plain_command(examples=(("seatrial status --json", "for scripts"),))
+    @click.pass_obj
+    def command(ctx: Context) -> ExitCode:
+        '''Say what is up, and whether it is up to date.'''
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import click
+
+from seatrial.cli.options import Context
+
+__all__ = ["Taught", "TaughtGroup", "plain_command", "plain_group", "pytest_command"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+Examples = Sequence[tuple[str, str]]
+
+
+class _Teaches(click.Command):
+    """Shows its examples, each a command line and what it is for, first thing after the description."""
+
+    def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_help_text(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples"):
+                formatter.write_dl(self.examples, col_max=44)
+
+
+class Taught(_Teaches):
+    """A command with examples."""
+
+
+class TaughtGroup(_Teaches, click.Group):
+    """A group of commands with examples."""
+
+    command_class = Taught
+
+
+def plain_command(*, examples: Examples = (), name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command of a function. The global options may stand after its name: `seatrial status --json -C DIR`."""
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        return click.command(name, cls=Taught, examples=examples)(_global_options(function))
+
+    return decorate
+
+
+def plain_group(*, examples: Examples = (), name: str | None = None) -> Callable[[Callable[..., Any]], TaughtGroup]:
+    """Make a group of a function; its commands are made by `plain_command` and added by `add_command`."""
+
+    def decorate(function: Callable[..., Any]) -> TaughtGroup:
+        return click.group(name, cls=TaughtGroup, examples=examples)(function)
+
+    return decorate
+
+
+def pytest_command(
+    *, examples: Examples = (), name: str | None = None
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a command that hands everything it does not know to pytest, in order: its argument `pytest_args`, a tuple.
+
+    Its own options must be long ones, so that `-k`, `-x`, `-q`, `-v`, `-h` and the like are pytest's. Of the global
+    options it takes only `--json` after its name.
+    """
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        takes_rest = click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST OPTIONS]…")
+        return click.command(
+            name,
+            cls=Taught,
+            examples=examples,
+            context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+        )(takes_rest(_json_option(function)))
+
+    return decorate
+
+
+def _changes(name: str, change: Callable[[Any, Any], Any] = lambda _, new: new) -> Callable[..., None]:
+    """Return a callback that changes one attribute of the Context if the option was given."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+        del param
+        if value:
+            obj = ctx.ensure_object(Context)
+            ctx.obj = replace(obj, **{name: change(getattr(obj, name), value)})
+
+    return callback
+
+
+def _json_option(function: _F) -> _F:
+    return click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        callback=_changes("as_json"),
+        help="Print the result on stdout as one JSON document.",
+    )(function)
+
+
+def _global_options(function: _F) -> _F:
+    options = (
+        click.option(
+            "-C",
+            "--project",
+            metavar="DIR_OR_FILE",
+            expose_value=False,
+            callback=_changes("project_at"),
+            help="Project directory or configuration file.",
+        ),
+        click.option(
+            "-q",
+            "--quiet",
+            is_flag=True,
+            expose_value=False,
+            callback=_changes("quiet"),
+            help="Only what went wrong, and the result.",
+        ),
+        click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            expose_value=False,
+            callback=_changes("verbose", lambda old, new: old + new),
+            help="Say more while at it.",
+        ),
+        _json_option,
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,48 @@
+"""The report about a bug of ours: everything a maintainer asks for, ready to paste into an issue."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from seatrial import __version__
+
+__all__ = ["write_report"]
+
+_PACKAGES = ("click", "httpx2", "lightkube", "msgspec", "pytest", "rich")
+
+
+def write_report(error: BaseException, argv: Sequence[str]) -> str:
+    """Write the report about an unexpected `error` of `seatrial ARGV` and return the path of the file."""
+    text = "\n".join(
+        [
+            f"# seatrial {__version__}: {type(error).__name__}",
+            "",
+            f"- command: `seatrial {shlex.join(argv)}`",
+            f"- Python {platform.python_version()} ({sys.executable}) on {platform.platform()}",
+            f"- {', '.join(f'{name} {_version(name)}' for name in _PACKAGES)}",
+            "",
+            "```",
+            *"".join(traceback.format_exception(error)).rstrip().splitlines(),
+            "```",
+            "",
+        ]
+    )
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="seatrial-crash-", suffix=".md", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+    return str(Path(file.name))
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"

@@ -1,0 +1,157 @@
+"""Entry point: the only place that ends the process or prints an error."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from seatrial import __version__
+from seatrial.cli.command import TaughtGroup
+from seatrial.cli.options import COLOR_CHOICES, Context
+from seatrial.cli.registry import COMMANDS
+from seatrial.model.errors import ExitCode, SeatrialError
+
+__all__ = ["Terminated", "cli", "main", "run"]
+
+_INTERRUPTED = 128 + signal.SIGINT
+_TERMINATED = 128 + signal.SIGTERM
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. Unwinds like Ctrl-C, so that whatever was made is undone; the process ends 143 instead of 130."""
+
+
+class _Commands(TaughtGroup):
+    """Commands by name, imported when called, listed under headings."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return [name for name in COMMANDS if importlib.util.find_spec(f"seatrial.cli.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"seatrial.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            raise click.exceptions.NoSuchCommand(name, possibilities=self.list_commands(ctx), ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shown = [(name, COMMANDS[name]) for name in self.list_commands(ctx)]
+        for group in dict.fromkeys(entry.group for _, entry in shown):
+            with formatter.section(group):
+                formatter.write_dl([(name, entry.summary) for name, entry in shown if entry.group == group])
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="COMMAND [ARGUMENTS]…",
+    examples=(
+        ("seatrial init", "write seatrial.toml from what is found here"),
+        ("seatrial run", "one run in a fresh cluster"),
+        ("seatrial up", "the short loop: keep the cluster,"),
+        ("seatrial test -k s3", "send only what changed"),
+        ("seatrial run --help", "every command has its own examples"),
+    ),
+)
+@click.option(
+    "-C",
+    "--project",
+    metavar="DIR_OR_FILE",
+    help="Project directory or configuration file. [default: the nearest seatrial.toml, or pyproject.toml with"
+    " [tool.seatrial], from here upwards]",
+)
+@click.option("-s", "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set one value of the configuration.")
+@click.option("-q", "--quiet", count=True, help="Only what went wrong, and the verdict.")
+@click.option("-v", "--verbose", count=True, help="Say more while at it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result on stdout as one JSON document.")
+@click.option("--color", type=click.Choice(COLOR_CHOICES), default="auto", show_default=True, help="Use colours.")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def cli(
+    ctx: click.Context,
+    *,
+    project: str | None,
+    settings: tuple[str, ...],
+    quiet: int,
+    verbose: int,
+    as_json: bool,
+    color: str,
+) -> None:
+    """Run a pytest suite inside an ephemeral Kubernetes cluster, against the Helm charts of production."""
+    ctx.obj = Context(
+        project_at=project,
+        settings=tuple((setting, "--set") for setting in settings),
+        quiet=quiet > 0,
+        verbose=verbose,
+        as_json=as_json,
+        color_choice=color,
+    )
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return what the process is to end with. Errors are printed to stderr."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = cli.main(arguments, prog_name="seatrial", standalone_mode=False)
+    except click.Abort as abort:
+        return _TERMINATED if isinstance(abort.__cause__, Terminated) else _INTERRUPTED
+    except click.ClickException as error:
+        _say(*_words(error))
+        return ExitCode.USAGE
+    except SeatrialError as error:
+        _say(error.what, error.why, error.try_, error.log)
+        return error.exit_code
+    except BrokenPipeError:
+        # Who read our output has seen enough; nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.PASSED
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a report instead of a traceback
+        from seatrial.cli.crash import write_report  # noqa: PLC0415 - only when needed
+
+        report = write_report(error, arguments)
+        _say(f"seatrial itself failed: {type(error).__name__}: {error}", "this is our bug", "file the report", report)
+        return ExitCode.ENVIRONMENT
+    return int(code or 0)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(run())
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    del signum, frame
+    raise Terminated
+
+
+def _words(error: click.ClickException) -> tuple[str, str, str, str]:
+    """Return what, why, try and log of an error of the command line itself."""
+    message = error.format_message()
+    ctx = getattr(error, "ctx", None)
+    path = ctx.command_path if isinstance(ctx, click.Context) else "seatrial"
+    return message.rstrip("."), "", f"{path} --help", ""
+
+
+def _say(what: str, why: str, try_: str, log: str) -> None:
+    err: Any = sys.stderr
+    print(f"seatrial: {what}", file=err)
+    for label, text in (("why", why), ("try", try_), ("log", log)):
+        if text:
+            print(f"  {label}: {text}", file=err)

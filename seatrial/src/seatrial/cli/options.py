@@ -1,0 +1,129 @@
+"""What every command knows: the global options, the project they point at, and where output goes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from seatrial.config import Loaded
+    from seatrial.model.spec import Project
+    from seatrial.sinks import Sink
+
+__all__ = ["COLOR_CHOICES", "Context"]
+
+COLOR_CHOICES: Final = ("auto", "always", "never")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """The global options of one command line. Commands receive it by `click.pass_obj`.
+
+    Attributes:
+        project_at: directory or file given by `-C`; None: search upwards from the working directory.
+        settings: `KEY=VALUE` given by `--set`, or by a command's own option, with the option that gave it.
+        quiet: only what went wrong, and the verdict.
+        verbose: how often `-v` was given.
+        as_json: the result goes to stdout as one JSON document, and nothing else does.
+        color_choice: auto, always or never.
+    """
+
+    project_at: str | None = None
+    settings: tuple[tuple[str, str], ...] = ()
+    quiet: bool = False
+    verbose: int = 0
+    as_json: bool = False
+    color_choice: str = "auto"
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The configuration with the source of every value. Read once.
+
+        Raises:
+            UsageError: there is none, or it is wrong.
+        """
+        from seatrial.config import load  # noqa: PLC0415 - keeps --help quick
+
+        return load(self.project_at, settings=self.settings)
+
+    @property
+    def project(self) -> Project:
+        """The configuration. Raises as `loaded` does."""
+        return self.loaded.project
+
+    def with_setting(self, key: str, value: str, *, option: str) -> Context:
+        """Return this with one more value of the configuration set, as `--set KEY=VALUE` does.
+
+        Args:
+            key: dotted key: `runner.namespace`.
+            value: its value.
+            option: the command's own option that gave it, for `config show` and messages.
+        """
+        return replace(self, settings=(*self.settings, (f"{key}={value}", option)))
+
+    @property
+    def out(self) -> TextIO:
+        """Where pytest's own output goes: stdout, unless that is for JSON."""
+        return sys.stderr if self.as_json else sys.stdout
+
+    def color(self, stream: TextIO) -> bool:
+        """Whether to colour `stream`: by `--color`, else NO_COLOR, FORCE_COLOR, TERM and whether it is a terminal."""
+        if self.color_choice != "auto":
+            return self.color_choice == "always"
+        if os.environ.get("NO_COLOR"):
+            return False
+        if os.environ.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+    def sinks(self, run_dir: Path) -> list[Sink]:
+        """Return what renders a run: its `events.jsonl` in `run_dir`, and one renderer to stderr.
+
+        The renderer is a live console on a terminal, GitHub's groups and annotations under GitHub Actions, plain lines
+        everywhere else; with `-q` or `--json`, plain lines that only tell what went wrong and the verdict.
+        """
+        from seatrial.sinks.choose import renderer  # noqa: PLC0415 - keeps --help quick
+        from seatrial.sinks.jsonl import JsonLines  # noqa: PLC0415
+
+        return [
+            JsonLines(run_dir / "events.jsonl"),
+            renderer(
+                sys.stderr,
+                environ=os.environ,
+                color=self.color(sys.stderr),
+                quiet=self.quiet or self.as_json,
+                verbose=self.verbose,
+                shares_terminal=self.out.isatty(),
+            ),
+        ]
+
+    def say(self, text: str) -> None:
+        """Tell a person something on the way: to stderr, not with `-q`."""
+        if not self.quiet:
+            print(text, file=sys.stderr)
+
+    def print_result(self, value: object, text: str | Callable[[], str]) -> None:
+        """Print a command's result on stdout: `value` as JSON with `--json`, else `text`.
+
+        Args:
+            value: anything msgspec encodes.
+            text: the same for people, or what makes it.
+        """
+        if not self.as_json:
+            print((text if isinstance(text, str) else text()).rstrip("\n"))
+            return
+        import msgspec  # noqa: PLC0415 - keeps --help quick
+
+        encoded = msgspec.json.encode(value, enc_hook=_encode)
+        print(msgspec.json.format(encoded, indent=2).decode())
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(type(value))

@@ -1,0 +1,1 @@
+"""What tests may use. Empty so far; importing it costs nothing."""
