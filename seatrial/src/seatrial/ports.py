@@ -1,0 +1,207 @@
+"""What the core asks of the world. Adapters implement these; `seatrial.doubles` has some for tests.
+
+Deadlines are handed down, never invented here. Everything raises only `seatrial.model.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any, Literal, Protocol
+
+from seatrial.model.deadline import Deadline
+from seatrial.model.event import Body
+from seatrial.model.result import Stage
+from seatrial.model.spec import ImageSpec, ReleaseSpec
+
+__all__ = [
+    "Change",
+    "Charts",
+    "Clock",
+    "Cluster",
+    "Completed",
+    "ContainerState",
+    "Emit",
+    "Environment",
+    "Images",
+    "Kube",
+    "LocalImage",
+    "Nodes",
+    "Object",
+    "PodExec",
+    "Processes",
+    "Progress",
+    "Registry",
+    "ReleaseState",
+    "StreamBroken",
+]
+
+Emit = Callable[[Body], None]
+Progress = Callable[[str], None]
+Object = dict[str, Any]
+"""A Kubernetes object as the API's JSON says it."""
+
+
+class StreamBroken(Exception):
+    """A connection to a pod was cut; ask again from where it ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A program that ended. `code` is negative for a signal, as subprocess counts."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalImage:
+    """An image on the engine. `digest` is that of its configuration: the image id."""
+
+    reference: str
+    digest: str
+    size: int
+    labels: Mapping[str, str]
+    workdir: str
+    env: Mapping[str, str]
+    user: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseState:
+    """A Helm release as its newest revision stands; status is Helm's own word: deployed, failed, pending-install, …"""
+
+    status: str
+    revision: int
+    chart: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerState:
+    """A container as its pod's status tells it; `code` and `reason` only once it is terminated or waiting."""
+
+    state: Literal["waiting", "running", "terminated", "gone"]
+    code: int | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a watch saw. `synced` carries all objects there are; it comes first, and again after a gap."""
+
+    type: Literal["synced", "added", "modified", "deleted"]
+    objects: tuple[Object, ...]
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
+
+
+class Processes(Protocol):
+    """Programs of this machine, each in a process group of its own that dies with its deadline."""
+
+    def find(self, program: str) -> str | None: ...
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: Deadline,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        log: Path | None = None,
+        line: Progress | None = None,
+        check: bool = True,
+    ) -> Completed: ...
+    def stop(self) -> None: ...
+
+
+class Cluster(Protocol):
+    """One cluster by its name, and who makes it. `exists` is about the name, whoever made it."""
+
+    name: str
+    context: str
+    kubeconfig: Path
+
+    def exists(self) -> bool: ...
+    def create(self, *, deadline: Deadline, log: Path, progress: Progress) -> None: ...
+    def delete(self, *, deadline: Deadline) -> None: ...
+    def connect(self) -> Kube: ...
+
+
+class Nodes(Protocol):
+    """Node machines that we may enter: a cluster of containers on our engine."""
+
+    def names(self) -> tuple[str, ...]: ...
+    def mirror(self, hosts: Mapping[str, str], *, deadline: Deadline) -> None: ...
+    def pull(self, node: str, reference: str, *, deadline: Deadline) -> None: ...
+    def forget(self, reference: str, *, deadline: Deadline) -> None: ...
+
+
+class Images(Protocol):
+    """The container engine: images that are on it, and builds."""
+
+    def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]: ...
+    def build(self, spec: ImageSpec, reference: str, *, labels: Mapping[str, str], deadline: Deadline, log: Path,
+              progress: Progress) -> LocalImage: ...  # fmt: skip
+    def push(self, reference: str, target: str, *, deadline: Deadline, progress: Progress) -> None: ...
+
+
+class Registry(Protocol):
+    """Where the cluster's nodes pull from. `name_for` is what a pod has to say to get a local image."""
+
+    def ensure(self, *, deadline: Deadline) -> None: ...
+    def name_for(self, reference: str) -> str: ...
+    def digest(self, reference: str) -> str | None: ...
+    def push(self, reference: str, *, deadline: Deadline, progress: Progress) -> str: ...
+
+
+class Charts(Protocol):
+    """Helm."""
+
+    def version(self) -> str: ...
+    def prepare(self, release: ReleaseSpec, *, deadline: Deadline) -> None: ...
+    def render(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline) -> list[Object]: ...
+    def state(self, release: ReleaseSpec, *, deadline: Deadline) -> ReleaseState | None: ...
+    def recover(self, release: ReleaseSpec, state: ReleaseState, *, deadline: Deadline) -> None: ...
+    def install(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline, log: Path) -> None: ...
+
+
+class PodExec(Protocol):
+    """Commands inside one pod. `stream` yields what the command prints and raises StreamBroken on a cut connection."""
+
+    def run(
+        self, argv: Sequence[str], *, stdin: bytes = b"", container: str = "tests", timeout: float
+    ) -> Completed: ...
+    def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]: ...
+
+
+class Kube(Protocol):
+    """The Kubernetes API. A kind is written with its apiVersion before it: `v1/Pod`, `apps/v1/Deployment`."""
+
+    def version(self) -> str: ...
+    def get(self, kind: str, name: str, namespace: str = "") -> Object | None: ...
+    def list(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]: ...
+    def watch(self, kind: str, namespace: str = "", *, stop: Flag) -> Iterator[Change]: ...
+    def apply(self, obj: Object) -> Object: ...
+    def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool: ...
+    def logs(
+        self, pod: str, namespace: str, container: str, *, tail: int | None = None, previous: bool = False
+    ) -> bytes: ...
+    def exec(self, pod: str, namespace: str) -> PodExec: ...
+
+
+class Environment(Protocol):
+    """A kind of environment: its stages in their order; those of one tuple run beside each other."""
+
+    name: str
+    plan: tuple[tuple[Stage, ...], ...]
