@@ -74,7 +74,7 @@ class LocalImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseState:
-    """A Helm release as its newest revision stands; status is Helm's own word: deployed, failed, pending-install, …"""
+    """A Helm release as its newest revision stands; `status` is Helm's own word: `pending-upgrade`."""
 
     status: str
     revision: int

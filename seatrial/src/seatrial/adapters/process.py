@@ -1,0 +1,200 @@
+"""Programs of this machine. The only module that starts any."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import CommandFailed, OutOfTime
+from seatrial.ports import Completed, Progress
+
+__all__ = ["LocalProcesses"]
+
+_TAIL: Final = 40
+"""Lines of output that an error keeps."""
+
+_GRACE: Final = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+
+class LocalProcesses:
+    """Runs programs, each in a session of its own, so that Ctrl-C reaches us first and we decide what dies when."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def find(self, program: str) -> str | None:
+        """Return the path of a program on PATH, or None."""
+        return shutil.which(program)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        deadline: Deadline,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        log: Path | None = None,
+        line: Progress | None = None,
+        check: bool = True,
+    ) -> Completed:
+        """Run a program to its end.
+
+        Args:
+            argv: program and arguments; no shell.
+            deadline: when it and all its children are killed.
+            cwd: where it runs; default: here.
+            env: variables that are added to ours.
+            stdin: what it can read.
+            log: file that argv and output are appended to while it runs.
+            line: called with each line that it prints, without the line's end.
+            check: whether an exit code other than 0 is an error.
+
+        Raises:
+            CommandFailed: it cannot be started, or `check` and it failed.
+            OutOfTime: the deadline passed first.
+        """
+        run = _Run(argv, log, line)
+        try:
+            with self._lock:
+                if self._stopped:
+                    raise CommandFailed(argv, -signal.SIGTERM, "not started: everything is being stopped")
+                process = subprocess.Popen(
+                    list(argv),
+                    cwd=cwd,
+                    env={**os.environ, **env} if env else None,
+                    stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+                self._running.add(process)
+        except OSError as error:
+            run.close()
+            raise CommandFailed(argv, 127, f"{argv[0]}: {error.strerror}", try_=f"install {argv[0]}") from error
+        try:
+            run.follow(process, stdin)
+            if not _ended(process, deadline.left):
+                raise OutOfTime(f"{shlex.join(argv)} did not end in time", why=run.last(), log=str(log) if log else "")
+            run.finish(deadline)
+        except BaseException:
+            self._kill(process)
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(process)
+            run.close()
+        if check and process.returncode != 0:
+            raise CommandFailed(argv, process.returncode, run.tail(), log=str(log) if log else "")
+        return Completed(argv=tuple(argv), code=process.returncode, stdout=run.out(), stderr=run.err())
+
+    def stop(self) -> None:
+        """Kill everything that runs and start nothing more."""
+        with self._lock:
+            self._stopped = True
+            running = tuple(self._running)
+        for process in running:
+            _signal(process, signal.SIGTERM)
+
+    def _kill(self, process: subprocess.Popen[bytes]) -> None:
+        _signal(process, signal.SIGTERM)
+        _ended(process, _GRACE)
+        # Children may have outlived the leader of the group.
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a process; say whether it ended. `Popen.wait(timeout)` polls and would add up to 50 ms to each command."""
+    waiter = threading.Thread(target=process.wait, daemon=True)
+    waiter.start()
+    waiter.join(seconds)
+    return not waiter.is_alive()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+class _Run:
+    """Output of one program: kept, logged, and told line by line."""
+
+    def __init__(self, argv: Sequence[str], log: Path | None, line: Progress | None) -> None:
+        self._line = line
+        self._log: IO[bytes] | None = None
+        if log:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._log = log.open("ab")
+            self._log.write(f"$ {shlex.join(argv)}\n".encode())
+            self._log.flush()
+        self._lock = threading.Lock()
+        self._tail: deque[bytes] = deque(maxlen=_TAIL)
+        self._kept: tuple[list[bytes], list[bytes]] = ([], [])
+        self._threads: list[threading.Thread] = []
+
+    def follow(self, process: subprocess.Popen[bytes], stdin: bytes) -> None:
+        for stream, kept in zip((process.stdout, process.stderr), self._kept, strict=True):
+            self._spawn(self._read, stream, kept)
+        if stdin:
+            self._spawn(_feed, process.stdin, stdin)
+
+    def finish(self, deadline: Deadline) -> None:
+        """Wait for the output's end. A daemon that the program left behind may hold it open: it gets two seconds."""
+        limit = deadline.child(2)
+        for thread in self._threads:
+            thread.join(limit.left)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._log:
+                self._log.close()
+                self._log = None
+
+    def out(self) -> bytes:
+        return b"".join(self._kept[0])
+
+    def err(self) -> bytes:
+        return b"".join(self._kept[1])
+
+    def tail(self) -> str:
+        with self._lock:
+            return b"".join(self._tail).decode(errors="replace")
+
+    def last(self) -> str:
+        return self.tail().strip().rsplit("\n", 1)[-1]
+
+    def _spawn(self, target: object, *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
+        thread.start()
+        self._threads.append(thread)
+
+    def _read(self, stream: IO[bytes], kept: list[bytes]) -> None:
+        with stream:
+            for line in stream:
+                kept.append(line)
+                with self._lock:
+                    self._tail.append(line)
+                    if self._log:
+                        self._log.write(line)
+                        self._log.flush()
+                if self._line:
+                    self._line(line.decode(errors="replace").rstrip("\r\n"))
+
+
+def _feed(stream: IO[bytes], data: bytes) -> None:
+    with suppress(BrokenPipeError), stream:
+        stream.write(data)

@@ -1,0 +1,1 @@
+"""Evidence in, causes out. No I/O."""

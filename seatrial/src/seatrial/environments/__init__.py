@@ -1,0 +1,1 @@
+"""Kinds of environments: which stages, in which order, over which ports."""

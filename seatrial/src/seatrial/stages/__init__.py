@@ -1,0 +1,1 @@
+"""One file, one stage: each is `run(ctx) -> StageResult` (see `seatrial.stages.context`)."""
