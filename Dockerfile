@@ -1,0 +1,37 @@
+# The test image: floe's packages, its tests, and the dependency group `floe` of pyproject.toml. Nothing of seatrial.
+#   docker build -t floe-test:latest .
+# `make setup` provides foundry/python:3.13. Where Docker Hub answers, --build-arg PYTHON_IMAGE=python:3.13-slim does too.
+ARG PYTHON_IMAGE=foundry/python:3.13
+FROM ${PYTHON_IMAGE}
+
+# Package indexes are the machine's own choice: unset means PyPI.
+ARG UV_DEFAULT_INDEX
+ARG PIP_INDEX_URL
+
+# Layers from what changes least to what changes most; a changed test makes the last one new, and that one is small.
+WORKDIR /app
+COPY locks/uv.txt locks/floe.txt locks/
+RUN command -v uv >/dev/null || pip install --no-cache-dir --require-hashes -r locks/uv.txt
+# Bytecode is compiled here, or each run would spend seconds on it. What is removed: headers, the libraries' own tests,
+# and Arrow's parts that PyIceberg never loads.
+RUN uv venv --quiet --no-cache --python 3.13 --no-python-downloads .venv \
+ && uv pip sync --quiet --no-cache --require-hashes --compile-bytecode --python .venv/bin/python locks/floe.txt \
+ && cd .venv/lib/python3.13/site-packages \
+ && rm -rf pyarrow/include pyarrow/src pyarrow/tests pyarrow/includes \
+      pyarrow/*_flight.* pyarrow/*gandiva* pyarrow/_pyarrow_cpp_tests.* \
+ && find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
+ && find . -name '*.pyi' -delete \
+ && printf '%s\n' /app/packages/floe-lakehouse/src > floe.pth
+
+# `uv run` starts what is installed: it neither resolves, locks, syncs nor downloads.
+ENV PATH=/app/.venv/bin:$PATH \
+    UV_NO_SYNC=1 UV_OFFLINE=1 UV_FROZEN=1 UV_NO_CACHE=1 UV_NO_PROGRESS=1 UV_PYTHON_DOWNLOADS=never \
+    PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+
+RUN chown 1000:1000 /app
+USER 1000:1000
+COPY --chown=1000:1000 pyproject.toml ./
+COPY --chown=1000:1000 packages packages
+COPY --chown=1000:1000 tests tests
+
+CMD ["sh", "-c", "exec uv run pytest tests/ packages/*/tests/ --cov -v"]

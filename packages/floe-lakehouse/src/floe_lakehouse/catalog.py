@@ -1,0 +1,56 @@
+"""The connection to the catalog."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyiceberg.catalog import Catalog
+from pyiceberg.catalog.rest import RestCatalog
+from requests import PreparedRequest, Response, Session
+from requests.adapters import HTTPAdapter
+
+from floe_lakehouse.settings import LakehouseSettings
+
+
+def connect(settings: LakehouseSettings) -> Catalog:
+    """Return the catalog; its configuration has been fetched, so it answers.
+
+    Raises:
+        requests.ConnectionError: nothing listens there.
+        requests.Timeout: it did not answer within `settings.timeout`.
+        pyiceberg.exceptions.RESTError: it refuses (wrong credential, unknown warehouse).
+    """
+    return _BoundedRestCatalog(settings)
+
+
+class _BoundedRestCatalog(RestCatalog):
+    """PyIceberg's REST catalog with a time limit on every request.
+
+    PyIceberg 0.12 sends them without one, so a catalog that accepts connections and never answers would hang its
+    caller for ever; the session is the only place to set it that also covers the first request, made on construction.
+    """
+
+    def __init__(self, settings: LakehouseSettings) -> None:
+        self._settings = settings
+        super().__init__("floe", **settings.catalog_properties)
+
+    def _create_session(self) -> Session:
+        session = super()._create_session()
+        adapter = _BoundedAdapter(self._settings.timeout)
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        if self._settings.access_key is not None:
+            # With keys of our own the catalog must not be asked to vend some: one without STS would refuse the table.
+            session.headers.pop("X-Iceberg-Access-Delegation", None)
+        return session
+
+
+class _BoundedAdapter(HTTPAdapter):
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        super().__init__()
+
+    def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self._timeout
+        return super().send(request, *args, **kwargs)

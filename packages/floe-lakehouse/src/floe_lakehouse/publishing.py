@@ -1,0 +1,76 @@
+"""A batch becomes a snapshot; a table becomes rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchTableError
+
+from floe_lakehouse.errors import BatchError
+from floe_lakehouse.tables import TableName, check_batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What one `publish` made: a snapshot of `rows` new rows; `location` is the table's folder in S3."""
+
+    table: TableName
+    snapshot_id: int
+    rows: int
+    location: str
+
+
+def publish(catalog: Catalog, name: TableName, batch: pa.Table) -> Published:
+    """Append `batch` to the table as one snapshot; namespace and table are made when they are not there.
+
+    Readers see all of the batch or nothing of it.
+
+    Raises:
+        BatchError: the batch cannot be a table, or does not fit the one that exists.
+        pyiceberg.exceptions.CommitFailedException: somebody else committed at the same time; publish again.
+    """
+    check_batch(batch)
+    try:
+        table = catalog.load_table(name.identifier)
+    except NoSuchTableError:
+        catalog.create_namespace_if_not_exists(name.namespace)
+        table = catalog.create_table_if_not_exists(name.identifier, schema=batch.schema)
+    try:
+        table.append(batch)
+    except ValueError as problem:
+        # PyIceberg's own text is a table of both schemas: worth keeping whole.
+        raise BatchError(f"the batch does not fit {name}: {problem}") from problem
+    snapshot = table.current_snapshot()
+    if snapshot is None:
+        raise RuntimeError(f"{name} has no snapshot after a commit that the catalog accepted")
+    return Published(table=name, snapshot_id=snapshot.snapshot_id, rows=batch.num_rows, location=table.location())
+
+
+def read(
+    catalog: Catalog,
+    name: TableName,
+    *,
+    where: str | None = None,
+    columns: Sequence[str] = ("*",),
+    snapshot_id: int | None = None,
+) -> pa.Table:
+    """Return the table's rows, in no promised order.
+
+    Args:
+        catalog: from `connect`.
+        name: the table.
+        where: Iceberg's filter text, such as `euros > 5`; None for all rows.
+        columns: the columns to read; all by default.
+        snapshot_id: an earlier state of the table; None for the current one.
+
+    Raises:
+        pyiceberg.exceptions.NoSuchTableError: there is no such table.
+    """
+    table = catalog.load_table(name.identifier)
+    selected = tuple(columns)
+    if where is None:
+        return table.scan(selected_fields=selected, snapshot_id=snapshot_id).to_arrow()
+    return table.scan(row_filter=where, selected_fields=selected, snapshot_id=snapshot_id).to_arrow()

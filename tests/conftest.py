@@ -1,0 +1,199 @@
+"""Where the services are, clients for them, and the rule that every test here says which services it needs.
+
+Addresses come from the environment, with the names of the cluster as defaults. `<SERVICE>_PORT` is never read:
+Kubernetes may set it, and to a URL.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import httpx
+import psycopg
+import pytest
+from botocore.config import Config
+from floe_lakehouse import LakehouseSettings, TableName, connect
+from pyiceberg.catalog import Catalog
+from pyiceberg.exceptions import NoSuchNamespaceError
+
+# One missing service must not make its tests wait: every client gives up on its own within this many seconds.
+CONNECT_SECONDS = 3
+ANSWER_SECONDS = 5
+SERVICES = ("polaris", "localstack", "postgresql", "jaeger")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", f"service(*names): the services this test fails without; of {', '.join(SERVICES)}"
+    )
+
+
+def services_of(item: pytest.Item) -> list[str]:
+    named = {name for mark in item.iter_markers("service") for name in mark.args}
+    return [service for service in SERVICES if service in named]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = os.path.dirname(__file__)  # noqa: PTH120
+    for item in items:
+        if not str(item.path).startswith(here + os.sep):
+            continue
+        unknown = {name for mark in item.iter_markers("service") for name in mark.args} - set(SERVICES)
+        if unknown or not services_of(item):
+            raise pytest.UsageError(
+                f"{item.nodeid}: needs @pytest.mark.service with at least one of {', '.join(SERVICES)}"
+                + (f"; unknown: {', '.join(sorted(unknown))}" if unknown else "")
+            )
+
+
+@pytest.fixture(autouse=True)
+def _services_in_the_report(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Put the needed services into the JUnit file, so that a run without one can be checked against it."""
+    record_property("services", " ".join(services_of(request.node)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """Addresses of the services, as the process that runs the tests reaches them."""
+
+    catalog: str
+    catalog_health: str
+    s3: str
+    jaeger: str
+    otlp_grpc: str
+    otlp_http: str
+    namespace: str
+    dagster_database: str | None = field(repr=False)
+    polaris_database: str | None = field(repr=False)
+
+
+@pytest.fixture(scope="session")
+def endpoints() -> Endpoints:
+    read = os.environ.get
+    return Endpoints(
+        catalog=read("FLOE_CATALOG_URI") or "http://polaris:8181/api/catalog",
+        catalog_health=read("FLOE_CATALOG_HEALTH_URI") or "http://polaris:8182",
+        s3=read("FLOE_S3_ENDPOINT") or "http://localstack:4566",
+        jaeger=read("FLOE_JAEGER_URI") or "http://jaeger:16686",
+        otlp_grpc=read("FLOE_OTLP_GRPC") or "jaeger:4317",
+        otlp_http=read("FLOE_OTLP_HTTP_URI") or "http://jaeger:4318",
+        namespace=read("FLOE_NAMESPACE") or "floe",
+        dagster_database=read("FLOE_DAGSTER_DATABASE_URI"),
+        polaris_database=read("FLOE_POLARIS_DATABASE_URI"),
+    )
+
+
+@pytest.fixture
+def unique() -> str:
+    """A name nobody else uses: letters, digits, a letter first; good for buckets, tables, roles and services."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    """`eventually(probe, within=10)` returns the probe's first answer that is not None; the probe's errors pass."""
+
+    def wait(probe: Callable[[], Any], *, within: float = 10.0) -> Any:
+        deadline = time.monotonic() + within
+        while (answer := probe()) is None:
+            if time.monotonic() > deadline:
+                pytest.fail(f"still nothing after {within:g} s")
+            time.sleep(0.1)
+        return answer
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def aws(endpoints: Endpoints) -> Callable[..., Any]:
+    """`aws("s3")` is a client of LocalStack; further arguments replace the defaults (keys of an assumed role)."""
+
+    def client(service: str, **changes: Any) -> Any:
+        arguments: dict[str, Any] = {
+            "endpoint_url": endpoints.s3,
+            "region_name": os.environ.get("AWS_REGION") or "us-east-1",
+            "aws_access_key_id": os.environ.get("AWS_ACCESS_KEY_ID") or "test",
+            "aws_secret_access_key": os.environ.get("AWS_SECRET_ACCESS_KEY") or "test",
+            "config": Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=ANSWER_SECONDS,
+                retries={"total_max_attempts": 1},
+                s3={"addressing_style": "path"},
+            ),
+        }
+        return boto3.client(service, **(arguments | changes))
+
+    return client
+
+
+@pytest.fixture(scope="session")
+def s3(aws: Callable[..., Any]) -> Any:
+    return aws("s3")
+
+
+@pytest.fixture
+def bucket(s3: Any, unique: str) -> Iterator[str]:
+    """A bucket of the test's own, removed with all it holds."""
+    s3.create_bucket(Bucket=unique)
+    yield unique
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=unique):
+        for found in page.get("Contents", []):
+            s3.delete_object(Bucket=unique, Key=found["Key"])
+    s3.delete_bucket(Bucket=unique)
+
+
+def database(uri: str | None, variable: str) -> psycopg.Connection:
+    if not uri:
+        pytest.fail(f"{variable} is not set; the runner pod sets it from the chart's Secret", pytrace=False)
+    return psycopg.connect(
+        uri, connect_timeout=CONNECT_SECONDS, options=f"-c statement_timeout={ANSWER_SECONDS * 1000}"
+    )
+
+
+@pytest.fixture
+def dagster_database(endpoints: Endpoints) -> Iterator[psycopg.Connection]:
+    with database(endpoints.dagster_database, "FLOE_DAGSTER_DATABASE_URI") as connection:
+        yield connection
+
+
+@pytest.fixture
+def polaris_database(endpoints: Endpoints) -> Iterator[psycopg.Connection]:
+    with database(endpoints.polaris_database, "FLOE_POLARIS_DATABASE_URI") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def lakehouse_settings() -> LakehouseSettings:
+    # LocalStack takes any keys, but wants some.
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    return LakehouseSettings.from_environment(keys | dict(os.environ))
+
+
+@pytest.fixture(scope="session")
+def lakehouse(lakehouse_settings: LakehouseSettings) -> Catalog:
+    return connect(lakehouse_settings)
+
+
+@pytest.fixture
+def table(lakehouse: Catalog, unique: str) -> Iterator[TableName]:
+    """The name of a table that does not exist yet, in a namespace of the test's own; both are removed."""
+    name = TableName(f"ns_{unique}", "orders")
+    yield name
+    try:
+        for identifier in lakehouse.list_tables(name.namespace):
+            lakehouse.drop_table(identifier)
+        lakehouse.drop_namespace(name.namespace)
+    except NoSuchNamespaceError:
+        pass
