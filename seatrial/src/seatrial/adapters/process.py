@@ -87,9 +87,11 @@ class LocalProcesses:
             raise CommandFailed(argv, 127, f"{argv[0]}: {error.strerror}", try_=f"install {argv[0]}") from error
         try:
             run.follow(process, stdin)
-            if not _ended(process, deadline.left):
-                raise OutOfTime(f"{shlex.join(argv)} did not end in time", why=run.last(), log=str(log) if log else "")
-            run.finish(deadline)
+            ended = _ended(process, deadline.left)
+            if ended:
+                run.finish(deadline)
+            else:
+                self._kill(process)
         except BaseException:
             self._kill(process)
             raise
@@ -97,6 +99,8 @@ class LocalProcesses:
             with self._lock:
                 self._running.discard(process)
             run.close()
+        if not ended:
+            raise OutOfTime(f"{shlex.join(argv)} did not end in time", why=run.last(), log=str(log) if log else "")
         if check and process.returncode != 0:
             raise CommandFailed(argv, process.returncode, run.tail(), log=str(log) if log else "")
         return Completed(argv=tuple(argv), code=process.returncode, stdout=run.out(), stderr=run.err())
@@ -118,7 +122,7 @@ class LocalProcesses:
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for a process; say whether it ended. `Popen.wait(timeout)` polls and would add up to 50 ms to each command."""
+    """Wait for a process and say whether it ended. `Popen.wait(timeout)` polls: up to 50 ms more for each command."""
     waiter = threading.Thread(target=process.wait, daemon=True)
     waiter.start()
     waiter.join(seconds)
