@@ -1,0 +1,106 @@
+"""Forward TCP ports of this pod to Services: ``proxy.py LISTEN=HOST:PORT ...``.
+
+Names are resolved for each connection, so that it does not matter whether a Service exists before, or changes. Port
+8080 answers ``/live`` (the event loop turns) and ``/ready`` (every name resolves).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+
+HEALTH_PORT = 8080
+CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Route:
+    """Connections to port `listen` of this pod go to `host`:`port`."""
+
+    listen: int
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Route:
+        """Return the route that ``LISTEN=HOST:PORT`` says."""
+        listen, _, target = text.partition("=")
+        host, _, port = target.rpartition(":")
+        return cls(int(listen), host, int(port))
+
+    async def serve(self) -> None:
+        """Take connections for ever."""
+        server = await asyncio.start_server(self._connected, "0.0.0.0", self.listen)  # noqa: S104 - it is what it is for
+        print(f"port {self.listen} leads to {self.host}:{self.port}")
+        async with server:
+            await server.serve_forever()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there = await asyncio.open_connection(self.host, self.port)
+        except OSError as error:
+            print(f"port {self.listen}: no connection to {self.host}:{self.port}: {error}", file=sys.stderr)
+            writer.transport.abort()  # a reset, not an empty answer
+            return
+        # Half of a connection may end while the other goes on: each direction closes only what it writes to.
+        await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
+        for end in (writer, there[1]):
+            end.close()
+            with contextlib.suppress(OSError):
+                await end.wait_closed()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy until the reader ends, then end what is written; a broken connection breaks the other half too."""
+    try:
+        while chunk := await reader.read(CHUNK):
+            writer.write(chunk)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+    except OSError:
+        writer.transport.abort()
+
+
+async def _health(routes: list[Route], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer one HTTP request."""
+    line = await reader.readline()
+    status, text = "200 OK", "ok"
+    if b" /ready" in line:
+        loop = asyncio.get_running_loop()
+        try:
+            for route in routes:
+                await loop.getaddrinfo(route.host, route.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            status, text = "503 Service Unavailable", f"{route.host}: {error}"
+    writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\nConnection: close\r\n\r\n{text}".encode())
+    with contextlib.suppress(OSError):
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def main(arguments: list[str]) -> None:
+    """Serve until SIGTERM."""
+    routes = [Route.parse(text) for text in arguments]
+    tasks = [asyncio.create_task(route.serve()) for route in routes]
+    health = await asyncio.start_server(
+        lambda r, w: _health(routes, r, w),
+        "0.0.0.0",  # noqa: S104 - the kubelet asks from outside
+        HEALTH_PORT,
+    )
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    stopped = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    health.close()
+    for task in done - {stopped}:
+        task.result()  # a port that could not be taken ends the pod, with the reason
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1:]))
