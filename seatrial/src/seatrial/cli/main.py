@@ -115,6 +115,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         _say(*_words(error))
         return ExitCode.USAGE
     except SeatrialError as error:
+        for problem in getattr(error, "problems", ()):
+            print(problem, file=sys.stderr)
         _say(error.what, error.why, error.try_, error.log)
         return error.exit_code
     except BrokenPipeError:

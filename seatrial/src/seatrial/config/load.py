@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Sequence
+import copy
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from seatrial.model.errors import UsageError
+from seatrial.config import overrides
+from seatrial.config.check import as_path, check, nearest
+from seatrial.config.discover import Document, discover
+from seatrial.config.paths import missing, resolve
+from seatrial.config.positions import KeyPath, positions
+from seatrial.config.problem import ConfigurationError, Problem
+from seatrial.config.rules import broken
+from seatrial.config.source import Origin, Source
 from seatrial.model.spec import Project
 
 __all__ = ["Loaded", "load"]
@@ -18,25 +25,80 @@ __all__ = ["Loaded", "load"]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A project and the file it came from."""
+    """A project, and where each of its values came from.
+
+    Attributes:
+        project: the values; paths are absolute.
+        document: the file they are in.
+        sources: sources by key; keys without one, and without one around them, have their default.
+    """
 
     project: Project
-    file: Path
+    document: Document
+    sources: Mapping[KeyPath, Source]
+
+    @property
+    def file(self) -> Path:
+        """The configuration file."""
+        return self.document.path
+
+    def where(self, key: KeyPath) -> str:
+        """Return where a key stands, or what is around it: `seatrial.toml:12`."""
+        source = nearest(self.sources, key)
+        return source.where if source else self.document.path.name
 
 
-def load(at: str | None = None, *, settings: Sequence[tuple[str, str]] = ()) -> Loaded:
-    """Read the configuration."""
-    del settings
-    start = Path(at or ".").resolve()
-    for folder in (start, *start.parents):
-        file = folder / "seatrial.toml"
-        if file.is_file():
-            break
-    else:
-        raise UsageError(f"no seatrial.toml in {start} or above", try_="seatrial init")
-    data: dict[str, Any] = tomllib.loads(file.read_text())
-    data["root"] = str(file.parent)
-    project = msgspec.convert(
-        data, Project, dec_hook=lambda kind, value: (file.parent / value) if kind is Path else value
-    )
-    return Loaded(project, file)
+def load(
+    at: str | None = None,
+    *,
+    settings: Sequence[tuple[str, str]] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Read the configuration of the project `at`, or around the working directory.
+
+    Args:
+        at: configuration file, or directory in or above which it is.
+        settings: `KEY=VALUE` of the command line, each with the option that it came by.
+        environ: environment; default: this process's own.
+
+    Raises:
+        ConfigurationError: it is wrong; tells all that is.
+        UsageError: there is none.
+    """
+    document = discover(at)
+    sources = _sources(document)
+    data = copy.deepcopy(document.data)
+    from_environment, problems = overrides.from_environment(os.environ if environ is None else environ)
+    from_command_line, more = overrides.from_command_line(settings)
+    problems += more
+    problems += overrides.apply(data, [*from_environment, *from_command_line], sources)
+
+    def where(key: KeyPath) -> str:
+        source = nearest(sources, key)
+        return source.where if source else document.path.name
+
+    problems += check(data, where)
+    _refuse(problems)
+    root = document.path.parent
+    project = msgspec.convert(resolve(data, sources, root), Project, dec_hook=as_path)
+    _refuse([*broken(project, where), *missing(project, where)])
+    return Loaded(project, document, sources)
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigurationError(sorted(problems, key=_line))
+
+
+def _line(problem: Problem) -> tuple[str, int]:
+    name, _, line = problem.where.rpartition(":")
+    return (name, int(line)) if line.isdigit() else (problem.where, 0)
+
+
+def _sources(document: Document) -> dict[KeyPath, Source]:
+    depth = len(document.prefix)
+    return {
+        path[depth:]: Source(Origin.FILE, f"{document.path.name}:{position.line}")
+        for path, position in positions(document.text).items()
+        if path[:depth] == document.prefix
+    }

@@ -1,0 +1,144 @@
+"""Single values from the environment and the command line, laid over those of the file."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args, get_origin
+
+from seatrial.config.positions import KeyPath, dotted
+from seatrial.config.problem import Problem, did_you_mean
+from seatrial.config.shape import bare, fields, kind_of, leaves, spoken, type_at
+from seatrial.config.source import Origin, Source
+from seatrial.model.spec import Project
+
+__all__ = ["Override", "apply", "from_command_line", "from_environment", "variables"]
+
+_PREFIX: Final = "SEATRIAL_"
+
+
+@dataclass(frozen=True)
+class Override:
+    """A value for one key, as text. `key` may name elements of arrays: `release.NAME.namespace`."""
+
+    key: tuple[str, ...]
+    text: str
+    source: Source
+
+
+def variables() -> dict[str, tuple[str, ...]]:
+    """Return the environment variables that set a key: `SEATRIAL_CLUSTER_NAME` sets `cluster.name`."""
+    return {_PREFIX + "_".join(path).upper().replace("-", "_"): path for path, _ in leaves() if len(path) > 1}
+
+
+def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[Problem]]:
+    """Return what the environment sets. Variables of our tables that set nothing are problems."""
+    known = variables()
+    tables = {name.split("_")[1] for name in known}
+    overrides, problems = [], []
+    for name, text in sorted(environ.items()):
+        if name in known:
+            overrides.append(Override(known[name], text, Source(Origin.ENVIRONMENT, name)))
+        elif name.startswith(_PREFIX) and name.count("_") > 1 and name.split("_")[1] in tables:
+            problems.append(Problem(name, (), "sets no key of the configuration", did_you_mean(name, known)))
+    return overrides, problems
+
+
+def from_command_line(settings: Sequence[tuple[str, str]]) -> tuple[list[Override], list[Problem]]:
+    """Return what `KEY=VALUE` set, each with the option that it came by."""
+    overrides, problems = [], []
+    for setting, option in settings:
+        key, equals, text = setting.partition("=")
+        if equals and key:
+            overrides.append(Override(tuple(key.strip().split(".")), text, Source(Origin.COMMAND_LINE, option)))
+        else:
+            problems.append(Problem(option, (), f"{setting!r} is not KEY=VALUE", "for example --set cluster.name=mine"))
+    return overrides, problems
+
+
+def apply(data: dict[str, Any], overrides: Sequence[Override], sources: dict[KeyPath, Source]) -> Iterator[Problem]:
+    """Lay the overrides over `data` and note their sources, both in place; yield what cannot be laid."""
+    for override in overrides:
+        try:
+            path = _locate(data, override.key)
+            value = _parse(override.text, type_at(path), path)
+            _put(data, path, value)
+        except _Refused as refused:
+            yield Problem(override.source.where, refused.key, refused.says, refused.try_)
+            continue
+        for old in [key for key in sources if key[: len(path)] == path]:
+            del sources[old]
+        sources[path] = override.source
+
+
+class _Refused(Exception):
+    def __init__(self, key: KeyPath, says: str, try_: str = "") -> None:
+        super().__init__(says)
+        self.key, self.says, self.try_ = key, says, try_
+
+
+def _locate(data: dict[str, Any], key: tuple[str, ...]) -> KeyPath:
+    """Return the path of a key, with names of array elements turned into indices.
+
+    Raises:
+        _Refused: there is no such key, or no element of that name.
+    """
+    path: KeyPath = ()
+    value: Any = data
+    for part in key:
+        kind = kind_of(type_at(path)) if path else None
+        step: str | int = part
+        if kind and kind.name == "array":
+            elements = value if isinstance(value, list) else []
+            names = [str(element.get("name")) if isinstance(element, dict) else "" for element in elements]
+            if part in names:
+                step = names.index(part)
+            elif part.isdigit() and int(part) < len(names):
+                step = int(part)
+            else:
+                raise _Refused(path, f"has no element {part!r}", did_you_mean(part, filter(None, names)))
+        if type_at((*path, step)) is None:
+            raise _Refused((*path, step), "unknown key", did_you_mean(part, _siblings(path)))
+        if isinstance(value, dict):
+            value = value.get(str(step))
+        elif isinstance(value, list) and isinstance(step, int):
+            value = value[step]
+        path = (*path, step)
+    return path
+
+
+def _siblings(path: KeyPath) -> list[str]:
+    kind = kind_of(type_at(path) if path else Project)
+    return list(fields(kind.of)) if kind.name == "table" else []
+
+
+def _parse(text: str, type_: Any, path: KeyPath) -> Any:
+    """Return the value that a text means at a key: strings as they are, lists also as a shell splits them."""
+    kind = kind_of(type_)
+    plain = bare(type_)
+    if "table" in {kind.name, kind_of(kind.of).name}:
+        raise _Refused(path, f"is {spoken(type_)}, which one setting cannot give", "set the values in it one by one")
+    if kind.name == "leaf" and plain not in {int, float, bool} and not _is_number(plain):
+        return text
+    if kind.name == "array" and not text.lstrip().startswith("["):
+        return shlex.split(text)
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        raise _Refused(path, f"{text!r} should be {spoken(type_)}", f"{dotted(path)} is written as in TOML") from None
+
+
+def _is_number(plain: Any) -> bool:
+    """Whether a literal type is one of numbers: `version`."""
+    return get_origin(plain) is Literal and not isinstance(get_args(plain)[0], str)
+
+
+def _put(data: dict[str, Any], path: KeyPath, value: Any) -> None:
+    at: Any = data
+    for depth, part in enumerate(path[:-1]):
+        at = at.setdefault(part, {}) if isinstance(at, dict) else at[part]
+        if not isinstance(at, dict | list):
+            raise _Refused(path, f"{dotted(path[: depth + 1])} is not a table in the file")
+    at[path[-1]] = value

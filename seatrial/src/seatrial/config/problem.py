@@ -1,0 +1,56 @@
+"""What is wrong with a configuration, one line each, all of it together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+import msgspec
+
+from seatrial.config.positions import KeyPath, dotted
+from seatrial.model.errors import UsageError
+
+__all__ = ["ConfigurationError", "Problem", "did_you_mean"]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong, or doubtful.
+
+    Attributes:
+        where: `seatrial.toml:12`, an environment variable or an option.
+        key: path of the key it is about; empty if it is about all.
+        says: what is wrong.
+        try_: what to do about it; empty if `says` says it.
+    """
+
+    where: str
+    key: KeyPath
+    says: str
+    try_: str = ""
+
+    def __str__(self) -> str:
+        """One line: where, key, what, remedy."""
+        return ": ".join(filter(None, (self.where, dotted(self.key), self.says))) + (
+            f"; {self.try_}" if self.try_ else ""
+        )
+
+
+class ConfigurationError(UsageError):
+    """The configuration is wrong.
+
+    Attributes:
+        problems: all that was found, in the order of the file.
+    """
+
+    def __init__(self, problems: Sequence[Problem], *, what: str = "") -> None:
+        count = len(problems)
+        super().__init__(what or f"{count} {'problem' if count == 1 else 'problems'} in the configuration")
+        self.problems = tuple(problems)
+
+
+def did_you_mean(word: str, possible: Iterable[str]) -> str:
+    """Return a remedy that names what was probably meant, or what there is."""
+    known = sorted(possible)
+    if close := get_close_matches(word, known, n=1):
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(known)}" if known else ""

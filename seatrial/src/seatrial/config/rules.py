@@ -1,0 +1,145 @@
+"""What must hold between the values of a project: names, references, alternatives. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from seatrial.config.check import Where
+from seatrial.config.positions import KeyPath
+from seatrial.config.problem import Problem, did_you_mean
+from seatrial.model.errors import UsageError
+from seatrial.model.names import dns_label
+from seatrial.model.spec import Project, ReadySpec
+
+__all__ = ["broken"]
+
+# https://github.com/distribution/reference/blob/main/reference.go: what may stand before the tag
+_REPOSITORY: Final = re.compile(r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
+_ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE: Final = re.compile(r"(secret|configmap)/[a-z0-9][a-z0-9.-]*/[-._A-Za-z0-9]+")
+
+
+def broken(project: Project, where: Where) -> list[Problem]:
+    """Return which rules a project of the right shape breaks."""
+    rules = (_cluster, _images, _releases, _services, _runner)
+    return [Problem(where(key), key, says, try_) for rule in rules for key, says, try_ in rule(project)]
+
+
+_Found = Iterator[tuple[KeyPath, str, str]]
+
+
+def _label(key: KeyPath, value: str) -> _Found:
+    try:
+        dns_label(value, what="name")
+    except UsageError as error:
+        yield key, f"{value!r} is not a DNS label: {error.why}", error.try_
+
+
+def _duplicates(table: str, names: list[str]) -> _Found:
+    first: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name in first:
+            yield (table, index, "name"), f"{name!r} is {table}[{first[name]}] already", "give each a name of its own"
+        first.setdefault(name, index)
+
+
+def _cluster(project: Project) -> _Found:
+    cluster = project.cluster
+    yield from _label(("cluster", "name"), cluster.name)
+    if cluster.provider == "existing":
+        if not cluster.context:
+            yield (
+                ("cluster", "context"),
+                'is missing: with provider = "existing" no context is used that is not named here',
+                'add context = "…", one of: kubectl config get-contexts -o name',
+            )
+        for name in ("config", "image"):
+            if getattr(cluster, name):
+                yield ("cluster", name), 'is for provider = "kind"', "remove it"
+    else:
+        for name in ("context", "registry", "kubeconfig"):
+            if getattr(cluster, name):
+                yield ("cluster", name), 'is for provider = "existing"', 'remove it, or set provider = "existing"'
+
+
+def _images(project: Project) -> _Found:
+    yield from _duplicates("image", [image.name for image in project.image])
+    for index, image in enumerate(project.image):
+        at: KeyPath = ("image", index)
+        if not _REPOSITORY.fullmatch(image.name):
+            try_ = f'write "{image.name.partition(":")[0].lower()}"'
+            yield (*at, "name"), f"{image.name!r} is not a repository name without a tag", try_
+        for number, secret in enumerate(image.secrets):
+            parts = dict(part.partition("=")[::2] for part in secret.split(","))
+            if not parts.get("id") or not (parts.get("src") or parts.get("env")):
+                yield (*at, "secrets", number), f"{secret!r} is not id=NAME,src=FILE or id=NAME,env=VAR", ""
+
+
+def _releases(project: Project) -> _Found:
+    images = [image.name for image in project.image]
+    seen = Counter[tuple[str, str]]()
+    for index, release in enumerate(project.release):
+        at: KeyPath = ("release", index)
+        yield from _label((*at, "namespace"), release.namespace)
+        # https://github.com/helm/helm/blob/main/pkg/chart/common/util: at most 53, a DNS subdomain
+        if not re.fullmatch(r"[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?", release.name):
+            yield (*at, "name"), f"{release.name!r} is no release name for Helm", "at most 53 of a-z, 0-9 and '-'"
+        seen[release.namespace, release.name] += 1
+        if seen[release.namespace, release.name] > 1:
+            yield (*at, "name"), f"{release.name!r} is in namespace {release.namespace!r} already", ""
+        for path, image in release.images.items():
+            if image not in images:
+                yield (*at, "images", path), f"{image!r} is no [[image]] of this project", did_you_mean(image, images)
+        for number, secret in enumerate(release.pull_secrets):
+            name, _, file = secret.partition("=")
+            if not name or not file:
+                yield (*at, "pull-secrets", number), f"{secret!r} is not NAME=FILE", ""
+
+
+def _services(project: Project) -> _Found:
+    for name, service in project.service.items():
+        at: KeyPath = ("service", name)
+        if service.name is None:
+            yield from _label(at, name)
+        else:
+            yield from _label((*at, "name"), service.name)
+        if service.namespace is not None:
+            yield from _label((*at, "namespace"), service.namespace)
+        if service.ready is not None:
+            yield from _ready((*at, "ready"), service.ready)
+
+
+def _ready(at: KeyPath, ready: ReadySpec) -> _Found:
+    asked = [name for name in ("http", "tcp", "command") if getattr(ready, name)]
+    if len(asked) != 1:
+        given = " and ".join(asked) or "nothing"
+        yield at, f"asks {given}, should ask exactly one of http, tcp, command", 'for example { http = "/health" }'
+    if ready.http is not None and not ready.http.startswith("/"):
+        yield (*at, "http"), f"{ready.http!r} is not a path", f'write "/{ready.http}"'
+
+
+def _runner(project: Project) -> _Found:
+    runner = project.runner
+    yield from _label(("runner", "namespace"), runner.namespace)
+    yield from _label(("runner", "pod"), runner.pod)
+    if not runner.command:
+        yield ("runner", "command"), "is empty", 'for example ["pytest"]'
+    images = [image.name for image in project.image]
+    if runner.image not in images and not re.search(r"[:/]", runner.image):
+        try_ = did_you_mean(runner.image, images) or "add [[image]], or write a reference with its tag"
+        yield ("runner", "image"), f"{runner.image!r} is neither an [[image]] nor a reference with a tag", try_
+    for name, reference in runner.env_from.items():
+        if not _ENV_NAME.fullmatch(name):
+            yield ("runner", "env-from", name), f"{name!r} is no name of a variable", ""
+        if not _REFERENCE.fullmatch(reference):
+            says = f"{reference!r} is not secret/NAME/KEY or configmap/NAME/KEY"
+            yield ("runner", "env-from", name), says, ""
+    for name in sorted(runner.env.keys() & runner.env_from.keys()):
+        yield ("runner", "env-from", name), "is in runner.env too", "keep one of them"
+    for name in ("sync", "artifacts"):
+        for number, path in enumerate(getattr(runner, name)):
+            if name == "sync" and (path.startswith("/") or ".." in path.split("/")):
+                yield ("runner", name, number), f"{path!r} is not below the project", "write it relative to the project"

@@ -1,0 +1,141 @@
+"""The types of `model.spec`, walked: what may stand at a key, and in which words to say so."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from seatrial.config.positions import KeyPath
+from seatrial.model.spec import Project
+
+__all__ = ["Field", "Kind", "bare", "fields", "inner", "kind_of", "leaves", "spoken", "type_at"]
+
+_HIDDEN: Final = frozenset({"root"})
+"""Fields of Project that are no keys of the file."""
+
+
+class Field(NamedTuple):
+    """A key of a table."""
+
+    key: str
+    type: Any
+    required: bool
+    default: Any
+    description: str
+
+
+class Kind(NamedTuple):
+    """The shape of a type: `name` is table, map, array or leaf; `of` the type of what is inside of a map or array."""
+
+    name: Literal["table", "map", "array", "leaf"]
+    of: Any = None
+
+
+def bare(type_: Any) -> Any:
+    """Return a type without Annotated and without None."""
+    if get_origin(type_) is Annotated:
+        return bare(get_args(type_)[0])
+    if get_origin(type_) in {Union, types.UnionType}:
+        (only,) = (arg for arg in get_args(type_) if arg is not type(None))
+        return bare(only)
+    return type_
+
+
+def kind_of(type_: Any) -> Kind:
+    """Return the shape of a type."""
+    plain = bare(type_)
+    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
+        return Kind("table", plain)
+    if get_origin(plain) is dict:
+        return Kind("map", get_args(plain)[1])
+    if get_origin(plain) is tuple:
+        return Kind("array", get_args(plain)[0])
+    return Kind("leaf")
+
+
+@cache
+def fields(table: type[msgspec.Struct]) -> dict[str, Field]:
+    """Return the keys of a table by name."""
+    hints = get_type_hints(table, include_extras=True)
+    found = {}
+    for field in msgspec.structs.fields(table):
+        if table is Project and field.name in _HIDDEN:
+            continue
+        if field.default_factory is not msgspec.NODEFAULT:
+            default = field.default_factory()
+        else:
+            default = None if field.default is msgspec.NODEFAULT else field.default
+        hint = hints[field.name]
+        found[field.encode_name] = Field(field.encode_name, hint, field.required, default, _description(hint))
+    return found
+
+
+def inner(type_: Any, part: str | int) -> Any:
+    """Return the type of what stands at `part` of a value of this type, or None if nothing may."""
+    kind = kind_of(type_)
+    if kind.name == "table":
+        field = fields(kind.of).get(str(part))
+        return field.type if field else None
+    return kind.of
+
+
+def type_at(path: KeyPath) -> Any:
+    """Return the type of what stands at a key, or None if there is no such key."""
+    type_: Any = Project
+    for part in path:
+        type_ = inner(type_, part)
+        if type_ is None:
+            return None
+    return type_
+
+
+def leaves(table: type[msgspec.Struct] = Project, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
+    """Yield the keys that can be reached through tables alone, so that one name each is enough: `cluster.name`."""
+    for field in fields(table).values():
+        kind = kind_of(field.type)
+        if kind.name == "table":
+            yield from leaves(kind.of, (*at, field.key))
+        elif not (kind.name in {"map", "array"} and kind_of(kind.of).name == "table"):
+            yield (*at, field.key), field
+
+
+def spoken(type_: Any) -> str:
+    """Return what may stand there, in words: `a whole number from 1 to 65535`."""
+    plain = bare(type_)
+    kind = kind_of(type_)
+    if kind.name == "table":
+        return "a table"
+    if kind.name == "map":
+        return "a table of names and values"
+    if kind.name == "array":
+        return "a list"
+    if get_origin(plain) is Literal:
+        return "one of " + ", ".join(
+            f'"{value}"' if isinstance(value, str) else str(value) for value in get_args(plain)
+        )
+    if plain is int:
+        return "a whole number" + _bounds(type_)
+    return {str: "a string", bool: "true or false", float: "a number", Path: "a path"}[plain]
+
+
+def _meta(type_: Any) -> msgspec.Meta | None:
+    if get_origin(type_) is Annotated:
+        return next((meta for meta in get_args(type_)[1:] if isinstance(meta, msgspec.Meta)), None)
+    return None
+
+
+def _description(type_: Any) -> str:
+    meta = _meta(type_)
+    return (meta.description if meta else None) or ""
+
+
+def _bounds(type_: Any) -> str:
+    meta = _meta(type_)
+    if meta is None or meta.ge is None or meta.le is None:
+        return ""
+    return f" from {meta.ge} to {meta.le}"

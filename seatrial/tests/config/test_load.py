@@ -1,0 +1,436 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from seatrial.config import load
+from seatrial.config.problem import ConfigurationError
+from seatrial.config.source import DEFAULT, Origin, Source
+from seatrial.model.errors import ExitCode, UsageError
+
+MINIMAL = """\
+[runner]
+image = "example.org/tests:1"
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A directory with all the files that FULL names, as the working directory."""
+    for name in ("kind.yaml", "Dockerfile", "values.yaml", "pull.json", "compose.yaml", "token", "extra/one.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "charts/app").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+FULL = """\
+[cluster]
+name = "demo"
+config = "kind.yaml"
+
+[[image]]
+name = "tests"
+args = { PYTHON = "3.13" }
+secrets = ["id=token,src=token", "id=other,env=OTHER"]
+
+[[release]]
+name = "app"
+chart = "charts/app"
+namespace = "demo"
+values = ["values.yaml"]
+manifests = ["extra"]
+pull-secrets = ["company=pull.json"]
+images = { "tests" = "tests" }
+
+[[release]]
+name = "database"
+chart = "oci://example.org/charts/postgresql"
+version = "1.2.3"
+
+[service.api]
+port = 80
+ready = { http = "/health" }
+
+[service.postgresql]
+port = 5432
+ready = { tcp = true }
+
+[runner]
+image = "tests"
+namespace = "demo"
+command = ["python", "-m", "pytest"]
+env-from = { PASSWORD = "secret/postgresql/password" }
+
+[compose]
+file = "compose.yaml"
+
+[timeouts]
+ready = 60
+"""
+
+
+def refused(text: str, *, settings=(), environ=None) -> list[str]:
+    """Return the lines about what is wrong with a configuration."""
+    Path("seatrial.toml").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(settings=[(setting, "--set") for setting in settings], environ=environ or {})
+    assert caught.value.exit_code is ExitCode.USAGE
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_paths_are_absolute_whatever_the_working_directory(project, monkeypatch):
+    (project / "seatrial.toml").write_text(FULL)
+    monkeypatch.chdir(project / "charts/app")
+
+    loaded = load(environ={})
+
+    assert loaded.file == project / "seatrial.toml"
+    assert loaded.project.root == project
+    assert loaded.project.cluster.config == project / "kind.yaml"
+    assert loaded.project.image[0].context == project
+    assert loaded.project.image[0].secrets == (f"id=token,src={project}/token", "id=other,env=OTHER")
+    assert loaded.project.release[0].chart == str(project / "charts/app")
+    assert loaded.project.release[0].values == (project / "values.yaml",)
+    assert loaded.project.release[0].manifests == (project / "extra",)
+    assert loaded.project.release[0].pull_secrets == (f"company={project}/pull.json",)
+    assert loaded.project.release[1].chart == "oci://example.org/charts/postgresql"
+    assert loaded.project.compose is not None
+    assert loaded.project.compose.file == project / "compose.yaml"
+    assert loaded.project.timeouts.ready == 60
+
+
+def test_every_value_knows_its_source(project):
+    Path("seatrial.toml").write_text(FULL)
+
+    loaded = load(settings=[("runner.namespace=other", "--namespace")], environ={"SEATRIAL_TIMEOUTS_TEST": "5"})
+
+    assert loaded.sources["cluster", "name"] == Source(Origin.FILE, "seatrial.toml:2")
+    assert loaded.sources["release", 0, "values", 0] == Source(Origin.FILE, "seatrial.toml:14")
+    assert loaded.sources["timeouts", "test"] == Source(Origin.ENVIRONMENT, "SEATRIAL_TIMEOUTS_TEST")
+    assert loaded.sources["runner", "namespace"] == Source(Origin.COMMAND_LINE, "--namespace")
+    assert ("timeouts", "run") not in loaded.sources
+    assert str(DEFAULT) == "default"
+    assert loaded.project.timeouts.test == 5
+    assert loaded.project.runner.namespace == "other"
+    assert loaded.where(("runner", "rules")) == "seatrial.toml:32"
+
+
+def test_pyproject_does_as_well(project):
+    Path("pyproject.toml").write_text('[project]\nname = "x"\n[tool.seatrial.runner]\nimage = "example.org/tests:1"\n')
+
+    loaded = load(environ={})
+
+    assert loaded.project.runner.image == "example.org/tests:1"
+    assert loaded.sources["runner", "image"].where == "pyproject.toml:4"
+
+
+def test_problems_in_pyproject_tell_its_lines(project):
+    Path("pyproject.toml").write_text('[tool.seatrial]\nrunner.image = "example.org/tests:1"\nrunner.imag = 1\n')
+    with pytest.raises(ConfigurationError) as caught:
+        load(environ={})
+
+    assert str(caught.value.problems[0]) == "pyproject.toml:3: runner.imag: unknown key; did you mean 'image'?"
+
+
+def test_a_pyproject_without_our_table_is_passed_by_even_if_broken(project, monkeypatch):
+    Path("seatrial.toml").write_text(MINIMAL)
+    (project / "inner").mkdir()
+    (project / "inner/pyproject.toml").write_text("not TOML")
+    monkeypatch.chdir("inner")
+
+    assert load(environ={}).file == project / "seatrial.toml"
+
+
+def test_two_configurations_in_one_directory_are_refused(project):
+    Path("seatrial.toml").write_text(MINIMAL)
+    Path("pyproject.toml").write_text('[tool.seatrial.runner]\nimage = "a:1"\n')
+    with pytest.raises(ConfigurationError, match="1 problem") as caught:
+        load(environ={})
+
+    assert "keep one of them" in str(caught.value.problems[0])
+
+
+def test_none_at_all(project):
+    with pytest.raises(UsageError, match=r"no seatrial.toml in .* or above") as caught:
+        load(environ={})
+
+    assert caught.value.try_.startswith("seatrial init")
+
+
+def test_a_file_or_a_directory_may_be_given(project, tmp_path):
+    (project / "other.toml").write_text(MINIMAL)
+    Path("pyproject.toml").write_text("[project]\nname = 'x'\n")
+
+    assert load("other.toml", environ={}).project.root == project
+    with pytest.raises(UsageError, match=r"no \[tool.seatrial\]"):
+        load("pyproject.toml", environ={})
+    with pytest.raises(UsageError, match="does not exist"):
+        load("nowhere", environ={})
+
+
+def test_broken_toml_has_its_line(project):
+    assert refused("[runner]\nimage = \n") == ["seatrial.toml:2: not TOML: invalid value"]
+
+
+def test_a_file_that_is_no_text(project):
+    Path("seatrial.toml").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match="cannot be read"):
+        load(environ={})
+
+
+def test_all_problems_of_shape_together(project):
+    assert refused("""\
+versoin = 1
+[cluster]
+provider = "kin"
+nmae = "x"
+[[image]]
+context = 3
+[release]
+name = "x"
+[service.polo]
+port = "8181"
+[service.high]
+port = 65536
+[service.flat]
+ready = true
+port = true
+[runner]
+command = "pytest"
+env = ["A=1"]
+artifacts = [1]
+[timeouts]
+test = 2026-01-01
+""") == [
+        "seatrial.toml:1: versoin: unknown key; did you mean 'version'?",
+        'seatrial.toml:3: cluster.provider: is "kin", should be one of "kind", "existing"; did you mean \'kind\'?',
+        "seatrial.toml:4: cluster.nmae: unknown key; did you mean 'name'?",
+        (
+            "seatrial.toml:5: image[0].name: is missing (repository name without a tag; the tag is the digest of the"
+            ' inputs); add name = "…"'
+        ),
+        "seatrial.toml:6: image[0].context: is 3, should be a path",
+        "seatrial.toml:7: release: is a table, should be a list; write [[release]]",
+        (
+            'seatrial.toml:10: service.polo.port: is "8181", should be a whole number from 1 to 65535; write 8181 without'
+            " quotes"
+        ),
+        "seatrial.toml:12: service.high.port: is 65536, should be a whole number from 1 to 65535",
+        "seatrial.toml:14: service.flat.ready: is true, should be a table; write { key = … }",
+        "seatrial.toml:15: service.flat.port: is true, should be a whole number from 1 to 65535",
+        'seatrial.toml:16: runner.image: is missing (name of an [[image]], or any image reference); add image = "…"',
+        'seatrial.toml:17: runner.command: is "pytest", should be a list; write [ … ]',
+        "seatrial.toml:18: runner.env: is a list, should be a table of names and values; write { name = … }",
+        "seatrial.toml:19: runner.artifacts[0]: is 1, should be a string",
+        "seatrial.toml:21: timeouts.test: is a date or time (2026-01-01), should be a number",
+    ]
+
+
+def test_a_missing_table_is_named(project):
+    assert refused("") == ["seatrial.toml: runner: is missing; add [runner]"]
+
+
+def test_a_list_where_tables_belong(project):
+    assert refused('image = ["a"]\nservice = 1\n' + MINIMAL) == [
+        'seatrial.toml:1: image[0]: is "a", should be a table; write [[image]]',
+        "seatrial.toml:2: service: is 1, should be a table of names and values; write { name = … }",
+    ]
+
+
+def test_a_file_of_a_newer_schema(project):
+    assert refused("version = 2\nwhatever = 1\n") == [
+        "seatrial.toml:1: version: this file is of schema 2, this seatrial knows 1; install a newer seatrial"
+    ]
+
+
+def test_missing_files_are_named_with_what_was_meant(project):
+    text = FULL.replace('"values.yaml"', '"valeus.yaml"').replace('"charts/app"', '"chart/app"')
+    text = text.replace('context = "."\n', "").replace('"kind.yaml"', '"extra"')
+
+    assert refused(text) == [
+        "seatrial.toml:3: cluster.config: extra is a folder, should be a file",
+        "seatrial.toml:12: release[0].chart: chart/app does not exist; create it or correct the path",
+        "seatrial.toml:14: release[0].values[0]: valeus.yaml does not exist; did you mean 'values.yaml'?",
+    ]
+
+
+def test_an_image_needs_its_context_and_dockerfile(project):
+    (project / "Dockerfile").unlink()
+    text = '[[image]]\nname = "a"\n[[image]]\nname = "b"\ncontext = "nowhere"\n[[image]]\nname = "c"\ndockerfile="D"\n'
+
+    assert refused(text + MINIMAL) == [
+        "seatrial.toml:1: image[0].context: Dockerfile does not exist; create it or correct the path",
+        "seatrial.toml:5: image[1].context: nowhere does not exist; create it or correct the path",
+        "seatrial.toml:8: image[2].dockerfile: D does not exist; create it or correct the path",
+    ]
+
+
+def test_existing_clusters_must_be_allowed_by_name(project):
+    assert refused('[cluster]\nprovider = "existing"\nimage = "x:1"\n' + MINIMAL) == [
+        (
+            'seatrial.toml:1: cluster.context: is missing: with provider = "existing" no context is used that is not named'
+            ' here; add context = "…", one of: kubectl config get-contexts -o name'
+        ),
+        'seatrial.toml:3: cluster.image: is for provider = "kind"; remove it',
+    ]
+    assert refused('[cluster]\ncontext = "production"\n' + MINIMAL) == [
+        'seatrial.toml:2: cluster.context: is for provider = "existing"; remove it, or set provider = "existing"'
+    ]
+
+
+def test_references_and_names_are_checked(project):
+    text = """\
+[cluster]
+name = "Demo_1"
+[[image]]
+name = "tests"
+[[image]]
+name = "tests"
+[[image]]
+name = "Other:1"
+secrets = ["id=x"]
+[[release]]
+name = "A"
+chart = "charts/app"
+images = { api = "test" }
+pull-secrets = ["x"]
+[[release]]
+name = "same"
+chart = "charts/app"
+namespace = "-"
+[[release]]
+name = "same"
+chart = "charts/app"
+[[release]]
+name = "same"
+chart = "charts/app"
+[service.a_b]
+port = 1
+ready = { }
+[service.c]
+port = 1
+name = "C"
+namespace = "N"
+ready = { http = "health", tcp = true }
+[runner]
+image = "test"
+command = []
+namespace = "x."
+sync = ["/etc", "../x", "ok"]
+env = { A = "1" }
+env-from = { A = "secret/x", "B-" = "secret/x/y" }
+"""
+    label = (
+        "is not a DNS label: Kubernetes takes at most 63 characters out of a-z, 0-9 and '-', and neither first nor last"
+        " may be '-'; use a name such as 'my-tests'"
+    )
+    assert refused(text) == [
+        f"seatrial.toml:2: cluster.name: 'Demo_1' {label}",
+        "seatrial.toml:6: image[1].name: 'tests' is image[0] already; give each a name of its own",
+        "seatrial.toml:8: image[2].name: 'Other:1' is not a repository name without a tag; write \"other\"",
+        "seatrial.toml:9: image[2].secrets[0]: 'id=x' is not id=NAME,src=FILE or id=NAME,env=VAR",
+        "seatrial.toml:11: release[0].name: 'A' is no release name for Helm; at most 53 of a-z, 0-9 and '-'",
+        "seatrial.toml:13: release[0].images.api: 'test' is no [[image]] of this project; did you mean 'tests'?",
+        "seatrial.toml:14: release[0].pull-secrets[0]: 'x' is not NAME=FILE",
+        f"seatrial.toml:18: release[1].namespace: '-' {label}",
+        "seatrial.toml:23: release[3].name: 'same' is in namespace 'default' already",
+        f"seatrial.toml:25: service.a_b: 'a_b' {label}",
+        (
+            "seatrial.toml:27: service.a_b.ready: asks nothing, should ask exactly one of http, tcp, command; for example"
+            ' { http = "/health" }'
+        ),
+        f"seatrial.toml:30: service.c.name: 'C' {label}",
+        f"seatrial.toml:31: service.c.namespace: 'N' {label}",
+        (
+            "seatrial.toml:32: service.c.ready: asks http and tcp, should ask exactly one of http, tcp, command; for"
+            ' example { http = "/health" }'
+        ),
+        "seatrial.toml:32: service.c.ready.http: 'health' is not a path; write \"/health\"",
+        (
+            "seatrial.toml:34: runner.image: 'test' is neither an [[image]] nor a reference with a tag; did you mean"
+            " 'tests'?"
+        ),
+        'seatrial.toml:35: runner.command: is empty; for example ["pytest"]',
+        f"seatrial.toml:36: runner.namespace: 'x.' {label}",
+        "seatrial.toml:37: runner.sync[0]: '/etc' is not below the project; write it relative to the project",
+        "seatrial.toml:37: runner.sync[1]: '../x' is not below the project; write it relative to the project",
+        "seatrial.toml:39: runner.env-from.A: 'secret/x' is not secret/NAME/KEY or configmap/NAME/KEY",
+        "seatrial.toml:39: runner.env-from.B-: 'B-' is no name of a variable",
+        "seatrial.toml:39: runner.env-from.A: is in runner.env too; keep one of them",
+    ]
+
+
+def test_set_reaches_elements_by_name_or_number(project):
+    Path("seatrial.toml").write_text(FULL)
+    Path("other.yaml").write_text("")
+    settings = [
+        "release.app.namespace=pr-42",
+        "release.1.version=2.0",
+        "service.api.port=8080",
+        "service.api.ready.status=[200, 401]",
+        "runner.command=pytest -k 's3 and not slow'",
+        "cluster.config=other.yaml",
+        "timeouts.run=1.5",
+    ]
+
+    loaded = load(settings=[(setting, "--set") for setting in settings], environ={}).project
+
+    assert loaded.release[0].namespace == "pr-42"
+    assert loaded.release[1].version == "2.0"
+    assert loaded.service["api"].port == 8080
+    assert loaded.service["api"].ready is not None
+    assert loaded.service["api"].ready.status == (200, 401)
+    assert loaded.runner.command == ("pytest", "-k", "s3 and not slow")
+    assert loaded.cluster.config == project / "other.yaml"
+    assert loaded.timeouts.run == 1.5
+
+
+def test_paths_of_the_command_line_are_relative_to_the_working_directory(project, monkeypatch):
+    (project / "seatrial.toml").write_text(FULL)
+    (project / "charts/local.yaml").write_text("")
+    monkeypatch.chdir("charts")
+
+    loaded = load(settings=[("cluster.config=local.yaml", "--set")], environ={"SEATRIAL_COMPOSE_FILE": "kind.yaml"})
+
+    assert loaded.project.cluster.config == project / "charts/local.yaml"
+    assert loaded.project.compose is not None
+    assert loaded.project.compose.file == project / "kind.yaml"
+
+
+def test_what_cannot_be_set(project):
+    settings = [
+        "cluster.nmae=x",
+        "release.apo.namespace=x",
+        "release.7.namespace=x",
+        "service.api.port=eighty",
+        "justakey",
+        "release=x",
+        "runner.image.deeper=x",
+    ]
+    environ = {"SEATRIAL_CLUSTER_NMAE": "x", "SEATRIAL_LOCATION": "pod", "SEATRIAL_TIMEOUTS_RUN": "soon"}
+
+    assert refused(FULL, settings=settings, environ=environ) == [
+        "--set: 'justakey' is not KEY=VALUE; for example --set cluster.name=mine",
+        "--set: cluster.nmae: unknown key; did you mean 'name'?",
+        "--set: release: has no element 'apo'; did you mean 'app'?",
+        "--set: release: has no element '7'; known: app, database",
+        (
+            "--set: service.api.port: 'eighty' should be a whole number from 1 to 65535; service.api.port is written as in"
+            " TOML"
+        ),
+        "--set: release: is a list, which one setting cannot give; set the values in it one by one",
+        "--set: runner.image.deeper: unknown key",
+        "SEATRIAL_CLUSTER_NMAE: sets no key of the configuration; did you mean 'SEATRIAL_CLUSTER_NAME'?",
+        "SEATRIAL_TIMEOUTS_RUN: timeouts.run: 'soon' should be a number; timeouts.run is written as in TOML",
+    ]
+
+
+def test_set_over_a_file_of_the_wrong_shape(project):
+    lines = refused("cluster = 3\n" + MINIMAL, settings=["cluster.name=x"])
+
+    assert lines == [
+        "--set: cluster.name: cluster is not a table in the file",
+        "seatrial.toml:1: cluster: is 3, should be a table; write [cluster]",
+    ]
