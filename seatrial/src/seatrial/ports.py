@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import Event as Flag
 from typing import Any, Literal, Protocol
 
 from seatrial.model.deadline import Deadline
@@ -37,6 +36,7 @@ __all__ = [
     "Registry",
     "ReleaseState",
     "StreamBroken",
+    "Watch",
 ]
 
 Emit = Callable[[Body], None]
@@ -176,6 +176,13 @@ class Charts(Protocol):
     def install(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline, log: Path) -> None: ...
 
 
+class Watch(Protocol):
+    """Changes of the objects of one kind, without an end, until some thread closes it."""
+
+    def __iter__(self) -> Iterator[Change]: ...
+    def close(self) -> None: ...
+
+
 class PodExec(Protocol):
     """Commands inside one pod. `stream` yields what the command prints and raises StreamBroken on a cut connection."""
 
@@ -190,8 +197,8 @@ class Kube(Protocol):
 
     def version(self) -> str: ...
     def get(self, kind: str, name: str, namespace: str = "") -> Object | None: ...
-    def list(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]: ...
-    def watch(self, kind: str, namespace: str = "", *, stop: Flag) -> Iterator[Change]: ...
+    def objects(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]: ...
+    def watch(self, kind: str, namespace: str = "") -> Watch: ...
     def apply(self, obj: Object) -> Object: ...
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool: ...
     def logs(

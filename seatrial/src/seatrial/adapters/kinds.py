@@ -1,0 +1,86 @@
+"""Paths of Kubernetes kinds: the usual ones by heart, all others as the API server says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote
+
+from seatrial.model.errors import EnvironmentFailed
+
+__all__ = ["Kinds", "kind_of"]
+
+_PLURALS: Final = {
+    "v1": (
+        (
+            "configmaps endpoints events limitranges persistentvolumeclaims pods replicationcontrollers resourcequotas"
+            " secrets serviceaccounts services"
+        ),
+        "namespaces nodes persistentvolumes",
+    ),
+    "apps/v1": ("daemonsets deployments replicasets statefulsets", ""),
+    "batch/v1": ("cronjobs jobs", ""),
+    "coordination.k8s.io/v1": ("leases", ""),
+    "discovery.k8s.io/v1": ("endpointslices", ""),
+    "networking.k8s.io/v1": ("networkpolicies ingresses", "ingressclasses"),
+    "policy/v1": ("poddisruptionbudgets", ""),
+    "rbac.authorization.k8s.io/v1": ("roles rolebindings", "clusterroles clusterrolebindings"),
+    "storage.k8s.io/v1": ("", "storageclasses"),
+}
+"""apiVersion to plurals of namespaced kinds and of cluster-wide ones; saves a request a group."""
+
+
+def kind_of(obj: dict[str, Any]) -> str:
+    """Return the kind of an object as `ports.Kube` writes it: `apps/v1/Deployment`."""
+    return f"{obj['apiVersion']}/{obj['kind']}"
+
+
+class Kinds:
+    """Turns kinds into paths.
+
+    Args:
+        discover: returns the APIResourceList of a path: `/apis/apps/v1`; None if there is none.
+    """
+
+    def __init__(self, discover: Callable[[str], dict[str, Any] | None]) -> None:
+        self._discover = discover
+        self._known: dict[str, dict[str, tuple[str, bool]]] = {}
+
+    def path(self, kind: str, namespace: str = "", name: str = "") -> str:
+        """Return the path of a kind, of all its objects in a namespace, or of one object.
+
+        Raises:
+            EnvironmentFailed: the API server has no such kind.
+        """
+        api, _, bare = kind.rpartition("/")
+        plural, namespaced = self._resource(api, bare)
+        root = _root(api)
+        scope = f"/namespaces/{quote(namespace)}" if namespaced and namespace else ""
+        return f"{root}{scope}/{plural}" + (f"/{quote(name)}" if name else "")
+
+    def namespaced(self, kind: str) -> bool:
+        """Whether objects of a kind live in namespaces."""
+        api, _, bare = kind.rpartition("/")
+        return self._resource(api, bare)[1]
+
+    def _resource(self, api: str, bare: str) -> tuple[str, bool]:
+        for plurals, namespaced in zip(_PLURALS.get(api, ()), (True, False), strict=False):
+            for plural in plurals.split():
+                if bare.lower() in (plural, plural.removesuffix("s"), plural.removesuffix("es"), f"{plural[:-3]}y"):
+                    return plural, namespaced
+        if api not in self._known:
+            found = self._discover(_root(api)) or {}
+            self._known[api] = {
+                entry["kind"]: (entry["name"], bool(entry["namespaced"]))
+                for entry in found.get("resources") or ()
+                if "/" not in entry["name"]
+            }
+        if bare not in self._known[api]:
+            raise EnvironmentFailed(
+                f"the cluster knows no kind {bare} in {api}", try_="install what defines it before the release"
+            )
+        return self._known[api][bare]
+
+
+def _root(api: str) -> str:
+    return f"/apis/{api}" if "/" in api else f"/api/{api}"

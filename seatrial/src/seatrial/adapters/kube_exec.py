@@ -1,0 +1,141 @@
+"""Commands in pods, over the WebSocket subresource `exec`.
+
+Protocol: each message starts with its channel: 0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size, and
+255 closes the channel named behind it (`v5.channel.k8s.io`, KEP-4006, Kubernetes 1.30).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from seatrial.adapters.websocket import HandshakeRefused, WebSocket
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import EnvironmentFailed, OutOfTime
+from seatrial.ports import Completed, StreamBroken
+
+__all__ = ["ApiPodExec"]
+
+_V5: Final = "v5.channel.k8s.io"
+_V4: Final = "v4.channel.k8s.io"
+_STDIN, _STDOUT, _STDERR, _STATUS, _CLOSE = 0, 1, 2, 3, 255
+_CHUNK: Final = 512 * 1024
+_SILENCE: Final = 3600.0
+"""A stream may be silent for as long as a test may take."""
+
+Connect = Callable[..., WebSocket]
+
+
+class ApiPodExec:
+    """Commands in one pod.
+
+    Args:
+        connect: opens a WebSocket to a path of the API, as `KubeApi.websocket` does.
+        path: of the pod.
+    """
+
+    def __init__(self, connect: Connect, path: str) -> None:
+        self._connect = connect
+        self._path = path
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", container: str = "tests", timeout: float) -> Completed:
+        """Run a command to its end.
+
+        Raises:
+            StreamBroken: the connection was cut; whether the command ran is unknown.
+            OutOfTime: it took longer than `timeout` seconds; it may still run.
+            EnvironmentFailed: the cluster does not run it, say, because the container does not.
+        """
+        deadline = Deadline.after(timeout)
+        output: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
+        web = self._open(argv, container, silence=timeout, stdin=bool(stdin))
+        try:
+            if stdin:
+                _feed(web, stdin)
+            for channel, data in _messages(web):
+                if channel == _STATUS:
+                    return Completed(
+                        argv=tuple(argv),
+                        code=_exit_code(json.loads(data)),
+                        stdout=b"".join(output[_STDOUT]),
+                        stderr=b"".join(output[_STDERR]),
+                    )
+                output[channel].append(data)
+                if deadline.passed:
+                    raise OutOfTime(f"{argv[0]} in container {container} did not end in {timeout:.0f} s")
+        except StreamBroken:
+            if deadline.passed:
+                raise OutOfTime(f"{argv[0]} in container {container} did not end in {timeout:.0f} s") from None
+            raise
+        finally:
+            web.close()
+        raise StreamBroken("the stream ended without the command's exit code")
+
+    def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
+        """Yield what a command prints on stdout until it ends well.
+
+        Raises:
+            StreamBroken: the connection was cut, or the command failed.
+            EnvironmentFailed: the cluster does not run it.
+        """
+        web = self._open(argv, container, silence=_SILENCE, stdin=False)
+        errors = bytearray()
+        try:
+            for channel, data in _messages(web):
+                if channel == _STDOUT:
+                    yield data
+                elif channel == _STDERR:
+                    errors += data
+                elif code := _exit_code(json.loads(data)):
+                    raise StreamBroken(f"{argv[0]} ended with {code}: {errors.decode(errors='replace').strip()}")
+                else:
+                    return
+        finally:
+            web.close()
+        raise StreamBroken("the stream ended without the command's exit code")
+
+    def _open(self, argv: Sequence[str], container: str, *, silence: float, stdin: bool) -> WebSocket:
+        query = [("command", argument) for argument in argv]
+        query += [("container", container), ("stdout", "true"), ("stderr", "true")]
+        if stdin:
+            query.append(("stdin", "true"))
+        try:
+            return self._connect(f"{self._path}/exec?{urlencode(query)}", (_V5, _V4), silence=silence)
+        except HandshakeRefused as refused:
+            raise EnvironmentFailed(
+                f"the cluster does not run {argv[0]} in container {container}", why=_message(refused)
+            ) from refused
+
+
+def _feed(web: WebSocket, stdin: bytes) -> None:
+    if web.subprotocol != _V5:
+        raise EnvironmentFailed("the cluster cannot end the input of a command", try_="use Kubernetes 1.30 or newer")
+    for start in range(0, len(stdin), _CHUNK):
+        web.send(bytes((_STDIN,)) + stdin[start : start + _CHUNK])
+    web.send(bytes((_CLOSE, _STDIN)))
+
+
+def _messages(web: WebSocket) -> Iterator[tuple[int, bytes]]:
+    while (message := web.receive()) is not None:
+        if len(message) > 1 and message[0] in (_STDOUT, _STDERR, _STATUS):
+            yield message[0], message[1:]
+
+
+def _exit_code(status: dict[str, Any]) -> int:
+    """Return the exit code that a Status tells: https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go."""
+    if status.get("status") == "Success":
+        return 0
+    if status.get("reason") == "NonZeroExitCode":
+        for cause in (status.get("details") or {}).get("causes") or ():
+            if cause.get("reason") == "ExitCode":
+                return int(cause["message"])
+    raise EnvironmentFailed("the cluster could not run the command", why=str(status.get("message", "")))
+
+
+def _message(refused: HandshakeRefused) -> str:
+    try:
+        return str(json.loads(refused.body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(refused)

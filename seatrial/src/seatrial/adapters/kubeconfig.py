@@ -1,0 +1,187 @@
+"""Where a cluster's API is and who we are there, out of a kubeconfig file.
+
+Format: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import EnvironmentFailed, UsageError
+from seatrial.ports import Processes
+
+__all__ = ["Access", "contexts", "load_access"]
+
+_PLUGIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach one cluster.
+
+    Attributes:
+        host: name or address of the API server.
+        port: its port.
+        path: prefix of all its paths, without a slash at the end.
+        tls: None: plain HTTP.
+        server_name: name that its certificate must carry, if that is not `host`.
+        authorization: returns the value of the Authorization header, empty if there is none; may run a plugin.
+        namespace: the context's own.
+    """
+
+    host: str
+    port: int
+    path: str
+    tls: ssl.SSLContext | None
+    server_name: str
+    authorization: Callable[[], str]
+    namespace: str
+
+
+def contexts(path: Path) -> tuple[str, ...]:
+    """Return the names of the contexts in a kubeconfig file, none if there is no such file."""
+    return tuple(str(entry["name"]) for entry in _read(path).get("contexts") or ()) if path.is_file() else ()
+
+
+def load_access(path: Path, context: str, processes: Processes) -> Access:
+    """Return the access that a context of a kubeconfig file gives.
+
+    Args:
+        path: the file.
+        context: name of the context; never its current one, which another terminal may change.
+        processes: runs the credential plugin, if the user has one.
+
+    Raises:
+        UsageError: the file or what it names is not there or not understood.
+    """
+    config = _read(path)
+    chosen = _named(config, "contexts", "context", context, path)
+    cluster = _named(config, "clusters", "cluster", chosen.get("cluster", ""), path)
+    user = _named(config, "users", "user", chosen["user"], path) if chosen.get("user") else {}
+    server = urlsplit(str(cluster.get("server", "")))
+    if server.scheme not in ("http", "https") or not server.hostname:
+        raise UsageError(f"{path}: cluster of context {context!r} has no server URL")
+    plugin = _Plugin(user["exec"], processes) if user.get("exec") else None
+    tls = _tls(cluster, user, plugin, path.parent) if server.scheme == "https" else None
+    return Access(
+        host=server.hostname,
+        port=server.port or (443 if tls else 80),
+        path=server.path.rstrip("/"),
+        tls=tls,
+        server_name=str(cluster.get("tls-server-name") or server.hostname),
+        authorization=_authorization(user, plugin, path.parent),
+        namespace=str(chosen.get("namespace") or "default"),
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise UsageError(f"cannot read kubeconfig {path}", why=str(error.strerror)) from error
+    if text.lstrip().startswith("{"):
+        # Our own copies are JSON, which needs no YAML parser: 50 ms of each `seatrial test`.
+        config = json.loads(text)
+    else:
+        import yaml  # noqa: PLC0415
+
+        try:
+            config = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+        except yaml.YAMLError as error:
+            raise UsageError(f"{path} is not YAML", why=" ".join(str(error).split())) from error
+    if not isinstance(config, dict):
+        raise UsageError(f"{path} is not a kubeconfig file")
+    return config
+
+
+def _named(config: dict[str, Any], section: str, key: str, name: str, path: Path) -> dict[str, Any]:
+    entries = {entry.get("name"): entry.get(key) or {} for entry in config.get(section) or ()}
+    if name not in entries:
+        there = ", ".join(sorted(str(name) for name in entries)) or "none"
+        raise UsageError(f"{path} has no {key} {name!r}", why=f"it has: {there}", try_="kubectl config get-contexts")
+    found: dict[str, Any] = entries[name]
+    return found
+
+
+def _pem(section: dict[str, Any], key: str, base: Path) -> str:
+    """Return the PEM text of `key`, from `key-data` or the file that `key` names; empty if there is neither."""
+    if section.get(f"{key}-data"):
+        return base64.b64decode(section[f"{key}-data"]).decode()
+    return (base / section[key]).read_text() if section.get(key) else ""
+
+
+def _tls(cluster: dict[str, Any], user: dict[str, Any], plugin: _Plugin | None, base: Path) -> ssl.SSLContext:
+    # Not create_default_context: since Python 3.13 it refuses certificates without an Authority Key Identifier,
+    # among them those of many a kubeadm cluster.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if cluster.get("insecure-skip-tls-verify"):
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif authority := _pem(cluster, "certificate-authority", base):
+        context.load_verify_locations(cadata=authority)
+    else:
+        context.load_default_certs()
+    certificate, key = _pem(user, "client-certificate", base), _pem(user, "client-key", base)
+    if plugin and not certificate:
+        certificate, key = plugin.certificate()
+    if certificate:
+        # ssl reads certificates from files only.
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(certificate + "\n" + key)
+            file.flush()
+            context.load_cert_chain(file.name)
+    return context
+
+
+def _authorization(user: dict[str, Any], plugin: _Plugin | None, base: Path) -> Callable[[], str]:
+    if token_file := user.get("tokenFile"):
+        # Read each time: such tokens are rotated.
+        return lambda: f"Bearer {(base / token_file).read_text().strip()}"
+    if token := user.get("token"):
+        return lambda: f"Bearer {token}"
+    if user.get("username"):
+        basic = base64.b64encode(f"{user['username']}:{user.get('password', '')}".encode()).decode()
+        return lambda: f"Basic {basic}"
+    if plugin:
+        return plugin.authorization
+    return lambda: ""
+
+
+class _Plugin:
+    """A credential plugin: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins."""
+
+    def __init__(self, spec: dict[str, Any], processes: Processes) -> None:
+        self._spec = spec
+        self._processes = processes
+        self._status: dict[str, Any] | None = None
+
+    def authorization(self) -> str:
+        token = self._credential().get("token")
+        return f"Bearer {token}" if token else ""
+
+    def certificate(self) -> tuple[str, str]:
+        status = self._credential()
+        return status.get("clientCertificateData", ""), status.get("clientKeyData", "")
+
+    def _credential(self) -> dict[str, Any]:
+        if self._status is None:
+            argv = [self._spec["command"], *(self._spec.get("args") or ())]
+            version = self._spec.get("apiVersion", "client.authentication.k8s.io/v1")
+            info = {"apiVersion": version, "kind": "ExecCredential", "spec": {"interactive": False}}
+            env = {entry["name"]: entry["value"] for entry in self._spec.get("env") or ()}
+            env["KUBERNETES_EXEC_INFO"] = json.dumps(info)
+            done = self._processes.run(argv, deadline=Deadline.after(_PLUGIN_SECONDS), env=env)
+            try:
+                self._status = dict(json.loads(done.stdout)["status"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise EnvironmentFailed(f"{argv[0]} gave no credential for the cluster") from error
+        return self._status
