@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import struct
 import sys
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ class Route:
             there = await asyncio.open_connection(self.host, self.port)
         except OSError as error:
             print(f"port {self.listen}: no connection to {self.host}:{self.port}: {error}", file=sys.stderr)
-            writer.transport.abort()  # a reset, not an empty answer
+            _reset(writer)
             return
         # Half of a connection may end while the other goes on: each direction closes only what it writes to.
         await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
@@ -63,7 +64,14 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         if writer.can_write_eof():
             writer.write_eof()
     except OSError:
-        writer.transport.abort()
+        _reset(writer)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection so that the client sees it broken, and not an empty or complete answer."""
+    # Linger on, zero seconds: a reset instead of an orderly end, socket(7).
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def _health(routes: list[Route], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,384 @@
+"""What holds for every pod, and how objects refer to each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+from chart_rendering import CASES, FOUNDRY_IMAGES, ROOT, TEST, containers, find, key_of, leaves, merge, pods, render
+
+EACH_CASE = pytest.mark.parametrize("values", CASES.values(), ids=CASES.keys())
+SERVICES = ("postgresql", "localstack", "polaris", "jaeger")
+UNITS = {"": 1, "m": 0.001, "Mi": 2**20, "Gi": 2**30}
+
+
+def amount(quantity: str) -> float:
+    """Return a quantity as a number: cores or bytes."""
+    number, unit = re.fullmatch(r"([0-9.]+)(\D*)", quantity).groups()
+    return float(number) * UNITS[unit]
+
+
+@EACH_CASE
+def test_each_service_has_three_probes(values):
+    manifests = render(values)
+
+    seen = set()
+    for key, pod in pods(manifests):
+        if key.startswith(("Deployment/", "StatefulSet/")):
+            for container in pod["spec"]["containers"]:
+                probes = {name for name in ("startupProbe", "readinessProbe", "livenessProbe") if name in container}
+                assert probes == {"startupProbe", "readinessProbe", "livenessProbe"}, key
+                assert not [name for name in probes if "tcpSocket" in container[name]], (
+                    f"{key}: an open port is not an answer"
+                )
+                seen.add(key.partition("/")[2])
+    assert seen >= set(SERVICES)
+
+
+@EACH_CASE
+def test_probes_ask_ports_that_the_container_names(values):
+    for name, container in containers(render(values)):
+        ports = {port["name"] for port in container.get("ports", [])}
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            if "httpGet" in container.get(probe, {}):
+                assert container[probe]["httpGet"]["port"] in ports, f"{name} {probe}"
+
+
+@EACH_CASE
+def test_each_container_has_requests_and_limits(values):
+    found = list(containers(render(values)))
+
+    assert found
+    for name, container in found:
+        resources = container["resources"]
+        for what in ("cpu", "memory"):
+            assert 0 < amount(resources["requests"][what]) <= amount(resources["limits"][what]), name
+
+
+def test_what_tests_install_leaves_room_for_the_runner():
+    """The seed's machine has 2 cores and 4 GB, and Kubernetes itself asks for 950m and 290Mi of them on two nodes."""
+    requests = [
+        container["resources"]["requests"]
+        for name, container in containers(render(merge(TEST, FOUNDRY_IMAGES)))
+        if name.startswith(("Deployment", "StatefulSet"))
+    ]
+
+    assert sum(amount(request["cpu"]) for request in requests) <= 1.0
+    assert sum(amount(request["memory"]) for request in requests) <= 1.5 * 2**30
+
+
+def test_the_catalogs_resources_are_the_seeds():
+    (container,) = find(render(TEST), "Deployment/polaris")["spec"]["template"]["spec"]["containers"]
+
+    assert container["resources"] == {
+        "requests": {"memory": "512Mi", "cpu": "500m"},
+        "limits": {"memory": "1Gi", "cpu": "1000m"},
+    }
+
+
+@EACH_CASE
+def test_no_pod_gets_service_links_or_a_token(values):
+    for key, pod in pods(render(values)):
+        assert pod["spec"]["enableServiceLinks"] is False, key
+        assert pod["spec"]["automountServiceAccountToken"] is False, key
+
+
+@EACH_CASE
+def test_no_container_may_gain_rights(values):
+    root = set()
+    for name, container in containers(render(values)):
+        context = container["securityContext"]
+        assert context["allowPrivilegeEscalation"] is False, name
+        assert context["capabilities"] == {"drop": ["ALL"]}, name
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        if not (context.get("runAsNonRoot") and context.get("runAsUser")):
+            root.add(name)
+    # Upstream's image of it runs as root.
+    assert root == {"Deployment/localstack localstack"}
+
+
+@EACH_CASE
+def test_environment_values_are_text(values):
+    """In YAML 1.1 an unquoted y, on or 1 is no text; Kubernetes would refuse the object at install."""
+    for name, container in containers(render(values)):
+        for variable in container.get("env", []):
+            assert "valueFrom" in variable or isinstance(variable["value"], str), f"{name} {variable['name']}"
+
+
+@EACH_CASE
+def test_images_are_not_pulled_again(values):
+    assert {container["imagePullPolicy"] for _, container in containers(render(values))} == {"IfNotPresent"}
+
+
+@EACH_CASE
+def test_selectors_find_one_workload_each(values):
+    manifests = render(values)
+    labels = {key: pod["metadata"]["labels"] for key, pod in pods(manifests)}
+
+    for manifest in manifests:
+        if manifest["kind"] == "Service":
+            selector = manifest["spec"]["selector"]
+            found = [key for key, has in labels.items() if selector.items() <= has.items()]
+            assert [key.partition("/")[2] for key in found] == [manifest["metadata"]["name"]]
+        elif manifest["kind"] in ("Deployment", "StatefulSet"):
+            selector = manifest["spec"]["selector"]["matchLabels"]
+            assert selector.items() <= manifest["spec"]["template"]["metadata"]["labels"].items()
+
+
+@EACH_CASE
+def test_the_seeds_selection_finds_only_the_service(values):
+    """`kubectl wait --for=condition=ready pod -l app=polaris` would wait for ever for a Job's pod."""
+    for service in SERVICES:
+        found = [key for key, pod in pods(render(values)) if pod["metadata"]["labels"]["app"] == service]
+        assert [key.partition("/")[2] for key in found] == [service]
+
+
+@EACH_CASE
+def test_services_lead_to_ports_that_exist(values):
+    manifests = render(values)
+    ports = {
+        pod["metadata"]["labels"]["app"]: {
+            p["name"]: p["containerPort"] for c in pod["spec"]["containers"] for p in c.get("ports", [])
+        }
+        for _, pod in pods(manifests)
+    }
+
+    offered = {}
+    for manifest in manifests:
+        if manifest["kind"] == "Service":
+            name = manifest["metadata"]["name"]
+            for port in manifest["spec"]["ports"]:
+                assert ports[name][port["targetPort"]] == port["port"]
+            offered[name] = sorted(port["port"] for port in manifest["spec"]["ports"])
+    assert offered == {
+        "jaeger": [4317, 4318, 16686],
+        "localstack": [4566],
+        "polaris": [8181, 8182],
+        "postgresql": [5432],
+    }
+
+
+def references(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the object and the key (empty: any) of each ConfigMap and Secret that a pod needs."""
+    for volume in pod["spec"].get("volumes", []):
+        sources = volume["projected"]["sources"] if "projected" in volume else [volume]
+        for source in sources:
+            if "configMap" in source:
+                yield f"ConfigMap/{source['configMap']['name']}", ""
+            if "secret" in source:
+                name = source["secret"].get("secretName") or source["secret"]["name"]
+                yield from ((f"Secret/{name}", item["key"]) for item in source["secret"].get("items", [{"key": ""}]))
+            if "persistentVolumeClaim" in source:
+                yield f"PersistentVolumeClaim/{source['persistentVolumeClaim']['claimName']}", ""
+    for container in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]:
+        for variable in container.get("env", []):
+            if key := variable.get("valueFrom", {}).get("secretKeyRef"):
+                yield f"Secret/{key['name']}", key["key"]
+
+
+@EACH_CASE
+def test_what_pods_refer_to_exists(values):
+    manifests = {key_of(manifest): manifest for manifest in render(values)}
+    elsewhere = values.get("secrets") == {"create": False}
+
+    asked = {reference for _, pod in pods(list(manifests.values())) for reference in references(pod)}
+    assert len(asked) > 10
+    for key, item in asked:
+        if elsewhere and key.startswith("Secret/"):
+            assert key not in manifests
+            continue
+        assert key in manifests
+        assert not item or item in manifests[key]["data"]
+
+
+@EACH_CASE
+def test_mounts_have_volumes(values):
+    for key, pod in pods(render(values)):
+        claimed = {"data"} if key == "StatefulSet/postgresql" else set()
+        volumes = {volume["name"] for volume in pod["spec"].get("volumes", [])}
+        mounts = {
+            m["name"]
+            for c in [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
+            for m in c.get("volumeMounts", [])
+        }
+        assert volumes <= mounts <= volumes | claimed, key
+
+
+class TestSecrets:
+    def test_keys_that_clients_use(self):
+        manifests = render()
+
+        for database in ("dagster", "polaris"):
+            data = find(manifests, f"Secret/postgresql-{database}")["data"]
+            assert set(data) == {"username", "password", "host", "port", "database", "uri"}
+        assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL"} <= set(
+            find(manifests, "Secret/localstack-client")["data"]
+        )
+
+    def test_outlive_the_release_as_the_volume_does(self):
+        def kept(values):
+            return {
+                key_of(manifest)
+                for manifest in render(values)
+                if manifest["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == "keep"
+            }
+
+        assert kept({}) == {
+            "Secret/postgresql-admin",
+            "Secret/postgresql-dagster",
+            "Secret/postgresql-polaris",
+            "Secret/polaris-client",
+            "Secret/polaris-token-broker",
+        }
+        assert kept(TEST) == set()
+
+    def test_no_password_is_in_plain_sight(self):
+        manifests = render()
+        secrets = {
+            value for m in manifests if m["kind"] == "Secret" for key, value in m["data"].items() if "assword" in key
+        }
+
+        assert len(secrets) == 3
+        others = [leaf for m in manifests if m["kind"] != "Secret" for leaf in leaves(m)]
+        assert not [path for path, value in others if value in secrets]
+
+
+class TestPersistence:
+    def test_as_shipped(self):
+        manifests = render()
+
+        (claim,) = find(manifests, "StatefulSet/postgresql")["spec"]["volumeClaimTemplates"]
+        assert claim["spec"]["resources"]["requests"]["storage"] == "8Gi"
+        assert "storageClassName" not in claim["spec"], "the cluster's default"
+        assert find(manifests, "PersistentVolumeClaim/localstack")["spec"]["resources"]["requests"]["storage"] == "1Gi"
+
+    def test_none_in_tests(self):
+        manifests = render(TEST)
+
+        assert "volumeClaimTemplates" not in find(manifests, "StatefulSet/postgresql")["spec"]
+        assert not [manifest for manifest in manifests if manifest["kind"] == "PersistentVolumeClaim"]
+
+    def test_storage_class(self):
+        manifests = render({"postgresql": {"primary": {"persistence": {"storageClass": "fast"}}}})
+
+        (claim,) = find(manifests, "StatefulSet/postgresql")["spec"]["volumeClaimTemplates"]
+        assert claim["spec"]["storageClassName"] == "fast"
+
+
+class TestStandIn:
+    """Only the bootstrap knows whether the catalog is Polaris: all else is said to both."""
+
+    def test_differs_in_the_bootstrap_alone(self):
+        def flat(stands_in: bool) -> dict[str, Any]:
+            manifests = render(merge(TEST, {"polaris": {"standIn": stands_in}}))
+            found = {
+                f"{key_of(m)} {path}": value for m in manifests if m["kind"] != "Secret" for path, value in leaves(m)
+            }
+            return {path: value for path, value in found.items() if "initContainers" not in path}
+
+        real, other = flat(stands_in=False), flat(stands_in=True)
+        different = {path for path in real.keys() | other.keys() if real.get(path) != other.get(path)}
+        volumes = {
+            path for path in different if path.startswith("Deployment/polaris spec.template.spec.volumes[3]")
+        } | {path for path in different if path.startswith("Deployment/polaris spec.template.spec.volumes[4]")}
+        job = {
+            path
+            for path in different
+            if path.startswith("Job/polaris-bootstrap-1 spec.template.spec.containers[0].env[")
+        }
+        assert different == volumes | job
+        assert {real[path] for path in job} >= {"CATALOG"}
+
+    def test_the_real_one_gets_its_schema_first(self):
+        pod = find(render(), "Deployment/polaris")["spec"]["template"]["spec"]
+
+        assert [container["name"] for container in pod["initContainers"]] == ["wait-for-postgresql", "admin-tool"]
+        assert "initContainers" not in find(render(FOUNDRY_IMAGES), "Deployment/polaris")["spec"]["template"]["spec"]
+
+    def test_secrets_are_not_among_the_admin_tools_arguments(self):
+        (_, tool) = find(render(), "Deployment/polaris")["spec"]["template"]["spec"]["initContainers"]
+
+        assert tool["args"] == ["bootstrap", "--credentials-file", "/run/polaris/root/credentials.json"]
+
+
+class TestHostPorts:
+    def test_not_in_production(self):
+        assert not [
+            container
+            for _, container in containers(render())
+            for port in container.get("ports", [])
+            if "hostPort" in port
+        ]
+
+    def test_lead_where_kinds_port_maps_come_from(self):
+        config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
+        (container,) = find(render(TEST), "Deployment/hostports")["spec"]["template"]["spec"]["containers"]
+
+        (first, _) = config["nodes"]
+        mapped = {port["containerPort"] for port in first["extraPortMappings"]}
+        taken = {port["hostPort"] for port in container["ports"] if "hostPort" in port}
+        assert mapped == taken == {8181, 4566, 16686}
+        assert container["command"][2:] == ["8181=polaris:8181", "4566=localstack:4566", "16686=jaeger:16686"]
+
+    def test_on_the_node_with_the_port_maps(self):
+        config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
+        pod = find(render(TEST), "Deployment/hostports")["spec"]["template"]["spec"]
+
+        assert pod["nodeSelector"] == config["nodes"][0]["labels"] == {"ingress-ready": "true"}
+        assert pod["tolerations"]
+
+
+class TestKindConfig:
+    def test_two_nodes_and_nothing_beyond_this_machine(self):
+        config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
+
+        assert [node["role"] for node in config["nodes"]] == ["control-plane", "worker"]
+        ports = config["nodes"][0]["extraPortMappings"]
+        assert [(port["containerPort"], port["hostPort"]) for port in ports] == [
+            (8181, 8181),
+            (4566, 4566),
+            (16686, 16686),
+        ]
+        assert {port["listenAddress"] for port in ports} == {"127.0.0.1"}
+
+    def test_the_seeds_label(self):
+        config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
+
+        (patch,) = config["nodes"][0]["kubeadmConfigPatches"]
+        assert yaml.safe_load(patch)["nodeRegistration"]["kubeletExtraArgs"] == {"node-labels": "ingress-ready=true"}
+
+
+def test_localstack_makes_the_warehouses_bucket_last():
+    """The readiness probe takes that bucket for the sign that everything is made."""
+    pod = find(render({"localstack": {"buckets": ["warehouse", "raw"]}}), "Deployment/localstack")["spec"]["template"][
+        "spec"
+    ]
+
+    (container,) = pod["containers"]
+    environment = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert environment["FLOE_BUCKETS"] == "raw,warehouse"
+    assert container["readinessProbe"]["httpGet"]["path"].startswith("/warehouse?")
+
+
+def test_server_settings_are_arguments():
+    (container,) = find(render(TEST), "StatefulSet/postgresql")["spec"]["template"]["spec"]["containers"]
+
+    assert container["args"] == [
+        "postgres",
+        "-c",
+        "fsync=off",
+        "-c",
+        "full_page_writes=off",
+        "-c",
+        "synchronous_commit=off",
+    ]
+
+
+def test_each_revision_has_its_own_job():
+    """Kubernetes lets nobody change a Job; Helm would fail to upgrade one."""
+    manifests = render()
+
+    assert [key_of(manifest) for manifest in manifests if manifest["kind"] == "Job"] == ["Job/polaris-bootstrap-1"]
