@@ -34,7 +34,6 @@ __all__ = [
     "Processes",
     "Progress",
     "Registry",
-    "ReleaseState",
     "StreamBroken",
     "Watch",
 ]
@@ -70,15 +69,6 @@ class LocalImage:
     workdir: str
     env: Mapping[str, str]
     user: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseState:
-    """A Helm release as its newest revision stands; `status` is Helm's own word: `pending-upgrade`."""
-
-    status: str
-    revision: int
-    chart: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +123,7 @@ class Cluster(Protocol):
     kubeconfig: Path
 
     def exists(self) -> bool: ...
+    def identity(self) -> str: ...
     def create(self, *, deadline: Deadline, log: Path, progress: Progress) -> None: ...
     def delete(self, *, deadline: Deadline) -> None: ...
     def connect(self) -> Kube: ...
@@ -171,8 +162,7 @@ class Charts(Protocol):
     def version(self) -> str: ...
     def prepare(self, release: ReleaseSpec, *, deadline: Deadline) -> None: ...
     def render(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline) -> list[Object]: ...
-    def state(self, release: ReleaseSpec, *, deadline: Deadline) -> ReleaseState | None: ...
-    def recover(self, release: ReleaseSpec, state: ReleaseState, *, deadline: Deadline) -> None: ...
+    def recover(self, release: ReleaseSpec, *, good: int | None, deadline: Deadline) -> None: ...
     def install(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline, log: Path) -> None: ...
 
 

@@ -1,0 +1,165 @@
+"""The container engine, by its command line: what a user sees us run, they can run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import CommandFailed, EnvironmentFailed, UsageError
+from seatrial.model.spec import ImageSpec
+from seatrial.ports import Completed, LocalImage, Processes, Progress
+
+__all__ = ["DockerEngine", "canonical"]
+
+_QUICK = 30.0
+
+
+def canonical(reference: str) -> str:
+    """Return an image reference with its registry and tag spelled out: `docker.io/library/postgres:17`.
+
+    The rules are those of https://github.com/distribution/reference: a first component with a dot or a colon, or
+    `localhost`, is a registry; without one it is Docker Hub; there, names of one component are below `library/`.
+    """
+    name, at, digest = reference.partition("@")
+    first, slash, rest = name.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        first, rest = "docker.io", name
+    if first in ("docker.io", "index.docker.io"):
+        first = "docker.io"
+        rest = rest if "/" in rest else f"library/{rest}"
+    if ":" not in rest and not at:
+        rest += ":latest"
+    return f"{first}/{rest}{at}{digest}"
+
+
+class DockerEngine:
+    """Images and containers of one Docker engine."""
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+
+    def docker(self, *args: str, deadline: Deadline | None = None, check: bool = True) -> Completed:
+        """Run a docker command that takes no time to speak of."""
+        return self._processes.run(["docker", *args], deadline=deadline or Deadline.after(_QUICK), check=check)
+
+    def version(self) -> str:
+        """Return the engine's version.
+
+        Raises:
+            UsageError: no engine answers.
+        """
+        done = self.docker("version", "--format", "{{.Server.Version}}", check=False)
+        if done.code:
+            said = done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+            raise UsageError("no container engine answers", why=said, try_="start Docker, or set DOCKER_HOST")
+        return done.stdout.decode().strip()
+
+    def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]:
+        """Return those of the images that are on the engine, by the reference asked for."""
+        if not references:
+            return {}
+        done = self.docker("image", "inspect", *references, check=False)
+        found: dict[str, dict[str, Any]] = {}
+        for entry in json.loads(done.stdout or b"[]"):
+            for name in (entry["Id"], *(entry.get("RepoTags") or ()), *(entry.get("RepoDigests") or ())):
+                found[name if name.startswith("sha256:") else canonical(name)] = entry
+        wanted = {
+            reference: reference if reference.startswith("sha256:") else canonical(reference)
+            for reference in references
+        }
+        return {reference: _local_image(reference, found[name]) for reference, name in wanted.items() if name in found}
+
+    def build(
+        self,
+        spec: ImageSpec,
+        reference: str,
+        *,
+        labels: Mapping[str, str],
+        deadline: Deadline,
+        log: Path,
+        progress: Progress,
+    ) -> LocalImage:
+        """Build an image and tag it.
+
+        Raises:
+            CommandFailed: the build failed.
+            UsageError: it has secrets and the engine's client cannot pass any.
+        """
+        argv = ["docker", "build", "--tag", reference, "--file", str(spec.dockerfile or spec.context / "Dockerfile")]
+        for key, value in labels.items():
+            argv += ["--label", f"{key}={value}"]
+        for key, value in spec.args.items():
+            argv += ["--build-arg", f"{key}={value}"]
+        if spec.target:
+            argv += ["--target", spec.target]
+        env = {"BUILDKIT_PROGRESS": "plain"}
+        for secret in spec.secrets:
+            argv += ["--secret", secret]
+            env["DOCKER_BUILDKIT"] = "1"
+        if spec.secrets and self.docker("buildx", "version", check=False).code:
+            raise UsageError(
+                f"image {spec.name} has build secrets, which need BuildKit", try_="install Docker's buildx plugin"
+            )
+        try:
+            self._processes.run(
+                [*argv, str(spec.context)], deadline=deadline, env=env, log=log, line=lambda line: _step(line, progress)
+            )
+        except CommandFailed as failed:
+            raise _readable(spec.name, failed) from failed
+        built = self.inspect([reference])
+        if reference not in built:
+            raise EnvironmentFailed(f"the build of {spec.name} left no image", log=str(log))
+        return built[reference]
+
+    def push(self, reference: str, target: str, *, deadline: Deadline, progress: Progress) -> None:
+        """Push an image under another name; only layers that the registry lacks travel."""
+        self.docker("tag", reference, target)
+        try:
+            progress(f"pushing {reference}")
+            self._processes.run(["docker", "push", "--quiet", target], deadline=deadline)
+        finally:
+            # The name was for the push only.
+            self.docker("rmi", "--no-prune", target, check=False)
+
+    def pull(self, reference: str, *, deadline: Deadline) -> None:
+        """Pull an image."""
+        self._processes.run(["docker", "pull", "--quiet", reference], deadline=deadline)
+
+    def container(self, name: str) -> dict[str, Any] | None:
+        """Return what the engine knows of a container, None if there is none."""
+        done = self.docker("container", "inspect", name, check=False)
+        found: list[dict[str, Any]] = json.loads(done.stdout or b"[]")
+        return found[0] if found else None
+
+    def remove_containers(self, names: Sequence[str], *, deadline: Deadline) -> None:
+        """Remove containers, running or not, with their unnamed volumes; those that are not there do not matter."""
+        if names:
+            self.docker("rm", "--force", "--volumes", *names, deadline=deadline)
+
+
+def _local_image(reference: str, entry: dict[str, Any]) -> LocalImage:
+    config = entry.get("Config") or {}
+    return LocalImage(
+        reference=reference,
+        digest=entry["Id"],
+        size=int(entry.get("Size") or 0),
+        labels=config.get("Labels") or {},
+        workdir=config.get("WorkingDir") or "/",
+        env=dict(variable.split("=", 1) for variable in config.get("Env") or () if "=" in variable),
+        user=config.get("User") or "",
+    )
+
+
+def _step(line: str, progress: Progress) -> None:
+    """Tell the steps of both builders: `Step 3/9 : RUN …` and `#7 [3/9] RUN …`."""
+    words = line.split(" ", 1)
+    if line.startswith("Step ") or (line.startswith("#") and len(words) > 1 and words[1].startswith("[")):
+        progress(line.removeprefix(words[0]).strip() if line.startswith("#") else line)
+
+
+def _readable(name: str, failed: CommandFailed) -> CommandFailed:
+    failed.what = f"the build of image {name} failed"
+    return failed

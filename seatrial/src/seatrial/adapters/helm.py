@@ -1,0 +1,125 @@
+"""Helm 3.18 and later, and 4, by its command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import UsageError
+from seatrial.model.spec import ReleaseSpec
+from seatrial.ports import Object, Processes
+
+__all__ = ["HelmCharts"]
+
+_QUICK: Final = 30.0
+_OLDEST: Final = (3, 18)
+
+
+class HelmCharts:
+    """Releases of one cluster.
+
+    Args:
+        kubeconfig: of the cluster.
+        context: the context in it.
+        cwd: where chart paths that are not absolute start.
+    """
+
+    def __init__(self, processes: Processes, *, kubeconfig: Path, context: str, cwd: Path) -> None:
+        self._processes = processes
+        self._cluster = ["--kubeconfig", str(kubeconfig), "--kube-context", context]
+        self._cwd = cwd
+
+    def version(self) -> str:
+        """Return Helm's version: `v4.3.1`.
+
+        Raises:
+            UsageError: there is no Helm, or one too old.
+        """
+        if not self._processes.find("helm"):
+            raise UsageError(
+                "helm is not on PATH", try_="install Helm 3.18 or newer: https://helm.sh/docs/intro/install/"
+            )
+        done = self._processes.run(["helm", "version", "--template", "{{.Version}}"], deadline=Deadline.after(_QUICK))
+        version = done.stdout.decode().strip()
+        numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+        if numbers < _OLDEST:
+            raise UsageError(f"helm {version} is too old", try_="install Helm 3.18 or newer")
+        return version
+
+    def prepare(self, release: ReleaseSpec, *, deadline: Deadline) -> None:
+        """Fetch what a chart of this project depends on, unless it is there already."""
+        chart = self._cwd / release.chart
+        if (chart / "Chart.yaml").is_file() and _dependencies_missing(chart):
+            how = "build" if (chart / "Chart.lock").is_file() else "update"
+            self._processes.run(["helm", "dependency", how, str(chart)], deadline=deadline)
+
+    def render(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline) -> list[Object]:
+        """Return the objects that a release would make, hooks too, without a cluster.
+
+        Raises:
+            CommandFailed: the chart does not render; Helm says why.
+        """
+        import yaml  # noqa: PLC0415
+
+        argv = ["helm", "template", release.name, *_chart(release, sets), "--namespace", release.namespace]
+        done = self._processes.run(argv, deadline=deadline, cwd=self._cwd)
+        documents = yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return [document for document in documents if isinstance(document, dict) and document.get("kind")]
+
+    def recover(self, release: ReleaseSpec, *, good: int | None, deadline: Deadline) -> None:
+        """Take back what a killed run left pending: to revision `good`, or away altogether if there never was one."""
+        if good is None:
+            self._helm("uninstall", release.name, "--ignore-not-found", release=release, deadline=deadline)
+        else:
+            self._helm("rollback", release.name, str(good), release=release, deadline=deadline)
+
+    def install(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline, log: Path) -> None:
+        """Install or upgrade a release. Hooks are awaited, the rest is not.
+
+        Raises:
+            CommandFailed: Helm failed; its last line is the reason.
+        """
+        seconds = max(1, int(deadline.left))
+        argv = ["upgrade", release.name, *_chart(release, sets), "--install", "--timeout", f"{seconds}s"]
+        # Without a limit Helm keeps ten revisions as Secrets, each with the whole chart.
+        self._helm(*argv, "--history-max", "3", release=release, deadline=deadline, log=log)
+
+    def _helm(self, *argv: str, release: ReleaseSpec, deadline: Deadline, log: Path | None = None) -> None:
+        self._processes.run(
+            ["helm", *argv, "--namespace", release.namespace, *self._cluster], deadline=deadline, cwd=self._cwd, log=log
+        )
+
+
+def _dependencies_missing(chart: Path) -> bool:
+    import yaml  # noqa: PLC0415
+
+    meta = yaml.safe_load((chart / "Chart.yaml").read_text()) or {}
+    lock = chart / "Chart.lock"
+    locked = yaml.safe_load(lock.read_text()) if lock.is_file() else meta
+    return not all(
+        (chart / "charts" / str(entry["name"])).is_dir()
+        or any((chart / "charts").glob(f"{entry['name']}-{entry.get('version', '*')}.tgz"))
+        for entry in (locked or {}).get("dependencies") or ()
+    )
+
+
+def _chart(release: ReleaseSpec, sets: Mapping[str, str]) -> list[str]:
+    """Return the arguments that say which chart with which values."""
+    argv = [release.chart]
+    if release.repository:
+        argv += ["--repo", release.repository]
+    if release.version:
+        argv += ["--version", release.version]
+    for path in release.values:
+        argv += ["--values", str(path)]
+    for key, value in {**release.set, **sets}.items():
+        argv += ["--set-string", f"{key}={_escaped(value)}"]
+    return argv
+
+
+def _escaped(value: str) -> str:
+    """Escape what --set-string would take for syntax."""
+    return re.sub(r"([\\,{}])", r"\\\1", value)

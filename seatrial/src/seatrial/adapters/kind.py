@@ -1,0 +1,168 @@
+"""Clusters of containers, by kind."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from seatrial.adapters.docker import DockerEngine
+from seatrial.adapters.kube import KubeApi
+from seatrial.adapters.kubeconfig import load_access
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import EnvironmentFailed
+from seatrial.ports import Processes, Progress
+
+__all__ = ["KindCluster", "cluster_config", "host_ports"]
+
+_LABEL: Final = "io.x-k8s.kind.cluster"
+_CERTS: Final = "/etc/containerd/certs.d"
+_PARALLEL_PULLS: Final = "kind: KubeletConfiguration\nserializeImagePulls: false\n"
+
+
+class KindCluster:
+    """One kind cluster.
+
+    Args:
+        name: of the cluster.
+        config: kind's configuration, as `cluster_config` makes it.
+        directory: where its kubeconfig and configuration are kept: the session's.
+        cwd: relative paths of the configuration start here.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        config: dict[str, Any],
+        directory: Path,
+        cwd: Path,
+        processes: Processes,
+        engine: DockerEngine,
+    ) -> None:
+        self.name = name
+        self.context = f"kind-{name}"
+        self.kubeconfig = directory / "kubeconfig"
+        self._config = config
+        self._directory = directory
+        self._cwd = cwd
+        self._processes = processes
+        self._engine = engine
+
+    def exists(self) -> bool:
+        """Say whether a cluster of this name has containers, whoever made it."""
+        return bool(self.names())
+
+    def identity(self) -> str:
+        """Return what tells this cluster from another one of the same name; empty if there is none."""
+        node = self._engine.container(f"{self.name}-control-plane") or {}
+        return str(node.get("Id", ""))
+
+    def create(self, *, deadline: Deadline, log: Path, progress: Progress) -> None:
+        """Make the cluster. It is not awaited to be of use: see the readiness gate of the stage.
+
+        Raises:
+            CommandFailed: kind failed; what it made so far is still there.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True)
+        config = self._directory / "kind.json"
+        config.write_text(json.dumps(self._config, indent=1))
+        argv = ["kind", "create", "cluster", "--name", self.name, "--config", str(config)]
+        argv += ["--kubeconfig", str(self.kubeconfig), "--retain", "--verbosity", "1"]
+        self._processes.run(argv, deadline=deadline, cwd=self._cwd, log=log, line=lambda line: _tell(line, progress))
+        self._as_json()
+
+    def delete(self, *, deadline: Deadline) -> None:
+        """Remove the cluster, whole or half-made."""
+        self._engine.remove_containers(self.names(), deadline=deadline)
+
+    def connect(self) -> KubeApi:
+        """Return its API."""
+        return KubeApi(load_access(self.kubeconfig, self.context, self._processes))
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the node containers, stopped ones too."""
+        done = self._engine.docker("ps", "--all", "--filter", f"label={_LABEL}={self.name}", "--format", "{{.Names}}")
+        return tuple(sorted(done.stdout.decode().split()))
+
+    def mirror(self, hosts: Mapping[str, str], *, deadline: Deadline) -> None:
+        """Tell every node where to pull from: registry host to the text of its hosts.toml.
+
+        https://github.com/containerd/containerd/blob/main/docs/hosts.md; containerd reads it at each pull.
+        """
+        script = "\n".join(
+            f"mkdir -p {shlex.quote(f'{_CERTS}/{host}')}; printf %s {shlex.quote(text)}"
+            f" > {shlex.quote(f'{_CERTS}/{host}/hosts.toml')}"
+            for host, text in hosts.items()
+        )
+        for node in self.names():
+            self._engine.docker("exec", node, "sh", "-ec", script, deadline=deadline)
+
+    def pull(self, node: str, reference: str, *, deadline: Deadline) -> None:
+        """Have a node pull an image, as its kubelet would."""
+        self._engine.docker("exec", node, "crictl", "pull", reference, deadline=deadline)
+
+    def forget(self, reference: str, *, deadline: Deadline) -> None:
+        """Have all nodes forget an image, so that the next pod of that name pulls it again."""
+        for node in self.names():
+            # Not there is as good.
+            self._engine.docker("exec", node, "crictl", "rmi", reference, deadline=deadline, check=False)
+
+    def _as_json(self) -> None:
+        """Write the kubeconfig as JSON, which is YAML too and read ten times faster."""
+        import yaml  # noqa: PLC0415
+
+        config = yaml.safe_load(self.kubeconfig.read_text())
+        self.kubeconfig.write_text(json.dumps(config, indent=1))
+        self.kubeconfig.chmod(0o600)
+
+
+def cluster_config(
+    given: Mapping[str, Any] | None, *, image: str | None, host_ports: bool, mounts: Mapping[Path, str]
+) -> dict[str, Any]:
+    """Return a user's kind configuration as we use it.
+
+    Args:
+        given: theirs; None: one node.
+        image: node image in place of the configured ones.
+        host_ports: whether the cluster may have the host ports of the configuration.
+        mounts: host directories that every node gets, read-only, and where.
+
+    Raises:
+        EnvironmentFailed: it is no kind configuration.
+    """
+    config = dict(given or {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"})
+    nodes = config.get("nodes") or [{"role": "control-plane"}]
+    if config.get("kind") != "Cluster" or not all(isinstance(node, dict) for node in nodes):
+        raise EnvironmentFailed("the kind configuration is none", why="it has no `kind: Cluster` or odd nodes")
+    # Our cluster's name is that of seatrial.toml.
+    config.pop("name", None)
+    config["kubeadmConfigPatches"] = [*(config.get("kubeadmConfigPatches") or ()), _PARALLEL_PULLS]
+    ours = [{"hostPath": str(path), "containerPath": inside, "readOnly": True} for path, inside in mounts.items()]
+    config["nodes"] = [
+        {
+            **{key: value for key, value in node.items() if host_ports or key != "extraPortMappings"},
+            **({"image": image} if image else {}),
+            **({"extraMounts": [*(node.get("extraMounts") or ()), *ours]} if ours else {}),
+        }
+        for node in nodes
+    ]
+    return config
+
+
+def host_ports(config: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Return the host addresses and ports that a kind configuration wants."""
+    return [
+        (str(mapping.get("listenAddress") or "0.0.0.0"), int(mapping["hostPort"]))  # noqa: S104 - kind's default
+        for node in config.get("nodes") or ()
+        for mapping in node.get("extraPortMappings") or ()
+        if mapping.get("hostPort")
+    ]
+
+
+def _tell(line: str, progress: Progress) -> None:
+    """Tell kind's steps, which it marks ` • …` without a terminal."""
+    if line.startswith(" • "):
+        progress(line.removeprefix(" • ").split("  ")[0].strip(" .…"))

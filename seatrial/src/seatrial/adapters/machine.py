@@ -1,0 +1,73 @@
+"""This machine: its memory while a run lasts, its clock, its ports."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+__all__ = ["MemoryPeak", "SystemClock", "port_is_free"]
+
+_MEMINFO: Final = Path("/proc/meminfo")
+_INTERVAL: Final = 0.5
+
+
+class SystemClock:
+    """Real time."""
+
+    def now(self) -> datetime:
+        """Return the time of day, with its offset from UTC."""
+        return datetime.now().astimezone()
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return time.monotonic()
+
+
+class MemoryPeak:
+    """Samples the memory in use, from its making on, twice a second. On machines without /proc it sees nothing."""
+
+    def __init__(self) -> None:
+        self._start = self._lowest = _available()
+        self._end = threading.Event()
+        if self._start:
+            threading.Thread(target=self._sample, daemon=True).start()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in use above the start, at most so far."""
+        return max(0, self._start - self._lowest)
+
+    def close(self) -> None:
+        """Stop sampling."""
+        self._end.set()
+
+    def _sample(self) -> None:
+        while not self._end.wait(_INTERVAL):
+            self._lowest = min(self._lowest, _available())
+
+
+def port_is_free(address: str, port: int) -> bool:
+    """Say whether a TCP port of this machine can be listened on."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def _available() -> int:
+    try:
+        text = _MEMINFO.read_text()
+    except OSError:
+        return 0
+    for line in text.splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0

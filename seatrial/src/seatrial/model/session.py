@@ -1,0 +1,50 @@
+"""What we made on this machine, as the ledger remembers it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from seatrial.model.names import SessionId
+
+__all__ = ["SESSION_SCHEMA", "Made", "Session"]
+
+SESSION_SCHEMA: Final = 1
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that cannot carry labels of ours, written down before it is made.
+
+    Attributes:
+        identity: what tells it from a later one of the same name: a container id; empty while it is being made.
+    """
+
+    kind: Literal["cluster", "container", "volume", "network", "namespace"]
+    name: str
+    identity: str = ""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment from its first creation to its removal.
+
+    Attributes:
+        project: directory of the project that it belongs to.
+        command: who made it: `run` replaces what `run` left; what `up` made ends by `down` only.
+        kept: whether it outlives the command that made it. What is not kept and has no living owner is reaped.
+        expires: when it is reaped although it is kept.
+        foreground: whether it has the configured cluster name and host ports.
+    """
+
+    session: SessionId
+    project: str
+    command: Literal["run", "up"]
+    provider: Literal["kind", "existing"]
+    cluster: str
+    created: datetime
+    expires: datetime
+    kept: bool = False
+    foreground: bool = True
+    made: tuple[Made, ...] = ()
+    schema: int = SESSION_SCHEMA
