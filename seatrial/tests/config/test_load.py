@@ -25,50 +25,7 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-FULL = """\
-[cluster]
-name = "demo"
-config = "kind.yaml"
-
-[[image]]
-name = "tests"
-args = { PYTHON = "3.13" }
-secrets = ["id=token,src=token", "id=other,env=OTHER"]
-
-[[release]]
-name = "app"
-chart = "charts/app"
-namespace = "demo"
-values = ["values.yaml"]
-manifests = ["extra"]
-pull-secrets = ["company=pull.json"]
-images = { "tests" = "tests" }
-
-[[release]]
-name = "database"
-chart = "oci://example.org/charts/postgresql"
-version = "1.2.3"
-
-[service.api]
-port = 80
-ready = { http = "/health" }
-
-[service.postgresql]
-port = 5432
-ready = { tcp = true }
-
-[runner]
-image = "tests"
-namespace = "demo"
-command = ["python", "-m", "pytest"]
-env-from = { PASSWORD = "secret/postgresql/password" }
-
-[compose]
-file = "compose.yaml"
-
-[timeouts]
-ready = 60
-"""
+FULL = Path(__file__).with_name("full.toml").read_text().partition("\n")[2]
 
 
 def refused(text: str, *, settings=(), environ=None) -> list[str]:
@@ -214,8 +171,8 @@ test = 2026-01-01
         "seatrial.toml:6: image[0].context: is 3, should be a path",
         "seatrial.toml:7: release: is a table, should be a list; write [[release]]",
         (
-            'seatrial.toml:10: service.polo.port: is "8181", should be a whole number from 1 to 65535; write 8181 without'
-            " quotes"
+            'seatrial.toml:10: service.polo.port: is "8181", should be a whole number from 1 to 65535; write 8181'
+            " without quotes"
         ),
         "seatrial.toml:12: service.high.port: is 65536, should be a whole number from 1 to 65535",
         "seatrial.toml:14: service.flat.ready: is true, should be a table; write { key = … }",
@@ -270,8 +227,8 @@ def test_an_image_needs_its_context_and_dockerfile(project):
 def test_existing_clusters_must_be_allowed_by_name(project):
     assert refused('[cluster]\nprovider = "existing"\nimage = "x:1"\n' + MINIMAL) == [
         (
-            'seatrial.toml:1: cluster.context: is missing: with provider = "existing" no context is used that is not named'
-            ' here; add context = "…", one of: kubectl config get-contexts -o name'
+            'seatrial.toml:1: cluster.context: is missing: with provider = "existing" no context is used that is not'
+            ' named here; add context = "…", one of: kubectl config get-contexts -o name'
         ),
         'seatrial.toml:3: cluster.image: is for provider = "kind"; remove it',
     ]
@@ -338,8 +295,8 @@ env-from = { A = "secret/x", "B-" = "secret/x/y" }
         "seatrial.toml:23: release[3].name: 'same' is in namespace 'default' already",
         f"seatrial.toml:25: service.a_b: 'a_b' {label}",
         (
-            "seatrial.toml:27: service.a_b.ready: asks nothing, should ask exactly one of http, tcp, command; for example"
-            ' { http = "/health" }'
+            "seatrial.toml:27: service.a_b.ready: asks nothing, should ask exactly one of http, tcp, command; for"
+            ' example { http = "/health" }'
         ),
         f"seatrial.toml:30: service.c.name: 'C' {label}",
         f"seatrial.toml:31: service.c.namespace: 'N' {label}",
@@ -417,8 +374,8 @@ def test_what_cannot_be_set(project):
         "--set: release: has no element 'apo'; did you mean 'app'?",
         "--set: release: has no element '7'; known: app, database",
         (
-            "--set: service.api.port: 'eighty' should be a whole number from 1 to 65535; service.api.port is written as in"
-            " TOML"
+            "--set: service.api.port: 'eighty' should be a whole number from 1 to 65535; service.api.port is written as"
+            " in TOML"
         ),
         "--set: release: is a list, which one setting cannot give; set the values in it one by one",
         "--set: runner.image.deeper: unknown key",

@@ -23,6 +23,7 @@ __all__ = ["Terminated", "cli", "main", "run"]
 
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
+_BROKEN_PIPE = 128 + 13  # SIGPIPE, as a program that knows nothing of it ends; Windows has no such name
 
 
 class Terminated(KeyboardInterrupt):
@@ -120,9 +121,9 @@ def run(argv: Sequence[str] | None = None) -> int:
         _say(error.what, error.why, error.try_, error.log)
         return error.exit_code
     except BrokenPipeError:
-        # Who read our output has seen enough; nobody is left to tell.
+        # Who read our output has seen enough. Never 0: what was cut off may have been the verdict.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.PASSED
+        return _BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence: a report instead of a traceback
         from seatrial.cli.crash import write_report  # noqa: PLC0415 - only when needed
 

@@ -114,9 +114,13 @@ class Context:
             value: anything msgspec encodes.
             text: the same for people, or what makes it.
         """
-        if not self.as_json:
+        if self.as_json:
+            self.print_json(value)
+        else:
             print((text if isinstance(text, str) else text()).rstrip("\n"))
-            return
+
+    def print_json(self, value: object) -> None:
+        """Print a value on stdout as JSON, whatever the options say."""
         import msgspec  # noqa: PLC0415 - keeps --help quick
 
         encoded = msgspec.json.encode(value, enc_hook=_encode)

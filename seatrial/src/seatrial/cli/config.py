@@ -1,0 +1,88 @@
+"""`seatrial config show|schema|lint`."""
+
+from __future__ import annotations
+
+import click
+
+from seatrial.cli.command import plain_command, plain_group
+from seatrial.cli.options import Context
+from seatrial.model.errors import ExitCode
+
+__all__ = ["command"]
+
+
+@plain_group(
+    examples=(
+        ("seatrial config show", "every value, and where it comes from"),
+        ("seatrial config lint", "errors, and what will bite later"),
+        ("seatrial config schema > seatrial.schema.json", "for the editor"),
+    )
+)
+def command() -> None:
+    """Show the configuration, its schema, and what is doubtful in it."""
+
+
+@plain_command(
+    name="show",
+    examples=(
+        ("seatrial config show", "what holds, and why"),
+        ("SEATRIAL_CLUSTER_NAME=ci seatrial config show", "with a value from the environment"),
+        ("seatrial config show --json", "for scripts"),
+    ),
+)
+@click.pass_obj
+def show(ctx: Context) -> ExitCode:
+    """Print every value with its source: file and line, variable, option or default."""
+    from seatrial.config.show import as_text, flatten  # noqa: PLC0415 - keeps --help quick
+
+    settings = flatten(ctx.loaded)
+    document = {
+        "file": ctx.loaded.file,
+        "settings": [
+            {
+                "key": item.key,
+                "value": item.value,
+                "source": item.source.origin.name.lower(),
+                "where": item.source.where,
+            }
+            for item in settings
+        ],
+    }
+    ctx.print_result(document, lambda: as_text(settings, ctx.project.root))
+    return ExitCode.PASSED
+
+
+@plain_command(name="schema", examples=(("seatrial config schema > seatrial.schema.json", "for the editor"),))
+@click.pass_obj
+def schema(ctx: Context) -> ExitCode:
+    """Print the JSON Schema of seatrial.toml."""
+    from seatrial.config.schema import json_schema  # noqa: PLC0415 - keeps --help quick
+
+    ctx.print_json(json_schema())
+    return ExitCode.PASSED
+
+
+@plain_command(
+    name="lint",
+    examples=(
+        ("seatrial config lint", "before the first run"),
+        ("seatrial config lint --strict", "in CI: exit 4 if anything is doubtful"),
+    ),
+)
+@click.option("--strict", is_flag=True, help="End with exit code 4 if there are warnings.")
+@click.pass_obj
+def lint(ctx: Context, *, strict: bool) -> ExitCode:
+    """Check the configuration: errors end with exit code 4, traps are warnings."""
+    from seatrial.config.lint import lint as find  # noqa: PLC0415 - keeps --help quick
+
+    warnings = find(ctx.loaded)
+    document = {
+        "file": ctx.loaded.file,
+        "warnings": [{"where": item.where, "says": item.says, "try": item.try_} for item in warnings],
+    }
+    ctx.print_result(document, "\n".join(f"{item}" for item in warnings) or f"{ctx.loaded.file.name}: nothing to say")
+    return ExitCode.USAGE if strict and warnings else ExitCode.PASSED
+
+
+for _command in (show, schema, lint):
+    command.add_command(_command)

@@ -1,0 +1,184 @@
+"""Traps that are no errors: what will bite later."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from seatrial.config.load import Loaded
+from seatrial.config.positions import KeyPath
+from seatrial.config.problem import Problem
+from seatrial.config.yaml_marks import Marked, read
+
+__all__ = ["lint"]
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def lint(loaded: Loaded) -> list[Problem]:
+    """Return what is doubtful in a configuration that is right, with what to do about it."""
+    return [
+        *_images(loaded),
+        *_kind_config(loaded),
+        *_releases(loaded),
+        *_runner(loaded),
+        *_services(loaded),
+        *_timeouts(loaded),
+    ]
+
+
+def _problem(loaded: Loaded, key: KeyPath, says: str, try_: str) -> Problem:
+    return Problem(loaded.where(key), key, says, try_)
+
+
+def _floating(reference: str) -> bool:
+    """Whether a reference may mean another image tomorrow."""
+    if "@sha256:" in reference:
+        return False
+    tag = re.search(r":([^/:]+)$", reference)
+    return tag is None or tag[1] == "latest"
+
+
+def _images(loaded: Loaded) -> Iterator[Problem]:
+    project = loaded.project
+    own = {image.name for image in project.image}
+    references = {("cluster", "image"): project.cluster.image, ("runner", "image"): project.runner.image}
+    for key, reference in references.items():
+        if reference and reference not in own and _floating(reference):
+            yield _problem(loaded, key, f"{reference} may be another image tomorrow", "give it a tag, best a digest")
+    for index, image in enumerate(project.image):
+        ignored = image.context / ".dockerignore"
+        if (image.context / ".git").exists() and not ignored.exists():
+            says = "the build context has a .git and no .dockerignore: every commit rebuilds"
+            yield _problem(loaded, ("image", index, "context"), says, "add .dockerignore with .git in it")
+
+
+def _kind_config(loaded: Loaded) -> Iterator[Problem]:
+    cluster = loaded.project.cluster
+    if cluster.config is None:
+        return
+    name = _shown(cluster.config, loaded)
+    try:
+        config = read(cluster.config.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        yield Problem(name, (), f"not YAML: {' '.join(str(error).split())}")
+        return
+    if not isinstance(config.value, dict) or config.get("kind") != "Cluster":
+        yield Problem(f"{name}:1", (), "is no configuration of kind", "it begins with kind: Cluster")
+        return
+    if (own := config.get("name")) is not None and own != cluster.name:
+        says = f"name: {own} is not cluster.name, which is {cluster.name} and wins"
+        yield Problem(f"{name}:{config.line_of('name')}", (), says, "remove it")
+    nodes = config.inside("nodes")
+    for node in nodes.elements() if nodes else ():
+        mappings = node.inside("extraPortMappings")
+        for mapping in mappings.elements() if mappings else ():
+            if mapping.get("listenAddress") not in _LOOPBACK:
+                says = f"host port {mapping.get('hostPort')} is open to the network"
+                yield Problem(f"{name}:{mapping.line}", (), says, 'add listenAddress: "127.0.0.1"')
+        image = node.get("image")
+        if isinstance(image, str) and cluster.image and image != cluster.image:
+            says = f"image {image} is not cluster.image, which is {cluster.image} and wins"
+            yield Problem(f"{name}:{node.line_of('image')}", (), says, "keep one of them")
+
+
+def _releases(loaded: Loaded) -> Iterator[Problem]:
+    for index, release in enumerate(loaded.project.release):
+        at: KeyPath = ("release", index)
+        local = Path(release.chart).is_absolute()
+        if not local and release.version is None:
+            says = f"{release.chart} may be another chart tomorrow"
+            yield _problem(loaded, (*at, "chart"), says, 'add version = "…"')
+        if local and Path(release.chart).is_dir():
+            yield from _chart(loaded, at, Path(release.chart))
+        if release.namespace.startswith("kube-"):
+            says = f"{release.namespace} belongs to Kubernetes"
+            yield _problem(loaded, (*at, "namespace"), says, "use a namespace of your own")
+        for file in release.values:
+            yield from _values(file, _shown(file, loaded))
+
+
+def _chart(loaded: Loaded, at: KeyPath, chart: Path) -> Iterator[Problem]:
+    try:
+        meta = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        says = f"{_shown(chart, loaded)} has no Chart.yaml, so it is no chart"
+        yield _problem(loaded, (*at, "chart"), says, "point at the folder that has it")
+        return
+    except yaml.YAMLError as error:
+        yield Problem(_shown(chart / "Chart.yaml", loaded), (), f"not YAML: {' '.join(str(error).split())}")
+        return
+    if isinstance(meta, dict) and meta.get("dependencies") and not (chart / "Chart.lock").exists():
+        says = f"{_shown(chart, loaded)} has dependencies and no Chart.lock: they may be others tomorrow"
+        yield _problem(loaded, (*at, "chart"), says, "helm dependency update, and commit Chart.lock")
+
+
+def _values(file: Path, name: str) -> Iterator[Problem]:
+    try:
+        document = read(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        yield Problem(name, (), f"not YAML: {' '.join(str(error).split())}")
+        return
+    for marked in document.walk():
+        if marked.get("tag") == "latest":
+            says = "tag: latest may be another image tomorrow, and is pulled anew for every pod"
+            yield Problem(f"{name}:{marked.line_of('tag')}", (), says, "give it a tag")
+        yield from _environment(marked, name)
+
+
+def _environment(marked: Marked, name: str) -> Iterator[Problem]:
+    """Find `{name: DEBUG, value: yes}`: the API takes strings only, and YAML makes booleans of many words."""
+    value = marked.get("value")
+    if isinstance(marked.get("name"), str) and isinstance(value, bool | int | float):
+        written = marked.source_of("value")
+        says = f"value: {written} is {_yaml_type(value)} to YAML, and environment variables are strings"
+        yield Problem(f"{name}:{marked.line_of('value')}", (), says, f'write "{written}"')
+
+
+def _yaml_type(value: Any) -> str:
+    return "true or false" if isinstance(value, bool) else "a number"
+
+
+def _runner(loaded: Loaded) -> Iterator[Problem]:
+    runner, root = loaded.project.runner, loaded.project.root
+    first = runner.command[0]
+    if re.search(r"\s", first):
+        says = f"{first!r} is one word; no shell splits it"
+        yield _problem(loaded, ("runner", "command"), says, f"write {str(first.split()).replace(chr(39), chr(34))}")
+    elif not any("pytest" in word or "py.test" in word for word in runner.command):
+        says = "does not say pytest"
+        yield _problem(loaded, ("runner", "command"), says, "its results come home only if it starts pytest in the end")
+    if ("runner", "sync") in loaded.sources:
+        for number, path in enumerate(runner.sync):
+            if not (root / path).exists():
+                says = f"{path} does not exist"
+                yield _problem(loaded, ("runner", "sync", number), says, "correct the path or remove it")
+    if runner.namespace.startswith("kube-"):
+        says = f"{runner.namespace} belongs to Kubernetes"
+        yield _problem(loaded, ("runner", "namespace"), says, "use a namespace of your own")
+
+
+def _services(loaded: Loaded) -> Iterator[Problem]:
+    for name, service in loaded.project.service.items():
+        if service.ready is not None and service.ready.tcp:
+            says = "an open port does not say that it works"
+            yield _problem(loaded, ("service", name, "ready"), says, "ask for a page or a query: http or command")
+
+
+def _timeouts(loaded: Loaded) -> Iterator[Problem]:
+    timeouts = loaded.project.timeouts
+    for name in ("cluster", "build", "deliver", "install", "ready", "test"):
+        if getattr(timeouts, name) > timeouts.run:
+            key = ("timeouts", name)
+            key = key if key in loaded.sources else ("timeouts", "run")
+            says = f"{name} ({getattr(timeouts, name):g} s) is longer than the whole run ({timeouts.run:g} s)"
+            yield _problem(loaded, key, says, "raise run, or lower the other")
+
+
+def _shown(path: Path, loaded: Loaded) -> str:
+    root = loaded.project.root
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

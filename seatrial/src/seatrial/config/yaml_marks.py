@@ -1,0 +1,84 @@
+"""YAML values with the lines they stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+__all__ = ["Marked", "read"]
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A node of a YAML document.
+
+    Attributes:
+        node: PyYAML's node; None for an empty document.
+        value: what it means.
+    """
+
+    node: yaml.Node | None
+    value: Any
+
+    @property
+    def line(self) -> int:
+        """Its line, counted from 1."""
+        return self.node.start_mark.line + 1 if self.node else 1
+
+    def get(self, key: str) -> Any:
+        """Return the value at a key; None if there is none, or this is no mapping."""
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def inside(self, key: str) -> Marked | None:
+        """Return the node at a key, if there is one."""
+        if not isinstance(self.node, yaml.MappingNode):
+            return None
+        for name, node in self.node.value:
+            if name.value == key:
+                return Marked(node, _meaning(node))
+        return None
+
+    def line_of(self, key: str) -> int:
+        """Return the line of a key's value; of this node if it has no such key."""
+        return (self.inside(key) or self).line
+
+    def source_of(self, key: str) -> str:
+        """Return the scalar at a key as it is written."""
+        found = self.inside(key)
+        return str(found.node.value) if found and isinstance(found.node, yaml.ScalarNode) else ""
+
+    def elements(self) -> Iterator[Marked]:
+        """Yield the elements of a sequence."""
+        if isinstance(self.node, yaml.SequenceNode):
+            for node in self.node.value:
+                yield Marked(node, _meaning(node))
+
+    def walk(self) -> Iterator[Marked]:
+        """Yield this node and all below it."""
+        yield self
+        if isinstance(self.node, yaml.MappingNode):
+            for _, node in self.node.value:
+                yield from Marked(node, _meaning(node)).walk()
+        for element in self.elements():
+            yield from element.walk()
+
+
+def read(text: str) -> Marked:
+    """Return the first document of a YAML text.
+
+    Raises:
+        yaml.YAMLError: it is none.
+    """
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    return Marked(node, _meaning(node) if node else None)
+
+
+def _meaning(node: yaml.Node) -> Any:
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()

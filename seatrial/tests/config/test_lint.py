@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import pytest
+from seatrial.config import load
+from seatrial.config.lint import lint
+
+MINIMAL = '[runner]\nimage = "example.org/tests:1"\n'
+
+
+@pytest.fixture
+def warnings(tmp_path, monkeypatch):
+    """Return what lint says about the files given by name and content."""
+    monkeypatch.chdir(tmp_path)
+
+    def warnings(files: dict[str, str]) -> list[str]:
+        for name, content in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(content)
+        return [str(problem) for problem in lint(load(environ={}))]
+
+    return warnings
+
+
+def test_a_sound_project_has_no_warnings(warnings):
+    assert warnings({"seatrial.toml": MINIMAL}) == []
+
+
+def test_references_that_may_mean_another_image_tomorrow(warnings):
+    text = '[cluster]\nimage = "registry:5000/node"\n[runner]\nimage = "example.org/t:latest"\n'
+
+    assert warnings({"seatrial.toml": text}) == [
+        (
+            "seatrial.toml:2: cluster.image: registry:5000/node may be another image tomorrow; give it a tag,"
+            " best a digest"
+        ),
+        (
+            "seatrial.toml:4: runner.image: example.org/t:latest may be another image tomorrow; give it a"
+            " tag, best a digest"
+        ),
+    ]
+    assert warnings({"seatrial.toml": MINIMAL.replace(":1", "@sha256:" + "0" * 64)}) == []
+
+
+def test_a_build_context_that_every_commit_changes(warnings):
+    files = {"seatrial.toml": '[[image]]\nname = "a"\n[runner]\nimage = "a"\n', "Dockerfile": "", ".git": ""}
+
+    assert warnings(files) == [
+        (
+            "seatrial.toml:1: image[0].context: the build context has a .git and no .dockerignore: every"
+            " commit rebuilds;"
+            " add .dockerignore with .git in it"
+        )
+    ]
+    assert warnings({**files, ".dockerignore": ".git\n"}) == []
+
+
+KIND = """\
+kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+name: other
+nodes:
+  - role: control-plane
+    image: kindest/node:v1
+    extraPortMappings:
+      - containerPort: 80
+        hostPort: 8080
+      - containerPort: 81
+        hostPort: 8081
+        listenAddress: "0.0.0.0"
+      - containerPort: 82
+        hostPort: 8082
+        listenAddress: "127.0.0.1"
+"""
+
+
+def test_traps_of_a_kind_configuration(warnings):
+    text = '[cluster]\nconfig = "k/kind.yaml"\nimage = "kindest/node:v2"\n' + MINIMAL
+
+    assert warnings({"seatrial.toml": text, "k/kind.yaml": KIND}) == [
+        "k/kind.yaml:3: name: other is not cluster.name, which is seatrial and wins; remove it",
+        'k/kind.yaml:8: host port 8080 is open to the network; add listenAddress: "127.0.0.1"',
+        'k/kind.yaml:10: host port 8081 is open to the network; add listenAddress: "127.0.0.1"',
+        (
+            "k/kind.yaml:6: image kindest/node:v1 is not cluster.image, which is kindest/node:v2 and wins;"
+            " keep one of them"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("kind: Pod\n", "k.yaml:1: is no configuration of kind; it begins with kind: Cluster"),
+        ("", "k.yaml:1: is no configuration of kind; it begins with kind: Cluster"),
+        ("a: [", "k.yaml: not YAML: "),
+        ("kind: Cluster\nnodes: 3\n", None),
+        ("kind: Cluster\nname: seatrial\nnodes:\n- role: worker\n", None),
+    ],
+)
+def test_odd_kind_configurations(warnings, content, says):
+    found = warnings({"seatrial.toml": '[cluster]\nconfig = "k.yaml"\n' + MINIMAL, "k.yaml": content})
+
+    assert [line.startswith(says) for line in found] == ([True] if says else [])
+
+
+RELEASE = """\
+[[release]]
+name = "a"
+chart = "chart"
+namespace = "kube-system"
+values = ["values.yaml"]
+[[release]]
+name = "b"
+chart = "oci://example.org/b"
+"""
+
+
+def test_traps_of_releases(warnings):
+    values = """\
+image:
+  tag: latest
+env:
+  - name: DEBUG
+    value: yes
+  - {name: PORT, value: 8080}
+  - {name: FINE, value: "8080"}
+"""
+    chart = "name: a\ndependencies:\n- name: x\n"
+
+    assert warnings({"seatrial.toml": RELEASE + MINIMAL, "chart/Chart.yaml": chart, "values.yaml": values}) == [
+        (
+            "seatrial.toml:3: release[0].chart: chart has dependencies and no Chart.lock: they may be"
+            " others tomorrow; helm"
+            " dependency update, and commit Chart.lock"
+        ),
+        "seatrial.toml:4: release[0].namespace: kube-system belongs to Kubernetes; use a namespace of your own",
+        "values.yaml:2: tag: latest may be another image tomorrow, and is pulled anew for every pod; give it a tag",
+        'values.yaml:5: value: yes is true or false to YAML, and environment variables are strings; write "yes"',
+        'values.yaml:6: value: 8080 is a number to YAML, and environment variables are strings; write "8080"',
+        'seatrial.toml:8: release[1].chart: oci://example.org/b may be another chart tomorrow; add version = "…"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"chart/x": ""}, "seatrial.toml:3: release[0].chart: chart has no Chart.yaml, so it is no chart"),
+        ({"chart/Chart.yaml": "a: ["}, "chart/Chart.yaml: not YAML"),
+        ({"chart/Chart.yaml": "name: a", "values.yaml": "a: ["}, "values.yaml: not YAML"),
+        ({"chart/Chart.yaml": "name: a\ndependencies: [x]", "chart/Chart.lock": ""}, None),
+    ],
+)
+def test_broken_charts_and_values(warnings, files, says):
+    text = '[[release]]\nname = "a"\nchart = "chart"\nvalues = ["values.yaml"]\n' + MINIMAL
+
+    found = warnings({"seatrial.toml": text, "values.yaml": "", **files})
+
+    assert [line.startswith(says) for line in found] == ([True] if says else [])
+
+
+def test_traps_of_the_runner(warnings):
+    text = '[runner]\nimage = "x/t:1"\nnamespace = "kube-public"\ncommand = {}\nsync = ["tests", "nowhere"]\n'
+
+    assert warnings({"seatrial.toml": text.format('["uv run pytest"]'), "tests/x": ""}) == [
+        (
+            "seatrial.toml:4: runner.command: 'uv run pytest' is one word; no shell splits it; write"
+            ' ["uv", "run", "pytest"]'
+        ),
+        "seatrial.toml:5: runner.sync[1]: nowhere does not exist; correct the path or remove it",
+        "seatrial.toml:3: runner.namespace: kube-public belongs to Kubernetes; use a namespace of your own",
+    ]
+    assert warnings({"seatrial.toml": text.format('["make", "test"]')})[0] == (
+        "seatrial.toml:4: runner.command: does not say pytest; its results come home only if it starts"
+        " pytest in the end"
+    )
+
+
+def test_an_open_port_is_not_ready(warnings):
+    text = MINIMAL + "[service.db]\nport = 5432\nready = { tcp = true }\n[service.api]\nport = 80\n"
+
+    assert warnings({"seatrial.toml": text}) == [
+        (
+            "seatrial.toml:5: service.db.ready: an open port does not say that it works; ask for a page"
+            " or a query: http or"
+            " command"
+        )
+    ]
+
+
+def test_a_part_cannot_last_longer_than_the_whole(warnings):
+    assert warnings({"seatrial.toml": MINIMAL + "[timeouts]\nrun = 1000\ntest = 1100\n"}) == [
+        (
+            "seatrial.toml:4: timeouts.run: build (1200 s) is longer than the whole run (1000 s); raise"
+            " run, or lower the"
+            " other"
+        ),
+        (
+            "seatrial.toml:5: timeouts.test: test (1100 s) is longer than the whole run (1000 s); raise"
+            " run, or lower the"
+            " other"
+        ),
+    ]

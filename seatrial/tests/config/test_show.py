@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from seatrial.config import load
+from seatrial.config.show import as_text, flatten
+
+TEXT = """\
+[[release]]
+name = "app"
+chart = "chart"
+set = { "a.b" = "1" }
+
+[service.api]
+port = 80
+ready = { http = "/x", status = [200, 401] }
+
+[runner]
+image = "example.org/t:1"
+env = { QUOTED = 'a "b"' }
+"""
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "seatrial.toml").write_text(TEXT)
+    monkeypatch.chdir(tmp_path)
+    return flatten(load(settings=[("timeouts.run=9", "--set")], environ={"SEATRIAL_RUNNER_POD": "p"}))
+
+
+def test_every_value_with_its_source(settings, tmp_path):
+    lines = as_text(settings, tmp_path).splitlines()
+    said = {key.strip(): source for key, _, source in (line.rpartition("  # ") for line in lines)}
+
+    assert said['release[0].chart = "chart"'] == "seatrial.toml:3"
+    assert said['release[0].set."a.b" = "1"'] == "seatrial.toml:4"
+    assert said["service.api.ready.status = [200, 401]"] == "seatrial.toml:8"
+    assert said["service.api.ready.tcp = false"] == "default"
+    assert said['runner.env.QUOTED = "a \\"b\\""'] == "seatrial.toml:12"
+    assert said['runner.pod = "p"'] == "SEATRIAL_RUNNER_POD"
+    assert said["timeouts.run = 9"] == "--set"
+    assert said["image = []"] == "default"
+    assert said["runner.env-from = {}"] == "default"
+
+
+def test_what_is_not_set_is_left_out_for_people_only(settings):
+    assert {item.key: item.value for item in settings}["cluster.config"] is None
+    assert "cluster.config" not in as_text(settings, Path("/nowhere"))
