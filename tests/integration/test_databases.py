@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 from psycopg import errors, sql
+from psycopg.conninfo import make_conninfo
 
 pytestmark = pytest.mark.service("postgresql")
 
@@ -41,6 +42,14 @@ def test_no_role_is_more_than_an_owner(dagster_database, polaris_database):
             "select rolsuper, rolcreaterole, rolreplication from pg_roles where rolname = current_user"
         ).fetchone()
         assert rights == (False, False, False)
+
+
+def test_a_role_is_kept_out_of_the_other_database(dagster_database, endpoints):
+    # The role is who it is: its own database let it in just now.
+    elsewhere = make_conninfo(endpoints.dagster_database, dbname="polaris")
+
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(elsewhere, connect_timeout=3)
 
 
 def test_what_is_committed_is_seen_by_others_and_what_is_not_is_not(dagster_database, endpoints, scratch):

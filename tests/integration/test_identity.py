@@ -69,3 +69,11 @@ def test_the_keys_of_an_assumed_role_open_the_object_store(aws, role, s3, bucket
     )
 
     assert as_role.get_object(Bucket=bucket, Key="seen")["Body"].read() == b"by the role"
+
+
+def test_the_role_of_the_warehouse_is_there_and_may_be_assumed(aws):
+    arn = aws("iam").get_role(RoleName="floe-warehouse")["Role"]["Arn"]
+
+    assumed = aws("sts").assume_role(RoleArn=arn, RoleSessionName="floe")["AssumedRoleUser"]
+
+    assert assumed["Arn"].endswith("assumed-role/floe-warehouse/floe")

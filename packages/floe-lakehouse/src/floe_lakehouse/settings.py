@@ -20,7 +20,7 @@ class LakehouseSettings:
     """
 
     catalog_uri: str = "http://polaris:8181/api/catalog"
-    warehouse: str = "warehouse"
+    warehouse: str = "floe"
     credential: str | None = field(default=None, repr=False)
     scope: str = "PRINCIPAL_ROLE:ALL"
     s3_endpoint: str | None = "http://localstack:4566"
@@ -60,7 +60,7 @@ class LakehouseSettings:
             raise SettingsError(f"FLOE_TIMEOUT_SECONDS must be a number of seconds, not {seconds!r}") from None
         return cls(
             catalog_uri=values.get("FLOE_CATALOG_URI") or "http://polaris:8181/api/catalog",
-            warehouse=values.get("FLOE_WAREHOUSE") or "warehouse",
+            warehouse=values.get("FLOE_WAREHOUSE") or "floe",
             credential=values.get("FLOE_CATALOG_CREDENTIAL") or None,
             scope=values.get("FLOE_CATALOG_SCOPE") or "PRINCIPAL_ROLE:ALL",
             s3_endpoint=values.get("FLOE_S3_ENDPOINT", "http://localstack:4566") or None,

@@ -1,0 +1,1 @@
+"""The seed's test flow: cluster, images, release, tests in a pod, results on the host. Standard library only."""
