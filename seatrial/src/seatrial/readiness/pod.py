@@ -1,0 +1,253 @@
+"""Pods: what holds one up.
+
+Reasons are the kubelet's: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/images/types.go,
+pkg/kubelet/container/sync_result.go and pkg/kubelet/kuberuntime/kuberuntime_container.go there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.ports import ContainerState, Object
+from seatrial.readiness.verdict import READY, Suspicion, Verdict, waiting
+
+__all__ = ["container_state", "judge_pod", "pod_ref"]
+
+_NEVER: Final = 0.0
+"""Grace of what does not heal."""
+
+_NO_SUCH_IMAGE: Final = re.compile(
+    r"not found|manifest unknown|does not exist|access denied|denied: |unauthorized|40[13] (?:Unauthorized|Forbidden)",
+    re.IGNORECASE,
+)
+_PULL_GRACE: Final = 45.0
+"""A registry that restarts, a name that does not resolve yet."""
+
+_CONFIG_GRACE: Final = 20.0
+"""A Secret that a hook or a later release makes."""
+
+_SCHEDULE_GRACE: Final = 20.0
+_NODES_COMING_GRACE: Final = 120.0
+_MOUNT_GRACE: Final = 30.0
+_CRASH_GRACE: Final = 40.0
+"""A service that crashes until its database is there."""
+
+_CRASHES: Final = 2
+"""Restarts before a crash loop counts: one may be the database's fault."""
+
+_LINE: Final = 160
+"""Characters of a message that a person is shown."""
+
+_SIGKILL: Final = 137
+
+
+def pod_ref(pod: Object, container: str = "") -> ObjectRef:
+    """Return what names a pod, or a container of it."""
+    meta = pod["metadata"]
+    return ObjectRef(kind="Pod", name=meta["name"], namespace=meta.get("namespace", ""), container=container)
+
+
+def container_state(pod: Object | None, container: str) -> ContainerState:
+    """Return the state of a container of a pod, which may be gone."""
+    for status in (pod or {}).get("status", {}).get("containerStatuses") or ():
+        if status["name"] == container:
+            state: dict[str, Any] = status.get("state") or {}
+            if ended := state.get("terminated"):
+                return ContainerState(
+                    state="terminated",
+                    code=ended.get("exitCode"),
+                    reason=ended.get("reason", ""),
+                    message=ended.get("message", ""),
+                )
+            if waits := state.get("waiting"):
+                return ContainerState(state="waiting", reason=waits.get("reason", ""), message=waits.get("message", ""))
+            return ContainerState(state="running")
+    return ContainerState(state="waiting" if pod else "gone")
+
+
+def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
+    """Judge a pod that is to run on, or a Job's pod on its way.
+
+    Args:
+        pod: the pod.
+        warnings: the Warning events about it, the latest last.
+    """
+    status = pod.get("status") or {}
+    phase = status.get("phase", "Pending")
+    if phase == "Succeeded":
+        return READY
+    conditions = {entry["type"]: entry for entry in status.get("conditions") or ()}
+    scheduled = conditions.get("PodScheduled") or {}
+    if scheduled.get("status") == "False":
+        return _unscheduled(pod, str(scheduled.get("message", "")))
+    if phase == "Failed":
+        return _failed(pod, status)
+    suspicions: list[Suspicion] = []
+    why = ""
+    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        reason, found = _container(pod, container)
+        why = why or reason
+        suspicions += found
+    if (conditions.get("Ready") or {}).get("status") == "True" and not suspicions:
+        return READY
+    if not suspicions and (mount := _mount(pod, warnings)):
+        suspicions.append(mount)
+        why = mount.finding.says
+    return waiting(why or _unready(status, warnings), *suspicions)
+
+
+def _unscheduled(pod: Object, message: str) -> Verdict:
+    """A pod without a node. Nodes that are not ready yet are awaited longer: in a new cluster they are on their way."""
+    coming = "not-ready" in message or "no nodes available" in message or "uninitialized" in message
+    finding = Finding(
+        cause="Unschedulable",
+        subject=pod_ref(pod),
+        says=f"no node takes it: {_short(message)}",
+        evidence=(message,),
+        try_="lower its requests, or give the cluster more: kubectl describe nodes",
+    )
+    grace = _NODES_COMING_GRACE if coming else _SCHEDULE_GRACE
+    return waiting("a node", Suspicion(finding=finding, grace=grace))
+
+
+def _failed(pod: Object, status: dict[str, Any]) -> Verdict:
+    """A pod that will not run again: evicted, or its containers ended."""
+    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        ended = (container.get("state") or {}).get("terminated")
+        if ended and (ended.get("exitCode") or ended.get("reason") == "OOMKilled"):
+            return waiting("a pod that does not fail", _ended(pod, container["name"], ended, grace=_NEVER))
+    reason = str(status.get("reason") or "PodFailed")
+    finding = Finding(
+        cause=reason,
+        subject=pod_ref(pod),
+        says=_short(str(status.get("message") or "the pod failed")),
+        evidence=tuple(filter(None, (status.get("message"),))),
+    )
+    return waiting("a pod that does not fail", Suspicion(finding=finding, grace=_NEVER))
+
+
+def _container(pod: Object, status: dict[str, Any]) -> tuple[str, list[Suspicion]]:
+    """Return what a container waits for and what is wrong with it."""
+    name, state = status["name"], status.get("state") or {}
+    before = (status.get("lastState") or {}).get("terminated") or {}
+    if waits := state.get("waiting"):
+        return _waiting_container(pod, status, waits, before)
+    if ended := state.get("terminated"):
+        if ended.get("exitCode") == 0 and ended.get("reason") != "OOMKilled":
+            return "", []
+        return f"{name} to start again", [_ended(pod, name, ended, grace=_CRASH_GRACE)]
+    if before.get("reason") == "OOMKilled" and not status.get("ready"):
+        return f"{name} to be ready", [_ended(pod, name, before, grace=_CRASH_GRACE)]
+    return ("" if status.get("ready") else f"{name} to be ready"), []
+
+
+def _waiting_container(
+    pod: Object, status: dict[str, Any], waits: dict[str, Any], before: dict[str, Any]
+) -> tuple[str, list[Suspicion]]:
+    name, image = status["name"], status.get("image", "")
+    reason, message = str(waits.get("reason", "")), str(waits.get("message", ""))
+    ref = pod_ref(pod, name)
+    match reason:
+        case "ErrImagePull" | "ImagePullBackOff" | "RegistryUnavailable" | "ErrImageNeverPull" | "InvalidImageName":
+            return f"image {image}", [_pull(ref, image, reason, message)]
+        case "CreateContainerConfigError":
+            finding = Finding(
+                cause=reason,
+                subject=ref,
+                says=f"container {name} cannot be configured: {_short(message)}",
+                evidence=(message,),
+                try_="make the Secret or ConfigMap that it names, with that key, before the pod",
+            )
+            return _short(message), [Suspicion(finding=finding, grace=_CONFIG_GRACE)]
+        case "CreateContainerError" | "RunContainerError" | "PostStartHookError":
+            finding = Finding(
+                cause=reason,
+                subject=ref,
+                says=f"container {name} cannot start: {_short(message)}",
+                evidence=(message,),
+                try_="check command, volumes and securityContext against the image",
+            )
+            return _short(message), [Suspicion(finding=finding, grace=_CONFIG_GRACE)]
+        case "CrashLoopBackOff":
+            grace = _CRASH_GRACE if int(status.get("restartCount") or 0) <= _CRASHES else _NEVER
+            return f"{name} to start again", [_ended(pod, name, before, grace=grace)]
+        case "PodInitializing" | "ContainerCreating" | "":
+            return f"{name} to be created", []
+        case _:
+            return f"{name}: {reason}", []
+
+
+def _pull(ref: ObjectRef, image: str, reason: str, message: str) -> Suspicion:
+    """An image that does not come. ErrImagePull and ImagePullBackOff take turns: one cause for both."""
+    finding = Finding(
+        cause=reason if reason in ("ErrImageNeverPull", "InvalidImageName") else "ImagePull",
+        subject=ref,
+        says=f"image {image} cannot be pulled",
+        evidence=(message,) if message else (),
+        try_="check its name and tag; what is on this machine's engine is delivered: docker image inspect " + image,
+    )
+    hopeless = reason in ("ErrImageNeverPull", "InvalidImageName") or _NO_SUCH_IMAGE.search(message)
+    return Suspicion(finding=finding, grace=_NEVER if hopeless else _PULL_GRACE)
+
+
+def _ended(pod: Object, container: str, ended: dict[str, Any], *, grace: float) -> Suspicion:
+    """A container that ended and should not have."""
+    code, reason = ended.get("exitCode"), str(ended.get("reason") or "Error")
+    # Under cgroup v1 a child of PID 1 can be the one that is killed, and the container ends with any code.
+    if reason == "OOMKilled":
+        limit = _memory_limit(pod, container)
+        says = f"container {container} needed more memory than its limit" + (f" of {limit}" if limit else "")
+        try_ = "raise its memory limit, or make it need less"
+    elif reason in ("StartError", "ContainerCannotRun"):
+        says = f"container {container} cannot start: {_short(str(ended.get('message', '')))}"
+        try_ = "check its command against the image"
+        grace = _NEVER
+    elif code == _SIGKILL:
+        says, try_ = f"container {container} was killed (exit code 137)", "look for a failing liveness probe"
+    else:
+        says, try_ = f"container {container} ended with exit code {code}", "read its last lines"
+    finding = Finding(
+        cause=reason if reason != "Error" else "Crash",
+        subject=pod_ref(pod, container),
+        says=says,
+        evidence=tuple(filter(None, (str(ended.get("message") or ""),))),
+        try_=try_,
+    )
+    return Suspicion(finding=finding, grace=grace)
+
+
+def _mount(pod: Object, warnings: list[Object]) -> Suspicion | None:
+    """A volume that cannot be mounted: the pod's status is silent about it."""
+    for event in reversed(warnings):
+        if event.get("reason") in ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"):
+            message = str(event.get("message", ""))
+            finding = Finding(
+                cause=str(event["reason"]),
+                subject=pod_ref(pod),
+                says=_short(message),
+                evidence=(message,),
+                try_="make what the volume names before the pod",
+            )
+            return Suspicion(finding=finding, grace=_MOUNT_GRACE)
+    return None
+
+
+def _unready(status: dict[str, Any], warnings: list[Object]) -> str:
+    for event in reversed(warnings):
+        if event.get("reason") == "Unhealthy":
+            return _short(str(event.get("message", "")))
+    return "its containers to be created" if not status.get("containerStatuses") else "its readiness probe"
+
+
+def _memory_limit(pod: Object, container: str) -> str:
+    for spec in [*(pod["spec"].get("initContainers") or ()), *(pod["spec"].get("containers") or ())]:
+        if spec["name"] == container:
+            return str(((spec.get("resources") or {}).get("limits") or {}).get("memory", ""))
+    return ""
+
+
+def _short(message: str) -> str:
+    line = message.strip().split("\n", 1)[0]
+    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"

@@ -1,0 +1,80 @@
+"""What a cluster's namespaces hold at one moment, kept up to date by watches."""
+
+from __future__ import annotations
+
+from seatrial.ports import Change, Object
+
+__all__ = ["Snapshot", "controller_of"]
+
+Key = tuple[str, str, str]
+"""kind with its apiVersion, namespace, name"""
+
+
+class Snapshot:
+    """Objects by kind, namespace and name. Events are kept by the object they are about."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Key, Object] = {}
+
+    def take(self, kind: str, namespace: str, change: Change) -> None:
+        """Bring the snapshot up to a change of one kind in one namespace."""
+        if change.type == "synced":
+            for key in [key for key in self._objects if key[:2] == (kind, namespace)]:
+                del self._objects[key]
+        for obj in change.objects:
+            key = (kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+            if change.type == "deleted":
+                self._objects.pop(key, None)
+            else:
+                self._objects[key] = obj
+
+    def get(self, kind: str, namespace: str, name: str) -> Object | None:
+        """Return an object, None if there is none."""
+        return self._objects.get((kind, namespace, name))
+
+    def all(self, kind: str) -> list[Object]:
+        """Return all objects of a kind."""
+        return [obj for key, obj in self._objects.items() if key[0] == kind]
+
+    def pods_of(self, workload: Object) -> list[Object]:
+        """Return the pods that a workload controls and that are not on their way out, by name."""
+        meta = workload["metadata"]
+        wanted = (workload["kind"], meta["name"])
+        return sorted(
+            (
+                pod
+                for pod in self.all("v1/Pod")
+                if pod["metadata"].get("namespace") == meta.get("namespace")
+                and not pod["metadata"].get("deletionTimestamp")
+                and controller_of(pod) == wanted
+            ),
+            key=lambda pod: str(pod["metadata"]["name"]),
+        )
+
+    def warnings_about(self, obj: Object) -> list[Object]:
+        """Return the Warning events about exactly this object, not an earlier one of its name; the latest last."""
+        uid = obj["metadata"].get("uid")
+        found = (
+            event
+            for event in self.all("v1/Event")
+            if event.get("type") == "Warning" and event.get("involvedObject", {}).get("uid") == uid
+        )
+        return sorted(found, key=_when)
+
+
+def controller_of(pod: Object) -> tuple[str, str]:
+    """Return kind and name of what controls a pod; the Deployment in place of its ReplicaSet. Both empty: nothing."""
+    for owner in pod["metadata"].get("ownerReferences") or ():
+        if not owner.get("controller"):
+            continue
+        kind, name = str(owner["kind"]), str(owner["name"])
+        # A Deployment names its ReplicaSets NAME-HASH and labels their pods with the hash.
+        hashed = (pod["metadata"].get("labels") or {}).get("pod-template-hash")
+        if kind == "ReplicaSet" and hashed and name.endswith(f"-{hashed}"):
+            return "Deployment", name.removesuffix(f"-{hashed}")
+        return kind, name
+    return "", ""
+
+
+def _when(event: Object) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")

@@ -1,0 +1,130 @@
+"""Workloads: whether what a chart made is all there, in its newest version.
+
+The rules are those of `kubectl rollout status`:
+https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.ports import Object
+from seatrial.readiness.pod import judge_pod
+from seatrial.readiness.snapshot import Snapshot
+from seatrial.readiness.verdict import READY, Suspicion, Verdict, waiting
+
+__all__ = ["WORKLOADS", "judge_workload"]
+
+WORKLOADS: Final = {
+    "Deployment": "apps/v1/Deployment",
+    "StatefulSet": "apps/v1/StatefulSet",
+    "DaemonSet": "apps/v1/DaemonSet",
+    "Job": "batch/v1/Job",
+    "Pod": "v1/Pod",
+}
+"""What is awaited, by kind; all else is there once it is made."""
+
+_CREATE_GRACE: Final = 15.0
+"""A quota that another release raises, a webhook that starts."""
+
+
+def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> Verdict:
+    """Judge one workload by what the snapshot holds of it.
+
+    Args:
+        kind: one of WORKLOADS.
+        namespace: of the object.
+        name: of the object.
+        snapshot: with pods, Warning events and workloads of that namespace.
+    """
+    workload = snapshot.get(WORKLOADS[kind], namespace, name)
+    if workload is None:
+        return waiting("to be created")
+    if kind == "Pod":
+        return judge_pod(workload, snapshot.warnings_about(workload))
+    status, spec, meta = workload.get("status") or {}, workload["spec"], workload["metadata"]
+    if kind != "Job" and int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
+        return waiting("its controller to see it")
+    missing = _RULES[kind](spec, status)
+    if not missing:
+        return READY
+    suspicions = [*_own(workload, snapshot)]
+    details = ""
+    for pod in snapshot.pods_of(workload):
+        judged = judge_pod(pod, snapshot.warnings_about(pod))
+        # A Job tries again by itself: a failed pod of it is not the end.
+        if kind != "Job":
+            suspicions += judged.suspicions
+        elif (pod.get("status") or {}).get("phase") != "Failed":
+            suspicions += [each for each in judged.suspicions if each.finding.cause not in ("Crash", "OOMKilled")]
+        details = details or judged.why
+    return waiting(f"{missing}: {details}" if details else missing, *suspicions)
+
+
+def _deployment(spec: dict[str, Any], status: dict[str, Any]) -> str:
+    wanted = int(spec.get("replicas", 1))
+    updated, total, available = (
+        int(status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas")
+    )
+    if updated < wanted:
+        return f"{updated} of {wanted} pods made"
+    if total > updated:
+        return f"{total - updated} old pods to go"
+    return f"{available} of {wanted} pods available" if available < wanted else ""
+
+
+def _stateful_set(spec: dict[str, Any], status: dict[str, Any]) -> str:
+    wanted = int(spec.get("replicas", 1))
+    ready = int(status.get("readyReplicas") or 0)
+    if ready < wanted:
+        return f"{ready} of {wanted} pods ready"
+    rolling = (spec.get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
+    if rolling and status.get("updateRevision") != status.get("currentRevision"):
+        return f"{int(status.get('updatedReplicas') or 0)} of {wanted} pods updated"
+    return ""
+
+
+def _daemon_set(spec: dict[str, Any], status: dict[str, Any]) -> str:
+    del spec
+    wanted = int(status.get("desiredNumberScheduled") or 0)
+    updated, available = int(status.get("updatedNumberScheduled") or 0), int(status.get("numberAvailable") or 0)
+    if updated < wanted:
+        return f"{updated} of {wanted} pods updated"
+    return f"{available} of {wanted} pods available" if available < wanted else ""
+
+
+def _job(spec: dict[str, Any], status: dict[str, Any]) -> str:
+    done = any(entry["type"] == "Complete" and entry["status"] == "True" for entry in status.get("conditions") or ())
+    wanted = int(spec.get("completions") or 1)
+    return "" if done else f"{int(status.get('succeeded') or 0)} of {wanted} completions"
+
+
+_RULES: Final = {"Deployment": _deployment, "StatefulSet": _stateful_set, "DaemonSet": _daemon_set, "Job": _job}
+
+
+def _own(workload: Object, snapshot: Snapshot) -> list[Suspicion]:
+    """Return what is wrong with the workload itself: it gave up, or may not make its pods."""
+    meta = workload["metadata"]
+    ref = ObjectRef(kind=workload["kind"], name=meta["name"], namespace=meta.get("namespace", ""))
+    found = []
+    for entry in (workload.get("status") or {}).get("conditions") or ():
+        gave_up = (entry["type"] == "Progressing" and entry.get("reason") == "ProgressDeadlineExceeded") or (
+            entry["type"] == "Failed" and entry["status"] == "True"
+        )
+        if gave_up:
+            cause, message = str(entry.get("reason") or "Failed"), str(entry.get("message", ""))
+            finding = Finding(cause=cause, subject=ref, says=message or "it gave up", evidence=(message,))
+            found.append(Suspicion(finding=finding, grace=0.0))
+    for event in snapshot.warnings_about(workload)[-1:]:
+        if event.get("reason") == "FailedCreate":
+            message = str(event.get("message", ""))
+            finding = Finding(
+                cause="FailedCreate",
+                subject=ref,
+                says=f"its pods are refused: {message}",
+                evidence=(message,),
+                try_="check quotas, limit ranges and admission in the namespace",
+            )
+            found.append(Suspicion(finding=finding, grace=_CREATE_GRACE))
+    return found
