@@ -67,6 +67,11 @@ class Context:
         return replace(self, settings=(*self.settings, (f"{key}={value}", option)))
 
     @property
+    def runs(self) -> Path:
+        """Where the files of runs are: `.seatrial/runs` of the project, a folder a run and the link `latest`."""
+        return self.project.root / ".seatrial" / "runs"
+
+    @property
     def out(self) -> TextIO:
         """Where pytest's own output goes: stdout, unless that is for JSON."""
         return sys.stderr if self.as_json else sys.stdout

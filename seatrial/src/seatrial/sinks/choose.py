@@ -16,10 +16,26 @@ def renderer(
     *,
     environ: Mapping[str, str],
     color: bool,
-    quiet: bool,
-    verbose: int,
-    shares_terminal: bool,
+    quiet: bool = False,
+    verbose: int = 0,
+    shares_terminal: bool = True,
 ) -> Sink:
-    """Return what renders a run to `stream`."""
-    del environ, color, shares_terminal
+    """Return what renders a run to `stream`.
+
+    Args:
+        stream: where to; whether it is a terminal decides most.
+        environ: GITHUB_ACTIONS, CI and TERM are looked at.
+        color: whether to use colours.
+        quiet: only what went wrong, and the verdict.
+        verbose: how much more to tell.
+        shares_terminal: whether pytest writes to the same terminal.
+    """
+    if environ.get("GITHUB_ACTIONS") == "true" and not quiet:
+        from seatrial.sinks.github import GitHub  # noqa: PLC0415 - each only where needed
+
+        return GitHub(stream, verbose=verbose, summary=environ.get("GITHUB_STEP_SUMMARY"))
+    if stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI") and not quiet:
+        from seatrial.sinks.console import Console  # noqa: PLC0415 - importing rich takes 60 ms
+
+        return Console(stream, color=color, verbose=verbose, shares_terminal=shares_terminal)
     return Plain(stream, quiet=quiet, verbose=verbose)

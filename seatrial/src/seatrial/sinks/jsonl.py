@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 from seatrial.model.event import Event, encode_event
 
@@ -10,11 +11,18 @@ __all__ = ["JsonLines"]
 
 
 class JsonLines:
-    """Appends each event to a file, flushed, so that a killed run leaves all that happened."""
+    """Writes each event as a line, flushed, so that a killed run leaves all that happened.
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+    Args:
+        to: a file to append to, which is made with its folders and closed at the end, or an open stream, which is not.
+    """
+
+    def __init__(self, to: Path | BinaryIO) -> None:
+        self._owns = isinstance(to, Path)
+        if isinstance(to, Path):
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to = to.open("ab")
+        self._file = to
 
     def __call__(self, event: Event, /) -> None:
         """Write the event."""
@@ -22,5 +30,6 @@ class JsonLines:
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file, if it is ours."""
+        if self._owns:
+            self._file.close()

@@ -1,41 +1,125 @@
-"""Plain lines: for CI logs, pipes, dumb terminals."""
+"""Plain lines: for CI logs, pipes and dumb terminals. Each line once, no colours, no cursor."""
 
 from __future__ import annotations
 
-from typing import TextIO
+from datetime import datetime, timedelta
+from typing import Final, TextIO
 
 from seatrial.model import event as e
 from seatrial.model.event import Event
+from seatrial.model.finding import Finding
+from seatrial.model.result import Stage
+from seatrial.sinks import words
 
 __all__ = ["Plain"]
 
+_PATIENCE: Final = timedelta(seconds=10)
+"""How often a stage may tell its progress, and a service what it waits for."""
+
 
 class Plain:
-    """One line a fact."""
+    """Writes a line for each fact that matters.
+
+    Args:
+        stream: where to.
+        quiet: only what went wrong, and the verdict.
+        verbose: 1: all progress, what services wait for, warnings of the cluster; 2: pods and tests too.
+    """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False, verbose: int = 0) -> None:
         self._stream = stream
         self._quiet = quiet
         self._verbose = verbose
+        self._begin: datetime | None = None
+        self._now = timedelta()
+        self._directory = ""
+        self._told: dict[str, tuple[str, timedelta]] = {}
+        self._ready: set[str] = set()
+        self._findings: set[Finding] = set()
 
     def __call__(self, event: Event, /) -> None:
-        """Write the line of the event, if it has one."""
+        """Write the lines of the event, if it has any."""
+        self._begin = self._begin or event.at
+        self._now = event.at - self._begin
         match event.body:
-            case e.StageStarted(stage=stage) if not self._quiet:
-                self._line(f"{stage} …")
-            case e.StageProgress(stage=stage, text=text) if not self._quiet:
-                self._line(f"{stage}: {text}")
-            case e.StageEnded(stage=stage, outcome=outcome, seconds=seconds) if not self._quiet:
-                self._line(f"{stage} {outcome} in {seconds:.1f} s")
             case e.FindingMade(finding=finding):
-                self._line(f"{finding.subject}: {finding.says}")
+                self.finding(finding)
+            case e.Note(level="warning", text=text):
+                self.line(f"warning: {text}")
             case e.RunEnded(result=result):
-                self._line(result.verdict)
+                self.line(words.last_line(result, self._directory))
+            case e.StageEnded(stage=stage, outcome="failed", seconds=seconds):
+                self.line(f"{stage} FAILED after {words.duration(seconds)}")
+            case body if not self._quiet:
+                self._chat(body)
+            case e.RunStarted(directory=directory):
+                self._directory = directory
             case _:
                 pass
 
     def close(self) -> None:
         """Nothing is left to write."""
 
-    def _line(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+    def line(self, text: str) -> None:
+        """Write one line."""
+        stamp = f"[{self._now.total_seconds():6.1f}] " if not self._quiet else ""
+        print(f"{stamp}{text}", file=self._stream, flush=True)
+
+    def finding(self, finding: Finding) -> None:
+        """Write a finding, once."""
+        if finding in self._findings:
+            return
+        self._findings.add(finding)
+        self.line(words.finding(finding))
+        for text in words.evidence(finding):
+            self.line(f"  {text}")
+
+    def _chat(self, body: e.Body) -> None:
+        match body:
+            case e.RunStarted(command=command, directory=directory):
+                self._directory = directory
+                self.line(f"seatrial {' '.join(command)}; files in {directory}")
+            case e.StageStarted(stage=stage):
+                self.line(f"{stage} …")
+            case e.StageProgress(stage=stage, text=text):
+                self._now_and_then(str(stage), f"{stage}: {text}")
+            case e.StageEnded(stage=stage, outcome=outcome, seconds=seconds, facts=facts):
+                told = f": {words.facts(facts)}" if facts else ""
+                self.line(f"{stage} {words.outcome(outcome)} in {words.duration(seconds)}{told}")
+            case e.ServiceSeen(name=name, ready=True):
+                if name not in self._ready:
+                    self.line(f"{Stage.READY}: {name} is ready")
+                self._ready.add(name)
+            case e.ServiceSeen(name=name, waits_for=waits_for):
+                self._ready.discard(name)
+                self._now_and_then(name, f"{Stage.READY}: {name} waits for {waits_for}")
+            case e.TestsCollected(count=count):
+                self.line(f"{Stage.TEST}: {count} collected")
+            case e.Note(level="info", text=text):
+                self.line(text)
+            case _ if self._verbose:
+                self._chatter(body)
+
+    def _chatter(self, body: e.Body) -> None:
+        match body:
+            case e.Note(text=text):
+                self.line(text)
+            case e.KubernetesEvent(type="Warning", subject=subject, reason=reason, message=message):
+                self.line(f"{subject}: {reason}: {message}")
+            case e.PodSeen(pod=pod, phase=phase, node=node, ready=ready, restarts=restarts, reason=reason):
+                if self._verbose > 1:
+                    state = "ready" if ready else reason or phase
+                    again = f", restarted {restarts} times" if restarts else ""
+                    self.line(f"{pod} on {node or 'no node'}: {state}{again}")
+            case e.TestReported(nodeid=nodeid, outcome=outcome, seconds=seconds, when="call"):
+                if self._verbose > 1:
+                    self.line(f"{nodeid} {outcome} in {words.duration(seconds)}")
+            case _:
+                pass
+
+    def _now_and_then(self, about: str, text: str) -> None:
+        """Write the line unless the same was just said, or something else about it within the last seconds."""
+        last, at = self._told.get(about, ("", -_PATIENCE))
+        if text != last and (self._verbose or self._now - at >= _PATIENCE):
+            self._told[about] = (text, self._now)
+            self.line(text)

@@ -1,0 +1,94 @@
+"""`seatrial render [RUN]`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from seatrial.cli.command import plain_command
+from seatrial.cli.options import Context
+from seatrial.model.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from seatrial.sinks import Sink
+
+__all__ = ["command"]
+
+_FORMATS: Final = ("auto", "console", "plain", "github", "json")
+
+
+@plain_command(
+    examples=(
+        ("seatrial render", "the last run"),
+        ("seatrial render 20260131-154501-3f2a", "an older one"),
+        ("seatrial render artifacts/run --as plain", "one that came from CI, any directory"),
+        ("seatrial render -v", "with what happened between"),
+    )
+)
+@click.argument("run", default="latest")
+@click.option(
+    "--as",
+    "as_",
+    type=click.Choice(_FORMATS),
+    default="auto",
+    show_default=True,
+    help="console, plain, github or json.",
+)
+@click.pass_obj
+def command(ctx: Context, *, run: str, as_: str) -> ExitCode:
+    """Show a past run again from its directory."""
+    from seatrial.sinks.past import Unreadable, events_of  # noqa: PLC0415 - keeps --help quick
+
+    file = _events_file(ctx, run)
+    sink = _sink(ctx, "json" if ctx.as_json else as_)
+    whole = False
+    for event in events_of(file):
+        if isinstance(event, Unreadable):
+            if not event.last:
+                ctx.say(f"{file}:{event.line}: not an event that this seatrial knows: {event.why}")
+            continue
+        sink(event)
+        whole = type(event.body).__name__ == "RunEnded"
+    sink.close()
+    if not whole:
+        ctx.say("the run ended without a verdict: it was killed, or is still running")
+    return ExitCode.PASSED
+
+
+def _events_file(ctx: Context, run: str) -> Path:
+    given = Path(run)
+    if given.is_file():
+        return given
+    if (given.is_absolute() or os.sep in run) and (given / "events.jsonl").is_file():
+        return given / "events.jsonl"
+    for folder in (ctx.runs / run, given):
+        if (folder / "events.jsonl").is_file():
+            return folder / "events.jsonl"
+    if not ctx.runs.is_dir():
+        raise UsageError(f"no run in {ctx.runs}", try_="seatrial run")
+    known = sorted(entry.name for entry in ctx.runs.iterdir() if entry.is_dir() and not entry.is_symlink())
+    raise UsageError(
+        f"no run {run!r} in {ctx.runs}", try_=f"one of: {', '.join(known[-5:])}" if known else "seatrial run"
+    )
+
+
+def _sink(ctx: Context, format_: str) -> Sink:
+    from seatrial.sinks.choose import renderer  # noqa: PLC0415 - keeps --help quick
+
+    color, terminal = ctx.color(sys.stdout), sys.stdout.isatty()
+    if format_ == "auto":
+        format_ = "console" if terminal and os.environ.get("TERM") != "dumb" else "plain"
+    if format_ == "json":
+        from seatrial.sinks.jsonl import JsonLines  # noqa: PLC0415
+
+        return JsonLines(sys.stdout.buffer)
+    if format_ == "console" and not ctx.quiet:
+        from seatrial.sinks.console import Console  # noqa: PLC0415
+
+        return Console(sys.stdout, color=color, verbose=ctx.verbose, shares_terminal=False, live=False)
+    environ = {"GITHUB_ACTIONS": "true"} if format_ == "github" else {"CI": "true"}
+    return renderer(sys.stdout, environ=environ, color=color, quiet=ctx.quiet, verbose=ctx.verbose)

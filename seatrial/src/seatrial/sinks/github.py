@@ -1,0 +1,133 @@
+"""GitHub Actions: a folded group a stage, annotations for findings and failed tests, a summary of the job.
+
+Commands: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, TextIO
+
+from seatrial.model import event as e
+from seatrial.model.event import Event
+from seatrial.model.finding import Finding
+from seatrial.model.result import RunResult, Stage
+from seatrial.sinks import words
+from seatrial.sinks.plain import Plain
+
+__all__ = ["GitHub"]
+
+_ANNOTATIONS: Final = 10
+"""GitHub shows at most ten errors of a step."""
+
+
+class GitHub:
+    """Renders for GitHub Actions.
+
+    A stage's lines are written as one group when it ends, because groups can be neither nested nor interleaved; that it
+    runs is told by a line of its own before. pytest's output is between, not folded.
+
+    Args:
+        stream: where to.
+        verbose: as for `Plain`.
+        summary: file that GitHub shows on the page of the job: GITHUB_STEP_SUMMARY.
+    """
+
+    def __init__(self, stream: TextIO, *, verbose: int = 0, summary: str | None = None) -> None:
+        self._plain = Plain(stream, verbose=verbose)
+        self._stream = stream
+        self._summary = Path(summary) if summary else None
+        self._lines: dict[Stage, list[str]] = {}
+        self._annotated: set[str] = set()
+        self._findings: list[Finding] = []
+        self._failed: list[str] = []
+        self._directory = ""
+
+    def __call__(self, event: Event, /) -> None:
+        """Write what the event is worth."""
+        match event.body:
+            case e.RunStarted(directory=directory):
+                self._directory = directory
+                self._plain(event)
+            case e.StageProgress(stage=stage, text=text):
+                self._keep(stage, text)
+            case e.ServiceSeen(name=name, ready=ready, waits_for=waits_for):
+                self._keep(Stage.READY, f"{name} is ready" if ready else f"{name} waits for {waits_for}")
+            case e.StageEnded() as ended:
+                self._group(ended)
+            case e.FindingMade(finding=finding):
+                if finding not in self._findings:
+                    self._findings.append(finding)
+                    self._annotate("error" if finding.fatal else "warning", words.finding(finding), finding.cause)
+                self._plain(event)
+            case e.TestReported(nodeid=nodeid, outcome="failed" | "error", when=when):
+                if nodeid not in self._failed:
+                    self._failed.append(nodeid)
+                    self._annotate("error", f"{nodeid} failed in {when}", nodeid, file=nodeid.partition("::")[0])
+            case e.Note(level="warning", text=text):
+                self._annotate("warning", text, "seatrial")
+            case e.RunEnded(result=result):
+                self._plain(event)
+                if self._summary:
+                    with self._summary.open("a", encoding="utf-8") as file:
+                        file.write(self._markdown(result))
+            case _:
+                self._plain(event)
+
+    def close(self) -> None:
+        """Write the lines of stages that never ended: the run was cut short."""
+        for stage, lines in self._lines.items():
+            self._print(f"::group::{stage} did not end", *lines, "::endgroup::")
+        self._lines.clear()
+
+    def _keep(self, stage: Stage, line: str) -> None:
+        lines = self._lines.setdefault(stage, [])
+        if line not in lines[-1:]:
+            lines.append(line)
+
+    def _group(self, ended: e.StageEnded) -> None:
+        title = f"{ended.stage} {words.outcome(ended.outcome)} in {words.duration(ended.seconds)}"
+        lines = self._lines.pop(ended.stage, [])
+        lines += [f"{name}: {value}" for name, value in ended.facts.items()]
+        self._print(*([f"::group::{title}", *lines, "::endgroup::"] if lines else [title]))
+
+    def _annotate(self, level: str, message: str, title: str, *, file: str = "") -> None:
+        if message in self._annotated or (level == "error" and len(self._annotated) >= _ANNOTATIONS):
+            return
+        self._annotated.add(message)
+        properties = f"title={_property(title)}" + (f",file={_property(file)}" if file else "")
+        self._print(f"::{level} {properties}::{_data(message)}")
+
+    def _markdown(self, result: RunResult) -> str:
+        rows = "".join(
+            f"| {stage.stage} | {words.outcome(stage.outcome)} | {words.duration(stage.seconds)} |"
+            f" {_cell(words.facts(stage.facts))} |\n"
+            for stage in result.stages
+        )
+        failed = "".join(f"- `{nodeid}`\n" for nodeid in self._failed)
+        findings = "".join(
+            f"- **{_cell(words.finding(finding))}**" + (f" ({_cell(finding.try_)})" if finding.try_ else "") + "\n"
+            for finding in self._findings
+        )
+        return (
+            f"### {words.last_line(result, '')}\n\n"
+            + (f"{findings}\n" if findings else "")
+            + (f"{failed}\n" if failed else "")
+            + f"| stage | outcome | time | |\n| --- | --- | ---: | --- |\n{rows}\n"
+        )
+
+    def _print(self, *lines: str) -> None:
+        print(*lines, sep="\n", file=self._stream, flush=True)
+
+
+def _data(text: str) -> str:
+    """Escape as actions/toolkit does: packages/core/src/command.ts."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,68 @@
+"""Facts in words, the same ones in every renderer. Pure."""
+
+from __future__ import annotations
+
+from seatrial.model.errors import ExitCode
+from seatrial.model.finding import Finding
+from seatrial.model.result import Counts, Outcome, RunResult
+
+__all__ = ["counts", "duration", "evidence", "facts", "finding", "last_line", "outcome"]
+
+_EVIDENCE_SHOWN = 12
+_MINUTE = 60
+_LONG = 100
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people read it: `0.42 s`, `21.4 s`, `3 min 05 s`."""
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < _LONG:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    return f"{minutes} min {rest:02d} s"
+
+
+def counts(of: Counts) -> str:
+    """Return the tests by outcome, what went wrong first: `1 failed, 59 passed, 2 not run: stand-in`."""
+    parts = [
+        (of.failed, "failed"),
+        (of.errors, "error" if of.errors == 1 else "errors"),
+        (of.passed, "passed"),
+        (of.skipped, "skipped"),
+        (of.xfailed, "xfailed"),
+        (of.xpassed, "xpassed"),
+        (of.deselected, "deselected"),
+        *((number, f"not run: {why}") for why, number in of.not_run.items()),
+    ]
+    return ", ".join(f"{number} {word}" for number, word in parts if number) or "no tests"
+
+
+def facts(of: dict[str, str]) -> str:
+    """Return what a stage found, in one line: `nodes 2, version v1.34.4`."""
+    return ", ".join(f"{name} {value}".strip() for name, value in of.items())
+
+
+def outcome(of: Outcome) -> str:
+    """Return how a stage ended, in a word."""
+    return "FAILED" if of is Outcome.FAILED else str(of)
+
+
+def finding(of: Finding) -> str:
+    """Return the line of a finding: what it is about, its cause and what that means."""
+    says = of.says if of.says.startswith(of.cause) else f"{of.cause}: {of.says}"
+    return f"{of.subject}: {says}"
+
+
+def evidence(of: Finding) -> list[str]:
+    """Return the lines that prove a finding, the last ones if there are many, and what to try."""
+    lines = [line for text in of.evidence for line in text.splitlines()]
+    shown = [f"| {line}" for line in lines[-_EVIDENCE_SHOWN:]]
+    return shown + ([f"try: {of.try_}"] if of.try_ else [])
+
+
+def last_line(result: RunResult, directory: str) -> str:
+    """Return the last line of a run: verdict, counts, time, where the files are."""
+    tested = result.counts != Counts() or result.exit is ExitCode.NO_TESTS
+    verdict = f"{result.verdict}: {counts(result.counts)}" if tested else result.verdict
+    return f"{verdict}, in {duration(result.seconds)}" + (f"; files in {directory}" if directory else "")

@@ -1,0 +1,98 @@
+"""What each renderer makes of recorded runs. `SEATRIAL_GOLDEN=write pytest …` writes the golden files anew."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from seatrial.sinks.choose import renderer
+from seatrial.sinks.console import Console
+from seatrial.sinks.github import GitHub
+from seatrial.sinks.plain import Plain
+
+RUNS = ("green", "failed", "image_missing", "interrupted")
+GOLDEN = Path(__file__).with_name("golden")
+
+RENDERERS = {
+    "console": lambda to: Console(to, color=False, live=False, width=80),
+    "console-color": lambda to: Console(to, color=True, live=False, width=80),
+    "console-verbose": lambda to: Console(to, color=False, live=False, width=80, verbose=2),
+    "plain": Plain,
+    "plain-quiet": lambda to: Plain(to, quiet=True),
+    "plain-verbose": lambda to: Plain(to, verbose=2),
+    "github": GitHub,
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("name", RENDERERS)
+def test_golden(recorded, name, run):
+    stream = io.StringIO()
+    sink = RENDERERS[name](stream)
+    for event in recorded(run):
+        sink(event)
+    sink.close()
+    golden = GOLDEN / f"{run}.{name}.txt"
+    if os.environ.get("SEATRIAL_GOLDEN") == "write":
+        golden.write_text(stream.getvalue())
+
+    assert stream.getvalue() == golden.read_text()
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_nothing_but_text_without_colours(recorded, run):
+    """NO_COLOR and TERM=dumb end here: no escape sequence, and the last line is the verdict with the files."""
+    for name in set(RENDERERS) - {"console-color"}:
+        stream = io.StringIO()
+        sink = RENDERERS[name](stream)
+        for event in recorded(run):
+            sink(event)
+        sink.close()
+
+        assert "\x1b" not in stream.getvalue(), name
+        assert "; files in .seatrial/runs/" in stream.getvalue().splitlines()[-1], name
+
+
+def test_a_console_without_unicode_writes_ascii(recorded):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    sink = Console(stream, color=False, live=False, width=60)
+    for event in recorded("image_missing"):
+        sink(event)
+    sink.close()
+    stream.flush()
+
+    text = raw.getvalue().decode("ascii")
+    assert "+ preflight" in text
+    assert "X ready" in text
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "quiet", "kind"),
+    [
+        (_Terminal(), {"TERM": "xterm"}, False, "Console"),
+        (_Terminal(), {"TERM": "xterm"}, True, "Plain"),
+        (_Terminal(), {"TERM": "dumb"}, False, "Plain"),
+        (_Terminal(), {"TERM": "xterm", "CI": "true"}, False, "Plain"),
+        (io.StringIO(), {}, False, "Plain"),
+        (io.StringIO(), {"GITHUB_ACTIONS": "true"}, False, "GitHub"),
+        (io.StringIO(), {"GITHUB_ACTIONS": "true"}, True, "Plain"),
+    ],
+)
+def test_the_renderer_fits_where_the_output_goes(stream, environ, quiet, kind):
+    assert type(renderer(stream, environ=environ, color=False, quiet=quiet)).__name__ == kind
+
+
+def test_plain_lines_do_not_cost_the_time_to_import_rich():
+    code = "import sys, seatrial.sinks.choose, seatrial.sinks.jsonl; sys.exit('rich' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

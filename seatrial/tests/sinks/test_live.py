@@ -1,0 +1,206 @@
+"""The live part, seen through a terminal emulator: what a person would see, not which bytes were written."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pyte
+import pytest
+from seatrial.model import event as e
+from seatrial.model.result import Outcome, Stage
+from seatrial.sinks.console import Console
+
+START = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
+
+
+class Screen(io.StringIO):
+    """A terminal to write to; `shown` is what stands on it."""
+
+    encoding = "utf-8"
+
+    def __init__(self, columns: int = 80, lines: int = 24) -> None:
+        super().__init__()
+        self._screen = pyte.Screen(columns, lines)
+        self._screen.set_mode(pyte.modes.LNM)  # a line feed returns the carriage too, as the tty's ONLCR does
+        self._stream = pyte.Stream(self._screen)
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._stream.feed(text)
+        return super().write(text)
+
+    @property
+    def shown(self) -> list[str]:
+        return [line.rstrip() for line in self._screen.display if line.strip()]
+
+    @property
+    def cursor_hidden(self) -> bool:
+        return bool(self._screen.cursor.hidden)
+
+    def resize(self, columns: int) -> None:
+        self._screen.resize(columns=columns)
+
+
+class Watched:
+    """A console on a screen whose clock stands still until told."""
+
+    def __init__(self, *, columns: int = 80, lines: int = 24, shares_terminal: bool = True) -> None:
+        self.screen = Screen(columns, lines)
+        self.seconds = 0.0
+        self.console = Console(
+            self.screen,
+            color=True,
+            shares_terminal=shares_terminal,
+            width=columns,
+            now=lambda: START + timedelta(seconds=self.seconds),
+        )
+
+    def show(self, events, until: float = 1e9) -> list[str]:
+        for event in events:
+            if (event.at - START).total_seconds() <= until:
+                self.console(event)
+        self.seconds = until
+        if self.console._live is not None:
+            self.console._live.refresh()
+        return self.screen.shown
+
+
+def test_running_stages_with_their_times(recorded):
+    watched = Watched()
+
+    assert watched.show(recorded("green"), until=9.5) == [
+        "seatrial run",
+        "✓ preflight       0.31 s  docker 28.1, kind 0.33.0",
+        "= build            8.1 s  orders-tests 4f1c02d7",
+        "… cluster            9 s  starting control-plane",
+    ]
+    watched.console.close()
+
+
+def test_services_and_what_they_wait_for(recorded):
+    watched = Watched()
+
+    assert watched.show(recorded("green"), until=29)[-3:] == [
+        "… ready              1 s",
+        "    postgresql  image docker.io/library/postgres:17",
+        "    orders      0 of 1 pods ready",
+    ]
+    watched.console.close()
+
+
+def test_tests_as_they_run_if_pytest_writes_elsewhere(recorded):
+    watched = Watched(shares_terminal=False)
+
+    assert watched.show(recorded("green"), until=39.2)[-2:] == [
+        "… test               4 s  1 of 3",
+        "    tests/test_orders.py::test_create",
+    ]
+    watched.console.close()
+
+
+def test_yields_the_terminal_while_pytest_writes_to_it(recorded):
+    watched = Watched()
+    events = recorded("green")
+    after_tests = next(
+        event for event in events if isinstance(event.body, e.StageEnded) and event.body.stage is Stage.TEST
+    )
+    collected = next(event for event in events if isinstance(event.body, e.TestsCollected))
+    for event in events[: collected.seq]:
+        watched.console(event)
+    watched.screen.write("collected 3 items\n\ntests/test_orders.py ")
+    for event in events[collected.seq : after_tests.seq]:
+        watched.console(event)
+    watched.console(
+        e.Event(run=collected.run, seq=0, at=after_tests.at, body=e.Note(level="warning", text="held back"))
+    )
+    watched.screen.write("...\n")
+
+    assert watched.screen.shown[-3:] == [
+        "  starting pod test-runner",
+        "collected 3 items",
+        "tests/test_orders.py ...",
+    ]
+    assert not watched.screen.cursor_hidden
+
+    watched.console(after_tests)
+    assert watched.screen.shown[-2:] == ["! held back", "✓ test             4.9 s  passed 3"]
+    watched.console.close()
+
+
+@pytest.mark.parametrize("name", ["green", "failed", "image_missing", "interrupted"])
+@pytest.mark.parametrize("columns", [80, 120, 40])
+def test_at_the_end_nothing_of_the_live_part_is_left(recorded, name, columns):
+    live, still = Watched(columns=columns, lines=60), Screen(columns, 60)
+    past = Console(still, color=True, live=False, width=columns, shares_terminal=False)
+    for event in recorded(name):
+        live.console(event)
+        if live.console._live is not None:
+            live.console._live.refresh()
+        past(event)
+    live.console.close()
+
+    kept = [line for line in live.screen.shown if line != "  starting pod test-runner"]
+    assert kept == still.shown
+    assert not live.screen.cursor_hidden
+
+
+def test_the_live_part_fits_a_low_window(events):
+    waiting = [(1, e.ServiceSeen(name=f"service-{n}", ready=False, waits_for="x" * 200)) for n in range(30)]
+    watched = Watched(lines=12)
+
+    shown = watched.show(events((0, e.StageStarted(stage=Stage.READY)), *waiting), until=2)
+    assert len(shown) == 10
+    assert shown[0] == "… ready              2 s"
+    assert shown[-1] == "    and 22 more"
+    watched.console.close()
+    assert watched.screen.shown == []
+
+
+def test_a_smaller_window_is_respected_at_the_next_repaint(recorded):
+    watched = Watched(columns=100)
+    watched.show(recorded("green"), until=29)
+    watched.screen.resize(60)
+    watched.console._rich.width = 60
+
+    assert all(len(line) <= 60 for line in watched.show([], until=30))
+    watched.console.close()
+    assert not watched.screen.cursor_hidden
+
+
+def test_calm(recorded):
+    """Between two events nothing is written but one repaint a second."""
+    watched = Watched()
+    watched.show(recorded("green"), until=9.5)
+    assert watched.console._live is not None
+
+    assert watched.console._live.refresh_per_second == 1
+    watched.console.close()
+
+
+def test_a_run_that_is_cut_short_gives_the_terminal_back(recorded):
+    watched = Watched()
+    watched.show(recorded("green"), until=29)
+    watched.console.close()
+
+    assert not watched.screen.cursor_hidden
+    assert watched.screen.shown[-1].startswith("✓ install")
+
+
+def test_a_stage_that_waits_for_something_again_says_so(events):
+    watched = Watched()
+    shown = watched.show(
+        events(
+            (0, e.StageStarted(stage=Stage.READY)),
+            (1, e.ServiceSeen(name="db", ready=True)),
+            (2, e.ServiceSeen(name="db", ready=False, waits_for="restarting")),
+        ),
+        until=3,
+    )
+
+    assert shown == ["… ready              3 s", "    db  restarting"]
+    watched.console(events((4, e.StageEnded(stage=Stage.READY, outcome=Outcome.DONE, seconds=4)))[0])
+    assert watched.screen.shown == ["✓ ready            4.0 s"]
+    watched.console.close()

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import io
+import json
+
+from seatrial.model import event as e
+from seatrial.model.errors import ExitCode
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.result import Counts, Outcome, Stage
+from seatrial.sinks import words
+from seatrial.sinks.github import GitHub
+from seatrial.sinks.jsonl import JsonLines
+from seatrial.sinks.past import Unreadable, events_of
+from seatrial.sinks.plain import Plain
+
+
+def test_a_run_reads_back_as_it_was_written(recorded, tmp_path):
+    events = recorded("green")
+    sink = JsonLines(tmp_path / "new" / "events.jsonl")
+    for event in events:
+        sink(event)
+    sink.close()
+
+    assert list(events_of(tmp_path / "new" / "events.jsonl")) == events
+
+
+def test_every_event_is_on_disk_at_once(recorded, tmp_path):
+    sink = JsonLines(tmp_path / "events.jsonl")
+    sink(recorded("green")[0])
+
+    assert len((tmp_path / "events.jsonl").read_text().splitlines()) == 1
+    sink.close()
+
+
+def test_lines_that_cannot_be_read_are_told_and_passed_by(recorded, tmp_path):
+    file = tmp_path / "events.jsonl"
+    first, second = (e.encode_event(event) for event in recorded("green")[:2])
+    newer = first.replace(b"RunStarted", b"RunPondered")
+    file.write_bytes(first + b"\n" + newer + b"\n" + second + b"\n" + second[:20])
+
+    found = list(events_of(file))
+
+    assert [(item.line, item.last) for item in found if isinstance(item, Unreadable)] == [(2, False), (4, True)]
+    assert [type(item).__name__ for item in found] == ["Event", "Unreadable", "Event", "Unreadable"]
+
+
+def test_plain_tells_progress_now_and_then_only(events):
+    stream = io.StringIO()
+    sink = Plain(stream)
+    for event in events(
+        (0, e.StageStarted(stage=Stage.BUILD)),
+        *((n, e.StageProgress(stage=Stage.BUILD, text=f"step {n}")) for n in range(1, 25)),
+        (25, e.StageProgress(stage=Stage.BUILD, text="step 24")),
+    ):
+        sink(event)
+
+    assert stream.getvalue().splitlines() == [
+        "[   0.0] build …",
+        "[   1.0] build: step 1",
+        "[  11.0] build: step 11",
+        "[  21.0] build: step 21",
+    ]
+
+
+def test_plain_tells_pods_and_tests_to_who_asks_for_them(events):
+    pod = ObjectRef(kind="Pod", name="a", namespace="n")
+    bodies = (
+        e.PodSeen(pod=pod, node="", phase="Pending", ready=False, restarts=0),
+        e.PodSeen(pod=pod, node="worker", phase="Running", ready=False, restarts=2, reason="CrashLoopBackOff"),
+        e.PodSeen(pod=pod, node="worker", phase="Running", ready=True, restarts=2),
+        e.TestReported(nodeid="t.py::t", when="call", outcome="passed", seconds=0.5),
+        e.Note(level="debug", text="details"),
+        e.Note(level="info", text="for all"),
+    )
+    said = []
+    for verbose in (0, 1, 2):
+        stream = io.StringIO()
+        sink = Plain(stream, verbose=verbose)
+        for event in events(*((0, body) for body in bodies)):
+            sink(event)
+        said.append([line.partition("] ")[2] for line in stream.getvalue().splitlines()])
+
+    assert said[0] == ["for all"]
+    assert said[1] == ["details", "for all"]
+    assert said[2] == [
+        "pod/a on no node: Pending",
+        "pod/a on worker: CrashLoopBackOff, restarted 2 times",
+        "pod/a on worker: ready, restarted 2 times",
+        "t.py::t passed in 0.50 s",
+        "details",
+        "for all",
+    ]
+
+
+def test_github_escapes_what_it_must(events):
+    finding = Finding(
+        cause="Odd:Name",
+        subject=ObjectRef(kind="Pod", name="a"),
+        says="50% of\nlines | are wrong",
+        fatal=True,
+    )
+    stream = io.StringIO()
+    sink = GitHub(stream)
+    for event in events((0, e.FindingMade(finding=finding)), (1, e.FindingMade(finding=finding))):
+        sink(event)
+
+    annotations = [line for line in stream.getvalue().splitlines() if line.startswith("::")]
+    assert annotations == ["::error title=Odd%3AName::pod/a: Odd:Name: 50%25 of%0Alines | are wrong"]
+
+
+def test_github_shows_ten_errors_because_github_does(events):
+    stream = io.StringIO()
+    sink = GitHub(stream)
+    for event in events(
+        *((0, e.TestReported(nodeid=f"t.py::t{n}", when="call", outcome="failed", seconds=0)) for n in range(30))
+    ):
+        sink(event)
+
+    assert stream.getvalue().count("::error ") == 10
+
+
+def test_github_writes_the_summary_of_the_job(recorded, tmp_path):
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+    for name in ("failed", "image_missing"):
+        sink = GitHub(io.StringIO(), summary=str(summary))
+        for event in recorded(name):
+            sink(event)
+        sink.close()
+
+    text = summary.read_text()
+    assert text.startswith("before\n### tests failed: 1 failed, 1 passed")
+    assert "- `tests/test_orders.py::test_create`" in text
+    assert "| cluster | done | 21.4 s | nodes 2 |" in text
+    assert "- **pod/orders-0 container api: ImagePullBackOff: no image" in text
+
+
+def test_github_tells_stages_that_never_ended(events):
+    stream = io.StringIO()
+    sink = GitHub(stream)
+    for event in events(
+        (0, e.StageStarted(stage=Stage.CLUSTER)), (1, e.StageProgress(stage=Stage.CLUSTER, text="starting nodes"))
+    ):
+        sink(event)
+    sink.close()
+
+    assert stream.getvalue().splitlines()[1:] == ["::group::cluster did not end", "starting nodes", "::endgroup::"]
+
+
+def test_times_in_words():
+    assert [words.duration(seconds) for seconds in (0.123, 0.999, 1, 99.94, 100, 185, 3600)] == [
+        "0.12 s",
+        "1.00 s",
+        "1.0 s",
+        "99.9 s",
+        "1 min 40 s",
+        "3 min 05 s",
+        "60 min 00 s",
+    ]
+
+
+def test_counts_in_words():
+    counts = Counts(collected=9, passed=1, failed=1, errors=2, skipped=1, xfailed=1, xpassed=1, deselected=3)
+
+    assert words.counts(counts) == "1 failed, 2 errors, 1 passed, 1 skipped, 1 xfailed, 1 xpassed, 3 deselected"
+    assert words.counts(Counts(errors=1)) == "1 error"
+    assert words.counts(Counts()) == "no tests"
+
+
+def test_long_evidence_is_cut_to_its_end():
+    finding = Finding(
+        cause="X",
+        subject=ObjectRef(kind="Pod", name="a"),
+        says="X happened",
+        evidence=("\n".join(f"line {n}" for n in range(100)),),
+    )
+
+    assert words.finding(finding) == "pod/a: X happened"
+    assert words.evidence(finding) == [f"| line {n}" for n in range(88, 100)]
+
+
+def test_no_tests_collected_is_told(recorded):
+    ended = recorded("interrupted")[-1].body
+    assert isinstance(ended, e.RunEnded)
+    result = json.loads(e.encode_event(recorded("interrupted")[-1]))["body"]["result"]
+
+    assert result["exit"] == ExitCode.INTERRUPTED
+    assert words.last_line(ended.result, "") == "interrupted, in 39.3 s"
+    assert words.outcome(Outcome.FAILED) == "FAILED"
