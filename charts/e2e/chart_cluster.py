@@ -1,0 +1,125 @@
+"""One real cluster for the chart's tests, with images delivered by a registry of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "chart-e2e"
+REGISTRY = "chart-e2e-registry"
+IMAGES = ROOT / ".foundry" / "values-images.yaml"
+
+
+def foundry_path() -> str:
+    """Return a PATH with the foundry's tools first."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    foundry = Path(os.environ.get("FOUNDRY_CACHE") or cache / "foundry")
+    return f"{foundry / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+
+def run(*argv: str, stdin: str | None = None, seconds: float = 120, **environment: str) -> str:
+    """Run a program and return what it printed; its errors are the test's."""
+    done = subprocess.run(
+        argv,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env=os.environ | {"PATH": foundry_path()} | environment,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+class Cluster:
+    """kubectl and helm, with this cluster and no other."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, seconds: float = 120) -> str:
+        """Run kubectl."""
+        return run("kubectl", *arguments, stdin=stdin, seconds=seconds, KUBECONFIG=str(self.kubeconfig))
+
+    def helm(self, *arguments: str, seconds: float = 120) -> str:
+        """Run Helm."""
+        return run("helm", *arguments, seconds=seconds, KUBECONFIG=str(self.kubeconfig))
+
+    def get(self, *arguments: str) -> Any:
+        """Return objects as kubectl's JSON says them."""
+        return json.loads(self.kubectl("get", *arguments, "--output=json"))
+
+    def exec(self, namespace: str, workload: str, *command: str) -> str:
+        """Run a command in a container."""
+        return self.kubectl("exec", "--namespace", namespace, workload, "--", *command)
+
+
+def node_config() -> str:
+    """Return floe's own configuration with one node and no ports of this machine.
+
+    Those belong to the cluster that a developer has in front of them.
+    """
+    config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
+    config["nodes"] = config["nodes"][:1]
+    del config["nodes"][0]["extraPortMappings"]
+    return yaml.safe_dump(config)
+
+
+def foundry_images() -> list[str]:
+    """Return the images that the foundry maps the chart's to."""
+    assert IMAGES.is_file(), f"{IMAGES} is not there; try: make setup"
+    found = []
+
+    def walk(values: dict[str, Any]) -> None:
+        for key, value in values.items():
+            if key == "image":
+                found.append(f"{value['repository']}:{value['tag']}")
+            elif isinstance(value, dict):
+                walk(value)
+
+    walk(yaml.safe_load(IMAGES.read_text()))
+    return found
+
+
+def remove_leftovers() -> None:
+    """Remove what a killed run of these tests left; the names are theirs alone."""
+    run("kind", "delete", "cluster", "--name", NAME)
+    with contextlib.suppress(AssertionError):
+        run("docker", "rm", "--force", "--volumes", REGISTRY)
+
+
+@contextlib.contextmanager
+def made_cluster() -> Iterator[Cluster]:
+    """Yield a cluster whose network works and whose node can pull the chart's images."""
+    remove_leftovers()
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        kubeconfig = Path(folder) / "kubeconfig"
+        stack.callback(remove_leftovers)
+        run("docker", "run", "--detach", "--name", REGISTRY, "--publish", "127.0.0.1::5000", "foundry/registry:2")
+        address = run("docker", "port", REGISTRY, "5000/tcp").splitlines()[0]
+        for image in {*foundry_images(), "foundry/python:3.13"}:
+            run("docker", "tag", image, f"{address}/{image}")
+            stack.callback(run, "docker", "rmi", f"{address}/{image}")
+            run("docker", "push", "--quiet", f"{address}/{image}")
+        create = ["kind", "create", "cluster", "--name", NAME, "--kubeconfig", str(kubeconfig), "--config", "-"]
+        run(*create, stdin=node_config(), seconds=240)
+        run("docker", "network", "connect", "kind", REGISTRY)
+        mirror = f'[host."http://{REGISTRY}:5000"]\n  capabilities = ["pull", "resolve"]\n'
+        hosts = "/etc/containerd/certs.d/docker.io"
+        script = f"mkdir -p {hosts} && cat > {hosts}/hosts.toml"
+        run("docker", "exec", "--interactive", f"{NAME}-control-plane", "sh", "-c", script, stdin=mirror)
+        made = Cluster(kubeconfig)
+        made.kubectl("apply", "--filename", "testing/k8s/manifests/network-check.yaml")
+        made.kubectl("rollout", "status", "--namespace", "network-check", "daemonset/network-check", "--timeout=90s")
+        yield made

@@ -1,0 +1,223 @@
+"""The chart on a real cluster: installed, hurt, upgraded, removed, and found again.
+
+The tests of a class follow each other: each goes on with the release as the one before left it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.request
+from typing import Any
+
+import pytest
+from chart_cluster import IMAGES, NAME, Cluster, run
+
+CHART = "charts/floe-infrastructure"
+WORKLOADS = ("statefulset/postgresql", "deployment/localstack", "deployment/polaris", "deployment/jaeger")
+
+
+def wait_until_ready(cluster: Cluster, namespace: str, *workloads: str, revision: int = 1) -> None:
+    for workload in workloads:
+        cluster.kubectl("rollout", "status", "--namespace", namespace, workload, "--timeout=120s", seconds=150)
+    job = f"job/polaris-bootstrap-{revision}"
+    cluster.kubectl("wait", "--namespace", namespace, "--for=condition=complete", job, "--timeout=60s")
+
+
+def secrets(cluster: Cluster, namespace: str) -> dict[str, dict[str, str]]:
+    """Return the release's Secrets, decoded."""
+    items = cluster.get("secrets", "--namespace", namespace, "--selector=app.kubernetes.io/part-of=floe")["items"]
+    return {
+        item["metadata"]["name"]: {key: base64.b64decode(value).decode() for key, value in item["data"].items()}
+        for item in items
+    }
+
+
+def query(cluster: Cluster, namespace: str, database: str, password: str, sql: str) -> str:
+    """Ask as a client does: by the Service's name and with the password."""
+    uri = f"postgresql://{database}:{password}@postgresql:5432/{database}"
+    return cluster.exec(namespace, "statefulset/postgresql", "psql", uri, "-tAqc", sql).strip()
+
+
+S3 = """
+import sys, urllib.request
+method, path = sys.argv[1:]
+request = urllib.request.Request("http://localstack:4566" + path, method=method, data=b"1" if method == "PUT" else None)
+print(urllib.request.urlopen(request, timeout=10).read().decode())
+"""
+
+
+def s3(cluster: Cluster, namespace: str, method: str, path: str) -> str:
+    """Return what localstack answers to a pod of the namespace."""
+    return cluster.exec(namespace, "deployment/hostports", "python3", "-c", S3, method, path)
+
+
+def node_address() -> str:
+    template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    return run("docker", "inspect", "--format", template, f"{NAME}-control-plane").strip()
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.status, answer.read().decode()
+
+
+class TestAsTestsInstallIt:
+    NAMESPACE = "floe"
+
+    def install(self, cluster: Cluster, *more: str) -> str:
+        values = ["--values", "testing/k8s/values-test.yaml", "--values", str(IMAGES)]
+        return cluster.helm(
+            "upgrade",
+            "--install",
+            "floe-infra",
+            CHART,
+            "--namespace",
+            self.NAMESPACE,
+            "--create-namespace",
+            *values,
+            *more,
+        )
+
+    def test_everything_becomes_ready(self, cluster: Cluster, capsys: pytest.CaptureFixture[str]):
+        start = time.monotonic()
+        self.install(cluster)
+        installed = time.monotonic() - start
+        wait_until_ready(cluster, self.NAMESPACE, *WORKLOADS, "deployment/hostports")
+        ready = time.monotonic() - start
+
+        # The seed's own way to wait.
+        cluster.kubectl(
+            "wait", "--for=condition=ready", "pod", "-l", "app=polaris", "--namespace=floe", "--timeout=120s"
+        )
+        with capsys.disabled():
+            print(f"\nhelm {installed:.1f} s, everything ready {ready:.1f} s, images pulled on an empty node included")
+        assert installed < 20
+        assert ready < 120
+
+    def test_no_container_had_to_be_restarted(self, cluster: Cluster):
+        pods = cluster.get("pods", "--namespace", self.NAMESPACE)["items"]
+
+        restarts = {
+            f"{pod['metadata']['name']} {status['name']}": status["restartCount"]
+            for pod in pods
+            for status in pod["status"]["containerStatuses"]
+        }
+        assert len(restarts) == 6
+        assert not {name: count for name, count in restarts.items() if count}
+
+    def test_services_answer_by_name(self, cluster: Cluster):
+        cluster.helm("test", "floe-infra", "--namespace", self.NAMESPACE, "--timeout=60s")
+
+        log = cluster.kubectl("logs", "--namespace", self.NAMESPACE, "test-services")
+        assert [line.split()[0] for line in log.splitlines()] == ["ok"] * 5
+        cluster.kubectl("delete", "--namespace", self.NAMESPACE, "pod/test-services", "configmap/test-services")
+
+    def test_the_nodes_ports_lead_to_services(self):
+        node = node_address()
+
+        assert get(f"http://{node}:8181/api/catalog/v1/config?warehouse=floe")[0] == 200
+        assert "<Name>warehouse</Name>" in get(f"http://{node}:4566/warehouse?list-type=2")[1]
+        assert json.loads(get(f"http://{node}:16686/api/services")[1])["errors"] is None
+
+    def test_roles_own_their_databases_and_no_other(self, cluster: Cluster):
+        found = secrets(cluster, self.NAMESPACE)
+        for name in ("dagster", "polaris"):
+            password = found[f"postgresql-{name}"]["password"]
+            assert (
+                query(
+                    cluster,
+                    self.NAMESPACE,
+                    name,
+                    password,
+                    "select current_user, pg_get_userbyid(datdba) from pg_database where datname = current_database()",
+                )
+                == f"{name}|{name}"
+            )
+        with pytest.raises(AssertionError, match="permission denied for database"):
+            cluster.exec(
+                self.NAMESPACE,
+                "statefulset/postgresql",
+                "psql",
+                found["postgresql-dagster"]["uri"].replace("/dagster", "/polaris"),
+                "-c",
+                "select 1",
+            )
+        with pytest.raises(AssertionError, match="password authentication failed"):
+            query(cluster, self.NAMESPACE, "dagster", "wrong", "select 1")
+
+    def test_buckets_and_role_come_back_with_localstack(self, cluster: Cluster):
+        """It keeps nothing over a restart."""
+        s3(cluster, self.NAMESPACE, "PUT", "/warehouse/a")
+        assert "<Key>a</Key>" in s3(cluster, self.NAMESPACE, "GET", "/warehouse?list-type=2")
+
+        cluster.kubectl("delete", "pod", "--namespace", self.NAMESPACE, "--selector=app=localstack")
+        cluster.kubectl("rollout", "status", "--namespace", self.NAMESPACE, "deployment/localstack", "--timeout=60s")
+
+        listing = s3(cluster, self.NAMESPACE, "GET", "/warehouse?list-type=2")
+        assert "<Name>warehouse</Name>" in listing
+        assert "<Key>" not in listing
+        log = cluster.kubectl("logs", "--namespace", self.NAMESPACE, "deployment/localstack")
+        assert "bucket warehouse is there" in log
+
+    def test_an_upgrade_keeps_passwords_and_boots_again(self, cluster: Cluster):
+        before = secrets(cluster, self.NAMESPACE)
+        started = cluster.get("pod/postgresql-0", "--namespace", self.NAMESPACE)["metadata"]["uid"]
+
+        self.install(cluster, "--set", "localstack.buckets={raw}")
+        wait_until_ready(cluster, self.NAMESPACE, *WORKLOADS, revision=2)
+
+        assert secrets(cluster, self.NAMESPACE) == before
+        assert query(cluster, self.NAMESPACE, "dagster", before["postgresql-dagster"]["password"], "select 1") == "1"
+        assert "<Name>raw</Name>" in s3(cluster, self.NAMESPACE, "GET", "/raw?list-type=2")
+        jobs = cluster.get("jobs", "--namespace", self.NAMESPACE)["items"]
+        assert [job["metadata"]["name"] for job in jobs] == ["polaris-bootstrap-2"]
+        log = cluster.kubectl("logs", "--namespace", self.NAMESPACE, "job/polaris-bootstrap-2")
+        assert "namespace default was there" in log
+        # What the change does not touch is left running.
+        assert cluster.get("pod/postgresql-0", "--namespace", self.NAMESPACE)["metadata"]["uid"] == started
+
+    def test_uninstall_leaves_nothing(self, cluster: Cluster):
+        cluster.helm("uninstall", "floe-infra", "--namespace", self.NAMESPACE, "--wait", "--timeout=60s")
+
+        kinds = "pods,services,deployments,statefulsets,jobs,secrets,configmaps,persistentvolumeclaims"
+        left = cluster.get(kinds, "--namespace", self.NAMESPACE, "--selector=app.kubernetes.io/part-of=floe")["items"]
+        assert not [f"{item['kind']}/{item['metadata']['name']}" for item in left]
+
+
+class TestAsShipped:
+    """Persistent, with images mapped because upstream's cannot be had everywhere."""
+
+    NAMESPACE = "kept"
+
+    def install(self, cluster: Cluster) -> None:
+        cluster.helm(
+            "install", "floe-infra", CHART, "--namespace", self.NAMESPACE, "--create-namespace", "--values", str(IMAGES)
+        )
+        wait_until_ready(cluster, self.NAMESPACE, *WORKLOADS)
+
+    def test_data_and_passwords_outlive_the_release(self, cluster: Cluster):
+        self.install(cluster)
+        before = secrets(cluster, self.NAMESPACE)
+        password = before["postgresql-dagster"]["password"]
+        query(cluster, self.NAMESPACE, "dagster", password, "create table kept as select 42 as answer")
+        cluster.helm("uninstall", "floe-infra", "--namespace", self.NAMESPACE, "--wait", "--timeout=60s")
+        assert not cluster.get("pods", "--namespace", self.NAMESPACE)["items"]
+
+        self.install(cluster)
+
+        again = secrets(cluster, self.NAMESPACE)
+        kept = {name for name in before if name != "localstack-client"}
+        assert {name: again[name] for name in kept} == {name: before[name] for name in kept}
+        assert query(cluster, self.NAMESPACE, "dagster", password, "select answer from kept") == "42"
+        log = cluster.kubectl("logs", "--namespace", self.NAMESPACE, "job/polaris-bootstrap-1")
+        assert "namespace default was there" in log
+
+    def test_can_be_removed_for_good_as_the_notes_say(self, cluster: Cluster):
+        cluster.helm("uninstall", "floe-infra", "--namespace", self.NAMESPACE, "--wait", "--timeout=60s")
+        label = "app.kubernetes.io/instance=floe-infra"
+        cluster.kubectl("delete", "--namespace", self.NAMESPACE, "pvc,secret", "-l", label)
+
+        left = cluster.get("pvc,secrets", "--namespace", self.NAMESPACE, "--selector=app.kubernetes.io/part-of=floe")
+        assert not left["items"]
