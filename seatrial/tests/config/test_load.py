@@ -356,6 +356,17 @@ def test_paths_of_the_command_line_are_relative_to_the_working_directory(project
     assert loaded.project.compose.file == project / "kind.yaml"
 
 
+def test_the_environment_reaches_images_and_releases_too(project):
+    Path("seatrial.toml").write_text(FULL)
+    environ = {"SEATRIAL_SET": 'image.tests.args={ PYTHON = "3.14" }\n\nrelease.app.set={ "a.b" = "1" }\n'}
+
+    loaded = load(environ=environ)
+
+    assert loaded.project.image[0].args == {"PYTHON": "3.14"}
+    assert loaded.project.release[0].set == {"a.b": "1"}
+    assert loaded.sources["image", 0, "args"] == Source(Origin.ENVIRONMENT, "SEATRIAL_SET")
+
+
 def test_what_cannot_be_set(project):
     settings = [
         "cluster.nmae=x",
@@ -369,7 +380,7 @@ def test_what_cannot_be_set(project):
     environ = {"SEATRIAL_CLUSTER_NMAE": "x", "SEATRIAL_LOCATION": "pod", "SEATRIAL_TIMEOUTS_RUN": "soon"}
 
     assert refused(FULL, settings=settings, environ=environ) == [
-        "--set: 'justakey' is not KEY=VALUE; for example --set cluster.name=mine",
+        "--set: 'justakey' is not KEY=VALUE; for example cluster.name=mine",
         "--set: cluster.nmae: unknown key; did you mean 'name'?",
         "--set: release: has no element 'apo'; did you mean 'app'?",
         "--set: release: has no element '7'; known: app, database",

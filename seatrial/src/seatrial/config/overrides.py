@@ -14,9 +14,12 @@ from seatrial.config.shape import bare, fields, kind_of, leaves, spoken, type_at
 from seatrial.config.source import Origin, Source
 from seatrial.model.spec import Project
 
-__all__ = ["Override", "apply", "from_command_line", "from_environment", "variables"]
+__all__ = ["SETTINGS", "Override", "apply", "from_command_line", "from_environment", "variables"]
 
 _PREFIX: Final = "SEATRIAL_"
+
+SETTINGS: Final = "SEATRIAL_SET"
+"""Variable with a `KEY=VALUE` a line, for keys that have no variable of their own: those of images and releases."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,15 @@ def variables() -> dict[str, tuple[str, ...]]:
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[Problem]]:
-    """Return what the environment sets. Variables of our tables that set nothing are problems."""
+    """Return what the environment sets, in SEATRIAL_SET and by a variable a key.
+
+    Variables that look like one of a key and are none are problems.
+    """
     known = variables()
     tables = {name.split("_")[1] for name in known}
-    overrides, problems = [], []
+    overrides, problems = _settings(
+        [(line, SETTINGS) for line in environ.get(SETTINGS, "").splitlines() if line.strip()], Origin.ENVIRONMENT
+    )
     for name, text in sorted(environ.items()):
         if name in known:
             overrides.append(Override(known[name], text, Source(Origin.ENVIRONMENT, name)))
@@ -48,13 +56,17 @@ def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[P
 
 def from_command_line(settings: Sequence[tuple[str, str]]) -> tuple[list[Override], list[Problem]]:
     """Return what `KEY=VALUE` set, each with the option that it came by."""
+    return _settings(settings, Origin.COMMAND_LINE)
+
+
+def _settings(settings: Sequence[tuple[str, str]], origin: Origin) -> tuple[list[Override], list[Problem]]:
     overrides, problems = [], []
-    for setting, option in settings:
+    for setting, where in settings:
         key, equals, text = setting.partition("=")
         if equals and key:
-            overrides.append(Override(tuple(key.strip().split(".")), text, Source(Origin.COMMAND_LINE, option)))
+            overrides.append(Override(tuple(key.strip().split(".")), text, Source(origin, where)))
         else:
-            problems.append(Problem(option, (), f"{setting!r} is not KEY=VALUE", "for example --set cluster.name=mine"))
+            problems.append(Problem(where, (), f"{setting!r} is not KEY=VALUE", "for example cluster.name=mine"))
     return overrides, problems
 
 
