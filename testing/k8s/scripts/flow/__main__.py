@@ -5,16 +5,17 @@ import sys
 from pathlib import Path
 
 from flow.commands import Commands, say
-from flow.errors import Failure
+from flow.errors import Failure, Interrupted
 from flow.run import run
 from flow.settings import parse
 
+commands = Commands()
+commands.handle_signals()
 try:
-    settings = parse(sys.argv[1:], os.environ, Path.cwd())
-    commands = Commands()
-    commands.handle_signals()
-    code = run(settings, commands)
+    code = run(parse(sys.argv[1:], os.environ, Path.cwd()), commands)
 except Failure as failure:
     say(f"\n{failure}")
     code = failure.code
+except Interrupted:
+    code = 128 + (commands.signal or 0)
 sys.exit(code)

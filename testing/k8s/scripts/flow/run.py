@@ -69,6 +69,8 @@ class _Flow:
 
     def go(self) -> int:
         with self.stages.stage("preflight") as notes:
+            if absent := [tool for tool in ("kind", "helm", "kubectl") if shutil.which(tool) is None]:
+                raise Failure(f"not on PATH: {', '.join(absent)}", hint="make setup", code=USAGE)
             rendered = images_in(Release(self.settings, self.commands, self.kube).render())
             if self.settings.reuse:
                 self._take_over()
@@ -99,8 +101,6 @@ class _Flow:
 
     def _preflight(self) -> None:
         cluster, config = self.settings.cluster, self.settings.kind_config
-        if absent := [tool for tool in ("kind", "helm", "kubectl") if shutil.which(tool) is None]:
-            raise Failure(f"not on PATH: {', '.join(absent)}", hint="make setup", code=USAGE)
         if self.engine.containers(cluster):
             raise Failure(
                 f"a kind cluster named {cluster} exists that no run of this script made; it is left alone",
