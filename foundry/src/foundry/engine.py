@@ -15,7 +15,7 @@ from foundry.errors import CommandFailedError
 
 LABEL = "dev.seatrial.foundry"
 KEY_LABEL = f"{LABEL}.key"
-SCRATCH_LABEL = f"{LABEL}.scratch"  # containers and images of a build under way; a dead build's are removed
+SCRATCH_PREFIX = "foundry-build-"  # names of containers of a build under way; those of a dead build are removed
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,6 @@ class Engine:
         """Build a context with the classic builder and return the image's id."""
         words: list[str | Path] = ["build", "--rm", "--force-rm", "--quiet", "--network", network]
         words += [f"--build-arg={name}={value}" for name, value in args.items()]
-        words += ["--label", f"{SCRATCH_LABEL}=1"]
         if dockerfile:
             words += ["--file", dockerfile]
         return self.run(*words, context, log=log).strip().splitlines()[-1]
@@ -115,7 +114,7 @@ class Engine:
 
     def remove_scratch(self) -> None:
         """Remove the containers that builds of a dead foundry left."""
-        ids = self.run("ps", "--all", "--quiet", "--filter", f"label={SCRATCH_LABEL}").split()
+        ids = self.run("ps", "--all", "--quiet", "--filter", f"name=^/?{SCRATCH_PREFIX}").split()
         if ids:
             self.run("rm", "--force", "--volumes", *ids)
 

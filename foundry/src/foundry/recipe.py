@@ -13,6 +13,7 @@ Whatever a recipe leaves half done when it fails or is killed counts for nothing
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -24,7 +25,7 @@ from typing import IO, Any
 
 from foundry import debian, golang, machine, process
 from foundry.artefacts import Artefact
-from foundry.engine import KEY_LABEL, LABEL, SCRATCH_LABEL, Engine
+from foundry.engine import KEY_LABEL, LABEL, SCRATCH_PREFIX, Engine
 from foundry.errors import FoundryError
 
 
@@ -33,12 +34,14 @@ class Container:
     """A running build container; what is done in it becomes a layer by `Build.image_commit`."""
 
     build: Build
+    image: str
     id: str
+    env: Mapping[str, str]
 
     def exec(self, argv: Sequence[str | Path], *, stdin: IO[bytes] | bytes | None = None, env: Mapping[str, str] | None = None) -> str:
         """Run a program in the container as root and return what it printed."""
         words: list[str | Path] = ["exec", *(["--interactive"] if stdin is not None else [])]
-        words += [f"--env={name}={value}" for name, value in (env or {}).items()]
+        words += [f"--env={name}={value}" for name, value in {**self.env, **(env or {})}.items()]
         return self.build.docker(*words, "--user=0", self.id, *argv, stdin=stdin)
 
     def sh(self, script: str) -> str:
@@ -196,12 +199,18 @@ class Build:
 
     def image_import(self, rootfs: Path, *, changes: Sequence[str] = ()) -> None:
         """Finish with a one-layer image of a folder. `changes` are Dockerfile lines (ENV, USER, CMD, …)."""
-        self._finish(self._import(rootfs, changes))
+        self._finish(self.scratch_image(rootfs), changes)
 
     def image_commit(self, container: Container, *, changes: Sequence[str] = ()) -> None:
-        """Finish with what was done in a container, as one layer above its image."""
-        words = [word for change in changes for word in ("--change", change)]
-        self._finish(self.docker("commit", *words, container.id).strip())
+        """Finish with what was done in a container, as one layer above its image.
+
+        User, entrypoint and so on are its image's, but for what `changes` (Dockerfile lines) say.
+        """
+        base = json.loads(self.docker("image", "inspect", "--format", "{{json .Config}}", container.image))
+        # In this order: an ENTRYPOINT line empties CMD.
+        restored = [f"ENTRYPOINT {json.dumps(base.get('Entrypoint') or [])}", f"CMD {json.dumps(base.get('Cmd') or [])}"]
+        restored.append(f"USER {base.get('User') or 0}")
+        self._finish(self.docker("commit", container.id).strip(), [*restored, *changes])
 
     @contextlib.contextmanager
     def container(
@@ -216,48 +225,40 @@ class Build:
 
         `mounts` (host folder -> path in the container) and `env` do not become part of a committed image.
         """
-        words: list[str | Path] = ["run", "--detach", f"--label={SCRATCH_LABEL}=1", "--network=host", "--user=0"]
+        name = f"{SCRATCH_PREFIX}{self.artefact.name}-{uuid.uuid4().hex[:8]}"
+        words: list[str | Path] = ["run", "--detach", "--init", f"--name={name}", "--network=host", "--user=0"]
         words += [f"--volume={source}:{target}" for source, target in (mounts or {}).items()]
-        words += [f"--env={name}={value}" for name, value in (env or {}).items()]
         words += [*options, "--entrypoint=sleep", image, "86400"]
-        container = Container(self, self.docker(*words).strip())
+        container = Container(self, image, self.docker(*words).strip(), env or {})
         try:
             yield container
         finally:
             self.docker("rm", "--force", "--volumes", container.id)
 
-    def scratch_image(self, rootfs: Path, *, changes: Sequence[str] = ()) -> str:
+    def scratch_image(self, rootfs: Path) -> str:
         """Import a folder as an intermediate image and return its id, to start a `container` from."""
-        return self._import(rootfs, changes)
+        with subprocess.Popen(
+            ["tar", "--numeric-owner", "--sort=name", "-C", str(rootfs), "-c", "."], stdout=subprocess.PIPE
+        ) as tar:
+            image = self.docker("import", "-", stdin=tar.stdout).strip()
+        if tar.returncode:
+            raise FoundryError(f"cannot pack {rootfs}")
+        return image
 
-    def _import(self, rootfs: Path, changes: Sequence[str]) -> str:
-        words = [word for change in changes for word in ("--change", change)]
-        tar = subprocess.Popen(
-            ["tar", "--numeric-owner", "--sort=name", "-C", str(rootfs), "-c", "."],
-            stdout=subprocess.PIPE,
-        )
-        assert tar.stdout is not None  # noqa: S101 - says so to the type checker
-        try:
-            return self.docker("import", *words, "-", stdin=tar.stdout).strip()
-        finally:
-            tar.stdout.close()
-            if tar.wait():
-                raise FoundryError(f"cannot pack {rootfs}")
-
-    def _finish(self, image: str) -> None:
+    def _finish(self, image: str, changes: Sequence[str] = ()) -> None:
         if self.image_id:
             raise FoundryError(f"the recipe of {self.artefact.name} made two images", "one artefact is one image")
         labels = {
             KEY_LABEL: self.key,
             f"{LABEL}.artefact": self.artefact.name,
-            f"{LABEL}.version": str(self.version),
+            f"{LABEL}.version": self.version,
             f"{LABEL}.origin": "recipe",
-            SCRATCH_LABEL: "",
-            **{str(k): str(v) for k, v in self.options.get("labels", {}).items()},
+            **{str(name): str(value) for name, value in self.options.get("labels", {}).items()},
         }
-        context = self.scratch / f"label-{uuid.uuid4().hex}"
+        labelled = " ".join(f"{json.dumps(name)}={json.dumps(value)}" for name, value in labels.items())
+        lines = [f"FROM {image}", *changes, f"LABEL {labelled}"]
+        context = self.scratch / "finish"
         context.mkdir()
-        lines = [f"FROM {image}", *(f'LABEL "{name}"="{value}"' for name, value in labels.items())]
         (context / "Dockerfile").write_text("\n".join(lines) + "\n")
         self.image_id = self.docker("build", "--quiet", context).strip().splitlines()[-1]
 

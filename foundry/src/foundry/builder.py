@@ -1,0 +1,125 @@
+"""Build artefacts by their recipes: inputs first, output atomic, a log each."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from foundry import golang, machine
+from foundry.artefacts import Artefact, Catalogue
+from foundry.engine import Engine
+from foundry.errors import CommandFailedError, FoundryError
+from foundry.recipe import Build
+from foundry.store import Store, remove
+
+
+@dataclass
+class Builder:
+    """What every build shares."""
+
+    catalogue: Catalogue
+    keys: Mapping[str, str]
+    cache: machine.Cache
+    engine: Engine
+    store: Store
+    programs: Mapping[str, Path] = field(default_factory=dict)  # tools found elsewhere than in the store
+    _compiling: threading.Lock = field(default_factory=threading.Lock)
+
+    def log(self, artefact: Artefact) -> Path:
+        """The log of an artefact's last build."""
+        return self.cache.logs / f"{artefact.name}.log"
+
+    def build(self, artefact: Artefact) -> None:
+        """Build one artefact whose inputs are all there.
+
+        Raises:
+            FoundryError: the recipe failed; says where its log is and how it ended.
+        """
+        key = self.keys[artefact.name]
+        log = self.log(artefact)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"# {artefact.name} {artefact.version}, key {key}, {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n")
+        self.cache.work.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f"{artefact.name}-", dir=self.cache.work))
+        try:
+            build = self._prepare(artefact, key, log, scratch)
+            self._recipe(artefact)(build)
+            self._finish(artefact, key, build)
+        except CommandFailedError as error:
+            raise FoundryError(
+                f"{artefact.name} could not be built: {error.what}", error.tail, f"read the whole log: {log}"
+            ) from error
+        except FoundryError as error:
+            raise FoundryError(
+                f"{artefact.name} could not be built: {error.what}", error.why, error.try_ or f"read the log: {log}"
+            ) from error
+        finally:
+            remove(scratch)
+
+    def _prepare(self, artefact: Artefact, key: str, log: Path, scratch: Path) -> Build:
+        inputs = [self.catalogue[name] for name in artefact.inputs]
+        paths = {one.name: self.path(one) for one in inputs if one.kind != "image"}
+        go = str(paths["go"] / "go") if "go" in paths else "go"
+        return Build(
+            artefact=artefact,
+            key=key,
+            engine=self.engine,
+            cache=self.cache,
+            go=golang.Go(self.cache, go, self._compiling),
+            log=log,
+            scratch=scratch,
+            refs={one.name: one.ref for one in inputs if one.kind == "image"},
+            paths=paths,
+            ca_files=machine.ca_files() if artefact.machine_ca else (),
+        )
+
+    def path(self, artefact: Artefact) -> Path:
+        """The folder of a `files` artefact; of a tool, the folder its program is in."""
+        if artefact.name in self.programs:
+            return self.programs[artefact.name].parent
+        if artefact.kind == "tool":
+            return self.store.program(artefact, self.keys[artefact.name]).parent
+        return self.store.folder(artefact, self.keys[artefact.name])
+
+    def _recipe(self, artefact: Artefact):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        if not artefact.recipe:
+            raise FoundryError(f"{artefact.name} has no recipe", f"only {artefact.upstream} provides it")
+        name = f"foundry.recipes.{artefact.recipe}"
+        try:
+            return importlib.import_module(name).build
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise FoundryError(f"there is no recipe {artefact.recipe}.py for {artefact.name}") from None
+
+    def _finish(self, artefact: Artefact, key: str, build: Build) -> None:
+        if artefact.kind == "image":
+            if not build.image_id:
+                raise FoundryError(f"the recipe of {artefact.name} made no image")
+            before = self.engine.image(artefact.ref)
+            self.engine.tag(build.image_id, artefact.ref)
+            if before and before.id != build.image_id:
+                self.engine.remove_images([before.id])
+            return
+        if not any(build.out.iterdir()):
+            raise FoundryError(f"the recipe of {artefact.name} left nothing in its output folder")
+        for folder, _, _ in os.walk(build.out):
+            Path(folder).chmod(0o755)
+        self.store.put(artefact, key, build.out)
+        for old in self.store.others(artefact, key):
+            remove(old)
+
+
+def empty_work(cache: machine.Cache) -> None:
+    """Remove the scratch folders of builds that were killed; only with the lock held."""
+    if cache.work.is_dir():
+        for folder in cache.work.iterdir():
+            remove(folder)
+
+

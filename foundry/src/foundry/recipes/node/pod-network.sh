@@ -1,0 +1,84 @@
+#!/bin/sh
+# The pod network of a small cluster on one layer 2 network: this node's CNI configuration, a route to each other
+# node's pods, masquerading for what leaves the cluster. Nothing else, and nothing that needs a Service to work.
+#
+# Environment: NODE_NAME, POD_SUBNET (comma separated), CONTROL_PLANE_ENDPOINT (host:port; kind sets it).
+set -eu
+
+# The API by the control plane's own name: its Service address works only once kube-proxy does.
+KUBERNETES_SERVICE_HOST=${CONTROL_PLANE_ENDPOINT%:*}
+KUBERNETES_SERVICE_PORT=${CONTROL_PLANE_ENDPOINT##*:}
+export KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT
+
+is_ipv6() { case $1 in *:*) return 0 ;; *) return 1 ;; esac; }
+
+# Pods keep their address inside the cluster and take the node's outside it.
+masquerade() {
+  tables=iptables-restore
+  if is_ipv6 "$1"; then tables=ip6tables-restore; fi
+  chain="-A POSTROUTING -s $1 -m comment --comment pods -j POD-MASQUERADE"
+  if "${tables%-restore}" -t nat -C ${chain#-A } 2>/dev/null; then return; fi
+  printf '%s\n' '*nat' ':POD-MASQUERADE - [0:0]' \
+    "-A POD-MASQUERADE -d $1 -j RETURN" \
+    '-A POD-MASQUERADE -j MASQUERADE --random-fully' \
+    "$chain" COMMIT | "$tables" --noflush
+}
+
+# Written once and whole: containerd reads it when it appears, and with it the node becomes Ready.
+configure() {
+  ranges=
+  routes=
+  for cidr in "$@"; do
+    ranges="$ranges${ranges:+,}[{\"subnet\":\"$cidr\"}]"
+    default=0.0.0.0/0
+    if is_ipv6 "$cidr"; then default=::/0; fi
+    routes="$routes${routes:+,}{\"dst\":\"$default\"}"
+  done
+  mtu=$(cat /sys/class/net/eth0/mtu)
+  cat >/etc/cni/net.d/.pod-network <<END
+{"cniVersion": "1.0.0", "name": "pod-network", "plugins": [
+  {"type": "ptp", "ipMasq": false, "mtu": $mtu, "ipam": {
+    "type": "host-local", "dataDir": "/run/cni-ipam-state", "routes": [$routes], "ranges": [$ranges]}},
+  {"type": "portmap", "capabilities": {"portMappings": true}}]}
+END
+  mv /etc/cni/net.d/.pod-network /etc/cni/net.d/10-pod-network.conflist
+  echo "pods of this node: $*"
+}
+
+# One node as the watch tells it: name, its addresses, "|", its pod ranges.
+node() {
+  name=$1
+  shift
+  addresses=
+  while [ $# -gt 0 ] && [ "$1" != "|" ]; do
+    addresses="$addresses $1"
+    shift
+  done
+  if [ $# -gt 0 ]; then shift; fi
+  if [ $# -eq 0 ]; then return; fi
+  if [ "$name" = "$NODE_NAME" ]; then
+    if ! [ -e /etc/cni/net.d/10-pod-network.conflist ]; then configure "$@"; fi
+    return
+  fi
+  for cidr in "$@"; do
+    for address in $addresses; do
+      if is_ipv6 "$cidr"; then
+        if is_ipv6 "$address"; then ip -6 route replace "$cidr" via "$address" && echo "$cidr via $address ($name)"; fi
+      elif ! is_ipv6 "$address"; then
+        ip route replace "$cidr" via "$address" && echo "$cidr via $address ($name)"
+      fi
+    done
+  done
+}
+
+for subnet in $(echo "$POD_SUBNET" | tr , ' '); do masquerade "$subnet"; done
+
+TEMPLATE='{{.metadata.name}}{{range .status.addresses}}{{if eq .type "InternalIP"}} {{.address}}{{end}}{{end}} |{{range .spec.podCIDRs}} {{.}}{{end}}{{"\n"}}'
+while :; do
+  # The watch ends when the API server restarts or after some minutes; a new one tells all nodes again.
+  kubectl get nodes --watch --output "go-template=$TEMPLATE" | while read -r line; do
+    # shellcheck disable=SC2086 # words are meant
+    node $line
+  done || true
+  sleep 1
+done
