@@ -113,6 +113,7 @@ class Processes(Protocol):
         check: bool = True,
     ) -> Completed: ...
     def stop(self) -> None: ...
+    def resume(self) -> None: ...
 
 
 class Cluster(Protocol):
@@ -133,9 +134,7 @@ class Nodes(Protocol):
     """Node machines that we may enter: a cluster of containers on our engine."""
 
     def names(self) -> tuple[str, ...]: ...
-    def mirror(self, hosts: Mapping[str, str], *, deadline: Deadline) -> None: ...
-    def pull(self, node: str, reference: str, *, deadline: Deadline) -> None: ...
-    def forget(self, reference: str, *, deadline: Deadline) -> None: ...
+    def run(self, node: str, argv: Sequence[str], *, deadline: Deadline, check: bool = True) -> Completed: ...
 
 
 class Images(Protocol):
@@ -198,7 +197,7 @@ class Kube(Protocol):
 
 
 class Environment(Protocol):
-    """A kind of environment: its stages in their order; those of one tuple run beside each other."""
+    """A kind of environment, and its plan: groups that follow each other, of chains that run beside each other."""
 
     name: str
-    plan: tuple[tuple[Stage, ...], ...]
+    plan: tuple[tuple[tuple[Stage, ...], ...], ...]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +12,11 @@ from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import load_access
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed
-from seatrial.ports import Processes, Progress
+from seatrial.ports import Completed, Processes, Progress
 
 __all__ = ["KindCluster", "cluster_config", "host_ports"]
 
 _LABEL: Final = "io.x-k8s.kind.cluster"
-_CERTS: Final = "/etc/containerd/certs.d"
 _PARALLEL_PULLS: Final = "kind: KubeletConfiguration\nserializeImagePulls: false\n"
 
 
@@ -87,28 +85,9 @@ class KindCluster:
         done = self._engine.docker("ps", "--all", "--filter", f"label={_LABEL}={self.name}", "--format", "{{.Names}}")
         return tuple(sorted(done.stdout.decode().split()))
 
-    def mirror(self, hosts: Mapping[str, str], *, deadline: Deadline) -> None:
-        """Tell every node where to pull from: registry host to the text of its hosts.toml.
-
-        https://github.com/containerd/containerd/blob/main/docs/hosts.md; containerd reads it at each pull.
-        """
-        script = "\n".join(
-            f"mkdir -p {shlex.quote(f'{_CERTS}/{host}')}; printf %s {shlex.quote(text)}"
-            f" > {shlex.quote(f'{_CERTS}/{host}/hosts.toml')}"
-            for host, text in hosts.items()
-        )
-        for node in self.names():
-            self._engine.docker("exec", node, "sh", "-ec", script, deadline=deadline)
-
-    def pull(self, node: str, reference: str, *, deadline: Deadline) -> None:
-        """Have a node pull an image, as its kubelet would."""
-        self._engine.docker("exec", node, "crictl", "pull", reference, deadline=deadline)
-
-    def forget(self, reference: str, *, deadline: Deadline) -> None:
-        """Have all nodes forget an image, so that the next pod of that name pulls it again."""
-        for node in self.names():
-            # Not there is as good.
-            self._engine.docker("exec", node, "crictl", "rmi", reference, deadline=deadline, check=False)
+    def run(self, node: str, argv: Sequence[str], *, deadline: Deadline, check: bool = True) -> Completed:
+        """Run a command on a node."""
+        return self._engine.docker("exec", node, *argv, deadline=deadline, check=check)
 
     def _as_json(self) -> None:
         """Write the kubeconfig as JSON, which is YAML too and read ten times faster."""

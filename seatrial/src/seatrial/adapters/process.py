@@ -106,12 +106,17 @@ class LocalProcesses:
         return Completed(argv=tuple(argv), code=process.returncode, stdout=run.out(), stderr=run.err())
 
     def stop(self) -> None:
-        """Kill everything that runs and start nothing more."""
+        """Kill everything that runs, and start nothing more until `resume`."""
         with self._lock:
             self._stopped = True
             running = tuple(self._running)
         for process in running:
             _signal(process, signal.SIGTERM)
+
+    def resume(self) -> None:
+        """Let programs be started again after `stop`."""
+        with self._lock:
+            self._stopped = False
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         _signal(process, signal.SIGTERM)

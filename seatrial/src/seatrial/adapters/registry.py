@@ -28,6 +28,7 @@ _IMAGES: Final = ("foundry/registry:2", "registry:2")
 """What it runs, first come first served; the last is pulled."""
 
 _FIRST_PORT: Final = 5001
+_QUICK: Final = 30.0
 _MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json,"
     " application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json"
@@ -48,6 +49,7 @@ class LocalRegistry:
         self._network = network
         self._port_is_free = port_is_free
         self._port = 0
+        self._networks: set[str] = set()
 
     @property
     def host(self) -> str:
@@ -73,17 +75,21 @@ class LocalRegistry:
         if not bindings:
             raise EnvironmentFailed(f"container {CONTAINER} publishes no port", try_=f"docker rm -f {CONTAINER}")
         self._port = int(bindings[0]["HostPort"])
+        self._networks = set((there.get("NetworkSettings") or {}).get("Networks") or ())
         self._await(deadline)
 
-    def join(self, *, deadline: Deadline) -> bool:
+    def join(self) -> bool:
         """Join the nodes' network; False: there is none yet."""
-        there = self._engine.container(CONTAINER) or {}
-        if self._network in ((there.get("NetworkSettings") or {}).get("Networks") or {}):
-            return True
-        return (
-            self._engine.docker("network", "connect", self._network, CONTAINER, check=False, deadline=deadline).code
-            == 0
-        )
+        if self._network not in self._networks:
+            done = self._engine.docker("network", "connect", self._network, CONTAINER, check=False)
+            if done.code and b"already exists" not in done.stderr:
+                return False
+            self._networks.add(self._network)
+        return True
+
+    def remove(self) -> None:
+        """Remove the container. The volume stays: it is the cache of what was pushed."""
+        self._engine.remove_containers([CONTAINER], deadline=Deadline.after(_QUICK))
 
     def name_for(self, reference: str) -> str:
         """Return the reference as it is: nodes look here first whatever it says."""

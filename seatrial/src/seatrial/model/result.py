@@ -47,6 +47,8 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         started: seconds after the start of the run.
         seconds: how long it took.
+        alone: seconds of the run's wall time that it accounts for; those of all stages add up to the wall time,
+            although stages overlap.
         facts: what it found or made, by name, for people.
     """
 
@@ -54,6 +56,7 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     started: float
     seconds: float
+    alone: float = 0.0
     facts: dict[str, str] = {}
     findings: tuple[Finding, ...] = ()
 

@@ -1,0 +1,152 @@
+"""Which session a command works in: found, made, replaced, reaped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from seatrial.cli.wiring import EXPIRY, Machine
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import SeatrialError, UsageError
+from seatrial.model.names import new_session_id
+from seatrial.model.session import Made, Session
+from seatrial.model.spec import Project
+
+__all__ = ["claim_kept", "find", "is_last", "new_session", "reap", "remember", "remove", "settle"]
+
+_REMOVAL_SECONDS = 120.0
+
+Say = Callable[[str], None]
+
+
+def find(this: Machine, project: Project) -> Session | None:
+    """Return the kept session of a project, None if there is none."""
+    for session in reversed(this.ledger.sessions()):
+        if session.project == str(project.root) and session.kept and _cluster_of(project) in (session.cluster, "*"):
+            return session
+    return None
+
+
+def claim_kept(this: Machine, project: Project) -> Session:
+    """Return the kept session of a project, which is ours from now on.
+
+    Raises:
+        UsageError: there is none, or another command works in it.
+    """
+    session = find(this, project)
+    if session is None:
+        raise UsageError("there is no environment of this project", try_="seatrial up")
+    if not this.ledger.claim(session.session):
+        raise UsageError(
+            f"another command works in the environment {session.cluster}", try_="wait for it, or end it: seatrial list"
+        )
+    return session
+
+
+def new_session(this: Machine, project: Project, *, command: str, say: Say) -> Session:
+    """Return a new session with a cluster name that is free, written down and ours.
+
+    A kept session that `run` left is replaced by the next `run`. What `up` made, and what runs now, is left alone: then
+    the new one gets another name and no host ports.
+    """
+    now = this.clock.now()
+    with this.ledger.alone():
+        reap(this, now, say)
+        wanted = _cluster_of(project)
+        identifier = new_session_id()
+        holder = next((each for each in this.ledger.sessions() if each.cluster == wanted), None)
+        if holder and holder.command == "run" and holder.project == str(project.root) and command == "run":
+            if this.ledger.claim(holder.session):
+                say(f"removing cluster {holder.cluster}, which an earlier run left")
+                remove(this, holder)
+                holder = None
+        name, foreground = wanted, True
+        if holder and project.cluster.provider == "kind":
+            if holder.project != str(project.root):
+                say(f"cluster name {wanted} is in use by the project in {holder.project}")
+            name, foreground = f"{wanted}-{identifier[:4]}", False
+            say(f"cluster {wanted} is in use: this one is {name}, without host ports")
+        session = Session(
+            session=identifier,
+            project=str(project.root),
+            command="up" if command == "up" else "run",
+            provider=project.cluster.provider,
+            cluster=name,
+            created=now,
+            expires=now + EXPIRY,
+            foreground=foreground,
+        )
+        this.ledger.claim(identifier)
+        this.ledger.write(session)
+    return session
+
+
+def reap(this: Machine, now: datetime, say: Say) -> list[str]:
+    """Remove sessions whose owner is dead or whose time is over, and return their clusters. Call it alone."""
+    removed = []
+    for session in this.ledger.sessions():
+        if (session.kept and session.expires > now) or not this.ledger.claim(session.session):
+            continue
+        why = "has expired" if session.kept else "was left by a command that died"
+        say(f"removing cluster {session.cluster}, which {why}")
+        try:
+            remove(this, session)
+        except SeatrialError as error:
+            say(f"{session.cluster} stays: {error.what}: {error.why}")
+            this.ledger.release(session.session)
+        else:
+            removed.append(session.cluster)
+    return removed
+
+
+def remove(this: Machine, session: Session) -> None:
+    """Remove all that a session made, and the session from the books; it must be ours."""
+    deadline = Deadline.after(_REMOVAL_SECONDS)
+    for made in reversed(session.made):
+        if made.kind == "cluster" and _is_ours(this, session, made):
+            this.kind(session).delete(deadline=deadline)
+    if is_last(this, session):
+        this.registry().remove()
+    this.ledger.forget(session.session)
+
+
+def is_last(this: Machine, session: Session) -> bool:
+    """Whether no other session needs what all of them share."""
+    return all(each.session == session.session for each in this.ledger.sessions())
+
+
+def _is_ours(this: Machine, session: Session, made: Made) -> bool:
+    """Whether the cluster of that name is the one that the session made, and not a later one of somebody else."""
+    return not made.identity or this.kind(session).identity() in ("", made.identity)
+
+
+def remember(this: Machine, session: Session, made: Made) -> Session:
+    """Write down what is about to be made, or what it became; return the session with it."""
+    others = tuple(each for each in session.made if (each.kind, each.name) != (made.kind, made.name))
+    updated = replace(session, made=(*others, made))
+    this.ledger.write(updated)
+    return updated
+
+
+def settle(this: Machine, session: Session, *, gone: bool, keep: bool) -> None:
+    """End the work in a session.
+
+    Args:
+        this: the machine.
+        session: the session.
+        gone: nothing of it is left: it goes off the books.
+        keep: it is kept for the next command; else, if it is not gone, the next command reaps it.
+    """
+    if gone:
+        this.ledger.forget(session.session)
+        return
+    if keep:
+        this.ledger.write(replace(session, kept=True, expires=this.clock.now() + EXPIRY))
+    this.ledger.release(session.session)
+
+
+def _cluster_of(project: Project) -> str:
+    spec = project.cluster
+    return spec.name if spec.provider == "kind" else str(spec.context)

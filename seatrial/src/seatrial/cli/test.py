@@ -1,0 +1,43 @@
+"""`seatrial test`."""
+
+from __future__ import annotations
+
+import click
+
+from seatrial.cli.command import pytest_command
+from seatrial.cli.options import Context
+from seatrial.model.errors import ExitCode
+
+__all__ = ["command", "run_once"]
+
+
+def run_once(context: Context, pytest_args: tuple[str, ...]) -> ExitCode:
+    """Bring the kept environment up to date and run the tests in it.
+
+    Raises:
+        SeatrialError: what stopped the run.
+    """
+    from seatrial.cli import lifecycle, sessions  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli.wiring import machine  # noqa: PLC0415
+
+    this = machine()
+    session = sessions.claim_kept(this, context.project)
+    words = ("test", *pytest_args)
+    return lifecycle.finish(
+        context,
+        lifecycle.go(context, this, session, command=words, keep="always", tests=True, pytest_args=pytest_args),
+    )
+
+
+@pytest_command(
+    examples=(
+        ("seatrial test", "all of them"),
+        ("seatrial test -k s3 -x", "pytest's own options"),
+        ("seatrial test --lf", "what failed last time"),
+        ("seatrial test --pdb", "a debugger where it fails"),
+    )
+)
+@click.pass_obj
+def command(context: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
+    """Run the tests in the environment that `up` made; send only what changed."""
+    return run_once(context, pytest_args)

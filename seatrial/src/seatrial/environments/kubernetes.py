@@ -1,0 +1,78 @@
+"""A cluster, charts in it, tests in a pod."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seatrial.model.result import Stage
+from seatrial.ports import Charts, Clock, Cluster, Images, Nodes, Object, Processes, Registry
+
+__all__ = ["Kubernetes", "LocalMirror"]
+
+_BRING_UP: Final = (
+    ((Stage.PREFLIGHT,),),
+    # Images are built and delivered in the shadow of the cluster's creation, or the other way round.
+    ((Stage.CLUSTER,), (Stage.BUILD, Stage.DELIVER)),
+    ((Stage.INSTALL,),),
+    ((Stage.READY,),),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalMirror:
+    """What only a registry of our own can do: stand beside the nodes and be announced.
+
+    Attributes:
+        container: its name.
+        join: joins the nodes' network; False while there is none.
+        mirrors: hosts.toml by registry host, for images of these references.
+        announcement: the ConfigMap of KEP-1755.
+        remove: removes its container; its volume stays.
+    """
+
+    container: str
+    join: Callable[[], bool]
+    mirrors: Callable[[list[str]], dict[str, str]]
+    announcement: Callable[[], Object]
+    remove: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """The Kubernetes environment over its ports.
+
+    Attributes:
+        nodes: None: the cluster's machines are none of our business.
+        mirror: None: images go to a registry that the configuration names.
+        directory: of the session: kubeconfig, logs, what is remembered between commands.
+        certs: host directory that every node sees as /etc/containerd/certs.d.
+        shared: of all sessions: what is known of images.
+        host_ports: host addresses and ports that the cluster will publish.
+        check_engine: says the engine's version, or why there is none.
+    """
+
+    cluster: Cluster
+    nodes: Nodes | None
+    images: Images
+    registry: Registry
+    mirror: LocalMirror | None
+    charts: Charts
+    processes: Processes
+    clock: Clock
+    directory: Path
+    certs: Path
+    shared: Path
+    host_ports: tuple[tuple[str, int], ...]
+    port_is_free: Callable[[str, int], bool]
+    check_engine: Callable[[], str]
+    name: str = "kubernetes"
+    plan: tuple[tuple[tuple[Stage, ...], ...], ...] = (
+        *_BRING_UP,
+        ((Stage.TEST,),),
+        ((Stage.COLLECT,),),
+        ((Stage.TEARDOWN,),),
+    )
+    bring_up: tuple[tuple[tuple[Stage, ...], ...], ...] = _BRING_UP

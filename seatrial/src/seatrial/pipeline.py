@@ -1,0 +1,250 @@
+"""One run: stages in their order, events out, a result at the end, and the way back whatever happens."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from seatrial.model import event as e
+from seatrial.model.errors import ExitCode, NotReady, SeatrialError
+from seatrial.model.finding import Finding
+from seatrial.model.names import RunId
+from seatrial.model.result import Counts, Outcome, RunResult, Stage, StageResult
+from seatrial.ports import Clock
+from seatrial.stages import build, cluster, collect, deliver, install, preflight, ready, teardown, test
+from seatrial.stages.context import Ctx, Report
+from seatrial.stages.timeline import on_path
+
+__all__ = ["STAGES", "Ended", "Recorder", "code_of", "execute", "tears_down"]
+
+Function = Callable[[Ctx], Report]
+Sink = Callable[[e.Event], None]
+Groups = Sequence[Sequence[Sequence[Stage]]]
+
+STAGES: Final[Mapping[Stage, Function]] = {
+    Stage.PREFLIGHT: preflight.run,
+    Stage.CLUSTER: cluster.run,
+    Stage.BUILD: build.run,
+    Stage.DELIVER: deliver.run,
+    Stage.INSTALL: install.run,
+    Stage.READY: ready.run,
+    Stage.TEST: test.run,
+    Stage.COLLECT: collect.run,
+    Stage.TEARDOWN: teardown.run,
+}
+
+_ENDS: Final = (Stage.COLLECT, Stage.TEARDOWN)
+"""Stages that run whatever happened before."""
+
+_STRAGGLERS: Final = 15.0
+"""Seconds for the stages beside a failed one to notice."""
+
+_WORST: Final = (
+    ExitCode.INTERRUPTED,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.ENVIRONMENT,
+    ExitCode.OUT_OF_TIME,
+    ExitCode.PYTEST_INTERNAL,
+    ExitCode.USAGE,
+    ExitCode.NO_TESTS,
+    ExitCode.TESTS_FAILED,
+    ExitCode.PARITY_DIFFERS,
+    ExitCode.PASSED,
+)
+"""Of several exit codes, the first of these is the run's."""
+
+
+class Recorder:
+    """Numbers what stages emit and hands it to sinks, one at a time."""
+
+    def __init__(self, run: RunId, clock: Clock, sinks: Sequence[Sink]) -> None:
+        self._run = run
+        self._clock = clock
+        self._sinks = sinks
+        self._lock = threading.Lock()
+        self._next = 0
+
+    def __call__(self, body: e.Body) -> None:
+        """Record one fact."""
+        with self._lock:
+            event = e.Event(run=self._run, seq=self._next, at=self._clock.now(), body=body)
+            self._next += 1
+            for sink in self._sinks:
+                sink(event)
+
+
+@dataclass(slots=True)
+class _Run:
+    """What is known of a run while it lasts."""
+
+    ctx: Ctx
+    functions: Mapping[Stage, Function]
+    begin: float = field(default_factory=time.monotonic)
+    results: list[StageResult] = field(default_factory=list)
+    problems: list[BaseException] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stage(self, stage: Stage) -> None:
+        """Run one stage and record what it came to; what it raises goes on."""
+        ctx = self.ctx
+        ctx.emit(e.StageStarted(stage=stage))
+        started = time.monotonic() - self.begin
+        outcome = Outcome.FAILED
+        facts: dict[str, str] = {}
+        findings: tuple[Finding, ...] = ()
+        try:
+            outcome, facts, findings = self.functions[stage](ctx)
+        except NotReady as error:
+            findings = error.findings
+            raise
+        except KeyboardInterrupt:
+            outcome = Outcome.INTERRUPTED
+            raise
+        finally:
+            result = StageResult(
+                stage=stage,
+                outcome=outcome,
+                started=round(started, 3),
+                seconds=round(time.monotonic() - self.begin - started, 3),
+                facts=facts,
+                findings=findings,
+            )
+            with self.lock:
+                self.results.append(result)
+            ctx.emit(e.StageEnded(stage=stage, outcome=outcome, seconds=result.seconds, facts=facts))
+
+    def chain(self, stages: Sequence[Stage]) -> None:
+        for stage in stages:
+            if self.ctx.cancelled.is_set():
+                return
+            self.stage(stage)
+
+    def group(self, chains: Sequence[Sequence[Stage]]) -> None:
+        """Run chains beside each other; the first failure is the group's."""
+        if len(chains) == 1:
+            self.chain(chains[0])
+            return
+        pool = ThreadPoolExecutor(len(chains))
+        futures: list[Future[None]] = [pool.submit(self.chain, chain) for chain in chains]
+        try:
+            finished, pending = wait(futures, return_when=FIRST_EXCEPTION)
+            failed = [error for future in finished if (error := future.exception())]
+        except BaseException:
+            self.cancel()
+            wait(futures, timeout=_STRAGGLERS)
+            raise
+        else:
+            if failed:
+                self.cancel()
+                wait(pending, timeout=_STRAGGLERS)
+                raise failed[0]
+        finally:
+            pool.shutdown(wait=False)
+
+    def end(self, stage: Stage) -> None:
+        """Run a stage that has to run whatever happened; what it raises is one more problem."""
+        try:
+            self.stage(stage)
+        except (SeatrialError, KeyboardInterrupt) as error:
+            self.problems.append(error)
+
+    def cancel(self) -> None:
+        """Have everything that runs end now."""
+        self.ctx.cancelled.set()
+        self.ctx.env.processes.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run that is over.
+
+    Attributes:
+        problem: what stopped it, the worst if there were several; None if all stages ran to their end.
+    """
+
+    result: RunResult
+    problem: BaseException | None
+
+
+def execute(ctx: Ctx, plan: Groups, *, peak: Callable[[], int], functions: Mapping[Stage, Function] = STAGES) -> Ended:
+    """Run a plan to its end and return what came of it; nothing that stages raise escapes.
+
+    Args:
+        ctx: the run.
+        plan: its stages; those of `_ENDS` run whatever happened before.
+        peak: says the most memory that was in use so far.
+        functions: what runs a stage.
+    """
+    run = _Run(ctx, functions)
+    stages = tuple(stage for group in plan for chain in group for stage in chain)
+    ctx.emit(e.RunStarted(session=ctx.session.session, command=ctx.command, stages=stages, directory=str(ctx.run_dir)))
+    try:
+        for group in plan:
+            if not any(stage in _ENDS for chain in group for stage in chain):
+                run.group(group)
+    except (SeatrialError, KeyboardInterrupt) as error:
+        run.problems.append(error)
+        run.cancel()
+    ctx.env.processes.resume()
+    tests = ctx.facts.tests
+    ctx.failed = bool(run.problems) or (tests is not None and tests.exit is not ExitCode.PASSED)
+    for stage in stages:
+        if stage in _ENDS and (stage is not Stage.TEARDOWN or tears_down(ctx)):
+            run.end(stage)
+    result = _result(run, peak())
+    (ctx.run_dir / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
+    ctx.emit(e.RunEnded(result=result))
+    return Ended(result, min(run.problems, key=lambda error: _WORST.index(code_of(error)), default=None))
+
+
+def tears_down(ctx: Ctx) -> bool:
+    """Whether the environment goes: by what was asked, and in any case if it never came to be of use."""
+    if ctx.facts.fresh and ctx.facts.kube is None:
+        return True
+    return ctx.keep == "never" or (ctx.keep == "on-failure" and not ctx.failed)
+
+
+def code_of(error: BaseException) -> ExitCode:
+    """Return the exit code of a problem."""
+    return error.exit_code if isinstance(error, SeatrialError) else ExitCode.INTERRUPTED
+
+
+def _result(run: _Run, peak: int) -> RunResult:
+    ctx, tests = run.ctx, run.ctx.facts.tests
+    wall = time.monotonic() - run.begin
+    codes = [code_of(error) for error in run.problems] + ([tests.exit] if tests else [])
+    code = min(codes, key=_WORST.index, default=ExitCode.PASSED)
+    worst = min(run.problems, key=lambda error: _WORST.index(code_of(error)), default=None)
+    stages = sorted(run.results, key=lambda each: each.started)
+    path = on_path(stages, wall)
+    return RunResult(
+        run=ctx.run,
+        session=ctx.session.session,
+        started=ctx.started,
+        seconds=round(wall, 3),
+        exit=code,
+        verdict=_verdict(ctx, worst),
+        counts=tests.counts if tests else Counts(),
+        stages=tuple(replace(each, alone=round(path[each.stage], 3)) for each in stages),
+        images=tuple(ctx.facts.used.values()),
+        versions=ctx.facts.versions,
+        tree=tests.tree if tests else None,
+        peak_memory=peak,
+        kept=len(ctx.undo) > 0 or not ctx.facts.fresh,
+    )
+
+
+def _verdict(ctx: Ctx, worst: BaseException | None) -> str:
+    tests = ctx.facts.tests
+    if worst is not None:
+        return worst.what if isinstance(worst, SeatrialError) else "interrupted"
+    if tests is not None:
+        return tests.says
+    return "the environment is up"

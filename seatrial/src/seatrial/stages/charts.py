@@ -1,0 +1,83 @@
+"""Releases before they are installed: which values they get, what they would make, and one digest over all that."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from seatrial.model.spec import ReleaseSpec
+from seatrial.ports import Object
+from seatrial.stages.context import Ctx
+from seatrial.stages.memory import read, write
+
+__all__ = ["images_of", "release_digest", "render_all", "sets_of"]
+
+
+def sets_of(ctx: Ctx, release: ReleaseSpec) -> dict[str, str]:
+    """Return the single values that say which image of ours a chart gets."""
+    sets = {}
+    for path, image in release.images.items():
+        name = ctx.env.registry.name_for(ctx.facts.tags[image])
+        repository, _, tag = name.rpartition(":")
+        sets[f"{path}.repository"], sets[f"{path}.tag"] = repository, tag
+    return sets
+
+
+def release_digest(release: ReleaseSpec, sets: Mapping[str, str], root: Path) -> str:
+    """Return a digest over everything that decides what a release makes: chart, values, single values, names."""
+    digest = hashlib.sha256()
+    for part in (release.name, release.namespace, release.chart, release.repository, release.version):
+        digest.update(f"{part}\0".encode())
+    digest.update(repr(sorted({**release.set, **sets}.items())).encode())
+    chart = root / release.chart
+    for path in (*_files(chart), *release.values):
+        digest.update(f"{path}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def render_all(ctx: Ctx) -> None:
+    """Render all releases into `ctx.facts.rendered`; what was rendered before is read again."""
+    helm = ctx.env.processes.find("helm") or ""
+    for release in ctx.project.release:
+        sets = sets_of(ctx, release)
+        key = ctx.facts.release_digests[release.name] = release_digest(release, sets, ctx.project.root)
+        tool = hashlib.sha256(f"{helm} {Path(helm).stat().st_mtime_ns if helm else 0}".encode()).hexdigest()[:8]
+        path = ctx.env.shared / "rendered" / f"{key[:24]}-{tool}.json"
+        objects = read(path, list[dict[str, Any]])
+        if objects is None:
+            ctx.env.charts.prepare(release, deadline=ctx.deadline.child(ctx.project.timeouts.install))
+            objects = ctx.env.charts.render(release, sets, deadline=ctx.deadline.child(ctx.project.timeouts.install))
+            write(path, objects)
+        ctx.facts.rendered[release.name] = objects
+
+
+def images_of(objects: Iterable[Object]) -> list[str]:
+    """Return the images of all containers in objects, wherever a pod's specification stands in them."""
+    found: dict[str, None] = {}
+    for obj in objects:
+        for image in _images(obj):
+            found[image] = None
+    return list(found)
+
+
+def _images(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("containers", "initContainers") and isinstance(inner, list):
+                yield from (str(each["image"]) for each in inner if isinstance(each, dict) and each.get("image"))
+            else:
+                yield from _images(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _images(inner)
+
+
+def _files(chart: Path) -> Iterator[Path]:
+    """Yield the files of a chart in this project; an archive is one file, and what is elsewhere has none."""
+    if chart.is_dir():
+        yield from sorted(path for path in chart.rglob("*") if path.is_file())
+    elif chart.is_file():
+        yield chart

@@ -1,0 +1,92 @@
+"""What a run leaves behind: the logs of all containers, and on failure all that tells why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from seatrial.model.errors import SeatrialError
+from seatrial.ports import Object
+from seatrial.stages.context import Ctx, Report, done
+
+__all__ = ["run"]
+
+_BUNDLE: Final = (
+    "v1/Pod",
+    "v1/Event",
+    "v1/Service",
+    "v1/PersistentVolumeClaim",
+    "v1/ResourceQuota",
+    "apps/v1/Deployment",
+    "apps/v1/StatefulSet",
+    "apps/v1/DaemonSet",
+    "batch/v1/Job",
+    "discovery.k8s.io/v1/EndpointSlice",
+)
+"""What a bundle holds of each namespace. No Secrets."""
+
+_READERS: Final = 4
+
+
+def run(ctx: Ctx) -> Report:
+    """Write logs, and after a failure a bundle, into the run's directory. What cannot be had is left out."""
+    if ctx.facts.kube is None:
+        return done()
+    pods = [pod for namespace in namespaces(ctx) for pod in ctx.kube.objects("v1/Pod", namespace)]
+    jobs = list(_containers(pods))
+    with ThreadPoolExecutor(_READERS) as pool:
+        written = sum(pool.map(lambda job: _log(ctx, *job), jobs))
+    facts = {"logs": str(written)}
+    if ctx.failed:
+        facts["bundle"] = str(_bundle(ctx, pods))
+    return done(**facts)
+
+
+def namespaces(ctx: Ctx) -> list[str]:
+    """Return the namespaces that this project uses."""
+    used = [*(release.namespace for release in ctx.project.release), ctx.project.runner.namespace]
+    return list(dict.fromkeys(used))
+
+
+def _containers(pods: list[Object]) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield namespace, pod, container and whether it is its former instance."""
+    for pod in pods:
+        meta, status = pod["metadata"], pod.get("status") or {}
+        for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+            yield meta["namespace"], meta["name"], each["name"], False
+            if each.get("restartCount"):
+                yield meta["namespace"], meta["name"], each["name"], True
+
+
+def _log(ctx: Ctx, namespace: str, pod: str, container: str, previous: bool) -> bool:
+    try:
+        text = ctx.kube.logs(pod, namespace, container, previous=previous)
+    except SeatrialError:
+        return False
+    if text:
+        name = f"{container}{'-previous' if previous else ''}.log"
+        path = ctx.run_dir / "logs" / "pods" / namespace / pod / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    return bool(text)
+
+
+def _bundle(ctx: Ctx, pods: list[Object]) -> Path:
+    directory = ctx.run_dir / "bundle"
+    directory.mkdir(parents=True, exist_ok=True)
+    del pods
+    _write(directory / "nodes.json", ctx.kube.objects("v1/Node"))
+    for namespace in namespaces(ctx):
+        for kind in _BUNDLE:
+            objects = ctx.kube.objects(kind, namespace)
+            if objects:
+                _write(directory / namespace / f"{kind.rpartition('/')[2].lower()}.json", objects)
+    return directory
+
+
+def _write(path: Path, objects: list[Object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(objects, indent=1))

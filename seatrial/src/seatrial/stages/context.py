@@ -1,0 +1,154 @@
+"""What every stage works with: what was asked for, the environment's ports, and what the stages before found."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from seatrial.environments.kubernetes import Kubernetes
+from seatrial.inpod.tree import Files
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import ExitCode
+from seatrial.model.event import Note, StageProgress
+from seatrial.model.finding import Finding
+from seatrial.model.names import RunId
+from seatrial.model.result import Counts, ImageUsed, Outcome, Stage, TreeProof
+from seatrial.model.session import Made, Session
+from seatrial.model.spec import Project
+from seatrial.ports import Emit, Kube, LocalImage, Object
+
+__all__ = ["Ctx", "Facts", "Report", "Tests", "Undo", "done", "unchanged"]
+
+
+class Report(NamedTuple):
+    """What a stage came to."""
+
+    outcome: Outcome
+    facts: dict[str, str]
+    findings: tuple[Finding, ...] = ()
+
+
+def done(**facts: str) -> Report:
+    """Return the report of a stage that did something."""
+    return Report(Outcome.DONE, facts)
+
+
+def unchanged(**facts: str) -> Report:
+    """Return the report of a stage that found everything as it should be."""
+    return Report(Outcome.UNCHANGED, facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tests:
+    """What the tests came to."""
+
+    exit: ExitCode
+    says: str
+    counts: Counts
+    tree: TreeProof | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Facts:
+    """What stages found for those after them.
+
+    Attributes:
+        fresh: whether the cluster is made by this run.
+        kube: the cluster's API, once there is one.
+        tags: image name to reference, as it is built or will be.
+        context: the files of the build context of the runner's image as they are on this machine.
+        images: what is on the engine, by reference.
+        release_digests: digest of what each release is made from, by its name, as it was before it was installed.
+        rendered: the objects of each release, by its name.
+        used: images that take part, for the result.
+        delivered: canonical reference to digest of its manifest in the registry.
+        tests: what they came to; None: they did not run.
+    """
+
+    fresh: bool = True
+    kube: Kube | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    context: Files = field(default_factory=dict)
+    images: dict[str, LocalImage] = field(default_factory=dict)
+    release_digests: dict[str, str] = field(default_factory=dict)
+    rendered: dict[str, list[Object]] = field(default_factory=dict)
+    used: dict[str, ImageUsed] = field(default_factory=dict)
+    delivered: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    tests: Tests | None = None
+
+
+class Undo:
+    """What was made, to be unmade in reverse order."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[str, Callable[[Deadline], None]]] = []
+
+    def push(self, what: str, step: Callable[[Deadline], None]) -> None:
+        """Add a step; call this before what it undoes is made."""
+        self._steps.append((what, step))
+
+    def pop(self) -> tuple[str, Callable[[Deadline], None]] | None:
+        """Return the newest step that is left, and forget it."""
+        return self._steps.pop() if self._steps else None
+
+    def __len__(self) -> int:
+        """How many are left."""
+        return len(self._steps)
+
+
+@dataclass(slots=True, kw_only=True)
+class Ctx:
+    """One run.
+
+    Attributes:
+        run_dir: where its files go.
+        log_dir: below it, for what programs print.
+        keep: whether the environment is to be left as it is: never, on-failure, always.
+        pytest_args: what the user added to the runner's command.
+        out: where pytest's own output goes.
+        remember: writes down what is about to be made, and what it became.
+        cancelled: set once another stage failed.
+        failed: whether anything went wrong, once that is known.
+    """
+
+    project: Project
+    env: Kubernetes
+    session: Session
+    run: RunId
+    run_dir: Path
+    command: tuple[str, ...]
+    started: datetime
+    emit: Emit
+    deadline: Deadline
+    keep: str
+    pytest_args: tuple[str, ...]
+    out: TextIO
+    color: bool
+    remember: Callable[[Made], None]
+    undo: Undo = field(default_factory=Undo)
+    facts: Facts = field(default_factory=Facts)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    failed: bool = False
+
+    @property
+    def kube(self) -> Kube:
+        """The cluster's API."""
+        assert self.facts.kube is not None, "the cluster stage comes first"  # noqa: S101
+        return self.facts.kube
+
+    def log(self, name: str) -> Path:
+        """Return the path of a log file of this run."""
+        return self.run_dir / "logs" / f"{name}.log"
+
+    def progress(self, stage: Stage) -> Callable[[str], None]:
+        """Return what tells what a stage is doing."""
+        return lambda text: self.emit(StageProgress(stage=stage, text=text))
+
+    def warn(self, text: str) -> None:
+        """Tell something that matters and has no type of its own."""
+        self.emit(Note(level="warning", text=text))

@@ -1,0 +1,165 @@
+"""Images to where the cluster pulls from: local ones that charts and runner need, and of those what changed."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from typing import Final
+
+from seatrial.environments.kubernetes import LocalMirror
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import SeatrialError, UsageError
+from seatrial.model.result import ImageUsed, Stage
+from seatrial.model.session import Made
+from seatrial.ports import LocalImage, Nodes
+from seatrial.stages import charts
+from seatrial.stages.context import Ctx, Report, done, unchanged
+from seatrial.stages.memory import Pushed, read, write
+
+__all__ = ["only_worker", "run", "runner_image"]
+
+_STANDS_IN: Final = "dev.seatrial.stands-in-for"
+"""Label of an image that is not what it stands in for."""
+
+_PUSHES: Final = 2
+_PULLS: Final = 3
+_LOOK: Final = 0.2
+_CONTAINERD: Final = "until crictl version >/dev/null 2>&1; do sleep 0.2; done"
+
+
+def run(ctx: Ctx) -> Report:
+    """Have the registry hold every image that is needed and on the engine.
+
+    Raises:
+        CommandFailed: the engine cannot push.
+        EnvironmentFailed: the registry does not answer.
+    """
+    deadline = ctx.deadline.child(ctx.project.timeouts.deliver)
+    charts.render_all(ctx)
+    rendered = [obj for objects in ctx.facts.rendered.values() for obj in objects]
+    wanted = list(dict.fromkeys([*charts.images_of(rendered), runner_image(ctx)]))
+    present = ctx.env.images.inspect(wanted)
+    ctx.facts.images.update(present)
+    _have_registry(ctx, wanted, deadline)
+    memory = ctx.env.shared / "pushed.json"
+    known = read(memory, dict[str, Pushed]) or {}
+    stale = [reference for reference in present if not _is_there(ctx, reference, present[reference], known)]
+    ahead = _Ahead(ctx, deadline)
+    ahead.pull(reference for reference in present if reference not in stale)
+    with ThreadPoolExecutor(_PUSHES) as pool:
+        jobs = {pool.submit(_push, ctx, reference, deadline): reference for reference in stale}
+        for job in as_completed(jobs):
+            reference = jobs[job]
+            known[reference] = Pushed(image=present[reference].digest, digest=job.result())
+            write(memory, known)
+            ahead.pull([reference])
+    for reference in wanted:
+        ctx.facts.used[reference] = _used(reference, present.get(reference), known)
+        if reference in present:
+            ctx.facts.delivered[reference] = known[reference].digest
+    return done(pushed=", ".join(stale)) if stale else unchanged(images=str(len(present)))
+
+
+def _have_registry(ctx: Ctx, wanted: list[str], deadline: Deadline) -> None:
+    """Have the registry run, and the nodes know it."""
+    mirror = ctx.env.mirror
+    if mirror:
+        # Shared by all sessions: the last one takes the container away, its volume is a cache that stays.
+        ctx.remember(Made(kind="container", name=mirror.container))
+    ctx.env.registry.ensure(deadline=deadline)
+    if mirror:
+        for host, text in mirror.mirrors(wanted).items():
+            file = ctx.env.certs / host / "hosts.toml"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        if not ctx.facts.fresh:
+            mirror.join()
+
+
+def runner_image(ctx: Ctx) -> str:
+    """Return the reference of the runner's image.
+
+    Raises:
+        UsageError: it is neither an image of the project nor a reference with a tag.
+    """
+    image = ctx.project.runner.image
+    if image in ctx.facts.tags:
+        return ctx.facts.tags[image]
+    if ":" not in image.rpartition("/")[2]:
+        raise UsageError(f"runner.image {image!r} is no [[image]] and has no tag", try_=f"write {image}:TAG")
+    return image
+
+
+def _is_there(ctx: Ctx, reference: str, image: LocalImage, known: dict[str, Pushed]) -> bool:
+    before = known.get(reference)
+    return before is not None and before.image == image.digest and ctx.env.registry.digest(reference) == before.digest
+
+
+def _push(ctx: Ctx, reference: str, deadline: Deadline) -> str:
+    return ctx.env.registry.push(reference, deadline=deadline, progress=ctx.progress(Stage.DELIVER))
+
+
+def _used(reference: str, image: LocalImage | None, known: dict[str, Pushed]) -> ImageUsed:
+    if image is None:
+        return ImageUsed(reference=reference, digest="")
+    digest = known[reference].digest
+    stands_in = image.labels.get(_STANDS_IN, "")
+    return ImageUsed(reference=reference, digest=digest, size=image.size, stands_in_for=stands_in)
+
+
+class _Ahead:
+    """Has the one node that will run the pods pull images while the cluster is still being made.
+
+    Kubelets would pull the same later, when somebody waits for it. All of this is a head start only: nobody waits for
+    it, and what fails here is pulled, or fails with its reason, when a pod asks for it.
+    """
+
+    def __init__(self, ctx: Ctx, deadline: Deadline) -> None:
+        self._ctx = ctx
+        self._deadline = deadline
+        self._ready = threading.Event()
+        self._node = ""
+        self._turns = threading.Semaphore(_PULLS)
+        if ctx.facts.fresh and ctx.env.nodes and ctx.env.mirror:
+            threading.Thread(target=self._prepare, args=(ctx.env.nodes, ctx.env.mirror), daemon=True).start()
+        else:
+            self._ready.set()
+
+    def pull(self, references: Iterable[str]) -> None:
+        """Pull images, as soon as the node can."""
+        for reference in references:
+            threading.Thread(target=self._pull, args=(reference,), daemon=True).start()
+
+    def _prepare(self, nodes: Nodes, mirror: LocalMirror) -> None:
+        try:
+            while not self._ctx.cancelled.is_set() and not self._deadline.passed:
+                if mirror.join() and (names := nodes.names()):
+                    node = only_worker(names)
+                    if node:
+                        nodes.run(node, ["bash", "-c", _CONTAINERD], deadline=self._deadline)
+                    self._node = node
+                    return
+                time.sleep(_LOOK)
+        except SeatrialError:
+            return
+        finally:
+            self._ready.set()
+
+    def _pull(self, reference: str) -> None:
+        self._ready.wait(self._deadline.left)
+        nodes = self._ctx.env.nodes
+        with self._turns:
+            if self._node and nodes and not self._ctx.cancelled.is_set():
+                with suppress(SeatrialError):
+                    nodes.run(self._node, ["crictl", "pull", reference], deadline=self._deadline, check=False)
+
+
+def only_worker(names: Sequence[str]) -> str:
+    """Return the node that will run all pods, empty if there are several."""
+    workers = [name for name in names if not re.search(r"-(control-plane|external-load-balancer)\d*$", name)]
+    candidates = workers or list(names)
+    return candidates[0] if len(candidates) == 1 else ""

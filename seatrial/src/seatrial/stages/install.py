@@ -1,0 +1,102 @@
+"""Releases: installed or brought up to date, in their order, unless nothing about them changed."""
+
+from __future__ import annotations
+
+import threading
+
+from seatrial.model.errors import SeatrialError
+from seatrial.model.result import Stage
+from seatrial.model.spec import ReleaseSpec
+from seatrial.readiness.workload import WORKLOADS
+from seatrial.stages import charts, objects, runner
+from seatrial.stages.context import Ctx, Report, done, unchanged
+from seatrial.stages.helm_state import newest, newest_good
+from seatrial.stages.memory import Installed, read
+from seatrial.stages.monitor import Monitor, targets_of
+
+__all__ = ["run"]
+
+
+def run(ctx: Ctx) -> Report:
+    """Bring namespaces, manifests, releases and the runner pod to what the configuration says.
+
+    Raises:
+        NotReady: something of a release will not become ready; Helm is stopped then.
+        CommandFailed: Helm failed.
+    """
+    if ctx.env.mirror and ctx.facts.fresh:
+        ctx.kube.apply(ctx.env.mirror.announcement())
+    for namespace in dict.fromkeys(
+        [*(release.namespace for release in ctx.project.release), ctx.project.runner.namespace]
+    ):
+        objects.have_namespace(ctx, namespace)
+    # The runner starts beside the services; it only waits for their Secrets.
+    runner.have(ctx)
+    changed = []
+    for index, release in enumerate(ctx.project.release):
+        if _is_installed(ctx, release):
+            continue
+        objects.apply_before(ctx, release)
+        _install(ctx, release)
+        changed.append(release.name)
+        if index + 1 < len(ctx.project.release):
+            _await(ctx, release)
+    return done(installed=", ".join(changed)) if changed else unchanged()
+
+
+def _is_installed(ctx: Ctx, release: ReleaseSpec) -> bool:
+    """Whether a release is as this configuration would make it, and nobody edited its objects since."""
+    before = read(ctx.env.directory / f"release-{release.name}.json", Installed)
+    if before is None or before.digest != ctx.facts.release_digests[release.name]:
+        return False
+    state = newest(ctx.kube, release)
+    if state is None or state.status != "deployed" or state.revision != before.revision:
+        return False
+    return objects.unedited(ctx.kube, before.objects)
+
+
+def _install(ctx: Ctx, release: ReleaseSpec) -> None:
+    seconds = release.timeout or ctx.project.timeouts.install
+    deadline = ctx.deadline.child(seconds)
+    ctx.progress(Stage.INSTALL)(f"helm upgrade --install {release.name}")
+    state = newest(ctx.kube, release)
+    if state and state.status.startswith("pending-"):
+        ctx.warn(f"release {release.name} was left {state.status} by a run that died: taking that back")
+        good = newest_good(ctx.kube, release)
+        ctx.env.charts.recover(release, good=good.revision if good else None, deadline=deadline)
+    rendered = ctx.facts.rendered[release.name]
+    hooks = [
+        (obj["kind"], obj["metadata"].get("namespace") or release.namespace, obj["metadata"]["name"])
+        for obj in rendered
+        if obj["kind"] in WORKLOADS and "install" in (obj["metadata"].get("annotations") or {}).get("helm.sh/hook", "")
+    ]
+    failure: list[SeatrialError] = []
+
+    def helm() -> None:
+        try:
+            ctx.env.charts.install(
+                release, charts.sets_of(ctx, release), deadline=deadline, log=ctx.log(f"helm-{release.name}")
+            )
+        except SeatrialError as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=helm, daemon=True)
+    monitor = Monitor(ctx, targets_of(rendered, release.namespace), hooks)
+    try:
+        thread.start()
+        # While Helm waits for a hook that cannot run, the monitor says so and why.
+        while thread.is_alive():
+            monitor.look(0.1)
+    finally:
+        monitor.close()
+    if failure:
+        raise failure[0]
+
+
+def _await(ctx: Ctx, release: ReleaseSpec) -> None:
+    """Wait until a release is ready: what comes after it may build on it."""
+    monitor = Monitor(ctx, targets_of(ctx.facts.rendered[release.name], release.namespace))
+    try:
+        monitor.wait(release.timeout or ctx.project.timeouts.ready)
+    finally:
+        monitor.close()

@@ -1,0 +1,68 @@
+"""What commands remember of each other: files beside the ledger's, each replaced as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from seatrial.inpod.tree import Entry
+
+__all__ = ["Installed", "Pushed", "Runner", "read", "read_runner", "write"]
+
+T = TypeVar("T")
+
+
+class Pushed(msgspec.Struct, frozen=True, kw_only=True):
+    """An image as it was pushed: its id on the engine, and the digest of its manifest in the registry."""
+
+    image: str
+    digest: str
+
+
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """A release as it was found good.
+
+    Attributes:
+        digest: over chart, values and single values.
+        revision: Helm's.
+        objects: `kind namespace name` to a digest of what the object was like.
+    """
+
+    digest: str
+    revision: int
+    objects: dict[str, str]
+
+
+class Runner(msgspec.Struct, frozen=True, kw_only=True):
+    """The runner pod that stands in the cluster.
+
+    Attributes:
+        reference: its image.
+        files: the build context that the image was made from.
+    """
+
+    reference: str
+    files: dict[str, Entry]
+
+
+def read(path: Path, kind: type[T]) -> T | None:
+    """Return what a file holds, None if there is none or it is not understood: then all is done anew."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def write(path: Path, value: object) -> None:
+    """Replace a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(msgspec.json.encode(value))
+    fresh.replace(path)
+
+
+def read_runner(directory: Path) -> Runner | None:
+    """Return what is remembered of a session's runner."""
+    return read(directory / "runner.json", Runner)

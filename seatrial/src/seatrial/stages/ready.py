@@ -1,0 +1,112 @@
+"""Ready: every workload is there in its newest version, and every declared service answers its question."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib import resources
+from typing import Any
+
+from seatrial.model.errors import NotReady
+from seatrial.model.event import ServiceSeen
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.spec import ServiceSpec
+from seatrial.ports import StreamBroken
+from seatrial.stages import objects
+from seatrial.stages.context import Ctx, Report, done
+from seatrial.stages.helm_state import newest
+from seatrial.stages.memory import Installed, write
+from seatrial.stages.monitor import Monitor, Target, targets_of
+
+__all__ = ["questions", "run"]
+
+
+def run(ctx: Ctx) -> Report:
+    """Wait until everything is ready.
+
+    Raises:
+        NotReady: something will not become ready, or not in time.
+    """
+    spec, seconds = ctx.project.runner, ctx.project.timeouts.ready
+    started = time.monotonic()
+    targets: list[Target] = [("Pod", spec.namespace, spec.pod)]
+    for release in ctx.project.release:
+        targets += targets_of(ctx.facts.rendered[release.name], release.namespace)
+    monitor = Monitor(ctx, targets)
+    try:
+        monitor.wait(seconds)
+    finally:
+        monitor.close()
+    _ask(ctx, seconds - (time.monotonic() - started))
+    for release in ctx.project.release:
+        _remember(ctx, release.name)
+    return done(workloads=str(len(targets)), services=str(len(ctx.project.service)))
+
+
+def questions(services: dict[str, ServiceSpec], namespace: str) -> list[dict[str, Any]]:
+    """Return what each service is asked, for the script in the pod; without a question an open port is enough."""
+    asked = []
+    for name, service in services.items():
+        ready = service.ready
+        host = f"{service.name or name}.{service.namespace or namespace}.svc"
+        asked.append(
+            {
+                "name": name,
+                "host": host,
+                "port": (ready and ready.port) or service.port,
+                "scheme": service.scheme if service.scheme in ("http", "https") else "http",
+                "http": ready.http if ready else None,
+                "status": list(ready.status) if ready else [],
+                "command": list(ready.command) if ready else [],
+            }
+        )
+    return asked
+
+
+def _ask(ctx: Ctx, seconds: float) -> None:
+    spec = ctx.project.runner
+    asked = questions(ctx.project.service, spec.namespace)
+    if not asked:
+        return
+    script = resources.files("seatrial.stages").joinpath("ask.py").read_text()
+    argv = ["python3", "-c", script, json.dumps(asked), f"{max(1.0, seconds):.0f}"]
+    says = {question["name"]: "no answer yet" for question in asked}
+    pending = b""
+    try:
+        for chunk in ctx.kube.exec(spec.pod, spec.namespace).stream(argv, container="tests"):
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                told = json.loads(line)
+                says[told["name"]] = told["says"]
+                ctx.emit(ServiceSeen(name=told["name"], ready=not told["says"], waits_for=told["says"]))
+    except StreamBroken as broken:
+        raise NotReady("the services could not be asked", (), why=str(broken)) from broken
+    findings = [
+        Finding(
+            cause="NoAnswer",
+            subject=ObjectRef(kind="Service", name=name, namespace=spec.namespace),
+            says=f"service {name} does not answer as declared: {text}",
+            try_=f"seatrial logs {name}",
+        )
+        for name, text in says.items()
+        if text
+    ]
+    if findings:
+        names = ", ".join(name for name, text in says.items() if text)
+        raise NotReady(f"{names} not ready within {seconds:.0f} s", findings)
+
+
+def _remember(ctx: Ctx, name: str) -> None:
+    """Write down what a release is like now that it is good, so that the next command can tell."""
+    release = next(each for each in ctx.project.release if each.name == name)
+    state = newest(ctx.kube, release)
+    if state is None:
+        return
+    write(
+        ctx.env.directory / f"release-{name}.json",
+        Installed(
+            digest=ctx.facts.release_digests[name],
+            revision=state.revision,
+            objects=objects.fingerprints(ctx.kube, ctx.facts.rendered[name], release.namespace),
+        ),
+    )

@@ -1,0 +1,72 @@
+"""The runner pod in the cluster: made, kept while it fits, made anew when it does not."""
+
+from __future__ import annotations
+
+from seatrial.inpod.podside import agent_files
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import OutOfTime
+from seatrial.ports import Object
+from seatrial.stages.context import Ctx
+from seatrial.stages.deliver import runner_image
+from seatrial.stages.memory import Runner, write
+from seatrial.stages.objects import labels
+from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects
+from seatrial.stages.watching import closing
+
+__all__ = ["have"]
+
+_GONE_SECONDS = 60.0
+
+
+def have(ctx: Ctx) -> None:
+    """Have a runner pod that is made from what is configured; whether it runs is the next stage's question."""
+    spec = ctx.project.runner
+    reference = runner_image(ctx)
+    shape = Shape(
+        image=ctx.env.registry.name_for(reference),
+        digest=ctx.facts.delivered.get(reference, ""),
+        local=ctx.facts.images.get(reference),
+        agent=agent_files(),
+        directories=tuple(path for path in spec.sync if (ctx.project.root / path).is_dir()),
+        labels=labels(ctx),
+    )
+    *others, pod = runner_objects(spec, shape)
+    there = ctx.kube.get("v1/Pod", spec.pod, spec.namespace)
+    if there is not None and _fits(there, pod):
+        return
+    if there is not None:
+        _remove(ctx, ctx.deadline.child(_GONE_SECONDS))
+    for obj in others:
+        ctx.kube.apply(obj)
+    ctx.kube.apply(pod)
+    write(ctx.env.directory / "runner.json", Runner(reference=reference, files=dict(ctx.facts.context)))
+
+
+def _fits(there: Object, wanted: Object) -> bool:
+    """Whether a pod is made from the same and still runs: a container that ended does not come back."""
+    meta, status = there["metadata"], there.get("status") or {}
+    same = (meta.get("annotations") or {}).get(DIGEST) == wanted["metadata"]["annotations"][DIGEST]
+    ended = any((each.get("state") or {}).get("terminated") for each in status.get("containerStatuses") or ())
+    return (
+        same and not ended and not meta.get("deletionTimestamp") and status.get("phase") in ("Pending", "Running", None)
+    )
+
+
+def _remove(ctx: Ctx, deadline: Deadline) -> None:
+    """Delete the pod and wait until its name is free."""
+    spec = ctx.project.runner
+    with closing(ctx.kube.watch("v1/Pod", spec.namespace), deadline) as watch:
+        deleted = False
+        for change in watch:
+            if not deleted:
+                deleted = True
+                if not ctx.kube.delete("v1/Pod", spec.pod, spec.namespace, grace=0):
+                    return
+            names = [obj["metadata"]["name"] for obj in change.objects]
+            if change.type == "deleted" and spec.pod in names:
+                return
+            if change.type == "synced" and spec.pod not in names:
+                return
+    raise OutOfTime(
+        f"the old pod {spec.pod} does not go away", try_=f"kubectl get pod {spec.pod} -n {spec.namespace} -o yaml"
+    )

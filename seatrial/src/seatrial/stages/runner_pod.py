@@ -1,0 +1,186 @@
+"""The runner pod as an object. Pure.
+
+Container `tests` waits for requests and runs them, container `keeper` outlives it, so that nothing that was reported is
+lost with it. Directories that a warm runner gets changes of are copied out of the image into a volume at the start:
+then it does not matter who owns them in the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from seatrial.inpod.podside import AGENT_DIRECTORY, STATE_DIRECTORY, agent_argv
+from seatrial.model.spec import RunnerSpec
+from seatrial.ports import LocalImage, Object
+
+__all__ = ["DIGEST", "Shape", "runner_objects"]
+
+DIGEST: Final = "seatrial.dev/digest"
+"""Annotation of the pod: digest over all that it was made from."""
+
+_SEED: Final = "/seatrial/tree"
+_USER: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What the pod is made from, beside the configuration.
+
+    Attributes:
+        image: reference as the cluster pulls it.
+        digest: of its manifest; empty if the registry that has it is not ours.
+        local: the same image on the engine; None if it is not there.
+        agent: file name to text of the agent.
+        directories: directories below the working directory that changes may be sent to.
+        labels: that say whose it is.
+    """
+
+    image: str
+    digest: str
+    local: LocalImage | None
+    agent: Mapping[str, str]
+    directories: tuple[str, ...]
+    labels: Mapping[str, str]
+
+
+def runner_objects(spec: RunnerSpec, shape: Shape) -> list[Object]:
+    """Return all objects of the runner in the order in which they are made; the pod is the last."""
+    meta = {"namespace": spec.namespace, "labels": {**shape.labels, "app": spec.pod}}
+    account = spec.service_account or spec.pod
+    found: list[Object] = []
+    if not spec.service_account:
+        found.append(
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {**meta, "name": account},
+                "automountServiceAccountToken": False,
+            }
+        )
+    if spec.rules:
+        rbac = "rbac.authorization.k8s.io"
+        rules = [{key: list(values) for key, values in rule.items()} for rule in spec.rules]
+        subject = {"kind": "ServiceAccount", "name": account, "namespace": spec.namespace}
+        role = {"apiGroup": rbac, "kind": "Role", "name": spec.pod}
+        found += [
+            {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": {**meta, "name": spec.pod}, "rules": rules},
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "RoleBinding",
+                "metadata": {**meta, "name": spec.pod},
+                "roleRef": role,
+                "subjects": [subject],
+            },
+        ]
+    agent = f"{spec.pod}-agent"
+    found.append(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**meta, "name": agent}, "data": dict(shape.agent)}
+    )
+    pod_spec = _pod_spec(spec, shape, account, agent)
+    digest = hashlib.sha256(
+        json.dumps([pod_spec, dict(shape.agent), shape.digest], sort_keys=True).encode()
+    ).hexdigest()
+    annotations = {DIGEST: digest, "kubectl.kubernetes.io/default-container": "tests"}
+    found.append(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {**meta, "name": spec.pod, "annotations": annotations},
+            "spec": pod_spec,
+        }
+    )
+    return found
+
+
+def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[str, Any]:
+    workdir = spec.workdir or (shape.local.workdir if shape.local else "")
+    user = _numeric_user(shape.local)
+    confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    base: dict[str, Any] = {"image": shape.image, "imagePullPolicy": "IfNotPresent", "securityContext": confined}
+    if workdir:
+        base["workingDir"] = workdir
+    mounts: list[dict[str, Any]] = [
+        {"name": "agent", "mountPath": AGENT_DIRECTORY, "readOnly": True},
+        {"name": "state", "mountPath": STATE_DIRECTORY},
+    ]
+    trees = [
+        {"name": "tree", "mountPath": f"{workdir.rstrip('/')}/{directory}", "subPath": directory}
+        for directory in shape.directories
+    ]
+    env = [
+        {"name": "SEATRIAL_LOCATION", "value": "pod"},
+        {"name": "SEATRIALSTATE_DIRECTORY", "value": STATE_DIRECTORY},
+        {"name": "HOME", "value": STATE_DIRECTORY},
+        *_environment(spec),
+    ]
+    volumes: list[dict[str, Any]] = [
+        {"name": "agent", "configMap": {"name": agent}},
+        {"name": "state", "emptyDir": {}},
+        *([{"name": "tree", "emptyDir": {}}] if trees else []),
+    ]
+    seed = {
+        **base,
+        "name": "seed",
+        "command": [*agent_argv("seed", _SEED, *shape.directories)],
+        "volumeMounts": [*mounts, {"name": "tree", "mountPath": _SEED}],
+        "resources": _small("256Mi"),
+    }
+    return {
+        "serviceAccountName": account,
+        "automountServiceAccountToken": bool(spec.rules or spec.service_account),
+        # Else each Service adds variables such as DATABASE_PORT=tcp://10.96.0.7:5432.
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 1,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        **({"initContainers": [seed]} if trees else {}),
+        "containers": [
+            {
+                **base,
+                "name": "tests",
+                "command": list(agent_argv("serve")),
+                "env": env,
+                "volumeMounts": [*mounts, *trees],
+                "resources": {"requests": dict(spec.resources.requests), "limits": dict(spec.resources.limits)},
+            },
+            {
+                **base,
+                "name": "keeper",
+                "command": list(agent_argv("keep")),
+                "env": env[:3],
+                "volumeMounts": mounts,
+                "resources": _small("128Mi"),
+            },
+        ],
+        "volumes": volumes,
+    }
+
+
+def _small(memory: str) -> dict[str, Any]:
+    return {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": memory}}
+
+
+def _environment(spec: RunnerSpec) -> Iterable[dict[str, Any]]:
+    for name, value in spec.env.items():
+        yield {"name": name, "value": value}
+    for name, source in spec.env_from.items():
+        kind, _, rest = source.partition("/")
+        obj, _, key = rest.partition("/")
+        reference = "secretKeyRef" if kind == "secret" else "configMapKeyRef"
+        yield {"name": name, "valueFrom": {reference: {"name": obj, "key": key}}}
+
+
+def _numeric_user(image: LocalImage | None) -> int:
+    """Return the user that the image runs as, unless that is root or a name that only the image knows."""
+    user = image.user.partition(":")[0] if image else ""
+    return int(user) if user.isdigit() and int(user) else _USER

@@ -1,0 +1,32 @@
+"""Where the time of a run went. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from seatrial.model.result import Stage, StageResult
+
+__all__ = ["on_path"]
+
+
+def on_path(stages: Sequence[StageResult], wall: float) -> dict[Stage, float]:
+    """Return the seconds of the wall time that each stage accounts for; together they are all time that stages cover.
+
+    Where stages overlap, the time is that of the one which ends last: shortening another would not have helped.
+    """
+    seconds: dict[Stage, float] = {each.stage: 0.0 for each in stages}
+    for begin, end in _pieces(stages, wall):
+        running = [each for each in stages if each.started <= begin and each.started + each.seconds >= end]
+        if running:
+            latest = max(running, key=lambda each: each.started + each.seconds)
+            seconds[latest.stage] += end - begin
+    return seconds
+
+
+def _pieces(stages: Iterable[StageResult], wall: float) -> list[tuple[float, float]]:
+    marks = {0.0, wall}
+    for each in stages:
+        marks |= {min(each.started, wall), min(each.started + each.seconds, wall)}
+    ordered = sorted(marks)
+    return list(pairwise(ordered))
