@@ -1,0 +1,123 @@
+"""`seatrial init`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seatrial.cli.command import plain_command
+from seatrial.cli.options import Context
+from seatrial.model.errors import CommandFailed, ExitCode, OutOfTime, UsageError
+
+if TYPE_CHECKING:
+    from seatrial.config.draft import FoundService
+    from seatrial.config.survey import Survey
+
+__all__ = ["command"]
+
+_PATIENCE = 60.0
+"""Seconds for Helm to render a chart."""
+
+
+@plain_command(
+    examples=(
+        ("seatrial init", "in the project's directory"),
+        ("seatrial init --print", "only show what it would write"),
+        ("seatrial init --dockerfile", "also write a Dockerfile for the tests"),
+    )
+)
+@click.option("--print", "only_print", is_flag=True, help="Print it instead of writing it.")
+@click.option("--dockerfile", "with_dockerfile", is_flag=True, help="Write Dockerfile.tests too, if it is not there.")
+@click.pass_obj
+def command(ctx: Context, *, only_print: bool, with_dockerfile: bool) -> ExitCode:
+    """Write seatrial.toml from what is found in the project.
+
+    It looks for charts, Dockerfiles, pytest's settings, Compose files and configurations of kind, says what it found
+    and what it guessed, and never overwrites anything.
+    """
+    from seatrial.config.draft import dockerfile, draft  # noqa: PLC0415 - keeps --help quick
+    from seatrial.config.survey import survey  # noqa: PLC0415
+
+    root = Path(ctx.project_at or ".").resolve()
+    if not root.is_dir():
+        raise UsageError(f"{root} is no directory", try_="give -C the project's directory")
+    target = root / "seatrial.toml"
+    if target.exists() and not only_print:
+        raise UsageError(f"{target} is there already", try_="seatrial config lint, or --print to compare")
+    found = survey(root)
+    written = []
+    if with_dockerfile and not (root / "Dockerfile.tests").exists():
+        text = dockerfile(found)
+        if only_print:
+            print(f"# Dockerfile.tests\n{text}\n# seatrial.toml", file=sys.stdout)
+        else:
+            (root / "Dockerfile.tests").write_text(text, encoding="utf-8")
+            written.append("Dockerfile.tests")
+            found = survey(root)
+    if not found.dockerfiles:
+        raise UsageError(
+            f"no Dockerfile in {root}",
+            why="the tests run in an image that has them, their dependencies and pytest",
+            try_="seatrial init --dockerfile, which writes one to start with",
+        )
+    services, failed = _services(root, found)
+    result = draft(found, services)
+    if only_print:
+        print(result.text, end="")
+        return ExitCode.PASSED
+    target.write_text(result.text, encoding="utf-8")
+    written.append(target.name)
+    _lint(ctx, target)
+    guessed = [*failed, *result.guessed]
+    document = {"written": written, "found": result.found, "guessed": guessed}
+    ctx.print_result(
+        document,
+        "\n".join(
+            [
+                *(f"found    {line}" for line in result.found),
+                *(f"guessed  {line}" for line in guessed),
+                *(f"wrote    {line}" for line in written),
+                "next     seatrial run",
+            ]
+        ),
+    )
+    return ExitCode.PASSED
+
+
+def _services(root: Path, found: Survey) -> tuple[list[FoundService], list[str]]:
+    """Return the Services that the charts make, and of which charts they are not known."""
+    import yaml  # noqa: PLC0415 - keeps --help quick
+
+    from seatrial.cli.wiring import machine  # noqa: PLC0415
+    from seatrial.config.draft import services_of  # noqa: PLC0415
+    from seatrial.model.deadline import Deadline  # noqa: PLC0415
+
+    services: list[FoundService] = []
+    failed: list[str] = []
+    if not found.charts:
+        return services, failed
+    processes = machine().processes
+    if not processes.find("helm"):
+        return services, ["[service.…]: helm is not on PATH, so the charts' services are not known; add them"]
+    deadline = Deadline.after(_PATIENCE)
+    for chart in found.charts:
+        argv = ["helm", "template", chart.name, str(root / chart.path), "--namespace", found.name]
+        try:
+            rendered = processes.run(argv, deadline=deadline, cwd=root).stdout
+            services += services_of([obj for obj in yaml.safe_load_all(rendered) if isinstance(obj, dict)])
+        except (CommandFailed, OutOfTime, yaml.YAMLError) as error:
+            why = getattr(error, "why", "") or str(error)
+            failed.append(f"[service.…]: {chart.path} does not render ({why}); add its services")
+    return services, failed
+
+
+def _lint(ctx: Context, target: Path) -> None:
+    """Tell at once what the new file has to be corrected for."""
+    from seatrial.config import load  # noqa: PLC0415 - keeps --help quick
+    from seatrial.config.lint import lint  # noqa: PLC0415
+
+    for problem in lint(load(str(target), environ={})):
+        ctx.say(str(problem))

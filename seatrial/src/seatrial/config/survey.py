@@ -1,0 +1,262 @@
+"""What a project already has that a configuration can be made of: charts, Dockerfiles, test settings, Compose files."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+__all__ = ["Chart", "Compose", "DockerStage", "Dockerfile", "KindConfig", "Survey", "survey"]
+
+_SKIPPED: Final = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".venv",
+        "venv",
+        ".tox",
+        ".nox",
+        "node_modules",
+        "__pycache__",
+        "dist",
+        "build",
+        ".seatrial",
+        ".foundry",
+    }
+)
+_DEEPEST: Final = 6
+_COMPOSE: Final = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
+_DOCKERFILE: Final = re.compile(r"(?:Dockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:Dockerfile|dockerfile)")
+_FROM: Final = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE | re.MULTILINE)
+_TEST_VALUES: Final = re.compile(r"values[.-]tests?\.ya?ml|tests?[.-]values\.ya?ml")
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """A Helm chart. Paths are relative to the project.
+
+    Attributes:
+        images: path in the values to the repository named there: `{"api.image": "orders-api"}`.
+    """
+
+    path: Path
+    name: str
+    images: dict[str, str] = {}
+
+
+class DockerStage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage of a Dockerfile: its name, empty if it has none, and what it is FROM."""
+
+    name: str
+    base: str
+
+
+class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
+    """A Dockerfile."""
+
+    path: Path
+    stages: tuple[DockerStage, ...]
+
+
+class Compose(msgspec.Struct, frozen=True, kw_only=True):
+    """A Compose file, and its services with the container port of each, if it tells one."""
+
+    path: Path
+    services: dict[str, int]
+
+
+class KindConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration of kind."""
+
+    path: Path
+    name: str | None
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was found.
+
+    Attributes:
+        name: of the project: from its metadata, else its directory.
+        testpaths: directories with tests.
+        test_settings: the file that told them; None if they were guessed.
+        installer: uv, poetry or pip, by lock files and metadata.
+        code: directories with code, beside the tests.
+        values: values files for tests.
+    """
+
+    root: Path
+    name: str
+    charts: tuple[Chart, ...]
+    dockerfiles: tuple[Dockerfile, ...]
+    compose: tuple[Compose, ...]
+    kind: tuple[KindConfig, ...]
+    values: tuple[Path, ...]
+    testpaths: tuple[str, ...]
+    test_settings: Path | None
+    installer: str
+    code: tuple[str, ...]
+
+
+def survey(root: Path) -> Survey:
+    """Look through the project in `root`, not deeper than six folders. Files that cannot be read are passed by."""
+    files = sorted(path.relative_to(root) for path in _files(root))
+    pyproject = _toml(root / "pyproject.toml")
+    testpaths, test_settings = _testpaths(root, pyproject)
+    charts = _charts(root, files)
+    inside = {chart.path for chart in charts}
+    return Survey(
+        root=root,
+        name=_name(root, pyproject),
+        charts=charts,
+        dockerfiles=_dockerfiles(root, files),
+        compose=tuple(compose for path in files if (compose := _compose(root, path))),
+        kind=tuple(
+            kind for path in sorted(files, key=lambda path: len(str(path))) if (kind := _kind(root, path, inside))
+        ),
+        values=tuple(path for path in files if _TEST_VALUES.fullmatch(path.name)),
+        testpaths=testpaths,
+        test_settings=test_settings,
+        installer=_installer(root, pyproject),
+        code=tuple(name for name in ("src", "packages") if (root / name).is_dir()) + _modules(root, testpaths),
+    )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(root):
+        here = Path(folder)
+        depth = len(here.relative_to(root).parts)
+        names[:] = sorted(name for name in names if name not in _SKIPPED and depth < _DEEPEST)
+        yield from (here / name for name in files)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _name(root: Path, pyproject: dict[str, Any]) -> str:
+    name = pyproject.get("project", {}).get("name") or pyproject.get("tool", {}).get("poetry", {}).get("name")
+    label = re.sub(r"[^a-z0-9]+", "-", str(name or root.resolve().name).lower()).strip("-")
+    return label[:40].strip("-") or "project"
+
+
+def _charts(root: Path, files: list[Path]) -> tuple[Chart, ...]:
+    folders = [path.parent for path in files if path.name == "Chart.yaml"]
+    charts = []
+    for folder in folders:
+        if any(other != folder and other in folder.parents for other in folders):
+            continue  # a subchart, or one that a chart was tested with
+        meta = _yaml(root / folder / "Chart.yaml")
+        if meta.get("type") != "library":
+            images = dict(_images(_yaml(root / folder / "values.yaml")))
+            charts.append(Chart(path=folder, name=str(meta.get("name") or folder.name), images=images))
+    return tuple(charts)
+
+
+def _images(values: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
+    """Yield where in the values of a chart an image is named in the usual way: a table with repository and tag."""
+    if not isinstance(values, dict):
+        return
+    if isinstance(values.get("repository"), str) and "tag" in values:
+        yield ".".join(at), values["repository"]
+    for key, value in values.items():
+        yield from _images(value, (*at, str(key)))
+
+
+def _dockerfiles(root: Path, files: list[Path]) -> tuple[Dockerfile, ...]:
+    found = []
+    for path in files:
+        if not _DOCKERFILE.fullmatch(path.name) or path.name.endswith(".dockerignore"):
+            continue
+        try:
+            text = (root / path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        stages = tuple(DockerStage(name=match[2] or "", base=match[1]) for match in _FROM.finditer(text))
+        found.append(Dockerfile(path=path, stages=stages))
+    return tuple(sorted(found, key=lambda file: (len(file.path.parts), str(file.path))))
+
+
+def _compose(root: Path, path: Path) -> Compose | None:
+    if not _COMPOSE.fullmatch(path.name):
+        return None
+    services = _yaml(root / path).get("services")
+    if not isinstance(services, dict):
+        return None
+    ports: dict[str, int] = {}
+    for name, service in services.items():
+        declared = service if isinstance(service, dict) else {}
+        for port in (*declared.get("ports", ()), *declared.get("expose", ())):
+            target = str(port.get("target") if isinstance(port, dict) else port).partition("/")[0].rpartition(":")[2]
+            if target.isdigit():
+                ports.setdefault(str(name), int(target))
+    return Compose(path=path, services=ports)
+
+
+def _kind(root: Path, path: Path, charts: set[Path]) -> KindConfig | None:
+    if path.suffix not in {".yaml", ".yml"} or any(chart in path.parents for chart in charts):
+        return None
+    document = _yaml(root / path)
+    if document.get("kind") != "Cluster" or not str(document.get("apiVersion", "")).startswith("kind.x-k8s.io/"):
+        return None
+    name = document.get("name")
+    return KindConfig(path=path, name=name if isinstance(name, str) else None)
+
+
+def _testpaths(root: Path, pyproject: dict[str, Any]) -> tuple[tuple[str, ...], Path | None]:
+    """Return where the tests are: as pytest finds its settings, else a folder that is called so.
+
+    Order of the files: https://docs.pytest.org/en/stable/reference/customize.html#configuration-file-formats
+    """
+    for name, section in (("pytest.ini", "pytest"), (".pytest.ini", "pytest"), ("pyproject.toml", ""),
+                          ("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):  # fmt: skip
+        if section:
+            parser = configparser.ConfigParser(interpolation=None)
+            try:
+                parser.read(root / name, encoding="utf-8")
+            except (configparser.Error, UnicodeDecodeError):
+                continue
+            declared: Any = parser.get(section, "testpaths", fallback="")
+        else:
+            tool = pyproject.get("tool", {}).get("pytest", {})
+            declared = tool.get("ini_options", tool).get("testpaths", "")
+        paths = declared.split() if isinstance(declared, str) else [str(path) for path in declared]
+        if paths:
+            return tuple(paths), Path(name)
+    return tuple(name for name in ("tests", "test") if (root / name).is_dir()), None
+
+
+def _installer(root: Path, pyproject: dict[str, Any]) -> str:
+    tool = pyproject.get("tool", {})
+    if (root / "uv.lock").exists() or "uv" in tool:
+        return "uv"
+    if (root / "poetry.lock").exists() or "poetry" in tool:
+        return "poetry"
+    return "pip"
+
+
+def _modules(root: Path, testpaths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the packages that stand in the project's own folder."""
+    return tuple(
+        sorted(
+            entry.name
+            for entry in root.iterdir()
+            if entry.is_dir() and (entry / "__init__.py").exists() and entry.name not in testpaths
+        )
+    )
