@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -17,7 +17,7 @@ from seatrial import __version__
 from seatrial.cli.command import TaughtGroup
 from seatrial.cli.options import COLOR_CHOICES, Context
 from seatrial.cli.registry import COMMANDS
-from seatrial.model.errors import ExitCode, SeatrialError
+from seatrial.cli.report import tell
 
 __all__ = ["Terminated", "cli", "main", "run"]
 
@@ -112,24 +112,12 @@ def run(argv: Sequence[str] | None = None) -> int:
         code = cli.main(arguments, prog_name="seatrial", standalone_mode=False)
     except click.Abort as abort:
         return _TERMINATED if isinstance(abort.__cause__, Terminated) else _INTERRUPTED
-    except click.ClickException as error:
-        _say(*_words(error))
-        return ExitCode.USAGE
-    except SeatrialError as error:
-        for problem in getattr(error, "problems", ()):
-            print(problem, file=sys.stderr)
-        _say(error.what, error.why, error.try_, error.log)
-        return error.exit_code
     except BrokenPipeError:
         # Who read our output has seen enough. Never 0: what was cut off may have been the verdict.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a report instead of a traceback
-        from seatrial.cli.crash import write_report  # noqa: PLC0415 - only when needed
-
-        report = write_report(error, arguments)
-        _say(f"seatrial itself failed: {type(error).__name__}: {error}", "this is our bug", "file the report", report)
-        return ExitCode.ENVIRONMENT
+    except Exception as error:  # noqa: BLE001 - the last line of defence: never a traceback
+        return tell(error, arguments)
     return int(code or 0)
 
 
@@ -142,19 +130,3 @@ def main() -> NoReturn:
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     del signum, frame
     raise Terminated
-
-
-def _words(error: click.ClickException) -> tuple[str, str, str, str]:
-    """Return what, why, try and log of an error of the command line itself."""
-    message = error.format_message()
-    ctx = getattr(error, "ctx", None)
-    path = ctx.command_path if isinstance(ctx, click.Context) else "seatrial"
-    return message.rstrip("."), "", f"{path} --help", ""
-
-
-def _say(what: str, why: str, try_: str, log: str) -> None:
-    err: Any = sys.stderr
-    print(f"seatrial: {what}", file=err)
-    for label, text in (("why", why), ("try", try_), ("log", log)):
-        if text:
-            print(f"  {label}: {text}", file=err)

@@ -1,0 +1,163 @@
+"""`seatrial watch`."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from threading import Event as Flag
+from threading import Thread
+from typing import Final
+
+import click
+
+from seatrial.cli.command import pytest_command
+from seatrial.cli.options import Context
+from seatrial.cli.report import tell
+from seatrial.model.errors import ExitCode
+
+__all__ = ["Wish", "command", "loop", "next_wish"]
+
+_QUIET: Final = 100
+"""Milliseconds without another save before the tests start; editors write several files, and some of them twice."""
+
+_IGNORED_FOLDERS: Final = (".seatrial", ".foundry", ".ruff_cache", "test-results")
+_IGNORED_FILES: Final = (r"^\.coverage", r"^coverage\.xml$", r"^junit\.xml$")
+
+
+class Wish(Enum):
+    """What is to happen next."""
+
+    CHANGED = "changed"
+    ALL = "all"
+    FAILED = "failed"
+    QUIT = "quit"
+
+
+_KEYS: Final = {
+    b"\r": Wish.ALL,
+    b"\n": Wish.ALL,
+    b"a": Wish.ALL,
+    b"f": Wish.FAILED,
+    b"q": Wish.QUIT,
+    b"\x04": Wish.QUIT,
+}
+
+_ARGUMENTS: Final[dict[Wish, tuple[str, ...]]] = {
+    Wish.CHANGED: ("--failed-first",),
+    Wish.ALL: (),
+    Wish.FAILED: ("--last-failed",),
+}
+
+
+@pytest_command(
+    examples=(
+        ("seatrial watch", "all tests on every save, failed ones first"),
+        ("seatrial watch -k s3 -x", "pytest's own options"),
+    )
+)
+@click.pass_obj
+def command(ctx: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
+    """Run the tests again on every save, failed ones first.
+
+    Keys between runs: Enter or a runs all, f only those that failed, q quits. Ctrl-C ends the running tests, once more
+    quits. A save during a run starts the next one when it is over.
+    """
+    from seatrial.cli.test import run_once  # noqa: PLC0415 - keeps --help quick
+
+    def run(arguments: tuple[str, ...]) -> ExitCode:
+        fresh = replace(ctx)  # reads the configuration again: it may be what was saved
+        try:
+            return run_once(fresh, (*pytest_args, *arguments))
+        except Exception as error:  # noqa: BLE001 - told, and the next save may have mended it
+            return tell(error, sys.argv[1:])
+
+    saved, tell_saved = os.pipe()
+    stop = Flag()
+    watcher = Thread(target=_watch, args=(ctx.project.root, tell_saved, stop), daemon=True)
+    watcher.start()
+    try:
+        return loop(run, lambda: next_wish(saved), say=ctx.say)
+    finally:
+        stop.set()
+        watcher.join(timeout=2)
+
+
+def loop(
+    run: Callable[[tuple[str, ...]], ExitCode], wish: Callable[[], Wish], *, say: Callable[[str], None]
+) -> ExitCode:
+    """Run all tests, then as wished, until quitting is.
+
+    Args:
+        run: runs the tests with these arguments more, and tells how they ended.
+        wish: waits for what is to happen next.
+        say: tells the person at the keyboard.
+
+    Returns:
+        how the last run ended.
+    """
+    wanted = Wish.ALL
+    code = ExitCode.PASSED
+    while True:
+        try:
+            code = run(_ARGUMENTS[wanted])
+        except KeyboardInterrupt as interrupt:
+            if type(interrupt) is not KeyboardInterrupt:
+                raise  # SIGTERM: that is meant for us
+            code = ExitCode.INTERRUPTED
+        say("watching for changes; Enter: all, f: failed, q: quit")
+        try:
+            wanted = wish()
+        except KeyboardInterrupt:
+            wanted = Wish.QUIT
+        if wanted is Wish.QUIT:
+            return code
+
+
+def next_wish(saved: int) -> Wish:
+    """Wait for a save, told by bytes in the pipe `saved`, or a key. Several saves since the last run are one."""
+    with _keyboard() as keyboard:
+        listening = [saved] if keyboard is None else [saved, keyboard]
+        while True:
+            ready, _, _ = select.select(listening, [], [])
+            if saved in ready:
+                os.read(saved, 65536)
+                return Wish.CHANGED
+            pressed = os.read(ready[0], 1)
+            wish = _KEYS.get(pressed, Wish.QUIT if not pressed else None)
+            if wish is not None:
+                return wish
+
+
+@contextmanager
+def _keyboard() -> Iterator[int | None]:
+    """Yield where keys can be read one by one. The terminal is as before afterwards: a debugger may want it."""
+    if not sys.stdin.isatty():
+        yield None
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor)
+        yield descriptor
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+def _watch(root: Path, tell_saved: int, stop: Flag) -> None:
+    import watchfiles  # noqa: PLC0415 - keeps --help quick
+
+    usual = watchfiles.DefaultFilter
+    ignore = usual(
+        ignore_dirs=(*usual.ignore_dirs, *_IGNORED_FOLDERS),
+        ignore_entity_patterns=(*usual.ignore_entity_patterns, *_IGNORED_FILES),
+    )
+    for _ in watchfiles.watch(root, watch_filter=ignore, step=_QUIET, stop_event=stop):
+        os.write(tell_saved, b".")
