@@ -25,6 +25,13 @@ def wait_until_ready(cluster: Cluster, namespace: str, *workloads: str, revision
     cluster.kubectl("wait", "--namespace", namespace, "--for=condition=complete", job, "--timeout=60s")
 
 
+def uninstall(cluster: Cluster, namespace: str) -> None:
+    """Remove the release, and wait for its pods: Helm waits for what it made itself, not for what that made."""
+    cluster.helm("uninstall", "floe-infra", "--namespace", namespace, "--wait", "--timeout=60s")
+    wait = ["wait", "--namespace", namespace, "--for=delete", "pod", "--selector=app.kubernetes.io/part-of=floe"]
+    cluster.kubectl(*wait, "--timeout=30s")
+
+
 def secrets(cluster: Cluster, namespace: str) -> dict[str, dict[str, str]]:
     """Return the release's Secrets, decoded."""
     items = cluster.get("secrets", "--namespace", namespace, "--selector=app.kubernetes.io/part-of=floe")["items"]
@@ -179,7 +186,7 @@ class TestAsTestsInstallIt:
         assert cluster.get("pod/postgresql-0", "--namespace", self.NAMESPACE)["metadata"]["uid"] == started
 
     def test_uninstall_leaves_nothing(self, cluster: Cluster):
-        cluster.helm("uninstall", "floe-infra", "--namespace", self.NAMESPACE, "--wait", "--timeout=60s")
+        uninstall(cluster, self.NAMESPACE)
 
         kinds = "pods,services,deployments,statefulsets,jobs,secrets,configmaps,persistentvolumeclaims"
         left = cluster.get(kinds, "--namespace", self.NAMESPACE, "--selector=app.kubernetes.io/part-of=floe")["items"]
@@ -202,8 +209,7 @@ class TestAsShipped:
         before = secrets(cluster, self.NAMESPACE)
         password = before["postgresql-dagster"]["password"]
         query(cluster, self.NAMESPACE, "dagster", password, "create table kept as select 42 as answer")
-        cluster.helm("uninstall", "floe-infra", "--namespace", self.NAMESPACE, "--wait", "--timeout=60s")
-        assert not cluster.get("pods", "--namespace", self.NAMESPACE)["items"]
+        uninstall(cluster, self.NAMESPACE)
 
         self.install(cluster)
 
@@ -215,7 +221,7 @@ class TestAsShipped:
         assert "namespace default was there" in log
 
     def test_can_be_removed_for_good_as_the_notes_say(self, cluster: Cluster):
-        cluster.helm("uninstall", "floe-infra", "--namespace", self.NAMESPACE, "--wait", "--timeout=60s")
+        uninstall(cluster, self.NAMESPACE)
         label = "app.kubernetes.io/instance=floe-infra"
         cluster.kubectl("delete", "--namespace", self.NAMESPACE, "pvc,secret", "-l", label)
 
