@@ -1,0 +1,152 @@
+"""Commands that come by exec into container `tests`: submit, interrupt, attach, manifest."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+from typing import IO, Any
+
+from .state import Lock, run_path, state
+
+__all__ = ["attach", "interrupt", "manifest", "submit"]
+
+_UNWATCHED = 5.0
+"""Seconds without a tail after which a run belongs to nobody: its host is gone, and the next one may end it."""
+_PATIENCE = 5.0
+
+
+def manifest() -> int:
+    """Read `{"root", "paths"}`, print what files there are."""
+    from .tree import scan
+
+    asked = json.loads(sys.stdin.buffer.readline())
+    _answer({"files": scan(asked["root"], asked["paths"])})
+    return 0
+
+
+def submit() -> int:
+    """Change the tree, tell what it is now, and start a run, in one step that no other run can come between.
+
+    stdin: a line of JSON, `{"tree": {"root", "paths"} or null, "delete": […], "cache": bool, "archive": bool,
+    "request": {…} or null}`, then a tar if `archive`. Members and deletions are named `tree/PATH` or `cache/PATH`;
+    `cache` empties pytest's cache first. Prints a line of JSON: `{"files": {…}, "changed": N}` or `{"error", "why"}`.
+    """
+    asked = json.loads(sys.stdin.buffer.readline())
+    busy = Lock(state("busy"))
+    if not _take(busy):
+        _answer({"error": "busy", "why": _running()})
+        return 0
+    try:
+        _answer(_change(asked))
+    except OSError as error:
+        _answer({"error": "os", "why": f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")})
+    finally:
+        busy.release()
+    return 0
+
+
+def _change(asked: dict[str, Any]) -> dict[str, Any]:
+    answer: dict[str, Any] = {"files": {}, "changed": 0}
+    tree = asked.get("tree")
+    if asked.get("cache"):
+        shutil.rmtree(state("cache"), ignore_errors=True)
+        os.makedirs(state("cache"))
+    if asked.get("archive") or asked.get("delete"):
+        refused = _apply(asked, {"cache": state("cache"), **({"tree": tree["root"]} if tree else {})}, answer)
+        if refused:
+            return {"error": "refused", "why": refused}
+    if tree:
+        from .tree import scan
+
+        answer["files"] = scan(tree["root"], tree["paths"])
+    if request := asked.get("request"):
+        with open(state("inbox", request["run"] + ".new"), "w", encoding="ascii") as file:
+            json.dump(request, file)
+        os.replace(file.name, state("inbox", request["run"] + ".json"))
+        if not _tell("request"):
+            return {"error": "dead", "why": "nobody reads requests"}
+    return answer
+
+
+def _apply(asked: dict[str, Any], places: dict[str, str], answer: dict[str, Any]) -> str:
+    import tarfile
+
+    from .tree import Refused, apply
+
+    delete = asked.get("delete", [])
+    try:
+        if asked.get("archive"):
+            stream: IO[bytes] = sys.stdin.buffer
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                answer["changed"] = apply(archive, places, delete)
+        else:
+            answer["changed"] = apply(None, places, delete)
+    except (Refused, tarfile.TarError) as error:
+        return str(error)
+    return ""
+
+
+def _take(busy: Lock) -> bool:
+    """Take the lock that a run holds; end a run that nobody watches any more."""
+    if busy.take():
+        return True
+    run = _running()
+    with contextlib.suppress(OSError):
+        if time.time() - os.stat(run_path(run, "request.json")).st_mtime > _UNWATCHED:
+            _tell(f"kill {run}")
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if busy.take():
+            return True
+        if time.time() - _watched(run) < _UNWATCHED:
+            return False
+        time.sleep(0.02)
+    return False
+
+
+def _watched(run: str) -> float:
+    try:
+        return os.stat(run_path(run, "request.json")).st_mtime
+    except OSError:
+        return time.time()
+
+
+def _running() -> str:
+    for run in sorted(os.listdir(state("runs")), reverse=True):
+        if not os.path.exists(run_path(run, "exit.json")):
+            return run
+    return ""
+
+
+def interrupt(run: str, *, kill: bool) -> int:
+    """Do to the run what Ctrl-C does in a terminal, or end it at once."""
+    return 0 if _tell(f"{'kill' if kill else 'interrupt'} {run}") else 1
+
+
+def _tell(line: str) -> bool:
+    """Write a line into the supervisor's pipe; return whether there is one that reads."""
+    try:
+        fd = os.open(state("control"), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        os.write(fd, line.encode("ascii") + b"\n")
+    finally:
+        os.close(fd)
+    return True
+
+
+def _answer(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
+
+
+def attach(run: str) -> int:
+    """Copy between this terminal and the one of the run, until the debugger lets go."""
+    from .terminal import bridge
+
+    return bridge(run)

@@ -1,0 +1,368 @@
+"""The pytest plugin of the pod: writes what happens to the frame log. pytest 7 or newer.
+
+It comes in by `PYTEST_PLUGINS` and takes itself out of the environment at once, so that pytest runs started by tests,
+and xdist's workers, are none of its business (their reports come through the controller). PYTEST_DONT_REWRITE
+
+Records, in the order of a plain run (`…` are what pytest's own serialisation of reports makes):
+["session", {…}]                    what the host needs to know to show the rest: options, versions, directories
+["header", [line | [line, …], …]]   what `pytest_report_header` returned
+["collecting"]
+["collect", {…}, items]             a CollectReport and how many items it brought
+["deselected", count]
+["collected", count, distinct ids, tree, lines]  for --collect-only: of each item the [repr, nodeid, doc] of its nodes
+["count", count]                    xdist knows how many tests there are only later
+["s", nodeid, location]             a test begins
+["R", nodeid, location, [keyword, …], duration, start, stop]    its set-up passed, with nothing to tell
+["r", nodeid, when, duration, start, stop]      the same of a later phase, "c" call or "t" teardown; the rest as in "R"
+["report", {…}]                     any other report; a third part {"outcome", "longrepr"} if showing it changed it
+["f", nodeid]                       a test is over
+["blob", id, text]                  a piece of long captured output; a report that names the id comes later
+["warning", {…}]  ["text", text, phase, place]  ["interrupt", {…}]  ["internal", text]  ["o", size of `output`]
+["debugger"]                        a debugger waits for somebody to attach
+["property", name, value]  ["attribute", nodeid, name, value]   for JUnit
+["imports", {module: [file, sha256]}]
+["looped"]                          all tests have run, nothing stopped them
+["finishing", exit status, shouldfail, shouldstop]
+["end", {…}]                        alone in its frame: counts, exit status, SHA-256 of all frames before
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Generator
+from json.encoder import encode_basestring_ascii as quoted
+from typing import Any
+
+import pytest
+
+from .frames import FrameWriter
+from .records import collected_tree, junit_recorder, options, report_json, safe_json, warning_record
+from .tee import Tee
+
+__all__ = ["pytest_configure"]
+
+_PLAIN = frozenset(
+    ("_id", "nodeid", "location", "keywords", "outcome", "longrepr", "when", "user_properties", "sections", "duration",
+     "start", "stop")
+)  # fmt: skip
+_BEHIND_RESULT = -2
+"""What pytest's terminal reporter calls its place when a line with a result is complete."""
+
+_directory = os.environ.pop("SEATRIAL_RUN_DIRECTORY", "")
+_terminal = os.environ.pop("SEATRIAL_TERMINAL", "")
+
+if _directory:
+    # One line for each pytest that the command starts: there must be one.
+    with open(os.path.join(_directory, "claims"), "a", encoding="ascii") as _claims:
+        _claims.write(f"{os.getpid()}\n")
+    for _name, _value in json.loads(os.environ.pop("SEATRIAL_ORIGINAL")).items():
+        if _value is None:
+            os.environ.pop(_name, None)
+        else:
+            os.environ[_name] = _value
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to report, unless this is not the run's own pytest."""
+    if _directory and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Reporter(config), "seatrial-pod")
+
+
+class _Reporter:
+    """Turns hooks into records."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        with open(os.path.join(_directory, "request.json"), encoding="ascii") as file:
+            self.request = json.load(file)
+        with open(os.path.join(_directory, "interpreter.json"), "w", encoding="ascii") as file:
+            json.dump({"executable": sys.executable}, file)
+        self.out = FrameWriter(os.path.join(_directory, "frames"))
+        self.session: Any = None
+        self.terminal: Any = None
+        self.counted = 0
+        self.began = time.time()
+        self.phase = 0
+        self.tally: dict[str, int] = {}
+        self.tests: dict[str, tuple[str, Any, Any]] = {}
+        self.blobs = 0
+        self.showing = False
+        self.fds: list[int] = []
+        self.follow_output = config.getoption("capture", "fd") == "no"
+        if self.request.get("junit"):
+            junit_recorder(config, self.out.add)
+        if self.request.get("imports"):
+            from .imports import Imports
+
+            config.pluginmanager.register(Imports(self.request["imports"], self.record), "seatrial-imports")
+            if getattr(config.option, "dist", "no") != "no":
+                config.option.plugins.append(f"{__package__}.worker")
+
+    def record(self, *parts: Any) -> None:
+        self.out.add(safe_json(parts))
+
+    def flush(self) -> None:
+        if self.showing:
+            return
+        if self.follow_output and self.out.waiting:
+            sys.stdout.flush()
+            self.out.add(f'["o",{os.stat(os.path.join(_directory, "output")).st_size}]')
+        self.out.flush()
+
+    # The session begins.
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        self.session = session
+        terminal = self.terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        verbatim = False
+        if terminal is not None:
+            verbatim = type(terminal).__module__ != "_pytest.terminal"
+            self.take_terminal(terminal, verbatim=verbatim)
+        self.record("session", options(self.config, terminal, verbatim=verbatim))
+        if self.follow_output and hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(line_buffering=True)
+        self.flush()
+
+    def take_terminal(self, terminal: Any, *, verbatim: bool) -> None:
+        writer = terminal._tw
+        writer._file = Tee(os.path.join(_directory, "log"), self.text, self.flush, verbatim=verbatim)
+        colour = self.config.getoption("color", "auto")
+        writer.hasmarkup = self.request["colour"] if colour == "auto" else colour == "yes"
+        terminal.hasmarkup = writer.hasmarkup
+        if self.request.get("width"):
+            writer.fullwidth = self.request["width"]
+            terminal._screen_width = self.request["width"]
+
+    def text(self, text: str) -> None:
+        place = getattr(self.terminal, "currentfspath", 0)
+        self.record("text", text, self.phase, place if place in (None, _BEHIND_RESULT) else 0)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_report_header(self) -> Generator[None, Any, None]:
+        outcome = yield
+        lines = [lines for lines in outcome.get_result() if not str(lines).startswith("cachedir: ")]
+        if self.config.option.verbose > 0:
+            lines.append("cachedir: .pytest_cache")
+        self.record("header", lines)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, Any, None]:
+        self.record("collecting")
+        self.flush()
+        yield
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectreport(self, report: Any) -> None:
+        items = sum(isinstance(node, pytest.Item) for node in report.result or ())
+        if items or report.outcome != "passed":
+            self.record("collect", report_json(self.config, report), items)
+            self.flush()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_deselected(self, items: Any) -> None:
+        self.record("deselected", len(items))
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_report_collectionfinish(self) -> Generator[None, Any, None]:
+        outcome = yield
+        items = self.session.items
+        self.counted = self.session.testscollected
+        tree = collected_tree(items) if self.config.option.collectonly else []
+        self.record("collected", self.counted, len({item.nodeid for item in items}), tree, outcome.get_result())
+        self.flush()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, None]:
+        outcome = yield
+        if outcome.excinfo is None:
+            self.record("looped")
+            self.flush()
+
+    # A test.
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
+        if self.session.testscollected != self.counted:
+            self.counted = self.session.testscollected
+            self.record("count", self.counted)
+        self.out.add(f'["s",{quoted(nodeid)},{safe_json(location)}]')
+        self.flush()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> Generator[None, Any, None]:
+        outcome, longrepr, nodeid, when = report.outcome, report.longrepr, report.nodeid, report.when
+        key = f"{when}/{outcome}/{'x' if hasattr(report, 'wasxfail') else ''}"
+        self.tally[key] = self.tally.get(key, 0) + 1
+        plain = self.plain(report, nodeid, when)
+        data = {} if plain else self.serialised(report)
+        # What other plugins write while they show it belongs behind it.
+        place, self.showing = self.out.mark(), True
+        yield
+        self.showing = False
+        if report.outcome != outcome:
+            # pytest fails a test for its subtests at the moment when its result is shown.
+            changed = {"outcome": report.outcome, "longrepr": str(report.longrepr)}
+            data = {**(data or report_json(self.config, report)), "outcome": outcome, "longrepr": longrepr}
+            self.out.add(safe_json(("report", data, changed)), place)
+        else:
+            self.out.add(plain or safe_json(("report", data)), place)
+        if when != "setup" or not plain:
+            self.flush()
+
+    def plain(self, report: Any, nodeid: str, when: str) -> str:
+        """Return the short record of a report without anything to tell; empty if it needs the long one."""
+        if (
+            report.outcome != "passed"
+            or report.longrepr is not None
+            or report.sections
+            or report.user_properties
+            or not report.__dict__.keys() <= _PLAIN
+        ):
+            return ""
+        times = f"{report.duration!r},{getattr(report, 'start', 0)!r},{getattr(report, 'stop', 0)!r}]"
+        if when == "setup":
+            name = quoted(nodeid)
+            self.tests[nodeid] = (name, report.location, report.keywords)
+            return f'["R",{name},{safe_json(report.location)},{safe_json(list(report.keywords))},{times}'
+        name, location, keywords = self.tests.get(nodeid, ("", None, None))
+        if not name or report.location != location or report.keywords != keywords:
+            return ""
+        return f'["r",{name},"{when[0]}",{times}'
+
+    def serialised(self, report: Any) -> dict[str, Any]:
+        data = report_json(self.config, report)
+        sections = []
+        for name, content in data.get("sections") or ():
+            if isinstance(content, str) and len(content) > 1 << 14:
+                self.blobs += 1
+                for start in range(0, len(content), 1 << 17):
+                    self.record("blob", self.blobs, content[start : start + (1 << 17)])
+                    self.out.flush()
+                sections.append([name, {"$blob": self.blobs}])
+            else:
+                sections.append([name, content])
+        data["sections"] = sections
+        return data
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.tests.pop(nodeid, None)
+        self.out.add(f'["f",{quoted(nodeid)}]')
+        self.leave_debugger()
+        self.flush()
+
+    # Anything else.
+
+    def pytest_warning_recorded(self, warning_message: Any, when: str, nodeid: str, location: Any) -> None:
+        self.record("warning", warning_record(warning_message, when, nodeid, location))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        shown = excinfo.getrepr(funcargs=True)
+        crash = shown.reprcrash
+        self.record(
+            "interrupt",
+            {
+                "type": excinfo.typename,
+                "text": str(shown),
+                "path": str(crash.path) if crash else "",
+                "line": crash.lineno if crash else 0,
+                "message": crash.message if crash else excinfo.typename,
+            },
+        )
+        self.leave_debugger()
+        self.flush()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: Any) -> None:
+        self.record("internal", str(excrepr))
+        self.flush()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_enter_pdb(self) -> None:
+        """Give the debugger the terminal that the host can attach to."""
+        if not _terminal or self.fds:
+            return
+        sys.stdout.flush()
+        with open(os.path.join(_directory, "debugger"), "w", encoding="ascii") as file:
+            file.write(str(os.getpid()))
+        terminal = os.open(_terminal, os.O_RDWR | os.O_NOCTTY)
+        self.fds = [os.dup(fd) for fd in (0, 1, 2)]
+        for fd in (0, 1, 2):
+            os.dup2(terminal, fd)
+        os.close(terminal)
+        self.record("debugger")
+        self.out.flush()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_leave_pdb(self) -> None:
+        self.leave_debugger()
+
+    def leave_debugger(self) -> None:
+        if self.fds:
+            sys.stdout.flush()
+            for fd, before in enumerate(self.fds):
+                os.dup2(before, fd)
+                os.close(before)
+            self.fds = []
+            os.remove(os.path.join(_directory, "debugger"))
+
+    # The session ends.
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, exitstatus: Any) -> Generator[None, Any, None]:
+        self.leave_debugger()
+        self.finishing(exitstatus)
+        yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_terminal_summary(self, exitstatus: Any) -> Generator[None, Any, None]:
+        self.finishing(exitstatus)
+        self.phase = 1
+        yield
+        self.phase = 2
+
+    def finishing(self, exitstatus: Any) -> None:
+        shown = [str(value) if value else "" for value in (self.session.shouldfail, self.session.shouldstop)]
+        self.record("finishing", int(exitstatus), *shown)
+        self.flush()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        if self.session is None:
+            return
+        self.coverage()
+        if self.follow_output:
+            sys.stdout.flush()
+        self.flush()
+        frames, digest = self.out.seal()
+        self.record(
+            "end",
+            {
+                "frames": frames,
+                "sha256": digest,
+                "exit": int(self.session.exitstatus),
+                "collected": self.session.testscollected,
+                "collect_only": bool(self.config.option.collectonly),
+                "tally": self.tally,
+                "seconds": time.time() - self.began,
+            },
+        )
+        self.out.flush()
+
+    def coverage(self) -> None:
+        """Write coverage.xml here, where the sources and the right coverage.py are, if pytest-cov measured."""
+        plugin = self.config.pluginmanager.get_plugin("_cov")
+        measured = getattr(getattr(plugin, "cov_controller", None), "cov", None)
+        if measured is None:
+            return
+        path = os.path.join(_directory, "home", "coverage", "coverage.xml")
+        try:
+            measured.xml_report(outfile=path, ignore_errors=True)
+        except Exception as error:  # noqa: BLE001  # no data, mostly; the host says so
+            self.record("text", f"coverage.xml: {error}\n", 2)

@@ -1,0 +1,182 @@
+"""pytest's objects as JSON.
+
+PYTEST_DONT_REWRITE
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import linecache
+import platform
+import sys
+from typing import Any, Callable
+
+import pluggy
+import pytest
+
+__all__ = ["collected_tree", "junit_recorder", "options", "report_json", "safe_json", "warning_record"]
+
+_OPTIONS = (
+    "verbose", "no_header", "no_summary", "reportchars", "disable_warnings", "showlocals", "tbstyle", "xfail_tb",
+    "showcapture", "fulltrace", "color", "code_highlight", "fold_skipped", "force_short_summary", "durations",
+    "durations_min", "collectonly", "capture", "setupshow", "setuponly", "setupplan", "max_warnings", "junitprefix",
+)  # fmt: skip
+_INI = (
+    "console_output_style", "verbosity_assertions", "verbosity_test_cases", "verbosity_subtests", "junit_suite_name",
+    "junit_logging", "junit_log_passing_tests", "junit_duration_report", "junit_family", "max_warnings",
+)  # fmt: skip
+
+
+_DEEPEST = 20
+
+
+def safe_json(value: Any) -> str:
+    """Return the value as ASCII JSON; what JSON has no word for becomes its `str`."""
+    try:
+        return json.dumps(value, default=_shown, separators=(",", ":"))
+    except (TypeError, ValueError):
+        return json.dumps(_plain(value, 0), separators=(",", ":"))
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001  # whatever a user's __str__ raises
+        return f"<{type(value).__name__}: {type(error).__name__} in __str__>"
+
+
+def _plain(value: Any, depth: int) -> Any:
+    """Return the value made of what JSON knows; slow, for keys that are not strings and for cycles."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if depth < _DEEPEST:
+        if isinstance(value, dict):
+            return {_shown(key): _plain(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [_plain(item, depth + 1) for item in value]
+    return _shown(value)
+
+
+def report_json(config: pytest.Config, report: Any) -> dict[str, Any]:
+    """Return a report as pytest serialises it."""
+    node = getattr(report, "node", None)
+    data: dict[str, Any] = config.hook.pytest_report_to_serializable(config=config, report=report)
+    if node is not None:
+        data["node"] = {"id": node.gateway.id, "workerinfo": getattr(node, "workerinfo", None)}
+    return data
+
+
+def options(config: pytest.Config, terminal: Any, *, verbatim: bool) -> dict[str, Any]:
+    """Return what the host needs to know about this session to show it as it would be shown here."""
+    ini = {}
+    for name in _INI:
+        try:
+            ini[name] = config.getini(name)
+        except (KeyError, ValueError):
+            continue
+    version = platform.python_version()
+    shown = f"platform {sys.platform} -- Python {version}"
+    pypy = getattr(sys, "pypy_version_info", None)
+    if pypy:
+        shown += "[pypy-{}-{}]".format(".".join(map(str, pypy[:3])), pypy[3])
+    shown += f", pytest-{pytest.__version__}, pluggy-{pluggy.__version__}"
+    if config.option.verbose > 0:
+        shown += " -- " + str(sys.executable)
+    return {
+        "version": 1,
+        "python": version,
+        "pytest": pytest.__version__,
+        "platform": shown,
+        "rootdir": str(config.rootpath),
+        "directory": str(config.invocation_params.dir),
+        "options": {name: getattr(config.option, name) for name in _OPTIONS if hasattr(config.option, name)},
+        "ini": ini,
+        "terminal": terminal is not None,
+        "verbatim": verbatim,
+        "showfspath": bool(terminal.showfspath) if terminal is not None and not verbatim else None,
+        "workers": getattr(config.option, "dist", "no") != "no",
+    }
+
+
+def collected_tree(items: list[Any]) -> list[Any]:
+    """Return each item's chain of nodes below the session, for `--collect-only`."""
+    tree = []
+    for item in items:
+        chain = []
+        for node in item.listchain()[1:]:
+            documented = getattr(node, "obj", None)
+            chain.append([str(node), node.nodeid, (inspect.getdoc(documented) if documented else None) or ""])
+        tree.append(chain)
+    return tree
+
+
+def warning_record(message: Any, when: str, nodeid: str, location: Any) -> dict[str, Any]:
+    """Return a warning with its source line, which the host has no file to read it from."""
+    line = message.line
+    if line is None:
+        line = linecache.getline(message.filename, message.lineno)
+    suffix = ""
+    if message.source is not None:
+        try:
+            from _pytest.warnings import warning_record_to_str
+
+            plain = type(message)(
+                message.message, message.category, message.filename, message.lineno, line=message.line
+            )
+            suffix = warning_record_to_str(message)[len(warning_record_to_str(plain)) :]
+        except (ImportError, TypeError):
+            suffix = ""
+    return {
+        "text": _shown(message.message),
+        "category": message.category.__name__,
+        "module": message.category.__module__,
+        "filename": message.filename,
+        "lineno": message.lineno,
+        "line": line,
+        "suffix": suffix,
+        "when": when,
+        "nodeid": nodeid,
+        "location": location,
+    }
+
+
+class _Attributes:
+    """What `record_xml_attribute` writes to."""
+
+    def __init__(self, nodeid: str, add: Callable[[str], None]) -> None:
+        self._nodeid = nodeid
+        self._add = add
+
+    def add_attribute(self, name: str, value: Any) -> None:
+        self._add(safe_json(["attribute", self._nodeid, str(name), _shown(value)]))
+
+    def add_property(self, name: str, value: Any) -> None:
+        self._add(safe_json(["attribute", self._nodeid, str(name), _shown(value)]))
+
+
+class _Recorder:
+    """Stands where pytest's fixtures look for the JUnit writer, which is on the host."""
+
+    def __init__(self, family: str, add: Callable[[str], None]) -> None:
+        self.family = "xunit1" if family == "legacy" else family
+        self._add = add
+
+    def node_reporter(self, report: Any) -> _Attributes:
+        return _Attributes(str(getattr(report, "nodeid", report)), self._add)
+
+    def add_global_property(self, name: str, value: Any) -> None:
+        self._add(safe_json(["property", str(name), _shown(value)]))
+
+
+def junit_recorder(config: pytest.Config, add: Callable[[str], None]) -> None:
+    """Let `record_testsuite_property` and `record_xml_attribute` reach the host's JUnit file."""
+    try:
+        from _pytest.junitxml import xml_key
+    except ImportError:
+        return
+    recorder = _Recorder(config.getini("junit_family"), add)
+    stash: Any = config.stash
+    stash[xml_key] = recorder
+    # pytest unregisters what it finds there.
+    config.pluginmanager.register(recorder, "seatrial-junit")

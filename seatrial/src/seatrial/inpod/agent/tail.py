@@ -1,0 +1,132 @@
+r"""`tail`: everything a run has to say, from any offset to its end, over one pipe that may break at any byte.
+
+What it prints is a sequence of chunks, `#KIND OFFSET LENGTH\n` and then LENGTH bytes:
+
+F  frames            bytes of the file `frames` from OFFSET
+O  output            bytes of the file `output` from OFFSET: what the run's processes printed past pytest
+T  tick              what came before is complete: `output` had its size before `frames` had, so no frame of the next
+                     tick was written before a byte of output of this one; its content: both sizes, in JSON
+B  begun             begin.json
+X  exit              exit.json; all frames and output have been sent
+H  home              bytes of home.tar from OFFSET
+L  lost              the supervisor is dead; nothing more will come
+D  done              all has been sent
+.  nothing new       every half second, so that a dead connection can be told from a quiet test
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from .state import CHANNELS, Lock, read_json, run_path, state
+
+__all__ = ["tail"]
+
+_ACTIVE, _IDLE = 0.01, 0.04
+_QUIET = 0.5
+_CHECK = 0.2
+_CHUNK = 1 << 18
+
+
+def tail(run: str, offsets: dict[str, str]) -> int:
+    """Print the chunks of a run; wait for it if it is not there yet."""
+    return _Tail(run, {kind: int(offsets.get(kind, 0)) for kind in CHANNELS}).to_the_end()
+
+
+class _Tail:
+    def __init__(self, run: str, offsets: dict[str, int]) -> None:
+        self.run = run
+        self.offsets = offsets
+        self.spoke = 0.0
+        self.begun = False
+
+    def to_the_end(self) -> int:
+        alive = Lock(state("alive"))
+        checked = time.monotonic()
+        while True:
+            if not self.begun and (begin := _whole(run_path(self.run, "begin.json"))):
+                self.begun = True
+                self.chunk("B", 0, begin)
+            ended = read_json(run_path(self.run, "exit.json"))
+            moved = self.send_news(ended["sizes"] if ended else None)
+            now = time.monotonic()
+            if ended:
+                self.chunk("X", 0, json.dumps(ended).encode())
+                return self.bring_home(alive)
+            if now - checked > _CHECK:
+                checked = now
+                # The order matters: the last thing a dying supervisor may have done is to write exit.json.
+                if not alive.held() and read_json(run_path(self.run, "exit.json")) is None:
+                    self.send_news(None)
+                    self.chunk("L", 0, b"")
+                    return 0
+            self.pulse(now)
+            time.sleep(_ACTIVE if moved or not self.begun else _IDLE)
+
+    def send_news(self, sizes: dict[str, int] | None) -> bool:
+        """Send what the two files got since the last time; `sizes`: up to there, and that is all there will be."""
+        output = self.size("O") if sizes is None else sizes.get("output", 0)
+        frames = self.size("F") if sizes is None else sizes.get("frames", 0)
+        moved = self.send("O", output)
+        moved = self.send("F", frames) or moved
+        if moved:
+            self.chunk("T", 0, json.dumps({"frames": self.offsets["F"], "output": self.offsets["O"]}).encode())
+        return moved
+
+    def bring_home(self, alive: Lock) -> int:
+        """Send the archive once it is whole."""
+        while not os.path.exists(run_path(self.run, "home.tar")):
+            self.pulse(time.monotonic())
+            if not alive.held() and not os.path.exists(run_path(self.run, "home.tar")):
+                self.chunk("L", 0, b"")
+                return 0
+            time.sleep(_ACTIVE)
+        self.send("H", self.size("H"))
+        self.chunk("D", 0, b"")
+        return 0
+
+    def size(self, kind: str) -> int:
+        try:
+            return os.stat(run_path(self.run, CHANNELS[kind])).st_size
+        except FileNotFoundError:
+            return 0
+
+    def send(self, kind: str, upto: int) -> bool:
+        offset = self.offsets[kind]
+        if offset >= upto:
+            return False
+        with open(run_path(self.run, CHANNELS[kind]), "rb", buffering=0) as file:
+            file.seek(offset)
+            while offset < upto:
+                data = file.read(min(_CHUNK, upto - offset))
+                if not data:
+                    break
+                self.chunk(kind, offset, data)
+                offset += len(data)
+        self.offsets[kind] = offset
+        return True
+
+    def pulse(self, now: float) -> None:
+        if now - self.spoke > _QUIET:
+            self.chunk(".", 0, b"")
+            # Whoever watches a run owns it: see `submit`.
+            try:
+                os.utime(run_path(self.run, "request.json"))
+            except OSError:
+                return
+
+    def chunk(self, kind: str, offset: int, data: bytes) -> None:
+        self.spoke = time.monotonic()
+        view = memoryview(b"#%s %d %d\n%s" % (kind.encode(), offset, len(data), data))
+        while view:
+            view = view[os.write(1, view) :]
+
+
+def _whole(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,92 @@
+"""`attach`: this process' terminal becomes the one that the run's debugger talks to."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import termios
+import tty
+
+from .state import run_path, state
+
+__all__ = ["bridge"]
+
+_INTERRUPT = b"\x03"
+_POLL = 0.1
+
+
+def bridge(run: str) -> int:
+    """Copy bytes both ways until the plugin says that the debugger is done, by removing `debugger` from the run."""
+    master = _fetch_master()
+    if master < 0:
+        sys.stderr.write("the run has no terminal\n")
+        return 1
+    before = termios.tcgetattr(0) if os.isatty(0) else None
+    if before is not None:
+        tty.setraw(0)
+        _resize(master)
+        signal.signal(signal.SIGWINCH, lambda *_: _resize(master))
+    try:
+        _copy(master, run)
+    finally:
+        if before is not None:
+            termios.tcsetattr(0, termios.TCSADRAIN, before)
+    return 0
+
+
+def _fetch_master() -> int:
+    """Ask the supervisor for the master side of the run's terminal."""
+    connection = socket.socket(socket.AF_UNIX)
+    os.chdir(state())
+    try:
+        connection.connect("terminal")
+        _, fds, _, _ = socket.recv_fds(connection, 1, 1)
+    except OSError:
+        return -1
+    finally:
+        connection.close()
+    return fds[0] if fds else -1
+
+
+def _resize(master: int) -> None:
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(master, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, struct.pack("HHHH", 0, 0, 0, 0)))
+
+
+def _copy(master: int, run: str) -> None:
+    sources = [0, master]
+    while True:
+        readable, _, _ = select.select(sources, [], [], _POLL)
+        if master in readable:
+            try:
+                _write(1, os.read(master, 1 << 16))
+            except OSError:
+                return
+            continue
+        if not os.path.exists(run_path(run, "debugger")) or os.path.exists(run_path(run, "exit.json")):
+            return
+        if 0 in readable:
+            data = os.read(0, 1 << 12)
+            if not data:
+                sources.remove(0)
+                data = b"\x04"
+            if _INTERRUPT in data:
+                _interrupt(run)
+            _write(master, data.replace(_INTERRUPT, b""))
+
+
+def _interrupt(run: str) -> None:
+    """Interrupt the process in the debugger and no other, as a terminal of its own would."""
+    with contextlib.suppress(OSError, ValueError), open(run_path(run, "debugger"), encoding="ascii") as file:
+        os.kill(int(file.read()), signal.SIGINT)
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

@@ -1,0 +1,171 @@
+"""Coverage as it came home, with the paths of the pod made paths of the project.
+
+The data is an SQLite file (https://coverage.readthedocs.io/en/latest/dbschema.html); the XML was written in the pod, by
+the coverage.py that measured and with the sources that ran. So nothing of coverage.py is needed here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Final
+from xml.etree import ElementTree as ET
+
+__all__ = ["CoverageHome", "PathMap", "map_coverage"]
+
+_NOT_OURS: Final = frozenset((".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox", ".seatrial"))
+_INSTALLED: Final = ("site-packages", "dist-packages")
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageHome:
+    """Coverage on the host.
+
+    Attributes:
+        data: the data file, for `coverage report` and the like.
+        xml: the report in Cobertura's format; None if the pod could not write it.
+        mapped: how many measured files are files of the project.
+        unmapped: the others, as the pod called them.
+    """
+
+    data: Path
+    xml: Path | None
+    mapped: int
+    unmapped: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class PathMap:
+    """Finds the project's file for a file of the pod.
+
+    Attributes:
+        root: the project.
+        directory: what it is in the pod.
+    """
+
+    root: Path
+    directory: str
+    _by_name: dict[str, list[str]] | None = field(default=None, init=False)
+
+    def find(self, path: str) -> str | None:
+        """Return the path relative to the project, or None.
+
+        A file below the working directory is the one at the same place; one of an installed package is the project's
+        only file that ends like it.
+        """
+        pure = PurePosixPath(path)
+        if not pure.is_absolute():
+            return path if (self.root / path).is_file() else None
+        if pure.is_relative_to(self.directory):
+            relative = str(pure.relative_to(self.directory))
+            if not any(part in _INSTALLED for part in pure.parts) and (self.root / relative).is_file():
+                return relative
+        for place in _INSTALLED:
+            if place in pure.parts:
+                tail = "/".join(pure.parts[pure.parts.index(place) + 1 :])
+                found = [each for each in self._named(pure.name) if each == tail or each.endswith("/" + tail)]
+                return found[0] if len(found) == 1 else None
+        return None
+
+    def _named(self, name: str) -> list[str]:
+        if self._by_name is None:
+            self._by_name = defaultdict(list)
+            for path in _project_files(self.root):
+                self._by_name[path.rpartition("/")[2]].append(path)
+        return self._by_name.get(name, [])
+
+
+def map_coverage(directory: Path, *, root: Path, directory_in_pod: str) -> CoverageHome:
+    """Rewrite `.coverage` and `coverage.xml` of a directory in place.
+
+    Raises:
+        ValueError: the data is not coverage.py's.
+    """
+    paths = PathMap(root, directory_in_pod)
+    data, xml = directory / ".coverage", directory / "coverage.xml"
+    mapped, unmapped = _map_data(data, paths) if data.is_file() else (0, ())
+    if xml.is_file():
+        _map_xml(xml, paths)
+    return CoverageHome(data, xml if xml.is_file() else None, mapped, unmapped)
+
+
+def _map_data(data: Path, paths: PathMap) -> tuple[int, tuple[str, ...]]:
+    try:
+        with closing(sqlite3.connect(data)) as connection, connection:
+            return _map_files(connection, paths)
+    except sqlite3.DatabaseError as error:
+        raise ValueError(f"{data.name}: {error}") from error
+
+
+def _map_files(connection: sqlite3.Connection, paths: PathMap) -> tuple[int, tuple[str, ...]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    unmapped = []
+    for number, path in connection.execute("select id, path from file order by id").fetchall():
+        found = paths.find(path)
+        if found is None:
+            unmapped.append(path)
+        else:
+            places[str(paths.root / found)].append(number)
+    for path, numbers in places.items():
+        first, *others = numbers
+        for other in others:
+            # The same file under two names, say, in the tree and installed: one file with what both saw.
+            _merge(connection, other, first)
+        connection.execute("update file set path = ? where id = ?", (path, first))
+    return len(places), tuple(unmapped)
+
+
+def _merge(connection: sqlite3.Connection, source: int, target: int) -> None:
+    lines = connection.execute("select context_id, numbits from line_bits where file_id = ?", (source,)).fetchall()
+    for context, bits in lines:
+        row = connection.execute(
+            "select numbits from line_bits where file_id = ? and context_id = ?", (target, context)
+        ).fetchone()
+        connection.execute(
+            "insert or replace into line_bits (file_id, context_id, numbits) values (?, ?, ?)",
+            (target, context, _either(bits, row[0]) if row else bits),
+        )
+    connection.execute("update or ignore arc set file_id = ? where file_id = ?", (target, source))
+    for table in ("line_bits", "arc", "tracer"):
+        connection.execute(f"delete from {table} where file_id = ?", (source,))  # noqa: S608  # three constants
+    connection.execute("delete from file where id = ?", (source,))
+
+
+def _either(one: bytes, other: bytes) -> bytes:
+    length = max(len(one), len(other))
+    return bytes(a | b for a, b in zip(one.ljust(length, b"\0"), other.ljust(length, b"\0"), strict=True))
+
+
+def _map_xml(path: Path, paths: PathMap) -> None:
+    tree = ET.parse(path)  # noqa: S314  # written by coverage.py in our own pod
+    sources = [source.text or "" for source in tree.iter("source")]
+    for node in tree.iter("class"):
+        found = next(filter(None, (paths.find(each) for each in _candidates(node.get("filename", ""), sources))), None)
+        if found is not None:
+            node.set("filename", found)
+    for container in tree.iter("sources"):
+        container.clear()
+        ET.SubElement(container, "source").text = str(paths.root)
+    tree.write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _candidates(name: str, sources: Iterable[str]) -> Iterator[str]:
+    if name.startswith("/"):
+        yield name
+        return
+    for source in sources:
+        yield str(PurePosixPath(source) / name)
+    yield name
+
+
+def _project_files(root: Path) -> Iterator[str]:
+    for directory, names, files in os.walk(root):
+        names[:] = [name for name in names if name not in _NOT_OURS]
+        for name in files:
+            if name.endswith(".py"):
+                yield (Path(directory) / name).relative_to(root).as_posix()

@@ -1,0 +1,123 @@
+"""The child process that shows a run: `seatrial.inpod.replay`, started early, fed with sizes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+from seatrial.inpod.request import Request
+from seatrial.inpod.verdict import Conclusion
+
+__all__ = ["Display"]
+
+
+class Display:
+    """Shows what the tests do while they do it.
+
+    The tool never waits for it but at the end and for the debugger: what it is to show is in files, and it is told only
+    how far they have come. A pipe that is full holds a later tick than the one that does not fit.
+    """
+
+    def __init__(self, run: str, request: Request, *, run_dir: Path, out: TextIO, host_args: Sequence[str]) -> None:
+        reply, child_reply = os.pipe()
+        settings = {
+            "frames": str(run_dir / "frames"),
+            "output": str(run_dir / "runner-output.log"),
+            "directory": str(run_dir),
+            "where": request.where,
+            "junit": None if request.informational else str(run_dir / "junit.xml"),
+            "junit_line": str(request.junit.absolute()) if request.junit else "",
+            "colour": "yes" if request.colour else "no",
+            "arguments": list(host_args),
+            "reply": child_reply,
+        }
+        path = run_dir / "replay.json"
+        path.write_text(json.dumps(settings))
+        self._run = run
+        self._reply = os.fdopen(reply, "rb", buffering=0)
+        self._copier: threading.Thread | None = None
+        stdout: int | TextIO = subprocess.PIPE
+        with suppress(io.UnsupportedOperation, AttributeError):
+            out.flush()
+            stdout = out.fileno()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "seatrial.inpod.replay", str(path)],
+            stdin=subprocess.PIPE, stdout=stdout, stderr=(run_dir / "replay-errors.log").open("wb"),
+            pass_fds=(child_reply,), env={**os.environ, "COLUMNS": str(request.width)}, start_new_session=True,
+        )  # fmt: skip
+        os.close(child_reply)
+        assert self._process.stdin is not None  # noqa: S101  # for type checkers
+        self._control = self._process.stdin
+        os.set_blocking(self._control.fileno(), False)
+        if self._process.stdout is not None:
+            self._copier = threading.Thread(target=_copy, args=(self._process.stdout, out), daemon=True)
+            self._copier.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._control.close()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._reply.close()
+
+    def tick(self, *, frames: int, output: int) -> None:
+        """Say how far the logs have come."""
+        self._say({"frames": frames, "output": output}, must=False)
+
+    def wait_for_debugger(self) -> None:
+        """Return once everything up to the debugger's prompt has been shown."""
+        self._reply.readline()
+
+    def resume(self) -> None:
+        """Say that the debugger let go."""
+        self._say({"go": True}, must=True)
+
+    def end(self, conclusion: Conclusion) -> None:
+        """Say that nothing more will come; return once all has been shown."""
+        self._say(
+            {
+                "end": {
+                    "proven": conclusion.proven,
+                    "says": conclusion.says,
+                    "why": conclusion.why,
+                    "suspects": list(conclusion.suspects),
+                }
+            },
+            must=True,
+        )
+        with suppress(OSError):
+            self._control.close()
+        self._process.wait()
+        if self._copier:
+            self._copier.join()
+
+    def _say(self, message: dict[str, Any], *, must: bool) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        with suppress(BrokenPipeError):
+            if must:
+                os.set_blocking(self._control.fileno(), True)
+            try:
+                # A tick is shorter than PIPE_BUF, so it is written whole or not at all.
+                os.write(self._control.fileno(), line)
+            except BlockingIOError:
+                return
+            finally:
+                os.set_blocking(self._control.fileno(), False)
+
+
+def _copy(source: Any, target: TextIO) -> None:
+    """Copy the child's output to something that is no file."""
+    decoder = io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline="")
+    target.writelines(decoder)

@@ -1,0 +1,237 @@
+"""From what the user typed to what runs in the pod and what shows it on the host. Looks which paths exist."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seatrial.inpod.options.table import Option, Place, by_name
+from seatrial.model.errors import UsageError
+
+__all__ = ["HOME_MARK", "Invocation", "resolve"]
+
+HOME_MARK: Final = "@SEATRIAL_HOME@"
+"""Stands for the directory in the pod whose content comes home; the agent puts it in."""
+
+_REPORT_FILES: Final = {
+    "xml": "coverage.xml", "json": "coverage.json", "html": "htmlcov", "lcov": "coverage.lcov",
+    "annotate": "cov_annotate", "markdown": "coverage.md", "markdown-append": "coverage.md",
+}  # fmt: skip
+_PYTEST: Final = frozenset(("pytest", "py.test", "pytest.exe"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """One option with its value, or one positional argument (`option` and `name` are None and empty)."""
+
+    words: tuple[str, ...]
+    option: Option | None = None
+    name: str = ""
+    value: str | None = None
+
+    @property
+    def positional(self) -> bool:
+        """Whether it is a path, a node id or a package."""
+        return not self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What to run and how to show it.
+
+    Attributes:
+        argv: the command for the pod.
+        host_args: arguments for the pytest that shows the results.
+        junit: where the user wants the JUnit file.
+        files: path in what comes home -> path on the host, of files that options ask for.
+        informational: pytest is asked to tell something, not to run tests.
+        debugger: the user asked for a debugger.
+        colour: yes, no or auto.
+    """
+
+    argv: tuple[str, ...]
+    host_args: tuple[str, ...] = ()
+    junit: Path | None = None
+    files: tuple[tuple[str, Path], ...] = ()
+    informational: bool = False
+    debugger: bool = False
+    colour: str = "auto"
+
+
+def resolve(
+    command: Sequence[str], args: Sequence[str] = (), *, root: Path, cwd: Path | None = None, terminal: bool = False
+) -> Invocation:
+    """Split a command line.
+
+    Args:
+        command: `[runner] command`; its part behind `pytest` is treated like the user's.
+        args: what the user typed.
+        root: the project.
+        cwd: where the user stands; default: the root.
+        terminal: whether there is one to debug in.
+
+    Raises:
+        UsageError: an option is refused, or needs a terminal and there is none.
+    """
+    split = _pytest_index(command)
+    ours, theirs = list(_parse(command[split:], root)), list(_parse(args, cwd or root))
+    theirs = [_from_root(each, root, cwd or root) for each in theirs]
+    paths = [each for each in theirs if each.positional] or [each for each in ours if each.positional]
+    options = [each for each in (*ours, *theirs) if not each.positional]
+    argv, host = [*command[:split], *(word for each in paths for word in each.words)], _Host()
+    for each in options:
+        argv += host.take(each, root=root, cwd=cwd or root, terminal=terminal)
+    return Invocation(
+        argv=tuple(argv), host_args=tuple(host.args), junit=host.junit, files=tuple(host.files),
+        informational=host.informational, debugger=host.debugger, colour=host.colour,
+    )  # fmt: skip
+
+
+class _Host:
+    """Gathers what is not the pod's business while options are looked through."""
+
+    def __init__(self) -> None:
+        self.args: list[str] = []
+        self.junit: Path | None = None
+        self.files: list[tuple[str, Path]] = []
+        self.informational = False
+        self.debugger = False
+        self.colour = "auto"
+
+    def take(self, each: _Argument, *, root: Path, cwd: Path, terminal: bool) -> tuple[str, ...]:
+        """Return what the pod gets of an option."""
+        option, value = each.option, each.value or ""
+        if option is None:
+            return each.words
+        name = option.names[0]
+        if option.place is Place.REFUSED:
+            raise UsageError(f"{each.name} cannot be used with tests in a pod", why=option.note, try_=_hint(option))
+        if option.place is Place.TERMINAL:
+            if not terminal:
+                raise UsageError(f"{each.name} needs a terminal", try_="run it in one, without redirecting its output")
+            self.debugger = True
+        if option.place is Place.TOLD:
+            self.informational = True
+        if name == "--on-host":
+            self.args.append(value)
+            return ()
+        if name == "--junit-xml":
+            self.junit = cwd / Path(os.path.expandvars(value)).expanduser()
+            return ()
+        if name == "--color":
+            self.colour = value
+        if option.place is Place.HOME:
+            return self._bring(each, name, value, cwd)
+        del root
+        return each.words
+
+    def _bring(self, each: _Argument, name: str, value: str, cwd: Path) -> tuple[str, ...]:
+        """Let a file be written where it comes home from, and note where the user wants it."""
+        if name == "--cov-report":
+            kind, colon, target = value.partition(":")
+            if kind not in _REPORT_FILES:
+                return each.words
+            inside = _REPORT_FILES[kind]
+            self.files.append((f"coverage/{inside}", cwd / (target or inside)))
+            # Written to its place; `xml` is written there in any case, see the agent's plugin.
+            del colon
+            return (f"--cov-report={kind}:{HOME_MARK}/coverage/{inside}",)
+        target = value or "pytestdebug.log"
+        inside = f"files/{name.strip('-')}-{posixpath.basename(target)}"
+        self.files.append((inside, cwd / target))
+        return (f"{name}={HOME_MARK}/{inside}",)
+
+
+def _hint(option: Option) -> str:
+    return option.note if option.note.startswith("use ") else ""
+
+
+def _pytest_index(command: Sequence[str]) -> int:
+    """Return where pytest's own arguments begin in a command: behind `pytest`, or behind all of it."""
+    for index, word in enumerate(command):
+        if posixpath.basename(word) in _PYTEST:
+            return index + 1
+    return len(command)
+
+
+def _parse(args: Sequence[str], directory: Path) -> Iterator[_Argument]:
+    """Cut a command line into options and positional arguments, as argparse would."""
+    words = list(args)
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            yield from (_Argument((each,)) for each in words)
+            return
+        if not word.startswith("-") or word == "-":
+            yield _Argument((word,))
+            continue
+        if word.startswith("--"):
+            yield _long(word, words, directory)
+        else:
+            yield from _short(word, words)
+
+
+def _long(word: str, words: list[str], directory: Path) -> _Argument:
+    name, equals, value = word.partition("=")
+    option = by_name(name)
+    if equals:
+        return _Argument((word,), option, name, value)
+    if option is None:
+        # An option of a plugin: nobody here knows whether it takes a value. What is a path is none.
+        if words and not words[0].startswith("-") and not _is_path(words[0], directory):
+            value = words.pop(0)
+            return _Argument((word, value), None, name, value)
+        return _Argument((word,), None, name)
+    takes = option.value == "one" or (option.value == "optional" and words and not words[0].startswith("-"))
+    if takes and words:
+        value = words.pop(0)
+        return _Argument((word, value), option, name, value)
+    return _Argument((word,), option, name)
+
+
+def _short(word: str, words: list[str]) -> Iterator[_Argument]:
+    """Take apart `-xvs`, `-n4`, `-k name`."""
+    rest = word[1:]
+    while rest:
+        name, rest = f"-{rest[0]}", rest[1:]
+        option = by_name(name)
+        if option is None:
+            yield _Argument((name + rest,), None, name)
+            return
+        if option.value == "none":
+            yield _Argument((name,), option, name)
+            continue
+        value = rest.removeprefix("=") if rest else (words.pop(0) if words else "")
+        yield _Argument((name, value), option, name, value)
+        return
+
+
+def _is_path(word: str, directory: Path) -> bool:
+    return "::" in word or word.endswith(".py") or (directory / word).exists()
+
+
+def _from_root(each: _Argument, root: Path, cwd: Path) -> _Argument:
+    """Return the argument with its path relative to the project's root, which is the pod's working directory."""
+    if each.positional:
+        return _Argument((_relative(each.words[0], root, cwd),))
+    if each.option is None or not each.option.path or each.value is None:
+        return each
+    value = _relative(each.value, root, cwd)
+    words = (f"{each.name}={value}",) if len(each.words) == 1 else (each.words[0], value)
+    return _Argument(words, each.option, each.name, value)
+
+
+def _relative(word: str, root: Path, cwd: Path) -> str:
+    path, separator, rest = word.partition("::")
+    there = cwd / path
+    if not there.exists():
+        return word
+    try:
+        relative = Path(os.path.normpath(there)).relative_to(os.path.normpath(root)).as_posix()
+    except ValueError:
+        raise UsageError(f"{path} is outside of the project", why=f"the pod has only what is below {root}") from None
+    return (relative + "/" if path.endswith("/") and relative != "." else relative) + separator + rest

@@ -1,0 +1,240 @@
+"""What is known of a session while its records come in. Pure: records in, events and evidence out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from seatrial.inpod.protocol import Frame, Record
+from seatrial.model.event import Body, Note, TestReported, TestsCollected, TestStarted
+from seatrial.model.result import Counts
+
+__all__ = ["End", "Progress"]
+
+NOT_RUN = "not run: "
+"""A skip whose reason begins so is a test that this environment cannot run, not one that somebody skipped."""
+
+_PHASES = {"c": "call", "t": "teardown"}
+_Outcome = Literal["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end record, and whether it is proof.
+
+    Attributes:
+        doubt: why it is none; empty if it names exactly the frames and counts that arrived.
+    """
+
+    exit: int
+    collected: int
+    collect_only: bool
+    seconds: float
+    doubt: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """The state of a session.
+
+    Attributes:
+        session: what pytest said of itself at its start; None before.
+        collected: distinct tests that will run; None before that is known.
+        running: test -> its location, for those that began and did not end.
+        reported: tests with at least one report.
+        finished: tests that ended.
+        imports: module of the project -> (file, sha256) as it was imported.
+    """
+
+    session: dict[str, Any] | None = None
+    collected: int | None = None
+    running: dict[str, Any] = field(default_factory=dict)
+    reported: set[str] = field(default_factory=set)
+    finished: set[str] = field(default_factory=set)
+    tally: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    not_run: Counter[str] = field(default_factory=Counter)
+    deselected: int = 0
+    collect_errors: int = 0
+    interrupted_by: str = ""
+    internal_error: str = ""
+    debugger: int = 0
+    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
+    finishing: int | None = None
+    end: End | None = None
+
+    def take(self, frame: Frame) -> list[Body]:
+        """Take what a frame tells; return the events that this makes."""
+        events: list[Body] = []
+        for record in frame.records:
+            if self.end is not None and record[0] != "text":
+                self.end = replace(self.end, doubt="pytest went on after its end record")
+            handler = _HANDLERS.get(record[0])
+            if handler is not None:
+                handler(self, record, events)
+            elif record[0] == "end":
+                self._end(record[1], frame)
+        return events
+
+    @property
+    def counts(self) -> Counts:
+        """Tests by outcome, as pytest counts them in its last line."""
+        return Counts(
+            collected=self.collected or 0,
+            passed=self.outcomes["passed"],
+            failed=self.outcomes["failed"],
+            errors=self.outcomes["error"] + self.collect_errors,
+            skipped=self.outcomes["skipped"],
+            xfailed=self.outcomes["xfailed"],
+            xpassed=self.outcomes["xpassed"],
+            deselected=self.deselected,
+            not_run=dict(self.not_run),
+        )
+
+    def _end(self, end: dict[str, Any], frame: Frame) -> None:
+        doubt = ""
+        if len(frame.records) != 1 or end["frames"] != frame.index or end["sha256"] != frame.digest_before:
+            doubt = "the end record does not name the frames that arrived"
+        elif end["tally"] != dict(self.tally):
+            doubt = f"pytest counted {end['tally']}, {dict(self.tally)} arrived"
+        self.end = End(end["exit"], end["collected"], end["collect_only"], end["seconds"], doubt)
+        if self.collected is None:
+            self.collected = end["collected"]
+
+    def _session(self, record: Record, _events: list[Body]) -> None:
+        self.session = record[1]
+
+    def _collect(self, record: Record, events: list[Body]) -> None:
+        report = record[1]
+        if report["outcome"] == "failed":
+            self.collect_errors += 1
+        elif report["outcome"] == "skipped":
+            self.outcomes["skipped"] += 1
+            self._note_not_run(report)
+        if report["outcome"] != "passed":
+            outcome: _Outcome = "error" if report["outcome"] == "failed" else "skipped"
+            nodeid = _printable(report["nodeid"])
+            events.append(TestReported(nodeid=nodeid, when="collect", outcome=outcome, seconds=0.0))
+
+    def _deselected(self, record: Record, _events: list[Body]) -> None:
+        self.deselected += record[1]
+
+    def _collected(self, record: Record, events: list[Body]) -> None:
+        self.collected = record[2]
+        events.append(TestsCollected(count=record[1]))
+
+    def _count(self, record: Record, events: list[Body]) -> None:
+        self.collected = record[1]
+        events.append(TestsCollected(count=record[1]))
+
+    def _start(self, record: Record, events: list[Body]) -> None:
+        self.running[record[1]] = record[2]
+        events.append(TestStarted(nodeid=_printable(record[1])))
+
+    def _finish(self, record: Record, _events: list[Body]) -> None:
+        self.running.pop(record[1], None)
+        self.finished.add(record[1])
+
+    def _setup_passed(self, record: Record, events: list[Body]) -> None:
+        self._passed(record[1], "setup", record[4], events)
+
+    def _phase_passed(self, record: Record, events: list[Body]) -> None:
+        self._passed(record[1], _PHASES[record[2]], record[3], events)
+
+    def _passed(self, nodeid: str, when: str, seconds: float, events: list[Body]) -> None:
+        self.tally[f"{when}/passed/"] += 1
+        self.reported.add(nodeid)
+        if when == "call":
+            self.outcomes["passed"] += 1
+        events.append(
+            TestReported(nodeid=_printable(nodeid), when=_when(when), outcome="passed", seconds=max(0.0, seconds))
+        )
+
+    def _report(self, record: Record, events: list[Body]) -> None:
+        report = record[1]
+        when, outcome, xfail = report["when"], report["outcome"], "wasxfail" in report
+        self.tally[f"{when}/{outcome}/{'x' if xfail else ''}"] += 1
+        nodeid = report["nodeid"]
+        self.reported.add(nodeid)
+        subtest = report.get("_report_type") == "SubTestReport"
+        if record[2:]:
+            outcome = record[2]["outcome"]
+        shown = _category(when, outcome, xfail=xfail)
+        # Of set-up and tear-down only what is not "passed" is a result; nor is a subtest that passed.
+        if (when not in ("setup", "teardown") or shown != "passed") and not (subtest and shown != "failed"):
+            self.outcomes[shown] += 1
+            if shown == "skipped":
+                self._note_not_run(report)
+        worker = (report.get("node") or {}).get("id", "")
+        seconds = max(0.0, float(report.get("duration") or 0.0))
+        events.append(
+            TestReported(nodeid=_printable(nodeid), when=_when(when), outcome=shown, seconds=seconds, worker=worker)
+        )
+
+    def _note_not_run(self, report: dict[str, Any]) -> None:
+        reason = report["longrepr"][2] if isinstance(report.get("longrepr"), list) else ""
+        reason = str(reason).removeprefix("Skipped: ")
+        if reason.startswith(NOT_RUN):
+            self.not_run[_printable(reason.removeprefix(NOT_RUN))] += 1
+
+    def _interrupt(self, record: Record, _events: list[Body]) -> None:
+        self.interrupted_by = f"{record[1]['type']}: {record[1]['message']}"
+
+    def _internal(self, record: Record, _events: list[Body]) -> None:
+        self.internal_error = record[1].strip().rsplit("\n", 1)[-1]
+
+    def _debugger(self, _record: Record, _events: list[Body]) -> None:
+        self.debugger += 1
+
+    def _imports(self, record: Record, _events: list[Body]) -> None:
+        self.imports.update({name: (path, digest) for name, (path, digest) in record[1].items()})
+
+    def _finishing(self, record: Record, events: list[Body]) -> None:
+        if self.finishing is None:
+            events.append(Note(level="debug", text="pytest is finishing"))
+        self.finishing = record[1]
+
+
+_HANDLERS = {
+    "session": Progress._session,  # noqa: SLF001
+    "collect": Progress._collect,  # noqa: SLF001
+    "deselected": Progress._deselected,  # noqa: SLF001
+    "collected": Progress._collected,  # noqa: SLF001
+    "count": Progress._count,  # noqa: SLF001
+    "s": Progress._start,  # noqa: SLF001
+    "f": Progress._finish,  # noqa: SLF001
+    "R": Progress._setup_passed,  # noqa: SLF001
+    "r": Progress._phase_passed,  # noqa: SLF001
+    "report": Progress._report,  # noqa: SLF001
+    "interrupt": Progress._interrupt,  # noqa: SLF001
+    "internal": Progress._internal,  # noqa: SLF001
+    "debugger": Progress._debugger,  # noqa: SLF001
+    "imports": Progress._imports,  # noqa: SLF001
+    "finishing": Progress._finishing,  # noqa: SLF001
+}
+
+
+def _category(when: str, outcome: str, *, xfail: bool) -> _Outcome:
+    """Return what pytest would call a report, by its own rules (`_pytest/skipping.py`, `_pytest/terminal.py`)."""
+    if xfail and outcome == "skipped":
+        return "xfailed"
+    if xfail and outcome == "passed":
+        return "xpassed"
+    if outcome == "failed":
+        return "error" if when in ("setup", "teardown") else "failed"
+    return "skipped" if outcome == "skipped" else "passed"
+
+
+def _when(when: str) -> Literal["setup", "call", "teardown", "collect"]:
+    """Return the phase; xdist reports the test that killed its worker in the phase "???"."""
+    return when if when in ("setup", "call", "teardown", "collect") else "call"  # type: ignore[return-value]
+
+
+def _printable(text: str) -> str:
+    """Return the text without lone surrogates, which no encoder takes: undecodable file names have them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text

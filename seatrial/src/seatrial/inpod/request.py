@@ -1,0 +1,57 @@
+"""What a run of the tests is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seatrial.inpod.delta import Delta
+from seatrial.inpod.podside import AGENT_ENTRY
+from seatrial.inpod.tree import Tree
+from seatrial.model.deadline import Deadline
+from seatrial.model.names import RunId
+
+__all__ = ["Request"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to run.
+
+    Attributes:
+        argv: the command, as `options.resolve` made it.
+        root: the project on the host.
+        directory: the working directory in the pod; what `root` is there.
+        where: a line for people that says where this runs: "pod floe/test-runner".
+        tree: the files that must be what the pod has; None if nothing was compared.
+        delta: what has to be sent so that it has.
+        informational: the command does not run tests.
+        interactive: a debugger may ask for the user's terminal.
+        cache: pytest's cache goes to the pod and comes back.
+        junit: path that the user asked for; `junit.xml` in the run's directory is always written.
+        files: what else comes home -> where the user wants it, as `options.resolve` says.
+        deadline: for the tests alone.
+        python: the interpreter of the agent in the pod.
+        entry: where the agent is in the pod.
+    """
+
+    run: RunId
+    argv: tuple[str, ...]
+    root: Path
+    directory: str
+    where: str
+    deadline: Deadline
+    env: Mapping[str, str] = field(default_factory=dict)
+    artifacts: tuple[str, ...] = ()
+    tree: Tree | None = None
+    delta: Delta | None = None
+    informational: bool = False
+    interactive: bool = False
+    cache: bool = True
+    junit: Path | None = None
+    files: tuple[tuple[str, Path], ...] = ()
+    colour: bool = False
+    width: int = 80
+    python: str = "python3"
+    entry: str = AGENT_ENTRY

@@ -1,0 +1,149 @@
+"""Files to the pod: what it has, what it gets, and that it then has the working tree."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from seatrial.inpod.delta import Delta, check_size
+from seatrial.inpod.podside import AGENT_ENTRY, agent_argv
+from seatrial.inpod.request import Request
+from seatrial.inpod.tree import Entry, Files, Tree, digest, entries, packages
+from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.result import TreeProof
+from seatrial.ports import PodExec
+
+__all__ = ["ChangedMeanwhile", "pod_files", "submit"]
+
+_TIMEOUT: Final = 60.0
+_CACHE_LIMIT: Final = 20 << 20
+
+
+class ChangedMeanwhile(EnvironmentFailed):
+    """A file changed between being compared and being sent; compare again."""
+
+
+def pod_files(
+    exec_: PodExec, directory: str, paths: Sequence[str], *, python: str = "python3", entry: str = AGENT_ENTRY
+) -> Files:
+    """Return what the pod has below `paths` of `directory`.
+
+    Raises:
+        EnvironmentFailed: the agent does not answer.
+    """
+    asked = json.dumps({"root": directory, "paths": list(paths)}).encode() + b"\n"
+    argv = agent_argv("manifest", python=python, entry=entry)
+    return entries(_answer(exec_, argv, asked)["files"])
+
+
+def submit(exec_: PodExec, request: Request) -> TreeProof | None:
+    """Send the delta, take the digests of both sides, and start the run.
+
+    Raises:
+        ChangedMeanwhile: a file is not what it was when the delta was planned.
+        EnvironmentFailed: the pod cannot take the files, or is busy with another run.
+    """
+    tree, delta = request.tree, request.delta
+    cache = _cache(request.root) if request.cache and not request.informational else {}
+    wanted: dict[str, Any] = {
+        "tree": {"root": request.directory, "paths": list(tree.paths)} if tree else None,
+        "delete": [f"tree/{path}" for path in delta.delete] if delta else [],
+        "cache": request.cache,
+        "archive": bool(cache or (delta and delta.send)),
+        "request": {
+            "run": request.run,
+            "argv": list(request.argv),
+            "cwd": request.directory,
+            "env": dict(request.env),
+            "artifacts": list(request.artifacts),
+            "terminal": request.interactive,
+            "junit": request.junit is not None,
+            "colour": request.colour,
+            "width": request.width,
+            "imports": packages(tree.files) if tree else [],
+        },
+    }
+    stdin = json.dumps(wanted).encode() + b"\n"
+    if wanted["archive"]:
+        stdin += _archive(tree, delta, cache)
+    argv = agent_argv("submit", python=request.python, entry=request.entry)
+    answer = _answer(exec_, argv, stdin)
+    if tree is None:
+        return None
+    return TreeProof(host=digest(tree.files), pod=digest(tree.view(entries(answer["files"]))), files=len(tree.files))
+
+
+def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes) -> dict[str, Any]:
+    done = exec_.run(argv, stdin=stdin, container="tests", timeout=_TIMEOUT)
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise EnvironmentFailed(
+            "the agent in the runner pod does not answer",
+            why=done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1] or f"exit code {done.code}",
+        ) from None
+    error, why = answer.get("error"), answer.get("why", "")
+    if error == "busy":
+        raise EnvironmentFailed(
+            f"the runner is busy with run {why}", why="somebody else's terminal shows it",
+            try_="wait for it, or end it there with Ctrl-C",
+        )  # fmt: skip
+    if error == "dead":
+        raise EnvironmentFailed("the runner's supervisor is not alive", why=why)
+    if error:
+        hint = "let the image's user own the paths of [runner] sync" if "ermission denied" in why else ""
+        raise EnvironmentFailed("the runner cannot take the changed files", why=why, try_=hint)
+    return answer
+
+
+def _archive(tree: Tree | None, delta: Delta | None, cache: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in cache.items():
+            _add(archive, f"cache/{name}", content)
+        if tree is not None and delta is not None:
+            check_size(tree.files, delta)
+            for path in delta.send:
+                _add_entry(archive, tree.root, path, tree.files[path])
+    return target.getvalue()
+
+
+def _add_entry(archive: tarfile.TarFile, root: Path, path: str, entry: Entry) -> None:
+    source = root / path
+    try:
+        if entry.kind == "l":
+            member = tarfile.TarInfo(f"tree/{path}")
+            member.type, member.linkname = tarfile.SYMTYPE, entry.content
+            archive.addfile(member)
+            return
+        content = source.read_bytes()
+    except OSError as error:
+        raise ChangedMeanwhile(f"{path} cannot be read", why=str(error)) from error
+    if hashlib.sha256(content).hexdigest() != entry.content:
+        raise ChangedMeanwhile(f"{path} changed while it was being sent", try_="run again")
+    _add(archive, f"tree/{path}", content, 0o755 if entry.executable else 0o644)
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = len(content), mode
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _cache(root: Path) -> dict[str, bytes]:
+    """Return pytest's cache as the host has it: what --lf and --ff go by."""
+    directory = root / ".pytest_cache"
+    found: dict[str, bytes] = {}
+    total = 0
+    for path in sorted(directory.rglob("*")) if directory.is_dir() else ():
+        if path.is_file() and not path.is_symlink():
+            total += path.stat().st_size
+            if total > _CACHE_LIMIT:
+                return {}
+            found[path.relative_to(directory).as_posix()] = path.read_bytes()
+    return found

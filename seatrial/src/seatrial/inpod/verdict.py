@@ -1,0 +1,248 @@
+"""From evidence to the exit code: what may be called green. Pure.
+
+Green needs positive proof: one pytest, its log whole and in order, its end record naming exactly what arrived, every
+collected test reported and ended, none failed, the command's own exit code 0, and the code that ran equal to the tree.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Any, Final
+
+from seatrial.inpod.progress import End, Progress
+from seatrial.model.errors import ExitCode
+from seatrial.ports import ContainerState
+
+__all__ = ["Conclusion", "Evidence", "conclude"]
+
+_SUSPECTS_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known once nothing more will come.
+
+    Attributes:
+        progress: what the records told.
+        broken: why the log cannot be trusted; empty if it is whole.
+        exited: exit.json of the agent; None if the agent could not write it.
+        container: what Kubernetes says of the container, asked when the agent was lost.
+        informational: pytest was asked for something else than to run tests: `--help`, `--fixtures`.
+        interrupted: we interrupted it because the user did.
+        out_of_time: we ended it because its time was over.
+        stale: what ran was not the tree, and why; empty if it was.
+    """
+
+    progress: Progress
+    broken: str = ""
+    exited: dict[str, Any] | None = None
+    container: ContainerState | None = None
+    informational: bool = False
+    interrupted: bool = False
+    out_of_time: bool = False
+    stale: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What to say and to exit with.
+
+    Attributes:
+        exit: the code.
+        says: one line.
+        why: one line more; empty if the first says it all.
+        suspects: tests that had begun and not ended when the session died.
+        proven: pytest told its end itself, and what it told is whole.
+    """
+
+    exit: ExitCode
+    says: str
+    why: str = ""
+    suspects: tuple[str, ...] = ()
+    proven: bool = False
+
+
+def conclude(evidence: Evidence) -> Conclusion:
+    """Return the verdict of a session."""
+    progress = evidence.progress
+    end = progress.end
+    suspects = tuple(progress.running) if end is None else ()
+    if evidence.interrupted:
+        return Conclusion(exit=ExitCode.INTERRUPTED, says="interrupted", suspects=suspects, proven=end is not None)
+    if evidence.out_of_time:
+        return Conclusion(
+            exit=ExitCode.OUT_OF_TIME, says="the tests did not end in their time", why=_during(suspects),
+            suspects=suspects, proven=end is not None,
+        )  # fmt: skip
+    if evidence.exited and evidence.exited["error"]:
+        return Conclusion(
+            exit=ExitCode.ENVIRONMENT, says="the command of the tests could not be started",
+            why=evidence.exited["error"],
+        )  # fmt: skip
+    if evidence.informational:
+        return _informational(evidence)
+    if evidence.broken:
+        return _inconclusive("the log of the results is damaged", evidence.broken, suspects)
+    if evidence.exited and evidence.exited["sessions"] > 1:
+        return _inconclusive(
+            f"the command started pytest {evidence.exited['sessions']} times", "one run shows one session", suspects
+        )
+    if progress.session is None:
+        return _never_began(evidence)
+    if end is None:
+        return _died(evidence, suspects)
+    if end.doubt:
+        return _inconclusive("pytest's end does not fit what arrived", end.doubt, suspects)
+    return _ended(evidence, end)
+
+
+def _ended(evidence: Evidence, end: End) -> Conclusion:
+    """The session told its end, and told the truth about it."""
+    progress, counts = evidence.progress, evidence.progress.counts
+    if end.exit == 0:
+        return _green(evidence, end)
+    code, says = _CODES.get(end.exit, (ExitCode.TESTS_FAILED, f"pytest ended with {end.exit}"))
+    why = ""
+    if end.exit == ExitCode.INTERRUPTED and counts.errors and progress.interrupted_by.startswith("Interrupted"):
+        # pytest ends with 2 when modules cannot be imported; nobody interrupted anything.
+        code, says = ExitCode.TESTS_FAILED, "tests could not be collected"
+    elif progress.interrupted_by.startswith("Exit"):
+        code, says, why = ExitCode.INTERRUPTED, "pytest was made to exit", progress.interrupted_by
+    elif end.exit == ExitCode.PYTEST_INTERNAL:
+        why = progress.internal_error
+    elif end.exit == ExitCode.NO_TESTS and progress.finished:
+        return _inconclusive("pytest collected no tests, but some ran", "", ())
+    return Conclusion(exit=code, says=says, why=why, proven=True)
+
+
+_CODES: Final = {
+    1: (ExitCode.TESTS_FAILED, "tests failed"),
+    2: (ExitCode.INTERRUPTED, "pytest was interrupted"),
+    3: (ExitCode.PYTEST_INTERNAL, "pytest failed"),
+    4: (ExitCode.USAGE, "pytest was used wrongly"),
+    5: (ExitCode.NO_TESTS, "no tests were collected"),
+    6: (ExitCode.TESTS_FAILED, "too many warnings"),
+}
+
+
+def _green(evidence: Evidence, end: End) -> Conclusion:
+    """The session says 0; everything else has to agree."""
+    progress, counts, exited = evidence.progress, evidence.progress.counts, evidence.exited
+    if progress.interrupted_by:
+        # pytest.exit(returncode=0) would be green with any number of tests not run.
+        return Conclusion(
+            exit=ExitCode.INTERRUPTED, says="pytest was made to exit", why=progress.interrupted_by, proven=True
+        )
+    if counts.failed or counts.errors:
+        return Conclusion(
+            exit=ExitCode.TESTS_FAILED, says="tests failed", why="something made pytest end with 0 all the same",
+            proven=True,
+        )  # fmt: skip
+    if not end.collect_only:
+        missing = (progress.collected or 0) - len(progress.finished)
+        if missing > 0 or progress.running:
+            return _inconclusive(f"{max(missing, len(progress.running))} collected tests never ended", "", ())
+        if silent := progress.finished - progress.reported:
+            return _inconclusive(f"{len(silent)} tests ended without a result", min(silent), ())
+    if exited is None:
+        return _inconclusive("nobody saw how the command ended", _container(evidence.container), ())
+    if exited["signal"] is not None:
+        return _inconclusive(f"pytest passed, then the process was ended by {_signal(exited['signal'])}", "", ())
+    if exited["code"] != 0:
+        return Conclusion(
+            exit=ExitCode.TESTS_FAILED, says=f"pytest passed, but its command ended with {exited['code']}", proven=True
+        )
+    if evidence.stale:
+        return _inconclusive("what ran was not the working tree", evidence.stale, ())
+    if end.collect_only:
+        return Conclusion(exit=ExitCode.PASSED, says=f"{progress.collected} tests collected, none run", proven=True)
+    return Conclusion(exit=ExitCode.PASSED, says="all tests passed", proven=True)
+
+
+def _never_began(evidence: Evidence) -> Conclusion:
+    """No session was seen."""
+    exited = evidence.exited
+    if exited is None:
+        return _inconclusive("the runner died before pytest began", _container(evidence.container), ())
+    if exited["signal"] is not None or _killed(exited):
+        return _inconclusive("the command died before pytest began", _death(exited), ())
+    code = exited["code"]
+    if code == 0:
+        return _inconclusive("the command ended with 0, but no pytest session was seen", "", ())
+    if not exited["sessions"]:
+        return Conclusion(
+            exit=ExitCode.ENVIRONMENT, says=f"the command ended with {code} before pytest began",
+            why="what it printed is above",
+        )  # fmt: skip
+    if code == ExitCode.USAGE:
+        return Conclusion(exit=ExitCode.USAGE, says="pytest was used wrongly", why="what it printed is above")
+    return Conclusion(
+        exit=ExitCode.PYTEST_INTERNAL, says=f"pytest ended with {code} before its session began",
+        why="what it printed is above",
+    )  # fmt: skip
+
+
+def _died(evidence: Evidence, suspects: tuple[str, ...]) -> Conclusion:
+    """A session began and never told its end."""
+    exited = evidence.exited
+    if exited is None:
+        return _inconclusive(f"the runner died {_during(suspects)}", _container(evidence.container), suspects)
+    return _inconclusive(f"pytest died {_during(suspects)}", _death(exited), suspects)
+
+
+def _informational(evidence: Evidence) -> Conclusion:
+    exited = evidence.exited
+    if exited is None or exited["signal"] is not None:
+        return _inconclusive("pytest was not seen to end", "", ())
+    code = exited["code"]
+    if code in (0, 5):
+        return Conclusion(exit=ExitCode(code), says="pytest told what it was asked; no tests ran", proven=True)
+    known, says = _CODES.get(code, (ExitCode.PYTEST_INTERNAL, f"pytest ended with {code}"))
+    return Conclusion(exit=known, says=says, proven=True)
+
+
+def _inconclusive(says: str, why: str, suspects: tuple[str, ...]) -> Conclusion:
+    return Conclusion(exit=ExitCode.INCONCLUSIVE, says=says, why=why, suspects=suspects)
+
+
+def _during(suspects: tuple[str, ...]) -> str:
+    if not suspects:
+        return "between tests"
+    named = ", ".join(suspects[:_SUSPECTS_NAMED])
+    more = len(suspects) - _SUSPECTS_NAMED
+    return f"while running {named}" + (f" and {more} more" if more > 0 else "")
+
+
+def _killed(exited: dict[str, Any]) -> bool:
+    """Whether the exit code is that of a shell or runner whose child a signal ended."""
+    return bool(exited["oom_kills"]) or (exited["code"] or 0) > 128  # noqa: PLR2004
+
+
+def _death(exited: dict[str, Any]) -> str:
+    if exited["oom_kills"]:
+        limit = exited["memory_limit"]
+        return "killed by the kernel: out of memory" + (f" (limit {limit >> 20} MiB)" if limit else "")
+    code = exited["code"]
+    number = exited["signal"] or (code - 128 if code is not None and code > 128 else None)  # noqa: PLR2004
+    if number is not None:
+        return f"ended by {_signal(number)}"
+    return f"the process ended with {code} without pytest's own end"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _container(state: ContainerState | None) -> str:
+    if state is None:
+        return ""
+    if state.state == "gone":
+        return "the pod is gone"
+    if state.state == "terminated":
+        reason = state.reason or "ended"
+        return f"its container: {reason}" + (f", exit code {state.code}" if state.code is not None else "")
+    return f"its container is {state.state}" + (f": {state.reason}" if state.reason else "")
