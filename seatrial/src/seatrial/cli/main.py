@@ -110,10 +110,12 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = cli.main(arguments, prog_name="seatrial", standalone_mode=False)
+        sys.stdout.flush()
     except click.Abort as abort:
         return _TERMINATED if isinstance(abort.__cause__, Terminated) else _INTERRUPTED
-    except BrokenPipeError:
-        # Who read our output has seen enough. Never 0: what was cut off may have been the verdict.
+    except (BrokenPipeError, SystemExit):
+        # Who read our output has seen enough; click would end with 1 then, which means failed tests here. Never 0
+        # either: what was cut off may have been the verdict.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the last line of defence: never a traceback

@@ -87,7 +87,9 @@ def command(ctx: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
         return loop(run, lambda: next_wish(saved), say=ctx.say)
     finally:
         stop.set()
-        watcher.join(timeout=2)
+        watcher.join()
+        os.close(saved)
+        os.close(tell_saved)
 
 
 def loop(

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from seatrial.cli import main as main_module
+from seatrial.cli.main import Terminated, cli
+from seatrial.cli.registry import COMMANDS
+from seatrial.model.errors import (
+    CommandFailed,
+    EnvironmentFailed,
+    ExitCode,
+    Inconclusive,
+    OutOfTime,
+    SeatrialError,
+    UsageError,
+)
+
+from seatrial import __version__
+
+HELP_BUDGET = 0.15
+"""Seconds of processor time that `--help` may take."""
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    """Return all commands with their names, those of groups too."""
+    found = []
+    ctx = click.Context(cli)
+    for name in cli.list_commands(ctx):
+        command = cli.get_command(ctx, name)
+        assert command is not None
+        found.append((name, command))
+        if isinstance(command, click.Group):
+            found += [(f"{name} {inner}", each) for inner, each in command.commands.items()]
+    return found
+
+
+def test_the_help_lists_every_command_under_its_heading(seatrial):
+    said = seatrial("--help")
+
+    assert said.code == 0
+    assert said.err == ""
+    assert cli.list_commands(click.Context(cli)) == list(COMMANDS)
+    for name, entry in COMMANDS.items():
+        assert any(line.split()[:1] == [name] for line in said.out.splitlines()), name
+        assert f"\n{entry.group}:\n" in said.out
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_every_help_teaches_by_example(name, command):
+    assert command.help
+    assert command.examples, "a command without examples"
+    if name in COMMANDS:
+        assert command.help.splitlines()[0] == COMMANDS[name].summary
+    for example, purpose in command.examples:
+        assert "seatrial" in example
+        assert purpose
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_every_example_is_understood(name, seatrial):
+    """Each example's first seatrial call parses: no unknown command, no unknown option."""
+    command = dict(commands())[name]
+    for example, _ in command.examples:
+        words = example.partition("seatrial ")[2].split("|")[0].split(";")[0].split(">")[0].rstrip(")").split()
+        assert seatrial(*words, "--help").code == 0, example
+
+
+def test_every_command_has_help_at_once(seatrial):
+    for name, _ in commands():
+        said = seatrial(*name.split(), "--help")
+        assert said.code == 0
+        assert said.out.startswith(f"Usage: seatrial {name}")
+
+
+def test_help_is_quick_and_loads_nothing_it_does_not_need():
+    """By processor time, because this machine may be busy; the quickest of five."""
+    heavy = {"msgspec", "rich", "yaml", "pytest", "httpx2", "lightkube", "watchfiles", "asyncio", "tomllib"}
+    code = (
+        "import sys; sys.argv[1:] = ['--help']\n"
+        "from seatrial.cli.main import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    print(*sorted(set(sys.modules)), file=sys.stderr)\n"
+    )
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr.split()
+    )
+    assert loaded & heavy == set()
+
+    def once() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "seatrial", "--help"], stdout=subprocess.DEVNULL, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(once() for _ in range(5)) <= HELP_BUDGET
+
+
+def test_the_version(seatrial):
+    assert seatrial("--version").out == f"seatrial {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "says", "try_"),
+    [
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'?", "seatrial --help"),
+        (["config", "lnit"], "No such command 'lnit'. Did you mean 'lint'?", "seatrial config --help"),
+        (
+            ["config", "lint", "--strcit"],
+            "No such option '--strcit'. Did you mean '--strict'?",
+            "seatrial config lint --help",
+        ),
+        (["--color", "pink", "run"], "Invalid value for '--color': 'pink' is not one of", "seatrial --help"),
+    ],
+)
+def test_wrong_command_lines_end_with_4_and_say_what_was_meant(seatrial, argv, says, try_):
+    said = seatrial(*argv)
+
+    assert said.code == ExitCode.USAGE
+    assert said.out == ""
+    assert says.rstrip(".") in said.err
+    assert f"  try: {try_}" in said.err
+
+
+def raising(monkeypatch, error: BaseException) -> None:
+    """Let `seatrial doctor` raise an error."""
+
+    @click.command()
+    def command() -> None:
+        raise error
+
+    monkeypatch.setattr(main_module._Commands, "get_command", lambda *_: command)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "lines"),
+    [
+        (UsageError("wrong"), 4, ["seatrial: wrong"]),
+        (EnvironmentFailed("broken", why="because", try_="that", log="/x.log"), 10,
+         ["seatrial: broken", "  why: because", "  try: that", "  log: /x.log"]),
+        (CommandFailed(["kind", "create"], 1, "line\nERROR: no\n"), 10,
+         ["seatrial: kind create failed with exit code 1", "  why: ERROR: no"]),
+        (OutOfTime("late"), 11, ["seatrial: late"]),
+        (Inconclusive("no proof"), 12, ["seatrial: no proof"]),
+        (SeatrialError("odd"), 10, ["seatrial: odd"]),
+    ],
+)  # fmt: skip
+def test_errors_are_a_line_each_and_have_their_exit_code(seatrial, monkeypatch, error, code, lines):
+    raising(monkeypatch, error)
+    said = seatrial("doctor")
+
+    assert said.code == code
+    assert said.out == ""
+    assert said.err.splitlines() == lines
+
+
+def test_a_bug_of_ours_makes_a_report_instead_of_a_traceback(seatrial, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    raising(monkeypatch, ZeroDivisionError("division by zero"))
+    said = seatrial("doctor")
+
+    assert said.code == ExitCode.ENVIRONMENT
+    what, why, try_, log = said.err.splitlines()
+    assert what == "seatrial: seatrial itself failed: ZeroDivisionError: division by zero"
+    assert (why, try_) == ("  why: this is our bug", "  try: open an issue with the report")
+    report = Path(log.removeprefix("  log: ")).read_text()
+    assert "- command: `seatrial doctor`" in report
+    assert f"# seatrial {__version__}: ZeroDivisionError" in report
+    assert "Traceback (most recent call last)" in report
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143)])
+def test_interruptions(seatrial, monkeypatch, error, code):
+    raising(monkeypatch, error)
+
+    assert seatrial("doctor").code == code
+
+
+def test_a_command_that_sends_a_signal_to_itself_unwinds(tmp_path):
+    """SIGTERM becomes an exception: what was made is undone before the process ends with 143."""
+    code = (
+        "import os, signal, click\n"
+        "from seatrial.cli import main\n"
+        "@click.command()\n"
+        "def command():\n"
+        "    try:\n        os.kill(os.getpid(), signal.SIGTERM); signal.pause()\n"
+        "    finally:\n        print('undone')\n"
+        "main._Commands.get_command = lambda *_: command\n"
+        "import sys; sys.argv[1:] = ['doctor']\n"
+        "main.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 128 + signal.SIGTERM
+    assert done.stdout == "undone\n"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_has_seen_enough(tmp_path):
+    """`seatrial config schema | head -1` neither complains nor pretends that all went well."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "seatrial", "config", "schema"], stdout=write, stderr=subprocess.PIPE, check=False
+    )
+    os.close(write)
+
+    assert done.returncode == 141
+    assert done.stderr == b""
