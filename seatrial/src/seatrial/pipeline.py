@@ -206,7 +206,7 @@ def execute(ctx: Ctx, plan: Groups, *, peak: Callable[[], int], functions: Mappi
 
 def tears_down(ctx: Ctx) -> bool:
     """Whether the environment goes: by what was asked, and in any case if it never came to be of use."""
-    if ctx.facts.fresh and ctx.facts.kube is None:
+    if ctx.facts.fresh and not ctx.facts.usable:
         return True
     return ctx.keep == "never" or (ctx.keep == "on-failure" and not ctx.failed)
 

@@ -9,30 +9,13 @@ from typing import Any
 
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed, UsageError
+from seatrial.model.names import canonical
 from seatrial.model.spec import ImageSpec
 from seatrial.ports import Completed, LocalImage, Processes, Progress
 
-__all__ = ["DockerEngine", "canonical"]
+__all__ = ["DockerEngine"]
 
 _QUICK = 30.0
-
-
-def canonical(reference: str) -> str:
-    """Return an image reference with its registry and tag spelled out: `docker.io/library/postgres:17`.
-
-    The rules are those of https://github.com/distribution/reference: a first component with a dot or a colon, or
-    `localhost`, is a registry; without one it is Docker Hub; there, names of one component are below `library/`.
-    """
-    name, at, digest = reference.partition("@")
-    first, slash, rest = name.partition("/")
-    if not slash or not ("." in first or ":" in first or first == "localhost"):
-        first, rest = "docker.io", name
-    if first in ("docker.io", "index.docker.io"):
-        first = "docker.io"
-        rest = rest if "/" in rest else f"library/{rest}"
-    if ":" not in rest and not at:
-        rest += ":latest"
-    return f"{first}/{rest}{at}{digest}"
 
 
 class DockerEngine:

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from seatrial.adapters.docker import DockerEngine, canonical
+from seatrial.adapters.docker import DockerEngine
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
+from seatrial.model.names import canonical
 from seatrial.ports import Object, Progress
 
 __all__ = ["CONTAINER", "VOLUME", "LocalRegistry", "RemoteRegistry"]
@@ -40,12 +41,16 @@ class LocalRegistry:
     """Our registry.
 
     Args:
+        image: what it runs; None: the first of the usual ones that is on the engine.
         network: Docker network of the nodes; joined when it is there.
         port_is_free: says whether a port of the loopback address is.
     """
 
-    def __init__(self, engine: DockerEngine, *, network: str, port_is_free: Callable[[str, int], bool]) -> None:
+    def __init__(
+        self, engine: DockerEngine, *, image: str | None, network: str, port_is_free: Callable[[str, int], bool]
+    ) -> None:
         self._engine = engine
+        self._images = (image,) if image else _IMAGES
         self._network = network
         self._port_is_free = port_is_free
         self._port = 0
@@ -138,10 +143,10 @@ class LocalRegistry:
         }
 
     def _start(self, deadline: Deadline) -> None:
-        present = self._engine.inspect(_IMAGES)
-        image = next((name for name in _IMAGES if name in present), _IMAGES[-1])
+        present = self._engine.inspect(self._images)
+        image = next((name for name in self._images if name in present), self._images[-1])
         if image not in present:
-            self._engine.pull(image, deadline=deadline)
+            self._pull(image, deadline)
         port = next(port for port in range(_FIRST_PORT, 1 << 16) if self._port_is_free("127.0.0.1", port))
         argv = ["run", "--detach", "--name", CONTAINER, "--publish", f"127.0.0.1:{port}:{_INSIDE}"]
         argv += ["--volume", f"{VOLUME}:/var/lib/registry", "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true"]
@@ -151,6 +156,16 @@ class LocalRegistry:
             # Another run of ours may have been quicker.
             if "already in use" not in failed.tail:
                 raise
+
+    def _pull(self, image: str, deadline: Deadline) -> None:
+        try:
+            self._engine.pull(image, deadline=deadline)
+        except CommandFailed as failed:
+            raise EnvironmentFailed(
+                f"image {image}, which the registry runs, cannot be pulled",
+                why=failed.why,
+                try_="name one that this machine has: SEATRIAL_REGISTRY_IMAGE=…",
+            ) from failed
 
     def _await(self, deadline: Deadline) -> None:
         limit = deadline.child(30)

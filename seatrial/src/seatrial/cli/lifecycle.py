@@ -74,11 +74,7 @@ def go(
         color=context.color(context.out),
         remember=remember,
     )
-    plan = env.plan if tests else env.bring_up
-    if keep == "always":
-        plan = tuple(group for group in plan if group != ((Stage.TEARDOWN,),))
-    elif not tests:
-        plan = (*plan, ((Stage.TEARDOWN,),))
+    plan = env.plan if tests else (*env.bring_up, ((Stage.TEARDOWN,),))
     gone = False
     try:
         ended = execute(ctx, plan, peak=lambda: peak.bytes)
@@ -108,7 +104,7 @@ def _is_gone(ended: Ended) -> bool:
 
 def _stays(ctx: Ctx) -> bool:
     """Whether what is there is worth keeping: it came to be of use, and nobody asked for its end."""
-    return ctx.facts.kube is not None and (
+    return ctx.facts.usable and (
         ctx.keep == "always" or (ctx.keep == "on-failure" and ctx.failed) or not ctx.facts.fresh
     )
 

@@ -54,7 +54,8 @@ class Machine:
     def registry(self) -> LocalRegistry:
         """Return our registry."""
         network = os.environ.get("KIND_EXPERIMENTAL_DOCKER_NETWORK") or "kind"
-        return LocalRegistry(self.engine, network=network, port_is_free=port_is_free)
+        image = os.environ.get("SEATRIAL_REGISTRY_IMAGE")
+        return LocalRegistry(self.engine, image=image, network=network, port_is_free=port_is_free)
 
 
 def machine() -> Machine:

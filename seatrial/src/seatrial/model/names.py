@@ -16,6 +16,7 @@ __all__ = [
     "LABEL_SESSION",
     "RunId",
     "SessionId",
+    "canonical",
     "dns_label",
     "new_run_id",
     "new_session_id",
@@ -63,3 +64,21 @@ def new_run_id(at: datetime) -> RunId:
 def new_session_id() -> SessionId:
     """Return a fresh session id: eight hexadecimal digits."""
     return SessionId(secrets.token_hex(4))
+
+
+def canonical(reference: str) -> str:
+    """Return an image reference with its registry and tag spelled out: `docker.io/library/postgres:17`.
+
+    The rules are those of https://github.com/distribution/reference: a first component with a dot or a colon, or
+    `localhost`, is a registry; without one it is Docker Hub; there, names of one component are below `library/`.
+    """
+    name, at, digest = reference.partition("@")
+    first, slash, rest = name.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        first, rest = "docker.io", name
+    if first in ("docker.io", "index.docker.io"):
+        first = "docker.io"
+        rest = rest if "/" in rest else f"library/{rest}"
+    if ":" not in rest and not at:
+        rest += ":latest"
+    return f"{first}/{rest}{at}{digest}"

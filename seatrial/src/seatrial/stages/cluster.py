@@ -26,6 +26,8 @@ def run(ctx: Ctx) -> Report:
     facts.kube = cluster.connect()
     facts.versions["kubernetes"] = facts.kube.version()
     if not facts.fresh:
+        facts.usable = True
         return unchanged(name=cluster.name)
     waited = gate.wait(ctx, deadline)
+    facts.usable = True
     return done(name=cluster.name, kubernetes=facts.versions["kubernetes"], gate=f"{waited:.1f} s")

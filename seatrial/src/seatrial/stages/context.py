@@ -59,6 +59,7 @@ class Facts:
     Attributes:
         fresh: whether the cluster is made by this run.
         kube: the cluster's API, once there is one.
+        usable: whether the cluster came to be of use.
         tags: image name to reference, as it is built or will be.
         context: the files of the build context of the runner's image as they are on this machine.
         images: what is on the engine, by reference.
@@ -71,6 +72,7 @@ class Facts:
 
     fresh: bool = True
     kube: Kube | None = None
+    usable: bool = False
     tags: dict[str, str] = field(default_factory=dict)
     context: Files = field(default_factory=dict)
     images: dict[str, LocalImage] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from typing import Final
 from seatrial.environments.kubernetes import LocalMirror
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
+from seatrial.model.names import canonical
 from seatrial.model.result import ImageUsed, Stage
 from seatrial.model.session import Made
 from seatrial.ports import LocalImage, Nodes
@@ -28,7 +29,8 @@ _STANDS_IN: Final = "dev.seatrial.stands-in-for"
 _PUSHES: Final = 2
 _PULLS: Final = 3
 _LOOK: Final = 0.2
-_CONTAINERD: Final = "until crictl version >/dev/null 2>&1; do sleep 0.2; done"
+_CONTAINERD: Final = "until ctr version >/dev/null 2>&1; do sleep 0.2; done"
+_PULL: Final = ("ctr", "--namespace", "k8s.io", "images", "pull", "--hosts-dir", "/etc/containerd/certs.d")
 
 
 def run(ctx: Ctx) -> Report:
@@ -155,7 +157,7 @@ class _Ahead:
         with self._turns:
             if self._node and nodes and not self._ctx.cancelled.is_set():
                 with suppress(SeatrialError):
-                    nodes.run(self._node, ["crictl", "pull", reference], deadline=self._deadline, check=False)
+                    nodes.run(self._node, [*_PULL, canonical(reference)], deadline=self._deadline, check=False)
 
 
 def only_worker(names: Sequence[str]) -> str:

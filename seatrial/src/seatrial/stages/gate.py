@@ -25,28 +25,43 @@ _PAUSE: Final = "registry.k8s.io/pause:3.10"
 _RETRY: Final = 0.1
 
 # Runs on a node. A port that nobody listens on refuses: that answer came from the other pod's network, which is the
-# proof. Bash's own /dev/udp and /dev/tcp, because node images have little else. 3 is the id that the question carries.
+# proof. Bash's own /dev/udp and /dev/tcp and containerd's own ctr, because node images have little else.
 _PROBE: Final = r"""
 set -u
-sandbox=$(crictl pods --namespace {namespace} --state ready --quiet | head -n 1)
-pid=$(crictl inspectp --output go-template --template '{{{{.info.pid}}}}' "$sandbox")
-inside() {{ nsenter --target "$pid" --net timeout 1 bash -c "$1" 2>&1; }}
+quiet() {{ ctr --namespace k8s.io "$@" 2>/dev/null; }}
+inside() {{ nsenter --target "$pid" --net timeout 2 bash -c "$1" 2>&1; }}
+enters() {{
+  pid=""
+  id=$(quiet containers ls --quiet 'labels."io.kubernetes.pod.namespace"=={namespace}' | head -n 1)
+  while read -r task its_pid _; do [ "$task" = "$id" ] && pid=$its_pid; done < <(quiet tasks ls)
+  [ -n "$pid" ]
+}}
 resolves() {{
   ask="exec 3<>/dev/udp/{dns}/53; printf '{question}' >&3; head -c 12 <&3 | od -An -v -tu1"
   set -- $(inside "$ask")
   [ $# -eq 12 ] && [ $(($4 % 16)) -eq 0 ] && [ $(($7 + $8)) -gt 0 ]
 }}
 reaches() {{ case $(inside "exec 3<>/dev/tcp/$1/9") in *refused*) return 0 ;; *) return 1 ;; esac; }}
-for try in $(seq {tries}); do
+while :; do
   what=""
-  resolves || what="names of Services do not resolve"
-  for peer in {peers}; do reaches "$peer" || what="pod $peer on another node cannot be reached"; done
+  if ! enters; then what="the pod's network cannot be entered"
+  elif ! resolves; then what="names of Services do not resolve"
+  else for peer in {peers}; do reaches "$peer" || what="pod $peer on another node cannot be reached"; done
+  fi
   [ -z "$what" ] && exit 0
+  [ $SECONDS -ge {seconds} ] && break
   sleep 0.2
 done
 echo "$what"
 exit 1
 """
+
+_NAME: Final = "kube-dns.kube-system.svc.cluster.local"
+"""A Service that every cluster has. None of its labels has ten letters: that length is written as a line feed, at which
+bash would send half a question."""
+
+_ENOUGH: Final = 60.0
+"""Seconds after which a network that does not work is broken, not late."""
 
 
 def wait(ctx: Ctx, deadline: Deadline) -> float:
@@ -76,9 +91,9 @@ def wait(ctx: Ctx, deadline: Deadline) -> float:
         script = _PROBE.format(
             namespace=_NAMESPACE,
             dns=dns,
-            question=dns_question("kubernetes.default.svc.cluster.local"),
+            question=dns_question(_NAME),
             peers=" ".join(address for node, address in addresses.items() if node != name),
-            tries=max(1, int(deadline.left / 2)),
+            seconds=int(deadline.child(_ENOUGH).left),
         )
         done = nodes.run(name, ["bash", "-c", script], deadline=deadline, check=False)
         return "" if done.code == 0 else f"{name}: {done.stdout.decode(errors='replace').strip()}"

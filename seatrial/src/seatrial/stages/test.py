@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from seatrial.stages.context import Ctx, Report
+import shutil
+import sys
+from pathlib import Path
+
+from seatrial.inpod.delta import Delta, plan
+from seatrial.inpod.options import resolve
+from seatrial.inpod.session import Request, run_tests
+from seatrial.inpod.sync import pod_files
+from seatrial.inpod.tree import Tree, read_tree
+from seatrial.model.errors import EnvironmentFailed, Inconclusive
+from seatrial.model.result import Stage
+from seatrial.ports import ContainerState, PodExec
+from seatrial.readiness.pod import container_state
+from seatrial.stages.context import Ctx, Report, Tests, done
+from seatrial.stages.memory import read_runner
 
 __all__ = ["run"]
 
@@ -12,5 +26,98 @@ def run(ctx: Ctx) -> Report:
 
     Raises:
         EnvironmentFailed: the run could not be started.
+        UsageError: an option of pytest's cannot be used here.
     """
-    raise NotImplementedError(ctx)
+    spec = ctx.project.runner
+    root = _root(ctx)
+    asked = resolve(
+        spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=sys.stdin.isatty() and ctx.out.isatty()
+    )
+    exec_ = ctx.kube.exec(spec.pod, spec.namespace)
+    directory = _directory(ctx)
+    tree, delta = _changes(ctx, exec_, root, directory)
+    if not delta.empty:
+        ctx.progress(Stage.TEST)(f"sending {len(delta.send)} files, deleting {len(delta.delete)}")
+    colour = ctx.color if asked.colour == "auto" else asked.colour == "yes"
+    request = Request(
+        run=ctx.run,
+        argv=asked.argv,
+        root=root,
+        directory=directory,
+        where=f"pod {spec.namespace}/{spec.pod} in cluster {ctx.env.cluster.name}",
+        deadline=ctx.deadline.child(ctx.project.timeouts.test),
+        artifacts=spec.artifacts,
+        tree=tree,
+        delta=delta,
+        informational=asked.informational,
+        interactive=asked.debugger,
+        junit=asked.junit,
+        files=asked.files,
+        colour=colour,
+        width=shutil.get_terminal_size().columns,
+    )
+
+    def state() -> ContainerState:
+        try:
+            return container_state(ctx.kube.get("v1/Pod", spec.pod, spec.namespace), "tests")
+        except EnvironmentFailed:
+            # Nobody answers: that says nothing about the container.
+            return ContainerState(state="running")
+
+    outcome = run_tests(
+        exec_,
+        request,
+        emit=ctx.emit,
+        state=state,
+        host_args=asked.host_args,
+        run_dir=ctx.run_dir,
+        out=ctx.out,
+        stop=ctx.cancelled,
+    )
+    ctx.facts.tests = Tests(
+        exit=outcome.exit,
+        says=f"{outcome.says}: {outcome.why}" if outcome.why else outcome.says,
+        counts=outcome.counts,
+        tree=outcome.tree,
+    )
+    return done(
+        sent=str(len(delta.send)),
+        deleted=str(len(delta.delete)),
+        pytest=f"{outcome.seconds:.2f} s",
+        memory=f"{outcome.memory_peak >> 20} MiB",
+    )
+
+
+def _root(ctx: Ctx) -> Path:
+    """Return what the runner's working directory is on this machine: the context of its image, else the project."""
+    for image in ctx.project.image:
+        if image.name == ctx.project.runner.image:
+            return image.context
+    return ctx.project.root
+
+
+def _directory(ctx: Ctx) -> str:
+    spec = ctx.project.runner
+    local = ctx.facts.images.get(ctx.facts.tags.get(spec.image, spec.image))
+    return spec.workdir or (local.workdir if local else "") or "/"
+
+
+def _changes(ctx: Ctx, exec_: PodExec, root: Path, directory: str) -> tuple[Tree, Delta]:
+    """Compare the working tree with what the pod has.
+
+    Raises:
+        Inconclusive: the image itself changed since it was built, in the seconds between.
+    """
+    spec = ctx.project.runner
+    runner = read_runner(ctx.env.directory)
+    built = runner.files if runner else {}
+    tree = read_tree(root, [path for path in spec.sync if (root / path).exists()])
+    there = tree.view(pod_files(exec_, directory, tree.paths))
+    decided = plan(
+        image=built, context=ctx.facts.context, tree=tree.files, pod=there, sync=spec.sync, rebuild=spec.rebuild
+    )
+    if isinstance(decided, Delta):
+        return tree, decided
+    raise Inconclusive(
+        "files of the image changed while it was being built", why=str(decided.causes[0]), try_="run it again"
+    )
