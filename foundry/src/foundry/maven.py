@@ -1,0 +1,171 @@
+"""Files from a Maven repository: from the machine's own mirror, each with the SHA-256 that the project says.
+
+Maven itself is not needed. Of its settings (`~/.m2/settings.xml`, then the installation's) the mirror of `central` and
+its server's user and password count; proxies are taken from the environment.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foundry.errors import FoundryError
+
+CENTRAL = "https://maven.mirror.example/maven2"
+_TIMEOUT = 60.0  # seconds without a byte
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A Maven repository."""
+
+    url: str
+    authorization: str = ""  # header value
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One jar file and what it must hash to."""
+
+    group: str
+    artifact: str
+    version: str
+    classifier: str
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """Its file name."""
+        return f"{self.artifact}-{self.version}{self.classifier and '-' + self.classifier}.jar"
+
+    @property
+    def path(self) -> str:
+        """Where it is below a repository's URL."""
+        return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.file}"
+
+
+def parse(text: str) -> tuple[Jar, ...]:
+    """The jars of a list with lines `group:artifact:version[:classifier] sha256`."""
+    jars = []
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            coordinates, sha256 = line.split()
+            group, artifact, version, *classifier = coordinates.split(":")
+            jars.append(Jar(group, artifact, version, "".join(classifier), sha256))
+    return tuple(jars)
+
+
+def settings_files() -> tuple[Path, ...]:
+    """Where Maven would look for settings, the user's first."""
+    homes = [Path(home) / "conf" for name in ("MAVEN_HOME", "M2_HOME") if (home := os.environ.get(name))]
+    folders = [Path.home() / ".m2", *homes, Path("/etc/maven"), Path("/usr/share/maven/conf")]
+    return tuple(folder / "settings.xml" for folder in folders)
+
+
+def repository(files: Iterable[Path]) -> Repository:
+    """The machine's mirror of Maven Central, else Maven Central.
+
+    Raises:
+        FoundryError: a settings file is no XML.
+    """
+    for file in files:
+        if not file.is_file():
+            continue
+        try:
+            root = ET.parse(file).getroot()  # noqa: S314 - the user's own settings
+        except ET.ParseError as error:
+            raise FoundryError(f"{file} is no valid XML", str(error)) from None
+        for element in root.iter():  # the namespace differs between versions of the format
+            element.tag = element.tag.rpartition("}")[2]
+        for mirror in root.iterfind("mirrors/mirror"):
+            if mirrors_central(mirror.findtext("mirrorOf", "")):
+                url = mirror.findtext("url", "").strip().rstrip("/")
+                return Repository(url, _authorization(root, mirror.findtext("id", "")))
+    return Repository(CENTRAL)
+
+
+def mirrors_central(pattern: str) -> bool:
+    """Whether a `mirrorOf` setting covers Maven Central (https://maven.apache.org/guides/mini/guide-mirror-settings.html)."""
+    words = {word.strip() for word in pattern.split(",")}
+    return "!central" not in words and bool(words & {"*", "central", "external:*"})
+
+
+def _authorization(settings: ET.Element, identity: str) -> str:
+    for server in settings.iterfind("servers/server"):
+        if server.findtext("id") == identity and server.findtext("username"):
+            account = f"{server.findtext('username')}:{server.findtext('password', '')}"
+            return "Basic " + base64.b64encode(account.encode()).decode()
+    return ""
+
+
+def fetch(jars: Sequence[Jar], target: Path, *, cache: Path, source: Repository) -> None:
+    """Put jars into the folder `target`; those that `cache` holds from an earlier time are not downloaded again.
+
+    Raises:
+        FoundryError: a file is not to be had, or is not what the list says.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
+    for jar in jars:
+        kept = cache / f"{jar.sha256[:16]}-{jar.file}"
+        if not kept.is_file() or _sha256(kept) != jar.sha256:
+            _download(jar, kept, source)
+        shutil.copyfile(kept, target / jar.file)
+
+
+def _download(jar: Jar, target: Path, source: Repository) -> None:
+    url = f"{source.url}/{jar.path}"
+    request = urllib.request.Request(url)  # noqa: S310 - from settings, as Maven takes it
+    if source.authorization:
+        request.add_unredirected_header("Authorization", source.authorization)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _receive(request, jar, file.fileno())
+        if (found := _sha256(part)) != jar.sha256:
+            raise FoundryError(f"{jar.file} is not the file that was meant", f"{found} instead of {jar.sha256}: {url}")
+        part.chmod(0o644)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _receive(request: urllib.request.Request, jar: Jar, descriptor: int) -> None:
+    problem: Exception | None = None
+    for attempt in range(_ATTEMPTS):
+        try:
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            with (
+                urllib.request.urlopen(request, timeout=_TIMEOUT) as answer,  # noqa: S310 - see _download
+                os.fdopen(descriptor, "wb", closefd=False) as file,
+            ):
+                shutil.copyfileobj(answer, file, 1 << 20)
+        except urllib.error.HTTPError as error:
+            if error.code < 500:  # noqa: PLR2004 - it will not be there the next time either
+                why = f"{error.code} {error.reason}: {request.full_url}"
+                raise FoundryError(f"{jar.file} is not to be had", why) from None
+            problem = error
+        except OSError as error:
+            problem = error
+        else:
+            return
+        time.sleep(2.0**attempt)
+    raise FoundryError(f"{jar.file} could not be downloaded", f"{problem}: {request.full_url}")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,73 @@
+package org.apache.iceberg.rest; // RESTCatalogAdapter.Route can be named only here
+
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+import org.apache.iceberg.catalog.Catalog;
+import org.apache.iceberg.rest.responses.ConfigResponse;
+import org.apache.iceberg.rest.responses.LoadTableResponse;
+
+/**
+ * Iceberg's adapter from REST to a catalog, and two things that catalog servers add to it: clients learn the prefix of
+ * their catalog's paths, and, if told so, loaded tables come with what reaches their files.
+ */
+public final class FrontAdapter extends RESTCatalogAdapter {
+
+  private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9_.-]*");
+  private static final Pattern FILE_ACCESS = Pattern.compile("s3\\..+|client\\.region");
+
+  private final Map<String, String> fileAccess = new TreeMap<>();
+
+  /**
+   * @param catalog what answers
+   * @param properties the catalog's own
+   * @param includeCredentials whether {@code s3.*} and {@code client.region} of them, or the environment's AWS
+   *     credentials, are given to clients with each table, as Iceberg's fixture does for {@code include-credentials}
+   */
+  public FrontAdapter(Catalog catalog, Map<String, String> properties, boolean includeCredentials) {
+    super(catalog);
+    if (includeCredentials) {
+      fromEnvironment("s3.access-key-id", "AWS_ACCESS_KEY_ID");
+      fromEnvironment("s3.secret-access-key", "AWS_SECRET_ACCESS_KEY");
+      fromEnvironment("s3.session-token", "AWS_SESSION_TOKEN");
+      fromEnvironment("client.region", "AWS_REGION");
+      properties.forEach((key, value) -> {
+        if (FILE_ACCESS.matcher(key).matches()) {
+          fileAccess.put(key, value);
+        }
+      });
+    }
+  }
+
+  private void fromEnvironment(String property, String variable) {
+    String value = System.getenv(variable);
+    if (value != null && !value.isEmpty()) {
+      fileAccess.put(property, value);
+    }
+  }
+
+  @Override
+  public <T extends RESTResponse> T handleRequest(
+      Route route, Map<String, String> vars, Object body, Class<T> responseType) {
+    T answer = super.handleRequest(route, vars, body, responseType);
+    if (answer instanceof ConfigResponse config) {
+      String warehouse = vars.getOrDefault("warehouse", "");
+      if (PREFIX.matcher(warehouse).matches()) {
+        return responseType.cast(ConfigResponse.builder()
+            .withDefaults(config.defaults())
+            .withOverrides(config.overrides())
+            .withOverride("prefix", warehouse)
+            .withEndpoints(config.endpoints())
+            .build());
+      }
+    }
+    if (answer instanceof LoadTableResponse table && !fileAccess.isEmpty()) {
+      return responseType.cast(LoadTableResponse.builder()
+          .withTableMetadata(table.tableMetadata())
+          .addAllConfig(table.config())
+          .addAllConfig(fileAccess)
+          .build());
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# What LocalStack's own image promises (https://docs.localstack.cloud/references/): settings may carry the prefix
+# LOCALSTACK_, and the scripts in /etc/localstack/init/boot.d run before the gateway does.
+set -euo pipefail
+
+while IFS= read -r name; do
+	case $name in
+	LOCALSTACK_HOST | LOCALSTACK_HOSTNAME | LOCALSTACK_[0-9]*) ;; # names of their own, and Docker's links
+	*) export "${name#LOCALSTACK_}=${!name}" ;;
+	esac
+done < <(compgen -v LOCALSTACK_)
+
+python=/opt/code/localstack/.venv/bin/python
+if compgen -G '/etc/localstack/init/boot.d/*' >/dev/null; then
+	$python -m localstack.runtime.init BOOT
+fi
+if (($#)); then
+	exec "$@"
+fi
+exec $python -m localstack.runtime.main
