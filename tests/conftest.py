@@ -16,9 +16,10 @@ from typing import Any
 import boto3
 import httpx
 import psycopg
+import pyarrow as pa
 import pytest
 from botocore.config import Config
-from floe_lakehouse import LakehouseSettings, TableName, connect
+from floe_lakehouse import LakehouseSettings, TableName, connect, publish
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError
 
@@ -50,12 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 f"{item.nodeid}: needs @pytest.mark.service with at least one of {', '.join(SERVICES)}"
                 + (f"; unknown: {', '.join(sorted(unknown))}" if unknown else "")
             )
-
-
-@pytest.fixture(autouse=True)
-def _services_in_the_report(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Put the needed services into the JUnit file, so that a run without one can be checked against it."""
-    record_property("services", " ".join(services_of(request.node)))
+        # Goes into the JUnit file, so that a run without a service can be held against it.
+        item.user_properties.append(("services", " ".join(services_of(item))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,14 +173,23 @@ def polaris_database(endpoints: Endpoints) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture(scope="session")
 def lakehouse_settings() -> LakehouseSettings:
-    # LocalStack takes any keys, but wants some.
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    return LakehouseSettings.from_environment(keys | dict(os.environ))
+    # LocalStack takes any keys, but wants some. The catalog's JVM is slow to answer while it is cold.
+    defaults = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "FLOE_TIMEOUT_SECONDS": "20"}
+    return LakehouseSettings.from_environment(defaults | dict(os.environ))
 
 
 @pytest.fixture(scope="session")
 def lakehouse(lakehouse_settings: LakehouseSettings) -> Catalog:
     return connect(lakehouse_settings)
+
+
+@pytest.fixture(scope="session")
+def warehouse(lakehouse: Catalog) -> Catalog:
+    """The catalog after it wrote a table: without S3 all who need it fail here, and wait for its retries once."""
+    name = TableName("warmup", f"t{uuid.uuid4().hex[:12]}")
+    publish(lakehouse, name, pa.table({"id": [1]}))
+    lakehouse.drop_table(name.identifier)
+    return lakehouse
 
 
 @pytest.fixture

@@ -10,17 +10,17 @@ pytestmark = pytest.mark.service("polaris", "localstack", "postgresql")
 ORDERS = pa.table({"id": pa.array([1, 2, 3], pa.int64()), "euros": [9.5, 3.0, 12.25], "who": ["ada", "bob", None]})
 
 
-def test_a_published_batch_is_read_back_as_it_was(lakehouse, table):
-    published = publish(lakehouse, table, ORDERS)
+def test_a_published_batch_is_read_back_as_it_was(warehouse, table):
+    published = publish(warehouse, table, ORDERS)
 
-    found = read(lakehouse, table)
+    found = read(warehouse, table)
 
     assert published.rows == 3
     assert found.sort_by("id").to_pydict() == ORDERS.to_pydict()
 
 
-def test_the_files_of_a_table_are_in_the_object_store(lakehouse, table, s3):
-    published = publish(lakehouse, table, ORDERS)
+def test_the_files_of_a_table_are_in_the_object_store(warehouse, table, s3):
+    published = publish(warehouse, table, ORDERS)
     bucket, _, prefix = published.location.removeprefix("s3://").partition("/")
 
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix + "/")["Contents"]]
@@ -30,35 +30,35 @@ def test_the_files_of_a_table_are_in_the_object_store(lakehouse, table, s3):
     assert [key for key in keys if "/metadata/" in key and key.endswith(".metadata.json")]
 
 
-def test_each_batch_is_a_snapshot_that_can_be_read_again(lakehouse, table):
-    first = publish(lakehouse, table, ORDERS)
-    second = publish(lakehouse, table, ORDERS.set_column(0, "id", pa.array([4, 5, 6], pa.int64())))
+def test_each_batch_is_a_snapshot_that_can_be_read_again(warehouse, table):
+    first = publish(warehouse, table, ORDERS)
+    second = publish(warehouse, table, ORDERS.set_column(0, "id", pa.array([4, 5, 6], pa.int64())))
 
     assert second.snapshot_id != first.snapshot_id
-    assert sorted(read(lakehouse, table)["id"].to_pylist()) == [1, 2, 3, 4, 5, 6]
-    assert sorted(read(lakehouse, table, snapshot_id=first.snapshot_id)["id"].to_pylist()) == [1, 2, 3]
+    assert sorted(read(warehouse, table)["id"].to_pylist()) == [1, 2, 3, 4, 5, 6]
+    assert sorted(read(warehouse, table, snapshot_id=first.snapshot_id)["id"].to_pylist()) == [1, 2, 3]
 
 
-def test_rows_and_columns_are_chosen_by_the_reader(lakehouse, table):
-    publish(lakehouse, table, ORDERS)
+def test_rows_and_columns_are_chosen_by_the_reader(warehouse, table):
+    publish(warehouse, table, ORDERS)
 
-    found = read(lakehouse, table, where="euros > 5", columns=("who",))
+    found = read(warehouse, table, where="euros > 5", columns=("who",))
 
     assert found.column_names == ["who"]
     assert sorted(found["who"].to_pylist(), key=str) == [None, "ada"]
 
 
-def test_a_batch_that_does_not_fit_changes_nothing(lakehouse, table):
-    publish(lakehouse, table, ORDERS)
+def test_a_batch_that_does_not_fit_changes_nothing(warehouse, table):
+    publish(warehouse, table, ORDERS)
 
     with pytest.raises(BatchError, match="does not fit"):
-        publish(lakehouse, table, pa.table({"id": ["not a number"], "euros": [1.0], "who": ["eve"]}))
+        publish(warehouse, table, pa.table({"id": ["not a number"], "euros": [1.0], "who": ["eve"]}))
 
-    assert read(lakehouse, table).num_rows == 3
+    assert read(warehouse, table).num_rows == 3
 
 
-def test_another_process_finds_what_this_one_published(lakehouse, lakehouse_settings, table):
-    published = publish(lakehouse, table, ORDERS)
+def test_another_process_finds_what_this_one_published(warehouse, lakehouse_settings, table):
+    published = publish(warehouse, table, ORDERS)
 
     elsewhere = connect(lakehouse_settings)
 
@@ -67,9 +67,9 @@ def test_another_process_finds_what_this_one_published(lakehouse, lakehouse_sett
     assert snapshot.snapshot_id == published.snapshot_id
 
 
-def test_a_dropped_table_is_gone(lakehouse, table):
-    publish(lakehouse, table, ORDERS)
-    lakehouse.drop_table(table.identifier)
+def test_a_dropped_table_is_gone(warehouse, table):
+    publish(warehouse, table, ORDERS)
+    warehouse.drop_table(table.identifier)
 
     with pytest.raises(NoSuchTableError):
-        read(lakehouse, table)
+        read(warehouse, table)

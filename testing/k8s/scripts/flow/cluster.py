@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flow.commands import last_lines
-from flow.engine import Engine, Registry, split
+from flow.engine import Engine, split
 from flow.errors import CommandFailed, Failure
 from flow.kube import Kube
 from flow.settings import Settings
@@ -83,16 +83,11 @@ class Cluster:
         lines = self.engine.commands.run(argv, seconds=20).splitlines()
         return [(name, role) for name, role in (line.split() for line in lines) if role in {"control-plane", "worker"}]
 
-    def wire(self, nodes: Iterable[Node], registry: Registry) -> None:
+    def wire(self, nodes: Iterable[Node], registry: str) -> None:
         """Let the nodes ask the registry first for images without a host."""
         run = self.engine.commands.run
-        try:
-            run(["docker", "network", "connect", NETWORK, registry.name], seconds=20)
-        except CommandFailed as failed:
-            if "already exists" not in failed.tail:
-                raise
         script = f"mkdir -p {MIRROR_FOLDER} && cat > {MIRROR_FOLDER}/hosts.toml"
-        text = MIRROR.format(registry=registry.name).encode()
+        text = MIRROR.format(registry=registry).encode()
         for node in nodes:
             run(["docker", "exec", "--interactive", node.name, "sh", "-c", script], stdin=text, seconds=20)
 

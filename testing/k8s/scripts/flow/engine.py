@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -72,11 +73,6 @@ class Engine:
         """Say whether a network of that name is there."""
         return bool(self.commands.run(["docker", "network", "ls", "--quiet", "--filter", f"name=^{name}$"], seconds=20))
 
-    def remove_container(self, name: str) -> None:
-        """Remove a container and its unnamed volumes; it need not be there."""
-        if self.container(name):
-            self.commands.run(["docker", "rm", "--force", "--volumes", name], seconds=60)
-
     def remove_network_if_free(self, name: str) -> None:
         """Remove a network unless something is attached to it."""
         if self.has_network(name):
@@ -100,19 +96,45 @@ class Registry:
         self._data = data
         self._address = ""
 
-    def start(self) -> None:
-        """Start it on a free port and wait until it answers."""
+    def start(self, network: str) -> None:
+        """Start it on a free port, in the network of the nodes, and wait until it answers.
+
+        The network is kind's to make. Joining it later would not do: an engine moves published ports to another
+        network's address then, and a port it chose itself becomes a different one.
+        """
+        while not self._engine.has_network(network):
+            self._engine.commands.pause(0.2)
         if _bytes_in(self._data) > REGISTRY_BYTES:
             say(f"the image cache {self._data} grew over {REGISTRY_BYTES / 10**9:.0f} GB; it starts anew")
             _empty(self._data)
         self._data.mkdir(parents=True, exist_ok=True)
         argv = ["docker", "run", "--detach", "--name", self.name, "--user", f"{os.getuid()}:{os.getgid()}"]
-        argv += ["--publish", "127.0.0.1::5000", "--volume", f"{self._data}:/var/lib/registry", REGISTRY_IMAGE]
+        argv += [
+            "--network",
+            network,
+            "--publish",
+            "127.0.0.1::5000",
+            "--volume",
+            f"{self._data}:/var/lib/registry",
+            REGISTRY_IMAGE,
+        ]
         try:
             self._run(argv, seconds=30)
         except CommandFailed as failed:
             raise Failure("the registry does not start", why=failed.tail, hint="make setup") from None
         self.find()
+
+    def remove(self) -> None:
+        """Remove it, and the names it lent to images while they were pushed; it need not be there."""
+        if not self._engine.container(self.name):
+            return
+        with contextlib.suppress(CommandFailed, IndexError):  # it may be there and not run
+            address = self._run(["docker", "port", self.name, "5000/tcp"], seconds=20).split()[0]
+            filters = [f"--filter=reference={address}/{depth}" for depth in ("*", "*/*", "*/*/*")]
+            lent = self._run(["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", *filters], seconds=20).split()
+            if lent:
+                self._run(["docker", "rmi", "--no-prune", *lent], seconds=30)
+        self._run(["docker", "rm", "--force", "--volumes", self.name], seconds=60)
 
     def find(self) -> None:
         """Learn the address of the running registry and wait until it answers."""

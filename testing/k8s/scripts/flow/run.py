@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 
@@ -83,7 +84,7 @@ class _Flow:
         self.memory.start()
         code, interrupted = INTERRUPTED, False
         try:
-            code = self._tests_in(self._again(rendered) if self.settings.reuse else self._create(rendered))
+            code = self._tests_in(self._again() if self.settings.reuse else self._create(rendered))
         except Interrupted:
             interrupted = True
         except Failure as failure:
@@ -154,10 +155,10 @@ class _Flow:
         with Together(self.commands) as together:
             created = together.start(self._create_cluster)
             registry = together.start(self._start_registry)
-            nodes = together.start(lambda: self._wire(registry.result()))
+            nodes = together.start(self._wire)
             # The release does not wait for the tests' image.
-            chart = together.start(lambda: self._deliver(rendered, gate_images, registry.result(), nodes.result()))
-            image = together.start(lambda: self._build_and_deliver(registry.result(), nodes.result()))
+            chart = together.start(lambda: self._deliver(rendered, gate_images, registry.result, nodes.result))
+            image = together.start(lambda: self._build_and_deliver(registry.result, nodes.result))
             created.result()
             chart.result()
             self._pass_gate()
@@ -171,18 +172,20 @@ class _Flow:
 
     def _start_registry(self) -> Registry:
         registry = self.registry
-        registry.start()
+        registry.start(NETWORK)
         return registry
 
-    def _wire(self, registry: Registry) -> list[Node]:
+    def _wire(self) -> list[Node]:
         nodes = self.cluster.wait_for_nodes()
         entry = self.ledger.read()
         if entry is not None:
             self.ledger.write(replace(entry, nodes=self.engine.containers(self.settings.cluster)))
-        self.cluster.wire(nodes, registry)
+        self.cluster.wire(nodes, self.settings.registry)
         return nodes
 
-    def _deliver(self, rendered: list[str], gate: list[str], registry: Registry, nodes: list[Node]) -> None:
+    def _deliver(
+        self, rendered: list[str], gate: list[str], registry: Callable[[], Registry], nodes: Callable[[], list[Node]]
+    ) -> None:
         with self.stages.stage("images") as notes:
             every = list(dict.fromkeys([*gate, *rendered]))
             here = {image: found for image in every if (found := self.engine.image_id(image))}
@@ -190,14 +193,14 @@ class _Flow:
                 if image not in here:
                     say(f"          {image} is not on this engine; the nodes will have to find it elsewhere")
             log = self.settings.run / "push.log"
-            sent = [image for image, found in here.items() if registry.push(image, found, log=log)]
+            sent = [image for image, found in here.items() if registry().push(image, found, log=log)]
             self.images += list(here)
-            self.cluster.pull(nodes, [image for image in gate if image in here])
-            workers = [node for node in nodes if node.works]
+            self.cluster.pull(nodes(), [image for image in gate if image in here])
+            workers = [node for node in nodes() if node.works]
             self.cluster.pull(workers, [image for image in rendered if image in here and image not in gate])
             notes.append(f"{len(here)} on the nodes, {len(sent)} of them sent anew")
 
-    def _build_and_deliver(self, registry: Registry, nodes: list[Node]) -> str:
+    def _build_and_deliver(self, registry: Callable[[], Registry], nodes: Callable[[], list[Node]]) -> str:
         with self.stages.stage("build") as notes:
             image_id = self.engine.build(
                 f"{IMAGE}:latest", root=self.settings.root, log=self.settings.run / "build.log"
@@ -207,10 +210,10 @@ class _Flow:
         image = f"{IMAGE}:{image_id.removeprefix('sha256:')[:12]}"
         with self.stages.stage("test image") as notes:
             log = self.settings.run / "push.log"
-            sent = [registry.push(name, image_id, log=log) for name in (image, f"{IMAGE}:latest")]
+            sent = [registry().push(name, image_id, log=log) for name in (image, f"{IMAGE}:latest")]
             notes.append("sent anew" if any(sent) else "as it was")
             self.images.append(f"{IMAGE}:latest")
-            self.cluster.pull([node for node in nodes if node.works], [image])
+            self.cluster.pull([node for node in nodes() if node.works], [image])
         return image
 
     def _pass_gate(self) -> None:
@@ -236,13 +239,12 @@ class _Flow:
         with self.stages.stage("ready"):
             release.wait()
 
-    def _again(self, rendered: list[str]) -> str:
+    def _again(self) -> str:
         self.up = True
         registry = self.registry
         registry.find()
         nodes = self.cluster.wait_for_nodes()
-        self._deliver(rendered, [], registry, nodes)
-        return self._build_and_deliver(registry, nodes)
+        return self._build_and_deliver(lambda: registry, lambda: nodes)
 
     def _tests_in(self, image: str) -> int:
         runner = Runner(self.kube, self.settings.run)
@@ -289,7 +291,7 @@ class _Flow:
         with ThreadPoolExecutor(max_workers=2) as pool:
             for done in [
                 pool.submit(self.cluster.remove),
-                pool.submit(self.engine.remove_container, self.settings.registry),
+                pool.submit(self.registry.remove),
             ]:
                 done.result()
         if network:
@@ -304,7 +306,7 @@ class _Flow:
         now = self.engine.containers(entry.cluster)
         if entry.nodes and now and not set(now) <= set(entry.nodes):
             # Ours is gone, and somebody else made one of the same name since.
-            self.engine.remove_container(entry.registry)
+            self.registry.remove()
             self.ledger.clear()
             return True
         say(f"removing {entry.cluster}, {'kept' if entry.kept else 'left behind'} by the run of {entry.started}")
