@@ -14,8 +14,9 @@ from seatrial.adapters.existing import ExistingCluster
 from seatrial.adapters.helm import HelmCharts
 from seatrial.adapters.kind import KindCluster, cluster_config, host_ports
 from seatrial.adapters.ledger import Ledger, state_directory
-from seatrial.adapters.machine import SystemClock, port_is_free
+from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
 from seatrial.adapters.process import LocalProcesses
+from seatrial.adapters.reachable import registry_silence
 from seatrial.adapters.registry import CONTAINER, LocalRegistry, RemoteRegistry
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.errors import UsageError
@@ -23,7 +24,7 @@ from seatrial.model.session import Session
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
 
-__all__ = ["EXPIRY", "Machine", "environment", "machine"]
+__all__ = ["EXPIRY", "Machine", "environment", "machine", "registry_silence"]
 
 EXPIRY: Final = timedelta(hours=24)
 """How long a kept environment outlives its last use."""
@@ -56,6 +57,10 @@ class Machine:
         network = os.environ.get("KIND_EXPERIMENTAL_DOCKER_NETWORK") or "kind"
         image = os.environ.get("SEATRIAL_REGISTRY_IMAGE")
         return LocalRegistry(self.engine, image=image, network=network, port_is_free=port_is_free)
+
+    def memory_peak(self) -> MemoryPeak:
+        """Return what samples the memory in use from now on."""
+        return MemoryPeak()
 
 
 def machine() -> Machine:

@@ -1,0 +1,40 @@
+"""`seatrial doctor`."""
+
+from __future__ import annotations
+
+import click
+
+from seatrial.cli.command import plain_command
+from seatrial.cli.options import Context
+from seatrial.model.errors import ExitCode
+
+__all__ = ["command"]
+
+
+@plain_command(
+    examples=(
+        ("seatrial doctor", "before the first run, or when something is odd"),
+        ("seatrial doctor --json", "for a bug report"),
+        ("seatrial -q doctor", "only what is not well"),
+    )
+)
+@click.pass_obj
+def command(ctx: Context) -> ExitCode:
+    """Check this machine: tools, engine, limits, ports, what is stale.
+
+    Ends with exit code 4 if something has to be mended first.
+    """
+    from seatrial.cli.health import checks, summary  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli.machine_facts import gather  # noqa: PLC0415
+
+    found = checks(gather(ctx))
+    count = summary(found)
+    shown = [check for check in found if not ctx.quiet or check.level != "ok"]
+    ctx.print_result(
+        {
+            "checks": [{"level": c.level, "about": c.about, "says": c.says, "try": c.try_} for c in found],
+            "summary": count,
+        },
+        "\n".join([*map(str, shown), f"{count['ok']} ok, {count['warning']} warnings, {count['problem']} problems"]),
+    )
+    return ExitCode.USAGE if count["problem"] else ExitCode.PASSED

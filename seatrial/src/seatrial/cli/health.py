@@ -1,0 +1,250 @@
+"""What is well on a machine and what is not: facts in, checks out. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+__all__ = ["Check", "MachineFacts", "Port", "Tool", "checks"]
+
+_GIB: Final = 1024**3
+_OLDEST: Final = {"docker": (20, 10), "kind": (0, 20), "helm": (3, 18)}
+_MEMORY: Final = 4 * _GIB
+"""A kind cluster of two nodes takes 1.7 GB; the rest is for what is tested."""
+_DISK: Final = 10 * _GIB
+
+# https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files
+_INSTANCES: Final = 512
+_WATCHES: Final = 524288
+_WATCHES_AT_LEAST: Final = 65536
+_CGROUP_V1_ENDS: Final = (1, 35)
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """A program: where it is, empty if it is not there, and the version that it tells, empty if it fails."""
+
+    name: str
+    path: str = ""
+    version: str = ""
+    failure: str = ""
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """A host port that the cluster wants, and who has it; empty: it is free."""
+
+    address: str
+    port: int
+    taken_by: str = ""
+
+
+class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found on a machine. Sizes in bytes; None: it could not be found out.
+
+    Attributes:
+        tools: docker, kind, helm and kubectl.
+        engine: version of the container engine; empty if none answers.
+        silence: why no engine answers.
+        cgroup: version of the control groups that the engine uses.
+        kubernetes: version that the configured node image has, if its tag tells.
+        limits: sysctls of inotify, by name.
+        registries: registry to why it does not answer; empty if it does.
+        sessions: a line for each environment in the ledger: what it is, and whether it is dead.
+        strangers: kind clusters that no session of the ledger made.
+        location: pod or host, and why.
+        configuration: file of the configuration; empty if there is none here.
+        problems: what is wrong with the configuration, a line each.
+    """
+
+    tools: tuple[Tool, ...]
+    engine: str = ""
+    silence: str = ""
+    cgroup: str = ""
+    kubernetes: str = ""
+    cpus: int | None = None
+    memory: int | None = None
+    disk: int | None = None
+    disk_at: str = ""
+    limits: dict[str, int] = {}
+    ports: tuple[Port, ...] = ()
+    registries: dict[str, str] = {}
+    sessions: tuple[tuple[str, bool], ...] = ()
+    strangers: tuple[str, ...] = ()
+    location: tuple[str, str] = ("host", "")
+    configuration: str = ""
+    problems: tuple[str, ...] = ()
+    wanted_cluster: str = ""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at.
+
+    Attributes:
+        level: ok; warning: it may bite; problem: nothing will work before it is mended.
+        about: what was looked at.
+        says: what was found.
+        try_: what to do; empty if all is well.
+    """
+
+    level: Literal["ok", "warning", "problem"]
+    about: str
+    says: str
+    try_: str = ""
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.level:<8} {self.about}: {self.says}" + (f"; {self.try_}" if self.try_ else "")
+
+
+def checks(facts: MachineFacts) -> list[Check]:
+    """Return what is well and what is not."""
+    found = (_configuration, _tools, _engine, _cgroup, _size, _limits, _ports, _registries, _left_behind, _location)
+    return [check for look in found for check in look(facts)]
+
+
+def _ok(about: str, says: str) -> Check:
+    return Check(level="ok", about=about, says=says)
+
+
+def _warning(about: str, says: str, try_: str) -> Check:
+    return Check(level="warning", about=about, says=says, try_=try_)
+
+
+def _problem(about: str, says: str, try_: str) -> Check:
+    return Check(level="problem", about=about, says=says, try_=try_)
+
+
+def _configuration(facts: MachineFacts) -> Iterator[Check]:
+    if facts.problems:
+        for problem in facts.problems:
+            yield _problem("configuration", problem, "seatrial config lint")
+    elif facts.configuration:
+        yield _ok("configuration", facts.configuration)
+    else:
+        yield _warning("configuration", "none in this directory or above", "seatrial init")
+
+
+_INSTALL: Final = {
+    "docker": "https://docs.docker.com/engine/install/",
+    "kind": "https://kind.sigs.k8s.io/docs/user/quick-start/#installation",
+    "helm": "https://helm.sh/docs/intro/install/",
+}
+
+
+def _tools(facts: MachineFacts) -> Iterator[Check]:
+    for tool in facts.tools:
+        oldest = _OLDEST.get(tool.name)
+        where = _INSTALL.get(tool.name, "")
+        if not tool.path:
+            if oldest:
+                yield _problem(tool.name, "is not on PATH", f"install it: {where}")
+            continue  # kubectl is for people; seatrial does without
+        if tool.failure:
+            yield _problem(tool.name, f"{tool.path} does not work: {tool.failure}", f"install it anew: {where}")
+        elif oldest and _numbers(tool.version) < oldest:
+            needed = ".".join(map(str, oldest))
+            yield _problem(tool.name, f"{tool.version} is too old", f"install {needed} or newer: {where}")
+        else:
+            yield _ok(tool.name, f"{tool.version} at {tool.path}")
+
+
+def _engine(facts: MachineFacts) -> Iterator[Check]:
+    if facts.engine:
+        yield _ok("engine", f"{facts.engine} answers")
+    elif any(tool.name == "docker" and tool.path for tool in facts.tools):
+        says = facts.silence or "does not answer"
+        yield _problem("engine", says, "start Docker, or set DOCKER_HOST")
+
+
+def _cgroup(facts: MachineFacts) -> Iterator[Check]:
+    if not facts.cgroup:
+        return
+    if facts.cgroup == "1" and (not facts.kubernetes or _numbers(facts.kubernetes) >= _CGROUP_V1_ENDS):
+        which = f"Kubernetes {facts.kubernetes}" if facts.kubernetes else "Kubernetes 1.35 and later"
+        says = f"version 1, on which the kubelet of {which} does not start"
+        yield _warning("cgroup", says, "boot with cgroup v2, or set cluster.image to a node image of 1.34")
+    else:
+        yield _ok("cgroup", f"version {facts.cgroup}")
+
+
+def _size(facts: MachineFacts) -> Iterator[Check]:
+    if facts.cpus is not None:
+        at_least = 2
+        if facts.cpus < at_least:
+            yield _warning("processors", f"{facts.cpus}", "two or more, or everything takes its time")
+        else:
+            yield _ok("processors", f"{facts.cpus}")
+    if facts.memory is not None:
+        says = f"{facts.memory / _GIB:.1f} GiB available"
+        if facts.memory < _MEMORY:
+            yield _warning("memory", says, f"{_MEMORY // _GIB} GiB or more: close something, or use a smaller cluster")
+        else:
+            yield _ok("memory", says)
+    if facts.disk is not None:
+        says = f"{facts.disk / _GIB:.1f} GiB free in {facts.disk_at}"
+        if facts.disk < _DISK:
+            yield _warning("disk", says, f"{_DISK // _GIB} GiB or more: docker system df says what takes it")
+        else:
+            yield _ok("disk", says)
+
+
+def _limits(facts: MachineFacts) -> Iterator[Check]:
+    instances, watches = facts.limits.get("max_user_instances"), facts.limits.get("max_user_watches")
+    if instances is not None and instances < _INSTANCES:
+        says = f"fs.inotify.max_user_instances is {instances}: with several nodes, pods fail with too many open files"
+        yield _warning("inotify", says, f"sudo sysctl fs.inotify.max_user_instances={_INSTANCES}")
+    if watches is not None and watches < _WATCHES_AT_LEAST:
+        says = f"fs.inotify.max_user_watches is {watches}: with several nodes, pods fail with no space left on device"
+        yield _warning("inotify", says, f"sudo sysctl fs.inotify.max_user_watches={_WATCHES}")
+    if instances is not None and watches is not None and instances >= _INSTANCES and watches >= _WATCHES_AT_LEAST:
+        yield _ok("inotify", f"{instances} instances, {watches} watches")
+
+
+def _ports(facts: MachineFacts) -> Iterator[Check]:
+    for port in facts.ports:
+        about = f"port {port.address}:{port.port}"
+        if port.taken_by:
+            yield _problem(
+                about, f"is taken by {port.taken_by}", "end that, or change the port in the kind configuration"
+            )
+        else:
+            yield _ok(about, "is free")
+
+
+def _registries(facts: MachineFacts) -> Iterator[Check]:
+    for registry, silence in facts.registries.items():
+        if silence:
+            says = f"does not answer ({silence})"
+            yield _warning(f"registry {registry}", says, "images that are not on the engine yet cannot be had from it")
+        else:
+            yield _ok(f"registry {registry}", "answers")
+
+
+def _left_behind(facts: MachineFacts) -> Iterator[Check]:
+    for line, dead in facts.sessions:
+        if dead:
+            yield _warning("environment", line, "seatrial clean")
+        else:
+            yield _ok("environment", line)
+    for name in facts.strangers:
+        if name == facts.wanted_cluster:
+            says = f"{name} has the configured name, and seatrial did not make it"
+            yield _problem("cluster", says, f"kind delete cluster --name {name}, or another name under [cluster]")
+        else:
+            yield _ok("cluster", f"{name} is not ours and is left alone")
+
+
+def _location(facts: MachineFacts) -> Iterator[Check]:
+    where, why = facts.location
+    yield _ok("location", f"{where}, because {why}" if why else where)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+
+
+def summary(found: list[Check]) -> Mapping[str, int]:
+    """Return how many checks came out how."""
+    return {level: sum(check.level == level for check in found) for level in ("ok", "warning", "problem")}

@@ -1,0 +1,203 @@
+"""Finds out what `doctor` tells. Whatever cannot be found out is left out; nothing here changes anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from seatrial.cli.health import MachineFacts, Port, Tool
+from seatrial.cli.options import Context
+from seatrial.cli.wiring import Machine, machine, registry_silence
+from seatrial.config.problem import ConfigurationError
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import SeatrialError, UsageError
+from seatrial.model.spec import Project
+from seatrial.ports import Processes
+from seatrial.pytest_plugin.location import location
+
+__all__ = ["gather", "listeners"]
+
+_PATIENCE: Final = 10.0
+_HUB: Final = "registry-1.docker.io"
+
+_VERSIONS: Final = {
+    "docker": ("docker", "--version"),
+    "kind": ("kind", "version"),
+    "helm": ("helm", "version", "--template", "{{.Version}}"),
+    "kubectl": ("kubectl", "version", "--client"),
+}
+_LISTEN: Final = "0A"
+_PROC_NET: Final = ("/proc/net/tcp", "/proc/net/tcp6")
+
+
+def gather(ctx: Context) -> MachineFacts:
+    """Return what this machine has, seen from the project of the command line."""
+    this = machine()
+    project, configuration, problems = _project(ctx)
+    engine, silence = _engine_info(this.processes)
+    try:
+        where = location(os.environ)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    disk_at = str(engine.get("DockerRootDir") or Path.cwd())
+    kubernetes = re.search(r":v(\d+\.\d+)", project.cluster.image or "") if project else None
+    return MachineFacts(
+        tools=tuple(_tool(this.processes, name, argv) for name, argv in _VERSIONS.items()),
+        engine=str(engine.get("ServerVersion") or ""),
+        silence=silence,
+        cgroup=str(engine.get("CgroupVersion") or ""),
+        kubernetes=kubernetes[1] if kubernetes else "",
+        cpus=os.cpu_count(),
+        memory=_memory(),
+        disk=_free(disk_at),
+        disk_at=disk_at,
+        limits=dict(_limits()),
+        ports=tuple(_ports(this, project)) if project else (),
+        registries={host: registry_silence(host, timeout=_PATIENCE / 2) for host in _hosts(project)},
+        sessions=tuple(_sessions(this)),
+        strangers=tuple(_strangers(this)),
+        location=(where.where, where.why),
+        configuration=configuration,
+        problems=problems,
+        wanted_cluster=project.cluster.name if project and project.cluster.provider == "kind" else "",
+    )
+
+
+def listeners(processes: Processes) -> dict[int, str]:
+    """Return who listens on which TCP port here: a container's name or a program's, with its process id."""
+    owners = {inode: port for port, inode in _listening()}
+    found = dict.fromkeys(owners.values(), "a program of another user")
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            for descriptor in (process / "fd").iterdir():
+                link = str(descriptor.readlink())
+                if link.startswith("socket:[") and (port := owners.get(link[8:-1])) is not None:
+                    found[port] = f"{(process / 'comm').read_text().strip()} (process {process.name})"
+    with suppress(SeatrialError):
+        argv = ["docker", "ps", "--format", "{{.Names}}\t{{.Ports}}"]
+        listed = processes.run(argv, deadline=Deadline.after(_PATIENCE), check=False).stdout.decode()
+        for line in listed.splitlines():
+            name, _, ports = line.partition("\t")
+            for port in re.findall(r":(\d+)->", ports):
+                found[int(port)] = f"container {name}"
+    return found
+
+
+def _listening() -> Iterator[tuple[int, str]]:
+    for table in _PROC_NET:
+        with suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTEN:
+                    yield int(fields[1].rpartition(":")[2], 16), fields[9]
+
+
+def _project(ctx: Context) -> tuple[Project | None, str, tuple[str, ...]]:
+    try:
+        return ctx.project, str(ctx.loaded.file), ()
+    except ConfigurationError as error:
+        return None, "", tuple(str(problem) for problem in error.problems)
+    except UsageError:
+        return None, "", ()
+
+
+def _tool(processes: Processes, name: str, argv: tuple[str, ...]) -> Tool:
+    path = processes.find(name)
+    if path is None:
+        return Tool(name=name)
+    try:
+        done = processes.run(argv, deadline=Deadline.after(_PATIENCE))
+    except SeatrialError as error:
+        return Tool(name=name, path=path, failure=error.why or error.what)
+    said = re.search(r"v?\d+\.\d+[^\s,]*", done.stdout.decode())
+    return Tool(name=name, path=path, version=said[0] if said else "")
+
+
+def _engine_info(processes: Processes) -> tuple[dict[str, Any], str]:
+    if not processes.find("docker"):
+        return {}, ""
+    try:
+        done = processes.run(["docker", "info", "--format", "{{json .}}"], deadline=Deadline.after(_PATIENCE))
+        info = json.loads(done.stdout)
+    except (SeatrialError, ValueError) as error:
+        return {}, getattr(error, "why", "") or str(error)
+    # Without an engine the client still answers, and says so.
+    return (info, "") if info.get("ServerVersion") else ({}, "; ".join(info.get("ServerErrors") or ()))
+
+
+def _memory() -> int | None:
+    with suppress(OSError):
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+        return int(found[1]) * 1024 if found else None
+    return None
+
+
+def _free(path: str) -> int | None:
+    with suppress(OSError):
+        return shutil.disk_usage(path).free
+    return None
+
+
+def _limits() -> Iterator[tuple[str, int]]:
+    for name in ("max_user_instances", "max_user_watches"):
+        with suppress(OSError, ValueError):
+            yield name, int(Path(f"/proc/sys/fs/inotify/{name}").read_text())
+
+
+def _ports(this: Machine, project: Project) -> Iterator[Port]:
+    """Yield the host ports of the kind configuration; those that our own environment has are as they should be."""
+    import yaml  # noqa: PLC0415 - keeps --help quick
+
+    if project.cluster.config is None:
+        return
+    try:
+        config = yaml.safe_load(project.cluster.config.read_text())
+        nodes = config.get("nodes") or ()
+        mappings = [mapping for node in nodes for mapping in node.get("extraPortMappings") or ()]
+    except (OSError, yaml.YAMLError, AttributeError):
+        return
+    listening = listeners(this.processes)
+    ours = tuple(f"container {session.cluster}-" for session in this.ledger.sessions())
+    for mapping in mappings:
+        if number := mapping.get("hostPort"):
+            holder = listening.get(int(number), "")
+            address = str(mapping.get("listenAddress") or "0.0.0.0")  # noqa: S104 - kind's default
+            yield Port(address=address, port=int(number), taken_by="" if holder.startswith(ours) else holder)
+
+
+def _hosts(project: Project | None) -> list[str]:
+    """Return the registries that this project may need."""
+    if project and project.cluster.registry:
+        return [project.cluster.registry.partition("/")[0], _HUB]
+    return [_HUB]
+
+
+def _sessions(this: Machine) -> Iterator[tuple[str, bool]]:
+    now = this.clock.now()
+    for session in this.ledger.sessions():
+        idle = this.ledger.claim(session.session)
+        if idle:
+            this.ledger.release(session.session)
+        kept = session.kept and session.expires > now
+        state = (
+            "in use" if not idle else "kept" if kept else "expired" if session.kept else "left by a command that died"
+        )
+        yield f"{session.cluster} of {session.project}: {state}", idle and not kept
+
+
+def _strangers(this: Machine) -> Iterator[str]:
+    """Yield the clusters of kind that are not in the ledger."""
+    if not this.processes.find("kind"):
+        return
+    with suppress(SeatrialError):
+        done = this.processes.run(
+            ["kind", "get", "clusters", "--quiet"], deadline=Deadline.after(_PATIENCE), check=False
+        )
+        ours = {session.cluster for session in this.ledger.sessions()}
+        yield from (name for name in done.stdout.decode().split() if name not in ours)
