@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from seatrial.adapters.docker import DockerEngine
@@ -43,13 +44,21 @@ class LocalRegistry:
     Args:
         image: what it runs; None: the first of the usual ones that is on the engine.
         network: Docker network of the nodes; joined when it is there.
+        mark: file that says that the network is there because of us.
         port_is_free: says whether a port of the loopback address is.
     """
 
     def __init__(
-        self, engine: DockerEngine, *, image: str | None, network: str, port_is_free: Callable[[str, int], bool]
+        self,
+        engine: DockerEngine,
+        *,
+        image: str | None,
+        network: str,
+        mark: Path,
+        port_is_free: Callable[[str, int], bool],
     ) -> None:
         self._engine = engine
+        self._mark = mark
         self._images = (image,) if image else _IMAGES
         self._network = network
         self._port_is_free = port_is_free
@@ -92,9 +101,19 @@ class LocalRegistry:
             self._networks.add(self._network)
         return True
 
+    def claim_network(self) -> None:
+        """Write down that the nodes' network is ours to remove, if it is not there yet: kind makes it and leaves it."""
+        if self._engine.docker("network", "inspect", self._network, check=False).code:
+            self._mark.parent.mkdir(parents=True, exist_ok=True)
+            self._mark.touch()
+
     def remove(self) -> None:
-        """Remove the container. The volume stays: it is the cache of what was pushed."""
+        """Remove the container and a network that is ours. The volume stays: it is the cache of what was pushed."""
         self._engine.remove_containers([CONTAINER], deadline=Deadline.after(_QUICK))
+        if self._mark.exists():
+            # Who is still in it keeps it.
+            self._engine.docker("network", "rm", self._network, check=False)
+            self._mark.unlink()
 
     def name_for(self, reference: str) -> str:
         """Return the reference as it is: nodes look here first whatever it says."""

@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from seatrial.adapters.machine import MemoryPeak
 from seatrial.cli import sessions
 from seatrial.cli.options import Context
 from seatrial.cli.wiring import Machine, environment
@@ -51,7 +50,7 @@ def go(
     run = new_run_id(started)
     run_dir = _run_directory(project.root, run)
     sinks = context.sinks(run_dir)
-    peak = MemoryPeak()
+    peak = this.memory_peak()
     held = [session]
 
     def remember(made: Made) -> None:

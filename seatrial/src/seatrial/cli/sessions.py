@@ -14,7 +14,7 @@ from seatrial.model.names import new_session_id
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 
-__all__ = ["claim_kept", "find", "is_last", "new_session", "reap", "remember", "remove", "settle"]
+__all__ = ["claim_kept", "find", "new_session", "reap", "remember", "remove", "settle"]
 
 _REMOVAL_SECONDS = 120.0
 
@@ -107,14 +107,9 @@ def remove(this: Machine, session: Session) -> None:
     for made in reversed(session.made):
         if made.kind == "cluster" and _is_ours(this, session, made):
             this.kind(session).delete(deadline=deadline)
-    if is_last(this, session):
+    if this.is_last(session):
         this.registry().remove()
     this.ledger.forget(session.session)
-
-
-def is_last(this: Machine, session: Session) -> bool:
-    """Whether no other session needs what all of them share."""
-    return all(each.session == session.session for each in this.ledger.sessions())
 
 
 def _is_ours(this: Machine, session: Session, made: Made) -> bool:

@@ -56,7 +56,12 @@ class Machine:
         """Return our registry."""
         network = os.environ.get("KIND_EXPERIMENTAL_DOCKER_NETWORK") or "kind"
         image = os.environ.get("SEATRIAL_REGISTRY_IMAGE")
-        return LocalRegistry(self.engine, image=image, network=network, port_is_free=port_is_free)
+        mark = self.ledger.root / "shared" / "network-is-ours"
+        return LocalRegistry(self.engine, image=image, network=network, mark=mark, port_is_free=port_is_free)
+
+    def is_last(self, session: Session) -> bool:
+        """Whether no other session needs what all of them share."""
+        return all(each.session == session.session for each in self.ledger.sessions())
 
     def memory_peak(self) -> MemoryPeak:
         """Return what samples the memory in use from now on."""
@@ -112,7 +117,8 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
         join=registry.join,
         mirrors=registry.mirrors,
         announcement=registry.announcement,
-        remove=registry.remove,
+        claim_network=registry.claim_network,
+        remove=lambda: registry.remove() if this.is_last(session) else None,
     )
     return Kubernetes(
         cluster=cluster,

@@ -30,13 +30,15 @@ class LocalMirror:
         join: joins the nodes' network; False while there is none.
         mirrors: hosts.toml by registry host, for images of these references.
         announcement: the ConfigMap of KEP-1755.
-        remove: removes its container; its volume stays.
+        claim_network: writes down that the nodes' network is ours, if it is not there yet.
+        remove: removes its container, if no other session needs it; its volume stays.
     """
 
     container: str
     join: Callable[[], bool]
     mirrors: Callable[[list[str]], dict[str, str]]
     announcement: Callable[[], Object]
+    claim_network: Callable[[], None]
     remove: Callable[[], None]
 
 

@@ -19,6 +19,8 @@ def run(ctx: Ctx) -> Report:
     cluster, facts = ctx.env.cluster, ctx.facts
     if facts.fresh:
         deadline = ctx.deadline.child(ctx.project.timeouts.cluster)
+        if ctx.env.mirror:
+            ctx.env.mirror.claim_network()
         ctx.undo.push(f"cluster {cluster.name}", lambda limit: cluster.delete(deadline=limit))
         ctx.remember(Made(kind="cluster", name=cluster.name))
         cluster.create(deadline=deadline, log=ctx.log("cluster"), progress=ctx.progress(Stage.CLUSTER))

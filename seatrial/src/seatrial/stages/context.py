@@ -65,6 +65,8 @@ class Facts:
         images: what is on the engine, by reference.
         release_digests: digest of what each release is made from, by its name, as it was before it was installed.
         rendered: the objects of each release, by its name.
+        installed: the objects of each release that was installed by this run, as Helm made them.
+        targets: the workloads of each release that must be ready.
         used: images that take part, for the result.
         delivered: canonical reference to digest of its manifest in the registry.
         tests: what they came to; None: they did not run.
@@ -78,6 +80,8 @@ class Facts:
     images: dict[str, LocalImage] = field(default_factory=dict)
     release_digests: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, list[Object]] = field(default_factory=dict)
+    installed: dict[str, list[Object]] = field(default_factory=dict)
+    targets: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     used: dict[str, ImageUsed] = field(default_factory=dict)
     delivered: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -1,16 +1,19 @@
 """How a release stands, out of the Secrets that Helm keeps its revisions in: no program to start for a look.
 
-Their labels: https://helm.sh/docs/topics/advanced/#storage-backends; the same in Helm 3 and 4.
+Their labels and content: https://helm.sh/docs/topics/advanced/#storage-backends; the same in Helm 3 and 4.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import base64
+import gzip
+import json
+from typing import Any, NamedTuple
 
 from seatrial.model.spec import ReleaseSpec
-from seatrial.ports import Kube
+from seatrial.ports import Kube, Object
 
-__all__ = ["Revision", "newest", "newest_good"]
+__all__ = ["Revision", "decode", "manifest", "newest", "newest_good"]
 
 
 class Revision(NamedTuple):
@@ -29,6 +32,27 @@ def newest_good(kube: Kube, release: ReleaseSpec) -> Revision | None:
     """Return the newest revision that was once deployed, None if there never was one."""
     good = (each for each in _revisions(kube, release) if each.status in ("deployed", "superseded"))
     return max(good, default=None)
+
+
+def manifest(kube: Kube, release: ReleaseSpec, revision: int) -> list[Object]:
+    """Return the objects of a revision as Helm made them, without hooks.
+
+    They can differ from what `helm template` says: names may hold the revision, values may be looked up in the cluster.
+    """
+    secret = kube.get("v1/Secret", f"sh.helm.release.v1.{release.name}.v{revision}", release.namespace)
+    if secret is None:
+        return []
+    import yaml  # noqa: PLC0415
+
+    documents = yaml.load_all(decode(secret)["manifest"], getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return [document for document in documents if isinstance(document, dict) and document.get("kind")]
+
+
+def decode(secret: Object) -> dict[str, Any]:
+    """Return the release that a Secret of Helm's holds: JSON, compressed, and base64 in base64."""
+    data = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+    found: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+    return found
 
 
 def _revisions(kube: Kube, release: ReleaseSpec) -> list[Revision]:

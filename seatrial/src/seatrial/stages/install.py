@@ -10,7 +10,7 @@ from seatrial.model.spec import ReleaseSpec
 from seatrial.readiness.workload import WORKLOADS
 from seatrial.stages import charts, objects, runner
 from seatrial.stages.context import Ctx, Report, done, unchanged
-from seatrial.stages.helm_state import newest, newest_good
+from seatrial.stages.helm_state import manifest, newest, newest_good
 from seatrial.stages.memory import Installed, read
 from seatrial.stages.monitor import Monitor, targets_of
 
@@ -34,7 +34,8 @@ def run(ctx: Ctx) -> Report:
     runner.have(ctx)
     changed = []
     for index, release in enumerate(ctx.project.release):
-        if _is_installed(ctx, release):
+        if before := _installed(ctx, release):
+            ctx.facts.targets[release.name] = before.targets
             continue
         objects.apply_before(ctx, release)
         _install(ctx, release)
@@ -44,15 +45,15 @@ def run(ctx: Ctx) -> Report:
     return done(installed=", ".join(changed)) if changed else unchanged()
 
 
-def _is_installed(ctx: Ctx, release: ReleaseSpec) -> bool:
-    """Whether a release is as this configuration would make it, and nobody edited its objects since."""
+def _installed(ctx: Ctx, release: ReleaseSpec) -> Installed | None:
+    """Return what is remembered of a release, if it still is what the configuration says and nobody edited it."""
     before = read(ctx.env.directory / f"release-{release.name}.json", Installed)
     if before is None or before.digest != ctx.facts.release_digests[release.name]:
-        return False
+        return None
     state = newest(ctx.kube, release)
     if state is None or state.status != "deployed" or state.revision != before.revision:
-        return False
-    return objects.unedited(ctx.kube, before.objects)
+        return None
+    return before if objects.unedited(ctx.kube, before.objects) else None
 
 
 def _install(ctx: Ctx, release: ReleaseSpec) -> None:
@@ -91,11 +92,15 @@ def _install(ctx: Ctx, release: ReleaseSpec) -> None:
         monitor.close()
     if failure:
         raise failure[0]
+    now = newest(ctx.kube, release)
+    made = manifest(ctx.kube, release, now.revision) if now else []
+    ctx.facts.installed[release.name] = made
+    ctx.facts.targets[release.name] = targets_of(made, release.namespace)
 
 
 def _await(ctx: Ctx, release: ReleaseSpec) -> None:
     """Wait until a release is ready: what comes after it may build on it."""
-    monitor = Monitor(ctx, targets_of(ctx.facts.rendered[release.name], release.namespace))
+    monitor = Monitor(ctx, ctx.facts.targets[release.name])
     try:
         monitor.wait(release.timeout or ctx.project.timeouts.ready)
     finally:

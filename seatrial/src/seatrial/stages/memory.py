@@ -9,7 +9,7 @@ import msgspec
 
 from seatrial.inpod.tree import Entry
 
-__all__ = ["Installed", "Pushed", "Runner", "read", "read_runner", "write"]
+__all__ = ["Answered", "Installed", "Pushed", "Runner", "read", "read_runner", "write"]
 
 T = TypeVar("T")
 
@@ -27,12 +27,26 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         digest: over chart, values and single values.
         revision: Helm's.
-        objects: `kind namespace name` to a digest of what the object was like.
+        objects: `kind namespace name` to a digest of what the object was like; Jobs are left out: they may vanish.
+        targets: kind, namespace and name of its workloads, without Jobs.
     """
 
     digest: str
     revision: int
     objects: dict[str, str]
+    targets: list[tuple[str, str, str]]
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """The last time that all services answered well.
+
+    Attributes:
+        questions: digest of what they were asked.
+        pods: uid to restarts of all pods that the releases had then.
+    """
+
+    questions: str
+    pods: dict[str, int]
 
 
 class Runner(msgspec.Struct, frozen=True, kw_only=True):

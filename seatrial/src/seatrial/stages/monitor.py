@@ -14,12 +14,13 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Change, Object
 from seatrial.readiness.patience import Patience
 from seatrial.readiness.pod import pod_ref
+from seatrial.readiness.snapshot import Snapshot
 from seatrial.readiness.verdict import Suspicion, Verdict
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.stages.context import Ctx
 from seatrial.stages.watching import WatchSet
 
-__all__ = ["KINDS", "Monitor", "Target", "targets_of"]
+__all__ = ["KINDS", "Monitor", "Target", "glance", "targets_of"]
 
 KINDS: Final = ("v1/Pod", "v1/Event", *(kind for kind in WORKLOADS.values() if kind != "v1/Pod"))
 _TAIL: Final = 15
@@ -41,6 +42,22 @@ def targets_of(objects: Iterable[Object], namespace: str) -> list[Target]:
     ]
 
 
+def glance(ctx: Ctx, targets: Iterable[Target]) -> bool:
+    """Say whether all is ready already: a few lists instead of as many watches."""
+    snapshot = Snapshot()
+    wanted = list(targets)
+    kinds = dict.fromkeys(("v1/Pod", *(WORKLOADS[kind] for kind, _, _ in wanted)))
+    for namespace in dict.fromkeys(namespace for _, namespace, _ in wanted):
+        for kind in kinds:
+            found = tuple(ctx.kube.objects(kind, namespace))
+            snapshot.take(kind, namespace, Change(type="synced", objects=found))
+    if any(judge_workload(*target, snapshot).state != "ready" for target in wanted):
+        return False
+    for _, _, name in wanted:
+        ctx.emit(ServiceSeen(name=name, ready=True))
+    return True
+
+
 class Monitor:
     """Judges workloads whenever something changes, and tells what it sees.
 
@@ -59,11 +76,6 @@ class Monitor:
         self._told: dict[object, object] = {}
         self._due: float | None = None
         self._since = ctx.env.clock.now()
-
-    @property
-    def snapshot(self) -> WatchSet:
-        """What is known."""
-        return self._watches
 
     def close(self) -> None:
         """Stop watching."""

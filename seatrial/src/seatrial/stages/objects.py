@@ -65,14 +65,15 @@ def apply_before(ctx: Ctx, release: ReleaseSpec) -> None:
             ctx.kube.apply(obj)
 
 
-def fingerprints(kube: Kube, rendered: Iterable[Object], namespace: str) -> dict[str, str]:
+def fingerprints(kube: Kube, made: Iterable[Object], namespace: str) -> dict[str, str]:
     """Return `kind namespace name` of each object of a release to a digest of it as it lives in the cluster.
 
-    What controllers and the API server write about an object is left out, what a person can edit is not.
+    What controllers and the API server write about an object is left out, what a person can edit is not. Jobs are left
+    out: they may vanish when they are done.
     """
     found = {}
-    for obj in rendered:
-        if "helm.sh/hook" in (obj["metadata"].get("annotations") or {}):
+    for obj in made:
+        if obj["kind"] == "Job":
             continue
         place = obj["metadata"].get("namespace") or namespace
         key = f"{obj['apiVersion']}/{obj['kind']} {place} {obj['metadata']['name']}"

@@ -36,4 +36,7 @@ def run(ctx: Ctx) -> Report:
             why="the cluster publishes it, and something on this machine listens there already",
             try_=f"ss -ltnp 'sport = :{taken[0].rpartition(':')[2]}' says what",
         )
+    if mirror := env.mirror:
+        # First in, last out: what the cluster still uses cannot go before it.
+        ctx.undo.push("registry", lambda _: mirror.remove())
     return done(**ctx.facts.versions)

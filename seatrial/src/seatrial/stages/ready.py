@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import time
 from importlib import resources
 from typing import Any
 
@@ -11,12 +11,12 @@ from seatrial.model.errors import NotReady
 from seatrial.model.event import ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.spec import ServiceSpec
-from seatrial.ports import StreamBroken
+from seatrial.ports import Object, StreamBroken
 from seatrial.stages import objects
-from seatrial.stages.context import Ctx, Report, done
+from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.helm_state import newest
-from seatrial.stages.memory import Installed, write
-from seatrial.stages.monitor import Monitor, Target, targets_of
+from seatrial.stages.memory import Answered, Installed, read, write
+from seatrial.stages.monitor import Monitor, Target, glance
 
 __all__ = ["questions", "run"]
 
@@ -27,20 +27,44 @@ def run(ctx: Ctx) -> Report:
     Raises:
         NotReady: something will not become ready, or not in time.
     """
-    spec, seconds = ctx.project.runner, ctx.project.timeouts.ready
-    started = time.monotonic()
+    spec, until = ctx.project.runner, ctx.deadline.child(ctx.project.timeouts.ready)
     targets: list[Target] = [("Pod", spec.namespace, spec.pod)]
     for release in ctx.project.release:
-        targets += targets_of(ctx.facts.rendered[release.name], release.namespace)
-    monitor = Monitor(ctx, targets)
-    try:
-        monitor.wait(seconds)
-    finally:
-        monitor.close()
-    _ask(ctx, seconds - (time.monotonic() - started))
-    for release in ctx.project.release:
-        _remember(ctx, release.name)
-    return done(workloads=str(len(targets)), services=str(len(ctx.project.service)))
+        targets += ctx.facts.targets[release.name]
+    at_once = glance(ctx, targets)
+    if not at_once:
+        monitor = Monitor(ctx, targets)
+        try:
+            monitor.wait(until.left)
+        finally:
+            monitor.close()
+    asked = questions(ctx.project.service, spec.namespace)
+    pods = _pods(ctx)
+    answered = Answered(questions=hashlib.sha256(repr(asked).encode()).hexdigest(), pods=pods)
+    memory = ctx.env.directory / "answered.json"
+    # The same pods, all ready, that answered well before: nothing new to ask.
+    if not at_once or read(memory, Answered) != answered:
+        _ask(ctx, asked, until.left)
+        write(memory, answered)
+        at_once = False
+    for name, made in ctx.facts.installed.items():
+        _remember(ctx, name, made)
+    facts = {"workloads": str(len(targets)), "services": str(len(asked))}
+    return unchanged(**facts) if at_once else done(**facts)
+
+
+def _pods(ctx: Ctx) -> dict[str, int]:
+    """Return uid and restarts of the pods in all namespaces that declared services live in."""
+    spec = ctx.project.runner
+    places = dict.fromkeys(service.namespace or spec.namespace for service in ctx.project.service.values())
+    pods = [pod for place in places for pod in ctx.kube.objects("v1/Pod", place)]
+    return {
+        pod["metadata"]["uid"]: sum(
+            int(each.get("restartCount") or 0) for each in (pod.get("status") or {}).get("containerStatuses") or ()
+        )
+        for pod in pods
+        if pod["metadata"]["name"] != spec.pod
+    }
 
 
 def questions(services: dict[str, ServiceSpec], namespace: str) -> list[dict[str, Any]]:
@@ -63,9 +87,8 @@ def questions(services: dict[str, ServiceSpec], namespace: str) -> list[dict[str
     return asked
 
 
-def _ask(ctx: Ctx, seconds: float) -> None:
+def _ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float) -> None:
     spec = ctx.project.runner
-    asked = questions(ctx.project.service, spec.namespace)
     if not asked:
         return
     script = resources.files("seatrial.stages").joinpath("ask.py").read_text()
@@ -96,17 +119,15 @@ def _ask(ctx: Ctx, seconds: float) -> None:
         raise NotReady(f"{names} not ready within {seconds:.0f} s", findings)
 
 
-def _remember(ctx: Ctx, name: str) -> None:
+def _remember(ctx: Ctx, name: str, made: list[Object]) -> None:
     """Write down what a release is like now that it is good, so that the next command can tell."""
     release = next(each for each in ctx.project.release if each.name == name)
     state = newest(ctx.kube, release)
-    if state is None:
-        return
-    write(
-        ctx.env.directory / f"release-{name}.json",
-        Installed(
+    if state is not None:
+        installed = Installed(
             digest=ctx.facts.release_digests[name],
             revision=state.revision,
-            objects=objects.fingerprints(ctx.kube, ctx.facts.rendered[name], release.namespace),
-        ),
-    )
+            objects=objects.fingerprints(ctx.kube, made, release.namespace),
+            targets=[target for target in ctx.facts.targets[name] if target[0] != "Job"],
+        )
+        write(ctx.env.directory / f"release-{name}.json", installed)
