@@ -18,10 +18,14 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """An official binary: where it is and the SHA-256 that it must have."""
+    """An official binary of a tool. `{version}`, `{os}` and `{arch}` in the texts are filled in.
+
+    The checksum is the project's own, from `sha256_url`; `sha256` pins it.
+    """
 
     url: str
-    sha256: str
+    sha256_url: str = ""
+    sha256: Mapping[str, str] = field(default_factory=dict)  # "os-arch" -> digest
     member: str = ""  # path inside the archive; empty when the download is the program itself
 
 
@@ -43,12 +47,13 @@ class Artefact:
     machine_ca: bool = False  # holds the machine's own CA files, which then are part of its key
     upstream: str = ""  # image reference without digest
     digests: Mapping[str, str] = field(default_factory=dict)  # architecture -> digest of the upstream image
-    releases: Mapping[str, Release] = field(default_factory=dict)  # architecture -> official binary of a tool
+    release: Release | None = None  # tool: the official binary
     accepts: str = ""  # tool: the versions on PATH that will do, such as ">=3.18"
+    tells: tuple[str, ...] = ("version",)  # tool: arguments that make it print its version
     values: tuple[str, ...] = ()  # chart keys that get this image
     flags: Mapping[str, Any] = field(default_factory=dict)  # chart keys that get a constant with this image
     stand_in: str = ""  # the artefact that takes its place where it cannot be had
-    optional: bool = False  # `up` goes on without it
+    seconds: float = 0  # what building it usually takes; for the progress line only
 
     @property
     def ref(self) -> str:
@@ -129,12 +134,13 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "machine_ca": bool,
     "upstream": str,
     "digests": dict,
-    "releases": dict,
+    "release": dict,
     "accepts": str,
+    "tells": list,
     "values": list,
     "flags": dict,
     "stand_in": str,
-    "optional": bool,
+    "seconds": (int, float),
 }
 
 
@@ -157,10 +163,15 @@ def _artefact(path: Path, name: str, table: dict[str, Any]) -> Artefact:
     for arch, digest in table.get("digests", {}).items():
         if not _DIGEST.fullmatch(digest):
             raise UsageError(f"{where}: digests.{arch} is no sha256 digest")
-    releases = {arch: Release(**release) for arch, release in table.pop("releases", {}).items()}
-    for key in ("inputs", "values"):
-        table[key] = tuple(table.get(key, ()))
-    artefact = Artefact(name=name, recipe=recipe, releases=releases, **table)
+    if "release" in table:
+        try:
+            table["release"] = Release(**table["release"])
+        except TypeError as error:
+            raise UsageError(f"{where}: release is wrong", str(error)) from None
+    for key in ("inputs", "values", "tells"):
+        if key in table:
+            table[key] = tuple(table[key])
+    artefact = Artefact(name=name, recipe=recipe, **table)
     if not artefact.recipe and not artefact.upstream:
         raise UsageError(f"{where} has neither a recipe nor an upstream image: nothing can provide it")
     return artefact

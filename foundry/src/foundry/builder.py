@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Builder:
     cache: machine.Cache
     engine: Engine
     store: Store
-    programs: Mapping[str, Path] = field(default_factory=dict)  # tools found elsewhere than in the store
+    programs: dict[str, Path] = field(default_factory=dict)  # tools found elsewhere than in the store
     _compiling: threading.Lock = field(default_factory=threading.Lock)
 
     def log(self, artefact: Artefact) -> Path:
@@ -65,7 +65,7 @@ class Builder:
     def _prepare(self, artefact: Artefact, key: str, log: Path, scratch: Path) -> Build:
         inputs = [self.catalogue[name] for name in artefact.inputs]
         paths = {one.name: self.path(one) for one in inputs if one.kind != "image"}
-        go = str(paths["go"] / "go") if "go" in paths else "go"
+        go = str(self.program(self.catalogue["go"])) if "go" in artefact.inputs else "go"
         return Build(
             artefact=artefact,
             key=key,
@@ -81,22 +81,25 @@ class Builder:
 
     def path(self, artefact: Artefact) -> Path:
         """The folder of a `files` artefact; of a tool, the folder its program is in."""
-        if artefact.name in self.programs:
-            return self.programs[artefact.name].parent
         if artefact.kind == "tool":
-            return self.store.program(artefact, self.keys[artefact.name]).parent
+            return self.program(artefact).parent
         return self.store.folder(artefact, self.keys[artefact.name])
 
-    def _recipe(self, artefact: Artefact):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def program(self, artefact: Artefact) -> Path:
+        """The program of a tool, wherever it was found."""
+        return self.programs.get(artefact.name) or self.store.program(artefact, self.keys[artefact.name])
+
+    def _recipe(self, artefact: Artefact) -> Callable[[Build], None]:
         if not artefact.recipe:
             raise FoundryError(f"{artefact.name} has no recipe", f"only {artefact.upstream} provides it")
         name = f"foundry.recipes.{artefact.recipe}"
         try:
-            return importlib.import_module(name).build
+            build: Callable[[Build], None] = importlib.import_module(name).build
         except ModuleNotFoundError as error:
             if error.name != name:
                 raise
             raise FoundryError(f"there is no recipe {artefact.recipe}.py for {artefact.name}") from None
+        return build
 
     def _finish(self, artefact: Artefact, key: str, build: Build) -> None:
         if artefact.kind == "image":
@@ -121,5 +124,3 @@ def empty_work(cache: machine.Cache) -> None:
     if cache.work.is_dir():
         for folder in cache.work.iterdir():
             remove(folder)
-
-

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from foundry import machine
-from foundry.golang import Run
+from foundry.process import Run
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -32,22 +32,39 @@ def debootstrap(root: Path, suite: str, packages: Sequence[str], *, arch: str, r
     Raises:
         FoundryError: debootstrap is not installed, the mirror does not answer, or a signature is wrong.
     """
-    uri = machine.debian_uri()
+    machine.install(
+        "debootstrap", "debian-archive-keyring", unless=shutil.which("debootstrap") and KEYRING.exists(), run=run
+    )
+    uri = machine.debian_uri("debian")
     (root / "etc/dpkg/dpkg.cfg.d").mkdir(parents=True)
     (root / "etc/dpkg/dpkg.cfg.d/foundry").write_text(_DPKG)
     argv: list[str | Path] = ["debootstrap", "--variant=minbase", f"--arch={arch}", f"--keyring={KEYRING}"]
     run([*argv, f"--include={','.join(packages)}", suite, root, uri], env={"DEBIAN_FRONTEND": "noninteractive"})
     (root / "etc/apt/apt.conf.d/90foundry").write_text(_APT)
-    (root / "etc/apt/sources.list").write_text(sources(uri, suite))
+    (root / "etc/apt/sources.list").write_text(sources(uri, suite, machine.debian_uri("debian-security")))
     for folder in ("var/lib/apt/lists", "var/cache/apt/archives", "var/cache/debconf", "var/log", "tmp", "run"):
         empty(root / folder)
+    _slim(root)
     for left in ("var/cache/apt/pkgcache.bin", "var/cache/apt/srcpkgcache.bin", "etc/resolv.conf", "etc/hostname"):
         (root / left).unlink(missing_ok=True)
 
 
-def sources(uri: str, suite: str) -> str:
-    """The apt sources of a suite on a mirror."""
-    return f"deb {uri} {suite} main\ndeb {uri} {suite}-updates main\n"
+def _slim(root: Path) -> None:
+    """Remove manuals: debootstrap unpacks the essential packages before dpkg and its exclusions are there."""
+    share = root / "usr/share"
+    for name in ("man", "info", "locale", "lintian"):
+        empty(share / name)
+    for file in (share / "doc").rglob("*"):
+        if file.name != "copyright" and (file.is_symlink() or file.is_file()):
+            file.unlink()
+    for folder in sorted((share / "doc").rglob("*"), reverse=True):
+        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def sources(uri: str, suite: str, security: str) -> str:
+    """The apt sources of a suite on a mirror, security updates included."""
+    return f"deb {uri} {suite} main\ndeb {uri} {suite}-updates main\ndeb {security} {suite}-security main\n"
 
 
 def trust(root: Path, ca_files: Sequence[Path], *, run: Run) -> None:
@@ -59,16 +76,6 @@ def trust(root: Path, ca_files: Sequence[Path], *, run: Run) -> None:
     for file in ca_files:
         shutil.copyfile(file, folder / file.name)
     run(["chroot", root, "update-ca-certificates"], env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-
-
-def unpack(packages: Sequence[str], target: Path, *, scratch: Path, run: Run, env: Mapping[str, str] | None = None) -> None:
-    """Unpack packages of this machine's own suite into a folder without installing them; apt checks the signatures."""
-    folder = scratch / "debs"
-    folder.mkdir(parents=True, exist_ok=True)
-    run(["apt-get", "download", *packages], cwd=folder, env=env)
-    for deb in sorted(folder.glob("*.deb")):
-        run(["dpkg-deb", "--extract", deb, target])
-    shutil.rmtree(folder)
 
 
 def empty(folder: Path) -> None:

@@ -57,7 +57,11 @@ class Engine:
         """Run a docker command and return what it printed."""
         # The classic builder is part of every engine from 18.09 on; BuildKit's client is a plugin that may be absent.
         return process.run(
-            (*self.argv, *words), log=log, stdin=stdin, timeout=timeout, env={"DOCKER_BUILDKIT": "0", "BUILDKIT_PROGRESS": "plain"}
+            (*self.argv, *words),
+            log=log,
+            stdin=stdin,
+            timeout=timeout,
+            env={"DOCKER_BUILDKIT": "0", "BUILDKIT_PROGRESS": "plain"},
         )
 
     def version(self) -> str:
@@ -86,8 +90,11 @@ class Engine:
         return found
 
     def image(self, ref: str) -> Image | None:
-        """One image, or None."""
-        return self.images([ref]).get(ref)
+        """One image by any name or id it has, or None."""
+        try:
+            return _image(json.loads(self.run("image", "inspect", ref))[0])
+        except CommandFailedError:
+            return None
 
     def build(
         self, context: Path, *, dockerfile: Path | None, args: Mapping[str, str], network: str, log: Path | None
@@ -99,6 +106,11 @@ class Engine:
             words += ["--file", dockerfile]
         return self.run(*words, context, log=log).strip().splitlines()[-1]
 
+    def pull(self, ref: str, *, arch: str, patience: float | None, log: Path | None = None) -> None:
+        """Pull an image for one platform; fails when the registry has not said anything after `patience` seconds."""
+        words = (*self.argv, "pull", f"--platform=linux/{arch}", ref)
+        process.run(words, log=log, patience=patience)
+
     def tag(self, image: str, ref: str) -> None:
         """Give an image a name."""
         self.run("tag", image, ref)
@@ -109,7 +121,11 @@ class Engine:
             try:
                 self.run("image", "rm", ref)
             except CommandFailedError as error:
-                if "No such image" not in error.tail and "being used" not in error.tail and "dependent" not in error.tail:
+                if (
+                    "No such image" not in error.tail
+                    and "being used" not in error.tail
+                    and "dependent" not in error.tail
+                ):
                     raise
 
     def remove_scratch(self) -> None:

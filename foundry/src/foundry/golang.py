@@ -7,17 +7,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from foundry.machine import Cache
+from foundry.process import Run
 
 GO_DIRECTIVE = "1.25.0"
-
-
-class Run(Protocol):
-    """Runs a program, logs it, returns its standard output, raises when it fails."""
-
-    def __call__(self, argv: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str: ...
 
 
 @dataclass(frozen=True)

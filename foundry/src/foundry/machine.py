@@ -5,19 +5,23 @@ Everything is read at run time from the machine's own settings; nothing of it is
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundry.errors import FoundryError
+from foundry.process import Run
 
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-_DEBIAN = "http://debian.mirror.example/debian"
 _CA_FOLDER = Path("/usr/local/share/ca-certificates")
+
+_apt_lock = threading.Lock()
 
 # Settings a build inside a container needs to reach the same indexes through the same proxies. None is a secret by
 # its nature, but an index URL may hold a password: they are given to processes, never written into an image.
@@ -138,8 +142,8 @@ def _pip_setting(key: str, environment: Mapping[str, str]) -> str:
     return ""
 
 
-def debian_uri(sources: Path = Path("/etc/apt")) -> str:
-    """The mirror that apt uses for Debian's main archive, so that debootstrap asks the same one."""
+def debian_uri(archive: str, sources: Path = Path("/etc/apt")) -> str:
+    """The mirror that apt uses for `debian` or `debian-security`: builds ask the same one. Else Debian's own."""
     files = [sources / "sources.list", *sorted((sources / "sources.list.d").glob("*"))]
     for file in files:
         if not file.is_file() or file.suffix not in {".list", ".sources"}:
@@ -150,6 +154,68 @@ def debian_uri(sources: Path = Path("/etc/apt")) -> str:
         else:
             uris = re.findall(r"(?m)^deb\s+(?:\[[^\]]*\]\s*)?(\S+)", text)
         for uri in uris:
-            if re.search(r"/debian/?$", uri):
+            if re.search(rf"/{archive}/?$", uri):
                 return str(uri)
-    return _DEBIAN
+    return f"http://debian.mirror.example/{archive}"
+
+
+def is_debian(release: Path = Path("/etc/os-release")) -> bool:
+    """Whether this is Debian or a descendant with its packages (Ubuntu)."""
+    if not release.is_file():
+        return False
+    families = re.findall(r"(?m)^ID(?:_LIKE)?=\"?([^\"\n]*)", release.read_text())
+    return "debian" in " ".join(families).split()
+
+
+def install(*packages: str, unless: object, run: Run) -> None:
+    """Install Debian packages on this machine, unless what they bring is there already.
+
+    Raises:
+        FoundryError: this is no Debian, or foundry does not run as root.
+    """
+    if unless:
+        return
+    names = " ".join(packages)
+    if not is_debian() or os.geteuid() != 0:
+        why = (
+            "foundry installs packages only as root"
+            if is_debian()
+            else "foundry installs packages only on Debian and Ubuntu"
+        )
+        raise FoundryError(
+            f"{names} must be installed on this machine", why, f"install {names}, then run foundry again"
+        )
+    env = {"DEBIAN_FRONTEND": "noninteractive"}
+    apt = ["apt-get", "--quiet", "--option=DPkg::Lock::Timeout=600", "--option=Acquire::Retries=3"]
+    with _apt_lock, _no_service_start():
+        if not _known(packages, run=run):
+            run([*apt, "update"], env=env)
+        run([*apt, "install", "--yes", "--no-install-recommends", *packages], env=env)
+
+
+def _known(packages: tuple[str, ...], *, run: Run) -> bool:
+    """Whether apt has a version to offer for each package (a new machine's lists are often empty)."""
+    told = run(["apt-cache", "policy", *packages])
+    return told.count("Candidate: ") - told.count("Candidate: (none)") == len(packages)
+
+
+@contextlib.contextmanager
+def _no_service_start(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterator[None]:
+    """Keep packages from starting their services: foundry starts what it needs itself.
+
+    https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
+    """
+    if systemd_runs() or policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink(missing_ok=True)
+
+
+def systemd_runs() -> bool:
+    """Whether systemd is this machine's init (sd_booted(3))."""
+    return Path("/run/systemd/system").is_dir()

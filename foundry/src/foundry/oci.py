@@ -51,7 +51,19 @@ class Archive:
         """A layer of all that is in a folder, owned by root; gzip `level` 0 means uncompressed."""
         raw = self._folder / "layer"
         subprocess.run(
-            ["tar", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-C", root, "-cf", raw, "."],
+            [
+                "tar",
+                "--sort=name",
+                "--owner=0",
+                "--group=0",
+                "--numeric-owner",
+                "--mtime=@0",
+                "-C",
+                root,
+                "-cf",
+                raw,
+                ".",
+            ],
             check=True,
         )
         diff_id = _digest(raw)

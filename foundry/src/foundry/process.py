@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from foundry.errors import CommandFailedError, FoundryError
 
@@ -22,6 +22,14 @@ _live_lock = threading.Lock()
 _stopping = threading.Event()
 
 
+class Run(Protocol):
+    """Runs a program, logs it, returns its standard output, raises when it fails."""
+
+    def __call__(
+        self, argv: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    ) -> str: ...
+
+
 def run(
     argv: Sequence[str | Path],
     *,
@@ -30,43 +38,74 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: IO[bytes] | bytes | None = None,
     timeout: float | None = None,
+    patience: float | None = None,
 ) -> str:
     """Run a program to its end and return its standard output.
 
-    With `log`, standard output and error are appended there as they come; without, they are held in memory.
-    `env` is added to foundry's own environment.
+    With `log`, the command, its standard output and its standard error are appended there as they come. `env` is added
+    to foundry's own environment.
 
     Raises:
         CommandFailedError: the status was not 0; carries the last lines.
-        FoundryError: the program does not exist, or took longer than `timeout` seconds.
+        FoundryError: the program does not exist, took longer than `timeout` seconds, or printed nothing on standard
+            output for the first `patience` seconds.
     """
     words = tuple(str(word) for word in argv)
     with contextlib.ExitStack() as stack:
-        if log is None:
-            out: IO[bytes] | int = subprocess.PIPE
-            err: IO[bytes] | int = subprocess.PIPE
-        else:
-            handle = stack.enter_context(log.open("ab"))
-            handle.write(f"$ {shlex.join(words)}\n".encode())
-            handle.flush()
-            out, err = subprocess.PIPE, handle
-        process = _start(words, cwd=cwd, env=env, stdin=stdin, out=out, err=err)
+        sink: IO[bytes] | None = None
+        if log is not None:
+            sink = stack.enter_context(log.open("ab", buffering=0))
+            sink.write(f"$ {shlex.join(words)}\n".encode())
+        process = _start(words, cwd=cwd, env=env, stdin=stdin, err=sink or subprocess.PIPE)
+        readers = [_Reader(process.stdout, sink), *([] if sink else [_Reader(process.stderr, None)])]
         try:
-            stdout, stderr = process.communicate(stdin if isinstance(stdin, bytes) else None, timeout=timeout)
+            if isinstance(stdin, bytes) and process.stdin:
+                with contextlib.suppress(BrokenPipeError), process.stdin:
+                    process.stdin.write(stdin)
+            if patience is not None and not readers[0].spoke.wait(patience):
+                raise FoundryError(f"{words[0]} said nothing for {patience:.1f} s", shlex.join(words))
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
-            _kill(process)
             raise FoundryError(f"{words[0]} did not end within {timeout:.0f} s", shlex.join(words)) from None
         finally:
             with _live_lock:
                 _live.discard(process)
             if process.poll() is None:
                 _kill(process)
-        if log is not None:
-            handle.write(stdout)
+                process.wait()
+            outputs = [reader.join() for reader in readers]
     if process.returncode:
-        tail = last_lines(log) if log is not None else _tail(stderr or stdout)
+        tail = last_lines(log) if log is not None else _tail(outputs[-1] or outputs[0])
         raise CommandFailedError(words, process.returncode, tail)
-    return str(stdout.decode(errors="replace"))
+    return outputs[0].decode(errors="replace")
+
+
+class _Reader:
+    """Reads a pipe to its end in a thread, into memory and into a log."""
+
+    def __init__(self, pipe: IO[bytes] | None, log: IO[bytes] | None) -> None:
+        self._pipe = pipe
+        self._log = log
+        self._read: list[bytes] = []
+        self.spoke = threading.Event()  # something was read, or the pipe is closed
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        if self._pipe:
+            with self._pipe:
+                while chunk := self._pipe.read1(1 << 16):  # type: ignore[attr-defined]
+                    self._read.append(chunk)
+                    self.spoke.set()
+                    if self._log:
+                        self._log.write(chunk)
+        self.spoke.set()
+
+    def join(self) -> bytes:
+        """All that was read, once the pipe is closed."""
+        # A grandchild that lives on (a daemon) may hold the pipe open: do not wait for it.
+        self._thread.join(5)
+        return b"".join(self._read)
 
 
 def _start(
@@ -75,7 +114,6 @@ def _start(
     cwd: Path | None,
     env: Mapping[str, str] | None,
     stdin: IO[bytes] | bytes | None,
-    out: IO[bytes] | int,
     err: IO[bytes] | int,
 ) -> subprocess.Popen[bytes]:
     source: IO[bytes] | int = subprocess.DEVNULL
@@ -85,7 +123,7 @@ def _start(
         source = stdin
     with _live_lock:
         if _stopping.is_set():
-            raise KeyboardInterrupt
+            raise FoundryError(f"{words[0]} was not started", "foundry was interrupted")
         try:
             # A session of its own: Ctrl-C reaches foundry alone, which then ends the whole group, grandchildren too.
             process = subprocess.Popen(
@@ -93,12 +131,14 @@ def _start(
                 cwd=cwd,
                 env={**os.environ, **env} if env else None,
                 stdin=source,
-                stdout=out,
+                stdout=subprocess.PIPE,
                 stderr=err,
                 start_new_session=True,
             )
         except FileNotFoundError:
             raise FoundryError(f"{words[0]} is not installed", f"needed for: {shlex.join(words)}") from None
+        except PermissionError as error:
+            raise FoundryError(f"{words[0]} cannot be run", str(error)) from None
         _live.add(process)
     return process
 
@@ -117,7 +157,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_lines(log: Path, count: int = TAIL_LINES) -> str:
-    """The end of a log, without the commands' echo after the last one."""
+    """The end of a log, empty lines left out."""
     with log.open(errors="replace") as lines:
         return "\n".join(line.rstrip() for line in deque((one for one in lines if one.strip()), maxlen=count))
 

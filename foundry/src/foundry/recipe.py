@@ -38,7 +38,13 @@ class Container:
     id: str
     env: Mapping[str, str]
 
-    def exec(self, argv: Sequence[str | Path], *, stdin: IO[bytes] | bytes | None = None, env: Mapping[str, str] | None = None) -> str:
+    def exec(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        stdin: IO[bytes] | bytes | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> str:
         """Run a program in the container as root and return what it printed."""
         words: list[str | Path] = ["exec", *(["--interactive"] if stdin is not None else [])]
         words += [f"--env={name}={value}" for name, value in {**self.env, **(env or {})}.items()]
@@ -125,7 +131,7 @@ class Build:
 
     @property
     def network_environment(self) -> dict[str, str]:
-        """Proxy and package index settings of this machine, to hand into a container's process (never into an image)."""
+        """Proxy and package index settings of this machine, for a container's processes (never for an image)."""
         return machine.network_environment()
 
     # -- sources -------------------------------------------------------------------------------------------------------
@@ -162,7 +168,7 @@ class Build:
         names = [f"{module}/{package}".rstrip("/") for package in packages]
         self.go.build(
             self.scratch / "go",
-            {name: version for name in names},
+            dict.fromkeys(names, version),
             out or self.out,
             run=self.run,
             ldflags=ldflags,
@@ -189,7 +195,9 @@ class Build:
 
     # -- images --------------------------------------------------------------------------------------------------------
 
-    def image_build(self, context: Path, *, dockerfile: Path | None = None, args: Mapping[str, str] | None = None) -> None:
+    def image_build(
+        self, context: Path, *, dockerfile: Path | None = None, args: Mapping[str, str] | None = None
+    ) -> None:
         """Finish with an image built from a Dockerfile (classic builder: no `RUN --mount`, no heredocs).
 
         `RUN` steps have the host's network, so that the machine's own proxies work in them. `FROM` must name an input
@@ -208,7 +216,10 @@ class Build:
         """
         base = json.loads(self.docker("image", "inspect", "--format", "{{json .Config}}", container.image))
         # In this order: an ENTRYPOINT line empties CMD.
-        restored = [f"ENTRYPOINT {json.dumps(base.get('Entrypoint') or [])}", f"CMD {json.dumps(base.get('Cmd') or [])}"]
+        restored = [
+            f"ENTRYPOINT {json.dumps(base.get('Entrypoint') or [])}",
+            f"CMD {json.dumps(base.get('Cmd') or [])}",
+        ]
         restored.append(f"USER {base.get('User') or 0}")
         self._finish(self.docker("commit", container.id).strip(), [*restored, *changes])
 

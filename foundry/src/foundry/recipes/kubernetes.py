@@ -11,7 +11,15 @@ import re
 from foundry.recipe import Build
 
 MODULE = "k8s.io/kubernetes"
-COMMANDS = ("kubeadm", "kubelet", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubectl")
+COMMANDS = (
+    "kubeadm",
+    "kubelet",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kube-proxy",
+    "kubectl",
+)
 
 
 def build(b: Build) -> None:

@@ -1,13 +1,13 @@
 """A kind node: Kubernetes, containerd and what both need, laid out as kind's own node image.
 
-kind's base files (entrypoint, systemd units, containerd's configuration, the storage manifest) come from kind's Go module
-at build time, so that they are of the version that runs them:
+kind's base files (entrypoint, systemd units, containerd's configuration, the storage manifest) come from kind's Go
+module at build time, so that they are of the version that runs them:
 https://github.com/kubernetes-sigs/kind/blob/v0.33.0/images/base/Dockerfile and pkg/build/nodeimage. Where this image
 differs from kindest/node:
 
 - Debian bookworm: its systemd 252 runs under cgroup v1, trixie's 257 refuses to.
 - runc and the CNI plugins are Debian's.
-- The pod network is `node/pod-network.sh`, kind's `kindnetd` being in no package registry: it enforces no NetworkPolicy.
+- The pod network is `node/pod-network.sh`: kind's `kindnetd` is in no package registry. It enforces no NetworkPolicy.
 - pause is Debian's catatonit, whose `-P` option makes it one; busybox is the helper of the storage provisioner.
 - The kubelet pulls images in parallel.
 """
@@ -107,7 +107,10 @@ def _kind_files(b: Build, kind: Path, root: Path) -> None:
         b.copy(script, root / script.relative_to(files), mode=0o755)
     (root / "sbin/init").unlink(missing_ok=True)
     (root / "sbin/init").symlink_to("/usr/lib/systemd/systemd")
-    for command in ("enable kubelet.service containerd.service undo-mount-hacks.service", "mask systemd-binfmt.service"):
+    for command in (
+        "enable kubelet.service containerd.service undo-mount-hacks.service",
+        "mask systemd-binfmt.service",
+    ):
         b.run(["chroot", root, "systemctl", *command.split()])
     (root / "etc/kubernetes/manifests").mkdir(parents=True)
     config = root / "etc/containerd/config.toml"
@@ -143,7 +146,7 @@ def _manifests(b: Build, kind: Path, root: Path) -> None:
 
 
 def storage_manifest(source: str, provisioner: str, helper: str) -> str:
-    """kind's storage manifest out of the Go source that holds it, with other images."""
+    """Take kind's storage manifest out of the Go source that holds it, with other images."""
     found = re.search(r"const defaultStorageManifest = (`.*)", source, flags=re.DOTALL)
     if not found:
         raise ValueError("kind's const_storage.go no longer holds defaultStorageManifest")
@@ -224,7 +227,7 @@ def _busybox(b: Build, root: Path) -> Path:
 
 
 def _iptables(b: Build, root: Path) -> Path:
-    """iptables of both kinds, nft, conntrack and ipset out of the node's own Debian, with the libraries they need."""
+    """Take iptables of both kinds, nft, conntrack, ipset and their libraries out of the node's own Debian."""
     folder = b.scratch / "layers" / "iptables"
     programs = ["usr/sbin/xtables-legacy-multi", "usr/sbin/xtables-nft-multi", "usr/sbin/nft", "usr/sbin/conntrack"]
     programs += ["sbin/ipset" if (root / "sbin/ipset").exists() else "usr/sbin/ipset"]

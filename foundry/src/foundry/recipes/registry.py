@@ -10,7 +10,9 @@ from foundry.recipe import Build
 
 def build(b: Build) -> None:
     with b.container(b.ref("debian"), env={**b.network_environment, "DEBIAN_FRONTEND": "noninteractive"}) as c:
-        c.sh("apt-get update; apt-get install --yes --no-install-recommends docker-registry; rm -rf /var/lib/apt/lists/*")
+        c.sh(
+            "apt-get update; apt-get install --yes --no-install-recommends docker-registry; rm -rf /var/lib/apt/lists/*"
+        )
         c.sh("mkdir -p /var/lib/registry; ln -s docker-registry /usr/bin/registry; rm -rf /var/cache/* /var/log/*")
         c.copy(b.assets / "config.yml", "/etc/docker/registry/config.yml")
         b.image_commit(

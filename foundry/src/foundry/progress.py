@@ -1,0 +1,116 @@
+"""Tell a person, or a log, what is being done, for how long, and what remains.
+
+A terminal gets one line that is rewritten; anything else gets a line when something starts, ends or takes long.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self, TextIO
+
+REFRESH = 0.5  # seconds between two versions of the live line
+REMINDER = 60.0  # seconds between two lines about the same things on a log
+
+
+def duration(seconds: float) -> str:
+    """A duration in a form that needs no thought: 0.4 s, 12 s, 3:07."""
+    if seconds < 10:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def size(count: int) -> str:
+    """A number of bytes as MB."""
+    return f"{count / 1e6:.0f} MB"
+
+
+class Progress:
+    """Steps under way and to come. Thread-safe.
+
+    Args:
+        expected: step -> seconds it usually takes; what remains is reckoned from it.
+        stream: where to write; standard error by default, as results belong on standard output.
+    """
+
+    def __init__(self, expected: Mapping[str, float], stream: TextIO | None = None) -> None:
+        self._expected = dict(expected)
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty()
+        self._lock = threading.RLock()
+        self._started: dict[str, float] = {}
+        self._done: set[str] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._erase()
+
+    def say(self, text: str) -> None:
+        """Print a line that stays."""
+        with self._lock:
+            self._erase()
+            print(text, file=self._stream, flush=True)
+
+    def start(self, step: str, what: str = "") -> None:
+        """A step begins."""
+        with self._lock:
+            self._started[step] = time.monotonic()
+            if not self._live:
+                self.say(f"  {step}: {what or 'started'}")
+
+    def end(self, step: str, outcome: str) -> None:
+        """A step ended; `outcome` says how, in the past tense."""
+        with self._lock:
+            took = time.monotonic() - self._started.pop(step, time.monotonic())
+            self._done.add(step)
+            total = len(self._expected)
+            self.say(f"  {step}: {outcome} ({duration(took)}) [{len(self._done & self._expected.keys())}/{total}]")
+
+    def line(self) -> str:
+        """What is under way and what remains, on one line."""
+        with self._lock:
+            now = time.monotonic()
+            running = [f"{step} {duration(now - at)}" for step, at in self._started.items()]
+            waiting = [step for step in self._expected if step not in self._done and step not in self._started]
+            left = sum(self._expected[step] for step in waiting)
+            left += max((self._expected.get(step, 0) - (now - at) for step, at in self._started.items()), default=0)
+        parts = [", ".join(running) or "waiting"]
+        if waiting:
+            parts.append(f"then {len(waiting)} more: {', '.join(waiting)}")
+        if left > REMINDER:
+            parts.insert(1, f"about {round(left / 60)} min left")
+        return " · ".join(parts)
+
+    def _tick(self) -> None:
+        last = time.monotonic()
+        while not self._stop.wait(REFRESH):
+            with self._lock:
+                if not self._started:
+                    continue
+                if self._live:
+                    width = shutil.get_terminal_size().columns - 1
+                    self._stream.write(f"\r\033[K{self.line()[:width]}")
+                    self._stream.flush()
+                elif time.monotonic() - last > REMINDER:
+                    last = time.monotonic()
+                    self.say(f"  {self.line()}")
+
+    def _erase(self) -> None:
+        if self._live:
+            self._stream.write("\r\033[K")
+            self._stream.flush()
