@@ -122,6 +122,15 @@ class DockerEngine:
         if names:
             self.docker("rm", "--force", "--volumes", *names, deadline=deadline)
 
+    def drop(self, *, volume: str, label: str) -> list[str]:
+        """Remove a volume, and all images with a label that no container uses; return the names of what went."""
+        dropped = []
+        if not self.docker("volume", "rm", volume, check=False).code:
+            dropped.append(volume)
+        listed = self.docker("image", "ls", "--filter", f"label={label}", "--format", "{{.Repository}}:{{.Tag}}")
+        tagged = [each for each in listed.stdout.decode().split() if not each.endswith(":<none>")]
+        return dropped + [each for each in tagged if not self.docker("rmi", each, check=False).code]
+
 
 def _local_image(reference: str, entry: dict[str, Any]) -> LocalImage:
     config = entry.get("Config") or {}

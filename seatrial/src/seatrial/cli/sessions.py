@@ -7,14 +7,14 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from seatrial.cli.wiring import EXPIRY, Machine
+from seatrial.cli.wiring import EXPIRY, VOLUME, Machine
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.names import new_session_id
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 
-__all__ = ["claim_kept", "find", "new_session", "reap", "remember", "remove", "settle"]
+__all__ = ["claim_kept", "drop_cache", "find", "new_session", "reap", "remember", "remove", "require", "settle"]
 
 _REMOVAL_SECONDS = 120.0
 
@@ -29,15 +29,25 @@ def find(this: Machine, project: Project) -> Session | None:
     return None
 
 
+def require(this: Machine, project: Project) -> Session:
+    """Return the kept session of a project, for a look at it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    session = find(this, project)
+    if session is None:
+        raise UsageError("there is no environment of this project", try_="seatrial up")
+    return session
+
+
 def claim_kept(this: Machine, project: Project) -> Session:
     """Return the kept session of a project, which is ours from now on.
 
     Raises:
         UsageError: there is none, or another command works in it.
     """
-    session = find(this, project)
-    if session is None:
-        raise UsageError("there is no environment of this project", try_="seatrial up")
+    session = require(this, project)
     if not this.ledger.claim(session.session):
         raise UsageError(
             f"another command works in the environment {session.cluster}", try_="wait for it, or end it: seatrial list"
@@ -83,13 +93,21 @@ def new_session(this: Machine, project: Project, *, command: str, say: Say) -> S
     return session
 
 
-def reap(this: Machine, now: datetime, say: Say) -> list[str]:
-    """Remove sessions whose owner is dead or whose time is over, and return their clusters. Call it alone."""
+def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) -> list[str]:
+    """Remove sessions whose owner is dead or whose time is over, and return their clusters. Call it alone.
+
+    Args:
+        this: the machine.
+        now: the time.
+        say: tells a person.
+        everything: also what was kept and has not expired.
+    """
     removed = []
     for session in this.ledger.sessions():
-        if (session.kept and session.expires > now) or not this.ledger.claim(session.session):
+        alive = session.kept and session.expires > now
+        if (alive and not everything) or not this.ledger.claim(session.session):
             continue
-        why = "has expired" if session.kept else "was left by a command that died"
+        why = "was kept" if alive else "has expired" if session.kept else "was left by a command that died"
         say(f"removing cluster {session.cluster}, which {why}")
         try:
             remove(this, session)
@@ -115,6 +133,15 @@ def remove(this: Machine, session: Session) -> None:
 def _is_ours(this: Machine, session: Session, made: Made) -> bool:
     """Whether the cluster of that name is the one that the session made, and not a later one of somebody else."""
     return not made.identity or this.kind(session).identity() in ("", made.identity)
+
+
+def drop_cache(this: Machine, say: Say) -> list[str]:
+    """Remove the registry's volume and images that were built for projects, and return what went."""
+    if this.ledger.sessions():
+        say("the cache stays: an environment is up and pulls from it")
+        return []
+    this.registry().remove()
+    return this.engine.drop(volume=VOLUME, label="seatrial.dev/project")
 
 
 def remember(this: Machine, session: Session, made: Made) -> Session:

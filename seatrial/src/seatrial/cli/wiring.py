@@ -17,14 +17,14 @@ from seatrial.adapters.ledger import Ledger, state_directory
 from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
 from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.reachable import registry_silence
-from seatrial.adapters.registry import CONTAINER, LocalRegistry, RemoteRegistry
+from seatrial.adapters.registry import CONTAINER, VOLUME, LocalRegistry, RemoteRegistry
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.errors import UsageError
 from seatrial.model.session import Session
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
 
-__all__ = ["EXPIRY", "Machine", "environment", "machine", "registry_silence"]
+__all__ = ["EXPIRY", "VOLUME", "Machine", "environment", "machine", "registry_silence"]
 
 EXPIRY: Final = timedelta(hours=24)
 """How long a kept environment outlives its last use."""
@@ -46,6 +46,7 @@ class Machine:
         return KindCluster(
             session.cluster,
             config={},
+            namespace="default",
             directory=self.ledger.directory(session.session),
             cwd=Path(session.project),
             processes=self.processes,
@@ -106,6 +107,7 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
         config=cluster_config(
             given, image=project.cluster.image, host_ports=session.foreground, mounts={certs: _CERTS}
         ),
+        namespace=project.runner.namespace,
         directory=directory,
         cwd=project.root,
         processes=this.processes,

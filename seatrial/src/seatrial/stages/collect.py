@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from seatrial.model.errors import SeatrialError
+from seatrial.model.spec import Project
 from seatrial.ports import Object
 from seatrial.stages.context import Ctx, Report, done
 
-__all__ = ["run"]
+__all__ = ["run", "used_namespaces"]
 
 _BUNDLE: Final = (
     "v1/Pod",
@@ -35,7 +36,7 @@ def run(ctx: Ctx) -> Report:
     """Write logs, and after a failure a bundle, into the run's directory. What cannot be had is left out."""
     if ctx.facts.kube is None:
         return done()
-    pods = [pod for namespace in namespaces(ctx) for pod in ctx.kube.objects("v1/Pod", namespace)]
+    pods = [pod for namespace in used_namespaces(ctx.project) for pod in ctx.kube.objects("v1/Pod", namespace)]
     jobs = list(_containers(pods))
     with ThreadPoolExecutor(_READERS) as pool:
         written = sum(pool.map(lambda job: _log(ctx, *job), jobs))
@@ -45,10 +46,9 @@ def run(ctx: Ctx) -> Report:
     return done(**facts)
 
 
-def namespaces(ctx: Ctx) -> list[str]:
-    """Return the namespaces that this project uses."""
-    used = [*(release.namespace for release in ctx.project.release), ctx.project.runner.namespace]
-    return list(dict.fromkeys(used))
+def used_namespaces(project: Project) -> list[str]:
+    """Return the namespaces that a project uses."""
+    return list(dict.fromkeys([*(release.namespace for release in project.release), project.runner.namespace]))
 
 
 def _containers(pods: list[Object]) -> Iterator[tuple[str, str, str, bool]]:
@@ -79,7 +79,7 @@ def _bundle(ctx: Ctx, pods: list[Object]) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     del pods
     _write(directory / "nodes.json", ctx.kube.objects("v1/Node"))
-    for namespace in namespaces(ctx):
+    for namespace in used_namespaces(ctx.project):
         for kind in _BUNDLE:
             objects = ctx.kube.objects(kind, namespace)
             if objects:

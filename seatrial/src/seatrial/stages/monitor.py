@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from msgspec.structs import replace
-
 from seatrial.model.errors import NotReady
 from seatrial.model.event import FindingMade, KubernetesEvent, PodSeen, ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
@@ -18,14 +16,12 @@ from seatrial.readiness.snapshot import Snapshot
 from seatrial.readiness.verdict import Suspicion, Verdict
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.stages.context import Ctx
+from seatrial.stages.evidence import evident
 from seatrial.stages.watching import WatchSet
 
 __all__ = ["KINDS", "Monitor", "Target", "glance", "targets_of"]
 
 KINDS: Final = ("v1/Pod", "v1/Event", *(kind for kind in WORKLOADS.values() if kind != "v1/Pod"))
-_TAIL: Final = 15
-"""Log lines of a container that a finding shows."""
-
 _LONGEST: Final = 1.0
 """Seconds between two looks at the clock while nothing happens."""
 
@@ -137,23 +133,7 @@ class Monitor:
         return NotReady(f"{first.subject}: {first.says}", findings, why=_last(first))
 
     def _evident(self, finding: Finding) -> Finding:
-        """Add the last log lines of the container, or of a Job's pods."""
-        ref = finding.subject
-        for pod, container in self._containers(ref):
-            for previous in (True, False):
-                log = self._ctx.kube.logs(pod, ref.namespace, container, tail=_TAIL, previous=previous)
-                if log.strip():
-                    lines = log.decode(errors="replace").strip().splitlines()
-                    return replace(finding, evidence=(*finding.evidence, *lines))
-        return finding
-
-    def _containers(self, ref: ObjectRef) -> list[tuple[str, str]]:
-        snapshot = self._watches.snapshot
-        if ref.kind == "Pod":
-            return [(ref.name, ref.container)] if ref.container else []
-        owner = snapshot.get(WORKLOADS.get(ref.kind, ""), ref.namespace, ref.name)
-        pods = snapshot.pods_of(owner) if owner else []
-        return [(pod["metadata"]["name"], each["name"]) for pod in pods[-1:] for each in pod["spec"]["containers"]]
+        return evident(self._ctx.kube, self._watches.snapshot, finding)
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:

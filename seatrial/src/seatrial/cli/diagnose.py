@@ -1,0 +1,40 @@
+"""`seatrial diagnose`."""
+
+from __future__ import annotations
+
+import click
+
+from seatrial.cli.command import plain_command
+from seatrial.cli.options import Context
+from seatrial.model.errors import ExitCode
+from seatrial.model.finding import Finding
+
+__all__ = ["command"]
+
+
+@plain_command(
+    examples=(
+        ("seatrial diagnose", "causes first, with their evidence"),
+        ("seatrial diagnose --json", "for scripts; exit code 10 if something is wrong"),
+    )
+)
+@click.pass_obj
+def command(context: Context) -> ExitCode:
+    """Say what is wrong in the environment, with evidence."""
+    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.stages import survey  # noqa: PLC0415
+
+    this, project = machine(), context.project
+    kube = environment(this, project, sessions.require(this, project)).cluster.connect()
+    found = survey.findings(kube, project)
+    context.print_result(found, lambda: "\n".join(map(_text, found)) if found else "nothing is wrong")
+    return ExitCode.ENVIRONMENT if found else ExitCode.PASSED
+
+
+def _text(finding: Finding) -> str:
+    lines = [f"{finding.subject}: {finding.cause}: {finding.says}"]
+    lines += [f"  | {line}" for line in finding.evidence]
+    if finding.try_:
+        lines.append(f"  try: {finding.try_}")
+    return "\n".join(lines)

@@ -1,0 +1,42 @@
+"""`seatrial env`."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+from seatrial.cli.command import plain_command
+from seatrial.cli.options import Context
+from seatrial.model.errors import ExitCode
+
+__all__ = ["command"]
+
+
+@plain_command(
+    examples=(
+        ('eval "$(seatrial env)"', "then: kubectl get pods, helm list, docker ps"),
+        ("seatrial env --json", "the same for scripts"),
+    )
+)
+@click.pass_obj
+def command(context: Context) -> ExitCode:
+    """Print exports, so that plain kubectl, helm and docker work against the cluster.
+
+    Your own kubeconfig and its current context stay as they are.
+    """
+    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+
+    this, project = machine(), context.project
+    session = sessions.require(this, project)
+    env = environment(this, project, session)
+    values = {
+        "KUBECONFIG": str(env.cluster.kubeconfig),
+        "HELM_KUBECONTEXT": env.cluster.context,
+        "HELM_NAMESPACE": project.runner.namespace,
+        "SEATRIAL_CLUSTER": session.cluster,
+        "SEATRIAL_RUN_NAMESPACE": project.runner.namespace,
+    }
+    context.print_result(values, "\n".join(f"export {key}={shlex.quote(value)}" for key, value in values.items()))
+    return ExitCode.PASSED

@@ -1,0 +1,88 @@
+"""`seatrial status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from seatrial.cli.command import plain_command
+from seatrial.cli.options import Context
+from seatrial.model.errors import ExitCode
+
+if TYPE_CHECKING:
+    from seatrial.model.session import Session
+    from seatrial.stages.survey import ReleaseSeen, RunnerSeen, WorkloadSeen
+
+__all__ = ["command"]
+
+
+class _Status(msgspec.Struct, frozen=True, kw_only=True):
+    up: bool
+    session: Session | None = None
+    kubernetes: str = ""
+    releases: tuple[ReleaseSeen, ...] = ()
+    workloads: tuple[WorkloadSeen, ...] = ()
+    runner: RunnerSeen | None = None
+    stand_ins: dict[str, str] = {}
+
+
+@plain_command(
+    examples=(
+        ("seatrial status", "for people"),
+        ("seatrial status --json | jq -r '.workloads[] | select(.ready | not) | .name'", "for scripts"),
+    )
+)
+@click.pass_obj
+def command(context: Context) -> ExitCode:
+    """Say what is up, and whether it is up to date."""
+    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.stages import survey  # noqa: PLC0415
+    from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
+
+    this, project = machine(), context.project
+    session = sessions.find(this, project)
+    if session is None:
+        context.print_result(_Status(up=False), "nothing is up; seatrial up brings it up")
+        return ExitCode.PASSED
+    env = environment(this, project, session)
+    kube = env.cluster.connect()
+    workloads = survey.workloads(survey.snapshot(kube, used_namespaces(project)))
+    images = [image for workload in workloads for image in workload.images]
+    labelled = {
+        reference: image.labels.get("dev.seatrial.stands-in-for", "")
+        for reference, image in env.images.inspect(list(dict.fromkeys(images))).items()
+    }
+    status = _Status(
+        up=True,
+        session=session,
+        kubernetes=kube.version(),
+        releases=tuple(survey.releases(kube, project)),
+        workloads=tuple(workloads),
+        runner=survey.runner(kube, project, env),
+        stand_ins={reference: stands for reference, stands in labelled.items() if stands},
+    )
+    context.print_result(status, lambda: _text(status))
+    return ExitCode.PASSED
+
+
+def _text(status: _Status) -> str:
+    session, runner = status.session, status.runner
+    assert session is not None  # noqa: S101
+    assert runner is not None  # noqa: S101
+    lines = [
+        f"cluster  {session.cluster} ({session.provider}, Kubernetes {status.kubernetes})",
+        f"until    {session.expires.astimezone():%Y-%m-%d %H:%M}, or a day after its last use",
+    ]
+    for release in status.releases:
+        how = f"{release.status}, revision {release.revision}" if release.status else "not installed"
+        lines.append(f"release  {release.namespace}/{release.name}: {how}")
+    lines.append(f"runner   {runner.pod}: {runner.state}; the next test will {runner.next}")
+    width = max((len(each.name) for each in status.workloads), default=0)
+    for each in status.workloads:
+        state = "ready" if each.ready else f"waits for {each.waits_for}"
+        stands = [status.stand_ins[image] for image in each.images if image in status.stand_ins]
+        lines.append(f"  {each.name:<{width}}  {state}" + (f" (stands in for {', '.join(stands)})" if stands else ""))
+    return "\n".join(lines)

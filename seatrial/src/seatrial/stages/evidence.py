@@ -1,0 +1,42 @@
+"""The last words of a container, as evidence for what is said about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.ports import Kube
+from seatrial.readiness.snapshot import Snapshot
+from seatrial.readiness.workload import WORKLOADS
+
+__all__ = ["evident"]
+
+_TAIL: Final = 15
+"""Log lines that a finding shows."""
+
+_SILENT: Final = ("ImagePull", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "Unschedulable")
+"""Causes of containers that never ran."""
+
+
+def evident(kube: Kube, seen: Snapshot, finding: Finding) -> Finding:
+    """Return a finding with the last log lines of its container, or of the newest pod of its workload."""
+    if finding.cause in _SILENT:
+        return finding
+    for pod, container in _containers(seen, finding.subject):
+        for previous in (True, False):
+            log = kube.logs(pod, finding.subject.namespace, container, tail=_TAIL, previous=previous)
+            if log.strip():
+                lines = log.decode(errors="replace").strip().splitlines()
+                return replace(finding, evidence=(*finding.evidence, *lines))
+    return finding
+
+
+def _containers(seen: Snapshot, ref: ObjectRef) -> list[tuple[str, str]]:
+    if ref.kind == "Pod":
+        return [(ref.name, ref.container)] if ref.container else []
+    owner = seen.get(WORKLOADS.get(ref.kind, ""), ref.namespace, ref.name)
+    pods = seen.pods_of(owner) if owner else []
+    newest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))[-1:]
+    return [(pod["metadata"]["name"], each["name"]) for pod in newest for each in pod["spec"]["containers"]]

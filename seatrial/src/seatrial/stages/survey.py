@@ -1,0 +1,136 @@
+"""A look at an environment that stands: what is ready, what is wrong, what is out of date. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from seatrial.diagnose.causes import ranked, restarts, troubled_nodes, unserved
+from seatrial.environments.kubernetes import Kubernetes
+from seatrial.inpod.delta import Delta, plan
+from seatrial.model.finding import Finding
+from seatrial.model.spec import Project
+from seatrial.ports import Change, Kube
+from seatrial.readiness.pod import judge_pod
+from seatrial.readiness.snapshot import Snapshot, controller_of
+from seatrial.readiness.workload import WORKLOADS, judge_workload
+from seatrial.stages import inputs
+from seatrial.stages.collect import used_namespaces
+from seatrial.stages.evidence import evident
+from seatrial.stages.helm_state import newest
+from seatrial.stages.memory import read_runner
+
+__all__ = ["ReleaseSeen", "RunnerSeen", "WorkloadSeen", "findings", "releases", "runner", "snapshot", "workloads"]
+
+
+class WorkloadSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A workload; `waits_for` is empty if it is ready."""
+
+    kind: str
+    namespace: str
+    name: str
+    ready: bool
+    waits_for: str
+    images: tuple[str, ...]
+
+
+class ReleaseSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A release of the configuration; status is Helm's word, empty if it is not installed."""
+
+    name: str
+    namespace: str
+    status: str
+    revision: int
+
+
+class RunnerSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """The runner pod: what it was made from, and what the next `test` would do about it."""
+
+    pod: str
+    image: str
+    state: str
+    next: str
+
+
+def snapshot(kube: Kube, namespaces: Sequence[str], *extra: str) -> Snapshot:
+    """Return what there is now of workloads, pods, events, and the extra kinds."""
+    found = Snapshot()
+    for namespace in namespaces:
+        for kind in ("v1/Pod", "v1/Event", *(kind for kind in WORKLOADS.values() if kind != "v1/Pod"), *extra):
+            objects = tuple(kube.objects(kind, namespace))
+            found.take(kind, namespace, Change(type="synced", objects=objects))
+    return found
+
+
+def workloads(seen: Snapshot) -> list[WorkloadSeen]:
+    """Return all workloads but pods that something else controls."""
+    found = []
+    for kind, api in WORKLOADS.items():
+        for obj in seen.all(api):
+            if kind == "Pod" and controller_of(obj) != ("", ""):
+                continue
+            meta = obj["metadata"]
+            verdict = judge_workload(kind, meta["namespace"], meta["name"], seen)
+            spec = obj["spec"] if kind == "Pod" else obj["spec"]["template"]["spec"]
+            found.append(
+                WorkloadSeen(
+                    kind=kind,
+                    namespace=meta["namespace"],
+                    name=meta["name"],
+                    ready=verdict.state == "ready",
+                    waits_for=verdict.why,
+                    images=tuple(dict.fromkeys(each["image"] for each in spec["containers"])),
+                )
+            )
+    return found
+
+
+def releases(kube: Kube, project: Project) -> list[ReleaseSeen]:
+    """Return how the configured releases stand."""
+    found = []
+    for release in project.release:
+        state = newest(kube, release)
+        found.append(
+            ReleaseSeen(
+                name=release.name,
+                namespace=release.namespace,
+                status=state.status if state else "",
+                revision=state.revision if state else 0,
+            )
+        )
+    return found
+
+
+def runner(kube: Kube, project: Project, env: Kubernetes) -> RunnerSeen:
+    """Return how the runner stands, and what the next `seatrial test` would do about it."""
+    spec = project.runner
+    pod = kube.get("v1/Pod", spec.pod, spec.namespace)
+    made = read_runner(env.directory)
+    image = next((image for image in project.image if image.name == spec.image), None)
+    if pod is None or made is None:
+        return RunnerSeen(pod=spec.pod, image="", state="gone", next="make it")
+    verdict = judge_pod(pod, [])
+    step = "go on in it"
+    if image is not None:
+        files = inputs.context_files(image)
+        decided = plan(image=made.files, context=files, tree={}, pod={}, sync=spec.sync, rebuild=spec.rebuild)
+        if not isinstance(decided, Delta):
+            step = f"rebuild its image: {decided.causes[0]}"
+        elif dict(made.files) != dict(files):
+            step = "send it the files that changed"
+    return RunnerSeen(pod=spec.pod, image=made.reference, state=verdict.why or "ready", next=step)
+
+
+def findings(kube: Kube, project: Project) -> tuple[Finding, ...]:
+    """Return all that is wrong, likeliest cause first, with the last log lines where a container is at fault."""
+    seen = snapshot(kube, used_namespaces(project), "v1/Service", "discovery.k8s.io/v1/EndpointSlice")
+    suspected = []
+    for kind, api in WORKLOADS.items():
+        for obj in seen.all(api):
+            meta = obj["metadata"]
+            suspected += judge_workload(kind, meta["namespace"], meta["name"], seen).suspicions
+    found = [evident(kube, seen, each.finding) for each in suspected]
+    services, slices = seen.all("v1/Service"), seen.all("discovery.k8s.io/v1/EndpointSlice")
+    nodes = troubled_nodes(kube.objects("v1/Node"))
+    return ranked([*nodes, *found, *unserved(services, slices), *restarts(seen.all("v1/Pod"))])
