@@ -67,11 +67,11 @@ def new_session(this: Machine, project: Project, *, command: str, say: Say) -> S
         wanted = _cluster_of(project)
         identifier = new_session_id()
         holder = next((each for each in this.ledger.sessions() if each.cluster == wanted), None)
-        if holder and holder.command == "run" and holder.project == str(project.root) and command == "run":
-            if this.ledger.claim(holder.session):
-                say(f"removing cluster {holder.cluster}, which an earlier run left")
-                remove(this, holder)
-                holder = None
+        replaces = holder and command == "run" == holder.command and holder.project == str(project.root)
+        if holder and replaces and this.ledger.claim(holder.session):
+            say(f"removing cluster {holder.cluster}, which an earlier run left")
+            remove(this, holder)
+            holder = None
         name, foreground = wanted, True
         if holder and project.cluster.provider == "kind":
             if holder.project != str(project.root):

@@ -14,6 +14,7 @@ from seatrial.model.spec import Project
 from seatrial.ports import Change, Kube
 from seatrial.readiness.pod import judge_pod
 from seatrial.readiness.snapshot import Snapshot, controller_of
+from seatrial.readiness.verdict import Suspicion
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.stages import inputs
 from seatrial.stages.collect import used_namespaces
@@ -125,7 +126,7 @@ def runner(kube: Kube, project: Project, env: Kubernetes) -> RunnerSeen:
 def findings(kube: Kube, project: Project) -> tuple[Finding, ...]:
     """Return all that is wrong, likeliest cause first, with the last log lines where a container is at fault."""
     seen = snapshot(kube, used_namespaces(project), "v1/Service", "discovery.k8s.io/v1/EndpointSlice")
-    suspected = []
+    suspected: list[Suspicion] = []
     for kind, api in WORKLOADS.items():
         for obj in seen.all(api):
             meta = obj["metadata"]
