@@ -82,7 +82,7 @@ def _commands() -> Iterator[str]:
         " long ones.\nResults go to stdout: pytest's output, or with `--json` one JSON document and nothing else. What"
         " happens on the way goes to stderr.\n"
     )
-    with click.Context(cli, info_name="seatrial") as ctx:
+    with cli.make_context("seatrial", [], resilient_parsing=True) as ctx:
         yield "## Global options\n\n```"
         formatter = ctx.make_formatter()
         cli.format_options(ctx, formatter)

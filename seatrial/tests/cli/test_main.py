@@ -68,7 +68,7 @@ def test_every_example_is_understood(name, seatrial):
     """Each example's first seatrial call parses: no unknown command, no unknown option."""
     command = dict(commands())[name]
     for example, _ in command.examples:
-        words = example.partition("seatrial ")[2].split("|")[0].split(";")[0].split(">")[0].rstrip(")").split()
+        words = example.partition("seatrial ")[2].split("|")[0].split(";")[0].split(">")[0].rstrip(')"').split()
         assert seatrial(*words, "--help").code == 0, example
 
 
