@@ -26,7 +26,7 @@ def main() -> int:
         folders = [folder for folder in part if any((ROOT / folder).rglob("*.py"))]
         if folders:
             commands.append([str(BIN / "mypy"), "--no-error-summary", *folders])
-    commands.append([str(BIN / "lint-imports"), "--config", "seatrial/pyproject.toml", "--no-timing"])
+    commands.append([str(BIN / "lint-imports"), "seatrial/pyproject.toml", "--no-logo"])
     return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands) and 1
 
 
