@@ -37,7 +37,14 @@ class _Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="body", tag=Tru
 
 
 class RunStarted(_Body, frozen=True, kw_only=True, tag=True):
-    """The first event of every run."""
+    """The first event of every run.
+
+    Attributes:
+        session: the environment that the run is in.
+        command: what was asked for, without `seatrial`.
+        stages: the stages that will run, if nothing stops them.
+        directory: where the files of the run are.
+    """
 
     session: SessionId
     command: tuple[str, ...]
@@ -52,14 +59,22 @@ class StageStarted(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class StageProgress(_Body, frozen=True, kw_only=True, tag=True):
-    """What a running stage is doing now, in a few words: `pushing web, 1 of 3 layers`."""
+    """What a running stage is doing now.
+
+    Attributes:
+        text: a few words: `pushing web, 1 of 3 layers`.
+    """
 
     stage: Stage
     text: str
 
 
 class StageEnded(_Body, frozen=True, kw_only=True, tag=True):
-    """A stage is over."""
+    """A stage is over.
+
+    Attributes:
+        facts: what it found or made, by name, for people.
+    """
 
     stage: Stage
     outcome: Outcome
@@ -68,7 +83,13 @@ class StageEnded(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class ServiceSeen(_Body, frozen=True, kw_only=True, tag=True):
-    """A workload or service that the run waits for, and what it waits for now; empty text: it is ready."""
+    """A workload or service that the run waits for.
+
+    Attributes:
+        name: as the configuration or the chart calls it.
+        ready: whether it is ready now.
+        waits_for: what it waits for; empty once it is ready.
+    """
 
     name: str
     ready: bool
@@ -76,7 +97,14 @@ class ServiceSeen(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class PodSeen(_Body, frozen=True, kw_only=True, tag=True):
-    """A pod changed."""
+    """A pod changed.
+
+    Attributes:
+        node: where it runs; empty before it is scheduled.
+        phase: Kubernetes' own word: `Running`.
+        restarts: of all its containers together.
+        reason: why it is not ready, in Kubernetes' own word, if it has one: `ImagePullBackOff`.
+    """
 
     pod: ObjectRef
     node: str
@@ -87,7 +115,13 @@ class PodSeen(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class KubernetesEvent(_Body, frozen=True, kw_only=True, tag=True):
-    """An Event object of the cluster."""
+    """An Event object of the cluster.
+
+    Attributes:
+        subject: what it is about.
+        type: `Normal` or `Warning`.
+        reason: Kubernetes' own word: `FailedScheduling`.
+    """
 
     subject: ObjectRef
     type: str
@@ -96,20 +130,35 @@ class KubernetesEvent(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class TestsCollected(_Body, frozen=True, kw_only=True, tag=True):
-    """pytest finished collecting."""
+    """pytest finished collecting.
+
+    Attributes:
+        count: tests that will run, without those deselected.
+    """
 
     count: int
 
 
 class TestStarted(_Body, frozen=True, kw_only=True, tag=True):
-    """A test begins."""
+    """A test begins.
+
+    Attributes:
+        nodeid: pytest's own name for it.
+        worker: the worker of pytest-xdist that runs it; empty without.
+    """
 
     nodeid: str
     worker: str = ""
 
 
 class TestReported(_Body, frozen=True, kw_only=True, tag=True):
-    """One phase of a test is over."""
+    """One phase of a test is over.
+
+    Attributes:
+        nodeid: pytest's own name for it; of a file that could not be collected, its path.
+        when: the phase.
+        worker: the worker of pytest-xdist that ran it; empty without.
+    """
 
     nodeid: str
     when: Literal["setup", "call", "teardown", "collect"]
@@ -119,20 +168,32 @@ class TestReported(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class FindingMade(_Body, frozen=True, kw_only=True, tag=True):
-    """A cause was found."""
+    """A cause was found.
+
+    Attributes:
+        finding: the cause, with its evidence.
+    """
 
     finding: Finding
 
 
 class Note(_Body, frozen=True, kw_only=True, tag=True):
-    """Something worth telling that has no type of its own."""
+    """Something worth telling that has no type of its own.
+
+    Attributes:
+        level: `debug` is shown with `-v` only, `warning` always.
+    """
 
     level: Literal["debug", "info", "warning"]
     text: str
 
 
 class RunEnded(_Body, frozen=True, kw_only=True, tag=True):
-    """The last event of every run."""
+    """The last event of every run.
+
+    Attributes:
+        result: all of it, as in `result.json`.
+    """
 
     result: RunResult
 

@@ -47,9 +47,8 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         started: seconds after the start of the run.
         seconds: how long it took.
-        alone: seconds of the run's wall time that it accounts for; those of all stages add up to the wall time,
-            although stages overlap.
         facts: what it found or made, by name, for people.
+        findings: causes of its failure, most likely first.
     """
 
     stage: Stage
@@ -62,7 +61,13 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Tests by outcome, as pytest counts them."""
+    """Tests by outcome, as pytest counts them.
+
+    Attributes:
+        collected: all that were found, without those deselected.
+        errors: in set-up, tear-down or collection.
+        not_run: tests that did not run for a reason of the environment, by reason: `stand-in`.
+    """
 
     collected: int = 0
     passed: int = 0
@@ -105,7 +110,24 @@ class TreeProof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. `verdict` is one line for people; `exit` is what the process ended with."""
+    """All of it.
+
+    Attributes:
+        schema: version of these fields.
+        run: name of the run, and of its directory.
+        session: the environment that it was in.
+        started: wall clock of the host, with its offset from UTC.
+        seconds: from start to end.
+        exit: what the process ended with; 2 if it was interrupted.
+        verdict: a few words for people.
+        counts: the tests.
+        stages: what was done, in the order of its start.
+        images: images that took part.
+        versions: of tools, engine and cluster, by name.
+        tree: proof that what ran is what stands in the working tree; null if no tests ran.
+        peak_memory: bytes the machine had in use above the start of the run, at most.
+        kept: whether the environment was left for the next command.
+    """
 
     schema: int = RESULT_SCHEMA
     run: RunId
@@ -120,6 +142,4 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     tree: TreeProof | None = None
     peak_memory: int = 0
-    """Bytes the machine had in use above the start of the run, at most."""
     kept: bool = False
-    """Whether the environment was left for the next command."""
