@@ -269,7 +269,14 @@ def _result() -> Iterator[str]:
         f" event. Schema version {result.RESULT_SCHEMA}:\nit is raised when a reader of the former one would be misled;"
         " fields that are new are no such reason.\n"
     )
-    for part in (result.RunResult, result.Counts, result.StageResult, result.ImageUsed, result.TreeProof):
+    for part in (
+        result.RunResult,
+        result.Problem,
+        result.Counts,
+        result.StageResult,
+        result.ImageUsed,
+        result.TreeProof,
+    ):
         yield from _struct(part, f"## {part.__name__}")
     for enum in (result.Stage, result.Outcome):
         yield f"## {enum.__name__}\n\n{_doc(enum)}\n\n" + ", ".join(f"`{member}`" for member in enum) + "\n"
@@ -313,7 +320,8 @@ def _json_type(type_: Any) -> str:
 
 _HOMES: Final = {
     "RunResult": "result.md", "StageResult": "result.md", "Counts": "result.md", "ImageUsed": "result.md",
-    "TreeProof": "result.md", "Stage": "result.md", "Outcome": "result.md", "Finding": "events.md",
+    "TreeProof": "result.md", "Problem": "result.md", "Stage": "result.md", "Outcome": "result.md","
+    " "Finding": "events.md",
     "ObjectRef": "events.md", "ExitCode": "exit-codes.md",
 }  # fmt: skip
 

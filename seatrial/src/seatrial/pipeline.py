@@ -16,7 +16,7 @@ from seatrial.model import event as e
 from seatrial.model.errors import ExitCode, NotReady, SeatrialError
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
-from seatrial.model.result import Counts, Outcome, RunResult, Stage, StageResult
+from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, StageResult
 from seatrial.ports import Clock
 from seatrial.stages import build, cluster, collect, deliver, install, preflight, ready, teardown, test
 from seatrial.stages.context import Ctx, Report
@@ -201,7 +201,10 @@ def execute(ctx: Ctx, plan: Groups, *, peak: Callable[[], int], functions: Mappi
     result = _result(run, peak())
     (ctx.run_dir / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
     ctx.emit(e.RunEnded(result=result))
-    return Ended(result, min(run.problems, key=lambda error: _WORST.index(code_of(error)), default=None))
+    problem = min(run.problems, key=lambda error: _WORST.index(code_of(error)), default=None)
+    if isinstance(problem, SeatrialError):
+        problem.told = True
+    return Ended(result, problem)
 
 
 def tears_down(ctx: Ctx) -> bool:
@@ -231,6 +234,7 @@ def _result(run: _Run, peak: int) -> RunResult:
         seconds=round(wall, 3),
         exit=code,
         verdict=_verdict(ctx, worst),
+        problem=_problem(worst),
         counts=tests.counts if tests else Counts(),
         stages=tuple(replace(each, alone=round(path[each.stage], 3)) for each in stages),
         images=tuple(ctx.facts.used.values()),
@@ -239,6 +243,12 @@ def _result(run: _Run, peak: int) -> RunResult:
         peak_memory=peak,
         kept=len(ctx.undo) > 0 or not ctx.facts.fresh,
     )
+
+
+def _problem(worst: BaseException | None) -> Problem | None:
+    if not isinstance(worst, SeatrialError):
+        return None
+    return Problem(what=worst.what, why=worst.why, try_=worst.try_, log=worst.log)
 
 
 def _verdict(ctx: Ctx, worst: BaseException | None) -> str:

@@ -160,6 +160,15 @@ def test_errors_are_a_line_each_and_have_their_exit_code(seatrial, monkeypatch, 
     assert said.err.splitlines() == lines
 
 
+def test_what_the_run_told_already_is_not_told_again(seatrial, monkeypatch):
+    error = OutOfTime("late", why="slow")
+    error.told = True
+    raising(monkeypatch, error)
+    said = seatrial("doctor")
+
+    assert (said.code, said.out, said.err) == (11, "", "")
+
+
 def test_a_bug_of_ours_makes_a_report_instead_of_a_traceback(seatrial, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     raising(monkeypatch, ZeroDivisionError("division by zero"))

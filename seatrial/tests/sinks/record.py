@@ -10,7 +10,7 @@ from seatrial.model import event as e
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import RunId, SessionId
-from seatrial.model.result import Counts, Outcome, RunResult, Stage, StageResult
+from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, StageResult
 
 START = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
 RUN = RunId("20260131-154501-3f2a")
@@ -151,7 +151,30 @@ def image_missing() -> Script:
         (33.1, e.FindingMade(finding=finding)),
         *stage(Stage.COLLECT, 33.1, 0.9, bundle="bundle.tar.gz"),
         *stage(Stage.TEARDOWN, 34, 6.1),
-        *ended(40.2, ExitCode.ENVIRONMENT, "environment failed: orders is not ready"),
+        *ended(
+            40.2,
+            ExitCode.ENVIRONMENT,
+            "orders is not ready",
+            problem=Problem(
+                what="orders is not ready", why=finding.says, try_=finding.try_, log=f"{FILES}/logs/orders.log"
+            ),
+        ),
+    ]
+
+
+def build_failed() -> Script:
+    problem = Problem(
+        what="the build of image orders-api failed",
+        why="ERROR: No matching distribution found for flaks",
+        try_="correct requirements.txt",
+        log=f"{FILES}/logs/build-orders-api.log",
+    )
+    return [
+        *started(*Stage),
+        *stage(Stage.PREFLIGHT, 0, 0.31, docker="28.1", kind="0.33.0"),
+        *stage(Stage.BUILD, 0.32, 8.05, Outcome.FAILED),
+        *stage(Stage.TEARDOWN, 8.4, 0.1),
+        *ended(8.5, ExitCode.ENVIRONMENT, problem.what, problem=problem),
     ]
 
 
@@ -165,7 +188,7 @@ def interrupted() -> Script:
 
 
 def main() -> None:
-    for script in (green, failed, image_missing, interrupted):
+    for script in (green, failed, image_missing, build_failed, interrupted):
         ordered = sorted(script(), key=lambda pair: pair[0])
         lines = [
             e.encode_event(e.Event(run=RUN, seq=seq, at=START + timedelta(seconds=after), body=body))

@@ -14,7 +14,7 @@ from seatrial.sinks.console import Console
 from seatrial.sinks.github import GitHub
 from seatrial.sinks.plain import Plain
 
-RUNS = ("green", "failed", "image_missing", "interrupted")
+RUNS = ("green", "failed", "image_missing", "build_failed", "interrupted")
 GOLDEN = Path(__file__).with_name("golden")
 
 RENDERERS = {

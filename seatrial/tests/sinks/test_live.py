@@ -130,7 +130,7 @@ def test_yields_the_terminal_while_pytest_writes_to_it(recorded):
     watched.console.close()
 
 
-@pytest.mark.parametrize("name", ["green", "failed", "image_missing", "interrupted"])
+@pytest.mark.parametrize("name", ["green", "failed", "image_missing", "build_failed", "interrupted"])
 @pytest.mark.parametrize("columns", [80, 120, 40])
 def test_at_the_end_nothing_of_the_live_part_is_left(recorded, name, columns):
     live, still = Watched(columns=columns, lines=60), Screen(columns, 60)

@@ -23,6 +23,8 @@ def tell(error: Exception, argv: Sequence[str]) -> ExitCode:
         _say(error.format_message().rstrip("."), "", f"{path} --help", "")
         return ExitCode.USAGE
     if isinstance(error, SeatrialError):
+        if error.told:
+            return error.exit_code
         for problem in getattr(error, "problems", ()):
             print(problem, file=sys.stderr)
         _say(error.what, error.why, error.try_, error.log)

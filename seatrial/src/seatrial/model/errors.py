@@ -54,9 +54,11 @@ class SeatrialError(Exception):
         why: one line, why; empty if there is nothing to add.
         try_: one line, what to do about it; empty if we do not know.
         log: path of the file with the rest of the story, if there is one.
+        told: whether people have read it already, with the result of the run that it ended.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.ENVIRONMENT
+    told = False
 
     def __init__(self, what: str, *, why: str = "", try_: str = "", log: str = "") -> None:
         super().__init__(what)

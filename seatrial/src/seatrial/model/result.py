@@ -11,7 +11,17 @@ from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId, SessionId
 
-__all__ = ["RESULT_SCHEMA", "Counts", "ImageUsed", "Outcome", "RunResult", "Stage", "StageResult", "TreeProof"]
+__all__ = [
+    "RESULT_SCHEMA",
+    "Counts",
+    "ImageUsed",
+    "Outcome",
+    "Problem",
+    "RunResult",
+    "Stage",
+    "StageResult",
+    "TreeProof",
+]
 
 RESULT_SCHEMA = 1
 """Version of `result.json`; raised when a reader of the former one would be misled."""
@@ -95,6 +105,22 @@ class ImageUsed(msgspec.Struct, frozen=True, kw_only=True):
     stands_in_for: str = ""
 
 
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What stopped a run, as people read it.
+
+    Attributes:
+        what: one line, what happened.
+        why: one line, why; empty if there is nothing to add.
+        try_: one line, what to do about it; empty if we do not know.
+        log: path of the file with the rest of the story; empty if there is none.
+    """
+
+    what: str
+    why: str = ""
+    try_: str = ""
+    log: str = ""
+
+
 class TreeProof(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that what ran is what stands in the working tree.
 
@@ -120,6 +146,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         seconds: from start to end.
         exit: what the process ended with; 2 if it was interrupted.
         verdict: a few words for people.
+        problem: what stopped it, the worst if there were several; null if all stages ran to their end.
         counts: the tests.
         stages: what was done, in the order of its start.
         images: images that took part.
@@ -136,6 +163,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     exit: ExitCode
     verdict: str
+    problem: Problem | None = None
     counts: Counts = Counts()
     stages: tuple[StageResult, ...] = ()
     images: tuple[ImageUsed, ...] = ()

@@ -138,6 +138,8 @@ class Console:
                 self._line(Text(f"  {text}"))
             case e.RunEnded(result=result):
                 self.close()
+                for line in words.problem(result, self._findings):
+                    self._rich.print(Text(line, "bold" if line.startswith("try: ") else ""), soft_wrap=True)
                 style = "bold red" if result.exit else "bold green"
                 self._rich.print(Text(words.last_line(result, self._board.directory), style), soft_wrap=True)
             case _ if self._verbose:

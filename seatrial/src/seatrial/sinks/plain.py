@@ -47,6 +47,8 @@ class Plain:
             case e.Note(level="warning", text=text):
                 self.line(f"warning: {text}")
             case e.RunEnded(result=result):
+                for line in words.problem(result, self._findings):
+                    self.line(line)
                 self.line(words.last_line(result, self._directory))
             case e.StageEnded(stage=stage, outcome="failed", seconds=seconds):
                 self.line(f"{stage} FAILED after {words.duration(seconds)}")

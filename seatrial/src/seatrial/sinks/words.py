@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.result import Counts, Outcome, RunResult
 
-__all__ = ["counts", "duration", "evidence", "facts", "finding", "last_line", "outcome"]
+__all__ = ["counts", "duration", "evidence", "facts", "finding", "last_line", "outcome", "problem"]
 
 _EVIDENCE_SHOWN = 12
 _MINUTE = 60
@@ -59,6 +61,15 @@ def evidence(of: Finding) -> list[str]:
     lines = [line for text in of.evidence for line in text.splitlines()]
     shown = [f"| {line}" for line in lines[-_EVIDENCE_SHOWN:]]
     return shown + ([f"try: {of.try_}"] if of.try_ else [])
+
+
+def problem(result: RunResult, findings: Collection[Finding]) -> list[str]:
+    """Return why a run was stopped and what to try, in lines, but for what its findings have told already."""
+    if result.problem is None:
+        return []
+    told = {text for each in findings for text in (each.says, each.try_)}
+    lines = {"why": result.problem.why, "try": result.problem.try_, "log": result.problem.log}
+    return [f"{label}: {text}" for label, text in lines.items() if text and text not in told]
 
 
 def last_line(result: RunResult, directory: str) -> str:
