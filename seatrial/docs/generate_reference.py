@@ -314,16 +314,16 @@ def _json_type(type_: Any) -> str:
     if hasattr(type_, "__supertype__"):
         return _json_type(type_.__supertype__)
     if isinstance(type_, type) and issubclass(type_, (StrEnum, ExitCode, msgspec.Struct)):
-        return f"[{type_.__name__}]({_HOMES.get(type_.__name__, '')}#{type_.__name__.lower()})"
+        name = type_.__name__
+        if name == "ExitCode":
+            return f"[{name}](exit-codes.md)"
+        return f"[{name}]({'result.md' if name in _IN_RESULT else 'events.md'}#{name.lower()})"
     return {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "time (RFC 3339)"}[type_]
 
 
-_HOMES: Final = {
-    "RunResult": "result.md", "StageResult": "result.md", "Counts": "result.md", "ImageUsed": "result.md",
-    "TreeProof": "result.md", "Problem": "result.md", "Stage": "result.md", "Outcome": "result.md","
-    " "Finding": "events.md",
-    "ObjectRef": "events.md", "ExitCode": "exit-codes.md",
-}  # fmt: skip
+_IN_RESULT: Final = frozenset(
+    {"RunResult", "StageResult", "Counts", "ImageUsed", "TreeProof", "Problem", "Stage", "Outcome"}
+)
 
 
 def _doc(thing: Any) -> str:
