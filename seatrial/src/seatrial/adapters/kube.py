@@ -111,7 +111,11 @@ class KubeApi:
             raise self._silent(error) from error
         web = WebSocket(connection.sock, silence=silence)
         host = f"{self._access.host}:{self._access.port}"
-        web.open(host, self._access.path + target, self._headers(), subprotocols)
+        try:
+            web.open(host, self._access.path + target, self._headers(), subprotocols)
+        except BaseException:
+            web.close()
+            raise
         return web
 
     def close(self) -> None:

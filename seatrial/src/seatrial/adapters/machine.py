@@ -47,7 +47,8 @@ class MemoryPeak:
 
     def _sample(self) -> None:
         while not self._end.wait(_INTERVAL):
-            self._lowest = min(self._lowest, _available())
+            if available := _available():
+                self._lowest = min(self._lowest, available)
 
 
 def port_is_free(address: str, port: int) -> bool:

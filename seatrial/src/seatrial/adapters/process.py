@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -151,7 +150,6 @@ class _Run:
             self._log.write(f"$ {shlex.join(argv)}\n".encode())
             self._log.flush()
         self._lock = threading.Lock()
-        self._tail: deque[bytes] = deque(maxlen=_TAIL)
         self._kept: tuple[list[bytes], list[bytes]] = ([], [])
         self._threads: list[threading.Thread] = []
 
@@ -180,8 +178,9 @@ class _Run:
         return b"".join(self._kept[1])
 
     def tail(self) -> str:
-        with self._lock:
-            return b"".join(self._tail).decode(errors="replace")
+        """Return the last lines; those of stderr stand last: a program's last word is there if anywhere."""
+        lines = [line for kept in self._kept for line in kept[-_TAIL:]]
+        return b"".join(lines[-_TAIL:]).decode(errors="replace")
 
     def last(self) -> str:
         return self.tail().strip().rsplit("\n", 1)[-1]
@@ -196,7 +195,6 @@ class _Run:
             for line in stream:
                 kept.append(line)
                 with self._lock:
-                    self._tail.append(line)
                     if self._log:
                         self._log.write(line)
                         self._log.flush()

@@ -1,0 +1,21 @@
+"""A Kubernetes API that serves, and a client of it."""
+
+from __future__ import annotations
+
+import pytest
+from seatrial.adapters.kube import KubeApi
+
+from .fake_api import FakeApi, serving
+
+
+@pytest.fixture
+def api():
+    return FakeApi()
+
+
+@pytest.fixture
+def kube(api):
+    with serving(api) as access:
+        client = KubeApi(access)
+        yield client
+        client.close()

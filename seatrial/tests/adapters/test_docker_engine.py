@@ -1,0 +1,174 @@
+"""What we ask of the engine, and how we read its answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from seatrial.adapters.docker import DockerEngine
+from seatrial.doubles import Answer, FakeProcesses
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import CommandFailed, EnvironmentFailed, UsageError
+from seatrial.model.names import canonical
+from seatrial.model.spec import ImageSpec
+
+IMAGE = {
+    "Id": "sha256:aa",
+    "RepoTags": ["shop-test:1"],
+    "RepoDigests": ["shop-test@sha256:bb"],
+    "Size": 42,
+    "Config": {"Labels": {"a": "b"}, "WorkingDir": "/app", "Env": ["PATH=/bin", "odd"], "User": "1000:1000"},
+}
+
+
+def engine(**answers):
+    processes = FakeProcesses({words.replace("_", " "): answer for words, answer in answers.items()})
+    return DockerEngine(processes), processes
+
+
+def silent(text):
+    del text
+
+
+@pytest.mark.parametrize(
+    ("reference", "whole"),
+    [
+        ("postgres", "docker.io/library/postgres:latest"),
+        ("postgres:17", "docker.io/library/postgres:17"),
+        ("foundry/python:3.13", "docker.io/foundry/python:3.13"),
+        ("docker.io/postgres:17", "docker.io/library/postgres:17"),
+        ("index.docker.io/library/postgres", "docker.io/library/postgres:latest"),
+        ("localhost/it", "localhost/it:latest"),
+        ("localhost:5001/it:1", "localhost:5001/it:1"),
+        ("ghcr.io/a/b@sha256:aa", "ghcr.io/a/b@sha256:aa"),
+        ("a/b:1@sha256:aa", "docker.io/a/b:1@sha256:aa"),
+    ],
+)
+def test_canonical_references(reference, whole):
+    assert canonical(reference) == whole
+
+
+def test_version():
+    assert engine(docker_version=Answer(stdout="20.10.24\n"))[0].version() == "20.10.24"
+
+
+def test_no_engine():
+    with pytest.raises(UsageError) as caught:
+        engine(docker_version=Answer(code=1, stderr="warning\nCannot connect to the Docker daemon"))[0].version()
+    assert caught.value.why == "Cannot connect to the Docker daemon"
+
+
+def test_inspect_by_name_digest_and_id():
+    # Exit code 1: one of them is not there. The others are told all the same.
+    it, _ = engine(docker_image_inspect=Answer(code=1, stdout=json.dumps([IMAGE])))
+    found = it.inspect(["docker.io/library/shop-test:1", "shop-test@sha256:bb", "sha256:aa", "none:1"])
+
+    assert set(found) == {"docker.io/library/shop-test:1", "shop-test@sha256:bb", "sha256:aa"}
+    image = found["sha256:aa"]
+    assert (image.digest, image.size, image.workdir, image.user) == ("sha256:aa", 42, "/app", "1000:1000")
+    assert image.env == {"PATH": "/bin"}
+
+
+def test_inspecting_nothing_asks_nobody():
+    it, processes = engine()
+
+    assert it.inspect([]) == {}
+    assert processes.ran == []
+
+
+def test_image_without_any_configuration():
+    it, _ = engine(docker_image_inspect=Answer(stdout=json.dumps([{"Id": "sha256:aa", "Config": None}])))
+
+    assert it.inspect(["sha256:aa"])["sha256:aa"].workdir == "/"
+
+
+def build(it, spec, progress=silent, tmp_path=None):
+    return it.build(
+        spec,
+        "shop-test:1",
+        labels={"k": "v"},
+        deadline=Deadline.after(5),
+        log=tmp_path / "build.log",
+        progress=progress,
+    )
+
+
+def test_build(tmp_path):
+    steps = []
+    it, processes = engine(
+        docker_build=Answer(stdout="Step 1/2 : FROM x\n ---> aa\n", stderr="#7 [2/2] RUN y\n#7 DONE\n"),
+        docker_image_inspect=Answer(stdout=json.dumps([IMAGE])),
+    )
+    spec = ImageSpec(name="shop-test", context=tmp_path, args={"A": "b"}, target="tests")
+
+    assert build(it, spec, steps.append, tmp_path).digest == "sha256:aa"
+    assert processes.ran[0] == (
+        *("docker", "build", "--tag", "shop-test:1", "--file", str(tmp_path / "Dockerfile")),
+        *("--label", "k=v", "--build-arg", "A=b", "--target", "tests", str(tmp_path)),
+    )
+    assert steps == ["Step 1/2 : FROM x", "[2/2] RUN y"]
+
+
+def test_build_that_fails_says_which(tmp_path):
+    it, _ = engine(docker_build=Answer(code=1, stdout="Step 1/1 : RUN x\n", stderr="x: not found\n"))
+
+    with pytest.raises(CommandFailed) as caught:
+        build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
+    assert (caught.value.what, caught.value.why) == ("the build of image shop-test failed", "x: not found")
+
+
+def test_build_without_a_result(tmp_path):
+    it, _ = engine(docker_build=Answer(), docker_image_inspect=Answer(code=1, stdout="[]"))
+
+    with pytest.raises(EnvironmentFailed):
+        build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
+
+
+def test_build_secrets_need_buildx(tmp_path):
+    spec = ImageSpec(name="shop-test", context=tmp_path, secrets=("id=token,env=TOKEN",))
+    without, _ = engine(docker_buildx=Answer(code=1))
+    with pytest.raises(UsageError) as caught:
+        build(without, spec, tmp_path=tmp_path)
+    assert "buildx" in caught.value.try_
+
+    it, processes = engine(
+        docker_buildx=Answer(), docker_build=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE]))
+    )
+    build(it, spec, tmp_path=tmp_path)
+    assert processes.ran[1][-3:-1] == ("--secret", "id=token,env=TOKEN")
+
+
+def test_push_leaves_no_name_behind():
+    it, processes = engine(docker=Answer(), docker_push=Answer(code=1, stderr="denied"))
+
+    with pytest.raises(CommandFailed):
+        it.push("a:1", "localhost:5001/a:1", deadline=Deadline.after(5), progress=silent)
+    assert [words[1] for words in processes.ran] == ["tag", "push", "rmi"]
+
+
+def test_containers():
+    it, processes = engine(docker_container=Answer(stdout='[{"Id": "aa"}]'), docker_rm=Answer())
+
+    assert it.container("x") == {"Id": "aa"}
+    it.remove_containers(["x", "y"], deadline=Deadline.after(5))
+    it.remove_containers([], deadline=Deadline.after(5))
+    assert processes.ran[1:] == [("docker", "rm", "--force", "--volumes", "x", "y")]
+
+
+def test_container_that_is_not_there():
+    assert engine(docker_container=Answer(code=1, stdout="[]"))[0].container("x") is None
+
+
+def test_drop():
+    it, processes = engine(
+        docker_volume=Answer(), docker_image_ls=Answer(stdout="a:1\nb:2\n<none>:<none>\n"), docker_rmi=Answer()
+    )
+
+    assert it.drop(volume="v", label="l") == ["v", "a:1", "b:2"]
+    assert ("docker", "rmi", "a:1") in processes.ran
+
+
+def test_drop_keeps_what_is_in_use():
+    it, _ = engine(docker_volume=Answer(code=1), docker_image_ls=Answer(stdout="a:1\n"), docker_rmi=Answer(code=1))
+
+    assert it.drop(volume="v", label="l") == []

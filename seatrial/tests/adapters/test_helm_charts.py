@@ -1,0 +1,104 @@
+"""Helm: arguments and versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from seatrial.adapters.helm import HelmCharts
+from seatrial.doubles import Answer, FakeProcesses
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import UsageError
+from seatrial.model.spec import ReleaseSpec
+
+RELEASE = ReleaseSpec(name="shop", chart="chart", namespace="ns", values=(Path("/v.yaml"),), set={"a": "1,2"})
+
+
+def charts(answers, cwd=Path("/p")):
+    processes = FakeProcesses(answers)
+    return HelmCharts(processes, kubeconfig=Path("/k"), context="kind-it", cwd=cwd), processes
+
+
+def soon():
+    return Deadline.after(60)
+
+
+@pytest.mark.parametrize("version", ["v3.18.0", "v3.19.2+g1", "v4.3.1"])
+def test_good_versions(version):
+    assert charts({"helm version": Answer(stdout=version + "\n")})[0].version() == version
+
+
+@pytest.mark.parametrize("version", ["v3.17.4", "v2.17.0"])
+def test_old_versions(version):
+    with pytest.raises(UsageError):
+        charts({"helm version": Answer(stdout=version)})[0].version()
+
+
+def test_no_helm():
+    with pytest.raises(UsageError) as caught:
+        charts({})[0].version()
+    assert caught.value.what == "helm is not on PATH"
+
+
+def test_render():
+    it, processes = charts({"helm template": Answer(stdout="kind: Pod\n---\n# nothing\n---\nkind: Job\n")})
+
+    assert it.render(RELEASE, {"image.tag": "abc"}, deadline=soon()) == [{"kind": "Pod"}, {"kind": "Job"}]
+    assert processes.ran == [
+        (
+            *("helm", "template", "shop", "chart", "--values", "/v.yaml"),
+            *("--set-string", r"a=1\,2", "--set-string", "image.tag=abc", "--namespace", "ns"),
+        )
+    ]
+
+
+def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
+    it, processes = charts({"helm upgrade": Answer()})
+    remote = ReleaseSpec(name="x", chart="redis", repository="https://charts.example.com", version="1.2.3")
+    it.install(remote, {}, deadline=soon(), log=tmp_path / "log")
+
+    (argv,) = processes.ran
+    assert argv[:8] == (
+        *("helm", "upgrade", "x", "redis", "--repo", "https://charts.example.com"),
+        *("--version", "1.2.3"),
+    )
+    assert "--wait" not in argv
+    assert argv[-4:] == ("--kubeconfig", "/k", "--kube-context", "kind-it")
+
+
+def test_recovery():
+    it, processes = charts({"helm": Answer()})
+    it.recover(RELEASE, good=3, deadline=soon())
+    it.recover(RELEASE, good=None, deadline=soon())
+
+    assert processes.ran[0][:4] == ("helm", "rollback", "shop", "3")
+    assert processes.ran[1][:4] == ("helm", "uninstall", "shop", "--ignore-not-found")
+
+
+@pytest.mark.parametrize(
+    ("files", "asks"),
+    [
+        ({"Chart.yaml": "name: x"}, None),
+        ({"Chart.yaml": "dependencies: [{name: db, version: 1.0.0}]"}, "update"),
+        ({"Chart.yaml": "dependencies: [{name: db, version: 1.0.0}]", "charts/db-1.0.0.tgz": ""}, None),
+        ({"Chart.yaml": "dependencies: [{name: db, version: 1.0.0}]", "charts/db/Chart.yaml": ""}, None),
+        (
+            {
+                "Chart.yaml": "dependencies: [{name: db, version: ^1}]",
+                "Chart.lock": "dependencies: [{name: db, version: 1.2.0}]",
+                "charts/db-1.1.0.tgz": "",
+            },
+            "build",
+        ),
+        ({}, None),
+    ],
+)
+def test_dependencies_are_fetched_when_they_are_missing(tmp_path, files, asks):
+    for name, text in files.items():
+        path = tmp_path / "chart" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    it, processes = charts({"helm dependency": Answer()}, cwd=tmp_path)
+    it.prepare(RELEASE, deadline=soon())
+
+    assert [words[2] for words in processes.ran] == ([asks] if asks else [])

@@ -1,0 +1,150 @@
+"""Programs: output, failures, deadlines that reach grandchildren, stopping."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from seatrial.adapters.process import LocalProcesses
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import CommandFailed, OutOfTime
+
+
+@pytest.fixture
+def processes():
+    return LocalProcesses()
+
+
+def soon(seconds=10.0):
+    return Deadline.after(seconds)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def gone(pid):
+    until = time.monotonic() + 5
+    while alive(pid) and time.monotonic() < until:
+        time.sleep(0.01)
+    return not alive(pid)
+
+
+def test_output(processes):
+    done = processes.run(["sh", "-c", "echo out; echo err >&2"], deadline=soon())
+
+    assert (done.code, done.stdout, done.stderr) == (0, b"out\n", b"err\n")
+    assert done.argv == ("sh", "-c", "echo out; echo err >&2")
+
+
+def test_stdin_environment_and_directory(processes, tmp_path):
+    done = processes.run(
+        ["sh", "-c", 'cat; echo "$WHO"; pwd'], deadline=soon(), stdin=b"in\n", env={"WHO": "me"}, cwd=tmp_path
+    )
+
+    assert done.stdout.decode().splitlines() == ["in", "me", str(tmp_path)]
+
+
+def test_program_that_does_not_read_its_stdin(processes):
+    assert processes.run(["true"], deadline=soon(), stdin=b"x" * 1_000_000).code == 0
+
+
+def test_lines_and_log(processes, tmp_path):
+    lines = []
+    log = tmp_path / "logs" / "it.log"
+    processes.run(["sh", "-c", "echo one; echo two"], deadline=soon(), log=log, line=lines.append)
+    processes.run(["echo", "three"], deadline=soon(), log=log)
+
+    assert lines == ["one", "two"]
+    assert log.read_text() == "$ sh -c 'echo one; echo two'\none\ntwo\n$ echo three\nthree\n"
+
+
+def test_failure_owns_command_and_tail(processes, tmp_path):
+    log = tmp_path / "it.log"
+    with pytest.raises(CommandFailed) as caught:
+        processes.run(["sh", "-c", "seq 100; echo broken >&2; exit 3"], deadline=soon(), log=log)
+
+    error = caught.value
+    assert (error.code, error.why, error.log) == (3, "broken", str(log))
+    assert error.tail.splitlines()[0] == "62"
+    assert "sh -c" in error.what
+
+
+def test_failure_that_is_asked_for(processes):
+    assert processes.run(["false"], deadline=soon(), check=False).code == 1
+
+
+def test_program_that_is_not_there(processes):
+    with pytest.raises(CommandFailed) as caught:
+        processes.run(["no-such-program"], deadline=soon())
+    assert caught.value.try_ == "install no-such-program"
+
+
+def test_deadline_kills_the_whole_group(processes, tmp_path):
+    started = time.monotonic()
+    with pytest.raises(OutOfTime) as caught:
+        processes.run(["sh", "-c", "echo working; sleep 60 & echo $! > child; wait"], deadline=soon(0.5), cwd=tmp_path)
+
+    assert caught.value.why == "working"
+    assert time.monotonic() - started < 5
+    assert gone(int((tmp_path / "child").read_text()))
+
+
+def test_deadline_kills_what_ignores_it(processes, tmp_path, monkeypatch):
+    monkeypatch.setattr("seatrial.adapters.process._GRACE", 0.2)
+    with pytest.raises(OutOfTime):
+        processes.run(
+            ["sh", "-c", "trap '' TERM; echo $$ > pid; while :; do sleep 0.1; done"], deadline=soon(0.5), cwd=tmp_path
+        )
+
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_daemon_that_holds_the_output_open_is_not_awaited(processes):
+    started = time.monotonic()
+    done = processes.run(["sh", "-c", "echo up; sleep 30 &"], deadline=soon())
+
+    assert done.stdout == b"up\n"
+    assert time.monotonic() - started < 10
+
+
+def test_interrupt_kills_the_group(processes, tmp_path):
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        processes.run(["sh", "-c", "echo $$ > pid; sleep 60"], deadline=soon(20), cwd=tmp_path)
+
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_stop_ends_what_runs_and_lets_nothing_start(processes):
+    threading.Timer(0.3, processes.stop).start()
+    with pytest.raises(CommandFailed) as caught:
+        processes.run(["sleep", "60"], deadline=soon(20))
+
+    assert caught.value.code == -signal.SIGTERM
+    with pytest.raises(CommandFailed):
+        processes.run(["true"], deadline=soon())
+    processes.resume()
+    assert processes.run(["true"], deadline=soon()).code == 0
+
+
+def test_find(processes):
+    assert processes.find("sh").endswith("/sh")
+    assert processes.find("no-such-program") is None
+
+
+def test_quick_commands_are_quick(processes):
+    """`Popen.wait(timeout)` would sleep up to 50 ms after each."""
+    started = time.monotonic()
+    for _ in range(20):
+        processes.run(["true"], deadline=soon())
+
+    assert time.monotonic() - started < 2

@@ -1,0 +1,195 @@
+"""Commands in pods: channels, exit codes, cut connections."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+
+import pytest
+from seatrial.model.errors import EnvironmentFailed, OutOfTime
+from seatrial.ports import StreamBroken
+
+from .fake_api import frame, read_frame
+
+OK = json.dumps({"status": "Success"}).encode()
+
+
+def failure(code):
+    cause = {"reason": "ExitCode", "message": str(code)}
+    return json.dumps({"status": "Failure", "reason": "NonZeroExitCode", "details": {"causes": [cause]}}).encode()
+
+
+def saying(*frames):
+    def talk(connection):
+        for each in frames:
+            connection.sendall(each)
+        threading.Event().wait(0.05)
+
+    return talk
+
+
+def run(kube, *argv, **more):
+    return kube.exec("web", "shop").run(list(argv) or ["true"], timeout=5, **more)
+
+
+def test_output_and_exit_code(api, kube):
+    api.talk = saying(frame(1, b"out"), frame(2, b"err"), frame(1, b"put"), frame(3, failure(7)), frame(0, b"", code=8))
+    done = run(kube, "sh", "-c", "a b")
+
+    assert (done.argv, done.code, done.stdout, done.stderr) == (("sh", "-c", "a b"), 7, b"output", b"err")
+    assert api.asked[-1][2] == {
+        "command": ["sh", "-c", "a b"],
+        "container": ["tests"],
+        "stdout": ["true"],
+        "stderr": ["true"],
+    }
+
+
+def test_stdin_is_sent_in_pieces_and_closed(api, kube):
+    sent = os.urandom(1_300_000)
+    got = bytearray()
+
+    def talk(connection):
+        while True:
+            _, data = read_frame(connection)
+            if data[:2] == b"\xff\x00":
+                break
+            assert data[0] == 0
+            got.extend(data[1:])
+        connection.sendall(frame(1, b"x" * 70_000) + frame(3, OK))
+        threading.Event().wait(0.05)
+
+    api.talk = talk
+    done = run(kube, stdin=sent)
+
+    assert bytes(got) == sent
+    assert (done.code, len(done.stdout)) == (0, 70_000)
+
+
+def test_fragments_and_pings(api, kube):
+    pongs = []
+
+    def talk(connection):
+        connection.sendall(frame(1, b"one ", final=False) + frame(0, b"beat", code=9) + frame(0, b"piece", code=0))
+        pongs.append(read_frame(connection))
+        connection.sendall(frame(3, OK))
+        threading.Event().wait(0.05)
+
+    api.talk = talk
+
+    assert run(kube).stdout == b"one piece"
+    assert pongs == [(0xA, b"beat")]
+
+
+def test_old_servers_cannot_close_stdin(api, kube):
+    api.subprotocol = "v4.channel.k8s.io"
+    api.talk = saying()
+
+    with pytest.raises(EnvironmentFailed) as caught:
+        run(kube, stdin=b"x")
+    assert caught.value.try_ == "use Kubernetes 1.30 or newer"
+
+
+@pytest.mark.parametrize("last", [b"", frame(0, b"", code=8)])
+def test_stream_that_ends_early(api, kube, last):
+    api.talk = saying(frame(1, b"half"), last)
+
+    with pytest.raises(StreamBroken):
+        run(kube)
+
+
+def test_server_that_refuses(api, kube):
+    api.refuse = 400, {"message": "container tests is not running"}
+
+    with pytest.raises(EnvironmentFailed) as caught:
+        run(kube)
+    assert caught.value.why == "container tests is not running"
+
+
+def test_refusal_without_a_reason(api, kube):
+    api.refuse = 502, b"bad gateway"
+
+    with pytest.raises(EnvironmentFailed) as caught:
+        run(kube)
+    assert caught.value.why == "HTTP status 502"
+
+
+def test_command_that_cannot_be_run(api, kube):
+    api.talk = saying(frame(3, json.dumps({"status": "Failure", "message": "exec: no such file"}).encode()))
+
+    with pytest.raises(EnvironmentFailed) as caught:
+        run(kube)
+    assert caught.value.why == "exec: no such file"
+
+
+def test_command_that_takes_too_long(api, kube):
+    api.talk = lambda _: threading.Event().wait(1.5)
+
+    with pytest.raises(OutOfTime):
+        kube.exec("web", "shop").run(["sleep"], timeout=0.2)
+
+
+def test_command_that_talks_too_long(api, kube):
+    def talk(connection):
+        for _ in range(20):
+            try:
+                connection.sendall(frame(1, b"."))
+            except OSError:
+                return
+            threading.Event().wait(0.05)
+
+    api.talk = talk
+
+    with pytest.raises(OutOfTime):
+        kube.exec("web", "shop").run(["yes"], timeout=0.3)
+
+
+def test_stream(api, kube):
+    api.talk = saying(frame(1, b"a"), frame(2, b"noise"), frame(1, b"b"), frame(3, OK))
+
+    assert list(kube.exec("web", "shop").stream(["tail"])) == [b"a", b"b"]
+    assert api.asked[-1][2]["container"] == ["keeper"]
+
+
+def test_stream_of_a_command_that_fails(api, kube):
+    api.talk = saying(frame(1, b"a"), frame(2, b"no run"), frame(3, failure(1)))
+
+    with pytest.raises(StreamBroken) as caught:
+        list(kube.exec("web", "shop").stream(["tail"]))
+    assert str(caught.value) == "tail ended with 1: no run"
+
+
+def test_stream_that_is_cut(api, kube):
+    api.talk = saying(frame(1, b"a"))
+    got = []
+
+    with pytest.raises(StreamBroken):
+        got.extend(kube.exec("web", "shop").stream(["tail"]))
+    assert got in ([], [b"a"])
+
+
+def test_stream_that_ends_without_a_status(api, kube):
+    api.talk = saying(frame(0, b"", code=8))
+
+    with pytest.raises(StreamBroken):
+        list(kube.exec("web", "shop").stream(["tail"]))
+
+
+def test_hanging_up_wakes_the_reader(api, kube):
+    api.talk = lambda _: threading.Event().wait(3)
+    web = kube.websocket("/exec", ("v5.channel.k8s.io",), silence=60)
+    threading.Timer(0.1, web.close).start()
+
+    with pytest.raises(StreamBroken):
+        web.receive()
+    web.close()
+
+
+def test_something_that_is_no_websocket_server(api, kube, monkeypatch):
+    """Its answer does not prove that it read the key."""
+    monkeypatch.setattr("seatrial.adapters.websocket._GUID", b"other")
+    api.talk = saying()
+
+    with pytest.raises(EnvironmentFailed):
+        run(kube)

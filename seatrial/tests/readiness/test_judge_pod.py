@@ -1,0 +1,222 @@
+"""What holds a pod up, and for how long that is tolerated."""
+
+from __future__ import annotations
+
+import pytest
+from seatrial.readiness.pod import container_state, judge_pod, pod_ref
+
+from .objects import ended, event, pod, running, waiting
+
+
+def suspicion(judged):
+    assert judged.state == "waiting"
+    assert len(judged.suspicions) == 1
+    return judged.suspicions[0]
+
+
+def test_ready_pod():
+    assert judge_pod(pod(running("web")), []).state == "ready"
+
+
+def test_succeeded_pod_is_ready():
+    assert judge_pod(pod(ended("job", 0, "Completed"), phase="Succeeded"), []).state == "ready"
+
+
+def test_unready_pod_waits_for_its_probe():
+    judged = judge_pod(pod(running("web", ready=False)), [])
+
+    assert (judged.state, judged.why, judged.suspicions) == ("waiting", "web to be ready", ())
+
+
+def test_unready_pod_without_statuses():
+    assert judge_pod(pod(phase="Pending"), []).why == "its containers to be created"
+
+
+def test_probe_failure_is_told_when_containers_are_ready_but_the_pod_is_not():
+    it = pod(running("web"), conditions=({"type": "Ready", "status": "False"},))
+
+    assert judge_pod(it, [event(it, "Unhealthy", "Readiness probe failed: 503")]).why == "Readiness probe failed: 503"
+    assert judge_pod(it, [event(it, "Pulled")]).why == "its readiness probe"
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+@pytest.mark.parametrize(
+    ("message", "grace"),
+    [
+        ("docker.io/library/web:1: not found", 0),
+        ("manifest unknown: manifest unknown", 0),
+        ("pull access denied, repository does not exist", 0),
+        ("401 Unauthorized", 0),
+        ("dial tcp 10.0.0.1:443: i/o timeout", 45),
+        ("", 45),
+    ],
+)
+def test_image_pull(reason, message, grace):
+    found = suspicion(judge_pod(pod(waiting("web", reason, message)), []))
+
+    assert found.grace == grace
+    assert found.finding.cause == "ImagePull"
+    assert found.finding.says == "image web:1 cannot be pulled"
+    assert found.finding.subject.container == "web"
+
+
+@pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull"])
+def test_images_that_never_come(reason):
+    found = suspicion(judge_pod(pod(waiting("web", reason)), []))
+
+    assert (found.finding.cause, found.grace) == (reason, 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"),
+    [
+        ("CreateContainerConfigError", "CreateContainerConfigError"),
+        ("CreateContainerError", "CreateContainerError"),
+        ("RunContainerError", "RunContainerError"),
+    ],
+)
+def test_containers_that_cannot_be_made_get_a_while(reason, cause):
+    judged = judge_pod(pod(waiting("web", reason, 'secret "shop" not found')), [])
+    found = suspicion(judged)
+
+    assert (found.finding.cause, found.grace) == (cause, 20)
+    assert judged.why == 'secret "shop" not found'
+
+
+@pytest.mark.parametrize(("restarts", "grace"), [(1, 40), (2, 40), (3, 0)])
+def test_crash_loops_are_given_two_restarts(restarts, grace):
+    before = {"exitCode": 3, "reason": "Error"}
+    judged = judge_pod(pod(waiting("web", "CrashLoopBackOff", restarts=restarts, before=before)), [])
+    found = suspicion(judged)
+
+    assert found.grace == grace
+    assert found.finding.cause == "Crash"
+    assert found.finding.says == "container web ended with exit code 3"
+    assert judged.why == "web to start again"
+
+
+def test_unknown_reason_is_told():
+    assert judge_pod(pod(waiting("web", "Pondering")), []).why == "web: Pondering"
+
+
+def test_container_that_is_being_created():
+    assert judge_pod(pod(waiting("web", "ContainerCreating")), []).why == "web to be created"
+
+
+def test_out_of_memory_names_the_limit():
+    before = {"exitCode": 137, "reason": "OOMKilled"}
+    found = suspicion(judge_pod(pod(running("web", ready=False, before=before), limits={"memory": "64Mi"}), []))
+
+    assert found.finding.cause == "OOMKilled"
+    assert found.finding.says == "container web needed more memory than its limit of 64Mi"
+
+
+def test_out_of_memory_long_ago_does_not_matter_once_ready():
+    before = {"exitCode": 137, "reason": "OOMKilled"}
+
+    assert judge_pod(pod(running("web", before=before)), []).state == "ready"
+
+
+def test_out_of_memory_is_recognised_with_exit_code_0():
+    """A child of PID 1 was killed, under cgroup v1."""
+    found = suspicion(judge_pod(pod(ended("web", 0, "OOMKilled")), []))
+
+    assert found.finding.cause == "OOMKilled"
+
+
+def test_killed_container_hints_at_its_probe():
+    found = suspicion(judge_pod(pod(ended("web", 137)), []))
+
+    assert "liveness" in found.finding.try_
+
+
+def test_command_that_is_not_there_never_heals():
+    found = suspicion(judge_pod(pod(ended("web", 128, "StartError", 'exec: "webb": not found')), []))
+
+    assert (found.finding.cause, found.grace) == ("StartError", 0)
+    assert 'exec: "webb": not found' in found.finding.says
+
+
+def test_finished_container_of_a_running_pod_is_no_suspicion():
+    assert judge_pod(pod(ended("web", 0, "Completed"), running("side", ready=False)), []).suspicions == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "grace"),
+    [
+        ("0/2 nodes are available: 2 Insufficient memory.", 20),
+        ("0/1 nodes are available: 1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }", 120),
+        ("no nodes available to schedule pods", 120),
+    ],
+)
+def test_pod_without_a_node(message, grace):
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    judged = judge_pod(pod(phase="Pending", conditions=(condition,)), [])
+
+    assert judged.why == "a node"
+    assert suspicion(judged).grace == grace
+
+
+def test_evicted_pod_says_why():
+    found = suspicion(judge_pod(pod(phase="Failed", reason="Evicted", message="The node was low on memory"), []))
+
+    assert (found.finding.cause, found.finding.says, found.grace) == ("Evicted", "The node was low on memory", 0)
+
+
+def test_failed_pod_without_a_word():
+    assert suspicion(judge_pod(pod(phase="Failed"), [])).finding.cause == "PodFailed"
+
+
+def test_failed_pod_blames_the_container_that_failed():
+    judged = judge_pod(pod(ended("web", 7), running("side"), phase="Failed", init=(ended("first", 0),)), [])
+    found = suspicion(judged)
+
+    assert (found.finding.subject.container, found.grace) == ("web", 0)
+
+
+def test_volume_that_cannot_be_mounted():
+    it = pod(waiting("web", "ContainerCreating"))
+    warnings = [event(it, "FailedMount", 'MountVolume.SetUp failed: secret "x" not found'), event(it, "Other")]
+    judged = judge_pod(it, warnings)
+
+    assert suspicion(judged).finding.cause == "FailedMount"
+    assert judged.why == 'MountVolume.SetUp failed: secret "x" not found'
+
+
+def test_init_container_is_judged_too():
+    it = pod(waiting("web", "PodInitializing"), init=(waiting("first", "ImagePullBackOff", "not found"),))
+
+    assert suspicion(judge_pod(it, [])).finding.subject.container == "first"
+
+
+def test_long_messages_are_cut():
+    message = "x" * 500
+
+    assert len(judge_pod(pod(waiting("web", "CreateContainerError", message)), []).why) == 160
+
+
+def test_memory_limit_of_an_unknown_container_is_left_out():
+    it = pod(ended("web", 137, "OOMKilled"))
+    it["spec"]["containers"] = []
+
+    assert suspicion(judge_pod(it, [])).finding.says.endswith("its limit")
+
+
+def test_container_state():
+    it = pod(running("web"), ended("job", 3, "Error", "boom"), waiting("late", "ContainerCreating", "soon"))
+
+    assert container_state(it, "web").state == "running"
+    ended_state = container_state(it, "job")
+    assert (ended_state.state, ended_state.code, ended_state.reason, ended_state.message) == (
+        "terminated",
+        3,
+        "Error",
+        "boom",
+    )
+    assert container_state(it, "late").reason == "ContainerCreating"
+    assert container_state(it, "nobody").state == "waiting"
+    assert container_state(None, "web").state == "gone"
+
+
+def test_reference_reads_like_kubectl():
+    assert str(pod_ref(pod(), "web")) == "pod/web-0 container web"

@@ -1,0 +1,138 @@
+"""Whether a workload is all there in its newest version."""
+
+from __future__ import annotations
+
+import pytest
+from seatrial.readiness.workload import judge_workload
+
+from .objects import ended, event, pod, running, snapshot, waiting, workload
+
+OWNER = ("ReplicaSet", "web-abc")
+
+
+def owned(*containers, name="web-abc-1", owner=OWNER, **more):
+    it = pod(*containers, name=name, owner=owner, **more)
+    it["metadata"]["labels"] = {"pod-template-hash": "abc"}
+    return it
+
+
+def judge(kind, *objects, name="web"):
+    return judge_workload(kind, "shop", name, snapshot(*objects))
+
+
+def test_missing_workload():
+    assert judge("Deployment").why == "to be created"
+
+
+def test_unobserved_generation():
+    it = workload("Deployment", observedGeneration=0)
+
+    assert judge("Deployment", it).why == "its controller to see it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "why"),
+    [
+        ("Deployment", {"replicas": 2}, {"updatedReplicas": 1}, "1 of 2 pods made"),
+        ("Deployment", {"replicas": 1}, {"updatedReplicas": 1, "replicas": 2}, "1 old pods to go"),
+        ("Deployment", {}, {"updatedReplicas": 1, "replicas": 1}, "0 of 1 pods available"),
+        ("Deployment", {}, {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}, ""),
+        ("Deployment", {"replicas": 0}, {}, ""),
+        ("StatefulSet", {"replicas": 2}, {"readyReplicas": 1}, "1 of 2 pods ready"),
+        ("StatefulSet", {}, {"readyReplicas": 1, "updateRevision": "b", "currentRevision": "a"}, "0 of 1 pods updated"),
+        ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}, {"readyReplicas": 1, "updateRevision": "b"}, ""),
+        ("StatefulSet", {}, {"readyReplicas": 1}, ""),
+        ("DaemonSet", {}, {"desiredNumberScheduled": 2, "updatedNumberScheduled": 1}, "1 of 2 pods updated"),
+        ("DaemonSet", {}, {"desiredNumberScheduled": 1, "updatedNumberScheduled": 1}, "0 of 1 pods available"),
+        ("DaemonSet", {}, {}, ""),
+        ("Job", {}, {}, "0 of 1 completions"),
+        ("Job", {"completions": 3}, {"succeeded": 2}, "2 of 3 completions"),
+        ("Job", {}, {"conditions": [{"type": "Complete", "status": "True"}]}, ""),
+    ],
+)
+def test_rollouts(kind, spec, status, why):
+    assert judge(kind, workload(kind, spec=spec, **status)).why == why
+
+
+def test_pods_tell_what_a_deployment_waits_for():
+    bad = owned(waiting("web", "ImagePullBackOff", "not found"))
+    judged = judge("Deployment", workload("Deployment", updatedReplicas=1, replicas=1), bad)
+
+    assert judged.why == "0 of 1 pods available: image web:1"
+    assert [each.finding.cause for each in judged.suspicions] == ["ImagePull"]
+
+
+def test_pods_on_their_way_out_do_not_count():
+    bad = owned(waiting("web", "ImagePullBackOff", "not found"))
+    bad["metadata"]["deletionTimestamp"] = "2026-01-31T15:45:01Z"
+
+    assert judge("Deployment", workload("Deployment"), bad).suspicions == ()
+
+
+def test_pods_of_others_do_not_count():
+    other = pod(waiting("web", "ImagePullBackOff", "not found"), name="x", owner=("StatefulSet", "db"))
+    lone = pod(waiting("web", "ImagePullBackOff", "not found"), name="y")
+    adopted = pod(name="z", owner=("ReplicaSet", "web-abc"))
+    adopted["metadata"]["ownerReferences"][0]["controller"] = False
+
+    assert judge("Deployment", workload("Deployment"), other, lone, adopted).suspicions == ()
+
+
+def test_replica_set_of_nobodys_deployment_keeps_its_name():
+    it = pod(waiting("web", "ImagePullBackOff", "not found"), name="x", owner=("ReplicaSet", "bare"))
+
+    assert judge("Deployment", workload("Deployment", name="bare"), it, name="bare").suspicions == ()
+
+
+def test_deployment_that_gave_up():
+    condition = {
+        "type": "Progressing",
+        "status": "False",
+        "reason": "ProgressDeadlineExceeded",
+        "message": "ReplicaSet has timed out progressing.",
+    }
+    judged = judge("Deployment", workload("Deployment", conditions=[condition]))
+
+    assert judged.suspicions[0].finding.cause == "ProgressDeadlineExceeded"
+    assert judged.suspicions[0].grace == 0
+
+
+def test_refused_pods_are_told_with_their_reason():
+    it = workload("StatefulSet")
+    judged = judge("StatefulSet", it, event(it, "FailedCreate", "exceeded quota: shop"))
+
+    assert judged.suspicions[0].finding.says == "its pods are refused: exceeded quota: shop"
+
+
+def test_the_latest_event_counts():
+    it = workload("StatefulSet")
+    events = [event(it, "FailedCreate", "old", at="2026-01-31T15:45:01Z"), event(it, "Fine", at="2026-01-31T15:45:02Z")]
+
+    assert judge("StatefulSet", it, *events).suspicions == ()
+
+
+def test_job_tries_again_after_a_failed_pod():
+    owner = ("Job", "migrate")
+    failed = pod(ended("run", 1), name="migrate-1", owner=owner, phase="Failed")
+    crashing = pod(ended("run", 1), name="migrate-2", owner=owner)
+    judged = judge("Job", workload("Job", name="migrate"), failed, crashing, name="migrate")
+
+    assert (judged.why, judged.suspicions) == ("0 of 1 completions: a pod that does not fail", ())
+
+
+def test_job_whose_image_is_missing():
+    it = pod(waiting("run", "ErrImagePull", "not found"), name="migrate-1", owner=("Job", "migrate"))
+    judged = judge("Job", workload("Job", name="migrate"), it, name="migrate")
+
+    assert [each.finding.cause for each in judged.suspicions] == ["ImagePull"]
+
+
+def test_job_that_gave_up():
+    condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has reached…"}
+    judged = judge("Job", workload("Job", conditions=[condition]))
+
+    assert judged.suspicions[0].finding.cause == "BackoffLimitExceeded"
+
+
+def test_lone_pod():
+    assert judge("Pod", pod(running("web"), name="web")).state == "ready"
