@@ -159,6 +159,13 @@ def test_times_in_words():
     ]
 
 
+def test_paths_are_short_where_they_can_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert words.near(f"{tmp_path}/.seatrial/runs/x") == ".seatrial/runs/x"
+    assert words.near("/elsewhere/x") == "/elsewhere/x"
+
+
 def test_counts_in_words():
     counts = Counts(collected=9, passed=1, failed=1, errors=2, skipped=1, xfailed=1, xpassed=1, deselected=3)
 

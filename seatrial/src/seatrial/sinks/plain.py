@@ -80,7 +80,7 @@ class Plain:
         match body:
             case e.RunStarted(command=command, directory=directory):
                 self._directory = directory
-                self.line(f"seatrial {' '.join(command)}; files in {directory}")
+                self.line(f"seatrial {' '.join(command)}; files in {words.near(directory)}")
             case e.StageStarted(stage=stage):
                 self.line(f"{stage} …")
             case e.StageProgress(stage=stage, text=text):
@@ -94,8 +94,8 @@ class Plain:
                 self._ready.add(name)
             case e.ServiceSeen(name=name, waits_for=waits_for):
                 self._ready.discard(name)
-                self._now_and_then(name, f"{Stage.READY}: {name} waits for {waits_for}")
-            case e.TestsCollected(count=count):
+                self._now_and_then(name, f"{Stage.READY}: {name} is not ready: {waits_for}")
+            case e.TestsCollected(count=count) if count:
                 self.line(f"{Stage.TEST}: {count} collected")
             case e.Note(level="info", text=text):
                 self.line(text)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
+from pathlib import Path
 
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.result import Counts, Outcome, RunResult
 
-__all__ = ["counts", "duration", "evidence", "facts", "finding", "last_line", "outcome", "problem"]
+__all__ = ["counts", "duration", "evidence", "facts", "finding", "last_line", "near", "outcome", "problem"]
 
 _EVIDENCE_SHOWN = 12
 _MINUTE = 60
@@ -68,12 +70,17 @@ def problem(result: RunResult, findings: Collection[Finding]) -> list[str]:
     if result.problem is None:
         return []
     told = {text for each in findings for text in (each.says, each.try_)}
-    lines = {"why": result.problem.why, "try": result.problem.try_, "log": result.problem.log}
+    lines = {"why": result.problem.why, "try": result.problem.try_, "log": near(result.problem.log)}
     return [f"{label}: {text}" for label, text in lines.items() if text and text not in told]
+
+
+def near(path: str) -> str:
+    """Return a path as it is shortest from the working directory."""
+    return path.removeprefix(f"{Path.cwd()}{os.sep}")
 
 
 def last_line(result: RunResult, directory: str) -> str:
     """Return the last line of a run: verdict, counts, time, where the files are."""
     tested = result.counts != Counts() or result.exit is ExitCode.NO_TESTS
     verdict = f"{result.verdict}: {counts(result.counts)}" if tested else result.verdict
-    return f"{verdict}, in {duration(result.seconds)}" + (f"; files in {directory}" if directory else "")
+    return f"{verdict}, in {duration(result.seconds)}" + (f"; files in {near(directory)}" if directory else "")
