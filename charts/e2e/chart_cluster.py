@@ -92,6 +92,13 @@ def foundry_images() -> list[str]:
     return found
 
 
+def registry_data() -> Path:
+    """Return the folder in which `make test-k8s` keeps what it pushed: most layers are there already."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "floe" / "registry"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def remove_leftovers() -> None:
     """Remove what a killed run of these tests left; the names are theirs alone."""
     run("kind", "delete", "cluster", "--name", NAME)
@@ -106,15 +113,16 @@ def made_cluster() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         kubeconfig = Path(folder) / "kubeconfig"
         stack.callback(remove_leftovers)
-        run("docker", "run", "--detach", "--name", REGISTRY, "--publish", "127.0.0.1::5000", "foundry/registry:2")
+        create = ["kind", "create", "cluster", "--name", NAME, "--kubeconfig", str(kubeconfig), "--config", "-"]
+        run(*create, stdin=node_config(), seconds=400)
+        start = ["docker", "run", "--detach", "--name", REGISTRY, "--network", "kind", "--publish", "127.0.0.1::5000"]
+        start += ["--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{registry_data()}:/var/lib/registry"]
+        run(*start, "foundry/registry:2")
         address = run("docker", "port", REGISTRY, "5000/tcp").splitlines()[0]
         for image in {*foundry_images(), "foundry/python:3.13"}:
             run("docker", "tag", image, f"{address}/{image}")
-            stack.callback(run, "docker", "rmi", f"{address}/{image}")
-            run("docker", "push", "--quiet", f"{address}/{image}")
-        create = ["kind", "create", "cluster", "--name", NAME, "--kubeconfig", str(kubeconfig), "--config", "-"]
-        run(*create, stdin=node_config(), seconds=240)
-        run("docker", "network", "connect", "kind", REGISTRY)
+            run("docker", "push", "--quiet", f"{address}/{image}", seconds=600)
+            run("docker", "rmi", "--no-prune", f"{address}/{image}")
         mirror = f'[host."http://{REGISTRY}:5000"]\n  capabilities = ["pull", "resolve"]\n'
         hosts = "/etc/containerd/certs.d/docker.io"
         script = f"mkdir -p {hosts} && cat > {hosts}/hosts.toml"

@@ -100,8 +100,7 @@ class TestAsTestsInstallIt:
         )
         with capsys.disabled():
             print(f"\nhelm {installed:.1f} s, everything ready {ready:.1f} s, images pulled on an empty node included")
-        assert installed < 20
-        assert ready < 120
+        assert installed < 30, "helm waits for nothing"
 
     def test_no_container_had_to_be_restarted(self, cluster: Cluster):
         pods = cluster.get("pods", "--namespace", self.NAMESPACE)["items"]
@@ -115,11 +114,13 @@ class TestAsTestsInstallIt:
         assert not {name: count for name, count in restarts.items() if count}
 
     def test_services_answer_by_name(self, cluster: Cluster):
-        cluster.helm("test", "floe-infra", "--namespace", self.NAMESPACE, "--timeout=60s")
+        said = cluster.helm("test", "floe-infra", "--namespace", self.NAMESPACE, "--timeout=60s", "--logs")
 
-        log = cluster.kubectl("logs", "--namespace", self.NAMESPACE, "test-services")
-        assert [line.split()[0] for line in log.splitlines()] == ["ok"] * 5
-        cluster.kubectl("delete", "--namespace", self.NAMESPACE, "pod/test-services", "configmap/test-services")
+        assert len([line for line in said.splitlines() if line.startswith("ok ")]) == 5
+        assert not [
+            item["metadata"]["name"]
+            for item in cluster.get("pods", "--namespace", self.NAMESPACE, "--selector=app=test-services")["items"]
+        ]
 
     def test_the_nodes_ports_lead_to_services(self):
         node = node_address()
