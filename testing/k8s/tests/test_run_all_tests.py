@@ -13,6 +13,7 @@ import time
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from flow.settings import parse
@@ -34,6 +35,7 @@ class Run:
 
     process: subprocess.Popen[str]
     lines: list[tuple[float, str]] = field(default_factory=list)
+    started: ClassVar[list[Run]] = []
 
     @classmethod
     def start(cls, *arguments: str, **environment: str) -> Run:
@@ -45,6 +47,7 @@ class Run:
             env=os.environ | {"KEEP": "never"} | environment,
         )
         run = cls(process)
+        cls.started.append(run)
         threading.Thread(target=run._read, daemon=True).start()
         return run
 
@@ -92,8 +95,10 @@ def what_is_left() -> list[str]:
 
 
 def volumes_of_nodes() -> set[str]:
+    # A container that is just being made may not be there to be inspected.
     template = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
-    return set(docker("inspect", "--format", template, *nodes()))
+    argv = ["docker", "inspect", "--format", template, *nodes()]
+    return set(subprocess.run(argv, check=False, capture_output=True, text=True).stdout.split())
 
 
 def kubectl(*arguments: str) -> str:
@@ -107,6 +112,16 @@ def _nothing_before_and_nothing_after():
     yield
     assert Run.start("--down").code() == 0
     assert what_is_left() == []
+
+
+@pytest.fixture(autouse=True)
+def _no_run_outlives_its_test():
+    yield
+    while Run.started:
+        run = Run.started.pop()
+        if run.process.poll() is None:
+            run.process.send_signal(signal.SIGTERM)
+            run.code()
 
 
 def test_a_cluster_of_somebody_elses_is_refused_and_left_alone():
@@ -124,7 +139,7 @@ def test_a_cluster_of_somebody_elses_is_refused_and_left_alone():
 
 def test_an_interruption_while_the_cluster_is_made_leaves_nothing():
     run = Run.start()
-    run.until(nodes)
+    run.until(volumes_of_nodes)
     volumes = volumes_of_nodes()
     second = Run.start()
     assert second.code() == 4

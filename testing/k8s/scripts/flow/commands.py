@@ -156,5 +156,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line of progress; standard output is pytest's."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line of progress; standard output is pytest's. Nobody reading any more is no reason to stop."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import sys
@@ -119,9 +120,10 @@ class _Echo:
         new = chunk[max(0, self._heard - self._position) :]
         self._position += len(chunk)
         self._heard = max(self._heard, self._position)
-        for target in (self._copy, sys.stdout.buffer):
-            target.write(new)
-            target.flush()
+        self._copy.write(new)
+        with contextlib.suppress(BrokenPipeError):  # nobody reads it any more; the copy stays
+            sys.stdout.buffer.write(new)
+            sys.stdout.buffer.flush()
 
 
 def with_choices(objects: Sequence[Object], *, image: str, command: Sequence[str]) -> list[Object]:

@@ -20,6 +20,7 @@ POD = "test-runner"
 HELP = """\
 All tests inside an ephemeral kind cluster: create it, build the test image, bring the images to the nodes, install the
 chart, wait until it is ready, run pytest in a pod, fetch the results into .seatrial/runs/latest, remove everything.
+junit.xml and coverage.xml are in test-results/, too.
 
   run-all-tests.sh                                        the whole suite
   run-all-tests.sh -- uv run pytest tests/ -k s3          another command in the pod
@@ -69,6 +70,11 @@ class Settings:
     def runner(self) -> Path:
         """The pod that runs the tests."""
         return self.root / "testing" / "k8s" / "test-runner.yaml"
+
+    @property
+    def reports(self) -> Path:
+        """Where the reports of the last run are, too."""
+        return self.root / "test-results"
 
     @property
     def kubeconfig(self) -> Path:
