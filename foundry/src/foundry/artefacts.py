@@ -12,6 +12,7 @@ from typing import Any
 from foundry.errors import UsageError
 
 KINDS = ("image", "files", "tool")
+RECIPES = Path(__file__).parent / "recipes"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -67,6 +68,12 @@ class Catalogue:
 
     path: Path
     artefacts: Mapping[str, Artefact]
+    recipes: tuple[Path, ...] = (RECIPES,)  # folders of recipes, searched in this order
+
+    def recipe(self, name: str) -> Path:
+        """The module of a recipe; where it should be, when it is not written yet."""
+        found = [folder / f"{name}.py" for folder in self.recipes]
+        return next((file for file in found if file.is_file()), found[-1])
 
     def __getitem__(self, name: str) -> Artefact:
         """The artefact of that name.
@@ -115,7 +122,8 @@ def load(path: Path) -> Catalogue:
         raise UsageError(f"{path} has schema {document.get('schema')!r}", "this foundry reads schema 1")
     tables: dict[str, dict[str, Any]] = document.get("artefact", {})
     artefacts = {name: _artefact(path, name, dict(table)) for name, table in tables.items()}
-    catalogue = Catalogue(path, artefacts)
+    own = document.get("recipes", "")
+    catalogue = Catalogue(path, artefacts, ((path.parent / own).resolve(), RECIPES) if own else (RECIPES,))
     for artefact in artefacts.values():
         for other in (*artefact.inputs, *([artefact.stand_in] if artefact.stand_in else [])):
             if other not in artefacts:

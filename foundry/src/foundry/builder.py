@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from foundry import golang, machine
 from foundry.artefacts import Artefact, Catalogue
 from foundry.engine import Engine
 from foundry.errors import CommandFailedError, FoundryError
+from foundry.keys import recipe_digests
 from foundry.recipe import Build
 from foundry.store import Store, remove
 
@@ -30,6 +32,10 @@ class Builder:
     store: Store
     programs: dict[str, Path] = field(default_factory=dict)  # tools found elsewhere than in the store
     _compiling: threading.Lock = field(default_factory=threading.Lock)
+    _digests: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._digests = recipe_digests(self.catalogue)
 
     def log(self, artefact: Artefact) -> Path:
         """The log of an artefact's last build."""
@@ -59,8 +65,18 @@ class Builder:
             raise FoundryError(
                 f"{artefact.name} could not be built: {error.what}", error.why, error.try_ or f"read the log: {log}"
             ) from error
+        except Exception as error:
+            with log.open("a") as file:
+                traceback.print_exc(file=file)
+            raise FoundryError(
+                f"{artefact.name} could not be built: its recipe is wrong",
+                f"{type(error).__name__}: {error}",
+                f"read the log: {log}",
+            ) from error
         finally:
-            remove(scratch)
+            # Gone already when foundry was interrupted.
+            if scratch.exists():
+                remove(scratch)
 
     def _prepare(self, artefact: Artefact, key: str, log: Path, scratch: Path) -> Build:
         inputs = [self.catalogue[name] for name in artefact.inputs]
@@ -68,6 +84,7 @@ class Builder:
         go = str(self.program(self.catalogue["go"])) if "go" in artefact.inputs else "go"
         return Build(
             artefact=artefact,
+            recipe=self.catalogue.recipe(artefact.recipe),
             key=key,
             engine=self.engine,
             cache=self.cache,
@@ -92,13 +109,17 @@ class Builder:
     def _recipe(self, artefact: Artefact) -> Callable[[Build], None]:
         if not artefact.recipe:
             raise FoundryError(f"{artefact.name} has no recipe", f"only {artefact.upstream} provides it")
-        name = f"foundry.recipes.{artefact.recipe}"
-        try:
-            build: Callable[[Build], None] = importlib.import_module(name).build
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
-            raise FoundryError(f"there is no recipe {artefact.recipe}.py for {artefact.name}") from None
+        file = self.catalogue.recipe(artefact.recipe)
+        if not file.is_file():
+            raise FoundryError(f"there is no recipe {file}")
+        spec = importlib.util.spec_from_file_location(f"foundry.recipes.{artefact.recipe}", file)
+        if spec is None or spec.loader is None:
+            raise FoundryError(f"{file} cannot be loaded")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        if recipe_digests(self.catalogue)[artefact.name] != self._digests[artefact.name]:
+            raise FoundryError("its recipe was changed meanwhile", "", "run the same command again")
+        build: Callable[[Build], None] = module.build
         return build
 
     def _finish(self, artefact: Artefact, key: str, build: Build) -> None:
@@ -115,7 +136,8 @@ class Builder:
         for folder, _, _ in os.walk(build.out):
             Path(folder).chmod(0o755)
         self.store.put(artefact, key, build.out)
-        for old in self.store.others(artefact, key):
+        # The one before stays: going back to another branch costs nothing then.
+        for old in self.store.others(artefact, key)[1:]:
             remove(old)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -58,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         process.stop_all()
         say("foundry: interrupted; what was finished stays, what was not leaves nothing")
-        status = INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
+        # Not sys.exit: it would wait for threads that wait for the network.
+        os._exit(INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED)
     except BrokenPipeError:
         status = FAILED
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -149,9 +151,7 @@ def _up(provider: Provider, options: argparse.Namespace) -> int:
     daemon.ensure(provider.engine, provider.cache, say)
     statuses = provider.statuses()
     if options.refresh or not all(statuses[name].ready for name in _setup(provider)):
-        with lock.exclusive(provider.cache.root, say):
-            builder.empty_work(provider.cache)
-            provider.engine.remove_scratch()
+        with _work(provider):
             statuses = provider.up(_setup(provider), refresh=options.refresh)
     _write_values(provider, statuses)
     for status in statuses.values():
@@ -159,6 +159,25 @@ def _up(provider: Provider, options: argparse.Namespace) -> int:
             say(f"{status.artefact.name}: not to be had here, {status.stood_in_by} stands in for it")
     say(f"foundry: everything is there ({len(_setup(provider))} artefacts, images {_total(statuses)})")
     return 0
+
+
+@contextlib.contextmanager
+def _work(provider: Provider) -> Iterator[None]:
+    """Hold the cache for a build, free of what killed builds left; leave nothing behind when interrupted."""
+
+    def tidy() -> None:
+        builder.empty_work(provider.cache)
+        provider.engine.remove_scratch(provider.cache.root)
+
+    with lock.exclusive(provider.cache.root, say):
+        tidy()
+        try:
+            yield
+        except (KeyboardInterrupt, _Terminated):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            process.stop_all()
+            tidy()
+            raise
 
 
 def _total(statuses: dict[str, Status]) -> str:
@@ -228,9 +247,7 @@ def _build(provider: Provider, options: argparse.Namespace) -> int:
         if not provider.catalogue[name].recipe:
             raise UsageError(f"{name} has no recipe", f"only {provider.catalogue[name].upstream} provides it")
     daemon.ensure(provider.engine, provider.cache, say)
-    with lock.exclusive(provider.cache.root, say):
-        builder.empty_work(provider.cache)
-        provider.engine.remove_scratch()
+    with _work(provider):
         if not provider.make(names, force=options.force):
             say("foundry: built already; --force builds it again")
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -15,7 +17,6 @@ from foundry.errors import CommandFailedError
 
 LABEL = "dev.seatrial.foundry"
 KEY_LABEL = f"{LABEL}.key"
-SCRATCH_PREFIX = "foundry-build-"  # names of containers of a build under way; those of a dead build are removed
 
 
 @dataclass(frozen=True)
@@ -128,11 +129,27 @@ class Engine:
                 ):
                     raise
 
-    def remove_scratch(self) -> None:
-        """Remove the containers that builds of a dead foundry left."""
-        ids = self.run("ps", "--all", "--quiet", "--filter", f"name=^/?{SCRATCH_PREFIX}").split()
+    def remove_scratch(self, cache: Path) -> None:
+        """Remove the containers that builds of a dead foundry left; only with that cache's lock held.
+
+        Works even after `process.stop_all`, as it is what an interrupted foundry does last.
+        """
+        ids = self._quietly("ps", "--all", "--quiet", "--filter", f"name=^/?{scratch_prefix(cache)}").split()
         if ids:
-            self.run("rm", "--force", "--volumes", *ids)
+            self._quietly("rm", "--force", "--volumes", *ids)
+
+    def _quietly(self, *words: str) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired, OSError):
+            done = subprocess.run(
+                (*self.argv, *words), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30
+            )
+            return done.stdout
+        return ""
+
+
+def scratch_prefix(cache: Path) -> str:
+    """How the names of build containers begin: another cache's builds may be running on the same engine."""
+    return f"foundry-build-{hashlib.sha256(str(cache).encode()).hexdigest()[:8]}-"
 
 
 def _image(entry: Mapping[str, Any]) -> Image:

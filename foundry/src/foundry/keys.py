@@ -13,14 +13,22 @@ from foundry.artefacts import Artefact, Catalogue
 BUILDER = 1
 """Raise it when foundry's own code starts to make something else of the same recipe: everything is then built anew."""
 
-RECIPES = Path(__file__).parent / "recipes"
 SHORT = 16
 """Characters of a key that name a folder: enough to tell apart, short enough to read."""
 
 
-def keys(catalogue: Catalogue, *, arch: str, ca_digest: str, recipes: Path = RECIPES) -> dict[str, str]:
+def recipe_digests(catalogue: Catalogue) -> dict[str, str]:
+    """The digest of every artefact's recipe; empty for what has none."""
+    return {
+        artefact.name: recipe_digest(catalogue.recipe(artefact.recipe)) if artefact.recipe else ""
+        for artefact in catalogue.artefacts.values()
+    }
+
+
+def keys(catalogue: Catalogue, *, arch: str, ca_digest: str) -> dict[str, str]:
     """The key of every artefact that has a recipe."""
     found: dict[str, str] = {}
+    digests = recipe_digests(catalogue)
 
     def visit(artefact: Artefact) -> str:
         if artefact.name not in found:
@@ -30,7 +38,7 @@ def keys(catalogue: Catalogue, *, arch: str, ca_digest: str, recipes: Path = REC
                 inputs,
                 arch=arch,
                 ca_digest=ca_digest if artefact.machine_ca else "",
-                recipe=recipe_digest(recipes, artefact.recipe),
+                recipe=digests[artefact.name],
             )
         return found[artefact.name]
 
@@ -55,16 +63,13 @@ def key(artefact: Artefact, inputs: Mapping[str, str], *, arch: str, ca_digest: 
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def recipe_digest(recipes: Path, name: str) -> str:
+def recipe_digest(module: Path) -> str:
     """A digest of a recipe's module and of the folder of files beside it."""
-    if not name:
-        return ""
-    files = [recipes / f"{name}.py", *sorted(f for f in (recipes / name).rglob("*") if f.is_file())]
     digest = hashlib.sha256()
-    for file in files:
+    for file in [module, *sorted(f for f in module.with_suffix("").rglob("*") if f.is_file())]:
         if "__pycache__" in file.parts:
             continue
-        digest.update(str(file.relative_to(recipes)).encode() + b"\0")
+        digest.update(str(file.relative_to(module.parent)).encode() + b"\0")
         # A recipe that is not written yet has a key all the same: only building it fails.
         digest.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
         digest.update(b"x" if file.is_file() and file.stat().st_mode & 0o100 else b"-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import shutil
 import tempfile
 import time
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foundry import plan, tools
+from foundry import plan, schedule, tools
 from foundry.artefacts import Artefact, Catalogue
 from foundry.builder import Builder
 from foundry.engine import Engine, Image
@@ -21,9 +20,6 @@ from foundry.progress import Progress, duration
 from foundry.registries import Registries, own
 from foundry.state import PulledImage, State, Tool
 from foundry.store import Store
-
-WORKERS = 3
-"""Builds at once: one compiles (Go builds take turns), the others mostly wait for the network or the disk."""
 
 
 @dataclass
@@ -186,41 +182,10 @@ class Provider:
 
     def _run(self, order: list[str]) -> None:
         began = time.monotonic()
-        expected = {name: max(self.catalogue[name].seconds, 1.0) for name in order}
-        done: set[str] = set()
-        failed: dict[str, FoundryError] = {}
-        with (
-            Progress(expected) as progress,
-            concurrent.futures.ThreadPoolExecutor(WORKERS) as pool,
-        ):
+        with Progress({name: max(self.catalogue[name].seconds, 1.0) for name in order}) as progress:
             say, self.say = self.say, progress.say
-            running: dict[concurrent.futures.Future[None], str] = {}
             try:
-                while True:
-                    lost = plan.doomed(self.catalogue, order, failed)
-                    over = done | failed.keys() | lost
-                    for name in plan.next_steps(self.catalogue, order, over, running.values()):
-                        if len(running) < WORKERS:
-                            progress.start(name, f"building {self.catalogue[name].version}")
-                            running[pool.submit(self._build, name)] = name
-                    if not running:
-                        break
-                    finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
-                    for future in finished:
-                        name = running.pop(future)
-                        try:
-                            future.result()
-                        except FoundryError as error:
-                            failed[name] = error
-                            progress.end(name, "failed")
-                            progress.say("\n".join(error.lines()))
-                        else:
-                            done.add(name)
-                            progress.end(name, "built")
-            except BaseException:
-                for future in running:
-                    future.cancel()
-                raise
+                failed = schedule.run(self.catalogue, order, self._build, progress)
             finally:
                 self.say = say
         if failed:
@@ -228,7 +193,7 @@ class Provider:
             why = f"for want of it, not tried: {', '.join(sorted(lost))}" if lost else ""
             try_ = "read the log named above, then run the same command again: what is done stays done"
             raise FoundryError(f"not built: {', '.join(failed)}", why, try_)
-        self.say(f"  built {len(done)} artefacts in {duration(time.monotonic() - began)}")
+        self.say(f"  built {len(order)} artefacts in {duration(time.monotonic() - began)}")
 
     def _build(self, name: str) -> None:
         artefact = self.catalogue[name]

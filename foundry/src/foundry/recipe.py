@@ -25,7 +25,7 @@ from typing import IO, Any
 
 from foundry import debian, golang, machine, process
 from foundry.artefacts import Artefact
-from foundry.engine import KEY_LABEL, LABEL, SCRATCH_PREFIX, Engine
+from foundry.engine import KEY_LABEL, LABEL, Engine, scratch_prefix
 from foundry.errors import FoundryError
 
 
@@ -64,6 +64,7 @@ class Build:
     """One build of one artefact."""
 
     artefact: Artefact
+    recipe: Path  # the recipe's module
     key: str
     engine: Engine
     cache: machine.Cache
@@ -97,7 +98,7 @@ class Build:
     @property
     def assets(self) -> Path:
         """The folder of files beside the recipe, `recipes/<name>/`."""
-        return Path(__file__).parent / "recipes" / self.artefact.recipe
+        return self.recipe.with_suffix("")
 
     def ref(self, name: str) -> str:
         """The reference of an input image."""
@@ -236,7 +237,7 @@ class Build:
 
         `mounts` (host folder -> path in the container) and `env` do not become part of a committed image.
         """
-        name = f"{SCRATCH_PREFIX}{self.artefact.name}-{uuid.uuid4().hex[:8]}"
+        name = f"{scratch_prefix(self.cache.root)}{self.artefact.name}-{uuid.uuid4().hex[:8]}"
         words: list[str | Path] = ["run", "--detach", "--init", f"--name={name}", "--network=host", "--user=0"]
         words += [f"--volume={source}:{target}" for source, target in (mounts or {}).items()]
         words += [*options, "--entrypoint=sleep", image, "86400"]

@@ -45,7 +45,7 @@ class Store:
         return target
 
     def others(self, artefact: Artefact, key: str) -> list[Path]:
-        """Outputs of other versions and keys of the same artefact."""
+        """Outputs of other versions and keys of the same artefact, newest first."""
         if not self.cache.store.is_dir():
             return []
         keep = self.folder(artefact, key)
@@ -54,7 +54,7 @@ class Store:
             name, _, _ = folder.name.rpartition("-")
             if folder != keep and name.startswith(f"{artefact.name}-") and name.rpartition("-")[0] == artefact.name:
                 found.append(folder)
-        return found
+        return sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
 
 
 def remove(folder: Path) -> None:

@@ -17,6 +17,7 @@ masquerade() {
   tables=iptables-restore
   if is_ipv6 "$1"; then tables=ip6tables-restore; fi
   chain="-A POSTROUTING -s $1 -m comment --comment pods -j POD-MASQUERADE"
+  # shellcheck disable=SC2086 # words are meant
   if "${tables%-restore}" -t nat -C ${chain#-A } 2>/dev/null; then return; fi
   printf '%s\n' '*nat' ':POD-MASQUERADE - [0:0]' \
     "-A POD-MASQUERADE -d $1 -j RETURN" \
@@ -62,13 +63,20 @@ node() {
   fi
   for cidr in "$@"; do
     for address in $addresses; do
-      if is_ipv6 "$cidr"; then
-        if is_ipv6 "$address"; then ip -6 route replace "$cidr" via "$address" && echo "$cidr via $address ($name)"; fi
-      elif ! is_ipv6 "$address"; then
-        ip route replace "$cidr" via "$address" && echo "$cidr via $address ($name)"
+      if is_ipv6 "$cidr" && is_ipv6 "$address"; then
+        route -6 "$cidr" "$address"
+      elif ! is_ipv6 "$cidr" && ! is_ipv6 "$address"; then
+        route -4 "$cidr" "$address"
       fi
     done
   done
+}
+
+# The watch tells a node again whenever anything of it changes; its route seldom does.
+route() {
+  case "$(ip "$1" route show "$2")" in *" via $3 "*) return ;; esac
+  ip "$1" route replace "$2" via "$3"
+  echo "$2 via $3 ($name)"
 }
 
 for subnet in $(echo "$POD_SUBNET" | tr , ' '); do masquerade "$subnet"; done

@@ -1,0 +1,97 @@
+"""What is read from the machine's own settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foundry import machine
+from foundry.errors import FoundryError
+
+
+def test_the_cache_is_where_it_is_asked_to_be():
+    assert machine.Cache.from_environment({"FOUNDRY_CACHE": "/c"}).root == Path("/c")
+    assert machine.Cache.from_environment({"XDG_CACHE_HOME": "/x"}).root == Path("/x/foundry")
+    assert machine.Cache.from_environment({"HOME": "/home/me"}).root == Path("/home/me/.cache/foundry")
+
+
+def test_proxies_and_indexes_are_passed_on_and_nothing_else():
+    found = machine.network_environment(
+        {"HTTPS_PROXY": "http://proxy", "UV_DEFAULT_INDEX": "https://pypi.example", "SECRET": "x", "HOME": "/nowhere"}
+    )
+
+    assert found == {"HTTPS_PROXY": "http://proxy", "UV_DEFAULT_INDEX": "https://pypi.example"}
+
+
+def test_pips_settings_file_is_read_and_told_to_uv(tmp_path):
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://pypi.example/simple\n")
+
+    found = machine.network_environment({"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "HOME": str(tmp_path)})
+
+    assert found["PIP_INDEX_URL"] == "https://pypi.example/simple"
+    assert found["UV_DEFAULT_INDEX"] == "https://pypi.example/simple"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sources.list", "deb [signed-by=/k.gpg] http://mirror.example/debian bookworm main\n"),
+        ("sources.list.d/debian.sources", "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm\n"),
+    ],
+)
+def test_debians_mirror_is_the_one_apt_uses(tmp_path, name, text):
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list.d" / "other.list").write_text("deb https://other.example/apt stable main\n")
+    (tmp_path / name).write_text(text)
+
+    assert machine.debian_uri("debian", tmp_path) == "http://mirror.example/debian"
+
+
+def test_without_a_mirror_debians_own_archive_is_asked(tmp_path):
+    assert machine.debian_uri("debian-security", tmp_path) == "http://debian.mirror.example/debian-security"
+
+
+def test_the_ca_digest_is_of_the_certificates_not_of_their_names(tmp_path):
+    one, two = tmp_path / "a.crt", tmp_path / "b.crt"
+    one.write_text("x")
+    two.write_text("y")
+    before = machine.ca_digest((one, two))
+    one.rename(tmp_path / "z.crt")
+
+    assert machine.ca_digest((tmp_path / "z.crt", two)) == before
+    assert machine.ca_digest((two,)) != before
+
+
+@pytest.mark.parametrize(
+    ("release", "debian"),
+    [("ID=debian\n", True), ('ID=ubuntu\nID_LIKE="debian"\n', True), ("ID=fedora\n", False), ("", False)],
+)
+def test_debian_and_its_children_are_known(tmp_path, release, debian):
+    (tmp_path / "os-release").write_text(release)
+
+    assert machine.is_debian(tmp_path / "os-release") is debian
+
+
+def test_nothing_is_installed_when_it_is_there():
+    def run(*_: object, **__: object) -> str:
+        raise AssertionError
+
+    machine.install("mc", unless="/usr/bin/mc", run=run)
+
+
+def test_where_nothing_can_be_installed_the_package_is_named(monkeypatch):
+    monkeypatch.setattr(machine, "is_debian", lambda: False)
+
+    with pytest.raises(FoundryError) as refused:
+        machine.install("debootstrap", unless=None, run=lambda *_, **__: "")
+
+    assert "debootstrap" in refused.value.what
+    assert "install debootstrap" in refused.value.try_
+
+
+def test_a_processor_without_artefacts_is_refused(monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+
+    with pytest.raises(FoundryError, match="riscv64"):
+        machine.architecture()

@@ -1,0 +1,164 @@
+"""The parts of recipes that decide something by themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from foundry.errors import FoundryError
+from foundry.recipes import go, node
+
+SCRIPT = Path(node.__file__).parent / "node" / "pod-network.sh"
+
+
+def test_kinds_manifest_is_read_out_of_its_source():
+    source = (
+        'const other = "x"\nconst defaultStorageManifest = `\nimage: ` + storageProvisionerImage + `\n'
+        "helper: ` + storageHelperImage + `\nend: 1\n`\n"
+    )
+
+    assert node.storage_manifest(source, "p:1", "h:1") == "\nimage: p:1\nhelper: h:1\nend: 1\n"
+
+
+def test_another_kind_that_holds_no_manifest_is_noticed():
+    with pytest.raises(ValueError, match="defaultStorageManifest"):
+        node.storage_manifest("package nodeimage", "p", "h")
+
+
+def test_go_is_asked_for_where_the_machine_asks(tmp_path):
+    (tmp_path / "env").write_text("GOPROXY=https://go.example\n")
+
+    assert go.proxies({"GOPROXY": "https://a.example/,https://b.example|direct"}) == [
+        "https://a.example",
+        "https://b.example",
+    ]
+    assert go.proxies({"GOENV": str(tmp_path / "env")}) == ["https://go.example"]
+    assert go.proxies({"GOENV": "/nowhere"}) == ["https://go.mirror.example"]
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> zipfile.ZipFile:
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.writestr("m@v1/bin/go", "go")
+        archive.writestr("m@v1/go.mod", "module m\n")
+        archive.writestr("m@v1/test/x.go", "package x\n")
+    return zipfile.ZipFile(tmp_path / "m.zip")
+
+
+def test_a_modules_sum_is_the_one_that_go_reckons(module):
+    """Of the same archive, `go mod verify`'s own reckoning (golang.org/x/mod/sumdb/dirhash) gives this."""
+    with module:
+        assert go.module_sum(module) == "h1:MwIpYKvMLMCW/yqgmoL7i9rlj3wf/PZcwX1FRUBTock="
+
+
+def test_programs_are_executable_and_gos_own_tests_left_out(module, tmp_path):
+    with module:
+        go.unpack(module, "m@v1/", tmp_path / "out")
+
+    assert os.access(tmp_path / "out/bin/go", os.X_OK)
+    assert not os.access(tmp_path / "out/go.mod", os.X_OK)
+    assert not (tmp_path / "out/test").exists()
+
+
+def test_an_archive_that_would_leave_its_folder_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.writestr("m@v1/../../evil", "x")
+
+    with zipfile.ZipFile(tmp_path / "m.zip") as archive, pytest.raises(FoundryError, match="evil"):
+        go.unpack(archive, "m@v1/", tmp_path / "out")
+
+
+# -- the pod network's script; the programs it calls are replaced by ones that write down how they are called ----------
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (tmp_path / "net.d").mkdir()
+    (tmp_path / "mtu").write_text("1500\n")
+    for name in ("ip", "iptables-restore", "ip6tables-restore", "iptables", "ip6tables", "kubectl"):
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"{tmp_path}/calls"\n. "{programs}/{name}.body"\n')
+        (programs / name).chmod(0o755)
+        (programs / f"{name}.body").write_text("")
+    for name in ("iptables-restore", "ip6tables-restore"):
+        (programs / f"{name}.body").write_text(f'cat >>"{tmp_path}/rules"\n')
+    for name in ("iptables", "ip6tables"):
+        (programs / f"{name}.body").write_text("exit 1\n")
+    script = (
+        SCRIPT.read_text()
+        .replace("/etc/cni/net.d", f"{tmp_path}/net.d")
+        .replace("/sys/class/net/eth0/mtu", f"{tmp_path}/mtu")
+    )
+    (tmp_path / "pod-network").write_text(script.replace("sleep 1", "exit 0"))
+    return tmp_path
+
+
+def run(folder: Path, *nodes: str, subnet: str = "10.244.0.0/16") -> str:
+    (folder / "bin" / "kubectl.body").write_text(
+        "cat <<END\n" + "\n".join(nodes) + '\nEND\necho "$KUBERNETES_SERVICE_HOST" >&2\n'
+    )
+    done = subprocess.run(
+        ["sh", folder / "pod-network"],
+        env={
+            "PATH": f"{folder}/bin:{os.environ['PATH']}",
+            "NODE_NAME": "one",
+            "POD_SUBNET": subnet,
+            "CONTROL_PLANE_ENDPOINT": "x-control-plane:6443",
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "x-control-plane" in done.stderr
+    return (folder / "calls").read_text()
+
+
+def test_other_nodes_get_routes_and_this_one_a_cni_configuration(network):
+    calls = run(network, "one 172.18.0.2 | 10.244.0.0/24", "two 172.18.0.3 | 10.244.1.0/24")
+
+    assert "ip -4 route replace 10.244.1.0/24 via 172.18.0.3" in calls
+    assert "10.244.0.0/24 via" not in calls
+    configuration = (network / "net.d" / "10-pod-network.conflist").read_text()
+    assert '"subnet":"10.244.0.0/24"' in configuration
+    assert '"mtu": 1500' in configuration
+    assert [file.name for file in (network / "net.d").iterdir()] == ["10-pod-network.conflist"]
+
+
+def test_a_node_without_pod_range_waits(network):
+    calls = run(network, "one 172.18.0.2 |", "two | 10.244.1.0/24")
+
+    assert "ip " not in calls
+    assert not list((network / "net.d").iterdir())
+
+
+def test_both_address_families_have_rules_and_routes_of_their_own(network):
+    calls = run(
+        network,
+        "one 172.18.0.2 fc00::2 | 10.244.0.0/24 fd00:10:244::/64",
+        "two 172.18.0.3 fc00::3 | 10.244.1.0/24 fd00:10:244:1::/64",
+        subnet="10.244.0.0/16,fd00:10:244::/56",
+    )
+
+    assert "ip -4 route replace 10.244.1.0/24 via 172.18.0.3" in calls
+    assert "ip -6 route replace fd00:10:244:1::/64 via fc00::3" in calls
+    rules = (network / "rules").read_text()
+    assert "-A POD-MASQUERADE -d 10.244.0.0/16 -j RETURN" in rules
+    assert "-A POD-MASQUERADE -d fd00:10:244::/56 -j RETURN" in rules
+    assert '"subnet":"fd00:10:244::/64"' in (network / "net.d" / "10-pod-network.conflist").read_text()
+
+
+def test_a_route_that_is_there_is_left_alone(network):
+    (network / "bin" / "ip.body").write_text('echo "10.244.1.0/24 via 172.18.0.3 dev eth0 "\n')
+
+    assert "replace" not in run(network, "two 172.18.0.3 | 10.244.1.0/24")
+
+
+def test_masquerading_is_set_up_once(network):
+    (network / "bin" / "iptables.body").write_text("exit 0\n")
+
+    assert "iptables-restore" not in run(network, "one 172.18.0.2 | 10.244.0.0/24")
