@@ -2,7 +2,6 @@ import os
 import socket
 
 import pytest
-
 from shop import stock
 
 

@@ -49,6 +49,11 @@ class ExistingCluster:
         """Do nothing."""
         del deadline
 
+    def revive(self, *, deadline: Deadline) -> bool:
+        """Do nothing: it lives without us."""
+        del deadline
+        return True
+
     def connect(self) -> KubeApi:
         """Return its API."""
         return KubeApi(load_access(self.kubeconfig, self.context, self._processes))

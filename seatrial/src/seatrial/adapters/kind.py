@@ -79,6 +79,13 @@ class KindCluster:
         """Remove the cluster, whole or half-made."""
         self._engine.remove_containers(self.names(), deadline=deadline)
 
+    def revive(self, *, deadline: Deadline) -> bool:
+        """Start nodes that were stopped, by a restart of the machine, say; False: the cluster is not there any more."""
+        names = self.names()
+        if names:
+            self._engine.docker("start", *names, deadline=deadline)
+        return bool(names)
+
     def connect(self) -> KubeApi:
         """Return its API."""
         return KubeApi(load_access(self.kubeconfig, self.context, self._processes))

@@ -96,9 +96,28 @@ class ApiPodExec:
             web.close()
         raise StreamBroken("the stream ended without the command's exit code")
 
-    def _open(self, argv: Sequence[str], container: str, *, silence: float, stdin: bool) -> WebSocket:
+    def attach(self, argv: Sequence[str], *, container: str = "tests") -> int:
+        """Run a command with the terminal of this process, and return its exit code.
+
+        Raises:
+            StreamBroken: the connection was cut.
+            EnvironmentFailed: the cluster does not run it.
+        """
+        from seatrial.adapters.terminal import bridge  # noqa: PLC0415 - for `--pdb` only
+
+        web = self._open(argv, container, silence=_SILENCE, stdin=True, tty=True)
+        try:
+            return _exit_code(json.loads(bridge(web)))
+        finally:
+            web.close()
+
+    def _open(
+        self, argv: Sequence[str], container: str, *, silence: float, stdin: bool, tty: bool = False
+    ) -> WebSocket:
         query = [("command", argument) for argument in argv]
-        query += [("container", container), ("stdout", "true"), ("stderr", "true")]
+        query += [("container", container), ("stdout", "true")]
+        # A terminal has one output for both.
+        query.append(("tty", "true") if tty else ("stderr", "true"))
         if stdin:
             query.append(("stdin", "true"))
         try:

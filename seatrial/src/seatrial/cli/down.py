@@ -26,6 +26,6 @@ def command(context: Context) -> ExitCode:
         context.say("there is no environment of this project")
         return ExitCode.PASSED
     session = sessions.claim_kept(this, context.project)
-    sessions.remove(this, session)
-    context.say(f"removed cluster {session.cluster}")
+    sessions.remove(this, session, context.project)
+    context.say(f"removed what was made in {session.cluster}")
     return ExitCode.PASSED

@@ -32,6 +32,7 @@ def go(
     command: Sequence[str],
     keep: str,
     tests: bool,
+    explain: bool = False,
     pytest_args: tuple[str, ...] = (),
 ) -> Ended:
     """Run the pipeline in a session that is ours, and settle what becomes of the session.
@@ -43,6 +44,7 @@ def go(
         command: what the user typed, for the record.
         keep: never, on-failure or always.
         tests: whether to run the tests, or only bring the environment up.
+        explain: tell of each file that changed what that means.
         pytest_args: what the user added for pytest.
     """
     project = context.project
@@ -68,6 +70,7 @@ def go(
         emit=Recorder(run, this.clock, sinks),
         deadline=Deadline.after(project.timeouts.run),
         keep=keep,
+        explain=explain,
         pytest_args=pytest_args,
         out=context.out,
         color=context.color(context.out),

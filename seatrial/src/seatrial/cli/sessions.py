@@ -7,14 +7,25 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from seatrial.cli.wiring import EXPIRY, VOLUME, Machine
+from seatrial.cli.wiring import EXPIRY, VOLUME, Machine, environment
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import SeatrialError, UsageError
+from seatrial.model.errors import EnvironmentFailed, SeatrialError, UsageError
 from seatrial.model.names import new_session_id
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 
-__all__ = ["claim_kept", "drop_cache", "find", "new_session", "reap", "remember", "remove", "require", "settle"]
+__all__ = [
+    "claim_kept",
+    "drop_cache",
+    "find",
+    "found_or_new",
+    "new_session",
+    "reap",
+    "remember",
+    "remove",
+    "require",
+    "settle",
+]
 
 _REMOVAL_SECONDS = 120.0
 
@@ -53,6 +64,21 @@ def claim_kept(this: Machine, project: Project) -> Session:
             f"another command works in the environment {session.cluster}", try_="wait for it, or end it: seatrial list"
         )
     return session
+
+
+def found_or_new(this: Machine, project: Project, *, say: Say) -> Session:
+    """Return the kept session of a project, or a new one if there is none, or if somebody removed its cluster.
+
+    Raises:
+        UsageError: another command works in it.
+    """
+    if find(this, project) is not None:
+        session = claim_kept(this, project)
+        if session.provider != "kind" or this.kind(session).exists():
+            return session
+        say(f"cluster {session.cluster} is gone: making a new one")
+        remove(this, session)
+    return new_session(this, project, command="up", say=say)
 
 
 def new_session(this: Machine, project: Project, *, command: str, say: Say) -> Session:
@@ -119,15 +145,44 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
     return removed
 
 
-def remove(this: Machine, session: Session) -> None:
-    """Remove all that a session made, and the session from the books; it must be ours."""
+def remove(this: Machine, session: Session, project: Project | None = None) -> None:
+    """Remove all that a session made, and the session from the books; it must be ours.
+
+    Args:
+        this: the machine.
+        session: the session.
+        project: its project, if that is known: needed to reach a cluster that somebody else made.
+
+    Raises:
+        EnvironmentFailed: something could not be removed; the session stays on the books.
+    """
     deadline = Deadline.after(_REMOVAL_SECONDS)
+    if session.provider == "existing":
+        if project is None:
+            raise EnvironmentFailed(
+                f"what the project in {session.project} made in {session.cluster} can be removed from there only",
+                try_=f"seatrial -C {session.project} down",
+            )
+        _remove_objects(this, session, project, deadline)
     for made in reversed(session.made):
         if made.kind == "cluster" and _is_ours(this, session, made):
             this.kind(session).delete(deadline=deadline)
     if this.is_last(session):
         this.registry().remove()
     this.ledger.forget(session.session)
+
+
+def _remove_objects(this: Machine, session: Session, project: Project, deadline: Deadline) -> None:
+    """Remove our releases and namespaces from a cluster of somebody else's."""
+    env = environment(this, project, session)
+    kube = env.cluster.connect()
+    for made in reversed(session.made):
+        if made.kind == "release":
+            for release in project.release:
+                if made.name == f"{release.namespace}/{release.name}":
+                    env.charts.recover(release, good=None, deadline=deadline)
+        elif made.kind == "namespace":
+            kube.delete("v1/Namespace", made.name)
 
 
 def _is_ours(this: Machine, session: Session, made: Made) -> bool:

@@ -11,8 +11,13 @@ from seatrial.model.errors import ExitCode
 __all__ = ["command", "run_once"]
 
 
-def run_once(context: Context, pytest_args: tuple[str, ...]) -> ExitCode:
+def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = False) -> ExitCode:
     """Bring the kept environment up to date and run the tests in it.
+
+    Args:
+        context: the command line.
+        pytest_args: what the user added for pytest.
+        explain: tell of each file that changed what that means.
 
     Raises:
         SeatrialError: what stopped the run.
@@ -25,7 +30,16 @@ def run_once(context: Context, pytest_args: tuple[str, ...]) -> ExitCode:
     words = ("test", *pytest_args)
     return lifecycle.finish(
         context,
-        lifecycle.go(context, this, session, command=words, keep="always", tests=True, pytest_args=pytest_args),
+        lifecycle.go(
+            context,
+            this,
+            session,
+            command=words,
+            keep="always",
+            tests=True,
+            explain=explain,
+            pytest_args=pytest_args,
+        ),
     )
 
 
@@ -35,9 +49,11 @@ def run_once(context: Context, pytest_args: tuple[str, ...]) -> ExitCode:
         ("seatrial test -k s3 -x", "pytest's own options"),
         ("seatrial test --lf", "what failed last time"),
         ("seatrial test --pdb", "a debugger where it fails"),
+        ("seatrial test --explain", "which file is sent, or rebuilds the image, and why"),
     )
 )
+@click.option("--explain", is_flag=True, help="Tell of each file that changed what that means.")
 @click.pass_obj
-def command(context: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
+def command(context: Context, *, explain: bool, pytest_args: tuple[str, ...]) -> ExitCode:
     """Run the tests in the environment that `up` made; send only what changed."""
-    return run_once(context, pytest_args)
+    return run_once(context, pytest_args, explain=explain)

@@ -27,9 +27,5 @@ def command(context: Context) -> ExitCode:
     from seatrial.cli.wiring import machine  # noqa: PLC0415
 
     this = machine()
-    session = sessions.find(this, context.project)
-    if session is None:
-        session = sessions.new_session(this, context.project, command="up", say=context.say)
-    else:
-        session = sessions.claim_kept(this, context.project)
+    session = sessions.found_or_new(this, context.project, say=context.say)
     return lifecycle.finish(context, lifecycle.go(context, this, session, command=("up",), keep="always", tests=False))

@@ -18,10 +18,11 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that cannot carry labels of ours, written down before it is made.
 
     Attributes:
+        name: of a release with its namespace before it: `shop/web`.
         identity: what tells it from a later one of the same name: a container id; empty while it is being made.
     """
 
-    kind: Literal["cluster", "container", "volume", "network", "namespace"]
+    kind: Literal["cluster", "container", "namespace", "release"]
     name: str
     identity: str = ""
 

@@ -51,7 +51,7 @@ def _warm(ctx: Ctx, files: Files) -> str:
     if isinstance(decided, Delta):
         return runner.reference
     assert isinstance(decided, Rebuild)  # noqa: S101 - for the type checker
-    for cause in decided.causes:
+    for cause in decided.causes if ctx.explain else decided.causes[:1]:
         ctx.emit(Note(level="info", text=str(cause)))
     return ""
 

@@ -92,13 +92,13 @@ class Undo:
     """What was made, to be unmade in reverse order."""
 
     def __init__(self) -> None:
-        self._steps: list[tuple[str, Callable[[Deadline], None]]] = []
+        self._steps: list[tuple[str, Callable[[Deadline], object]]] = []
 
-    def push(self, what: str, step: Callable[[Deadline], None]) -> None:
+    def push(self, what: str, step: Callable[[Deadline], object]) -> None:
         """Add a step; call this before what it undoes is made."""
         self._steps.append((what, step))
 
-    def pop(self) -> tuple[str, Callable[[Deadline], None]] | None:
+    def pop(self) -> tuple[str, Callable[[Deadline], object]] | None:
         """Return the newest step that is left, and forget it."""
         return self._steps.pop() if self._steps else None
 
@@ -118,6 +118,7 @@ class Ctx:
         pytest_args: what the user added to the runner's command.
         out: where pytest's own output goes.
         remember: writes down what is about to be made, and what it became.
+        explain: tell of each file that changed what that means.
         cancelled: set once another stage failed.
         failed: whether anything went wrong, once that is known.
     """
@@ -140,6 +141,7 @@ class Ctx:
     facts: Facts = field(default_factory=Facts)
     cancelled: threading.Event = field(default_factory=threading.Event)
     failed: bool = False
+    explain: bool = False
 
     @property
     def kube(self) -> Kube:

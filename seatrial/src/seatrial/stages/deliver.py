@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -49,6 +50,7 @@ def run(ctx: Ctx) -> Report:
     _have_registry(ctx, wanted, deadline)
     memory = ctx.env.shared / "pushed.json"
     known = read(memory, dict[str, Pushed]) or {}
+    before = frozenset(known)
     stale = [reference for reference in present if not _is_there(ctx, reference, present[reference], known)]
     ahead = _Ahead(ctx, deadline)
     ahead.pull(reference for reference in present if reference not in stale)
@@ -59,6 +61,8 @@ def run(ctx: Ctx) -> Report:
             known[reference] = Pushed(image=present[reference].digest, digest=job.result())
             write(memory, known)
             ahead.pull([reference])
+            if not ctx.facts.fresh and reference in before:
+                _renew(ctx, reference, deadline)
     for reference in wanted:
         ctx.facts.used[reference] = _used(reference, present.get(reference), known)
         if reference in present:
@@ -103,6 +107,16 @@ def _is_there(ctx: Ctx, reference: str, image: LocalImage, known: dict[str, Push
 
 def _push(ctx: Ctx, reference: str, deadline: Deadline) -> str:
     return ctx.env.registry.push(reference, deadline=deadline, progress=ctx.progress(Stage.DELIVER))
+
+
+def _renew(ctx: Ctx, reference: str, deadline: Deadline) -> None:
+    """Have nodes that hold an older image of this name pull the new one: kubelets do not ask for what is there."""
+    nodes = ctx.env.nodes
+    name = shlex.quote(canonical(reference))
+    script = f'[ -z "$(ctr -n k8s.io images ls -q name=={name})" ] || {shlex.join(_PULL)} {name}'
+    for node in nodes.names() if nodes else ():
+        assert nodes is not None  # noqa: S101 - for the type checker
+        nodes.run(node, ["bash", "-c", script], deadline=deadline)
 
 
 def _used(reference: str, image: LocalImage | None, known: dict[str, Pushed]) -> ImageUsed:

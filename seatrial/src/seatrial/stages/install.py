@@ -6,6 +6,7 @@ import threading
 
 from seatrial.model.errors import SeatrialError
 from seatrial.model.result import Stage
+from seatrial.model.session import Made
 from seatrial.model.spec import ReleaseSpec
 from seatrial.readiness.workload import WORKLOADS
 from seatrial.stages import charts, objects, runner
@@ -65,6 +66,10 @@ def _install(ctx: Ctx, release: ReleaseSpec) -> None:
         ctx.warn(f"release {release.name} was left {state.status} by a run that died: taking that back")
         good = newest_good(ctx.kube, release)
         ctx.env.charts.recover(release, good=good.revision if good else None, deadline=deadline)
+    if state is None and ctx.session.provider == "existing":
+        charts_of = ctx.env.charts
+        ctx.undo.push(f"release {release.name}", lambda limit: charts_of.recover(release, good=None, deadline=limit))
+        ctx.remember(Made(kind="release", name=f"{release.namespace}/{release.name}"))
     rendered = ctx.facts.rendered[release.name]
     hooks = [
         (obj["kind"], obj["metadata"].get("namespace") or release.namespace, obj["metadata"]["name"])

@@ -11,6 +11,7 @@ from typing import Final
 
 from seatrial.model.errors import UsageError
 from seatrial.model.names import LABEL_EXPIRES, LABEL_OWNER, LABEL_PROJECT, LABEL_SESSION
+from seatrial.model.session import Made
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Kube, Object
 from seatrial.stages.context import Ctx
@@ -36,6 +37,10 @@ def have_namespace(ctx: Ctx, name: str) -> None:
     """Make a namespace of ours, unless it is there: somebody else's is used but not claimed."""
     if name in _GIVEN or ctx.kube.get("v1/Namespace", name) is not None:
         return
+    if ctx.session.provider == "existing":
+        # A cluster of ours goes as a whole; in somebody else's we clean up behind ourselves.
+        ctx.undo.push(f"namespace {name}", lambda _: ctx.kube.delete("v1/Namespace", name))
+        ctx.remember(Made(kind="namespace", name=name))
     ctx.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels(ctx)}})
 
 

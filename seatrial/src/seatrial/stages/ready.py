@@ -7,6 +7,7 @@ import json
 from importlib import resources
 from typing import Any
 
+from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady
 from seatrial.model.event import ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
@@ -14,6 +15,7 @@ from seatrial.model.spec import ServiceSpec
 from seatrial.ports import Object, StreamBroken
 from seatrial.stages import objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
+from seatrial.stages.freshness import outdated
 from seatrial.stages.helm_state import newest
 from seatrial.stages.memory import Answered, Installed, read, write
 from seatrial.stages.monitor import Monitor, Target, glance
@@ -31,13 +33,9 @@ def run(ctx: Ctx) -> Report:
     targets: list[Target] = [("Pod", spec.namespace, spec.pod)]
     for release in ctx.project.release:
         targets += ctx.facts.targets[release.name]
-    at_once = glance(ctx, targets)
-    if not at_once:
-        monitor = Monitor(ctx, targets)
-        try:
-            monitor.wait(until.left)
-        finally:
-            monitor.close()
+    at_once = glance(ctx, targets) or _wait(ctx, targets, until)
+    if outdated(ctx):
+        at_once = _wait(ctx, targets, until)
     asked = questions(ctx.project.service, spec.namespace)
     pods = _pods(ctx)
     answered = Answered(questions=hashlib.sha256(repr(asked).encode()).hexdigest(), pods=pods)
@@ -51,6 +49,16 @@ def run(ctx: Ctx) -> Report:
         _remember(ctx, name, made)
     facts = {"workloads": str(len(targets)), "services": str(len(asked))}
     return unchanged(**facts) if at_once else done(**facts)
+
+
+def _wait(ctx: Ctx, targets: list[Target], until: Deadline) -> bool:
+    """Wait for all targets; return False: they were not ready at once."""
+    monitor = Monitor(ctx, targets)
+    try:
+        monitor.wait(until.left)
+    finally:
+        monitor.close()
+    return False
 
 
 def _pods(ctx: Ctx) -> dict[str, int]:

@@ -12,6 +12,7 @@ from seatrial.inpod.session import Request, run_tests
 from seatrial.inpod.sync import pod_files
 from seatrial.inpod.tree import Tree, read_tree
 from seatrial.model.errors import EnvironmentFailed, Inconclusive
+from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.ports import ContainerState, PodExec
 from seatrial.readiness.pod import container_state
@@ -36,6 +37,8 @@ def run(ctx: Ctx) -> Report:
     exec_ = ctx.kube.exec(spec.pod, spec.namespace)
     directory = _directory(ctx)
     tree, delta = _changes(ctx, exec_, root, directory)
+    for cause in delta.causes if ctx.explain else ():
+        ctx.emit(Note(level="info", text=str(cause)))
     if not delta.empty:
         ctx.progress(Stage.TEST)(f"sending {len(delta.send)} files, deleting {len(delta.delete)}")
     colour = ctx.color if asked.colour == "auto" else asked.colour == "yes"

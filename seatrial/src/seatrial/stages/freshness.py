@@ -1,0 +1,59 @@
+"""Whether pods run the images that this machine has now, and not older ones of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.names import canonical
+from seatrial.ports import Object
+from seatrial.readiness.snapshot import controller_of
+from seatrial.stages.collect import used_namespaces
+from seatrial.stages.context import Ctx
+
+__all__ = ["outdated", "stale_images"]
+
+
+def outdated(ctx: Ctx) -> bool:
+    """Delete pods that run an older image than was delivered, so that their controllers make new ones; say if any.
+
+    Raises:
+        EnvironmentFailed: such a pod has no controller that would make a new one.
+    """
+    found = False
+    for namespace in used_namespaces(ctx.project):
+        for pod in ctx.kube.objects("v1/Pod", namespace):
+            stale = list(stale_images(pod, ctx.facts.delivered))
+            if not stale:
+                continue
+            name = pod["metadata"]["name"]
+            if controller_of(pod) == ("", ""):
+                raise EnvironmentFailed(
+                    f"pod {name} runs an older image {stale[0]} than this machine has",
+                    why="nothing would make it anew if it were deleted",
+                    try_=f"kubectl delete pod {name} -n {namespace}, and make it again",
+                )
+            ctx.warn(f"pod {name} runs an older image {stale[0]}: it is made anew")
+            ctx.kube.delete("v1/Pod", name, namespace)
+            found = True
+    return found
+
+
+def stale_images(pod: Object, delivered: Mapping[str, str]) -> Iterator[str]:
+    """Yield images of a pod that runs whose digest is not the one that was delivered under that name.
+
+    Args:
+        pod: the pod.
+        delivered: image reference as pods say it to the digest of its manifest.
+    """
+    status = pod.get("status") or {}
+    if status.get("phase") != "Running" or pod["metadata"].get("deletionTimestamp"):
+        return
+    wanted = {canonical(reference): digest for reference, digest in delivered.items()}
+    running = {each["name"]: str(each.get("imageID", "")) for each in status.get("containerStatuses") or ()}
+    for container in pod["spec"]["containers"]:
+        digest = wanted.get(canonical(container["image"]))
+        image_id = running.get(container["name"], "")
+        # Without a digest it was imported by hand: nothing to compare.
+        if digest and "@" in image_id and not image_id.endswith(digest):
+            yield container["image"]
