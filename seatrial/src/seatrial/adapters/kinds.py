@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from seatrial.model.errors import EnvironmentFailed
 
-__all__ = ["Kinds", "kind_of"]
+__all__ = ["Kinds"]
 
 _PLURALS: Final = {
     "v1": (
@@ -28,11 +28,6 @@ _PLURALS: Final = {
     "storage.k8s.io/v1": ("", "storageclasses"),
 }
 """apiVersion to plurals of namespaced kinds and of cluster-wide ones; saves a request a group."""
-
-
-def kind_of(obj: dict[str, Any]) -> str:
-    """Return the kind of an object as `ports.Kube` writes it: `apps/v1/Deployment`."""
-    return f"{obj['apiVersion']}/{obj['kind']}"
 
 
 class Kinds:

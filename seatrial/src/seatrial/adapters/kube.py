@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from seatrial.adapters.kinds import Kinds, kind_of
+from seatrial.adapters.kinds import Kinds
 from seatrial.adapters.kube_exec import ApiPodExec
 from seatrial.adapters.kubeconfig import Access
 from seatrial.adapters.websocket import WebSocket
@@ -66,7 +66,7 @@ class KubeApi:
     def apply(self, obj: Object) -> Object:
         """Make an object so, whoever changed it before (server-side apply), and return it as it is then."""
         meta = obj["metadata"]
-        kind = kind_of(obj)
+        kind = f"{obj['apiVersion']}/{obj['kind']}"
         path = self._kinds.path(kind, meta.get("namespace", ""), meta["name"])
         query = {"fieldManager": _MANAGER, "force": "true"}
         return self._found("PATCH", path, query=query, body=obj, content_type="application/apply-patch+yaml")

@@ -40,11 +40,10 @@ def release_digest(release: ReleaseSpec, sets: Mapping[str, str], root: Path) ->
 
 def render_all(ctx: Ctx) -> None:
     """Render all releases into `ctx.facts.rendered`; what was rendered before is read again."""
-    helm = ctx.env.processes.find("helm") or ""
+    tool = _tool(ctx.env.processes.find("helm"))
     for release in ctx.project.release:
         sets = sets_of(ctx, release)
         key = ctx.facts.release_digests[release.name] = release_digest(release, sets, ctx.project.root)
-        tool = hashlib.sha256(f"{helm} {Path(helm).stat().st_mtime_ns if helm else 0}".encode()).hexdigest()[:8]
         path = ctx.env.shared / "rendered" / f"{key[:24]}-{tool}.json"
         objects = read(path, list[dict[str, Any]])
         if objects is None:
@@ -52,6 +51,15 @@ def render_all(ctx: Ctx) -> None:
             objects = ctx.env.charts.render(release, sets, deadline=ctx.deadline.child(ctx.project.timeouts.install))
             write(path, objects)
         ctx.facts.rendered[release.name] = objects
+
+
+def _tool(path: str | None) -> str:
+    """Return what tells one version of a program from another without running it."""
+    try:
+        stamp = Path(path).stat().st_mtime_ns if path else 0
+    except OSError:
+        stamp = 0
+    return hashlib.sha256(f"{path} {stamp}".encode()).hexdigest()[:8]
 
 
 def images_of(objects: Iterable[Object]) -> list[str]:

@@ -16,6 +16,9 @@ from seatrial.model.spec import ImageSpec
 
 __all__ = ["TAG_LENGTH", "arguments", "base_images", "context_files", "dockerfile_of", "inputs_digest"]
 
+_WRITTEN_BY_RUNS: Final = (".seatrial", ".pytest_cache")
+"""No inputs, whatever the ignore file says: each run would make the next one build anew."""
+
 TAG_LENGTH: Final = 12
 """Hexadecimal digits of a digest that make a tag."""
 
@@ -57,6 +60,8 @@ def context_files(spec: ImageSpec) -> Files:
     ignore = DockerIgnore(file.read_text() if file.is_file() else "")
 
     def prune(path: str, directory: bool) -> bool:
+        if path in _WRITTEN_BY_RUNS:
+            return True
         return ignore.ignored(path) and not (directory and ignore.brings_back)
 
     found = scan(str(spec.context), ["."], prune)

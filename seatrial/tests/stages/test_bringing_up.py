@@ -1,0 +1,821 @@
+"""Stages before the tests, in a world that only exists in memory."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from msgspec.structs import replace as changed
+from seatrial.environments.kubernetes import Kubernetes
+from seatrial.inpod.tree import Entry
+from seatrial.model.errors import EnvironmentFailed, NotReady, OutOfTime, UsageError
+from seatrial.model.event import FindingMade, Note, ServiceSeen
+from seatrial.model.result import Outcome
+from seatrial.model.session import Made
+from seatrial.model.spec import ImageSpec, Project, ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
+from seatrial.ports import Change, StreamBroken
+from seatrial.stages import build, cluster, deliver, freshness, gate, install, objects, preflight, ready, runner
+from seatrial.stages.memory import Runner, read_runner, write
+from seatrial.stages.runner_pod import DIGEST
+
+from .fakes import World, refused
+from .test_pure_parts import revision
+
+
+class TestPreflight:
+    def test_fresh(self, world):
+        ctx = world.ctx(connected=False)
+
+        assert preflight.run(ctx).facts == {"engine": "20.10", "helm": "v4.3.1"}
+        assert ctx.facts.fresh
+        assert len(ctx.undo) == 1, "the registry goes when nobody needs it"
+
+    def test_kind_is_missing(self, world):
+        world.processes.find = lambda program: None if program == "kind" else program
+
+        with pytest.raises(UsageError) as caught:
+            preflight.run(world.ctx())
+        assert caught.value.what == "kind is not on PATH"
+
+    def test_cluster_of_somebody_else(self, world):
+        world.cluster.there = True
+
+        with pytest.raises(UsageError) as caught:
+            preflight.run(world.ctx())
+        assert "seatrial did not make" in caught.value.what
+
+    def test_taken_ports_are_named(self, world):
+        world.taken.add(8080)
+
+        with pytest.raises(UsageError) as caught:
+            preflight.run(world.ctx())
+        assert caught.value.what == "host port 127.0.0.1:8080 is taken"
+
+    def kept(self, world):
+        world.session = changed(world.session, made=(Made(kind="cluster", name="it", identity="id"),))
+        return world.ctx(connected=False)
+
+    def test_kept_cluster(self, world):
+        ctx = self.kept(world)
+
+        assert preflight.run(ctx).outcome is Outcome.UNCHANGED
+        assert not ctx.facts.fresh
+
+    def test_stopped_cluster_is_woken(self, world, monkeypatch):
+        monkeypatch.setattr(preflight, "_LOOK", 0.0)
+        world.kube.broken, world.cluster.there = refused("connection refused"), True
+
+        assert preflight.run(self.kept(world)).facts == {"revived": "it"}
+
+    def test_cluster_that_is_gone(self, world):
+        world.kube.broken = refused("connection refused")
+
+        with pytest.raises(EnvironmentFailed) as caught:
+            preflight.run(self.kept(world))
+        assert caught.value.what == "cluster it is gone"
+
+    def test_cluster_that_does_not_come_back(self, world, monkeypatch):
+        monkeypatch.setattr(preflight, "_REVIVAL_SECONDS", 0.05)
+        monkeypatch.setattr(preflight, "_LOOK", 0.01)
+        world.kube.broken, world.cluster.there, world.cluster.alive = refused("connection refused"), True, False
+
+        with pytest.raises(EnvironmentFailed) as caught:
+            preflight.run(self.kept(world))
+        assert caught.value.why == "connection refused"
+
+
+NODES = tuple(
+    {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in ("it-worker", "it-control-plane")
+)
+STORAGE = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "standard"}}
+
+
+def gate_pod(node, address, phase="Running"):
+    meta = {"name": node, "namespace": "seatrial-gate"}
+    status = {"phase": phase, "podIP": address}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"nodeName": node}, "status": status}
+
+
+def with_gate(world):
+    for obj in (*NODES, STORAGE):
+        world.kube.put(obj)
+    pods = (gate_pod("it-worker", "10.0.0.1"), gate_pod("it-control-plane", "10.0.1.1"))
+    world.kube.then["v1/Pod"] = [Change(type="modified", objects=pods)]
+    return world
+
+
+class TestCluster:
+    def test_it_is_written_down_before_it_is_made(self, world):
+        with_gate(world).cluster.breaks = EnvironmentFailed("no")
+        ctx = world.ctx(connected=False)
+
+        with pytest.raises(EnvironmentFailed):
+            cluster.run(ctx)
+        assert world.remembered == [Made(kind="cluster", name="it")]
+        assert len(ctx.undo) == 1
+        assert not ctx.facts.usable
+
+    def test_made_and_of_use(self, world):
+        ctx = with_gate(world).ctx(connected=False)
+        report = cluster.run(ctx)
+
+        assert report.facts["name"] == "it"
+        assert ctx.facts.usable
+        assert world.remembered[-1].identity == "id"
+        assert ("v1/Namespace", "", "seatrial-gate") in world.kube.deleted
+        what, undo = ctx.undo.pop()
+        undo(ctx.deadline)
+        assert (what, world.cluster.log) == ("cluster it", ["create", "delete"])
+
+    def test_kept(self, world):
+        ctx = world.ctx(connected=False)
+        ctx.facts.fresh = False
+
+        assert cluster.run(ctx).outcome is Outcome.UNCHANGED
+        assert ctx.facts.usable
+
+    def test_pods_that_do_not_reach_each_other(self, world):
+        with_gate(world).cluster.codes["it-worker"] = 1
+
+        with pytest.raises(EnvironmentFailed) as caught:
+            gate.wait(world.ctx(), world.ctx().deadline)
+        assert caught.value.why == "it-worker: why"
+
+    def test_every_node_asks_for_the_others(self, world):
+        gate.wait(with_gate(world).ctx(), world.ctx().deadline)
+        scripts = {node: argv[-1] for node, argv in world.cluster.ran}
+
+        assert "for peer in 10.0.1.1; do" in scripts["it-worker"]
+        assert "for peer in 10.0.0.1; do" in scripts["it-control-plane"]
+        assert "/dev/udp/10.96.0.10/53" in scripts["it-worker"]
+
+    def test_node_without_a_pod(self, world):
+        with_gate(world).kube.then["v1/Pod"] = [Change(type="modified", objects=(gate_pod("it-worker", "10.0.0.1"),))]
+
+        with pytest.raises(EnvironmentFailed) as caught:
+            gate.wait(world.ctx(), world.ctx().deadline)
+        assert caught.value.what == "no pod starts on it-control-plane"
+
+    def test_account_that_comes_late(self, world, monkeypatch):
+        monkeypatch.setattr(gate, "_RETRY", 0.0)
+        with_gate(world)
+        late = refused('pods "a" is forbidden: error looking up service account: serviceaccount "default" not found')
+        real = world.kube.apply
+
+        def apply(obj):
+            if obj["kind"] == "Pod" and late not in seen:
+                seen.append(late)
+                raise late
+            return real(obj)
+
+        seen = []
+        world.kube.apply = apply
+        gate.wait(world.ctx(), world.ctx().deadline)
+
+        assert len([obj for obj in world.kube.applied if obj["kind"] == "Pod"]) == 2
+
+    def test_pod_that_is_refused_for_good(self, world):
+        with_gate(world).kube.refuses = []
+        real = world.kube.apply
+
+        def apply(obj):
+            if obj["kind"] == "Pod":
+                raise refused("exceeded quota")
+            return real(obj)
+
+        world.kube.apply = apply
+        with pytest.raises(EnvironmentFailed):
+            gate.wait(world.ctx(), world.ctx().deadline)
+
+    def test_machines_of_others_are_not_entered(self, world):
+        assert gate.wait(world.ctx(env=world.env(nodes=None)), world.ctx().deadline) == 0.0
+
+
+def project(root, **more):
+    (root / "Dockerfile").write_text("FROM base:1\n")
+    (root / ".dockerignore").write_text("*\n!tests\n")
+    (root / "tests").mkdir(exist_ok=True)
+    (root / "tests" / "a.py").write_text("1\n")
+    (root / "chart").mkdir(exist_ok=True)
+    (root / "chart" / "Chart.yaml").write_text("name: shop\n")
+    given = {
+        "root": root,
+        "image": (ImageSpec(name="shop-test", context=root),),
+        "release": (ReleaseSpec(name="shop", chart="chart", namespace="shop", images={"web.image": "shop-test"}),),
+        "runner": RunnerSpec(image="shop-test", namespace="shop"),
+    }
+    return Project(**{**given, **more})
+
+
+class TestBuild:
+    def test_built_once(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        first = world.ctx()
+        assert build.run(first).outcome is Outcome.DONE
+        reference = first.facts.tags["shop-test"]
+
+        again = world.ctx()
+        assert build.run(again).outcome is Outcome.UNCHANGED
+        assert again.facts.tags == {"shop-test": reference}
+        assert len(world.images.built) == 1
+
+    def test_another_base_of_the_same_name_builds_anew(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        build.run(world.ctx())
+        world.images.present["base:1"] = "sha256:new"
+
+        assert build.run(world.ctx()).outcome is Outcome.DONE
+
+    def test_arguments_are_filled_in(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("INDEX", "http://i")
+        image = ImageSpec(name="shop-test", context=tmp_path, args={"I": "$INDEX", "N": "$NOBODY"})
+        world = World(tmp_path, project(tmp_path, image=(image,)))
+        build.run(world.ctx())
+
+        assert world.images.built == ["shop-test {'I': 'http://i'}"]
+
+    def warm(self, tmp_path, **files):
+        world = World(tmp_path, project(tmp_path))
+        ctx = world.ctx(explain=True)
+        build.run(ctx)
+        write(world.env().directory / "runner.json", Runner(reference="shop-test:old", files=dict(ctx.facts.context)))
+        for name, text in files.items():
+            (tmp_path / name.replace("__", "/")).write_text(text)
+        again = world.ctx(explain=True)
+        again.facts.fresh = False
+        build.run(again)
+        return world, again
+
+    def test_a_changed_test_builds_nothing(self, tmp_path):
+        world, ctx = self.warm(tmp_path, tests__a="2\n", tests__b="new\n")
+
+        assert ctx.facts.tags == {"shop-test": "shop-test:old"}
+        assert len(world.images.built) == 1
+
+    def test_a_changed_dockerfile_builds_and_says_why(self, tmp_path):
+        world, ctx = self.warm(tmp_path, Dockerfile="FROM base:1\n#\n")
+
+        assert ctx.facts.tags["shop-test"] != "shop-test:old"
+        assert len(world.images.built) == 2
+        assert any("Dockerfile" in note.text for note in world.recorded.of(Note))
+
+
+def deployment(name="web", image="base:1", **status):
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "shop", "uid": name, "generation": 1},
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}},
+        "status": {"observedGeneration": 1, **status},
+    }
+
+
+READY = {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
+
+
+def made_world(tmp_path, **more):
+    world = World(tmp_path, project(tmp_path, **more))
+    world.charts.rendered = {"shop": [deployment(), deployment("far", "far:1")]}
+    world.images.present["base:1"] = "sha256:base"
+    return world
+
+
+def delivered(world, ctx=None):
+    ctx = ctx or world.ctx()
+    build.run(ctx)
+    return ctx, deliver.run(ctx)
+
+
+class TestDeliver:
+    def test_only_what_is_local_and_needed(self, tmp_path):
+        world = made_world(tmp_path)
+        world.images.present["unrelated:1"] = "sha256:u"
+        ctx, report = delivered(world)
+
+        assert sorted(world.registry.pushed) == sorted(["base:1", ctx.facts.tags["shop-test"]])
+        assert report.outcome is Outcome.DONE
+        assert ctx.facts.used["far:1"].digest == ""
+        assert ctx.facts.used["base:1"].digest == ctx.facts.delivered["base:1"]
+        assert (world.env().certs / "docker.io" / "hosts.toml").read_text()
+
+    def test_unchanged_images_cost_nothing(self, tmp_path):
+        world = made_world(tmp_path)
+        delivered(world)
+        _, report = delivered(world)
+
+        assert report.outcome is Outcome.UNCHANGED
+        assert len(world.registry.pushed) == 2
+        assert len([line for line in world.charts.log if line.startswith("render")]) == 1, "rendered once"
+
+    def test_a_registry_that_lost_its_memory_is_filled_again(self, tmp_path):
+        world = made_world(tmp_path)
+        delivered(world)
+        world.registry.has.clear()
+
+        delivered(world)
+        assert len(world.registry.pushed) == 4
+
+    def test_charts_are_told_the_built_image(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        tag = ctx.facts.tags["shop-test"].rpartition(":")[2]
+
+        assert f"render shop {{'web.image.repository': 'shop-test', 'web.image.tag': '{tag}'}}" in world.charts.log
+
+    def test_changed_image_of_the_same_name_is_renewed_on_nodes(self, tmp_path):
+        world = made_world(tmp_path)
+        delivered(world)
+        world.images.present["base:1"] = "sha256:newer"
+        ctx = world.ctx()
+        ctx.facts.fresh = False
+        joined = world.registry.joined
+        ctx, _ = delivered(world, ctx)
+        renewals = [(node, argv[-1]) for node, argv in world.cluster.ran if "images ls" in argv[-1]]
+
+        assert [node for node, _ in renewals if "docker.io/library/base:1" in _] == list(world.cluster.node_names)
+        assert world.registry.joined > joined
+
+    def test_stand_ins_are_called_so(self, tmp_path):
+        world = made_world(tmp_path)
+        world.charts.rendered = {"shop": [deployment(image="stand:1")]}
+        world.images.present["stand:1"] = "sha256:s"
+        ctx, _ = delivered(world)
+
+        assert ctx.facts.used["stand:1"].stands_in_for == "real"
+
+    def test_runner_image_of_somebody_else(self, tmp_path):
+        world = made_world(tmp_path, runner=RunnerSpec(image="ghcr.io/x/tests:1"))
+        ctx, _ = delivered(world)
+
+        assert "ghcr.io/x/tests:1" in ctx.facts.used
+
+    def test_runner_image_without_a_tag(self, tmp_path):
+        with pytest.raises(UsageError):
+            delivered(made_world(tmp_path, runner=RunnerSpec(image="localhost:5000/x")))
+
+    def test_nodes_pull_ahead(self, tmp_path):
+        world = made_world(tmp_path)
+        pulled = []
+        real = world.cluster.run
+
+        def run(node, argv, **more):
+            pulled.append((node, argv[-1]))
+            return real(node, argv, **more)
+
+        world.cluster.run = run
+        ctx, _ = delivered(world)
+        wanted = {("it-worker", "docker.io/library/base:1")}
+        for _ in range(500):
+            if wanted <= set(pulled):
+                break
+            ctx.cancelled.wait(0.01)
+
+        assert wanted <= set(pulled)
+
+
+def runner_pod(world, ctx, phase="Running", **status):
+    """Make the runner pod look as if it ran."""
+    pod = dict(world.kube.get("v1/Pod", "test-runner", "shop"))
+    pod["metadata"] = {**pod["metadata"], "uid": "runner"}
+    pod["status"] = {
+        "phase": phase,
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "containerStatuses": [],
+        **status,
+    }
+    world.kube.put(pod)
+    return pod
+
+
+class TestRunner:
+    def test_made(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+
+        assert [obj["kind"] for obj in world.kube.applied] == ["ServiceAccount", "ConfigMap", "Pod"]
+        remembered = read_runner(world.env().directory)
+        assert remembered.reference == ctx.facts.tags["shop-test"]
+        assert isinstance(remembered.files["tests/a.py"], Entry)
+
+    def test_kept_while_it_fits(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        runner_pod(world, ctx)
+        count = len(world.kube.applied)
+        runner.have(ctx)
+
+        assert len(world.kube.applied) == count
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"metadata": {"annotations": {DIGEST: "other"}}},
+            {"metadata": {"deletionTimestamp": "now"}},
+            {"status": {"phase": "Failed"}},
+            {"status": {"containerStatuses": [{"name": "tests", "state": {"terminated": {"exitCode": 137}}}]}},
+        ],
+    )
+    def test_made_anew_when_it_does_not(self, tmp_path, change):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        pod = runner_pod(world, ctx)
+        for part, values in change.items():
+            pod[part] = {**pod[part], **values}
+        world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
+        count = len(world.kube.applied)
+        runner.have(ctx)
+
+        assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
+        assert len(world.kube.applied) == count + 3
+
+    def test_old_one_that_does_not_go(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        runner_pod(world, ctx, phase="Failed")
+
+        with pytest.raises(OutOfTime):
+            runner.have(ctx)
+
+    def test_old_one_that_went_by_itself(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        runner_pod(world, ctx, phase="Failed")
+        world.kube.delete = lambda *args, **more: False
+        runner.have(ctx)
+
+        assert read_runner(world.env().directory) is not None
+
+
+def install_world(tmp_path, *, live=None, manifest=None, **more):
+    """A world whose Helm makes a Deployment and a revision, as the real one does."""
+    world = made_world(tmp_path, **more)
+    revisions = []
+
+    def installs(release):
+        revisions.append(release.name)
+        world.kube.put(live or deployment(**READY))
+        secret = revision(len(revisions), "deployed", manifest or json.dumps(deployment()))
+        secret["metadata"].update(namespace=release.namespace)
+        secret["metadata"]["labels"]["name"] = release.name
+        secret["metadata"]["name"] = f"sh.helm.release.v1.{release.name}.v{len(revisions)}"
+        world.kube.put(secret)
+
+    world.charts.installs = installs
+    return world
+
+
+def installed(world, ctx=None):
+    ctx, _ = delivered(world, ctx)
+    return ctx, install.run(ctx)
+
+
+class TestInstall:
+    def test_everything_is_made(self, tmp_path):
+        world = install_world(tmp_path)
+        ctx, report = installed(world)
+
+        assert report.facts == {"installed": "shop"}
+        kinds = [obj["kind"] for obj in world.kube.applied]
+        assert kinds.index("Namespace") < kinds.index("Pod")
+        assert ctx.facts.targets["shop"] == [("Deployment", "shop", "web")], "as Helm made it, not as it was rendered"
+
+    def ready(self, world, ctx):
+        runner_pod(world, ctx)
+        return ready.run(ctx)
+
+    def test_unchanged_releases_are_left_alone(self, tmp_path):
+        world = install_world(tmp_path)
+        ctx, _ = installed(world)
+        self.ready(world, ctx)
+        again, report = installed(world)
+
+        assert report.outcome is Outcome.UNCHANGED
+        assert [line for line in world.charts.log if line.startswith("install")] == ["install shop"]
+        assert self.ready(world, again).outcome is Outcome.UNCHANGED
+
+    def installs_after(self, tmp_path, change):
+        world = install_world(tmp_path)
+        ctx, _ = installed(world)
+        self.ready(world, ctx)
+        change(world)
+        installed(world)
+        return [line for line in world.charts.log if line.startswith("install")]
+
+    def test_edited_objects_are_brought_back(self, tmp_path):
+        def edit(world):
+            obj = deployment(**READY)
+            obj["spec"]["replicas"] = 3
+            world.kube.put(obj)
+
+        assert len(self.installs_after(tmp_path, edit)) == 2
+
+    def test_removed_objects_are_brought_back(self, tmp_path):
+        assert (
+            len(self.installs_after(tmp_path, lambda world: world.kube.delete("apps/v1/Deployment", "web", "shop")))
+            == 2
+        )
+
+    def test_status_is_no_edit(self, tmp_path):
+        assert len(self.installs_after(tmp_path, lambda world: world.kube.put(deployment(observedGeneration=9)))) == 1
+
+    def test_changed_charts_are_upgraded(self, tmp_path):
+        def edit(world):
+            (world.root / "chart" / "values.yaml").write_text("a: 1\n")
+
+        assert len(self.installs_after(tmp_path, edit)) == 2
+
+    def test_somebody_elses_revision_is_replaced(self, tmp_path):
+        def upgrade(world):
+            secret = revision(7, "deployed")
+            secret["metadata"]["namespace"] = "shop"
+            world.kube.put(secret)
+
+        assert len(self.installs_after(tmp_path, upgrade)) == 2
+
+    @pytest.mark.parametrize(("good", "told"), [(True, "recover shop 1"), (False, "recover shop None")])
+    def test_pending_releases_are_taken_back(self, tmp_path, good, told):
+        world = install_world(tmp_path)
+        for secret in ([revision(1, "deployed")] if good else []) + [revision(2, "pending-upgrade")]:
+            secret["metadata"]["namespace"] = "shop"
+            world.kube.put(secret)
+        installed(world)
+
+        assert told in world.charts.log
+        assert "left pending-upgrade" in world.recorded.of(Note)[0].text
+
+    def test_helm_that_fails(self, tmp_path):
+        world = install_world(tmp_path)
+
+        def fails(release):
+            raise EnvironmentFailed(f"helm cannot install {release.name}")
+
+        world.charts.installs = fails
+        with pytest.raises(EnvironmentFailed) as caught:
+            installed(world)
+        assert caught.value.what == "helm cannot install shop"
+
+    def test_doomed_hooks_end_the_wait_for_helm(self, tmp_path):
+        world = install_world(tmp_path)
+        hook = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": "migrate",
+                "namespace": "shop",
+                "uid": "j",
+                "annotations": {"helm.sh/hook": "post-install"},
+            },
+            "spec": {},
+            "status": {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]},
+        }
+        world.charts.rendered = {"shop": [hook]}
+        ctx, _ = delivered(world)
+
+        def hangs(release):
+            del release
+            world.kube.put(hook)
+            ctx.cancelled.wait(5)
+
+        world.charts.installs = hangs
+        world.kube.put(hook)
+        with pytest.raises(NotReady) as caught:
+            install.run(ctx)
+        ctx.cancelled.set()
+        assert caught.value.findings[0].cause == "BackoffLimitExceeded"
+
+    def test_the_next_release_waits_for_the_one_before(self, tmp_path):
+        releases = tuple(ReleaseSpec(name=name, chart="chart", namespace="shop") for name in ("db", "web"))
+        world = install_world(tmp_path, release=releases)
+        installed(world)
+
+        assert [line for line in world.charts.log if line.startswith("install")] == ["install db", "install web"]
+
+    def test_in_the_cluster_of_others_we_clean_up(self, tmp_path):
+        world = install_world(tmp_path)
+        world.session = changed(world.session, provider="existing")
+        ctx, _ = installed(world)
+        undone = []
+        while step := ctx.undo.pop():
+            undone.append(step[0])
+            step[1](ctx.deadline)
+
+        assert undone == ["release shop", "namespace shop"]
+        assert [(made.kind, made.name) for made in world.remembered[1:]] == [
+            ("namespace", "shop"),
+            ("release", "shop/shop"),
+        ]
+
+
+class TestObjects:
+    def test_namespaces_of_others_are_not_claimed(self, world):
+        ctx = world.ctx()
+        world.kube.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "theirs"}})
+        for name in ("default", "theirs", "ours"):
+            objects.have_namespace(ctx, name)
+
+        (made,) = world.kube.applied
+        assert made["metadata"]["name"] == "ours"
+        assert made["metadata"]["labels"]["seatrial.dev/session"] == "aa"
+
+    def test_what_stands_before_a_release(self, tmp_path):
+        (tmp_path / "pull.json").write_text("{}")
+        folder = tmp_path / "manifests"
+        folder.mkdir()
+        (folder / "a.yaml").write_text(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: other}\n---\n---\n- odd\n"
+        )
+        (folder / "b.yml").write_text(
+            "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: b, labels: {x: y}}}]\n"
+        )
+        (folder / "c.txt").write_text("no")
+        release = ReleaseSpec(
+            name="shop", chart="c", namespace="shop", pull_secrets=("pull=pull.json",), manifests=(folder,)
+        )
+        world = World(tmp_path)
+        objects.apply_before(world.ctx(), release)
+        made = {obj["metadata"]["name"]: obj for obj in world.kube.applied}
+
+        assert made["pull"]["type"] == "kubernetes.io/dockerconfigjson"
+        assert made["a"]["metadata"]["namespace"] == "other"
+        assert made["b"]["metadata"]["namespace"] == "shop"
+        assert made["b"]["metadata"]["labels"].keys() >= {"x", "seatrial.dev/owner"}
+
+    def test_manifest_that_is_no_yaml(self, tmp_path):
+        bad = tmp_path / "bad.yaml"
+        bad.write_text("a: [")
+
+        with pytest.raises(UsageError):
+            objects.apply_before(World(tmp_path).ctx(), ReleaseSpec(name="s", chart="c", manifests=(bad,)))
+
+    def test_jobs_have_no_fingerprint(self, world):
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}}
+
+        assert objects.fingerprints(world.kube, [job], "shop") == {}
+
+
+SERVICE = {"web": ServiceSpec(port=80, ready=ReadySpec(http="/"))}
+
+
+class TestReady:
+    def up(self, tmp_path, **more):
+        world = install_world(tmp_path, **more)
+        ctx, _ = installed(world)
+        runner_pod(world, ctx)
+        return world, ctx
+
+    def test_all_is_ready(self, tmp_path):
+        world, ctx = self.up(tmp_path)
+
+        assert ready.run(ctx).facts == {"workloads": "2", "services": "0"}
+        assert {seen.name for seen in world.recorded.of(ServiceSeen) if seen.ready} == {"web", "test-runner"}
+
+    def test_what_comes_later_is_awaited(self, tmp_path):
+        world, ctx = self.up(tmp_path)
+        world.kube.put(deployment())
+        world.kube.then["apps/v1/Deployment"] = [Change(type="modified", objects=(deployment(**READY),))]
+
+        assert ready.run(ctx).outcome is Outcome.DONE
+
+    def test_what_never_comes(self, tmp_path):
+        world, ctx = self.up(tmp_path)
+        world.kube.put(deployment())
+        ctx.project = changed(ctx.project, timeouts=changed(ctx.project.timeouts, ready=0.05))
+
+        with pytest.raises(NotReady) as caught:
+            ready.run(ctx)
+        assert caught.value.what == "web not ready within 0 s"
+        assert "0 of 1 pods made" in caught.value.findings[0].says
+
+    def test_doom_ends_the_wait_with_the_last_words(self, tmp_path):
+        world, ctx = self.up(tmp_path)
+        world.kube.put(deployment())
+        bad = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": "web-1",
+                "namespace": "shop",
+                "uid": "p",
+                "labels": {"pod-template-hash": "1"},
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "web-1", "controller": True}],
+            },
+            "spec": {"containers": [{"name": "c", "image": "base:1"}]},
+            "status": {
+                "phase": "Running",
+                "containerStatuses": [
+                    {
+                        "name": "c",
+                        "ready": False,
+                        "restartCount": 3,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+                    }
+                ],
+            },
+        }
+        world.kube.put(bad)
+        world.kube.texts["web-1", "c", True] = b"starting\nno such table\n"
+
+        with pytest.raises(NotReady) as caught:
+            ready.run(ctx)
+        assert caught.value.what == "pod/web-1 container c: container c ended with exit code 1"
+        assert caught.value.findings[0].evidence == ("starting", "no such table")
+        assert caught.value.why == "no such table"
+        assert world.recorded.of(FindingMade)[0].finding.fatal
+        assert all(watch.closed for watch in world.kube.watches)
+
+    def test_cancelled_waits_end(self, tmp_path):
+        world, ctx = self.up(tmp_path)
+        world.kube.put(deployment())
+        ctx.cancelled.set()
+
+        with pytest.raises(NotReady):
+            ready.run(ctx)
+
+    def test_services_are_asked(self, tmp_path):
+        world, ctx = self.up(tmp_path, service=SERVICE)
+        world.kube.pod.chunks = [b'{"name": "web", "says": "HTTP sta', b'tus 503"}\n{"name": "web", "says": ""}\n']
+
+        assert ready.run(ctx).facts["services"] == "1"
+        told = [(seen.ready, seen.waits_for) for seen in world.recorded.of(ServiceSeen) if seen.name == "web"][-2:]
+        assert told == [(False, "HTTP status 503"), (True, "")]
+
+    def test_the_same_pods_are_not_asked_twice(self, tmp_path):
+        world, ctx = self.up(tmp_path, service=SERVICE)
+        world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
+        ready.run(ctx)
+        again, _ = installed(world)
+        runner_pod(world, again)
+        ready.run(again)
+
+        assert len(world.kube.pod.asked) == 1
+
+    def test_restarted_pods_are_asked_again(self, tmp_path):
+        world, ctx = self.up(tmp_path, service=SERVICE)
+        world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
+        ready.run(ctx)
+        restarted = {"metadata": {"name": "web-1", "namespace": "shop", "uid": "p"}, "spec": {"containers": []}}
+        status = {"phase": "Running", "containerStatuses": [{"name": "c", "restartCount": 1}]}
+        world.kube.put({"apiVersion": "v1", "kind": "Pod", **restarted, "status": status})
+        again, _ = installed(world)
+        runner_pod(world, again)
+        ready.run(again)
+
+        assert len(world.kube.pod.asked) == 2
+
+    def test_service_that_does_not_answer(self, tmp_path):
+        world, ctx = self.up(tmp_path, service=SERVICE)
+        world.kube.pod.chunks = [b'{"name": "web", "says": "HTTP status 503"}\n']
+
+        with pytest.raises(NotReady) as caught:
+            ready.run(ctx)
+        assert caught.value.why == "service web does not answer as declared: HTTP status 503"
+
+    def test_question_that_is_cut_off(self, tmp_path):
+        world, ctx = self.up(tmp_path, service=SERVICE)
+        world.kube.pod.fails = StreamBroken("cut")
+
+        with pytest.raises(NotReady) as caught:
+            ready.run(ctx)
+        assert caught.value.why == "cut"
+
+
+def running(world, name, image_id, owner=True):
+    meta = {"name": name, "namespace": "shop", "uid": name}
+    if owner:
+        meta["ownerReferences"] = [{"kind": "StatefulSet", "name": "db", "controller": True}]
+    status = {"phase": "Running", "containerStatuses": [{"name": "c", "imageID": image_id}]}
+    spec = {"containers": [{"name": "c", "image": "base:1"}]}
+    world.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status})
+
+
+class TestFreshness:
+    def test_older_images_are_replaced(self, world):
+        ctx = world.ctx()
+        ctx.facts.delivered = {"base:1": "sha256:new"}
+        running(world, "db-0", "docker.io/library/base@sha256:old")
+        running(world, "db-1", "docker.io/library/base@sha256:new")
+
+        assert freshness.outdated(ctx)
+        assert world.kube.deleted == [("v1/Pod", "shop", "db-0")]
+        assert not freshness.outdated(ctx)
+
+    def test_pod_that_nobody_would_make_again(self, world):
+        ctx = world.ctx()
+        ctx.facts.delivered = {"base:1": "sha256:new"}
+        running(world, "lone", "docker.io/library/base@sha256:old", owner=False)
+
+        with pytest.raises(EnvironmentFailed):
+            freshness.outdated(ctx)
+
+
+def test_the_environment_says_its_plan(world):
+    env: Kubernetes = world.env()
+
+    assert env.plan[: len(env.bring_up)] == env.bring_up
+    assert env.name == "kubernetes"

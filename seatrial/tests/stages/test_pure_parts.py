@@ -1,0 +1,253 @@
+"""Parts of stages that only compute."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+import pytest
+from seatrial.model.errors import UsageError
+from seatrial.model.result import Outcome, Stage, StageResult
+from seatrial.model.spec import ImageSpec, ReleaseSpec
+from seatrial.stages import charts, gate, helm_state, inputs
+from seatrial.stages.deliver import only_worker
+from seatrial.stages.freshness import stale_images
+from seatrial.stages.timeline import on_path
+
+from .fakes import FakeKube
+
+
+def stage(name, started, seconds):
+    return StageResult(stage=name, outcome=Outcome.DONE, started=started, seconds=seconds)
+
+
+def test_stages_that_follow_each_other_account_for_themselves():
+    stages = [stage(Stage.PREFLIGHT, 0, 1), stage(Stage.CLUSTER, 1, 4)]
+
+    assert on_path(stages, 5) == {Stage.PREFLIGHT: 1, Stage.CLUSTER: 4}
+
+
+def test_of_stages_beside_each_other_the_one_that_ends_last_counts():
+    stages = [stage(Stage.CLUSTER, 0, 10), stage(Stage.BUILD, 0, 3), stage(Stage.DELIVER, 3, 9)]
+
+    assert on_path(stages, 13) == {Stage.CLUSTER: 3, Stage.BUILD: 0, Stage.DELIVER: 9}
+
+
+def test_the_parts_add_up_to_what_stages_cover():
+    stages = [stage(Stage.CLUSTER, 0.5, 4.2), stage(Stage.BUILD, 0.7, 5.1), stage(Stage.TEST, 6, 1)]
+
+    assert sum(on_path(stages, 7.5).values()) == pytest.approx(4.2 + 1.1 + 1)
+
+
+DOCKERFILE = """
+ARG BASE=python
+ARG TAG=3.13
+FROM --platform=linux/amd64 ${BASE}:$TAG AS base
+FROM base AS tests
+RUN echo FROM nowhere
+COPY --from=ghcr.io/astral/uv:1 /uv /uv
+COPY --chown=1 \\
+    --from=base /a /a
+COPY --from=0 /b /b
+FROM scratch
+FROM ${OTHER:-alpine}
+"""
+
+
+def test_base_images():
+    assert inputs.base_images(DOCKERFILE, {}) == ["python:3.13", "ghcr.io/astral/uv:1", "alpine"]
+    assert inputs.base_images(DOCKERFILE, {"TAG": "3.14"})[0] == "python:3.14"
+
+
+def test_arguments_out_of_the_environment():
+    spec = ImageSpec(name="x", args={"A": "plain", "B": "$INDEX", "C": "${MISSING}"})
+
+    assert inputs.arguments(spec, {"INDEX": "http://i"}) == {"A": "plain", "B": "http://i"}
+
+
+@pytest.fixture
+def context(tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / ".dockerignore").write_text("*\n!src\n**/*.log\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a.py").write_text("1\n")
+    (tmp_path / "src" / "b.log").write_text("1\n")
+    (tmp_path / "README").write_text("1\n")
+    return tmp_path
+
+
+def test_context_is_what_the_build_sees(context):
+    assert sorted(inputs.context_files(ImageSpec(name="x", context=context))) == ["Dockerfile", "src/a.py"]
+
+
+def test_an_ignore_file_of_the_dockerfile_wins(context):
+    (context / "docker").mkdir()
+    (context / "docker" / "Tests").write_text("FROM scratch\n")
+    (context / "docker" / "Tests.dockerignore").write_text("*\n!README\n")
+    spec = ImageSpec(name="x", context=context, dockerfile=context / "docker" / "Tests")
+
+    assert sorted(inputs.context_files(spec)) == ["Dockerfile", "README"]
+
+
+def test_no_dockerfile(tmp_path):
+    with pytest.raises(UsageError):
+        inputs.context_files(ImageSpec(name="x", context=tmp_path))
+
+
+def digest(context, bases=None, **more):
+    spec = ImageSpec(name="x", context=context, **more)
+    return inputs.inputs_digest(spec, inputs.context_files(spec), bases or {})
+
+
+def test_every_input_changes_the_digest(context):
+    seen = {digest(context)}
+    seen.add(digest(context, args={"A": "b"}))
+    seen.add(digest(context, target="t"))
+    seen.add(digest(context, secrets=("id=a,env=A",)))
+    seen.add(digest(context, bases={"python": "sha256:a"}))
+    (context / "src" / "a.py").chmod(0o755)
+    seen.add(digest(context))
+    (context / "src" / "a.py").write_text("2\n")
+    seen.add(digest(context))
+    (context / "src" / "c.py").symlink_to("a.py")
+    seen.add(digest(context))
+    (context / "Dockerfile").write_text("FROM scratch\n#\n")
+    seen.add(digest(context))
+
+    assert len(seen) == 9
+
+
+def test_what_is_no_input_does_not_change_the_digest(context):
+    before = digest(context)
+    (context / "README").write_text("other\n")
+    (context / "src" / "b.log").write_text("other\n")
+    (context / "src" / "a.py").touch()
+
+    assert digest(context) == before
+
+
+def test_images_of_objects():
+    template = {"spec": {"initContainers": [{"image": "a:1"}], "containers": [{"image": "b:1"}, {"image": ""}]}}
+    objects = [
+        {"kind": "Deployment", "spec": {"template": template}},
+        {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": template}}}},
+        {"kind": "Odd", "spec": {"containers": "none", "list": [[{"containers": [{"image": "c:1"}]}]]}},
+    ]
+
+    assert charts.images_of(objects) == ["a:1", "b:1", "c:1"]
+
+
+def test_release_digest_covers_chart_values_and_single_values(tmp_path):
+    chart = tmp_path / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("name: x\n")
+    values = tmp_path / "values.yaml"
+    values.write_text("a: 1\n")
+    release = ReleaseSpec(name="x", chart="chart", values=(values,))
+    seen = {charts.release_digest(release, {}, tmp_path), charts.release_digest(release, {"a": "b"}, tmp_path)}
+    (chart / "templates" / "a.yaml").write_text("kind: Pod\n")
+    seen.add(charts.release_digest(release, {}, tmp_path))
+    values.write_text("a: 2\n")
+    seen.add(charts.release_digest(release, {}, tmp_path))
+    seen.add(charts.release_digest(ReleaseSpec(name="y", chart="chart", values=(values,)), {}, tmp_path))
+
+    assert len(seen) == 5
+
+
+def test_release_digest_of_archives_and_remote_charts(tmp_path):
+    archive = tmp_path / "x.tgz"
+    archive.write_bytes(b"1")
+    local = ReleaseSpec(name="x", chart="x.tgz")
+    before = charts.release_digest(local, {}, tmp_path)
+    archive.write_bytes(b"2")
+
+    assert charts.release_digest(local, {}, tmp_path) != before
+    remote = [ReleaseSpec(name="x", chart="oci://r/x", version=version) for version in ("1", "2")]
+    assert len({charts.release_digest(each, {}, tmp_path) for each in remote}) == 2
+
+
+@pytest.mark.parametrize(
+    ("names", "worker"),
+    [
+        (["it-control-plane"], "it-control-plane"),
+        (["it-control-plane", "it-worker"], "it-worker"),
+        (["it-control-plane", "it-control-plane2", "it-external-load-balancer", "it-worker"], "it-worker"),
+        (["it-control-plane", "it-worker", "it-worker2"], ""),
+        ([], ""),
+    ],
+)
+def test_only_worker(names, worker):
+    assert only_worker(names) == worker
+
+
+def test_dns_question_has_no_line_feed():
+    question = gate.dns_question(gate._NAME)
+
+    assert question.startswith(r"\x00\x03\x01\x00\x00\x01")
+    assert question.endswith(r"\x00\x00\x01\x00\x01")
+    assert r"\x0a" not in question, "bash would send what stands before it on its own"
+
+
+def test_pause_image():
+    node = {"status": {"images": [{"names": ["k8s/etcd:3"]}, {"names": ["sha256:a", "mirror/pause:3.10.1"]}]}}
+
+    assert gate.pause_image([{}, node]) == "mirror/pause:3.10.1"
+    assert gate.pause_image([]) == "registry.k8s.io/pause:3.10"
+
+
+def revision(number, status, manifest=""):
+    data = gzip.compress(json.dumps({"manifest": manifest}).encode())
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": f"sh.helm.release.v1.shop.v{number}",
+            "namespace": "ns",
+            "labels": {"owner": "helm", "name": "shop", "version": str(number), "status": status},
+        },
+        "data": {"release": base64.b64encode(base64.b64encode(data)).decode()},
+    }
+
+
+RELEASE = ReleaseSpec(name="shop", chart="c", namespace="ns")
+
+
+def test_helm_revisions():
+    kube = FakeKube(revision(9, "superseded"), revision(10, "deployed"), revision(11, "pending-upgrade"))
+
+    assert helm_state.newest(kube, RELEASE) == (11, "pending-upgrade")
+    assert helm_state.newest_good(kube, RELEASE) == (10, "deployed")
+    assert helm_state.newest(FakeKube(), RELEASE) is None
+    assert helm_state.newest_good(FakeKube(revision(1, "pending-install")), RELEASE) is None
+
+
+def test_manifest_as_helm_made_it():
+    kube = FakeKube(revision(2, "deployed", "---\nkind: Job\n---\n# nothing\n---\nkind: Pod\n"))
+
+    assert helm_state.manifest(kube, RELEASE, 2) == [{"kind": "Job"}, {"kind": "Pod"}]
+    assert helm_state.manifest(kube, RELEASE, 3) == []
+
+
+def test_uncompressed_releases_of_old():
+    data = base64.b64encode(base64.b64encode(b'{"manifest": ""}')).decode()
+
+    assert helm_state.decode({"data": {"release": data}}) == {"manifest": ""}
+
+
+def pod(image, image_id, **status):
+    return {
+        "metadata": {"name": "p"},
+        "spec": {"containers": [{"name": "c", "image": image}]},
+        "status": {"phase": "Running", "containerStatuses": [{"name": "c", "imageID": image_id}], **status},
+    }
+
+
+def test_stale_images():
+    delivered = {"docker.io/library/web:1": "sha256:new"}
+
+    assert list(stale_images(pod("web:1", "docker.io/library/web@sha256:old"), delivered)) == ["web:1"]
+    assert list(stale_images(pod("web:1", "docker.io/library/web@sha256:new"), delivered)) == []
+    assert list(stale_images(pod("web:1", "sha256:imported"), delivered)) == [], "imported by hand"
+    assert list(stale_images(pod("other:1", "x@sha256:old"), delivered)) == [], "not ours to deliver"
+    assert list(stale_images(pod("web:1", "x@sha256:old", phase="Succeeded"), delivered)) == []

@@ -1,0 +1,135 @@
+"""The runner pod: least rights, and made anew exactly when something about it changed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from msgspec.structs import replace as changed
+from seatrial.model.spec import Resources, RunnerSpec
+from seatrial.ports import LocalImage
+from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects
+
+SPEC = RunnerSpec(
+    image="t", namespace="shop", env={"A": "1"}, env_from={"P": "secret/db/password", "C": "configmap/c/k"}
+)
+LOCAL = LocalImage(reference="t:1", digest="sha256:a", size=1, labels={}, workdir="/app", env={}, user="1001:0")
+
+
+def shape(**more):
+    given = {"image": "t:1", "digest": "sha256:m", "local": LOCAL, "agent": {"agent.py": "1"}}
+    return Shape(**{**given, "directories": ("tests",), "labels": {"seatrial.dev/owner": "seatrial"}, **more})
+
+
+def objects(spec=SPEC, **more):
+    return {obj["kind"]: obj for obj in runner_objects(spec, shape(**more))}
+
+
+def pod(spec=SPEC, **more):
+    return objects(spec, **more)["Pod"]
+
+
+def container(name, spec=SPEC, **more):
+    return next(each for each in pod(spec, **more)["spec"]["containers"] if each["name"] == name)
+
+
+def test_objects():
+    made = runner_objects(SPEC, shape())
+
+    assert [obj["kind"] for obj in made] == ["ServiceAccount", "ConfigMap", "Pod"]
+    assert all(obj["metadata"]["namespace"] == "shop" for obj in made)
+    assert all(obj["metadata"]["labels"] == {"seatrial.dev/owner": "seatrial", "app": "test-runner"} for obj in made)
+
+
+def test_least_rights():
+    spec = pod()["spec"]
+
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["enableServiceLinks"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    for each in [*spec["containers"], *spec["initContainers"]]:
+        assert each["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+
+
+def test_rights_that_are_asked_for():
+    rule = {"apiGroups": ("",), "resources": ("pods",), "verbs": ("get",)}
+    made = objects(changed(SPEC, rules=(rule,)))
+
+    assert made["Role"]["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    assert made["RoleBinding"]["subjects"][0]["name"] == "test-runner"
+    assert made["Pod"]["spec"]["automountServiceAccountToken"] is True
+
+
+def test_service_account_of_the_user():
+    made = objects(changed(SPEC, service_account="theirs"))
+
+    assert "ServiceAccount" not in made
+    assert made["Pod"]["spec"]["serviceAccountName"] == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("user", "runs_as"), [("1001:0", 1001), ("", 1000), ("0", 1000), ("root", 1000), ("app", 1000)]
+)
+def test_user(user, runs_as):
+    made = pod(local=dataclasses.replace(LOCAL, user=user))
+
+    assert made["spec"]["securityContext"]["runAsUser"] == runs_as
+
+
+def test_image_that_is_not_here():
+    made = pod(local=None)
+
+    assert made["spec"]["securityContext"]["runAsUser"] == 1000
+    assert "workingDir" not in made["spec"]["containers"][0]
+
+
+def test_working_directory_of_the_configuration_wins():
+    assert container("tests", changed(SPEC, workdir="/work"))["workingDir"] == "/work"
+    assert container("tests")["workingDir"] == "/app"
+
+
+def test_environment():
+    env = {each["name"]: each for each in container("tests")["env"]}
+
+    assert env["SEATRIAL_LOCATION"]["value"] == "pod"
+    assert env["A"]["value"] == "1"
+    assert env["P"]["valueFrom"] == {"secretKeyRef": {"name": "db", "key": "password"}}
+    assert env["C"]["valueFrom"] == {"configMapKeyRef": {"name": "c", "key": "k"}}
+    assert "P" not in {each["name"] for each in container("keeper")["env"]}, "the keeper needs no secrets"
+
+
+def test_resources():
+    spec = changed(SPEC, resources=Resources(requests={"cpu": "1"}, limits={"memory": "3Gi"}))
+
+    assert container("tests", spec)["resources"] == {"requests": {"cpu": "1"}, "limits": {"memory": "3Gi"}}
+
+
+def test_directories_are_seeded_into_a_volume():
+    spec = pod(directories=("tests", "src"))["spec"]
+
+    assert spec["initContainers"][0]["command"][-3:] == ["/seatrial/tree", "tests", "src"]
+    mounts = {each["mountPath"]: each.get("subPath") for each in spec["containers"][0]["volumeMounts"]}
+    assert (mounts["/app/tests"], mounts["/app/src"]) == ("tests", "src")
+
+
+def test_nothing_to_seed():
+    spec = pod(directories=())["spec"]
+
+    assert "initContainers" not in spec
+    assert [volume["name"] for volume in spec["volumes"]] == ["agent", "state"]
+
+
+def test_the_digest_changes_with_all_that_matters_and_with_nothing_else():
+    def digest(spec=SPEC, **more):
+        return pod(spec, **more)["metadata"]["annotations"][DIGEST]
+
+    assert digest() == digest()
+    assert digest(labels={"seatrial.dev/expires": "9"}) == digest(), "labels say whose it is, not what"
+    others = [
+        digest(image="t:2"),
+        digest(digest="sha256:other"),
+        digest(agent={"agent.py": "2"}),
+        digest(directories=()),
+        digest(changed(SPEC, env={"A": "2"})),
+    ]
+    assert len({digest(), *others}) == 6
