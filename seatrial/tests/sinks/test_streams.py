@@ -166,6 +166,11 @@ def test_paths_are_short_where_they_can_be(tmp_path, monkeypatch):
     assert words.near("/elsewhere/x") == "/elsewhere/x"
 
 
+def test_waiting_in_words():
+    assert words.waiting("web", "1 of 2 pods") == "web waits for 1 of 2 pods"
+    assert words.waiting("web", "to be created") == "web waits to be created"
+
+
 def test_counts_in_words():
     counts = Counts(collected=9, passed=1, failed=1, errors=2, skipped=1, xfailed=1, xpassed=1, deselected=3)
 

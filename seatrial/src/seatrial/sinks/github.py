@@ -52,7 +52,7 @@ class GitHub:
             case e.StageProgress(stage=stage, text=text):
                 self._keep(stage, text)
             case e.ServiceSeen(name=name, ready=ready, waits_for=waits_for):
-                self._keep(Stage.READY, f"{name} is ready" if ready else f"{name} is not ready: {waits_for}")
+                self._keep(Stage.READY, f"{name} is ready" if ready else words.waiting(name, waits_for))
             case e.StageEnded() as ended:
                 self._group(ended)
             case e.FindingMade(finding=finding):

@@ -94,7 +94,7 @@ class Plain:
                 self._ready.add(name)
             case e.ServiceSeen(name=name, waits_for=waits_for):
                 self._ready.discard(name)
-                self._now_and_then(name, f"{Stage.READY}: {name} is not ready: {waits_for}")
+                self._now_and_then(name, f"{Stage.READY}: {words.waiting(name, waits_for)}")
             case e.TestsCollected(count=count) if count:
                 self.line(f"{Stage.TEST}: {count} collected")
             case e.Note(level="info", text=text):

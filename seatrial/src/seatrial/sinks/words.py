@@ -10,7 +10,7 @@ from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.result import Counts, Outcome, RunResult
 
-__all__ = ["counts", "duration", "evidence", "facts", "finding", "last_line", "near", "outcome", "problem"]
+__all__ = ["counts", "duration", "evidence", "facts", "finding", "last_line", "near", "outcome", "problem", "waiting"]
 
 _EVIDENCE_SHOWN = 12
 _MINUTE = 60
@@ -63,6 +63,11 @@ def evidence(of: Finding) -> list[str]:
     lines = [line for text in of.evidence for line in text.splitlines()]
     shown = [f"| {line}" for line in lines[-_EVIDENCE_SHOWN:]]
     return shown + ([f"try: {of.try_}"] if of.try_ else [])
+
+
+def waiting(name: str, waits_for: str) -> str:
+    """Return what a service waits for, in words: `web waits for 1 of 2 pods`, `web waits to be created`."""
+    return f"{name} waits {waits_for}" if waits_for.startswith("to ") else f"{name} waits for {waits_for}"
 
 
 def problem(result: RunResult, findings: Collection[Finding]) -> list[str]:
