@@ -61,7 +61,7 @@ def restarts(pods: Iterable[Object]) -> list[Finding]:
         for status in (pod.get("status") or {}).get("containerStatuses") or ():
             count = int(status.get("restartCount") or 0)
             before = (status.get("lastState") or {}).get("terminated") or {}
-            if not count or not (status.get("state") or {}).get("running"):
+            if not count or "running" not in (status.get("state") or {}):
                 continue
             reason = str(before.get("reason") or "unknown")
             cause = "OOMKilled" if reason == "OOMKilled" else "Restarted"

@@ -21,7 +21,7 @@ from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 from seatrial.ports import Emit, Kube, LocalImage, Object
 
-__all__ = ["Ctx", "Facts", "Report", "Tests", "Undo", "done", "unchanged"]
+__all__ = ["Ctx", "Facts", "Report", "TestsOutcome", "Undo", "done", "unchanged"]
 
 
 class Report(NamedTuple):
@@ -43,8 +43,10 @@ def unchanged(**facts: str) -> Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tests:
+class TestsOutcome:
     """What the tests came to."""
+
+    __test__ = False
 
     exit: ExitCode
     says: str
@@ -85,7 +87,7 @@ class Facts:
     used: dict[str, ImageUsed] = field(default_factory=dict)
     delivered: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
-    tests: Tests | None = None
+    tests: TestsOutcome | None = None
 
 
 class Undo:

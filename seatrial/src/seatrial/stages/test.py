@@ -16,7 +16,7 @@ from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.ports import ContainerState, PodExec
 from seatrial.readiness.pod import container_state
-from seatrial.stages.context import Ctx, Report, Tests, done
+from seatrial.stages.context import Ctx, Report, TestsOutcome, done
 from seatrial.stages.memory import read_runner
 
 __all__ = ["run"]
@@ -77,7 +77,7 @@ def run(ctx: Ctx) -> Report:
         out=ctx.out,
         stop=ctx.cancelled,
     )
-    ctx.facts.tests = Tests(
+    ctx.facts.tests = TestsOutcome(
         exit=outcome.exit,
         says=f"{outcome.says}: {outcome.why}" if outcome.why else outcome.says,
         counts=outcome.counts,

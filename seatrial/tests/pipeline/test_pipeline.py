@@ -1,0 +1,240 @@
+"""Order, overlap, failures, the way back, exit codes."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+
+import msgspec
+import pytest
+from seatrial.doubles import FakeClock, Recorded
+from seatrial.model.errors import EnvironmentFailed, ExitCode, Inconclusive, NotReady, OutOfTime
+from seatrial.model.event import RunEnded, RunStarted, StageEnded, StageStarted
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.names import RunId
+from seatrial.model.result import Counts, Outcome, RunResult, Stage
+from seatrial.stages.context import TestsOutcome, done
+from stages.fakes import World
+
+from seatrial import pipeline
+
+PLAN = (
+    ((Stage.PREFLIGHT,),),
+    ((Stage.CLUSTER,), (Stage.BUILD, Stage.DELIVER)),
+    ((Stage.TEST,),),
+    ((Stage.COLLECT,),),
+    ((Stage.TEARDOWN,),),
+)
+
+
+@pytest.fixture
+def world(tmp_path):
+    it = World(tmp_path)
+    it.processes.resume = lambda: None
+    return it
+
+
+def works(ctx):
+    del ctx
+    return done()
+
+
+def usable(ctx):
+    ctx.facts.usable = True
+    return done()
+
+
+def outcome(code=ExitCode.PASSED, says="all tests passed"):
+    def run(ctx):
+        ctx.facts.tests = TestsOutcome(exit=code, says=says, counts=Counts(passed=3))
+        return done()
+
+    return run
+
+
+def run(world, keep="never", plan=PLAN, **functions):
+    given = dict.fromkeys(Stage, works) | {Stage.CLUSTER: usable, Stage.TEST: outcome()}
+    given |= {Stage(name): function for name, function in functions.items()}
+    ctx = world.ctx(keep=keep)
+    return pipeline.execute(ctx, plan, peak=lambda: 7, functions=given), ctx
+
+
+def raising(error):
+    def fails(ctx):
+        del ctx
+        raise error
+
+    return fails
+
+
+def ran(world):
+    return [body.stage for body in world.recorded.of(StageStarted)]
+
+
+def test_everything_in_order(world):
+    ended, ctx = run(world)
+
+    assert ended.problem is None
+    assert ran(world)[0] is Stage.PREFLIGHT
+    assert ran(world)[-3:] == [Stage.TEST, Stage.COLLECT, Stage.TEARDOWN]
+    assert ended.result.exit is ExitCode.PASSED
+    assert ended.result.verdict == "all tests passed"
+    assert ended.result.counts.passed == 3
+    assert ended.result.peak_memory == 7
+    written = msgspec.json.decode((ctx.run_dir / "result.json").read_bytes(), type=RunResult)
+    assert written == ended.result
+    assert isinstance(world.recorded.bodies[0], RunStarted)
+    assert isinstance(world.recorded.bodies[-1], RunEnded)
+
+
+def test_stage_times_add_up_to_the_wall_time(world):
+    def slow(ctx):
+        ctx.cancelled.wait(0.2)
+        return usable(ctx)
+
+    ended, _ = run(world, cluster=slow, build=slow, test=lambda ctx: (ctx.cancelled.wait(0.1), outcome()(ctx))[1])
+    alone = sum(each.alone for each in ended.result.stages)
+
+    assert alone == pytest.approx(ended.result.seconds, rel=0.03, abs=0.02)
+    assert sum(each.seconds for each in ended.result.stages) > alone, "cluster and build overlapped"
+
+
+def test_chains_run_beside_each_other(world):
+    both = threading.Barrier(2, timeout=5)
+
+    def meets(ctx):
+        both.wait()
+        return usable(ctx)
+
+    ended, _ = run(world, cluster=meets, build=meets)
+    assert ended.problem is None
+
+
+def test_a_failure_stops_what_runs_beside_it(world):
+    begun, stopped = threading.Event(), threading.Event()
+
+    def breaks(ctx):
+        del ctx
+        assert begun.wait(5)
+        raise EnvironmentFailed("no cluster")
+
+    def waits(ctx):
+        begun.set()
+        assert ctx.cancelled.wait(5)
+        stopped.set()
+        return done()
+
+    ended, _ = run(world, cluster=breaks, build=waits)
+
+    assert stopped.is_set()
+    assert world.processes.stopped
+    assert Stage.DELIVER not in ran(world), "the chain ends"
+    assert Stage.TEST not in ran(world)
+    assert ran(world)[-2:] == [Stage.COLLECT, Stage.TEARDOWN]
+    assert ended.result.exit is ExitCode.ENVIRONMENT
+    assert ended.result.verdict == "no cluster"
+    outcomes = {each.stage: each.outcome for each in ended.result.stages}
+    assert outcomes[Stage.CLUSTER] is Outcome.FAILED
+
+
+def test_findings_stay_with_their_stage(world):
+    finding = Finding(cause="Crash", subject=ObjectRef(kind="Pod", name="web"), says="it crashed")
+    ended, _ = run(world, test=raising(NotReady("web", [finding])))
+    failed = next(each for each in ended.result.stages if each.stage is Stage.TEST)
+
+    assert failed.findings == (finding,)
+
+
+def test_ctrl_c(world):
+    ended, ctx = run(world, test=raising(KeyboardInterrupt()))
+
+    assert ended.result.exit is ExitCode.INTERRUPTED
+    assert ended.result.verdict == "interrupted"
+    assert isinstance(ended.problem, KeyboardInterrupt)
+    assert ran(world)[-1] is Stage.TEARDOWN
+    assert ctx.failed
+    assert {body.outcome for body in world.recorded.of(StageEnded) if body.stage is Stage.TEST} == {"interrupted"}
+
+
+def test_ctrl_c_while_chains_run(world):
+    def interrupts(ctx):
+        threading.Timer(0.1, _thread.interrupt_main).start()
+        assert ctx.cancelled.wait(5)
+        return done()
+
+    ended, _ = run(world, cluster=interrupts)
+    assert ended.result.exit is ExitCode.INTERRUPTED
+
+
+def test_ctrl_c_twice_leaves_a_result(world):
+    ended, ctx = run(world, test=raising(KeyboardInterrupt()), teardown=raising(KeyboardInterrupt()))
+
+    assert ended.result.exit is ExitCode.INTERRUPTED
+    assert (ctx.run_dir / "result.json").exists()
+
+
+def test_teardown_that_fails_is_no_pass(world):
+    ended, _ = run(world, teardown=raising(EnvironmentFailed("something could not be removed")))
+
+    assert ended.result.exit is ExitCode.ENVIRONMENT
+
+
+@pytest.mark.parametrize(
+    ("code", "other", "exit_code"),
+    [
+        (ExitCode.TESTS_FAILED, None, ExitCode.TESTS_FAILED),
+        (ExitCode.INCONCLUSIVE, None, ExitCode.INCONCLUSIVE),
+        (ExitCode.TESTS_FAILED, EnvironmentFailed("x"), ExitCode.ENVIRONMENT),
+        (ExitCode.INCONCLUSIVE, EnvironmentFailed("x"), ExitCode.INCONCLUSIVE),
+        (ExitCode.PASSED, OutOfTime("x"), ExitCode.OUT_OF_TIME),
+        (ExitCode.TESTS_FAILED, Inconclusive("x"), ExitCode.INCONCLUSIVE),
+    ],
+)
+def test_the_worst_code_wins(world, code, other, exit_code):
+    ended, _ = run(world, test=outcome(code, "it"), **({"collect": raising(other)} if other else {}))
+
+    assert ended.result.exit is exit_code
+
+
+def test_an_environment_without_tests(world):
+    ended, _ = run(world, keep="always", plan=PLAN[:2])
+
+    assert ended.result.verdict == "the environment is up"
+    assert ended.result.exit is ExitCode.PASSED
+
+
+@pytest.mark.parametrize(
+    ("keep", "code", "torn"),
+    [
+        ("never", ExitCode.PASSED, True),
+        ("never", ExitCode.TESTS_FAILED, True),
+        ("on-failure", ExitCode.PASSED, True),
+        ("on-failure", ExitCode.TESTS_FAILED, False),
+        ("always", ExitCode.PASSED, False),
+    ],
+)
+def test_keep(world, keep, code, torn):
+    run(world, keep=keep, test=outcome(code))
+
+    assert (Stage.TEARDOWN in ran(world)) is torn
+
+
+@pytest.mark.parametrize("keep", ["always", "on-failure"])
+def test_a_cluster_that_never_was_of_use_is_not_kept(world, keep):
+    run(world, keep=keep, cluster=raising(EnvironmentFailed("no")))
+
+    assert Stage.TEARDOWN in ran(world)
+
+
+def test_events_are_numbered_without_gaps():
+    events = []
+    record = pipeline.Recorder(RunId("r"), FakeClock(), [events.append, Recorded()])
+    threads = [
+        threading.Thread(target=lambda: [record(StageStarted(stage=Stage.TEST)) for _ in range(50)]) for _ in "ab"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [event.seq for event in events] == list(range(100))

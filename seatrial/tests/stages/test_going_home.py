@@ -1,0 +1,233 @@
+"""Stages after the tests, and looks at what stands."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from seatrial.inpod.tree import Entry
+from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.spec import ImageSpec, RunnerSpec
+from seatrial.stages import collect, survey, teardown
+from seatrial.stages.evidence import evident
+from seatrial.stages.inputs import context_files
+from seatrial.stages.memory import Installed, Runner, read, write
+from seatrial.stages.watching import WatchSet
+
+from .fakes import FakeKube, World, refused
+from .test_bringing_up import READY, deployment, project
+from .test_pure_parts import revision
+
+
+def pod(name="web-1", restarts=0, init=False, **status):
+    containers = [{"name": "c", "restartCount": restarts, "state": {"running": {}}, "ready": True}]
+    given = {"phase": "Running", "containerStatuses": containers, "conditions": [{"type": "Ready", "status": "True"}]}
+    if init:
+        given["initContainerStatuses"] = [{"name": "first", "state": {}}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"containers": [{"name": "c", "image": "base:1"}]},
+        "status": {**given, **status},
+    }
+
+
+class TestCollect:
+    def test_logs_of_all_containers(self, world):
+        world.kube.put(pod(restarts=1, init=True))
+        for key, text in {("c", False): b"now", ("c", True): b"before", ("first", False): b"first"}.items():
+            world.kube.texts[("web-1", *key)] = text
+        ctx = world.ctx()
+        report = collect.run(ctx)
+        logs = ctx.run_dir / "logs" / "pods" / "shop" / "web-1"
+
+        assert report.facts == {"logs": "3"}
+        assert {path.name: path.read_bytes() for path in logs.iterdir()} == {
+            "c.log": b"now",
+            "c-previous.log": b"before",
+            "first.log": b"first",
+        }
+
+    def test_bundle_after_a_failure(self, world):
+        world.kube.put(pod())
+        world.kube.put({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}})
+        ctx = world.ctx()
+        ctx.failed = True
+        collect.run(ctx)
+        bundle = ctx.run_dir / "bundle"
+
+        assert json.loads((bundle / "shop" / "pod.json").read_text())[0]["metadata"]["name"] == "web-1"
+        assert sorted(path.name for path in bundle.rglob("*.json")) == ["nodes.json", "pod.json"], "and no Secrets"
+
+    def test_logs_that_cannot_be_had_are_left_out(self, world):
+        world.kube.put(pod())
+
+        def logs(*args, **more):
+            raise refused("gone")
+
+        world.kube.logs = logs
+        assert collect.run(world.ctx()).facts == {"logs": "0"}
+
+    def test_no_cluster_no_logs(self, world):
+        assert collect.run(world.ctx(connected=False)).facts == {}
+
+
+class TestTeardown:
+    def test_newest_first(self, world):
+        ctx, done = world.ctx(), []
+        for name in ("a", "b"):
+            ctx.undo.push(name, lambda _, name=name: done.append(name))
+
+        assert teardown.run(ctx).facts == {"removed": "b, a"}
+        assert done == ["b", "a"]
+
+    def test_one_failure_does_not_keep_the_rest(self, world):
+        ctx, done = world.ctx(), []
+        ctx.undo.push("a", lambda _: done.append("a"))
+
+        def fails(_):
+            raise EnvironmentFailed("docker is gone")
+
+        ctx.undo.push("b", fails)
+        with pytest.raises(EnvironmentFailed) as caught:
+            teardown.run(ctx)
+        assert done == ["a"]
+        assert caught.value.why == "b: docker is gone"
+
+
+class TestSurvey:
+    def test_workloads(self, world):
+        world.kube.put(deployment(**READY))
+        world.kube.put(deployment("late"))
+        owned = pod("web-2")
+        owned["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "x", "controller": True}]
+        world.kube.put(owned)
+        world.kube.put(pod("lone"))
+        seen = survey.workloads(survey.snapshot(world.kube, ["shop"]))
+
+        assert [(each.name, each.ready, each.waits_for) for each in seen] == [
+            ("web", True, ""),
+            ("late", False, "0 of 1 pods made"),
+            ("lone", True, ""),
+        ]
+        assert seen[0].images == ("base:1",)
+
+    def test_releases(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        assert survey.releases(world.kube, world.project)[0].status == ""
+        secret = revision(3, "deployed")
+        secret["metadata"]["namespace"] = "shop"
+        world.kube.put(secret)
+
+        assert survey.releases(world.kube, world.project)[0].revision == 3
+
+    def runner(self, tmp_path, files=None, **more):
+        world = World(tmp_path, project(tmp_path, **more))
+        world.kube.put(pod("test-runner"))
+        if files is not None:
+            write(world.env().directory / "runner.json", Runner(reference="shop-test:1", files=files))
+        return survey.runner(world.kube, world.project, world.env())
+
+    def test_runner_that_is_gone(self, tmp_path):
+        assert self.runner(tmp_path).next == "make it"
+
+    def test_runner_as_it_was(self, tmp_path):
+        project(tmp_path)
+        files = dict(context_files(ImageSpec(name="x", context=tmp_path)))
+
+        assert self.runner(tmp_path, files).next == "go on in it"
+        files["tests/a.py"] = Entry("f", executable=False, size=1, content="other")
+        assert self.runner(tmp_path, files).next == "send it the files that changed"
+        files["Dockerfile"] = Entry("f", executable=False, size=1, content="other")
+        assert self.runner(tmp_path, files).next.startswith("rebuild its image: Dockerfile")
+
+    def test_runner_with_an_image_of_others(self, tmp_path):
+        assert (
+            self.runner(tmp_path, {}, runner=RunnerSpec(image="x:1", namespace="shop"), image=()).next == "go on in it"
+        )
+
+    def test_findings(self, world):
+        world.kube.put(deployment())
+        bad = pod("web-abc-1")
+        bad["metadata"]["labels"] = {"pod-template-hash": "abc"}
+        bad["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "web-abc", "controller": True}]
+        bad["status"]["containerStatuses"] = [
+            {"name": "c", "ready": False, "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
+        ]
+        bad["status"]["conditions"] = []
+        world.kube.put(bad)
+        world.kube.texts["web-abc-1", "c", False] = b"boom"
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
+        world.kube.put({**service, "spec": {"selector": {"app": "web"}}})
+        found = survey.findings(world.kube, world.project)
+
+        assert [each.cause for each in found] == ["Crash", "NoEndpoints"]
+        assert found[0].evidence == ("boom",)
+
+
+class TestEvidence:
+    def finding(self, kind="Pod", name="web-1", container="c", cause="Crash"):
+        ref = ObjectRef(kind=kind, name=name, namespace="shop", container=container)
+        return Finding(cause=cause, subject=ref, says="it")
+
+    def seen(self, *objects):
+        return survey.snapshot(FakeKube(*objects), ["shop"])
+
+    def test_the_instance_before_the_restart_is_asked_first(self):
+        kube = FakeKube()
+        kube.texts = {("web-1", "c", True): b"old\n", ("web-1", "c", False): b"new\n"}
+
+        assert evident(kube, self.seen(), self.finding()).evidence == ("old",)
+
+    def test_containers_that_never_ran_have_nothing_to_say(self):
+        kube = FakeKube()
+        kube.texts = {("web-1", "c", False): b"new\n"}
+
+        assert evident(kube, self.seen(), self.finding(cause="ImagePull")).evidence == ()
+
+    def test_a_workload_speaks_through_its_newest_pod(self):
+        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "m", "namespace": "shop"}, "spec": {}}
+        pods = []
+        for index, at in enumerate(("2026-01-02", "2026-01-01")):
+            each = pod(f"m-{index}")
+            each["metadata"].update(
+                creationTimestamp=at, ownerReferences=[{"kind": "Job", "name": "m", "controller": True}]
+            )
+            pods.append(each)
+        kube = FakeKube()
+        kube.texts = {("m-0", "c", False): b"newest\n", ("m-1", "c", False): b"older\n"}
+        finding = self.finding("Job", "m", "")
+
+        assert evident(kube, self.seen(job, *pods), finding).evidence == ("newest",)
+        assert evident(kube, self.seen(), finding).evidence == ()
+        assert evident(kube, self.seen(), self.finding(container="")).evidence == ()
+
+
+def test_memory_that_is_not_understood_is_forgotten(tmp_path):
+    path = tmp_path / "deep" / "it.json"
+    installed = Installed(digest="d", revision=1, objects={}, targets=[("Pod", "shop", "p")])
+    write(path, installed)
+    assert read(path, Installed) == installed
+
+    path.write_text('{"digest": 1}')
+    assert read(path, Installed) is None
+    assert read(tmp_path / "none", Installed) is None
+
+
+def test_broken_watches_break_the_wait():
+    class Broken(FakeKube):
+        def watch(self, kind, namespace=""):
+            raise_now = super().watch(kind, namespace)
+            raise_now._changes = _raising()
+            return raise_now
+
+    def _raising():
+        yield from ()
+        raise refused("forbidden")
+
+    watches = WatchSet(Broken(), ["v1/Pod"], ["shop"])
+    with pytest.raises(EnvironmentFailed):
+        watches.wait(5)
+    watches.close()
