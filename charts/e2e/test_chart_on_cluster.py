@@ -131,27 +131,14 @@ class TestAsTestsInstallIt:
 
     def test_roles_own_their_databases_and_no_other(self, cluster: Cluster):
         found = secrets(cluster, self.NAMESPACE)
+        ask = "select current_user, pg_get_userbyid(datdba) from pg_database where datname = current_database()"
         for name in ("dagster", "polaris"):
             password = found[f"postgresql-{name}"]["password"]
-            assert (
-                query(
-                    cluster,
-                    self.NAMESPACE,
-                    name,
-                    password,
-                    "select current_user, pg_get_userbyid(datdba) from pg_database where datname = current_database()",
-                )
-                == f"{name}|{name}"
-            )
-        with pytest.raises(AssertionError, match="permission denied for database"):
-            cluster.exec(
-                self.NAMESPACE,
-                "statefulset/postgresql",
-                "psql",
-                found["postgresql-dagster"]["uri"].replace("/dagster", "/polaris"),
-                "-c",
-                "select 1",
-            )
+            assert query(cluster, self.NAMESPACE, name, password, ask) == f"{name}|{name}"
+
+        another = found["postgresql-dagster"]["uri"].removesuffix("dagster") + "polaris"
+        with pytest.raises(AssertionError, match='permission denied for database "polaris"'):
+            cluster.exec(self.NAMESPACE, "statefulset/postgresql", "psql", another, "-c", "select 1")
         with pytest.raises(AssertionError, match="password authentication failed"):
             query(cluster, self.NAMESPACE, "dagster", "wrong", "select 1")
 
