@@ -32,6 +32,11 @@ release.orders-api.set={ "postgresql.image.repository" = "foundry/postgresql" }
 }
 
 
+CACHE = Path(
+    os.environ.get("FOUNDRY_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foundry"
+)
+
+
 @dataclass(frozen=True)
 class Said:
     """A block of the tutorial, and what its commands printed."""
@@ -77,7 +82,8 @@ def tutorial(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
         **kept,
         "HOME": str(home),
         "XDG_STATE_HOME": str(home / "state"),
-        "PATH": f"{installed}:{os.environ['PATH']}",
+        # Last of all, where `make setup` puts kind and Helm on a machine that has none.
+        "PATH": f"{installed}:{os.environ['PATH']}:{CACHE / 'bin'}",
         **(LOCAL if has_image(LOCAL_NODE) else {}),
     }
     try:
