@@ -88,7 +88,11 @@ class CommandFailed(EnvironmentFailed):
     """
 
     def __init__(self, argv: Sequence[str], code: int, tail: str, *, try_: str = "", log: str = "") -> None:
-        last = tail.strip().rsplit("\n", 1)[-1]
+        # Docker's client ends its complaints with a hint about its help, which is not the reason.
+        said = [
+            line for line in tail.strip().splitlines() if line.strip() and "--help' for more information" not in line
+        ]
+        last = said[-1] if said else ""
         super().__init__(f"{shlex.join(argv)} failed with exit code {code}", why=last, try_=try_, log=log)
         self.argv = tuple(argv)
         self.code = code
