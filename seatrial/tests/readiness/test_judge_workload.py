@@ -136,3 +136,38 @@ def test_job_that_gave_up():
 
 def test_lone_pod():
     assert judge("Pod", pod(running("web"), name="web")).state == "ready"
+
+
+def replica_set(name, revision, template_hash):
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": name,
+            "namespace": "shop",
+            "annotations": {"deployment.kubernetes.io/revision": revision},
+            "labels": {"pod-template-hash": template_hash},
+            "ownerReferences": [{"kind": "Deployment", "name": "web"}],
+        },
+    }
+
+
+def test_pods_of_an_older_template_are_not_judged():
+    it = workload("Deployment", updatedReplicas=1, replicas=2)
+    it["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "2"}
+    old = owned(waiting("web", "ImagePullBackOff", "not found"))
+    sets = replica_set("web-abc", "1", "abc"), replica_set("web-def", "2", "def")
+
+    assert judge("Deployment", it, old, *sets).suspicions == ()
+    it["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "1"}
+    assert len(judge("Deployment", it, old, *sets).suspicions) == 1
+
+
+def test_stateful_pods_of_an_older_template_are_not_judged():
+    it = workload("StatefulSet", updateRevision="web-new")
+    old = pod(waiting("web", "ImagePullBackOff", "not found"), name="web-0", owner=("StatefulSet", "web"))
+    old["metadata"]["labels"] = {"controller-revision-hash": "web-old"}
+
+    assert judge("StatefulSet", it, old).suspicions == ()
+    old["metadata"]["labels"] = {"controller-revision-hash": "web-new"}
+    assert len(judge("StatefulSet", it, old).suspicions) == 1

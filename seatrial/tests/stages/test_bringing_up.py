@@ -14,7 +14,19 @@ from seatrial.model.result import Outcome
 from seatrial.model.session import Made
 from seatrial.model.spec import ImageSpec, Project, ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Change, StreamBroken
-from seatrial.stages import build, cluster, deliver, freshness, gate, install, objects, preflight, ready, runner
+from seatrial.stages import (
+    build,
+    cluster,
+    deliver,
+    freshness,
+    gate,
+    install,
+    monitor,
+    objects,
+    preflight,
+    ready,
+    runner,
+)
 from seatrial.stages.memory import Runner, read_runner, write
 from seatrial.stages.runner_pod import DIGEST
 
@@ -233,6 +245,25 @@ class TestBuild:
         build.run(world.ctx())
 
         assert world.images.built == ["shop-test {'I': 'http://i'}"]
+
+    def test_inputs_that_come_to_the_same_image_keep_its_name(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        real = world.images.build
+
+        def build_the_same(spec, reference, **more):
+            real(spec, reference, **more)
+            world.images.present[reference] = "sha256:always"
+            return world.images.image(reference)
+
+        world.images.build = build_the_same
+        first = world.ctx()
+        build.run(first)
+        (tmp_path / "tests" / "a.py").write_text("2\n")
+        for outcome in (Outcome.UNCHANGED, Outcome.UNCHANGED):
+            again = world.ctx()
+            assert build.run(again).outcome is outcome
+            assert again.facts.tags == first.facts.tags
+        assert len(world.images.built) == 2, "the third time it is known what comes out"
 
     def warm(self, tmp_path, **files):
         world = World(tmp_path, project(tmp_path))
@@ -792,6 +823,31 @@ def running(world, name, image_id, owner=True):
     status = {"phase": "Running", "containerStatuses": [{"name": "c", "imageID": image_id}]}
     spec = {"containers": [{"name": "c", "image": "base:1"}]}
     world.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status})
+
+
+class TestStuckStatefulSet:
+    def test_its_broken_pod_of_an_older_template_is_made_anew(self, world):
+        stateful = {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": {"name": "db", "namespace": "shop", "generation": 2},
+            "spec": {},
+            "status": {"observedGeneration": 2, "updateRevision": "db-new"},
+        }
+        world.kube.put(stateful)
+        running(world, "db-0", "x")
+        world.kube.get("v1/Pod", "db-0", "shop")["metadata"]["labels"] = {"controller-revision-hash": "db-old"}
+        done = {**stateful, "status": {**stateful["status"], "readyReplicas": 1, "currentRevision": "db-new"}}
+        world.kube.then["apps/v1/StatefulSet"] = []
+        it = monitor.Monitor(world.ctx(), [("StatefulSet", "shop", "db")])
+
+        assert len(it.look()) == 1
+        assert len(it.look(0.01)) == 1
+        assert world.kube.deleted == [("v1/Pod", "shop", "db-0")], "once"
+        assert "made anew" in world.recorded.of(Note)[0].text
+        it.close()
+        world.kube.put(done)
+        assert monitor.glance(world.ctx(), [("StatefulSet", "shop", "db")])
 
 
 class TestFreshness:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from seatrial.ports import Change, Object
 
 __all__ = ["Snapshot", "controller_of"]
+
+_REVISION: Final = "deployment.kubernetes.io/revision"
 
 Key = tuple[str, str, str]
 """kind with its apiVersion, namespace, name"""
@@ -50,6 +54,30 @@ class Snapshot:
             ),
             key=lambda pod: str(pod["metadata"]["name"]),
         )
+
+    def current_pods_of(self, workload: Object) -> list[Object]:
+        """Return those pods of a workload that are made from its newest template, as far as that can be told.
+
+        Pods of an older one say nothing about the workload as it is now: they are on their way out, or stuck there.
+        """
+        label, newest = self._revision_of(workload)
+        pods = self.pods_of(workload)
+        return [pod for pod in pods if not newest or (pod["metadata"].get("labels") or {}).get(label) == newest]
+
+    def _revision_of(self, workload: Object) -> tuple[str, str]:
+        """Return the label that tells a pod's template, and its value for the newest one; empty if nobody says."""
+        if workload["kind"] == "StatefulSet":
+            return "controller-revision-hash", str((workload.get("status") or {}).get("updateRevision", ""))
+        if workload["kind"] == "Deployment":
+            meta = workload["metadata"]
+            wanted = (meta.get("annotations") or {}).get(_REVISION)
+            for replicas in self.all("apps/v1/ReplicaSet"):
+                its = replicas["metadata"]
+                owners = [(owner["kind"], owner["name"]) for owner in its.get("ownerReferences") or ()]
+                same = its.get("namespace") == meta.get("namespace") and ("Deployment", meta["name"]) in owners
+                if wanted and same and (its.get("annotations") or {}).get(_REVISION) == wanted:
+                    return "pod-template-hash", str((its.get("labels") or {}).get("pod-template-hash", ""))
+        return "", ""
 
     def warnings_about(self, obj: Object) -> list[Object]:
         """Return the Warning events about exactly this object, not an earlier one of its name; the latest last."""

@@ -51,7 +51,7 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
         return READY
     suspicions = [*_own(workload, snapshot)]
     details = ""
-    for pod in snapshot.pods_of(workload):
+    for pod in snapshot.current_pods_of(workload):
         judged = judge_pod(pod, snapshot.warnings_about(pod))
         # A Job tries again by itself: a failed pod of it is not the end.
         if kind != "Job":

@@ -13,7 +13,7 @@ from seatrial.model.result import Stage
 from seatrial.model.spec import ImageSpec
 from seatrial.stages import inputs
 from seatrial.stages.context import Ctx, Report, done, unchanged
-from seatrial.stages.memory import read_runner
+from seatrial.stages.memory import read, read_runner, write
 
 __all__ = ["run"]
 
@@ -64,17 +64,27 @@ def _build(ctx: Ctx, spec: ImageSpec, files: Files) -> tuple[str, bool]:
     digest = inputs.inputs_digest(
         spec, files, {base: present[base].digest if base in present else "" for base in bases}
     )
-    reference = f"{spec.name}:{digest[: inputs.TAG_LENGTH]}"
+    fresh = f"{spec.name}:{digest[: inputs.TAG_LENGTH]}"
+    memory = ctx.env.shared / "built.json"
+    known = read(memory, dict[str, str]) or {}
+    reference = known.get(f"{spec.name} {digest}", fresh)
     found = ctx.env.images.inspect([reference])
     if reference in found:
         ctx.facts.images[reference] = found[reference]
         return reference, False
-    ctx.facts.images[reference] = ctx.env.images.build(
+    image = ctx.env.images.build(
         replace(spec, args=args),
-        reference,
+        fresh,
         labels={"seatrial.dev/project": ctx.project.root.name, "seatrial.dev/image": spec.name},
         deadline=ctx.deadline.child(ctx.project.timeouts.build),
         log=ctx.log(f"build-{spec.name.replace('/', '-')}"),
         progress=ctx.progress(Stage.BUILD),
     )
-    return reference, True
+    # Other inputs can come to the same image: one Dockerfile for product and tests. Then the name in use stays.
+    reference = known.get(f"{spec.name} {image.digest}", fresh)
+    same = ctx.env.images.inspect([reference]).get(reference)
+    if same is None or same.digest != image.digest:
+        reference = fresh
+    write(memory, {**known, f"{spec.name} {digest}": reference, f"{spec.name} {image.digest}": reference})
+    ctx.facts.images[reference] = image
+    return reference, reference == fresh

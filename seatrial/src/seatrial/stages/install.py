@@ -87,7 +87,13 @@ def _install(ctx: Ctx, release: ReleaseSpec) -> None:
             failure.append(error)
 
     thread = threading.Thread(target=helm, daemon=True)
-    monitor = Monitor(ctx, targets_of(rendered, release.namespace), hooks)
+    # What is there already is still as it was before; it is judged once Helm has changed it.
+    new = [
+        target
+        for target in targets_of(rendered, release.namespace)
+        if ctx.kube.get(WORKLOADS[target[0]], target[2], target[1]) is None
+    ]
+    monitor = Monitor(ctx, new, hooks)
     try:
         thread.start()
         # While Helm waits for a hook that cannot run, the monitor says so and why.

@@ -11,7 +11,7 @@ from seatrial.model.event import FindingMade, KubernetesEvent, PodSeen, ServiceS
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Change, Object
 from seatrial.readiness.patience import Patience
-from seatrial.readiness.pod import pod_ref
+from seatrial.readiness.pod import judge_pod, pod_ref
 from seatrial.readiness.snapshot import Snapshot
 from seatrial.readiness.verdict import Suspicion, Verdict
 from seatrial.readiness.workload import WORKLOADS, judge_workload
@@ -21,7 +21,7 @@ from seatrial.stages.watching import WatchSet
 
 __all__ = ["KINDS", "Monitor", "Target", "glance", "targets_of"]
 
-KINDS: Final = ("v1/Pod", "v1/Event", *(kind for kind in WORKLOADS.values() if kind != "v1/Pod"))
+KINDS: Final = ("v1/Pod", "v1/Event", "apps/v1/ReplicaSet", *(kind for kind in WORKLOADS.values() if kind != "v1/Pod"))
 _LONGEST: Final = 1.0
 """Seconds between two looks at the clock while nothing happens."""
 
@@ -70,12 +70,34 @@ class Monitor:
         self._watches = WatchSet(ctx.kube, KINDS, namespaces)
         self._patience = Patience()
         self._told: dict[object, object] = {}
+        self._deleted: set[object] = set()
         self._due: float | None = None
         self._since = ctx.env.clock.now()
 
     def close(self) -> None:
         """Stop watching."""
         self._watches.close()
+
+    def _unstick(self, target: Target) -> None:
+        """Delete what a StatefulSet waits for in vain: it does not replace an older pod that is not ready.
+
+        https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+        """
+        kind, namespace, name = target
+        workload = self._watches.snapshot.get(WORKLOADS[kind], namespace, name)
+        if kind != "StatefulSet" or workload is None:
+            return
+        status = workload.get("status") or {}
+        if int(status.get("observedGeneration") or 0) < int(workload["metadata"].get("generation") or 0):
+            return
+        current = [pod["metadata"]["name"] for pod in self._watches.snapshot.current_pods_of(workload)]
+        for pod in self._watches.snapshot.pods_of(workload):
+            uid, pod_name = pod["metadata"].get("uid"), pod["metadata"]["name"]
+            if pod_name in current or uid in self._deleted or judge_pod(pod, []).state == "ready":
+                continue
+            self._deleted.add(uid)
+            self._ctx.warn(f"pod {pod_name} is of an older template and not ready: it is made anew")
+            self._ctx.kube.delete("v1/Pod", pod_name, namespace)
 
     def look(self, patience: float = _LONGEST) -> list[tuple[Target, Verdict]]:
         """Wait for a change, a grace that ends, or `patience` seconds, and return what is not ready then.
@@ -97,6 +119,8 @@ class Monitor:
         if fatal:
             raise self._not_ready(fatal, suspicions)
         for target, verdict in verdicts:
+            if verdict.state != "ready":
+                self._unstick(target)
             self._once(target, ServiceSeen(name=target[2], ready=verdict.state == "ready", waits_for=verdict.why))
         return [(target, verdict) for target, verdict in verdicts if verdict.state != "ready"]
 
