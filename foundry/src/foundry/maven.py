@@ -154,6 +154,7 @@ def _receive(request: urllib.request.Request, jar: Jar, descriptor: int) -> None
             ):
                 shutil.copyfileobj(answer, file, 1 << 20)
         except urllib.error.HTTPError as error:
+            error.close()
             if error.code < 500:  # noqa: PLR2004 - it will not be there the next time either
                 why = f"{error.code} {error.reason}: {request.full_url}"
                 raise FoundryError(f"{jar.file} is not to be had", why) from None

@@ -45,8 +45,6 @@ def build(b: Build) -> None:
                 "ENV LANG=C.UTF-8",
                 # OpenSSL's default; uv reads only this variable.
                 "ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
-                "USER root",
-                "ENTRYPOINT []",
                 'CMD ["python3"]',
             ],
         )

@@ -1,0 +1,172 @@
+"""The contract of LocalStack's own image (https://docs.localstack.cloud/references/), as far as charts rely on it."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+import xml.etree.ElementTree as ET
+
+import pytest
+
+ARTEFACT = "localstack"
+PORT = 4566
+
+PYTHON_SCRIPT = """
+import boto3
+
+account = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
+boto3.client("s3", endpoint_url="http://localhost:4566", **account).create_bucket(Bucket="from-python")
+"""
+
+
+def sign(service):
+    """The header by which LocalStack knows the service; it does not check signatures."""
+    scope = f"test/20260101/us-east-1/{service}/aws4_request"
+    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+
+
+def ask(box, service, action, **parameters):
+    """An action of one of AWS's query APIs."""
+    version = {"sts": "2011-06-15", "iam": "2010-05-08"}[service]
+    body = urllib.parse.urlencode({"Action": action, "Version": version, **parameters})
+    headers = {**sign(service), "Content-Type": "application/x-www-form-urlencoded"}
+    return box.http(PORT, "/", method="POST", body=body, headers=headers)
+
+
+def text(answer, name):
+    """The text of the first element of that name."""
+    assert answer.status == 200, answer.text
+    return next(element.text for element in ET.fromstring(answer.text).iter() if element.tag.rpartition("}")[2] == name)
+
+
+def buckets(box):
+    found = ET.fromstring(box.http(PORT, "/", headers=sign("s3")).text)
+    return {element.text for element in found.iter() if element.tag.endswith("Name")}
+
+
+@pytest.fixture(scope="module")
+def server(image, shared_boxes):
+    box = shared_boxes.run(image, env={"SERVICES": "s3,sts,iam"}, ports=[PORT])
+    box.until_http(PORT, "/_localstack/health")
+    return box
+
+
+def test_health_names_version_and_services(server):
+    health = server.http(PORT, "/_localstack/health").json
+
+    assert health["version"] == "4.14.0"
+    assert {name for name, state in health["services"].items() if state in {"available", "running"}} == {
+        "s3",
+        "sts",
+        "iam",
+    }
+
+
+def test_it_asks_for_no_account(server):
+    assert server.exec("sh", "-c", "echo token=$LOCALSTACK_AUTH_TOKEN") == "token="
+    assert "Ready." in server.logs()
+
+
+def test_objects_are_kept_and_listed(server):
+    assert server.http(PORT, "/things", method="PUT", headers=sign("s3")).status == 200
+    assert server.http(PORT, "/things/a/b", method="PUT", body=b"content", headers=sign("s3")).status == 200
+
+    assert server.http(PORT, "/things/a/b", headers=sign("s3")).text == "content"
+    assert "<Key>a/b</Key>" in server.http(PORT, "/things?list-type=2&prefix=a/", headers=sign("s3")).text
+    assert server.http(PORT, "/things/nothing", headers=sign("s3")).status == 404
+    assert server.http(PORT, "/things/a/b", method="DELETE", headers=sign("s3")).status == 204
+
+
+def test_a_role_is_made_and_assumed(server):
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+    }
+    role = ask(server, "iam", "CreateRole", RoleName="reader", AssumeRolePolicyDocument=json.dumps(trust))
+    policy = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
+    arn = text(role, "Arn")
+
+    assert arn == "arn:aws:iam::000000000000:role/reader"
+    assert ask(server, "iam", "AttachRolePolicy", RoleName="reader", PolicyArn=policy).status == 200
+    assert text(ask(server, "iam", "ListAttachedRolePolicies", RoleName="reader"), "PolicyArn") == policy
+
+    assumed = ask(server, "sts", "AssumeRole", RoleArn=arn, RoleSessionName="session")
+
+    assert text(assumed, "Arn") == "arn:aws:sts::000000000000:assumed-role/reader/session"
+    assert text(assumed, "SessionToken")
+    assert text(ask(server, "sts", "GetCallerIdentity"), "Account") == "000000000000"
+
+
+def test_awslocal_speaks_to_it(server):
+    assert (
+        server.exec("awslocal", "sts", "get-caller-identity", "--query", "Account", "--output", "text")
+        == "000000000000"
+    )
+
+
+def test_init_scripts_run_at_each_start_and_stopping_is_an_orderly_end(image, boxes, tmp_path):
+    for stage, name, content in (
+        ("boot", "boot.sh", "#!/bin/sh\necho booted >/tmp/booted\n"),
+        ("start", "start.sh", "#!/bin/sh\necho started $GREETING\n"),
+        ("ready", "1.py", PYTHON_SCRIPT),
+        ("ready", "2.sh", "#!/bin/sh\nawslocal s3api create-bucket --bucket from-shell\n"),
+        ("ready", "3.sh", "#!/bin/sh\nexit 7\n"),
+        ("shutdown", "end.sh", "#!/bin/sh\necho shut down\n"),
+    ):
+        script = tmp_path / f"{stage}.d" / name
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(content)
+        script.chmod(0o755)
+    tmp_path.chmod(0o755)
+    options = [f"--volume={tmp_path}:/etc/localstack/init:ro"]
+    box = boxes.run(image, env={"LOCALSTACK_GREETING": "prefixed"}, ports=[PORT], options=options)
+
+    def completed():
+        found = box.http(PORT, "/_localstack/init").json
+        return found if found["completed"]["READY"] else None
+
+    for _ in range(2):
+        box.until_http(PORT, "/_localstack/health")
+        states = {script["name"]: script["state"] for script in until_ready(box, completed)["scripts"]}
+
+        assert states["1.py"] == states["2.sh"] == "SUCCESSFUL"
+        assert states["3.sh"] == "ERROR"
+        assert buckets(box) == {"from-python", "from-shell"}
+        assert box.exec("cat", "/tmp/booted") == "booted"
+        assert box.stop() == 0
+
+        logs = box.logs()
+        assert "started prefixed" in logs
+        assert "shut down" in logs
+
+        box.start()
+
+
+def until_ready(box, ask_it):
+    """`Box.until_http` waits for a status; this for what the answer says."""
+    for _ in range(600):
+        if found := ask_it():
+            return found
+        box.exec("sleep", "0.1")
+    raise AssertionError(box.logs())
+
+
+def test_the_gateway_listens_where_it_is_told(image, boxes):
+    box = boxes.run(image, env={"GATEWAY_LISTEN": "0.0.0.0:4600"}, ports=[4600])
+
+    assert box.until_http(4600, "/_localstack/health").status == 200
+
+
+def test_it_needs_neither_root_nor_a_writable_root_folder(own, boxes):
+    options = [
+        "--user=12345:0",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--tmpfs=/tmp",
+        "--tmpfs=/var/lib/localstack:mode=1777",
+    ]
+
+    box = boxes.run(own, ports=[PORT], options=options)
+
+    box.until_http(PORT, "/_localstack/health")
+    assert box.http(PORT, "/things", method="PUT", headers=sign("s3")).status == 200
