@@ -1,0 +1,272 @@
+"""The life of an environment in a real cluster: up, tests, edits of everything, faults, and nothing left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parent / "project"
+NAME = "seatrial-e2e"
+PATIENCE = 600
+CACHE = Path(
+    os.environ.get("FOUNDRY_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foundry"
+)
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("SEATRIAL_")},
+    "PATH": f"{CACHE / 'bin'}{os.pathsep}{os.environ['PATH']}",
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The project in a directory of its own, so that tests can change it."""
+
+    root: Path
+
+    def command(self, *argv: str) -> list[str]:
+        return [sys.executable, "-m", "seatrial", "-C", str(self.root), *argv]
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            self.command(*argv), env=ENVIRONMENT, cwd=self.root, stdout=pipe, stderr=pipe, text=True
+        )
+
+    def __call__(self, *argv: str, code: int = 0) -> Done:
+        started = time.monotonic()
+        done = subprocess.run(
+            self.command(*argv),
+            env=ENVIRONMENT,
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        seconds = time.monotonic() - started
+        assert done.returncode == code, f"{argv} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return Done(done.returncode, done.stdout, done.stderr, seconds)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.root / path).read_text()
+        assert old in text
+        (self.root / path).write_text(text.replace(old, new))
+
+    @property
+    def result(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.root / ".seatrial" / "runs" / "latest" / "result.json").read_text())
+        return found
+
+    def stage(self, name: str) -> dict[str, Any]:
+        return next(stage for stage in self.result["stages"] if stage["stage"] == name)
+
+    def kubectl(self, *argv: str) -> str:
+        values = json.loads(self("env", "--json").out)
+        env = {**ENVIRONMENT, **values}
+        return subprocess.run(["kubectl", *argv], env=env, capture_output=True, text=True, check=True).stdout
+
+
+def docker(*argv: str) -> str:
+    return subprocess.run(["docker", *argv], capture_output=True, text=True, check=True).stdout
+
+
+def containers(name: str) -> list[str]:
+    """Return the names of the containers of a cluster; `name` may be the beginning of its name."""
+    listed = docker("ps", "--all", "--format", '{{.Names}} {{.Label "io.x-k8s.kind.cluster"}}').splitlines()
+    return [line.split()[0] for line in listed if len(line.split()) > 1 and line.split()[1].startswith(name)]
+
+
+def copy(tmp_path_factory: pytest.TempPathFactory, name: str) -> Shop:
+    root = tmp_path_factory.mktemp(name) / "shop"
+    shutil.copytree(
+        PROJECT, root, ignore=shutil.ignore_patterns(".seatrial", "__pycache__", ".pytest_cache", ".coverage")
+    )
+    (root / "seatrial.toml").write_text((root / "seatrial.toml").read_text().replace(NAME, f"{NAME}-{name}"))
+    return Shop(root)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """The project with its environment up."""
+    it = copy(tmp_path_factory, "life")
+    it("up")
+    yield it
+    it("down")
+    assert containers(f"{NAME}-life") == []
+
+
+def test_up_says_where_the_time_went(shop):
+    result = shop.result
+
+    assert result["exit"] == 0
+    assert result["kept"] is True
+    alone = sum(stage["alone"] for stage in result["stages"])
+    assert alone == pytest.approx(result["seconds"], rel=0.03)
+    assert {stage["stage"] for stage in result["stages"]} >= {
+        "preflight",
+        "cluster",
+        "build",
+        "deliver",
+        "install",
+        "ready",
+    }
+
+
+def test_tests_run_in_the_pod_and_prove_what_ran(shop):
+    done = shop("test")
+
+    assert "8 passed" in done.out
+    result = shop.result
+    assert result["counts"]["passed"] == 8
+    assert result["tree"]["host"] == result["tree"]["pod"]
+    assert all(image["digest"].startswith("sha256:") for image in result["images"])
+    directory = shop.root / ".seatrial" / "runs" / "latest"
+    assert (directory / "junit.xml").exists()
+    assert (directory / "events.jsonl").exists()
+    assert list((directory / "logs" / "pods" / "shop").glob("web-*/web.log"))
+
+
+def test_nothing_changed_means_nothing_done(shop):
+    shop("test", "-k", "stock")
+
+    done = {stage["stage"] for stage in shop.result["stages"] if stage["outcome"] == "done"}
+    assert done == {"test", "collect"}
+
+
+def test_a_changed_test_goes_as_a_delta_and_its_failure_is_a_failure(shop):
+    shop.edit("tests/test_shop.py", "== 42", "== 43")
+    done = shop("test", "--explain", code=1)
+
+    assert "assert 42 == 43" in done.out
+    assert "tests/test_shop.py: changed, sent" in done.err
+    assert shop.stage("build")["outcome"] == "unchanged"
+    shop.edit("tests/test_shop.py", "== 43", "== 42")
+    assert "1 passed" in shop("test", "--lf").out
+
+
+def test_deleted_and_new_files(shop):
+    (shop.root / "tests" / "test_new.py").write_text("def test_new():\n    pass\n")
+    assert "9 passed" in shop("test").out
+    (shop.root / "tests" / "test_new.py").unlink()
+    assert "8 passed" in shop("test").out
+    assert shop.stage("test")["facts"]["deleted"] == "1"
+
+
+def test_a_changed_chart_is_upgraded(shop):
+    shop.edit("chart/values.yaml", "stock: 42", "stock: 43")
+    shop.edit("tests/test_shop.py", "== 42", "== 43")
+    assert "8 passed" in shop("test").out
+    assert shop.stage("install")["outcome"] == "done"
+    shop.edit("chart/values.yaml", "stock: 43", "stock: 42")
+    shop.edit("tests/test_shop.py", "== 43", "== 42")
+    assert "8 passed" in shop("test").out
+
+
+def test_an_edited_object_is_brought_back(shop):
+    shop.kubectl("scale", "deployment/web", "--replicas=0")
+    assert "8 passed" in shop("test").out
+    assert shop.stage("install")["outcome"] == "done"
+
+
+def test_a_wrong_tag_is_named_and_the_way_back_is_short(shop):
+    done = shop("--set", 'release.shop.set={ "image.tag" = "nonesuch" }', "up", code=10)
+
+    assert "image foundry/python:nonesuch cannot be pulled" in done.err
+    assert (shop.root / ".seatrial" / "runs" / "latest" / "bundle" / "shop" / "pod.json").exists()
+    diagnosed = shop("diagnose", code=10)
+    assert "ImagePull" in diagnosed.out
+    shop("up")
+    assert shop("diagnose").out.startswith("nothing is wrong")
+
+
+def test_a_runner_that_ran_out_of_memory_is_made_anew(shop):
+    hog = "def test_hog():\n    assert len(bytearray(1 << 32)) == 0\n"
+    (shop.root / "tests" / "test_hog.py").write_text(hog)
+    shop("--set", "runner.resources.limits.memory=256Mi", "test", "-k", "hog", code=12)
+    (shop.root / "tests" / "test_hog.py").unlink()
+    assert "8 passed" in shop("test").out
+
+
+def test_a_lost_registry_is_made_again(shop):
+    docker("rm", "--force", "seatrial-registry")
+    shop.edit("pyproject.toml", 'version = "0"', 'version = "1"')
+    assert "8 passed" in shop("test").out
+    assert shop.stage("build")["outcome"] == "done", "pyproject.toml rebuilds"
+
+
+def test_looks(shop):
+    status = json.loads(shop("status", "--json").out)
+    assert {each["name"]: each["ready"] for each in status["workloads"]} == {"web": True, "test-runner": True}
+    assert f"{NAME}-life" in shop("list").out
+    assert "GET /stock" in shop("logs", "web").out
+    assert "web" in shop.kubectl("get", "pods"), "the namespace is that of the tests"
+
+
+def test_only_one_command_at_a_time(shop):
+    first = shop.start("test")
+    try:
+        until = time.monotonic() + 30
+        while "in use" not in shop("list").out and time.monotonic() < until:
+            time.sleep(0.1)
+        assert "another command works" in shop("test", code=4).err
+    finally:
+        first.communicate(timeout=PATIENCE)
+    assert first.returncode == 0
+
+
+def test_a_cluster_of_somebody_else_is_left_alone(tmp_path_factory):
+    it = copy(tmp_path_factory, "theirs")
+    node = f"{NAME}-theirs-control-plane"
+    docker("create", "--name", node, "--label", f"io.x-k8s.kind.cluster={NAME}-theirs", "foundry/node:v1.34.4")
+    try:
+        assert "seatrial did not make" in it("run", code=4).err
+        assert containers(f"{NAME}-theirs") == [node]
+    finally:
+        docker("rm", "--force", "--volumes", node)
+
+
+def test_killed_runs_are_reaped(tmp_path_factory):
+    it = copy(tmp_path_factory, "killed")
+    run = it.start("run")
+    until = time.monotonic() + 120
+    while not containers(f"{NAME}-killed") and time.monotonic() < until:
+        time.sleep(0.1)
+    run.kill()
+    run.communicate()
+    assert containers(f"{NAME}-killed")
+
+    assert f"{NAME}-killed" in it("clean").out
+    assert containers(f"{NAME}-killed") == []
+
+
+def test_ctrl_c_leaves_nothing(tmp_path_factory):
+    it = copy(tmp_path_factory, "interrupted")
+    run = it.start("run")
+    until = time.monotonic() + 120
+    while not containers(f"{NAME}-interrupted") and time.monotonic() < until:
+        time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=PATIENCE)
+
+    assert run.returncode == 130, err
+    assert containers(f"{NAME}-interrupted") == []
+    assert f"{NAME}-interrupted" not in it("list").out
+    assert it.result["exit"] == 2
