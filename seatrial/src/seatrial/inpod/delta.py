@@ -103,7 +103,7 @@ def check_size(tree: Files, delta: Delta) -> None:
 
 def below(path: str, places: Iterable[str]) -> bool:
     """Return whether a path is one of the places or below one."""
-    return any(path == place or path.startswith(place.rstrip("/") + "/") or place in (".", "") for place in places)
+    return any(f"{path}/".startswith(place.rstrip("/") + "/") or place in (".", "") for place in places)
 
 
 def matches(path: str, pattern: str) -> bool:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import IO, Any, Self, TextIO
 
 from seatrial.inpod.request import Request
 from seatrial.inpod.verdict import Conclusion
@@ -48,11 +48,8 @@ class Display:
         with suppress(io.UnsupportedOperation, AttributeError):
             out.flush()
             stdout = out.fileno()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "seatrial.inpod.replay", str(path)],
-            stdin=subprocess.PIPE, stdout=stdout, stderr=(run_dir / "replay-errors.log").open("wb"),
-            pass_fds=(child_reply,), env={**os.environ, "COLUMNS": str(request.width)}, start_new_session=True,
-        )  # fmt: skip
+        with (run_dir / "replay-errors.log").open("wb") as errors:
+            self._process = self._start(path, stdout, errors, child_reply, request.width)
         os.close(child_reply)
         assert self._process.stdin is not None  # noqa: S101  # for type checkers
         self._control = self._process.stdin
@@ -60,6 +57,20 @@ class Display:
         if self._process.stdout is not None:
             self._copier = threading.Thread(target=_copy, args=(self._process.stdout, out), daemon=True)
             self._copier.start()
+
+    @staticmethod
+    def _start(
+        settings: Path, stdout: int | TextIO, errors: IO[bytes], reply: int, width: int
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "seatrial.inpod.replay", str(settings)],
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=errors,
+            pass_fds=(reply,),
+            env={**os.environ, "COLUMNS": str(width)},
+            start_new_session=True,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -119,5 +130,5 @@ class Display:
 
 def _copy(source: Any, target: TextIO) -> None:
     """Copy the child's output to something that is no file."""
-    decoder = io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline="")
-    target.writelines(decoder)
+    with io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline="") as decoder:
+        target.writelines(decoder)

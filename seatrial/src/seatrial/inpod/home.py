@@ -97,7 +97,10 @@ def _take_coverage(source: Path, request: Request, run_dir: Path, notes: list[st
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target)
     try:
-        return map_coverage(target, root=request.root, directory_in_pod=request.directory)
+        home = map_coverage(target, root=request.root, directory_in_pod=request.directory)
     except (OSError, ValueError) as error:
         notes.append(f"coverage could not be mapped to the project: {error}")
         return None
+    if home.data.is_file():
+        shutil.copyfile(home.data, request.root / ".coverage")
+    return home

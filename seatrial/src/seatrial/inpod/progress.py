@@ -114,7 +114,7 @@ class Progress:
             self._note_not_run(report)
         if report["outcome"] != "passed":
             outcome: _Outcome = "error" if report["outcome"] == "failed" else "skipped"
-            nodeid = _printable(report["nodeid"])
+            nodeid = report["nodeid"]
             events.append(TestReported(nodeid=nodeid, when="collect", outcome=outcome, seconds=0.0))
 
     def _deselected(self, record: Record, _events: list[Body]) -> None:
@@ -130,7 +130,7 @@ class Progress:
 
     def _start(self, record: Record, events: list[Body]) -> None:
         self.running[record[1]] = record[2]
-        events.append(TestStarted(nodeid=_printable(record[1])))
+        events.append(TestStarted(nodeid=record[1]))
 
     def _finish(self, record: Record, _events: list[Body]) -> None:
         self.running.pop(record[1], None)
@@ -147,9 +147,7 @@ class Progress:
         self.reported.add(nodeid)
         if when == "call":
             self.outcomes["passed"] += 1
-        events.append(
-            TestReported(nodeid=_printable(nodeid), when=_when(when), outcome="passed", seconds=max(0.0, seconds))
-        )
+        events.append(TestReported(nodeid=nodeid, when=_when(when), outcome="passed", seconds=max(0.0, seconds)))
 
     def _report(self, record: Record, events: list[Body]) -> None:
         report = record[1]
@@ -159,24 +157,22 @@ class Progress:
         self.reported.add(nodeid)
         subtest = report.get("_report_type") == "SubTestReport"
         if record[2:]:
-            outcome = record[2]["outcome"]
+            outcome = record[2].get("outcome", outcome)
         shown = _category(when, outcome, xfail=xfail)
         # Of set-up and tear-down only what is not "passed" is a result; nor is a subtest that passed.
         if (when not in ("setup", "teardown") or shown != "passed") and not (subtest and shown != "failed"):
             self.outcomes[shown] += 1
             if shown == "skipped":
                 self._note_not_run(report)
-        worker = (report.get("node") or {}).get("id", "")
+        worker = report.get("node") or ""
         seconds = max(0.0, float(report.get("duration") or 0.0))
-        events.append(
-            TestReported(nodeid=_printable(nodeid), when=_when(when), outcome=shown, seconds=seconds, worker=worker)
-        )
+        events.append(TestReported(nodeid=nodeid, when=_when(when), outcome=shown, seconds=seconds, worker=worker))
 
     def _note_not_run(self, report: dict[str, Any]) -> None:
         reason = report["longrepr"][2] if isinstance(report.get("longrepr"), list) else ""
         reason = str(reason).removeprefix("Skipped: ")
         if reason.startswith(NOT_RUN):
-            self.not_run[_printable(reason.removeprefix(NOT_RUN))] += 1
+            self.not_run[reason.removeprefix(NOT_RUN)] += 1
 
     def _interrupt(self, record: Record, _events: list[Body]) -> None:
         self.interrupted_by = f"{record[1]['type']}: {record[1]['message']}"
@@ -229,12 +225,3 @@ def _category(when: str, outcome: str, *, xfail: bool) -> _Outcome:
 def _when(when: str) -> Literal["setup", "call", "teardown", "collect"]:
     """Return the phase; xdist reports the test that killed its worker in the phase "???"."""
     return when if when in ("setup", "call", "teardown", "collect") else "call"  # type: ignore[return-value]
-
-
-def _printable(text: str) -> str:
-    """Return the text without lone surrogates, which no encoder takes: undecodable file names have them."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "backslashreplace").decode()
-    return text

@@ -12,13 +12,33 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Chunk", "ChunkReader", "Frame", "FrameReader", "Garbled", "Record"]
+__all__ = ["Chunk", "ChunkReader", "Frame", "FrameReader", "Garbled", "Record", "decode_records"]
 
 Record = list[Any]
 
 _HEADER: Final = re.compile(rb"#([A-Z.]) (\d{1,18}) (\d{1,9})\n")
 _LONGEST_HEADER: Final = 40
+_PIECES: Final = (b"F", b"O", b"H")
 _FRAME: Final = re.compile(rb"(\d{1,12}) (\d{1,12}) ([0-9a-f]{8}) (.*)", re.DOTALL)
+
+
+def decode_records(body: bytes) -> Any:
+    r"""Return the content of a frame.
+
+    Lone surrogates, which undecodable file names have, become `\udce4`: pytest prints them, but no file takes them.
+    """
+    records = json.loads(body)
+    return _printable(records) if b"\\ud" in body else records
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [_printable(each) for each in value]
+    if isinstance(value, dict):
+        return {_printable(name): _printable(each) for name, each in value.items()}
+    return value
 
 
 class Garbled(Exception):
@@ -64,6 +84,13 @@ class ChunkReader:
             start = end
         del self._buffer[:start]
         return chunks
+
+    def rest(self) -> Chunk | None:
+        """Return what there is of a chunk that will not become whole, if it is a piece of a file."""
+        header = _HEADER.match(self._buffer)
+        if header is None or header[1] not in _PIECES or header.end() == len(self._buffer):
+            return None
+        return Chunk(header[1].decode(), int(header[2]), bytes(self._buffer[header.end() :]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +163,7 @@ class FrameReader:
             return self._fail(f"frame {self.frames} is damaged")
         if self.blobs or not body.startswith(b'[["blob",'):
             try:
-                records = json.loads(body)
+                records = decode_records(body)
             except ValueError as error:
                 return self._fail(f"frame {self.frames} is not JSON: {error}")
             if not isinstance(records, list) or not all(isinstance(each, list) and each for each in records):

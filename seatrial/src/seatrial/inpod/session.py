@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import threading
 import time
@@ -179,10 +180,17 @@ class _Session:
 
     def read_tail(self) -> None:
         reader = ChunkReader()
+        try:
+            self.read_chunks(reader)
+        finally:
+            # A connection that breaks often must get on too, however large the pieces are.
+            if rest := reader.rest():
+                self.take(rest)
+
+    def read_chunks(self, reader: ChunkReader) -> None:
         offsets = [f"{kind}={size}" for kind, size in self.sizes.items()]
         argv = agent_argv("tail", self.request.run, *offsets, python=self.request.python, entry=self.request.entry)
         for data in self.exec.stream(argv, container="keeper"):
-            self.heard = time.monotonic()
             for chunk in reader.feed(data):
                 self.take(chunk)
             if self.done or self.lost:
@@ -205,6 +213,9 @@ class _Session:
         return True
 
     def take(self, chunk: Chunk) -> None:
+        if chunk.kind != "B":
+            # Every connection begins with that one.
+            self.heard = time.monotonic()
         if chunk.kind in self.paths:
             self.append(chunk)
         elif chunk.kind == "T":
@@ -290,7 +301,17 @@ class _Session:
 
     def _outcome(self, conclusion: Conclusion, proof: TreeProof | None) -> TestOutcome:
         exited, end = self.exited or {}, self.progress.end
+        written = self.run_dir / "junit.xml"
+        if self.request.junit is not None and written.exists():
+            self.request.junit.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(written, self.request.junit)
         home = bring_home(self.paths["H"], self.request, self.run_dir) if self.done else Home()
+        if conclusion.exit is ExitCode.PASSED and home.coverage and home.coverage.unmapped and not home.coverage.mapped:
+            conclusion = Conclusion(
+                exit=ExitCode.ENVIRONMENT,
+                says="none of the measured files is a file of the project",
+                why=f"measured: {', '.join(home.coverage.unmapped[:3])}",
+            )
         for note in home.notes:
             self.emit(Note(level="warning", text=note))
         return TestOutcome(

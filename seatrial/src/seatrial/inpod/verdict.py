@@ -82,12 +82,12 @@ def conclude(evidence: Evidence) -> Conclusion:
         )  # fmt: skip
     if evidence.informational:
         return _informational(evidence)
-    if evidence.broken:
-        return _inconclusive("the log of the results is damaged", evidence.broken, suspects)
     if evidence.exited and evidence.exited["sessions"] > 1:
         return _inconclusive(
             f"the command started pytest {evidence.exited['sessions']} times", "one run shows one session", suspects
         )
+    if evidence.broken:
+        return _inconclusive("the log of the results is damaged", evidence.broken, suspects)
     if progress.session is None:
         return _never_began(evidence)
     if end is None:

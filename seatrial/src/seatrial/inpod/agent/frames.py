@@ -51,6 +51,12 @@ class FrameWriter:
         """Add a record, as JSON text, to the next frame: at its end, or at a place that was marked."""
         self._pending.insert(len(self._pending) if place is None else place, record)
 
+    def alone(self, record: str) -> None:
+        """Write a record in a frame of its own, before what has been added and not yet flushed."""
+        pending, self._pending = self._pending, [record]
+        self.flush()
+        self._pending = pending
+
     def mark(self) -> int:
         """Return the place behind what has been added; good until the next flush."""
         return len(self._pending)

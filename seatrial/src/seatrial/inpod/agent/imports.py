@@ -8,12 +8,15 @@ from xdist's workers too. PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from typing import Any, Callable
 
 import pytest
 
-__all__ = ["Imports", "imported"]
+__all__ = ["WORKER", "Imports", "imported"]
+
+WORKER = "seatrial_agent.worker"
 
 
 def imported(packages: list[str]) -> dict[str, tuple[str, str]]:
@@ -40,9 +43,15 @@ class Imports:
         self.record = record
         self.found: dict[str, tuple[str, str]] = {}
 
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_setupnodes(self) -> None:
+        """Bring our part into the workers: the same way as into this process. It takes itself out there."""
+        before = os.environ.get("PYTEST_PLUGINS")
+        os.environ["PYTEST_PLUGINS"] = f"{before},{WORKER}" if before else WORKER
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Send the question to a worker of xdist; the plugin goes with it."""
+        """Send the question to a worker of xdist."""
         node.workerinput["seatrial_imports"] = self.packages
 
     @pytest.hookimpl(optionalhook=True)

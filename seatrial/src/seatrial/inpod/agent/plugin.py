@@ -10,11 +10,13 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 ["collect", {…}, items]             a CollectReport and how many items it brought
 ["deselected", count]
 ["collected", count, distinct ids, tree, lines]  for --collect-only: of each item the [repr, nodeid, doc] of its nodes
+["verbose", level]
 ["count", count]                    xdist knows how many tests there are only later
 ["s", nodeid, location]             a test begins
 ["R", nodeid, location, [keyword, …], duration, start, stop]    its set-up passed, with nothing to tell
 ["r", nodeid, when, duration, start, stop]      the same of a later phase, "c" call or "t" teardown; the rest as in "R"
-["report", {…}]                     any other report; a third part {"outcome", "longrepr"} if showing it changed it
+["report", {…}, {…}]                any other report, and what else there was to it: see `reports.py`
+["worker", name, {…}]               a process of xdist, before the first report from it
 ["f", nodeid]                       a test is over
 ["blob", id, text]                  a piece of long captured output; a report that names the id comes later
 ["warning", {…}]  ["text", text, phase, place]  ["interrupt", {…}]  ["internal", text]  ["o", size of `output`]
@@ -28,26 +30,23 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
 import time
 from collections.abc import Generator
-from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 import pytest
 
 from .frames import FrameWriter
-from .records import collected_tree, junit_recorder, options, report_json, safe_json, warning_record
+from .records import collected_tree, junit_recorder, options, safe_json, warning_record
+from .reports import Reports, Statuses, report_json
 from .tee import Tee
 
 __all__ = ["pytest_configure"]
 
-_PLAIN = frozenset(
-    ("_id", "nodeid", "location", "keywords", "outcome", "longrepr", "when", "user_properties", "sections", "duration",
-     "start", "stop")
-)  # fmt: skip
 _BEHIND_RESULT = -2
 """What pytest's terminal reporter calls its place when a line with a result is complete."""
 
@@ -55,9 +54,11 @@ _directory = os.environ.pop("SEATRIAL_RUN_DIRECTORY", "")
 _terminal = os.environ.pop("SEATRIAL_TERMINAL", "")
 
 if _directory:
-    # One line for each pytest that the command starts: there must be one.
-    with open(os.path.join(_directory, "claims"), "a", encoding="ascii") as _claims:
+    # One line for each pytest that the command starts: there must be one, and only the first writes the log.
+    with open(os.path.join(_directory, "claims"), "a+", encoding="ascii") as _claims:
         _claims.write(f"{os.getpid()}\n")
+        _claims.seek(0)
+        _first = _claims.readline() == f"{os.getpid()}\n"
     for _name, _value in json.loads(os.environ.pop("SEATRIAL_ORIGINAL")).items():
         if _value is None:
             os.environ.pop(_name, None)
@@ -68,7 +69,7 @@ if _directory:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to report, unless this is not the run's own pytest."""
-    if _directory and not hasattr(config, "workerinput"):
+    if _directory and _first and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Reporter(config), "seatrial-pod")
 
 
@@ -88,9 +89,11 @@ class _Reporter:
         self.began = time.time()
         self.phase = 0
         self.tally: dict[str, int] = {}
-        self.tests: dict[str, tuple[str, Any, Any]] = {}
-        self.blobs = 0
+        self.verbose = config.option.verbose
+        self.reports = Reports(config, self.out)
+        self.statuses = Statuses(config)
         self.showing = False
+        self.stopped = False
         self.fds: list[int] = []
         self.follow_output = config.getoption("capture", "fd") == "no"
         if self.request.get("junit"):
@@ -99,8 +102,6 @@ class _Reporter:
             from .imports import Imports
 
             config.pluginmanager.register(Imports(self.request["imports"], self.record), "seatrial-imports")
-            if getattr(config.option, "dist", "no") != "no":
-                config.option.plugins.append(f"{__package__}.worker")
 
     def record(self, *parts: Any) -> None:
         self.out.add(safe_json(parts))
@@ -130,7 +131,8 @@ class _Reporter:
 
     def take_terminal(self, terminal: Any, *, verbatim: bool) -> None:
         writer = terminal._tw
-        writer._file = Tee(os.path.join(_directory, "log"), self.text, self.flush, verbatim=verbatim)
+        tee = writer._file = Tee(os.path.join(_directory, "log"), self.text, self.flush, verbatim=verbatim)
+        atexit.register(tee.flush)
         colour = self.config.getoption("color", "auto")
         writer.hasmarkup = self.request["colour"] if colour == "auto" else colour == "yes"
         terminal.hasmarkup = writer.hasmarkup
@@ -152,8 +154,10 @@ class _Reporter:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, Any, None]:
-        self.record("collecting")
-        self.flush()
+        if getattr(self.config.option, "dist", "no") == "no":
+            # xdist's controller collects nothing, and pytest's terminal is not asked.
+            self.record("collecting")
+            self.flush()
         yield
 
     @pytest.hookimpl(tryfirst=True)
@@ -176,13 +180,6 @@ class _Reporter:
         self.record("collected", self.counted, len({item.nodeid for item in items}), tree, outcome.get_result())
         self.flush()
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtestloop(self) -> Generator[None, Any, None]:
-        outcome = yield
-        if outcome.excinfo is None:
-            self.record("looped")
-            self.flush()
-
     # A test.
 
     @pytest.hookimpl(tryfirst=True)
@@ -190,69 +187,36 @@ class _Reporter:
         if self.session.testscollected != self.counted:
             self.counted = self.session.testscollected
             self.record("count", self.counted)
-        self.out.add(f'["s",{quoted(nodeid)},{safe_json(location)}]')
+        if self.config.option.verbose != self.verbose:
+            # Live logging makes pytest verbose when the tests begin.
+            self.verbose = self.config.option.verbose
+            self.record("verbose", self.verbose)
+        self.out.add(self.reports.start(nodeid, location))
         self.flush()
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> Generator[None, Any, None]:
-        outcome, longrepr, nodeid, when = report.outcome, report.longrepr, report.nodeid, report.when
-        key = f"{when}/{outcome}/{'x' if hasattr(report, 'wasxfail') else ''}"
+        outcome, longrepr = report.outcome, report.longrepr
+        key = f"{report.when}/{outcome}/{'x' if hasattr(report, 'wasxfail') else ''}"
         self.tally[key] = self.tally.get(key, 0) + 1
-        plain = self.plain(report, nodeid, when)
-        data = {} if plain else self.serialised(report)
         # What other plugins write while they show it belongs behind it.
         place, self.showing = self.out.mark(), True
         yield
         self.showing = False
-        if report.outcome != outcome:
-            # pytest fails a test for its subtests at the moment when its result is shown.
-            changed = {"outcome": report.outcome, "longrepr": str(report.longrepr)}
-            data = {**(data or report_json(self.config, report)), "outcome": outcome, "longrepr": longrepr}
-            self.out.add(safe_json(("report", data, changed)), place)
+        status = self.statuses.of(report)
+        record = "" if status or report.outcome != outcome else self.reports.short(report)
+        if record:
+            self.out.add(record, place)
         else:
-            self.out.add(plain or safe_json(("report", data)), place)
-        if when != "setup" or not plain:
+            for each in self.reports.long(report, outcome, longrepr, status):
+                self.out.add(each, place)
+                place += 1
+        if report.when != "setup" or report.outcome != "passed" or self.reports.blobs:
             self.flush()
-
-    def plain(self, report: Any, nodeid: str, when: str) -> str:
-        """Return the short record of a report without anything to tell; empty if it needs the long one."""
-        if (
-            report.outcome != "passed"
-            or report.longrepr is not None
-            or report.sections
-            or report.user_properties
-            or not report.__dict__.keys() <= _PLAIN
-        ):
-            return ""
-        times = f"{report.duration!r},{getattr(report, 'start', 0)!r},{getattr(report, 'stop', 0)!r}]"
-        if when == "setup":
-            name = quoted(nodeid)
-            self.tests[nodeid] = (name, report.location, report.keywords)
-            return f'["R",{name},{safe_json(report.location)},{safe_json(list(report.keywords))},{times}'
-        name, location, keywords = self.tests.get(nodeid, ("", None, None))
-        if not name or report.location != location or report.keywords != keywords:
-            return ""
-        return f'["r",{name},"{when[0]}",{times}'
-
-    def serialised(self, report: Any) -> dict[str, Any]:
-        data = report_json(self.config, report)
-        sections = []
-        for name, content in data.get("sections") or ():
-            if isinstance(content, str) and len(content) > 1 << 14:
-                self.blobs += 1
-                for start in range(0, len(content), 1 << 17):
-                    self.record("blob", self.blobs, content[start : start + (1 << 17)])
-                    self.out.flush()
-                sections.append([name, {"$blob": self.blobs}])
-            else:
-                sections.append([name, content])
-        data["sections"] = sections
-        return data
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self.tests.pop(nodeid, None)
-        self.out.add(f'["f",{quoted(nodeid)}]')
+        self.out.add(self.reports.finish(nodeid))
         self.leave_debugger()
         self.flush()
 
@@ -263,6 +227,7 @@ class _Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        self.stopped = True
         shown = excinfo.getrepr(funcargs=True)
         crash = shown.reprcrash
         self.record(
@@ -280,6 +245,7 @@ class _Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: Any) -> None:
+        self.stopped = True
         self.record("internal", str(excrepr))
         self.flush()
 
@@ -317,6 +283,9 @@ class _Reporter:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: Any) -> Generator[None, Any, None]:
         self.leave_debugger()
+        session = self.session
+        if not (self.stopped or session.shouldfail or session.shouldstop):
+            self.record("looped")
         self.finishing(exitstatus)
         yield
 
@@ -324,6 +293,9 @@ class _Reporter:
     def pytest_terminal_summary(self, exitstatus: Any) -> Generator[None, Any, None]:
         self.finishing(exitstatus)
         self.phase = 1
+        if self.request.get("junit") and self.terminal is not None:
+            # There, the line about the JUnit file comes first and ends the line of results.
+            self.terminal.currentfspath = None
         yield
         self.phase = 2
 

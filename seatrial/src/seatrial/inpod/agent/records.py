@@ -15,7 +15,7 @@ from typing import Any, Callable
 import pluggy
 import pytest
 
-__all__ = ["collected_tree", "junit_recorder", "options", "report_json", "safe_json", "warning_record"]
+__all__ = ["collected_tree", "junit_recorder", "options", "safe_json", "warning_record"]
 
 _OPTIONS = (
     "verbose", "no_header", "no_summary", "reportchars", "disable_warnings", "showlocals", "tbstyle", "xfail_tb",
@@ -56,15 +56,6 @@ def _plain(value: Any, depth: int) -> Any:
         if isinstance(value, (list, tuple)):
             return [_plain(item, depth + 1) for item in value]
     return _shown(value)
-
-
-def report_json(config: pytest.Config, report: Any) -> dict[str, Any]:
-    """Return a report as pytest serialises it."""
-    node = getattr(report, "node", None)
-    data: dict[str, Any] = config.hook.pytest_report_to_serializable(config=config, report=report)
-    if node is not None:
-        data["node"] = {"id": node.gateway.id, "workerinfo": getattr(node, "workerinfo", None)}
-    return data
 
 
 def options(config: pytest.Config, terminal: Any, *, verbatim: bool) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import pluggy
 
 __all__ = ["Tee"]
 
-_REPLAYED = ("_pytest/terminal.py", "_pytest/runner.py", "_pytest/junitxml.py", "_pytest/terminalprogress.py")
-"""Modules whose hooks the host runs too: runner.py has --durations."""
+_REPLAYED = ("_pytest/terminal.py", "_pytest/junitxml.py")
+"""Modules whose hooks the host runs too."""
 
 _PLUGGY = os.path.dirname(pluggy.__file__) + os.sep
 
@@ -79,6 +79,9 @@ def _replayed() -> bool:
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith(_PLUGGY):
-            return bool(inner.f_code.co_filename.replace(os.sep, "/").endswith(_REPLAYED))
+            module = inner.f_code.co_filename.replace(os.sep, "/")
+            if module.endswith("_pytest/runner.py"):
+                return bool(inner.f_code.co_name == "pytest_terminal_summary")  # --durations
+            return bool(module.endswith(_REPLAYED))
         inner, frame = frame, frame.f_back
     return False

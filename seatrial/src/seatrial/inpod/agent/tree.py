@@ -95,6 +95,13 @@ def apply(
         Refused: a member is none of these, or would be outside of its place.
         OSError: as the system says, with the file's name.
     """
+    for name in delete:
+        # First: a directory may take the place of a file.
+        path = _inside(name, places)
+        _forget_compiled(path)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+        _remove_empty(os.path.dirname(path), places)
     ready: list[tuple[str, str]] = []
     try:
         for member in members if members is not None else archive or ():
@@ -116,12 +123,6 @@ def apply(
             shutil.rmtree(path)
         os.replace(temporary, path)
         _forget_compiled(path)
-    for name in delete:
-        path = _inside(name, places)
-        _forget_compiled(path)
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
-        _remove_empty(os.path.dirname(path), places)
     return len(ready) + len(delete)
 
 

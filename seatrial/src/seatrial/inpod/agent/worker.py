@@ -5,13 +5,20 @@ PYTEST_DONT_REWRITE
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
-from .imports import imported
+from .imports import WORKER, imported
 
 __all__ = ["pytest_sessionfinish"]
+
+_plugins = [name for name in os.environ.get("PYTEST_PLUGINS", "").split(",") if name and name != WORKER]
+if _plugins:
+    os.environ["PYTEST_PLUGINS"] = ",".join(_plugins)
+else:
+    os.environ.pop("PYTEST_PLUGINS", None)
 
 
 @pytest.hookimpl(tryfirst=True)

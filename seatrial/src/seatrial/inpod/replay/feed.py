@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from seatrial.inpod.protocol import Frame, FrameReader, Record
+from seatrial.inpod.protocol import Frame, FrameReader, Record, decode_records
 
 __all__ = ["Ended", "Feed", "Place", "Printed", "Told"]
 
@@ -83,7 +83,7 @@ class Feed:
         with self._frames_path.open("rb") as file:
             file.seek(place.offset)
             line = file.read(place.size)
-        record: Record = json.loads(line.split(b" ", 3)[3])[place.index]
+        record: Record = decode_records(line.split(b" ", 3)[3])[place.index]
         return record
 
     def wait(self) -> None:

@@ -30,7 +30,7 @@ class Junit:
         writer: the plugin to register.
     """
 
-    def __init__(self, config: pytest.Config, session: dict[str, Any], path: str, line: str) -> None:
+    def __init__(self, session: dict[str, Any], path: str, line: str) -> None:
         ini = session["ini"]
         self.writer = _Writer(
             str(Path(path).absolute()),
@@ -42,7 +42,6 @@ class Junit:
             ini.get("junit_log_passing_tests", True),
         )
         self.writer.line = line
-        del config
 
     def property(self, name: str, value: str) -> None:
         """Take `record_testsuite_property`."""

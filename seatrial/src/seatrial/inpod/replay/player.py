@@ -173,6 +173,9 @@ class Player:
         self.session.items = [_item(chain) for chain in tree]
         self.config.hook.pytest_collection_finish(session=self.session)
 
+    def _verbose(self, record: Record, _place: Place) -> None:
+        self.config.option.verbose = record[1]
+
     def _count(self, record: Record, _place: Place) -> None:
         self.session.testscollected = record[1]
 
@@ -196,6 +199,9 @@ class Player:
         report = self.reports.report(record, place)
         self.config.hook.pytest_runtest_logreport(report=report)
         self.reports.park(report)
+
+    def _worker(self, record: Record, _place: Place) -> None:
+        self.reports.worker(record)
 
     def _blob(self, record: Record, place: Place) -> None:
         self.reports.blob(record, place)
@@ -340,12 +346,14 @@ _HANDLERS = {
     "collect": Player._collect,
     "deselected": Player._deselected,
     "collected": Player._collected,
+    "verbose": Player._verbose,
     "count": Player._count,
     "s": Player._start,
     "f": Player._finish,
     "R": Player._setup_passed,
     "r": Player._phase_passed,
     "report": Player._report,
+    "worker": Player._worker,
     "blob": Player._blob,
     "warning": Player._warning,
     "text": Player._text,

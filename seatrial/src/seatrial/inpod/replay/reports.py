@@ -34,8 +34,9 @@ class Worker:
 class TextRepr:
     """Stands for a representation of an exception that came as text."""
 
-    def __init__(self, text: str, crash: Any = None) -> None:
+    def __init__(self, text: str, crash: Any = None, shown: str = "") -> None:
         self.text = text
+        self.shown = shown
         self.reprcrash = crash
 
     def __str__(self) -> str:
@@ -43,7 +44,10 @@ class TextRepr:
 
     def toterminal(self, writer: Any) -> None:
         """Write it, as pytest asks."""
-        writer.line(self.text)
+        if self.shown:
+            writer.write(self.shown)
+        else:
+            writer.line(self.text)
 
 
 class Reports:
@@ -56,13 +60,17 @@ class Reports:
         self._workers: dict[str, Worker] = {}
         self._blobs: dict[int, list[Place]] = {}
         self._parked: dict[type, type] = {}
-        self._changes: dict[int, dict[str, str]] = {}
+        self._changes: dict[int, dict[str, Any]] = {}
         self._places: dict[int, tuple[Place, dict[int, list[Place]]]] = {}
         self._last: tuple[Place | None, Any] = (None, None)
 
     def blob(self, record: Record, place: Place) -> None:
         """Remember where a piece of long output is."""
         self._blobs.setdefault(record[1], []).append(place)
+
+    def worker(self, record: Record) -> None:
+        """Remember a process of xdist."""
+        self._workers[record[1]] = Worker(record[1], record[2])
 
     def started(self, record: Record) -> tuple[Any, ...]:
         """Return the location of a test that begins."""
@@ -86,13 +94,13 @@ class Reports:
     def report(self, record: Record, place: Place) -> Any:
         """Return the report of ["report", …] or ["collect", …]."""
         report, blobs = self._make(record[1])
-        if record[2:]:
+        if record[0] == "report" and record[2:]:
             self._changes[id(report)] = record[2]
         if blobs or place.size > _LARGE:
             self._places[id(report)] = (place, blobs)
         return report
 
-    def change(self, report: Any) -> dict[str, str] | None:
+    def change(self, report: Any) -> dict[str, Any] | None:
         """Return what a plugin of the pod made of this report while it was shown, once."""
         return self._changes.pop(id(report), None)
 
@@ -142,16 +150,19 @@ class Reports:
         node = data.pop("node", None)
         data["sections"], used = self._sections(data.get("sections") or [], blobs)
         _restore_tuples(data)
+        shown = data.pop("$shown", None)
         report = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
         if report is None:
             # A kind that this pytest does not know: subtests before pytest 9, plugins of the pod's.
             kind = pytest.CollectReport if data.get("when", "collect") == "collect" else pytest.TestReport
             report = kind._from_json(data)
+        if shown is not None:
+            report.longrepr = TextRepr(data["longrepr"], shown=shown)
         if "_subtest.context" in data:
             # pytest 9 shows the representations of representations otherwise.
             object.__setattr__(report.context, "kwargs", data["_subtest.context"]["kwargs"])
         if node:
-            report.node = self._workers.setdefault(node["id"], Worker(node["id"], node["workerinfo"]))
+            report.node = self._workers.setdefault(node, Worker(node, None))
         return report, used
 
     def _sections(

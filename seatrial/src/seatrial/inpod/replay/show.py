@@ -61,11 +61,8 @@ def _session(settings: dict[str, Any], session: dict[str, Any], feed: Feed, even
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     quiet = [part for name in _QUIET_PLUGINS for part in ("-p", f"no:{name}")]
     plugin = _Replay(settings, session, feed, events)
-    pytest.main(
-        ["-c", str(ini), "--rootdir", str(directory), "--no-header", "-s", "--color", settings["colour"], *quiet,
-         *settings["arguments"]],
-        plugins=[plugin],
-    )  # fmt: skip
+    options = ["--rootdir", str(directory), "--noconftest", "--no-header", "-s", "--color", settings["colour"]]
+    pytest.main(["-c", str(ini), *options, *quiet, *settings["arguments"]], plugins=[plugin])
 
 
 class _Replay:
@@ -77,18 +74,14 @@ class _Replay:
         self.feed = feed
         self.events = events
         self.player: Player | None = None
+        self.junit: Junit | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> int:
         """Play the session from its start to its end."""
         self._adopt(config)
         session = pytest.Session.from_config(config)
-        junit = None
-        if self.settings["junit"]:
-            junit = Junit(config, self.session, self.settings["junit"], self.settings["junit_line"])
         config._do_configure()
-        if junit:
-            config.pluginmanager.register(junit.writer, "seatrial-junit")
         terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
         self._adopt_terminal(terminal)
         player = self.player = Player(
@@ -97,7 +90,7 @@ class _Replay:
             self.session,
             terminal=terminal,
             feed=self.feed,
-            junit=junit,
+            junit=self.junit,
             where=self.settings["where"],
             reply=self.settings["reply"],
         )
@@ -111,16 +104,27 @@ class _Replay:
         return 0
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Register the JUnit writer before the terminal, as pytest does: it then sees what showing made of a report."""
+        if self.settings["junit"]:
+            self.junit = Junit(self.session, self.settings["junit"], self.settings["junit_line"])
+            config.pluginmanager.register(self.junit.writer, "seatrial-junit")
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> bool:
         """Run nothing; pytest's terminal writes the last percentage around it."""
         return True
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_report_teststatus(self, report: Any) -> None:
+    def pytest_report_teststatus(self, report: Any) -> Any:
         """Let happen to a report what happened to it in the pod at this point."""
-        changed = self.player.reports.change(report) if self.player else None
-        if changed:
+        changed = (self.player.reports.change(report) if self.player else None) or {}
+        if "outcome" in changed:
             report.outcome, report.longrepr = changed["outcome"], changed["longrepr"]
+        if "status" not in changed:
+            return None
+        category, letter, word = changed["status"]
+        return category, letter, tuple(word) if isinstance(word, list) else word
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_report_collectionfinish(self) -> Any:
@@ -128,7 +132,6 @@ class _Replay:
         outcome = yield
         outcome.force_result(self.player.lines if self.player else [])
 
-    @pytest.hookimpl(tryfirst=True)
     def pytest_terminal_summary(self) -> None:
         """Show what plugins in the pod wrote into the summary."""
         if self.player:

@@ -1,0 +1,1 @@
+"""pytest from a pod looks like pytest."""

@@ -1,0 +1,157 @@
+"""`python -m inpod.measure` in seatrial/tests: what the way through the pod costs. Prints figures; tests nothing.
+
+Needs a quiet machine: plain runs and ours alternate, medians are compared, CPU seconds beside wall time.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from seatrial.inpod.options import resolve
+from seatrial.inpod.request import Request
+from seatrial.inpod.session import TestOutcome, run_tests
+from seatrial.model.deadline import Deadline
+from seatrial.model.event import Body
+from seatrial.model.names import RunId
+
+from inpod.local_pod import LocalPod, _clean_environment
+
+EMPTY = "import pytest\n@pytest.mark.parametrize('i', range({count}))\ndef test_empty(i): pass\n"
+LOUD = "import pytest\n@pytest.mark.parametrize('i', range({count}))\ndef test_loud(i): print('x' * {size})\n"
+ONE = "def test_one(): pass\n"
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+
+
+def children() -> float:
+    """CPU seconds of all children so far."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+class Bench:
+    """A pod with one test file."""
+
+    def __init__(self, directory: Path, text: str) -> None:
+        self.pod = LocalPod(directory / "pod", sys.executable)
+        self.pod.wait_ready()
+        self.root = directory / "project"
+        self.root.mkdir()
+        for place in (self.root, self.pod.workdir):
+            (place / "test_it.py").write_text(text)
+        self.runs = directory / "runs"
+        self.number = 0
+        self.first = 0.0
+        self.last = 0.0
+
+    def plain(self, plugin: bool = False) -> tuple[float, float]:
+        """Return wall and CPU seconds of pytest alone; with the plugin but without a host."""
+        env = _clean_environment()
+        if plugin:
+            library = self.pod.state_directory / "lib"
+            run = self.pod.directory / f"by-hand-{time.monotonic_ns()}"
+            (run / "home").mkdir(parents=True)
+            (run / "request.json").write_text('{"colour": false, "width": 80}')
+            (run / "output").touch()
+            env |= {"PYTHONPATH": str(library), "PYTEST_PLUGINS": "seatrial_agent.plugin", "SEATRIAL_ORIGINAL": "{}",
+                    "SEATRIAL_RUN_DIRECTORY": str(run)}  # fmt: skip
+        cpu, wall = children(), time.monotonic()
+        subprocess.run(PYTEST, cwd=self.pod.workdir, env=env, stdout=subprocess.DEVNULL, check=True)
+        return time.monotonic() - wall, children() - cpu
+
+    def ours(self) -> tuple[float, TestOutcome]:
+        """Return wall seconds of a run, from before its submission to its verdict."""
+        self.number += 1
+        self.first = self.last = 0.0
+
+        def emit(body: Body) -> None:
+            name = type(body).__name__
+            if name == "TestsCollected" and not self.first:
+                self.first = time.monotonic()
+            if name == "Note":
+                self.last = time.monotonic()
+
+        invocation = resolve(PYTEST, (), root=self.root)
+        request = Request(
+            run=RunId(f"20260101-0000{self.number:02d}-0000"), argv=invocation.argv, root=self.root,
+            directory=str(self.pod.workdir), where="a directory", deadline=Deadline.after(600), cache=False,
+            python=self.pod.python, entry=self.pod.entry,
+        )  # fmt: skip
+        started = time.monotonic()
+        outcome = run_tests(self.pod, request, emit=emit, state=self.pod.state, run_dir=self.runs / str(self.number),
+                            out=io.StringIO())  # fmt: skip
+        ended = time.monotonic()
+        self.first -= started
+        self.last = ended - self.last
+        return ended - started, outcome
+
+
+def overhead(count: int, rounds: int) -> None:
+    """Cost of the plugin in pytest's process, and of everything."""
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(Path(directory), EMPTY.format(count=count))
+        plain, plugin, ours = [], [], []
+        for _ in range(rounds):
+            plain.append(bench.plain())
+            plugin.append(bench.plain(plugin=True))
+            ours.append(bench.ours()[0])
+        bench.pod.close()
+    wall, cpu = (statistics.median(each[index] for each in plain) for index in (0, 1))
+    plugin_wall, plugin_cpu = (statistics.median(each[index] for each in plugin) for index in (0, 1))
+    print(f"{count} empty tests: pytest alone {wall:.2f} s, {cpu:.2f} s CPU")
+    print(f"  with the plugin {plugin_wall:.2f} s ({plugin_wall / wall - 1:+.1%}), "
+          f"{plugin_cpu:.2f} s CPU ({plugin_cpu / cpu - 1:+.1%})")  # fmt: skip
+    print(f"  from the host {statistics.median(ours):.2f} s")
+
+
+def latency(rounds: int) -> None:
+    """Small runs: what is not pytest."""
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(Path(directory), ONE)
+        plain, total, behind = [], [], []
+        for _ in range(rounds):
+            plain.append(bench.plain()[0])
+            total.append(bench.ours()[0])
+            behind.append(bench.last)
+        bench.pod.close()
+    print(f"one test: pytest alone {statistics.median(plain):.3f} s, ours {statistics.median(total):.3f} s; "
+          f"verdict {statistics.median(behind):.3f} s after pytest began to finish")  # fmt: skip
+
+
+def memory(count: int, size: int) -> None:
+    """What the tests' output costs the host."""
+    with tempfile.TemporaryDirectory() as directory:
+        bench = Bench(Path(directory), LOUD.format(count=count, size=size))
+        bench.ours()
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        settings = bench.runs / "1" / "replay.json"
+        reader, writer = os.pipe()
+        text = settings.read_text().replace('"reply": ', f'"reply": {writer}, "was": ')
+        settings.write_text(text)
+        replay = subprocess.Popen(
+            [sys.executable, "-m", "seatrial.inpod.replay", str(settings)], stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, pass_fds=(writer,),
+        )  # fmt: skip
+        assert replay.stdin is not None
+        replay.stdin.write(b'{"end": {"proven": true, "says": "", "why": "", "suspects": []}}\n')
+        replay.stdin.close()
+        _, _, usage = os.wait4(replay.pid, 0)
+        replay.returncode = 0
+        os.close(reader)
+        os.close(writer)
+        bench.pod.close()
+    print(f"{count} tests that print {size} bytes each: the tool {own:.0f} MB, the showing process "
+          f"{usage.ru_maxrss / 1024:.0f} MB")  # fmt: skip
+
+
+if __name__ == "__main__":
+    latency(7)
+    overhead(10_000, 5)
+    memory(10_000, 10_000)

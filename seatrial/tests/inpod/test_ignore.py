@@ -1,0 +1,119 @@
+"""git is asked what its rules mean; Docker's are those of moby's own tests."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from seatrial.inpod.ignore import DockerIgnore, GitIgnore
+from seatrial.inpod.tree import read_rules, read_tree
+
+GIT_FILES = {
+    "": "*.log\n!keep.log\n/build\ntmp/\ndoc/*.txt\n**/deep\na/**/z\nout/**\n\\#x\n\\!y\nsp\\ \n# comment\nq[0-9]?.c\n"
+    "[!a]b\n",
+    "sub": "*.dat\n!../up.dat\nlocal/\n",
+    "sub/inner": "!important.log\n",
+}
+PATHS = (
+    "x.log", "keep.log", "sub/x.log", "sub/keep.log", "build", "build/a", "sub/build", "tmp/a", "sub/tmp/a", "tmpx",
+    "doc/a.txt", "doc/b/a.txt", "sub/doc/a.txt", "deep", "u/v/deep", "u/deep/w", "a/z", "a/b/z", "a/b/c/z", "out/a",
+    "out/b/c", "#x", "!y", "sp ", "q1x.c", "qx1.c", "bb", "ab", "sub/a.dat", "a.dat", "sub/local/x", "local/x",
+    "sub/inner/important.log", "sub/inner/other.log", "tmp", "sub/inner/local/x",
+)  # fmt: skip
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with rules in several directories."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    for place, text in GIT_FILES.items():
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / ".gitignore").write_text(text)
+    return tmp_path
+
+
+def test_git_says_the_same(repository: Path) -> None:
+    """Every path of a list, asked of git itself."""
+    asked = subprocess.run(
+        ["git", "check-ignore", "-z", "--stdin", "--no-index"], cwd=repository, input="\0".join(PATHS).encode(),
+        capture_output=True, check=False,
+    )  # fmt: skip
+    theirs = set(filter(None, asked.stdout.decode().split("\0")))
+
+    rules = GitIgnore(GIT_FILES)
+    ours = {path for path in PATHS if rules.ignored(path, directory=False)}
+
+    assert ours == theirs
+
+
+def test_a_tracked_file_is_not_ignored(repository: Path) -> None:
+    """`git add -f` counts: its changes have to reach the pod."""
+    (repository / "forced.log").write_text("x")
+    (repository / "other.log").write_text("x")
+    subprocess.run(["git", "add", "-f", "forced.log"], cwd=repository, check=True)
+
+    tree = read_tree(repository, ["."], read_rules(repository))
+
+    assert "forced.log" in tree.files
+    assert "other.log" not in tree.files
+
+
+def test_rules_of_the_repository_around_the_project(repository: Path) -> None:
+    """A project in a directory of a repository obeys the rules above it."""
+    project = repository / "sub"
+    for name in ("a.dat", "b.py", "c.log"):
+        (project / name).write_text("x")
+    (repository / ".git" / "info" / "exclude").write_text("b.py\n")
+
+    assert set(read_tree(project, ["."]).files) == {".gitignore", "inner/.gitignore"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "expected"),
+    [
+        # https://github.com/moby/patternmatcher/blob/main/patternmatcher_test.go has these as its facts.
+        ("**", "file", True),
+        ("**/", "dir/file", True),
+        ("**/**", "dir/dir/file", True),
+        ("dir/**", "dir/file", True),
+        ("dir/**", "dir", False),
+        ("**/file", "dir/dir/file", True),
+        ("**/file", "file", True),
+        ("a**b", "a/x/b", True),
+        ("**/dir2/*", "dir/dir2/file", True),
+        ("**/dir2/*", "dir/dir2/dir2/file", True),
+        ("file?", "file2", True),
+        ("file?", "file", False),
+        ("[a-c]x", "bx", True),
+        ("[^a]x", "ax", False),
+        ("abc.def", "abcXdef", False),
+        ("a.|)$(}+{bc", "a.|)$(}+{bc", True),
+        ("dir", "dir/below/it", True),
+        ("/dir", "dir/below", True),
+        ("./dir/../dir/", "dir/x", True),
+        ("*.md\n!README.md", "README.md", False),
+        ("*.md\n!README.md", "x.md", True),
+        ("docs\n!docs/keep.txt", "docs/keep.txt", False),
+        ("docs\n!docs/keep.txt", "docs/other.txt", True),
+        ("!a\n*", "a", True),
+        ("# comment\n\n", "# comment", False),
+        ("\\*", "*", True),
+        ("\\*", "x", False),
+        ("*/b", "a/b/c", True),
+    ],
+)
+def test_docker(rules: str, path: str, expected: bool) -> None:
+    """The last rule that matches the path or what it is in decides."""
+    assert DockerIgnore(rules).ignored(path) is expected
+
+
+def test_both_files_count(tmp_path: Path) -> None:
+    """What either leaves out is not sent; directories with files that come back are looked into."""
+    for name in ("src/a.py", "src/a.log", "src/secret/b.py", "src/secret/keep.py", "src/__pycache__/a.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    (tmp_path / ".dockerignore").write_text("src/secret\n!src/secret/keep.py\n")
+
+    assert set(read_tree(tmp_path, ["src"]).files) == {"src/a.py", "src/secret/keep.py"}

@@ -1,0 +1,473 @@
+"""Runs under the real agent, in another directory and under processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from seatrial.inpod.podside import agent_argv
+from seatrial.model.errors import EnvironmentFailed, ExitCode
+from seatrial.model.event import Body, Note
+
+from inpod.conftest import Bench
+from inpod.local_pod import LocalPod
+
+PASSES = "def test_passes(): pass\n"
+
+
+def test_green(bench: Bench) -> None:
+    """All is well, and proven: the outcome, the text, the counts, the files of the run."""
+    bench.write(test_a_py=PASSES)
+    bench.build()
+
+    outcome = bench.run(sync=("test_a.py",))
+
+    assert (outcome.exit, outcome.says, outcome.proven) == (ExitCode.PASSED, "all tests passed", True)
+    assert (outcome.counts.passed, outcome.pytest_exit, outcome.suspects) == (1, 0, ())
+    assert outcome.tree is not None
+    assert outcome.tree.host == outcome.tree.pod
+    assert outcome.seconds > 0
+    assert "runs in: here" in bench.text
+    assert "1 passed" in bench.text
+    assert (bench.run_dir / "junit.xml").exists()
+
+
+def test_the_containers_log_has_the_text(bench: Bench) -> None:
+    """`kubectl logs` shows what pytest wrote."""
+    bench.write(test_a_py="def test_prints():\n    print('x')\n    assert 0\n")
+    bench.build()
+    bench.run()
+
+    log = (bench.pod.directory / "container.log").read_text()
+    assert "test session starts" in log
+    assert "1 failed" in log
+
+
+def test_edits_reach_the_pod(bench: Bench) -> None:
+    """Changed, new and deleted files; an edit in the same second and of the same size too."""
+    bench.write(tests__test_a_py="def test_a(): assert 1\n", tests__test_b_py=PASSES)
+    bench.build()
+    assert bench.run(sync=("tests",)).counts.passed == 2
+
+    times = (bench.root / "tests/test_a.py").stat()
+    bench.write(tests__test_a_py="def test_a(): assert 0\n", tests__test_c_py=PASSES)
+    os.utime(bench.root / "tests/test_a.py", ns=(times.st_atime_ns, times.st_mtime_ns))
+    (bench.root / "tests/test_b.py").unlink()
+    outcome = bench.run(sync=("tests",))
+
+    assert (outcome.counts.passed, outcome.counts.failed, outcome.counts.collected) == (1, 1, 2)
+    assert outcome.tree is not None
+    assert outcome.tree.host == outcome.tree.pod
+
+
+def test_a_tree_that_was_not_sent_is_not_green(bench: Bench) -> None:
+    """Passing tests of another tree prove nothing."""
+    bench.write(tests__test_a_py=PASSES)
+    bench.build()
+    (bench.pod.workdir / "tests/extra.py").write_text("x = 1\n")
+
+    outcome = bench.run(sync=("tests",), delta=None)
+
+    assert (outcome.exit, outcome.says) == (ExitCode.INCONCLUSIVE, "what ran was not the working tree")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["serial", "xdist"])
+def test_an_installed_copy_is_not_green(bench: Bench, workers: tuple[str, ...]) -> None:
+    """The tree is right, but Python imports another file: also in xdist's workers, where the tests are."""
+    test = "import pkg\ndef test_pkg(): assert pkg.VALUE\n"
+    bench.write(src__pkg____init___py="VALUE = 2\n", tests__test_a_py=test)
+    (bench.root / "src/pkg").mkdir(parents=True, exist_ok=True)
+    (bench.root / "src/pkg/__init__.py").write_text("VALUE = 2\n")
+    bench.build()
+    installed = bench.pod.directory / "site-packages" / "pkg"
+    installed.mkdir(parents=True)
+    (installed / "__init__.py").write_text("VALUE = 1\n")
+
+    outcome = bench.run(*workers, "tests", sync=("tests", "src"), env={"PYTHONPATH": str(installed.parent)})
+
+    assert outcome.exit is ExitCode.INCONCLUSIVE
+    assert f"pkg was imported from {installed}/__init__.py" in outcome.why
+
+
+@pytest.mark.parametrize("size", [1500, 9001])
+def test_a_stream_that_breaks_is_resumed(bench: Bench, size: int) -> None:
+    """Cut again and again, also in the middle of frames: nothing is lost, nothing counted twice."""
+    bench.write(
+        test_a_py="import pytest\n@pytest.mark.parametrize('i', range(40))\ndef test_a(i): print(i); assert i != 7\n"
+    )
+    bench.build()
+    bench.pod.cut_after = size
+
+    outcome = bench.run("-q")
+
+    assert outcome.exit is ExitCode.TESTS_FAILED
+    assert (outcome.counts.passed, outcome.counts.failed) == (39, 1)
+    assert "1 failed, 39 passed" in bench.text
+    assert sum(isinstance(event, Note) and "resumed" in event.text for event in bench.events) > 2
+
+
+def test_a_container_that_dies_loses_nothing(bench: Bench) -> None:
+    """What was reported before is there, and the test that was running is the suspect."""
+    marker = bench.pod.directory / "running"
+    bench.write(
+        test_a_py="def test_one(): pass\ndef test_two():\n    import time\n"
+        f"    open({str(marker)!r}, 'w'); time.sleep(60)\n"
+    )
+    bench.build()
+    threading.Thread(target=_when_there, args=(marker, bench.pod.kill_container)).start()
+
+    outcome = bench.run("-v")
+
+    assert outcome.exit is ExitCode.INCONCLUSIVE
+    assert outcome.says == "the runner died while running test_a.py::test_two"
+    assert outcome.why == "its container: OOMKilled, exit code 137"
+    assert outcome.counts.passed == 1
+    assert "test_a.py::test_one PASSED" in bench.text
+    assert "!!! seatrial: the runner died while running test_a.py::test_two !!!" in bench.text
+    assert 'name="test_two"' in (bench.run_dir / "junit.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("death", "why"),
+    [
+        ("os._exit(0)", "the process ended with 0 without pytest's own end"),
+        ("os._exit(1)", "the process ended with 1 without pytest's own end"),
+        ("os.kill(os.getpid(), 9)", "ended by SIGKILL"),
+        ("ctypes.string_at(0)", "ended by SIGSEGV"),
+        ("os.closerange(3, 300); os._exit(3)", "the process ended with 3 without pytest's own end"),
+    ],
+)
+def test_a_process_that_dies_is_never_green(bench: Bench, death: str, why: str) -> None:
+    """Whatever a test does to its process."""
+    bench.write(test_a_py=f"import ctypes, os\ndef test_one(): pass\ndef test_two(): {death}\n")
+    bench.build()
+
+    outcome = bench.run()
+
+    assert (outcome.exit, outcome.why) == (ExitCode.INCONCLUSIVE, why)
+    assert outcome.suspects == ("test_a.py::test_two",)
+    assert outcome.counts.passed == 1
+
+
+def test_a_test_may_close_its_descriptors(bench: Bench) -> None:
+    """Code that becomes a daemon does; the log is not among what it closes."""
+    bench.write(test_a_py="import os\ndef test_one(): os.closerange(20, 256)\ndef test_two(): pass\n")
+    bench.build()
+
+    assert bench.run().exit is ExitCode.PASSED
+
+
+def test_a_fork_that_comes_back_is_not_the_session(bench: Bench) -> None:
+    """A child that goes on through pytest's hooks writes nothing into the log."""
+    bench.write(test_a_py="import os\ndef test_one(): os.fork()\ndef test_two(): pass\n")
+    bench.build()
+
+    assert bench.run("-p", "no:cacheprovider").counts.passed == 2
+
+
+def test_pytest_inside_a_test_is_its_own_matter(bench: Bench) -> None:
+    """Tests of pytest plugins run pytest; only the run's own session counts, and the environment is clean."""
+    bench.write(
+        test_a_py="import os, subprocess, sys\n"
+        "def test_nested(tmp_path):\n"
+        "    assert not [name for name in os.environ if name.startswith('SEATRIAL_') and name != 'SEATRIAL_STATE']\n"
+        "    assert 'PYTEST_ADDOPTS' not in os.environ and 'PYTEST_PLUGINS' not in os.environ\n"
+        "    (tmp_path / 'test_b.py').write_text('def test_b(): assert 0')\n"
+        "    assert subprocess.run([sys.executable, '-m', 'pytest', str(tmp_path)]).returncode == 1\n"
+    )
+    bench.build()
+
+    outcome = bench.run()
+
+    assert outcome.exit is ExitCode.PASSED, bench.text
+    assert outcome.counts.collected == 1
+
+
+def test_two_sessions_in_one_command(bench: Bench) -> None:
+    """Only one can be shown, so none is believed."""
+    bench.write(test_a_py=PASSES)
+    bench.build()
+    python = bench.pod.python
+
+    outcome = bench.run(command=("sh", "-c", f"{python} -m pytest -q && {python} -m pytest -q"))
+
+    assert (outcome.exit, outcome.says) == (ExitCode.INCONCLUSIVE, "the command started pytest 2 times")
+
+
+def test_the_user_interrupts(bench: Bench) -> None:
+    """As Ctrl-C does locally: pytest ends by itself and shows where it was."""
+    marker, stop = bench.pod.directory / "running", threading.Event()
+    bench.write(test_a_py=f"import time\ndef test_one():\n    open({str(marker)!r}, 'w'); time.sleep(60)\n")
+    bench.build()
+    threading.Thread(target=_when_there, args=(marker, stop.set)).start()
+
+    outcome = bench.run(stop=stop)
+
+    assert (outcome.exit, outcome.proven) == (ExitCode.INTERRUPTED, True)
+    assert "KeyboardInterrupt" in bench.text
+    assert "test_a.py:3: KeyboardInterrupt" in bench.text
+
+
+def test_time_is_over(bench: Bench) -> None:
+    """The tests are interrupted, so that the text shows where they hung."""
+    bench.write(test_a_py="import time\ndef test_hangs(): time.sleep(60)\n")
+    bench.build()
+
+    outcome = bench.run(seconds=3.0)
+
+    assert outcome.exit is ExitCode.OUT_OF_TIME
+    assert "KeyboardInterrupt" in bench.text
+
+
+def test_a_command_that_is_not_there(bench: Bench) -> None:
+    """Named, and the platform's fault."""
+    outcome = bench.run(command=("no-such-program", "pytest"))
+
+    assert (outcome.exit, outcome.why) == (ExitCode.ENVIRONMENT, "No such file or directory: no-such-program")
+
+
+def test_a_command_that_fails_before_pytest(bench: Bench) -> None:
+    """What it printed is shown."""
+    outcome = bench.run(command=("sh", "-c", "echo cannot resolve dependencies >&2; exit 2"))
+
+    assert outcome.exit is ExitCode.ENVIRONMENT
+    assert "cannot resolve dependencies" in bench.text
+
+
+def test_stars_are_expanded_in_the_pod(bench: Bench) -> None:
+    """As the seed's command has them; what matches nothing stays."""
+    bench.write(packages__a__tests__test_a_py=PASSES, packages__b__tests__test_b_py=PASSES)
+    bench.build()
+
+    assert bench.run("packages/*/tests/").counts.passed == 2
+    assert bench.run("nothing/*/").exit is ExitCode.USAGE
+
+
+def test_processes_that_tests_leave_behind_end(bench: Bench) -> None:
+    """The next run finds the runner as the first one did."""
+    marker = bench.pod.directory / "pid"
+    bench.write(
+        test_a_py="import subprocess\n"
+        "def test_leaves():\n"
+        f"    process = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
+        f"    open({str(marker)!r}, 'w').write(str(process.pid))\n"
+    )
+    bench.build()
+
+    assert bench.run("-p", "no:unraisableexception").exit is ExitCode.PASSED
+    assert not Path(f"/proc/{marker.read_text()}").exists()
+
+
+def test_the_runner_is_busy(bench: Bench) -> None:
+    """A second host is told so; once the first is gone, its run belongs to nobody and is ended."""
+    bench.write(test_a_py="import time\ndef test_slow(): time.sleep(60)\n")
+    bench.build()
+    marker = bench.pod.state_directory / "runs" / "20251231-000000-0000"
+    request = {"run": marker.name, "argv": [bench.pod.python, "-m", "pytest"], "cwd": str(bench.pod.workdir),
+               "colour": False, "width": 80}  # fmt: skip
+    submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
+    bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
+    _wait_for((marker / "begin.json").exists)
+    request_file = marker / "request.json"
+
+    keep = threading.Event()
+
+    def watch() -> None:
+        while not keep.wait(0.2):
+            os.utime(request_file)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with pytest.raises(EnvironmentFailed, match="the runner is busy with run 20251231-000000-0000"):
+        bench.run()
+    keep.set()
+    watcher.join()
+    os.utime(request_file, (0, 0))
+    bench.write(test_a_py=PASSES)
+    bench.build()
+
+    assert bench.run().exit is ExitCode.PASSED
+
+
+def test_coverage_comes_home(bench: Bench) -> None:
+    """Data and XML with the project's paths, to where pytest-cov would write them."""
+    bench.write(
+        src__code_py="def f():\n    return 1\n", test_a_py="import sys\nsys.path.insert(0, 'src')\nimport code_\n"
+    )
+    (bench.root / "src/code_.py").write_text("def f():\n    return 1\n")
+    bench.write(test_a_py="import sys\nsys.path.insert(0, 'src')\nfrom code_ import f\ndef test_f(): assert f()\n")
+    bench.build()
+
+    outcome = bench.run("--cov=src", "--cov-report=xml", "--cov-report=term")
+
+    assert outcome.exit is ExitCode.PASSED
+    assert outcome.home.coverage is not None
+    assert outcome.home.coverage.mapped >= 1
+    assert 'filename="src/code_.py"' in (bench.root / "coverage.xml").read_text()
+    report = subprocess.run(
+        [sys.executable, "-m", "coverage", "report"], cwd=bench.root, capture_output=True, text=True, check=True
+    ).stdout
+    assert "src/code_.py" in report
+    assert "100%" in report
+
+
+def test_coverage_of_nothing_is_an_error(bench: Bench) -> None:
+    """Files were measured, and none of them is the project's: a green run would hide that."""
+    installed = bench.pod.directory / "elsewhere"
+    installed.mkdir()
+    (installed / "measured_elsewhere.py").write_text("x = 1\n")
+    bench.write(test_a_py="import measured_elsewhere\ndef test_a(): pass\n")
+    bench.build()
+
+    outcome = bench.run("--cov=measured_elsewhere", env={"PYTHONPATH": str(installed)})
+
+    assert outcome.exit is ExitCode.ENVIRONMENT
+    assert "none of the measured files" in outcome.says
+
+
+def test_coverage_by_another_command(bench: Bench) -> None:
+    """`coverage run -m pytest` measures until its process ends; the report is made behind it."""
+    bench.write(test_a_py=PASSES)
+    bench.build()
+
+    outcome = bench.run(command=(bench.pod.python, "-m", "coverage", "run", "-p", "-m", "pytest"))
+
+    assert outcome.exit is ExitCode.PASSED
+    assert outcome.home.coverage is not None
+    assert outcome.home.coverage.xml is not None
+    assert 'filename="test_a.py"' in outcome.home.coverage.xml.read_text()
+
+
+def test_artifacts_come_home(bench: Bench) -> None:
+    """Files and directories that the configuration names; what is not there is said."""
+    bench.write(test_a_py="import pathlib\ndef test_a():\n    pathlib.Path('out/deep').mkdir(parents=True)\n"
+                "    pathlib.Path('out/deep/shot.png').write_bytes(b'png')\n")  # fmt: skip
+    bench.build()
+
+    outcome = bench.run(artifacts=("out", "missing/*"))
+
+    assert outcome.home.artifacts is not None
+    assert (outcome.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
+    assert outcome.home.notes == ("artifacts: nothing is at missing/*",)
+
+
+def test_other_files_come_home(bench: Bench) -> None:
+    """--log-file, and what else options write."""
+    bench.write(test_a_py="import logging\ndef test_a(): logging.getLogger().warning('noted')\n")
+    bench.build()
+
+    bench.run("--log-file=logs/all.txt")
+
+    assert "noted" in (bench.root / "logs/all.txt").read_text()
+
+
+def test_the_cache_comes_home_and_goes_back(bench: Bench) -> None:
+    """--lf goes by the project's own cache, also if it was filled elsewhere."""
+    bench.write(test_a_py="import pytest\n@pytest.mark.parametrize('i', range(5))\ndef test_a(i): assert i != 3\n")
+    bench.build()
+    bench.run()
+    assert json.loads((bench.root / ".pytest_cache/v/cache/lastfailed").read_text()) == {"test_a.py::test_a[3]": True}
+
+    (bench.root / ".pytest_cache/v/cache/lastfailed").write_text('{"test_a.py::test_a[1]": true}')
+    outcome = bench.run("--lf")
+
+    assert (outcome.counts.passed, outcome.counts.collected) == (1, 1)
+
+
+def test_informational_options(bench: Bench) -> None:
+    """--version runs no tests: nothing is to be proven."""
+    outcome = bench.run("--fixtures", "-q")
+
+    assert (outcome.exit, outcome.says) == (ExitCode.PASSED, "pytest told what it was asked; no tests ran")
+    assert "tmp_path" in bench.text
+
+
+def test_a_reporting_plugin_of_the_host(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees the results as if the tests had run here."""
+    plugin = bench.runs.parent / "host_reporter.py"
+    plugin.write_text(
+        "def pytest_runtest_logreport(report):\n"
+        "    if report.when == 'call':\n"
+        "        open('"
+        + str(bench.runs.parent / "seen")
+        + "', 'a').write(f'{report.nodeid} {report.outcome} {report.capstdout}')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(plugin.parent))
+    bench.write(test_a_py="def test_a(): print('x' * 5000)\n")
+    bench.build()
+
+    bench.run("--on-host=-p", "--on-host=host_reporter")
+
+    assert (bench.runs.parent / "seen").read_text().split() == ["test_a.py::test_a", "passed", "x" * 5000]
+
+
+def test_undecodable_names(bench: Bench) -> None:
+    """A file name that is not UTF-8 is a name all the same."""
+    bench.build()
+    name = os.fsdecode(b"test_\xe4.py")
+    (bench.pod.workdir / name).write_text("def test_x(): assert 0\n")
+
+    outcome = bench.run()
+
+    assert outcome.exit is ExitCode.TESTS_FAILED
+    assert outcome.counts.failed == 1
+
+
+def test_events_while_it_happens(bench: Bench) -> None:
+    """A result is told while the next test still runs."""
+    seen = threading.Event()
+    go = bench.pod.directory / "go"
+    bench.write(
+        test_a_py="import os, time\ndef test_one(): pass\ndef test_two():\n"
+        f"    while not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+    )
+    bench.build()
+
+    def emit(body: Body) -> None:
+        if type(body).__name__ == "TestStarted" and body.nodeid.endswith("test_two"):  # type: ignore[union-attr]
+            seen.set()
+            go.touch()
+
+    assert bench.run(emit=emit, seconds=20).exit is ExitCode.PASSED
+    assert seen.is_set()
+
+
+def _when_there(path: Path, action: object) -> None:
+    _wait_for(path.exists)
+    time.sleep(0.1)
+    action()  # type: ignore[operator]
+
+
+def _wait_for(condition: object) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_sigterm_ends_the_supervisor_and_its_run(tmp_path: Path) -> None:
+    """A pod that is deleted ends at once, not after its grace."""
+    pod = LocalPod(tmp_path / "pod", sys.executable)
+    pod.wait_ready()
+    (pod.workdir / "test_a.py").write_text("import time\ndef test_slow(): time.sleep(60)\n")
+    request = {"run": "r", "argv": [pod.python, "-m", "pytest"], "cwd": str(pod.workdir), "colour": False, "width": 80}
+    submit = agent_argv("submit", python=pod.python, entry=pod.entry)
+    pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
+    begin = pod.state_directory / "runs/r/begin.json"
+    _wait_for(begin.exists)
+    pid = json.loads(begin.read_text())["pid"]
+
+    started = time.monotonic()
+    pod.serve.send_signal(signal.SIGTERM)
+
+    assert pod.serve.wait(10) == 0
+    assert time.monotonic() - started < 5
+    assert not Path(f"/proc/{pid}").exists()
+    pod.close()
