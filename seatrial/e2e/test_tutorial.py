@@ -81,7 +81,8 @@ def tutorial(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
     env = {
         **kept,
         "HOME": str(home),
-        "XDG_STATE_HOME": str(home / "state"),
+        # The user's own ledger: registries and names are shared by all that this engine runs.
+        "XDG_STATE_HOME": os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state"),
         # Last of all, where `make setup` puts kind and Helm on a machine that has none.
         "PATH": f"{installed}:{os.environ['PATH']}:{CACHE / 'bin'}",
         **(LOCAL if has_image(LOCAL_NODE) else {}),
@@ -91,8 +92,9 @@ def tutorial(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
             ["bash", "-c", script], cwd=SEATRIAL, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
     finally:
-        argv = [installed / "seatrial", "clean", "--all"]
-        subprocess.run(argv, env=env, cwd=home, check=False, capture_output=True)
+        project = home / "orders-api"
+        if (project / "seatrial.toml").exists():
+            subprocess.run([installed / "seatrial", "down"], env=env, cwd=project, check=False, capture_output=True)
     print(done.stdout)
     print(done.stderr)
     assert done.returncode == 0
