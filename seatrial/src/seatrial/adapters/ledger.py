@@ -99,6 +99,11 @@ class Ledger:
         if file := self._held.pop(session, None):
             file.close()
 
+    def close(self) -> None:
+        """Stop being the owner of anything, as the end of the process does."""
+        for session in tuple(self._held):
+            self.release(session)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the only one that chooses names and reaps, waiting for others to finish that."""

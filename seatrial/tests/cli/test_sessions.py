@@ -1,0 +1,277 @@
+"""Which session a command works in: found, made beside others, replaced, reaped; never somebody else's."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace as changed
+from seatrial.adapters.docker import DockerEngine
+from seatrial.adapters.ledger import Ledger
+from seatrial.cli import sessions
+from seatrial.cli.wiring import Machine, environment
+from seatrial.doubles import Answer, FakeClock, FakeProcesses
+from seatrial.model.errors import EnvironmentFailed, UsageError
+from seatrial.model.session import Made
+from seatrial.model.spec import ClusterSpec, Project, RunnerSpec
+
+
+class World:
+    def __init__(self, root):
+        self.root = root
+        self.said = []
+        self.nodes = {}
+        self.processes = FakeProcesses(
+            {
+                "docker ps": Answer(),
+                "docker rm": Answer(),
+                "docker container": Answer(code=1, stdout="[]"),
+                "docker network": Answer(),
+                "docker volume": Answer(),
+                "docker image": Answer(),
+                "docker rmi": Answer(),
+            }
+        )
+        self.project = Project(root=root, cluster=ClusterSpec(name="it"), runner=RunnerSpec(image="t:1"))
+        self.machines = []
+        self.this = self.machine()
+
+    def machine(self):
+        """Another process on the same machine."""
+        machine = Machine(
+            processes=self.processes,
+            engine=DockerEngine(self.processes),
+            ledger=Ledger(self.root / "state"),
+            clock=FakeClock(),
+        )
+        self.machines.append(machine)
+        return machine
+
+    def new(self, this=None, project=None, command="run"):
+        return sessions.new_session(
+            this or self.machine(), project or self.project, command=command, say=self.said.append
+        )
+
+    def removed(self):
+        """Clusters that were removed."""
+        return [words[4].removeprefix("label=io.x-k8s.kind.cluster=") for words in self.processes.ran if "ps" in words]
+
+
+@pytest.fixture
+def world(tmp_path):
+    it = World(tmp_path)
+    yield it
+    for machine in it.machines:
+        machine.ledger.close()
+
+
+def kept(world, **more):
+    """Make a session that a command made and left."""
+    this = world.machine()
+    session = world.new(this, command=more.pop("command", "up"))
+    session = sessions.remember(this, session, Made(kind="cluster", name=session.cluster))
+    this.ledger.write(changed(session, kept=True, **more))
+    this.ledger.release(session.session)
+    return session
+
+
+def test_the_first_session_has_the_configured_name(world):
+    session = world.new(world.this)
+
+    assert (session.cluster, session.foreground, session.kept) == ("it", True, False)
+    assert world.this.ledger.sessions() == [session]
+    assert not world.machine().ledger.claim(session.session), "it is ours"
+
+
+def test_beside_a_living_one_it_gets_another_name_and_no_ports(world):
+    first = world.this
+    world.new(first)
+    second = world.new()
+
+    assert second.cluster == f"it-{second.session[:4]}"
+    assert not second.foreground
+    assert "without host ports" in world.said[-1]
+
+
+def test_what_up_made_is_left_alone_by_run(world):
+    kept(world)
+    second = world.new()
+
+    assert second.cluster != "it"
+    assert world.removed() == []
+
+
+def test_what_run_left_is_replaced_by_the_next_run(world):
+    kept(world, command="run")
+    second = world.new()
+
+    assert second.cluster == "it"
+    assert world.removed() == ["it"]
+
+
+def test_what_run_left_is_not_replaced_by_up(world):
+    kept(world, command="run")
+
+    assert world.new(command="up").cluster != "it"
+
+
+def test_the_name_of_another_project_is_not_taken(world, tmp_path):
+    kept(world)
+    other = changed(world.project, root=tmp_path / "other")
+
+    assert world.new(project=other).cluster != "it"
+    assert any("in use by the project in" in text for text in world.said)
+
+
+def test_the_dead_are_reaped(world):
+    dead = world.machine()
+    session = world.new(dead)
+    sessions.remember(dead, session, Made(kind="cluster", name="it"))
+    dead.ledger.release(session.session)
+    world.new()
+
+    assert world.removed() == ["it"]
+    assert "left by a command that died" in world.said[0]
+
+
+def test_the_expired_are_reaped(world):
+    kept(world, expires=FakeClock().now() - timedelta(hours=1))
+    world.new()
+
+    assert world.removed() == ["it"]
+    assert "has expired" in world.said[0]
+
+
+def test_reaping_everything_spares_what_is_in_use(world):
+    kept(world)
+    busy = world.machine()
+    world.new(busy)
+    this = world.machine()
+    removed = sessions.reap(this, this.clock.now(), world.said.append, everything=True)
+
+    assert removed == ["it"]
+    assert len(this.ledger.sessions()) == 1
+
+
+def test_what_cannot_be_removed_stays_on_the_books(world):
+    kept(world)
+    world.processes._answers[("docker", "ps")] = Answer(code=1, stderr="docker is gone")
+    this = world.machine()
+
+    assert sessions.reap(this, this.clock.now(), world.said.append, everything=True) == []
+    assert len(this.ledger.sessions()) == 1
+    assert "stays" in world.said[-1]
+
+
+def test_a_later_cluster_of_the_same_name_is_not_ours_to_remove(world):
+    session = kept(world)
+    this = world.machine()
+    this.ledger.write(changed(session, kept=True, made=(Made(kind="cluster", name="it", identity="ours"),)))
+    world.processes._answers[("docker", "container")] = Answer(stdout=json.dumps([{"Id": "theirs"}]))
+    sessions.reap(this, this.clock.now(), world.said.append, everything=True)
+
+    assert world.removed() == []
+    assert this.ledger.sessions() == []
+
+
+def test_finding(world):
+    assert sessions.find(world.this, world.project) is None
+    with pytest.raises(UsageError) as caught:
+        sessions.require(world.this, world.project)
+    assert caught.value.try_ == "seatrial up"
+    session = kept(world)
+
+    assert sessions.find(world.this, world.project).session == session.session
+    assert sessions.find(world.this, changed(world.project, cluster=ClusterSpec(name="other"))) is None
+
+
+def test_a_session_in_use_is_not_claimed_twice(world):
+    kept(world)
+    sessions.claim_kept(world.this, world.project)
+
+    with pytest.raises(UsageError) as caught:
+        sessions.claim_kept(world.machine(), world.project)
+    assert "another command works" in caught.value.what
+
+
+def test_up_goes_on_in_what_there_is(world):
+    session = kept(world)
+    world.processes._answers[("docker", "ps")] = Answer(stdout="it-control-plane\n")
+
+    found = sessions.found_or_new(world.machine(), world.project, say=world.said.append)
+    assert found.session == session.session
+
+
+def test_up_makes_a_new_one_when_somebody_removed_the_cluster(world):
+    session = kept(world)
+    found = sessions.found_or_new(world.machine(), world.project, say=world.said.append)
+
+    assert found.session != session.session
+    assert found.cluster == "it"
+    assert "is gone" in world.said[0]
+
+
+def test_settling(world):
+    this = world.this
+    session = world.new(this)
+    sessions.settle(this, session, gone=False, keep=True)
+    assert this.ledger.sessions()[0].kept
+
+    sessions.settle(this, session, gone=True, keep=False)
+    assert this.ledger.sessions() == []
+
+
+def test_the_cache_goes_only_when_nobody_uses_it(world):
+    kept(world)
+    assert sessions.drop_cache(world.this, world.said.append) == []
+    sessions.reap(world.machine(), FakeClock().now(), world.said.append, everything=True)
+
+    assert sessions.drop_cache(world.machine(), world.said.append) == ["seatrial-registry"]
+
+
+EXISTING = ClusterSpec(provider="existing", context="theirs", registry="r.example.com")
+
+
+def test_clusters_of_others_are_cleaned_from_their_project_only(world):
+    project = changed(world.project, cluster=EXISTING)
+    this = world.machine()
+    session = world.new(this, project)
+
+    assert session.cluster == "theirs"
+    with pytest.raises(EnvironmentFailed) as caught:
+        sessions.remove(this, session)
+    assert caught.value.try_ == f"seatrial -C {world.root} down"
+
+
+@pytest.mark.parametrize("missing", ["context", "registry"])
+def test_clusters_of_others_are_named_by_the_configuration(world, missing):
+    project = changed(world.project, cluster=changed(EXISTING, **{missing: None}))
+    session = world.new(project=world.project)
+
+    with pytest.raises(UsageError) as caught:
+        environment(world.this, project, session)
+    assert f"cluster.{missing}" in caught.value.what
+
+
+@pytest.mark.parametrize("text", [None, "a: [", "- odd"])
+def test_kind_configuration_that_is_none(world, tmp_path, text):
+    path = tmp_path / "kind.yaml"
+    if text:
+        path.write_text(text)
+    project = changed(world.project, cluster=ClusterSpec(name="it", config=path))
+
+    with pytest.raises(UsageError):
+        environment(world.this, project, world.new(project=world.project))
+
+
+def test_only_the_foreground_has_host_ports(world, tmp_path):
+    path = tmp_path / "kind.yaml"
+    path.write_text(
+        "kind: Cluster\nnodes: [{role: control-plane, extraPortMappings: [{containerPort: 1, hostPort: 8080}]}]\n"
+    )
+    project = changed(world.project, cluster=ClusterSpec(name="it", config=path))
+    session = world.new(project=world.project)
+
+    assert environment(world.this, project, session).host_ports == (("0.0.0.0", 8080),)
+    assert environment(world.this, project, changed(session, foreground=False)).host_ports == ()
