@@ -48,8 +48,11 @@ def test_debians_mirror_is_the_one_apt_uses(tmp_path, name, text):
     assert machine.debian_uri("debian", tmp_path) == "http://mirror.example/debian"
 
 
-def test_without_a_mirror_debians_own_archive_is_asked(tmp_path):
-    assert machine.debian_uri("debian-security", tmp_path) == "http://debian.mirror.example/debian-security"
+def test_without_a_mirror_the_sources_that_were_read_are_named(tmp_path):
+    with pytest.raises(FoundryError, match="no mirror of debian-security") as raised:
+        machine.debian_uri("debian-security", tmp_path)
+
+    assert str(tmp_path) in raised.value.why
 
 
 def test_the_ca_digest_is_of_the_certificates_not_of_their_names(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -101,10 +102,15 @@ def test_the_machines_mirror_and_its_account_are_used(tmp_path):
     assert base64.b64decode(found.authorization.removeprefix("Basic ")) == b"me:pass"
 
 
-def test_without_a_mirror_it_is_maven_central(tmp_path):
+def test_without_a_mirror_an_installed_maven_tells_where_central_is(tmp_path):
     (tmp_path / "settings.xml").write_text(SETTINGS.format(of="snapshots"))
+    pom = "<project><repositories><repository><id>central</id><url>https://central.example/m2/</url></repository>"
+    with zipfile.ZipFile(tmp_path / "maven-model-builder-3.x.jar", "w") as jar:
+        jar.writestr("org/apache/maven/model/pom-4.0.0.xml", pom + "</repositories></project>")
 
-    assert maven.repository([tmp_path / "settings.xml"]) == maven.Repository(maven.CENTRAL)
+    assert maven.repository([tmp_path / "settings.xml"]) is None
+    assert maven.central([tmp_path]) == maven.Repository("https://central.example/m2")
+    assert maven.central([tmp_path / "nothing-here"]) is None
 
 
 def test_settings_that_are_no_xml_are_named(tmp_path):

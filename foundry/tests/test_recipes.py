@@ -37,7 +37,7 @@ def test_go_is_asked_for_where_the_machine_asks(tmp_path):
         "https://b.example",
     ]
     assert go.proxies({"GOENV": str(tmp_path / "env")}) == ["https://go.example"]
-    assert go.proxies({"GOENV": "/nowhere"}) == ["https://go.mirror.example"]
+    assert go.proxies({"GOENV": "/nowhere"}) == []
 
 
 @pytest.fixture

@@ -143,7 +143,11 @@ def _pip_setting(key: str, environment: Mapping[str, str]) -> str:
 
 
 def debian_uri(archive: str, sources: Path = Path("/etc/apt")) -> str:
-    """The mirror that apt uses for `debian` or `debian-security`: builds ask the same one. Else Debian's own."""
+    """The mirror that apt uses for `debian` or `debian-security`: builds ask the same one.
+
+    Raises:
+        FoundryError: apt knows none: this is no Debian, or one with another layout of its sources.
+    """
     files = [sources / "sources.list", *sorted((sources / "sources.list.d").glob("*"))]
     for file in files:
         if not file.is_file() or file.suffix not in {".list", ".sources"}:
@@ -156,7 +160,11 @@ def debian_uri(archive: str, sources: Path = Path("/etc/apt")) -> str:
         for uri in uris:
             if re.search(rf"/{archive}/?$", uri):
                 return str(uri)
-    return f"http://debian.mirror.example/{archive}"
+    raise FoundryError(
+        f"apt's settings name no mirror of {archive}",
+        f"none of the sources in {sources} ends in /{archive}",
+        f"add one there, for example to {sources}/sources.list.d/debian.sources",
+    )
 
 
 def is_debian(release: Path = Path("/etc/os-release")) -> bool:

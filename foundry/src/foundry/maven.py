@@ -15,13 +15,13 @@ import time
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from foundry.errors import FoundryError
 
-CENTRAL = "https://maven.mirror.example/maven2"
 _TIMEOUT = 60.0  # seconds without a byte
 _ATTEMPTS = 3
 
@@ -73,8 +73,25 @@ def settings_files() -> tuple[Path, ...]:
     return tuple(folder / "settings.xml" for folder in folders)
 
 
-def repository(files: Iterable[Path]) -> Repository:
-    """The machine's mirror of Maven Central, else Maven Central.
+def installation() -> tuple[Path, ...]:
+    """Where an installed Maven may have its libraries."""
+    homes = [Path(home) / "lib" for name in ("MAVEN_HOME", "M2_HOME") if (home := os.environ.get(name))]
+    return (*homes, Path("/usr/share/maven/lib"))
+
+
+def central(folders: Iterable[Path]) -> Repository | None:
+    """Maven Central, as an installed Maven knows it: its super POM names it. None where no Maven is installed."""
+    for jar in (jar for folder in folders for jar in sorted(folder.glob("maven-model-builder*.jar"))):
+        with zipfile.ZipFile(jar) as archive:
+            root = ET.fromstring(archive.read("org/apache/maven/model/pom-4.0.0.xml"))  # noqa: S314 - Maven's own
+        for found in root.iterfind("repositories/repository"):
+            if found.findtext("id") == "central":
+                return Repository(found.findtext("url", "").strip().rstrip("/"))
+    return None
+
+
+def repository(files: Iterable[Path]) -> Repository | None:
+    """The mirror of Maven Central that the machine's settings name, None if they name none.
 
     Raises:
         FoundryError: a settings file is no XML.
@@ -92,7 +109,7 @@ def repository(files: Iterable[Path]) -> Repository:
             if mirrors_central(mirror.findtext("mirrorOf", "")):
                 url = mirror.findtext("url", "").strip().rstrip("/")
                 return Repository(url, _authorization(root, mirror.findtext("id", "")))
-    return Repository(CENTRAL)
+    return None
 
 
 def mirrors_central(pattern: str) -> bool:

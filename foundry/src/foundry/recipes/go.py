@@ -1,9 +1,8 @@
 """A Go tool chain for a machine that has none, from the Go module proxy.
 
 Go publishes its own releases as versions of the module golang.org/toolchain (https://go.dev/doc/toolchain). Without a
-`go` to check them with, `options.sums` has the sums that Go's checksum database holds for them, to be looked up at
-https://go-sums.mirror.example/lookup/golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64: a new version needs new ones
-(`go mod download -json golang.org/toolchain@v0.0.1-go<version>.linux-<arch>`).
+`go` to check them with, `options.sums` has the sums that Go's checksum database holds for them: a new version needs new
+ones (`go mod download -json golang.org/toolchain@v0.0.1-go<version>.linux-<arch>`).
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from foundry import machine
 from foundry.errors import FoundryError
 from foundry.recipe import Build
 
@@ -42,8 +42,18 @@ def proxies(environment: Mapping[str, str] = os.environ) -> list[str]:
     file = Path(environment.get("GOENV") or Path.home() / ".config/go/env")
     if not setting and file.is_file() and (found := re.search(r"(?m)^GOPROXY=(\S+)", file.read_text())):
         setting = found[1]
-    listed = re.split(r"[,|]", setting or "https://go.mirror.example")
-    return [one.rstrip("/") for one in listed if one not in {"direct", "off", ""}]
+    return listed(setting)
+
+
+def compiled_in(b: Build) -> list[str]:
+    """The module proxies that a `go` without settings asks. Debian's is old, but knows them."""
+    machine.install("golang-go", unless=shutil.which("go"), run=b.run)
+    return listed(b.run(["go", "env", "GOPROXY"]).strip())
+
+
+def listed(setting: str) -> list[str]:
+    """The proxies of a GOPROXY setting: https://go.dev/ref/mod#goproxy-protocol."""
+    return [one.rstrip("/") for one in re.split(r"[,|]", setting) if one not in {"direct", "off", ""}]
 
 
 def module_sum(archive: zipfile.ZipFile) -> str:
@@ -73,7 +83,7 @@ def unpack(archive: zipfile.ZipFile, prefix: str, target: Path) -> None:
 
 def _download(b: Build, path: str, target: Path) -> None:
     told = []
-    for proxy in proxies():
+    for proxy in proxies() or compiled_in(b):
         url = f"{proxy}/{path}"
         b.say(f"getting {url}")
         try:

@@ -16,15 +16,30 @@ Java is Debian's, cut down by jlink. Uid 10000, ends with 143 after SIGTERM, wit
 """
 
 import shutil
+from pathlib import Path
 
-from foundry import maven
+from foundry import machine, maven
+from foundry.errors import FoundryError
 from foundry.recipe import Build
 
 
 def build(b: Build) -> None:
     context = b.scratch / "context"
     shutil.copytree(b.assets, context)
-    source = maven.repository(maven.settings_files())
+    source = maven.repository(maven.settings_files()) or _central(b)
     jars = maven.parse((b.assets / "jars.txt").read_text())
     maven.fetch(jars, context / "lib", cache=b.cache.root / "maven", source=source)
     b.image_build(context, args={"BASE": b.ref("debian"), "JAVA": str(b.options["java"])})
+
+
+def _central(b: Build) -> maven.Repository:
+    folders = maven.installation()
+    found = maven.central(folders)
+    if found is None:
+        machine.install("libmaven3-core-java", unless=None, run=b.run)
+        found = maven.central((*folders, Path("/usr/share/java")))
+    if found is None:
+        raise FoundryError(
+            "no Maven tells where Maven Central is", "", "install maven, or name a mirror in settings.xml"
+        )
+    return found

@@ -23,7 +23,7 @@ class Request:
         argv: the command, as `options.resolve` made it.
         root: the project on the host.
         directory: the working directory in the pod; what `root` is there.
-        where: a line for people that says where this runs: "pod floe/test-runner".
+        where: a line for people that says where this runs: "pod shop/test-runner".
         tree: the files that must be what the pod has; None if nothing was compared.
         delta: what has to be sent so that it has.
         informational: the command does not run tests.
