@@ -11,7 +11,7 @@ from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.kind import KindCluster, cluster_config, host_ports
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.errors import CommandFailed, EnvironmentFailed
 
 GIVEN = {
     "kind": "Cluster",
@@ -109,7 +109,21 @@ def test_names_and_existence(tmp_path):
 
 
 def test_removal_takes_half_made_clusters_too(tmp_path):
-    it, processes = cluster(tmp_path, {"docker ps": Answer(stdout="it-worker\n"), "docker rm": Answer()})
+    there = ["it-worker"]
+    it, processes = cluster(tmp_path, {"docker rm": Answer(does=lambda _: there.clear())})
+    it.names = lambda: tuple(there)
+    it.delete(deadline=Deadline.after(5))
+
+    assert processes.ran == [("docker", "rm", "--force", "--volumes", "it-worker")]
+
+
+def test_removal_waits_for_what_a_killed_kind_asked_for(tmp_path, monkeypatch):
+    late = [("it-worker",), ()]
+    it, processes = cluster(tmp_path, {"kind create": Answer(code=1), "docker rm": Answer()})
+    monkeypatch.setattr("seatrial.adapters.kind._SETTLE", 0.0)
+    with pytest.raises(CommandFailed):
+        it.create(deadline=Deadline.after(5), log=tmp_path / "log", progress=print)
+    it.names = late.pop
     it.delete(deadline=Deadline.after(5))
 
     assert processes.ran[-1] == ("docker", "rm", "--force", "--volumes", "it-worker")

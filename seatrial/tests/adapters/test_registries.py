@@ -125,6 +125,7 @@ def test_somebody_else_was_quicker(tmp_path):
         {
             "docker container": Answer(code=1, stdout="[]"),
             "docker image": inspected({"Id": "sha256:a", "RepoTags": ["registry:2"]}),
+            "docker network": Answer(),
             "docker run": Answer(code=125, stderr="The container name is already in use"),
         },
     )
@@ -139,6 +140,7 @@ def test_container_that_cannot_start(tmp_path):
         {
             "docker container": Answer(code=1, stdout="[]"),
             "docker image": inspected({"Id": "sha256:a", "RepoTags": ["registry:2"]}),
+            "docker network": Answer(),
             "docker run": Answer(code=125, stderr="no space left on device"),
         },
     )
@@ -153,12 +155,13 @@ def test_stopped_registry_is_replaced(tmp_path):
             "docker container": inspected(container(0, running=False)),
             "docker rm": Answer(),
             "docker image": inspected({"Id": "sha256:a", "RepoTags": ["foundry/registry:2"]}),
+            "docker network": Answer(),
             "docker run": Answer(),
         },
     )
     with pytest.raises(EnvironmentFailed):
         it.ensure(deadline=soon())
-    assert [words[1] for words in processes.ran] == ["container", "rm", "image", "run", "container"]
+    assert [words[1] for words in processes.ran] == ["container", "rm", "image", "network", "run", "container"]
 
 
 def test_registry_that_never_answers(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from seatrial.ports import Completed, Processes, Progress
 __all__ = ["KindCluster", "cluster_config", "host_ports"]
 
 _LABEL: Final = "io.x-k8s.kind.cluster"
+_SETTLE: Final = 1.0
 _PARALLEL_PULLS: Final = "kind: KubeletConfiguration\nserializeImagePulls: false\n"
 
 
@@ -51,6 +53,7 @@ class KindCluster:
         self._cwd = cwd
         self._processes = processes
         self._engine = engine
+        self._half_made = False
 
     def exists(self) -> bool:
         """Say whether a cluster of this name has containers, whoever made it."""
@@ -72,12 +75,19 @@ class KindCluster:
         config.write_text(json.dumps(self._config, indent=1))
         argv = ["kind", "create", "cluster", "--name", self.name, "--config", str(config)]
         argv += ["--kubeconfig", str(self.kubeconfig), "--retain", "--verbosity", "1"]
+        self._half_made = True
         self._processes.run(argv, deadline=deadline, cwd=self._cwd, log=log, line=lambda line: _tell(line, progress))
+        self._half_made = False
         self._as_json()
 
     def delete(self, *, deadline: Deadline) -> None:
         """Remove the cluster, whole or half-made."""
-        self._engine.remove_containers(self.names(), deadline=deadline)
+        while names := self.names():
+            self._engine.remove_containers(names, deadline=deadline)
+        if self._half_made:
+            # The engine may still be making what a kind that we killed asked for.
+            time.sleep(_SETTLE)
+            self._engine.remove_containers(self.names(), deadline=deadline)
 
     def revive(self, *, deadline: Deadline) -> bool:
         """Start nodes that were stopped, by a restart of the machine, say; False: the cluster is not there any more."""

@@ -168,6 +168,8 @@ class LocalRegistry:
             self._pull(image, deadline)
         port = next(port for port in range(_FIRST_PORT, 1 << 16) if self._port_is_free("127.0.0.1", port))
         argv = ["run", "--detach", "--name", CONTAINER, "--publish", f"127.0.0.1:{port}:{_INSIDE}"]
+        if not self._engine.docker("network", "inspect", self._network, check=False).code:
+            argv += ["--network", self._network]
         argv += ["--volume", f"{VOLUME}:/var/lib/registry", "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true"]
         try:
             self._engine.docker(*argv, "--label", "seatrial.dev/owner=seatrial", image, deadline=deadline)
