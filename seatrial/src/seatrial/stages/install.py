@@ -54,7 +54,12 @@ def _installed(ctx: Ctx, release: ReleaseSpec) -> Installed | None:
     state = newest(ctx.kube, release)
     if state is None or state.status != "deployed" or state.revision != before.revision:
         return None
-    return before if objects.unedited(ctx.kube, before.objects) else None
+    changed = objects.edited(ctx.kube, before.objects)
+    if changed:
+        ctx.warn(f"somebody changed {changed[0].replace(' ', ' of ', 1).replace(' ', '/')}: taking that back")
+        objects.remove_workloads(ctx.kube, changed)
+        return None
+    return before
 
 
 def _install(ctx: Ctx, release: ReleaseSpec) -> None:

@@ -16,7 +16,7 @@ from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Kube, Object
 from seatrial.stages.context import Ctx
 
-__all__ = ["apply_before", "fingerprints", "have_namespace", "labels", "unedited"]
+__all__ = ["apply_before", "edited", "fingerprints", "have_namespace", "labels", "remove_workloads"]
 
 _GIVEN: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 _OWNER: Final = "seatrial"
@@ -86,9 +86,20 @@ def fingerprints(kube: Kube, made: Iterable[Object], namespace: str) -> dict[str
     return found
 
 
-def unedited(kube: Kube, before: dict[str, str]) -> bool:
-    """Whether all objects are there and as they were when `fingerprints` looked."""
-    return all(_fingerprint(kube.get(*_split(key))) == digest for key, digest in before.items())
+def edited(kube: Kube, before: dict[str, str]) -> list[str]:
+    """Return the keys of objects that are not as they were when `fingerprints` looked, or not there."""
+    return [key for key, digest in before.items() if _fingerprint(kube.get(*_split(key))) != digest]
+
+
+def remove_workloads(kube: Kube, keys: Iterable[str]) -> None:
+    """Delete those of the objects that only run pods: Helm makes them anew.
+
+    An upgrade alone takes back only what the chart itself says: not `kubectl scale` where it says no number. What holds
+    data or secrets is left to Helm.
+    """
+    for key in keys:
+        if key.startswith("apps/v1/"):
+            kube.delete(*_split(key))
 
 
 def _split(key: str) -> tuple[str, str, str]:
