@@ -68,7 +68,7 @@ class Run:
             assert time.monotonic() < deadline, self.text
             time.sleep(0.1)
 
-    def code(self, *, within: float = 300.0) -> int:
+    def code(self, *, within: float = 600.0) -> int:
         try:
             code = self.process.wait(timeout=within)
         except subprocess.TimeoutExpired:
@@ -86,12 +86,20 @@ def nodes() -> list[str]:
     return docker("ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={CLUSTER}")
 
 
+def networks() -> list[str]:
+    return docker("network", "ls", "--format", "{{.Name}}", "--filter", "name=^kind$")
+
+
+# kind's network belongs to all its clusters: what was there before stays.
+NETWORKS_BEFORE = networks()
+
+
 def what_is_left() -> list[str]:
     containers = docker("ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^/{CLUSTER}")
-    # kind's network belongs to all its clusters; it goes with the last.
     others = docker("ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster")
-    networks = [] if others else docker("network", "ls", "--format", "{{.Name}}", "--filter", "name=^kind$")
-    return containers + networks
+    made = [] if others or NETWORKS_BEFORE else networks()
+    names = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=127.0.0.1:*/*/*")
+    return containers + made + names
 
 
 def volumes_of_nodes() -> set[str]:
@@ -126,13 +134,13 @@ def _no_run_outlives_its_test():
 
 def test_a_cluster_of_somebody_elses_is_refused_and_left_alone():
     label = f"io.x-k8s.kind.cluster={CLUSTER}"
-    (foreign,) = docker("run", "--detach", "--label", label, "foundry/python:3.13", "sleep", "60")
+    (foreign,) = docker("create", "--label", label, "foundry/python:3.13")
     try:
         run = Run.start()
 
         assert run.code() == 4
         assert f"named {CLUSTER} exists" in run.text
-        assert docker("ps", "--quiet", "--no-trunc", "--filter", f"label={label}") == [foreign]
+        assert docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}") == [foreign]
     finally:
         docker("rm", "--force", foreign)
 

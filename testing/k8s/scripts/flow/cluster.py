@@ -50,10 +50,20 @@ class Cluster:
                 f"kind could not create {self.settings.cluster}", why=_essence(failed.tail), hint=f"read {log}"
             ) from None
 
-    def remove(self) -> None:
-        """Remove all of it; it need not be there, or be whole."""
+    def remove(self, *, whole: bool) -> None:
+        """Remove all of it; it need not be there.
+
+        When its creation was killed (not `whole`), the engine may still be making a container that it was asked for:
+        so this looks again, until nothing of that name appears for a moment.
+        """
         argv = ["kind", "delete", "cluster", "--name", self.settings.cluster]
-        self.engine.commands.run([*argv, "--kubeconfig", str(self.settings.kubeconfig)], seconds=120)
+        argv += ["--kubeconfig", str(self.settings.kubeconfig)]
+        for _ in range(10):
+            self.engine.commands.run(argv, seconds=120)
+            if not whole:
+                time.sleep(2)
+            if not self.engine.containers(self.settings.cluster):
+                break
         self.settings.kubeconfig.unlink(missing_ok=True)
 
     def wait_for_nodes(self) -> list[Node]:

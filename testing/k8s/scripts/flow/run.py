@@ -53,7 +53,8 @@ class _Flow:
     images: list[str] = field(default_factory=list)
     counts: Counts | None = None
     peak: int | None = None
-    up: bool = False
+    made: bool = False  # the cluster is whole
+    up: bool = False  # and proved that it works
 
     @property
     def cluster(self) -> Cluster:
@@ -173,6 +174,7 @@ class _Flow:
     def _create_cluster(self) -> None:
         with self.stages.stage("cluster") as notes:
             self.cluster.create()
+            self.made = True
             notes.append(self.settings.cluster)
 
     def _start_registry(self) -> Registry:
@@ -245,7 +247,7 @@ class _Flow:
             release.wait()
 
     def _again(self) -> str:
-        self.up = True
+        self.made = self.up = True
         registry = self.registry
         registry.find()
         nodes = self.cluster.wait_for_nodes()
@@ -297,12 +299,12 @@ class _Flow:
             )
             return
         with self.stages.stage("removal"):
-            self._remove(network=entry.network_made)
+            self._remove(network=entry.network_made, whole=self.made)
 
-    def _remove(self, *, network: bool) -> None:
+    def _remove(self, *, network: bool, whole: bool) -> None:
         with ThreadPoolExecutor(max_workers=2) as pool:
             for done in [
-                pool.submit(self.cluster.remove),
+                pool.submit(self.cluster.remove, whole=whole),
                 pool.submit(self.registry.remove),
             ]:
                 done.result()
@@ -322,7 +324,8 @@ class _Flow:
             self.ledger.clear()
             return True
         say(f"removing {entry.cluster}, {'kept' if entry.kept else 'left behind'} by the run of {entry.started}")
-        self._remove(network=entry.network_made)
+        # The kind of a killed owner may still be at work.
+        self._remove(network=entry.network_made, whole=entry.kept)
         return True
 
     def _summary(self, code: int) -> None:
