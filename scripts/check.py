@@ -45,12 +45,16 @@ def pytest(name: str, *args: str) -> Step:
 STEPS = (
     Step("lint", ("make", "--no-print-directory", "lint")),
     Step("types", ("make", "--no-print-directory", "types")),
-    pytest("unit", "seatrial/tests", "foundry/tests", "--ignore=foundry/tests/contract"),
+    pytest("tool", "seatrial/tests", "--ignore=seatrial/tests/conformance"),
+    pytest("pytest in a pod", "seatrial/tests/conformance"),
+    pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e"),
     pytest("chart", "charts/tests"),
     pytest("images", "foundry/tests/contract"),
+    pytest("engine", "foundry/tests/e2e"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s"), junit="test-results/junit.xml"),
-    pytest("script", "testing/k8s/tests"),
-    pytest("e2e", "seatrial/e2e"),
+    pytest("run script", "testing/k8s/tests"),
+    pytest("chart in cluster", "charts/e2e"),
+    pytest("tool in cluster", "seatrial/e2e", "--ignore=seatrial/e2e/project"),
 )
 
 
@@ -83,7 +87,7 @@ def read_counts(report: Path) -> Counts:
 
 def run(step: Step) -> tuple[bool, Counts]:
     """Run one step with its output passed through; return whether it succeeded, and its tests."""
-    report = ROOT / step.junit if step.junit else REPORTS / f"{step.name}.xml"
+    report = ROOT / step.junit if step.junit else REPORTS / f"{step.name.replace(' ', '-')}.xml"
     report.unlink(missing_ok=True)
     argv = [*step.argv, f"--junitxml={report}"] if step.is_pytest else list(step.argv)
     done = subprocess.run(argv, cwd=ROOT, check=False)
@@ -105,7 +109,7 @@ def main() -> int:
     print("\n== check")
     for step, good, counts, seconds in rows:
         tests = str(counts) if counts != Counts() else ""
-        print(f"{step.name:10} {'ok' if good else 'FAILED':7} {seconds:6.1f} s  {tests}")
+        print(f"{step.name:17} {'ok' if good else 'FAILED':7} {seconds:6.1f} s  {tests}")
     print(sum((counts for _, _, counts, _ in rows), Counts()))
     return 0 if all(good for _, good, _, _ in rows) else 1
 
