@@ -140,8 +140,8 @@ class Daemon:
         return self._attempt(shim=shim) or _give_up(self.engine, self.log)
 
     def _attempt(self, *, shim: bool) -> str:
-        argv = ["dockerd", *self.paths.flags]
-        if not _configured("storage-driver"):
+        argv = [*self.paths.prefix, "dockerd", *self.paths.flags]
+        if not configured("storage-driver"):
             argv.append("--storage-driver=overlay2")
         if shim:
             argv += [f"--add-runtime={RUNTIME}={self._write_shim()}", f"--default-runtime={RUNTIME}"]
@@ -153,6 +153,7 @@ class Daemon:
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
             )
         if version := _answer(self.engine, START_SECONDS, lambda: daemon.poll() is None):
+            daemon.returncode = 0  # it is meant to outlive this process: no warning that it does
             return version
         if daemon.poll() is None:
             daemon.kill()
@@ -181,7 +182,7 @@ class Daemon:
         """Run a privileged container from nothing; returns what went wrong, empty for nothing."""
         image = ""
         try:
-            image = self.engine.run("import", "-", stdin=_archive("true", tiny_program(machine.architecture()))).strip()
+            image = self.engine.run("import", "-", stdin=archive("true", tiny_program(machine.architecture()))).strip()
             # No default network: an engine in a folder of its own has none.
             self.engine.run("run", "--rm", "--privileged", "--network=none", image, "/true", timeout=60)
         except CommandFailedError as error:
@@ -192,7 +193,8 @@ class Daemon:
         return ""
 
 
-def _archive(name: str, program: bytes) -> bytes:
+def archive(name: str, program: bytes) -> bytes:
+    """A tar archive of one program, as `docker import` takes it."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo(name)
@@ -222,7 +224,7 @@ def tiny_program(arch: str) -> bytes:
     return header + segment + code
 
 
-def _configured(option: str, file: Path = Path("/etc/docker/daemon.json")) -> bool:
+def configured(option: str, file: Path = Path("/etc/docker/daemon.json")) -> bool:
     """Whether the machine's own configuration sets an option: dockerd refuses to be told twice."""
     try:
         return option in json.loads(file.read_text())

@@ -29,6 +29,7 @@ class Paths:
     pid: Path
     socket: Path
     flags: tuple[str, ...] = ()  # what sets it apart from an engine in the usual places
+    prefix: tuple[str, ...] = ()  # the command that it is started by
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Paths:
@@ -40,14 +41,16 @@ class Paths:
         paths = cls(base / "data", base / "run", base / "docker.pid", base / "docker.sock")
         flags = [f"--data-root={paths.data}", f"--exec-root={paths.run}", f"--pidfile={paths.pid}"]
         flags += [f"--host=unix://{paths.socket}", "--bridge=none", "--iptables=false", "--ip6tables=false"]
-        return cls(paths.data, paths.run, paths.pid, paths.socket, tuple(flags))
+        # In a network of its own: with `--bridge=none` a dockerd removes the machine's docker0, another engine's.
+        return cls(paths.data, paths.run, paths.pid, paths.socket, tuple(flags), ("unshare", "--net"))
 
 
 def alive(pid_file: Path, name: str) -> int:
     """The process of a pid file, if it lives and is what it should be; else 0."""
     try:
         pid = int(pid_file.read_text())
-        return pid if Path(f"/proc/{pid}/comm").read_text().strip() == name else 0
+        named = Path(f"/proc/{pid}/comm").read_text().strip() == name
+        return pid if named and not _is_zombie(pid) else 0
     except (OSError, ValueError):
         return 0
 

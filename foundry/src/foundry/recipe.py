@@ -240,7 +240,8 @@ class Build:
         name = f"{scratch_prefix(self.cache.root)}{self.artefact.name}-{uuid.uuid4().hex[:8]}"
         words: list[str | Path] = ["run", "--detach", "--init", f"--name={name}", "--network=host", "--user=0"]
         words += [f"--volume={source}:{target}" for source, target in (mounts or {}).items()]
-        words += [*options, "--entrypoint=sleep", image, "86400"]
+        # No entrypoint rather than another one: engine 20.10 would hand the container's down to an image without any.
+        words += [*options, "--entrypoint=", image, "sleep", "86400"]
         container = Container(self, image, self.docker(*words).strip(), env or {})
         try:
             yield container

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import io
 import subprocess
+import tarfile
+import time
+import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-
-
-def docker(*words: str, check: bool = True) -> str:
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
-    assert not check or done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def inspect(ref: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(docker("image", "inspect", ref))[0]
-    return found
+from docker_cli import docker
 
 
 @pytest.fixture
@@ -35,13 +28,29 @@ def name() -> Iterator[str]:
         docker("rm", "--force", "--volumes", *containers)
 
 
-@pytest.fixture
-def registry(name: str) -> Iterator[str]:
-    """A private registry on a free port of this machine."""
-    container = docker("run", "--detach", f"--name={name}-registry", "--publish=127.0.0.1::5000", "foundry/registry:2")
+@pytest.fixture(scope="session")
+def registry() -> Iterator[str]:
+    """A private registry on a free port of this machine, for all tests: their images have names of their own."""
+    name = f"test-registry-{uuid.uuid4().hex[:8]}"
+    container = docker("run", "--detach", f"--name={name}", "--publish=127.0.0.1::5000", "foundry/registry:2")
     port = docker("port", container, "5000").rpartition(":")[2]
+    end = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5):
+            break
+        assert time.monotonic() < end, docker("logs", container)
+        time.sleep(0.1)
     yield f"localhost:{port}"
     docker("rm", "--force", "--volumes", container)
 
 
-Docker = Callable[..., str]
+@pytest.fixture(scope="session")
+def small_image() -> Iterator[str]:
+    """The name of an image of a few bytes."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo(f"upstream-{uuid.uuid4().hex}"))
+    ref = f"test-upstream-{uuid.uuid4().hex[:8]}:1"
+    subprocess.run(["docker", "import", "-", ref], input=packed.getvalue(), capture_output=True, check=True)
+    yield ref
+    docker("image", "rm", ref)

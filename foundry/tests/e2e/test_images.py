@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import docker, inspect
+from docker_cli import docker, inspect
 
 BUILD = """
 root = b.scratch / "root"
@@ -141,10 +141,10 @@ def test_an_image_that_was_pushed_for_another_recipe_is_not_pulled(project, name
 
 
 @pytest.fixture
-def upstream(name: str, registry: str) -> tuple[str, str]:
+def upstream(name: str, registry: str, small_image: str) -> tuple[str, str]:
     """An image of somebody else's in a registry, and its digest."""
     ref = f"{registry}/{name}/upstream:1"
-    docker("tag", "foundry/registry:2", ref)
+    docker("tag", small_image, ref)
     docker("push", "--quiet", ref)
     digest = next(one for one in inspect(ref)["RepoDigests"] if one.startswith(f"{registry}/{name}")).partition("@")[2]
     docker("image", "rm", ref)
@@ -171,10 +171,10 @@ def test_an_upstream_image_without_pinned_digest_is_pulled_by_tag_and_its_digest
     assert ref not in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
 
 
-def test_a_newer_upstream_in_the_list_is_pulled_anew(project, name, upstream):
+def test_a_newer_upstream_in_the_list_is_pulled_anew(project, name, upstream, small_image):
     ref, _ = upstream
     project.write(table(name, upstream=f'"{ref}"'), **{module(name): BUILD}).run("up")
-    docker("tag", "foundry/registry:2", f"{ref}.1")
+    docker("tag", small_image, f"{ref}.1")
     docker("push", "--quiet", f"{ref}.1")
     docker("image", "rm", f"{ref}.1")
     project.write(table(name, upstream=f'"{ref}.1"'), **{module(name): BUILD})
