@@ -41,6 +41,11 @@ record Settings(Map<String, String> catalog, String name, int port, int healthPo
     if (JdbcCatalog.class.getName().equals(catalog.get(CatalogProperties.CATALOG_IMPL))) {
       // Without it there are no views.
       catalog.putIfAbsent("jdbc.schema-version", "V1");
+      // PostgreSQL ended the connection because it was restarted: connect anew instead of failing a request.
+      catalog.putIfAbsent("retryable_status_codes", "57P01,57P02,57P03");
+      // A database that went away without a word; seconds.
+      catalog.putIfAbsent("jdbc.connectTimeout", "5");
+      catalog.putIfAbsent("jdbc.socketTimeout", "20");
       require(catalog, CatalogProperties.URI, "CATALOG_URI=jdbc:postgresql://host:5432/database");
     }
     require(catalog, CatalogProperties.WAREHOUSE_LOCATION, "CATALOG_WAREHOUSE=s3://bucket/");

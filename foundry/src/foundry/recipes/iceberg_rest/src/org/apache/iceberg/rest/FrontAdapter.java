@@ -4,8 +4,13 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import org.apache.iceberg.catalog.Catalog;
+import org.apache.iceberg.exceptions.CommitStateUnknownException;
+import org.apache.iceberg.exceptions.NoSuchTableException;
+import org.apache.iceberg.exceptions.ServiceFailureException;
 import org.apache.iceberg.rest.responses.ConfigResponse;
 import org.apache.iceberg.rest.responses.LoadTableResponse;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Iceberg's adapter from REST to a catalog, and two things that catalog servers add to it: clients learn the prefix of
@@ -13,6 +18,7 @@ import org.apache.iceberg.rest.responses.LoadTableResponse;
  */
 public final class FrontAdapter extends RESTCatalogAdapter {
 
+  private static final Logger LOG = LoggerFactory.getLogger(FrontAdapter.class);
   private static final Pattern PREFIX = Pattern.compile("[A-Za-z0-9_-][A-Za-z0-9_.-]*");
   private static final Pattern FILE_ACCESS = Pattern.compile("s3\\..+|client\\.region");
 
@@ -46,10 +52,25 @@ public final class FrontAdapter extends RESTCatalogAdapter {
     }
   }
 
+  /** Whether it tells a client what is wrong with its request; RESTCatalogServlet would log a trace of each of them. */
+  private static boolean isAnAnswer(RuntimeException error) {
+    return error.getClass().getPackage().equals(NoSuchTableException.class.getPackage())
+        ? !(error instanceof ServiceFailureException || error instanceof CommitStateUnknownException)
+        : error instanceof IllegalArgumentException || error instanceof UnsupportedOperationException;
+  }
+
   @Override
   public <T extends RESTResponse> T handleRequest(
       Route route, Map<String, String> vars, Object body, Class<T> responseType) {
-    T answer = super.handleRequest(route, vars, body, responseType);
+    T answer;
+    try {
+      answer = super.handleRequest(route, vars, body, responseType);
+    } catch (RuntimeException error) {
+      if (!isAnAnswer(error)) {
+        LOG.error("{} failed", route, error);
+      }
+      throw error;
+    }
     if (answer instanceof ConfigResponse config) {
       String warehouse = vars.getOrDefault("warehouse", "");
       if (PREFIX.matcher(warehouse).matches()) {
