@@ -7,7 +7,6 @@ another program, and is configured in another way.
 from __future__ import annotations
 
 import json
-import time
 import uuid
 
 import pytest
@@ -212,11 +211,9 @@ def test_it_is_small_and_unprivileged(server):
 def test_another_one_has_the_same_tables_starts_by_its_archive_and_ends_orderly(image, boxes, server, namespace):
     # -Xshare:on ends a JVM that cannot use its archive of classes, which is half of the time to start.
     env = {**ENVIRONMENT, "CATALOG_CATALOG_NAME": "sales", "JAVA_TOOL_OPTIONS": "-Xshare:on"}
-    started = time.monotonic()
     box = boxes.run(image, env=env, ports=[API, HEALTH], options=CONFINED)
     box.until_http(HEALTH, READY)
 
-    assert time.monotonic() - started < 30  # 2 s on an idle machine
     assert [namespace] in get(box, "/namespaces").json["namespaces"]
     assert box.stop() == 143  # a JVM's way to say that SIGTERM ended it, as production's catalog does
     assert "Exception" not in box.logs()

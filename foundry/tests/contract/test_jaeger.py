@@ -105,6 +105,9 @@ def test_port_16686_shows_a_page(server):
 
     assert page.status == 200
     assert "<html" in page.text
+    assert "placeholder" not in page.text
+    for path in ("/search?service=shop", "/trace/1"):
+        assert server.http(API, path).text == page.text
 
 
 def test_a_wrong_argument_is_refused(image, boxes):

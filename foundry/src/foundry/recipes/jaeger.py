@@ -4,8 +4,9 @@ The same program as upstream's: Jaeger 2.13.0 is package `cmd/jaeger` of the Go 
 Go version (https://github.com/jaegertracing/jaeger, CHANGELOG.md: "v1.76.0 / v2.13.0"; the module path has no /v2, so
 that later tags are none). Configuration, arguments, ports, `/status` on 13133 and uid 10001 are upstream's own.
 
-Not kept: the web interface. Its files come from another repository (jaeger-ui) that no package registry carries; port
-16686 answers `/api/…` and shows Jaeger's own placeholder page at `/`. The image's label says so.
+Not kept: the web interface. Its files come from another repository (jaeger-ui) that no package registry carries. A page
+of our own (`jaeger/ui/index.html`: search, trace, spans) takes its place at the same addresses; the image's label
+says so. `/api/…` is the real one.
 No Alpine beneath: there is no shell in it, and no CA file.
 """
 
