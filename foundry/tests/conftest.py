@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ class Project:
     """A folder with an artefact list, and foundry to run in it."""
 
     root: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def cache(self) -> Path:
@@ -56,7 +58,7 @@ class Project:
 
     def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
         """Start foundry and leave it running."""
-        return subprocess.Popen(
+        running = subprocess.Popen(
             [sys.executable, "-m", "foundry", *words],
             cwd=self.root,
             env=self.environment(**env),
@@ -64,9 +66,15 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(running)
+        return running
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     """A project in a folder of the test's own."""
-    return Project(tmp_path / "project")
+    made = Project(tmp_path / "project")
+    yield made
+    for running in made.started:
+        with running:  # closes its pipes
+            running.kill()

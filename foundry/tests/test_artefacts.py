@@ -60,6 +60,13 @@ def test_what_makes_no_sense_is_refused_with_its_place(tmp_path, text, said):
     assert "artefacts.toml" in refused.value.what
 
 
+def test_one_digest_is_that_of_an_index_for_all_processors(tmp_path):
+    digest = f"sha256:{'a' * 64}"
+    found = load(tmp_path, table(kind='"image"', upstream='"up:1"', digest=f'"{digest}"'))["thing"]
+
+    assert found.digests == {"amd64": digest, "arm64": digest}
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
     catalogue = load(tmp_path, table())
 

@@ -12,6 +12,7 @@ from typing import Any
 from foundry.errors import UsageError
 
 KINDS = ("image", "files", "tool")
+ARCHITECTURES = ("amd64", "arm64")
 RECIPES = Path(__file__).parent / "recipes"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -47,7 +48,7 @@ class Artefact:
     setup: bool = False  # part of `foundry up`
     machine_ca: bool = False  # holds the machine's own CA files, which then are part of its key
     upstream: str = ""  # image reference without digest
-    digests: Mapping[str, str] = field(default_factory=dict)  # architecture -> digest of the upstream image
+    digests: Mapping[str, str] = field(default_factory=dict)  # architecture -> digest; `digest` is one for all
     release: Release | None = None  # tool: the official binary
     accepts: str = ""  # tool: the versions on PATH that will do, such as ">=3.18"
     tells: tuple[str, ...] = ("version",)  # tool: arguments that make it print its version
@@ -141,6 +142,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "setup": bool,
     "machine_ca": bool,
     "upstream": str,
+    "digest": str,
     "digests": dict,
     "release": dict,
     "accepts": str,
@@ -168,6 +170,8 @@ def _artefact(path: Path, name: str, table: dict[str, Any]) -> Artefact:
     recipe = table.pop("recipe", True)
     if isinstance(recipe, bool):
         recipe = name.replace("-", "_") if recipe else ""
+    if "digest" in table:
+        table["digests"] = dict.fromkeys(ARCHITECTURES, table.pop("digest"))
     for arch, digest in table.get("digests", {}).items():
         if not _DIGEST.fullmatch(digest):
             raise UsageError(f"{where}: digests.{arch} is no sha256 digest")
