@@ -15,7 +15,7 @@ import pytest
 SEATRIAL = Path(__file__).resolve().parents[1]
 PAGE = SEATRIAL / "docs" / "tutorial" / "from-nothing-to-green.md"
 CLUSTER = "orders-api-test"
-PATIENCE = 900
+PATIENCE = 1500
 _BLOCK = re.compile(r"(?P<skipped><!-- not run.*?-->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
 _MARK = "=====8<===== "
 
