@@ -543,7 +543,14 @@ class TestInstall:
             obj["spec"]["replicas"] = 3
             world.kube.put(obj)
 
-        assert len(self.installs_after(tmp_path, edit)) == 2
+        world = install_world(tmp_path)
+        ctx, _ = installed(world)
+        self.ready(world, ctx)
+        edit(world)
+        installed(world)
+
+        assert [line for line in world.charts.log if line.startswith("install")] == ["install shop"] * 2
+        assert ("apps/v1/Deployment", "shop", "web") in world.kube.deleted, "an upgrade alone would leave the number"
 
     def test_removed_objects_are_brought_back(self, tmp_path):
         assert (
