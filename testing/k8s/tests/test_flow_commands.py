@@ -95,6 +95,32 @@ def test_an_interruption_ends_what_runs_and_lets_tidying_up_run():
     assert time.monotonic() - began < 5
 
 
+def test_an_interruption_is_one_even_if_nobody_hears_of_it(tmp_path):
+    unread, stderr = os.pipe()
+    process = python(
+        f"""\
+        try:
+            print("running", flush=True)
+            commands.run(["sleep", "60"])
+        except Interrupted:
+            commands.unwind()
+            commands.run(["touch", {str(tmp_path / "tidied")!r}])
+        """,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
+    os.close(stderr)
+    assert process.stdout.readline() == "running\n"
+    os.close(unread)
+    process.send_signal(signal.SIGHUP)
+
+    process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert (tmp_path / "tidied").exists()
+
+
 def test_a_second_interruption_does_not_end_tidying_up():
     process = python(
         """\

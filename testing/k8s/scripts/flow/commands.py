@@ -41,9 +41,10 @@ class Commands:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         again = self.signal is not None or self._unwinding
         self.signal = self.signal or number
-        os.write(2, b"\nstill tidying up\n" if again else b"\ninterrupted; tidying up\n")
         if not self._unwinding:
             self.stop()
+        with contextlib.suppress(OSError):  # a terminal that was closed sends SIGHUP, and can't be written to
+            os.write(2, b"\nstill tidying up\n" if again else b"\ninterrupted; tidying up\n")
 
     def stop(self) -> None:
         """Kill what runs and let nothing start: whoever waits for a program, or wants to, gets `Interrupted`."""
@@ -157,5 +158,5 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def say(text: str) -> None:
     """Print a line of progress; standard output is pytest's. Nobody reading any more is no reason to stop."""
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)

@@ -121,7 +121,7 @@ class _Echo:
         self._position += len(chunk)
         self._heard = max(self._heard, self._position)
         self._copy.write(new)
-        with contextlib.suppress(BrokenPipeError):  # nobody reads it any more; the copy stays
+        with contextlib.suppress(OSError):  # nobody reads it any more; the copy stays
             sys.stdout.buffer.write(new)
             sys.stdout.buffer.flush()
 
