@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from foundry import artefacts
+from foundry import artefacts, machine
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds until a service answers; ours need two, a machine under load more
@@ -178,10 +178,17 @@ class Boxes:
             docker("rm", "--force", "--volumes", *self.ids)
 
 
+def upstream(artefact: str) -> str:
+    """The upstream image that the artefact list names, by its digest; empty without one."""
+    table = CATALOGUE[artefact]
+    digest = table.digests.get(machine.architecture(), "")
+    return f"{table.upstream}@{digest}" if digest else table.upstream
+
+
 @functools.cache
-def upstream(reference: str) -> bool:
-    """Whether an upstream image is on the engine, after an attempt to pull it where its registry can be reached."""
-    if on_engine(reference):
+def to_be_had(reference: str) -> bool:
+    """Whether an image is on the engine, after an attempt to pull it where its registry can be reached."""
+    if facts(reference):
         return True
     host, slash, _ = reference.partition("/")
     host = host if slash and ("." in host or ":" in host) else "registry-1.docker.io"
@@ -192,20 +199,30 @@ def upstream(reference: str) -> bool:
     except OSError:
         return False
     docker("pull", "--quiet", reference, check=False, timeout=PULL)
-    return on_engine(reference)
+    return bool(facts(reference))
 
 
-def on_engine(reference: str) -> bool:
+def facts(reference: str) -> dict[str, Any]:
+    """What the engine knows about an image; nothing where it has none of that name."""
     done = subprocess.run(["docker", "image", "inspect", reference], capture_output=True, check=False, timeout=60)
-    return done.returncode == 0
+    found: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else [{}]
+    return found[0]
 
 
+def built(reference: str) -> bool:
+    """Whether an image was made by a recipe; what was pulled has no label of ours."""
+    return (facts(reference).get("Config", {}).get("Labels") or {}).get("dev.seatrial.foundry.origin") == "recipe"
+
+
+@functools.cache
 def images(artefact: str) -> dict[str, str]:
-    """The images to test, by the name of their origin. Foundry's own belongs to them, present or not."""
-    table = CATALOGUE[artefact]
-    found = {"foundry": table.ref}
-    if table.upstream and upstream(table.upstream):
-        found["upstream"] = table.upstream
+    """The images to test, by the name of their origin. The one that charts use belongs to them, present or not."""
+    ref = CATALOGUE[artefact].ref
+    if facts(ref) and not built(ref):
+        return {"upstream": ref}
+    found = {"foundry": ref}
+    if (other := upstream(artefact)) and to_be_had(other):
+        found["upstream"] = other
     return found
 
 
@@ -220,24 +237,20 @@ def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> list[str]:
     lines = []
     tested = {getattr(getattr(item, "module", None), "ARTEFACT", "") for item in items} - {""}
     for artefact in sorted(tested):
-        table = CATALOGUE[artefact]
-        both = [table.ref]
-        if table.upstream:
-            both.append(table.upstream if upstream(table.upstream) else f"{table.upstream} is not to be had here")
-        lines.append(f"contract of {artefact}: {', '.join(both)}")
+        told = [f"{ref} ({origin})" for origin, ref in images(artefact).items()]
+        if upstream(artefact) and "upstream" not in images(artefact):
+            told.append(f"{upstream(artefact)} is not to be had here")
+        lines.append(f"contract of {artefact}: {', '.join(told)}")
     return lines
 
 
-@pytest.fixture
-def engine() -> Callable[..., str]:
-    """Runs docker commands."""
-    return docker
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own(request: pytest.FixtureRequest) -> str:
-    """Foundry's image of the module's artefact: for what it promises beyond upstream's."""
-    return CATALOGUE[request.module.ARTEFACT].ref
+    """Foundry's image of the module's artefact, made by its recipe: for what it promises beyond upstream's."""
+    ref = CATALOGUE[request.module.ARTEFACT].ref
+    if facts(ref) and not built(ref):
+        pytest.skip(f"{ref} is upstream's own here")
+    return ref
 
 
 @pytest.fixture
@@ -247,14 +260,9 @@ def catalogue() -> artefacts.Catalogue:
 
 
 @pytest.fixture
-def labels() -> Callable[[str], dict[str, str]]:
-    """The labels of an image."""
-
-    def ask(image: str) -> dict[str, str]:
-        found: dict[str, str] = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image))
-        return found
-
-    return ask
+def inspect() -> Callable[[str], dict[str, Any]]:
+    """What the engine knows about an image."""
+    return facts
 
 
 @pytest.fixture(scope="session")

@@ -219,5 +219,5 @@ def test_another_one_has_the_same_tables_starts_by_its_archive_and_ends_orderly(
     assert "Exception" not in box.logs()
 
 
-def test_it_says_what_it_stands_in_for(image, labels):
-    assert labels(image)["dev.seatrial.stands-in-for"] == "apache/polaris"
+def test_it_says_what_it_stands_in_for(image, inspect):
+    assert inspect(image)["Config"]["Labels"]["dev.seatrial.stands-in-for"] == "apache/polaris"

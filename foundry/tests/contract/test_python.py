@@ -54,13 +54,19 @@ def test_text_is_utf8(box):
     assert box.exec("python", "-c", script).lower() == "utf-8 utf-8 ä"
 
 
-def test_user_1000_is_app_and_has_a_home(box):
-    assert box.exec("sh", "-c", "id -un; id -u; id -g; cd && touch here && pwd", user="app").split() == [
+@pytest.fixture(scope="module")
+def own_box(own, shared_boxes):
+    """A container of an image that a recipe made."""
+    return shared_boxes.run(own, "sleep", "infinity", options=["--init"])
+
+
+def test_user_1000_is_app_and_has_a_home(own_box):
+    assert own_box.exec("sh", "-c", "id -un; id -u; id -g; cd && touch here && pwd", user="app").split() == [
         *("app", "1000", "1000", "/home/app")
     ]
 
 
-def test_pip_and_uv_may_install_into_it(box):
+def test_pip_and_uv_may_install_into_it(own_box):
     """A wheel made on the spot, so that no index is asked."""
     file = "/tmp/greeting-1-py3-none-any.whl"
     content = {
@@ -69,33 +75,33 @@ def test_pip_and_uv_may_install_into_it(box):
         "greeting-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         "greeting-1.dist-info/RECORD": "greeting.py,,\n",
     }
-    box.exec(
+    own_box.exec(
         "python",
         "-c",
         f"import zipfile\nz = zipfile.ZipFile({file!r}, 'w')\n[z.writestr(*f) for f in {content}.items()]",
     )
 
-    box.exec("pip", "install", "--quiet", "--no-index", file)
-    assert box.exec("python", "-m", "greeting") == "hello"
-    box.exec("pip", "uninstall", "--quiet", "--yes", "greeting")
-    box.exec("uv", "pip", "install", "--quiet", "--system", "--offline", file)
-    assert box.exec("python", "-m", "greeting") == "hello"
+    own_box.exec("pip", "install", "--quiet", "--no-index", file)
+    assert own_box.exec("python", "-m", "greeting") == "hello"
+    own_box.exec("pip", "uninstall", "--quiet", "--yes", "greeting")
+    own_box.exec("uv", "pip", "install", "--quiet", "--system", "--offline", file)
+    assert own_box.exec("python", "-m", "greeting") == "hello"
 
-    box.exec("uv", "venv", "--quiet", "/tmp/venv")
-    box.exec("uv", "pip", "install", "--quiet", "--offline", "--python=/tmp/venv", file)
-    assert box.exec("/tmp/venv/bin/python", "-m", "greeting") == "hello"
+    own_box.exec("uv", "venv", "--quiet", "/tmp/venv")
+    own_box.exec("uv", "pip", "install", "--quiet", "--offline", "--python=/tmp/venv", file)
+    assert own_box.exec("/tmp/venv/bin/python", "-m", "greeting") == "hello"
 
 
-def test_the_machines_own_ca_files_are_trusted(box):
+def test_the_machines_own_ca_files_are_trusted(own_box):
     script = (
         "import json, ssl; c = ssl.create_default_context(); "
         "print(json.dumps([ssl.DER_cert_to_PEM_cert(x) for x in c.get_ca_certs(True)]))"
     )
-    trusted = [body(pem) for pem in json.loads(box.exec("python", "-c", script))]
+    trusted = [body(pem) for pem in json.loads(own_box.exec("python", "-c", script))]
 
     assert len(trusted) > 100
     assert [file.name for file in machine.ca_files() if body(file.read_text()) not in trusted] == []
-    assert box.exec("sh", "-c", "echo $SSL_CERT_FILE") == "/etc/ssl/certs/ca-certificates.crt"
+    assert own_box.exec("sh", "-c", "echo $SSL_CERT_FILE") == "/etc/ssl/certs/ca-certificates.crt"
 
 
 def body(pem):
