@@ -108,7 +108,7 @@ class TestImages:
             "apache/polaris:1.8.0",
             "apache/polaris-admin-tool:1.8.0",
             "jaegertracing/jaeger:2.20.0",
-            "python:3.13-slim",
+            "python:3.13-slim-trixie",
         }
 
     def test_registry_and_digest(self):

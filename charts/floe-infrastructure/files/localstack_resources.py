@@ -12,7 +12,7 @@ import json
 import os
 from typing import Any
 
-import boto3  # type: ignore[import-not-found]  # LocalStack brings it
+import boto3  # type: ignore[import-not-found,unused-ignore]  # LocalStack brings it
 
 ENDPOINT = "http://127.0.0.1:4566"
 # Any credentials do; account 000000000000 is that of the access key "test" (LocalStack reads it off the key's form).
