@@ -15,6 +15,7 @@ PARTS = (
     ("foundry/src",),
     ("packages/floe-lakehouse/src",),
     ("testing/k8s/scripts",),
+    ("charts/floe-infrastructure/files",),
     ("scripts",),
 )
 
