@@ -10,7 +10,7 @@ from seatrial.environments.kubernetes import Kubernetes
 from seatrial.inpod.tree import Entry
 from seatrial.model.errors import EnvironmentFailed, NotReady, OutOfTime, UsageError
 from seatrial.model.event import FindingMade, Note, ServiceSeen
-from seatrial.model.result import Outcome
+from seatrial.model.result import Outcome, Stage
 from seatrial.model.session import Made
 from seatrial.model.spec import ImageSpec, Project, ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Change, StreamBroken
@@ -880,5 +880,6 @@ class TestFreshness:
 def test_the_environment_says_its_plan(world):
     env: Kubernetes = world.env()
 
-    assert env.plan[: len(env.bring_up)] == env.bring_up
+    assert ((Stage.TEST,),) in env.plan
+    assert [step for step in env.plan if step not in env.plan_without_tests] == [((Stage.TEST,),)]
     assert env.name == "kubernetes"

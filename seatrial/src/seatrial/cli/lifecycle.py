@@ -76,7 +76,7 @@ def go(
         color=context.color(context.out),
         remember=remember,
     )
-    plan = env.plan if tests else (*env.bring_up, ((Stage.TEARDOWN,),))
+    plan = env.plan if tests else env.plan_without_tests
     gone = False
     try:
         ended = execute(ctx, plan, peak=lambda: peak.bytes)

@@ -12,12 +12,15 @@ from seatrial.ports import Charts, Clock, Cluster, Images, Nodes, Object, Proces
 
 __all__ = ["Kubernetes", "LocalMirror"]
 
-_BRING_UP: Final = (
+_PLAN: Final = (
     ((Stage.PREFLIGHT,),),
     # Images are built and delivered in the shadow of the cluster's creation, or the other way round.
     ((Stage.CLUSTER,), (Stage.BUILD, Stage.DELIVER)),
     ((Stage.INSTALL,),),
     ((Stage.READY,),),
+    ((Stage.TEST,),),
+    ((Stage.COLLECT,),),
+    ((Stage.TEARDOWN,),),
 )
 
 
@@ -71,10 +74,9 @@ class Kubernetes:
     port_is_free: Callable[[str, int], bool]
     check_engine: Callable[[], str]
     name: str = "kubernetes"
-    plan: tuple[tuple[tuple[Stage, ...], ...], ...] = (
-        *_BRING_UP,
-        ((Stage.TEST,),),
-        ((Stage.COLLECT,),),
-        ((Stage.TEARDOWN,),),
-    )
-    bring_up: tuple[tuple[tuple[Stage, ...], ...], ...] = _BRING_UP
+    plan: tuple[tuple[tuple[Stage, ...], ...], ...] = _PLAN
+
+    @property
+    def plan_without_tests(self) -> tuple[tuple[tuple[Stage, ...], ...], ...]:
+        """What `up` does: bring up, and where that failed, collect what tells why and take down."""
+        return tuple(step for step in self.plan if step != ((Stage.TEST,),))

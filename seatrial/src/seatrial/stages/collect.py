@@ -42,7 +42,7 @@ def run(ctx: Ctx) -> Report:
         written = sum(pool.map(lambda job: _log(ctx, *job), jobs))
     facts = {"logs": str(written)}
     if ctx.failed:
-        facts["bundle"] = str(_bundle(ctx, pods))
+        facts["bundle"] = str(_bundle(ctx))
     return done(**facts)
 
 
@@ -74,10 +74,9 @@ def _log(ctx: Ctx, namespace: str, pod: str, container: str, previous: bool) -> 
     return bool(text)
 
 
-def _bundle(ctx: Ctx, pods: list[Object]) -> Path:
+def _bundle(ctx: Ctx) -> Path:
     directory = ctx.run_dir / "bundle"
     directory.mkdir(parents=True, exist_ok=True)
-    del pods
     _write(directory / "nodes.json", ctx.kube.objects("v1/Node"))
     for namespace in used_namespaces(ctx.project):
         for kind in _BUNDLE:
