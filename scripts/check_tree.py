@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERAL = ("seatrial/src/", "foundry/src/")
 FIRST_USER = re.compile(r"floe|polaris", re.IGNORECASE)
 
-# Package indexes and mirrors are the machine's own settings, never ours. Their names must not stand here either, so these
-# are the first 16 digits of each one's SHA-256.
+# Package indexes and mirrors are the machine's own settings, never ours. Their names must not stand here either: these
+# are the first 16 digits of SHA-256 of each.
 INDEX_HOSTS = frozenset(
     (
         "00a7dc5a0cc38858",
