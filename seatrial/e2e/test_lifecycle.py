@@ -46,6 +46,8 @@ class Shop:
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
+        # Under nohup or a shell's & interrupts are ignored, and children inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(
             self.command(*argv), env=ENVIRONMENT, cwd=self.root, stdout=pipe, stderr=pipe, text=True
         )

@@ -163,6 +163,16 @@ def test_pods_of_an_older_template_are_not_judged():
     assert len(judge("Deployment", it, old, *sets).suspicions) == 1
 
 
+def test_no_pod_is_judged_while_the_newest_template_has_not_been_seen():
+    """After a rollback the Deployment may be seen as revision 3 before the ReplicaSet that it went back to is."""
+    it = workload("Deployment", updatedReplicas=1, replicas=2)
+    it["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "3"}
+    broken = owned(waiting("web", "ImagePullBackOff", "not found"))
+    sets = replica_set("web-def", "1", "def"), replica_set("web-abc", "2", "abc")
+
+    assert judge("Deployment", it, broken, *sets).suspicions == ()
+
+
 def test_stateful_pods_of_an_older_template_are_not_judged():
     it = workload("StatefulSet", updateRevision="web-new")
     old = pod(waiting("web", "ImagePullBackOff", "not found"), name="web-0", owner=("StatefulSet", "web"))

@@ -62,12 +62,17 @@ class Snapshot:
         """
         label, newest = self._revision_of(workload)
         pods = self.pods_of(workload)
-        return [pod for pod in pods if not newest or (pod["metadata"].get("labels") or {}).get(label) == newest]
+        return [pod for pod in pods if not label or (pod["metadata"].get("labels") or {}).get(label) == newest]
 
     def _revision_of(self, workload: Object) -> tuple[str, str]:
-        """Return the label that tells a pod's template, and its value for the newest one; empty if nobody says."""
+        """Return the label that tells a pod's template, and its value for the newest one.
+
+        Both are empty where templates have no label. A label without a value: what is the newest is not known yet, for
+        watches of different kinds run apart, and a Deployment may be seen before its ReplicaSet.
+        """
         if workload["kind"] == "StatefulSet":
-            return "controller-revision-hash", str((workload.get("status") or {}).get("updateRevision", ""))
+            newest = str((workload.get("status") or {}).get("updateRevision", ""))
+            return ("controller-revision-hash", newest) if newest else ("", "")
         if workload["kind"] == "Deployment":
             meta = workload["metadata"]
             wanted = (meta.get("annotations") or {}).get(_REVISION)
@@ -77,6 +82,8 @@ class Snapshot:
                 same = its.get("namespace") == meta.get("namespace") and ("Deployment", meta["name"]) in owners
                 if wanted and same and (its.get("annotations") or {}).get(_REVISION) == wanted:
                     return "pod-template-hash", str((its.get("labels") or {}).get("pod-template-hash", ""))
+            if wanted:
+                return "pod-template-hash", ""
         return "", ""
 
     def warnings_about(self, obj: Object) -> list[Object]:
