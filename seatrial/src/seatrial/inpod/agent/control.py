@@ -17,6 +17,8 @@ __all__ = ["attach", "interrupt", "manifest", "submit"]
 _UNWATCHED = 5.0
 """Seconds without a tail after which a run belongs to nobody: its host is gone, and the next one may end it."""
 _PATIENCE = 5.0
+_START = 5.0
+"""Seconds that a container which has just started may take until its supervisor reads."""
 
 
 def manifest() -> int:
@@ -67,7 +69,7 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
         with open(state("inbox", request["run"] + ".new"), "w", encoding="ascii") as file:
             json.dump(request, file)
         os.replace(file.name, state("inbox", request["run"] + ".json"))
-        if not _tell("request"):
+        if not _tell("request", patience=_START):
             return {"error": "dead", "why": "nobody reads requests"}
     return answer
 
@@ -127,12 +129,17 @@ def interrupt(run: str, *, kill: bool) -> int:
     return 0 if _tell(f"{'kill' if kill else 'interrupt'} {run}") else 1
 
 
-def _tell(line: str) -> bool:
-    """Write a line into the supervisor's pipe; return whether there is one that reads."""
-    try:
-        fd = os.open(state("control"), os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
-        return False
+def _tell(line: str, patience: float = 0.0) -> bool:
+    """Write a line into the supervisor's pipe; return whether there is one that reads, within `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fd = os.open(state("control"), os.O_WRONLY | os.O_NONBLOCK)
+            break
+        except OSError:
+            if time.monotonic() >= deadline:
+                return False
+        time.sleep(0.02)
     try:
         os.write(fd, line.encode("ascii") + b"\n")
     finally:
