@@ -60,14 +60,12 @@ def test_a_full_disk_breaks_the_log_and_no_test(tmp_path: Path, monkeypatch: pyt
     assert path.read_bytes() == b""
 
 
-def test_places(tmp_path: Path) -> None:
-    """A record may be put before others, and one alone before all that wait."""
+def test_a_frame_of_its_own(tmp_path: Path) -> None:
+    """A record may overtake those that wait."""
     path = tmp_path / "frames"
     out = FrameWriter(str(path))
-    place = out.mark()
-    out.add('["second"]')
-    out.add('["first"]', place)
+    out.add('["waits"]')
     out.alone('["alone"]')
     out.flush()
 
-    assert records(path) == [["alone"], ["first"], ["second"]]
+    assert records(path) == [["alone"], ["waits"]]

@@ -90,13 +90,13 @@ def test_a_frame_holds_records(records: object) -> None:
     """A frame that is whole but holds something else breaks the log too."""
     reader = FrameReader()
 
-    assert reader.feed(line(0, records)) == []  # type: ignore[arg-type]
+    assert reader.feed(line(records)) == []  # type: ignore[arg-type]
     assert "holds no records" in reader.broken
 
 
 def test_long_output_is_not_decoded() -> None:
     """Pieces of long output are verified and counted, and left where they are."""
-    data = line(0, [["blob", 1, "x" * 1000]])
+    data = line([["blob", 1, "x" * 1000]])
 
     (frame,) = FrameReader().feed(data)
     (decoded,) = FrameReader(blobs=True).feed(data)

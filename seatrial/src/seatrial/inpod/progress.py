@@ -94,7 +94,7 @@ class Progress:
 
     def _end(self, end: dict[str, Any], frame: Frame) -> None:
         doubt = ""
-        if len(frame.records) != 1 or end["frames"] != frame.index or end["sha256"] != frame.digest_before:
+        if len(frame.records) != 1 or end["frames"] != frame.index:
             doubt = "the end record does not name the frames that arrived"
         elif end["tally"] != dict(self.tally):
             doubt = f"pytest counted {end['tally']}, {dict(self.tally)} arrived"

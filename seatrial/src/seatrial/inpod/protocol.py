@@ -5,7 +5,6 @@ The formats are described where they are written: `agent/tail.py`, `agent/frames
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import zlib
@@ -102,14 +101,12 @@ class Frame:
         offset: of its first byte in the log.
         size: with its header and the end of its line.
         records: empty for pieces of long output, which nobody needs before they are shown.
-        digest_before: SHA-256 of all frames before it; only for the end frame, which has to name it.
     """
 
     index: int
     offset: int
     size: int
     records: list[Record]
-    digest_before: str = ""
 
 
 class FrameReader:
@@ -128,7 +125,7 @@ class FrameReader:
         self.broken = ""
         self.blobs = blobs
         self._buffer = bytearray()
-        self._digest = hashlib.sha256()
+        self._crc = 0
 
     @property
     def pending(self) -> int:
@@ -159,7 +156,7 @@ class FrameReader:
         sequence, length, crc, body = int(match[1]), int(match[2]), int(match[3], 16), match[4]
         if sequence != self.frames:
             return self._fail(f"frame {self.frames} is missing, {sequence} came instead")
-        if length != len(body) or zlib.crc32(body) != crc:
+        if length != len(body) or zlib.crc32(body, self._crc) != crc:
             return self._fail(f"frame {self.frames} is damaged")
         if self.blobs or not body.startswith(b'[["blob",'):
             try:
@@ -170,9 +167,8 @@ class FrameReader:
                 return self._fail(f"frame {self.frames} holds no records")
         else:
             records = []
-        before = self._digest.hexdigest() if records and records[0][0] == "end" else ""
-        frame = Frame(self.frames, self.size, len(line), records, before)
-        self._digest.update(line)
+        frame = Frame(self.frames, self.size, len(line), records)
+        self._crc = crc
         self.frames += 1
         self.size += len(line)
         return frame

@@ -1,14 +1,14 @@
 r"""The writer of the frame log.
 
-The log is a file of frames, `SEQ LENGTH CRC JSON\n`: decimal number from 0, decimal length of the JSON, its CRC-32 in
-eight hexadecimal digits, and a list of records in ASCII. A record is a list whose first element is its kind. What has
-been written with `write(2)` is in the kernel's hands and survives the death of every process of the pod.
+The log is a file of frames, `SEQ LENGTH CRC JSON\n`: decimal number from 0, decimal length of the JSON, a CRC-32 in
+eight hexadecimal digits, and a list of records in ASCII. A record is a list whose first element is its kind. The CRC is
+that of the JSON of this frame and all frames before it, so each frame proves that none is missing. What has been
+written with `write(2)` is in the kernel's hands and survives the death of every process of the pod.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import threading
 import zlib
@@ -32,8 +32,7 @@ class FrameWriter:
         self.broken = ""
         self._pending: list[str] = []
         self._size = 0
-        self._digest = hashlib.sha256()
-        self._pid = os.getpid()
+        self._crc = 0
         self._lock = threading.RLock()
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
@@ -41,60 +40,54 @@ class FrameWriter:
             os.close(fd)
         except OSError:  # fewer descriptors than that are allowed
             self._fd = fd
+        # A fork that comes back through pytest's hooks is not the session.
+        os.register_at_fork(after_in_child=self._disown)
+        self.add = self._pending.append
+        """Add a record, as JSON text, to the next frame."""
 
     @property
     def waiting(self) -> bool:
         """Whether something was added since the last flush."""
         return bool(self._pending)
 
-    def add(self, record: str, place: int | None = None) -> None:
-        """Add a record, as JSON text, to the next frame: at its end, or at a place that was marked."""
-        self._pending.insert(len(self._pending) if place is None else place, record)
-
-    def alone(self, record: str) -> None:
-        """Write a record in a frame of its own, before what has been added and not yet flushed."""
-        pending, self._pending = self._pending, [record]
-        self.flush()
-        self._pending = pending
-
-    def mark(self) -> int:
-        """Return the place behind what has been added; good until the next flush."""
-        return len(self._pending)
-
     def flush(self) -> None:
         """Write what was added."""
-        if not self._pending or self.broken or os.getpid() != self._pid:
-            # A fork that came back through pytest's hooks is not the session.
+        pending = self._pending
+        if not pending or self.broken:
             return
         with self._lock:
-            pending, self._pending = self._pending, []
-            body = f"[{','.join(pending)}]".encode("ascii")
-            data = b"%d %d %08x %b\n" % (self.frames, len(body), zlib.crc32(body), body)
+            count = len(pending)
+            body = f"[{','.join(pending[:count])}]".encode("ascii")
+            crc = zlib.crc32(body, self._crc)
+            data = b"%d %d %08x %b\n" % (self.frames, len(body), crc, body)
+            size = len(data)
             try:
-                self._write(data)
+                written = os.write(self._fd, data)
+                while written < size:
+                    written += os.write(self._fd, data[written:])
             except OSError as error:
                 self.broken = str(error)
                 return
             except BaseException:
                 # Ctrl-C may come between any two instructions; the file itself knows whether we had written.
-                if os.fstat(self._fd).st_size >= self._size + len(data):
-                    self._written(data)
-                else:
-                    self._pending = pending + self._pending
+                if os.fstat(self._fd).st_size >= self._size + size:
+                    self._written(count, size, crc)
                 raise
-            self._written(data)
+            self._written(count, size, crc)
 
-    def seal(self) -> tuple[int, str]:
-        """Flush; return how many frames there are and the SHA-256 of all their bytes."""
-        self.flush()
-        return self.frames, self._digest.hexdigest()
+    def alone(self, record: str) -> None:
+        """Write a record in a frame of its own, before what has been added and not yet flushed."""
+        with self._lock:
+            waiting = self._pending[:]
+            self._pending[:] = [record]
+            self.flush()
+            self._pending += waiting
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._fd, view) :]
-
-    def _written(self, data: bytes) -> None:
+    def _written(self, count: int, size: int, crc: int) -> None:
+        del self._pending[:count]
         self.frames += 1
-        self._size += len(data)
-        self._digest.update(data)
+        self._size += size
+        self._crc = crc
+
+    def _disown(self) -> None:
+        self.broken = "this is a child"

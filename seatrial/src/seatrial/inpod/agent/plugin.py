@@ -13,8 +13,8 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 ["verbose", level]
 ["count", count]                    xdist knows how many tests there are only later
 ["s", nodeid, location]             a test begins
-["R", nodeid, location, [keyword, …], duration, start, stop]    its set-up passed, with nothing to tell
-["r", nodeid, when, duration, start, stop]      the same of a later phase, "c" call or "t" teardown; the rest as in "R"
+["R", nodeid, location, [keyword, …], duration, start]  its set-up passed, with nothing to tell
+["r", nodeid, when, duration, start]    the same of a later phase, "c" call or "t" teardown; the rest as in "R"
 ["report", {…}, {…}]                any other report, and what else there was to it: see `reports.py`
 ["worker", name, {…}]               a process of xdist, before the first report from it
 ["f", nodeid]                       a test is over
@@ -25,7 +25,7 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 ["imports", {module: [file, sha256]}]
 ["looped"]                          all tests have run, nothing stopped them
 ["finishing", exit status, shouldfail, shouldstop]
-["end", {…}]                        alone in its frame: counts, exit status, SHA-256 of all frames before
+["end", {…}]                        alone in its frame: counts, exit status, number of frames before
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ if _directory:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to report, unless this is not the run's own pytest."""
     if _directory and _first and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Reporter(config), "seatrial-pod")
+        reporter = _Reporter(config)
+        config.pluginmanager.register(reporter, "seatrial-pod")
+        config.pluginmanager.register(reporter.statuses, "seatrial-statuses")
 
 
 class _Reporter:
@@ -86,16 +88,18 @@ class _Reporter:
         self.session: Any = None
         self.terminal: Any = None
         self.counted = 0
+        self.looked = False
         self.began = time.time()
         self.phase = 0
-        self.tally: dict[str, int] = {}
         self.verbose = config.option.verbose
         self.reports = Reports(config, self.out)
         self.statuses = Statuses(config)
-        self.showing = False
+        self.behind: list[str] = []
         self.stopped = False
+        self.distributed = getattr(config.option, "dist", "no") != "no"
         self.fds: list[int] = []
         self.follow_output = config.getoption("capture", "fd") == "no"
+        self.flush = self.flush_behind_output if self.follow_output else self.out.flush
         if self.request.get("junit"):
             junit_recorder(config, self.out.add)
         if self.request.get("imports"):
@@ -106,10 +110,9 @@ class _Reporter:
     def record(self, *parts: Any) -> None:
         self.out.add(safe_json(parts))
 
-    def flush(self) -> None:
-        if self.showing:
-            return
-        if self.follow_output and self.out.waiting:
+    def flush_behind_output(self) -> None:
+        """Flush; say how far the output had come, so that both are shown in their order."""
+        if self.out.waiting:
             sys.stdout.flush()
             self.out.add(f'["o",{os.stat(os.path.join(_directory, "output")).st_size}]')
         self.out.flush()
@@ -140,9 +143,13 @@ class _Reporter:
             writer.fullwidth = self.request["width"]
             terminal._screen_width = self.request["width"]
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, *, showing: bool) -> None:
         place = getattr(self.terminal, "currentfspath", 0)
-        self.record("text", text, self.phase, place if place in (None, _BEHIND_RESULT) else 0)
+        record = safe_json(("text", text, self.phase, place if place in (None, _BEHIND_RESULT) else 0))
+        if showing:
+            self.behind.append(record)
+        else:
+            self.out.add(record)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_report_header(self) -> Generator[None, Any, None]:
@@ -154,7 +161,7 @@ class _Reporter:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, Any, None]:
-        if getattr(self.config.option, "dist", "no") == "no":
+        if not self.distributed:
             # xdist's controller collects nothing, and pytest's terminal is not asked.
             self.record("collecting")
             self.flush()
@@ -184,41 +191,46 @@ class _Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
+        if self.distributed or not self.looked:
+            self.looked = True
+            self.look_again()
+        self.out.add(self.reports.start(nodeid, location))
+        self.flush()
+
+    def look_again(self) -> None:
+        """Tell what is known only when the tests begin: how many there are, and that live logging is verbose."""
         if self.session.testscollected != self.counted:
             self.counted = self.session.testscollected
             self.record("count", self.counted)
         if self.config.option.verbose != self.verbose:
-            # Live logging makes pytest verbose when the tests begin.
             self.verbose = self.config.option.verbose
             self.record("verbose", self.verbose)
-        self.out.add(self.reports.start(nodeid, location))
-        self.flush()
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_logreport(self, report: Any) -> Generator[None, Any, None]:
-        outcome, longrepr = report.outcome, report.longrepr
-        key = f"{report.when}/{outcome}/{'x' if hasattr(report, 'wasxfail') else ''}"
-        self.tally[key] = self.tally.get(key, 0) + 1
-        # What other plugins write while they show it belongs behind it.
-        place, self.showing = self.out.mark(), True
-        yield
-        self.showing = False
-        status = self.statuses.of(report)
-        record = "" if status or report.outcome != outcome else self.reports.short(report)
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        status = None if self.statuses.quiet else self.statuses.of(report)
+        record = "" if status else self.reports.short(report)
         if record:
-            self.out.add(record, place)
+            self.out.add(record)
         else:
-            for each in self.reports.long(report, outcome, longrepr, status):
-                self.out.add(each, place)
-                place += 1
-        if report.when != "setup" or report.outcome != "passed" or self.reports.blobs:
+            for each in self.reports.long(report, status):
+                self.out.add(each)
+        if self.behind:
+            # What other plugins wrote while they showed it.
+            for each in self.behind:
+                self.out.add(each)
+            self.behind.clear()
+        if not record or report.when == "call":
             self.flush()
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         self.out.add(self.reports.finish(nodeid))
-        self.leave_debugger()
-        self.flush()
+        if self.fds:
+            self.leave_debugger()
+        if self.distributed:
+            # Otherwise the next test begins at once, or the session ends.
+            self.flush()
 
     # Anything else.
 
@@ -312,16 +324,14 @@ class _Reporter:
         if self.follow_output:
             sys.stdout.flush()
         self.flush()
-        frames, digest = self.out.seal()
         self.record(
             "end",
             {
-                "frames": frames,
-                "sha256": digest,
+                "frames": self.out.frames,
                 "exit": int(self.session.exitstatus),
                 "collected": self.session.testscollected,
                 "collect_only": bool(self.config.option.collectonly),
-                "tally": self.tally,
+                "tally": self.reports.tally,
                 "seconds": time.time() - self.began,
             },
         )

@@ -34,7 +34,7 @@ _DEEPEST = 20
 def safe_json(value: Any) -> str:
     """Return the value as ASCII JSON; what JSON has no word for becomes its `str`."""
     try:
-        return json.dumps(value, default=_shown, separators=(",", ":"))
+        return _encode(value)
     except (TypeError, ValueError):
         return json.dumps(_plain(value, 0), separators=(",", ":"))
 
@@ -44,6 +44,9 @@ def _shown(value: Any) -> str:
         return str(value)
     except Exception as error:  # noqa: BLE001  # whatever a user's __str__ raises
         return f"<{type(value).__name__}: {type(error).__name__} in __str__>"
+
+
+_encode = json.JSONEncoder(default=_shown, separators=(",", ":")).encode
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -18,6 +18,8 @@ __all__ = ["Tee"]
 _REPLAYED = ("_pytest/terminal.py", "_pytest/junitxml.py")
 """Modules whose hooks the host runs too."""
 
+_REPLAYED_HOOK = "replayed"
+_MODULES: dict[str, str] = {}
 _PLUGGY = os.path.dirname(pluggy.__file__) + os.sep
 
 
@@ -26,14 +28,14 @@ class Tee:
 
     Args:
         log: path of the file that the supervisor copies to the container's log: gets everything.
-        foreign: called with what the host cannot write by itself.
+        foreign: called with what the host cannot write by itself, and whether it belongs to a result being shown.
         flush: called when some of that is to be seen now.
         verbatim: the host writes nothing by itself, so all text is foreign.
     """
 
     encoding = "utf-8"
 
-    def __init__(self, log: str, foreign: Callable[[str], None], flush: Callable[[], None], *, verbatim: bool) -> None:
+    def __init__(self, log: str, foreign: Callable[..., None], flush: Callable[[], None], *, verbatim: bool) -> None:
         self._fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._pending: list[str] = []
         self._foreign = foreign
@@ -44,9 +46,13 @@ class Tee:
     def write(self, text: str) -> int:
         """Take a piece of text."""
         self._pending.append(text)
-        if self._verbatim or not _replayed():
-            self._foreign(text)
+        if self._verbatim:
+            self._foreign(text, showing=False)
             self._has_foreign = True
+        elif (hook := _writer()) != _REPLAYED_HOOK:
+            showing = hook == "pytest_runtest_logreport"
+            self._foreign(text, showing=showing)
+            self._has_foreign = self._has_foreign or not showing
         return len(text)
 
     def flush(self) -> None:
@@ -72,16 +78,25 @@ class Tee:
         return self._fd
 
 
-def _replayed() -> bool:
-    """Return whether the writer is a hook that the host replays."""
+def _writer() -> str:
+    """Return the name of the hook that writes, `replayed` if the host runs it too, or nothing."""
     frame: Any = sys._getframe(2)
     inner = frame
     while frame is not None:
-        name = frame.f_code.co_filename
-        if name.startswith(_PLUGGY):
-            module = inner.f_code.co_filename.replace(os.sep, "/")
-            if module.endswith("_pytest/runner.py"):
-                return bool(inner.f_code.co_name == "pytest_terminal_summary")  # --durations
-            return bool(module.endswith(_REPLAYED))
+        if frame.f_code.co_filename.startswith(_PLUGGY):
+            code = inner.f_code
+            name: str = code.co_name
+            replayed = _MODULES.get(code.co_filename)
+            if replayed is None:
+                replayed = _MODULES[code.co_filename] = _kind(code.co_filename.replace(os.sep, "/"))
+            if replayed == "all" or (replayed == "summary" and name == "pytest_terminal_summary"):
+                return _REPLAYED_HOOK
+            return name
         inner, frame = frame, frame.f_back
-    return False
+    return ""
+
+
+def _kind(module: str) -> str:
+    if module.endswith("_pytest/runner.py"):
+        return "summary"  # --durations
+    return "all" if module.endswith(_REPLAYED) else "none"

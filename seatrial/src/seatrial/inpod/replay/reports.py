@@ -78,14 +78,14 @@ class Reports:
 
     def setup_passed(self, record: Record) -> Any:
         """Return the report of ["R", …]."""
-        _, nodeid, location, keywords, duration, start, stop = record
+        _, nodeid, location, keywords, duration, start = record
         self._tests[nodeid] = (tuple(location), dict.fromkeys(keywords, 1))
-        return self._plain(nodeid, "setup", duration, start, stop)
+        return self._plain(nodeid, "setup", duration, start)
 
     def phase_passed(self, record: Record) -> Any:
         """Return the report of ["r", …]."""
-        _, nodeid, when, duration, start, stop = record
-        return self._plain(nodeid, _PHASES[when], duration, start, stop)
+        _, nodeid, when, duration, start = record
+        return self._plain(nodeid, _PHASES[when], duration, start)
 
     def finished(self, record: Record) -> tuple[Any, ...]:
         """Return the location of a test that ended."""
@@ -129,7 +129,7 @@ class Reports:
             self._last = (place, self._make(record[1], blobs)[0])
         return getattr(self._last[1], name)
 
-    def _plain(self, nodeid: str, when: str, duration: float, start: float, stop: float) -> Any:
+    def _plain(self, nodeid: str, when: str, duration: float, start: float) -> Any:
         location, keywords = self._tests[nodeid]
         make: Any = pytest.TestReport
         return make(
@@ -141,7 +141,7 @@ class Reports:
             when=when,
             duration=duration,
             start=start,
-            stop=stop,
+            stop=start + duration,
         )
 
     def _make(self, data: dict[str, Any], blobs: dict[int, list[Place]] | None = None) -> tuple[Any, dict[int, Any]]:
