@@ -40,6 +40,10 @@ types: $(STAMP) ## mypy strict and the import contracts
 check: ## everything this project promises of itself, test-k8s included
 	@scripts/check.sh
 
+.PHONY: check-more
+check-more: setup ## what is too slow for every check: engine starts and registries, the tutorial as it stands
+	@$(BIN)/python scripts/check.py more
+
 .PHONY: locks
 locks: $(STAMP) ## write the lock files anew
 	@echo uv | $(LOCK) --python-version 3.11 -o locks/uv.txt -

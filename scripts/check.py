@@ -1,4 +1,4 @@
-"""`make check`: every step, how long it took, and at the end one line with the tests' count.
+"""`make check` (and `make check-more`): every step, how long it took, and at the end one line with the tests' count.
 
 A step that fails does not hide the later ones: they run, and the whole exits 1.
 """
@@ -50,11 +50,16 @@ STEPS = (
     pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e"),
     pytest("chart", "charts/tests"),
     pytest("images", "foundry/tests/contract"),
-    pytest("engine", "foundry/tests/e2e"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s"), junit="test-results/junit.xml"),
     pytest("run script", "testing/k8s/tests"),
     pytest("chart in cluster", "charts/e2e"),
-    pytest("tool in cluster", "seatrial/e2e", "--ignore=seatrial/e2e/project"),
+    pytest("tool in cluster", "seatrial/e2e/test_lifecycle.py"),
+)
+
+# Too slow for every check: `make check-more`.
+MORE = (
+    pytest("engine", "foundry/tests/e2e"),
+    pytest("tutorial", "seatrial/e2e/test_tutorial.py"),
 )
 
 
@@ -101,7 +106,7 @@ def main() -> int:
     """Run all steps, print a table and the count, return the exit code."""
     REPORTS.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[Step, bool, Counts, float]] = []
-    for step in STEPS:
+    for step in MORE if sys.argv[1:] == ["more"] else STEPS:
         print(f"\n== {step.name}", flush=True)
         began = time.monotonic()
         good, counts = run(step)
