@@ -41,7 +41,7 @@ check: ## everything this project promises of itself, test-k8s included
 	@scripts/check.sh
 
 .PHONY: check-more
-check-more: setup ## what is too slow for every check: engine starts and registries, the tutorial as it stands
+check-more: setup ## what is too slow for every check: the run script, engine starts, the tutorial
 	@$(BIN)/python scripts/check.py more
 
 .PHONY: locks

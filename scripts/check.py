@@ -51,13 +51,14 @@ STEPS = (
     pytest("chart", "charts/tests"),
     pytest("images", "foundry/tests/contract"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s"), junit="test-results/junit.xml"),
-    pytest("run script", "testing/k8s/tests"),
+    pytest("run script", "testing/k8s/tests", "--ignore=testing/k8s/tests/test_run_all_tests.py"),
     pytest("chart in cluster", "charts/e2e"),
     pytest("tool in cluster", "seatrial/e2e/test_lifecycle.py"),
 )
 
 # Too slow for every check: `make check-more`.
 MORE = (
+    pytest("run script for real", "testing/k8s/tests/test_run_all_tests.py"),
     pytest("engine", "foundry/tests/e2e"),
     pytest("tutorial", "seatrial/e2e/test_tutorial.py"),
 )
@@ -114,7 +115,7 @@ def main() -> int:
     print("\n== check")
     for step, good, counts, seconds in rows:
         tests = str(counts) if counts != Counts() else ""
-        print(f"{step.name:17} {'ok' if good else 'FAILED':7} {seconds:6.1f} s  {tests}")
+        print(f"{step.name:19} {'ok' if good else 'FAILED':7} {seconds:6.1f} s  {tests}")
     print(sum((counts for _, _, counts, _ in rows), Counts()))
     return 0 if all(good for _, good, _, _ in rows) else 1
 
