@@ -232,10 +232,6 @@ def test_a_wrong_tag_is_named(shop):
     assert "ImagePull" in diagnosed.out
 
 
-@pytest.mark.xfail(
-    reason="known defect: the first look after an upgrade away from a broken tag still judges the broken pod",
-    strict=False,
-)
 def test_the_way_back_from_a_wrong_tag_is_short(shop):
     shop("up")
     assert shop("diagnose").out.startswith("nothing is wrong")

@@ -32,7 +32,7 @@ def one_test(nodeid: str, outcome: str = "passed") -> list[list[Any]]:
         call = ["report", {"nodeid": nodeid, "when": "call", "outcome": outcome, "duration": 0.1}]
     return [
         [["s", nodeid, ["a.py", 1, "x"]]],
-        [["R", nodeid, ["a.py", 1, "x"], [], 0.1, 1.0], call],
+        [["R", nodeid, [], 0.1, 1.0], call],
         [["r", nodeid, "t", 0.1, 1.0], ["f", nodeid]],
     ]
 

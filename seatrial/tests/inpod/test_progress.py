@@ -28,7 +28,7 @@ def test_counts() -> None:
     progress, _ = taken(
         ["collected", 9, 9, [], []],
         ["deselected", 2],
-        ["R", "a", ["a", 1, "a"], [], 0.1, 0],
+        ["R", "a", [], 0.1, 0],
         ["r", "a", "c", 0.1, 0],
         report("b", "call", "failed"),
         report("c", "setup", "failed"),

@@ -84,6 +84,8 @@ class HelmCharts:
         """
         seconds = max(1, int(deadline.left))
         argv = ["upgrade", release.name, *_chart(release, sets), "--install", "--timeout", f"{seconds}s"]
+        # An upgrade that is given no values takes over those of the release: a value taken away would stay.
+        argv.append("--reset-values")
         # Without a limit Helm keeps ten revisions as Secrets, each with the whole chart.
         self._helm(*argv, "--history-max", "3", release=release, deadline=deadline, log=log)
 

@@ -137,7 +137,7 @@ class Progress:
         self.finished.add(record[1])
 
     def _setup_passed(self, record: Record, events: list[Body]) -> None:
-        self._passed(record[1], "setup", record[4], events)
+        self._passed(record[1], "setup", record[3], events)
 
     def _phase_passed(self, record: Record, events: list[Body]) -> None:
         self._passed(record[1], _PHASES[record[2]], record[3], events)

@@ -13,7 +13,7 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 ["verbose", level]
 ["count", count]                    xdist knows how many tests there are only later
 ["s", nodeid, location]             a test begins
-["R", nodeid, location, [keyword, …], duration, start]  its set-up passed, with nothing to tell
+["R", nodeid, [keyword, …], duration, start]    its set-up passed, with nothing to tell, at the place that "s" named
 ["r", nodeid, when, duration, start]    the same of a later phase, "c" call or "t" teardown; the rest as in "R"
 ["report", {…}, {…}]                any other report, and what else there was to it: see `reports.py`
 ["worker", name, {…}]               a process of xdist, before the first report from it

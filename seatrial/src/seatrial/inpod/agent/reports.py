@@ -23,7 +23,7 @@ from .records import safe_json
 
 __all__ = ["Reports", "Statuses", "report_json"]
 
-_NOBODY: list[Any] = ["", None, "", -1]
+_NOBODY: list[Any] = ["", None, -1]
 _LONG = 1 << 14
 _PIECE = 1 << 17
 
@@ -80,9 +80,8 @@ class Reports:
     def start(self, nodeid: str, location: Any) -> str:
         """Return the record of a test that begins."""
         name = quoted(nodeid)
-        place = _location(location)
-        self._test = self._tests[nodeid] = [name, location, place, -1]
-        return f'["s",{name},{place}]'
+        self._test = self._tests[nodeid] = [name, location, -1]
+        return f'["s",{name},{_location(location)}]'
 
     def finish(self, nodeid: str) -> str:
         """Return the record of a test that ended."""
@@ -110,13 +109,13 @@ class Reports:
                 return ""
         when, keywords = report.when, report.keywords
         if when == "setup":
-            test[3] = len(keywords)
+            test[2] = len(keywords)
             self.tally["setup/passed/"] += 1
             return (
-                f'["R",{test[0]},{test[2]},[{",".join(map(quoted, keywords))}],'
+                f'["R",{test[0]},[{",".join(map(quoted, keywords))}],'
                 f"{report.duration!r},{getattr(report, 'start', 0)!r}]"
             )
-        if len(keywords) != test[3]:
+        if len(keywords) != test[2]:
             return ""
         if when == "call":
             self.tally["call/passed/"] += 1

@@ -74,12 +74,14 @@ class Reports:
 
     def started(self, record: Record) -> tuple[Any, ...]:
         """Return the location of a test that begins."""
-        return tuple(record[2])
+        location = tuple(record[2])
+        self._tests[record[1]] = (location, {})
+        return location
 
     def setup_passed(self, record: Record) -> Any:
         """Return the report of ["R", …]."""
-        _, nodeid, location, keywords, duration, start = record
-        self._tests[nodeid] = (tuple(location), dict.fromkeys(keywords, 1))
+        _, nodeid, keywords, duration, start = record
+        self._tests[nodeid] = (self._tests[nodeid][0], dict.fromkeys(keywords, 1))
         return self._plain(nodeid, "setup", duration, start)
 
     def phase_passed(self, record: Record) -> Any:
