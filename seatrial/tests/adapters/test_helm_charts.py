@@ -63,6 +63,7 @@ def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
         *("--version", "1.2.3"),
     )
     assert "--wait" not in argv
+    assert "--reset-values" in argv, "else Helm would keep values that were taken away"
     assert argv[-4:] == ("--kubeconfig", "/k", "--kube-context", "kind-it")
 
 
