@@ -5,6 +5,7 @@ A step that fails does not hide the later ones: they run, and the whole exits 1.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -105,6 +106,8 @@ def run(step: Step) -> tuple[bool, Counts]:
 
 def main() -> int:
     """Run all steps, print a table and the count, return the exit code."""
+    # Started in the background a process ignores interrupts, and so would all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     REPORTS.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[Step, bool, Counts, float]] = []
     for step in MORE if sys.argv[1:] == ["more"] else STEPS:
