@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -58,7 +59,7 @@ def run_both(transport: Transport, case: Case, tmp_path: Path) -> Both:
         out, events = io.StringIO(), list[Body]()
         invocation = resolve([transport.python, "-m", "pytest"], [*step, *junit], root=project)
         request = Request(
-            run=RunId(f"20260101-000000-{abs(hash(case.name)) % 65536:04x}{number}"),
+            run=RunId(f"20260101-000000-{zlib.crc32(case.name.encode()):08x}{number}"),
             argv=invocation.argv,
             root=project,
             directory=directory,
