@@ -198,7 +198,8 @@ def test_a_runner_that_ran_out_of_memory_is_made_anew(shop):
 
 def test_a_lost_registry_is_made_again(shop):
     docker("rm", "--force", "seatrial-registry")
-    shop.edit("pyproject.toml", 'version = "0"', 'version = "1"')
+    # A version that no earlier run of this test has built an image of.
+    shop.edit("pyproject.toml", 'version = "0"', f'version = "0.{time.time_ns()}"')
     assert "8 passed" in shop("test").out
     assert shop.stage("build")["outcome"] == "done", "pyproject.toml rebuilds"
 

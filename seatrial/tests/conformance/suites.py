@@ -365,6 +365,8 @@ _DOCTEST = {"lib.py": _py('''
 
 CASES = (
     Case(name="mixed", files=_MIXED),
+    Case(name="mixed-in-ci", files=_MIXED, env={"CI": "true"}),
+    Case(name="mixed-not-in-ci", files=_MIXED, env={"CI": "", "BUILD_NUMBER": ""}),
     Case(name="mixed-verbose", files=_MIXED, steps=(("-v",),)),
     Case(name="mixed-very-verbose", files=_MIXED, steps=(("-vv", "-rA"),)),
     Case(name="mixed-quiet", files=_MIXED, steps=(("-q",),)),

@@ -27,14 +27,14 @@ SESSION: list[Any] = ["session", {"version": 1}]
 
 def one_test(nodeid: str, outcome: str = "passed") -> list[list[Any]]:
     """Return the frames of a test."""
-    call: list[Any] = ["r", nodeid, "c", 0.1, 1.0]
-    if outcome != "passed":
-        call = ["report", {"nodeid": nodeid, "when": "call", "outcome": outcome, "duration": 0.1}]
-    return [
-        [["s", nodeid, ["a.py", 1, "x"]]],
-        [["R", nodeid, [], 0.1, 1.0], call],
-        [["r", nodeid, "t", 0.1, 1.0], ["f", nodeid]],
+    start: list[Any] = ["s", f"{nodeid}\0a.py\0x", 1]
+    if outcome == "passed":
+        return [[start], [["p", "kw\0other", 100, 1, 100, 2]], [["t", 100, 3]]]
+    phases = {"setup": "passed", "call": outcome, "teardown": "passed"}
+    reports = [
+        ["report", {"nodeid": nodeid, "when": when, "outcome": each, "duration": 0.1}] for when, each in phases.items()
     ]
+    return [[start], *([report] for report in reports), [["f", nodeid]]]
 
 
 def tally(**outcomes: int) -> dict[str, int]:

@@ -28,8 +28,9 @@ def test_counts() -> None:
     progress, _ = taken(
         ["collected", 9, 9, [], []],
         ["deselected", 2],
-        ["R", "a", [], 0.1, 0],
-        ["r", "a", "c", 0.1, 0],
+        ["s", "a\0a\0a", 1],
+        ["p", "", 100, 0, 100, 0],
+        ["t", 100, 0],
         report("b", "call", "failed"),
         report("c", "setup", "failed"),
         report("d", "teardown", "failed"),
@@ -61,9 +62,7 @@ def test_subtests_count_as_pytest_counts_them() -> None:
 
 def test_events_have_no_lone_surrogates() -> None:
     """File names that are not UTF-8 travel as pytest has them and are told escaped."""
-    _, events = taken(
-        ["s", "test_\udce4.py::x", ["f", 1, "x"]], report("test_\udce4.py::x", "???", "failed", node="gw1")
-    )
+    _, events = taken(["s", "test_\udce4.py::x\0f\0x", 1], report("test_\udce4.py::x", "???", "failed", node="gw1"))
 
     started, reported = events
     assert isinstance(started, event.TestStarted)

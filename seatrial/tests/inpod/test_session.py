@@ -156,6 +156,28 @@ def test_a_process_that_dies_is_never_green(bench: Bench, death: str, why: str) 
     assert outcome.counts.passed == 1
 
 
+@pytest.mark.parametrize(
+    ("test", "passed", "failed"),
+    [("pass", 0, 0), ("print('x')", 0, 0), ("assert 0", 0, 1), ("time.sleep(0.02)", 1, 0)],
+    ids=["quick", "quick-with-output", "failed", "slow"],
+)
+def test_a_process_that_dies_in_a_tear_down(bench: Bench, test: str, passed: int, failed: int) -> None:
+    """The test is the suspect. Failures and slow passes had been told; a quick pass goes with the next begin."""
+    bench.write(
+        test_a_py="import os, pytest, time\n"
+        "@pytest.fixture\n"
+        "def deadly():\n    yield\n    os._exit(0)\n"
+        "def test_before(): pass\n"
+        f"def test_two(deadly): {test}\n"
+    )
+    bench.build()
+
+    outcome = bench.run()
+
+    assert (outcome.exit, outcome.suspects) == (ExitCode.INCONCLUSIVE, ("test_a.py::test_two",))
+    assert (outcome.counts.passed, outcome.counts.failed) == (1 + passed, failed)
+
+
 def test_a_test_may_close_its_descriptors(bench: Bench) -> None:
     """Code that becomes a daemon does; the log is not among what it closes."""
     bench.write(test_a_py="import os\ndef test_one(): os.closerange(20, 256)\ndef test_two(): pass\n")
@@ -418,6 +440,19 @@ def test_undecodable_names(bench: Bench) -> None:
 
     assert outcome.exit is ExitCode.TESTS_FAILED
     assert outcome.counts.failed == 1
+
+
+def test_tests_that_are_collected_twice(bench: Bench) -> None:
+    """One id twice is two tests for pytest and one for the proof that each ended."""
+    bench.write(test_a_py=PASSES)
+    bench.build()
+
+    outcome = bench.run("--keep-duplicates", "test_a.py", "test_a.py")
+
+    assert outcome.exit is ExitCode.PASSED, outcome
+    assert outcome.counts.passed == 2
+    collected = [event for event in bench.events if type(event).__name__ == "TestsCollected"]
+    assert len(collected) == 1
 
 
 def test_events_while_it_happens(bench: Bench) -> None:

@@ -97,7 +97,7 @@ def test_missing_tests_are_inconclusive() -> None:
 
 def test_tests_without_a_result_are_inconclusive() -> None:
     """A hook may swallow a test: it begins and ends, and nothing is reported."""
-    frames = [[SESSION], [["collected", 1, 1, [], []]], [["s", "x", []], ["f", "x"]]]
+    frames = [[SESSION], [["collected", 1, 1, [], []]], [["s", "x\0\0", 1], ["f", "x"]]]
     lines = whole(frames, exit_code=0, collected=1, counted={})
 
     assert concluded(lines).says == "1 tests ended without a result"
@@ -113,7 +113,7 @@ def test_an_end_that_counts_otherwise_is_inconclusive() -> None:
 def test_records_behind_the_end_are_inconclusive() -> None:
     """A session that went on after its end did not end there."""
     frames = [json.loads(each.split(b" ", 3)[3]) for each in green()]
-    lines = log(*frames, [["s", "z", []]])
+    lines = log(*frames, [["s", "z\0\0", 1]])
 
     assert concluded(lines).why == "pytest went on after its end record"
 
@@ -132,7 +132,7 @@ def test_records_behind_the_end_are_inconclusive() -> None:
 )  # fmt: skip
 def test_death_names_its_suspect(ended: dict[str, Any], why: str) -> None:
     """A session that died is inconclusive, with the test that ran and the cause."""
-    lines = log([SESSION], [["collected", 2, 2, [], []]], *one_test("x"), [["s", "y", []]])
+    lines = log([SESSION], [["collected", 2, 2, [], []]], *one_test("x"), [["s", "y\0\0", 1]])
 
     result = concluded(lines, ended)
 
@@ -142,7 +142,7 @@ def test_death_names_its_suspect(ended: dict[str, Any], why: str) -> None:
 
 def test_death_of_the_container_names_its_suspects() -> None:
     """With xdist, several tests may have been running."""
-    lines = log([SESSION], [["s", name, []] for name in "abcde"])
+    lines = log([SESSION], [["s", f"{name}\0\0", 1] for name in "abcde"])
     result = concluded(lines, None, container=ContainerState(state="gone"))
 
     assert result.says == "the runner died while running a, b, c and 2 more"
@@ -236,7 +236,7 @@ def test_stale_code_is_inconclusive() -> None:
 
 def test_the_order_of_causes() -> None:
     """An interrupt counts before a time-out, and both before what came in."""
-    lines = log([SESSION], [["s", "x", []]])
+    lines = log([SESSION], [["s", "x\0\0", 1]])
 
     assert concluded(lines, interrupted=True, out_of_time=True).exit is ExitCode.INTERRUPTED
     late = concluded(lines, out_of_time=True)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from seatrial.inpod.protocol import Frame, Record
+from seatrial.inpod.protocol import CUT, NANO, Frame, Record
 from seatrial.model.event import Body, Note, TestReported, TestsCollected, TestStarted
 from seatrial.model.result import Counts
 
@@ -15,7 +15,6 @@ __all__ = ["End", "Progress"]
 NOT_RUN = "not run: "
 """A skip whose reason begins so is a test that this environment cannot run, not one that somebody skipped."""
 
-_PHASES = {"c": "call", "t": "teardown"}
 _Outcome = Literal["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
 
 
@@ -41,6 +40,7 @@ class Progress:
     Attributes:
         session: what pytest said of itself at its start; None before.
         collected: distinct tests that will run; None before that is known.
+        current: the test that began last.
         running: test -> its location, for those that began and did not end.
         reported: tests with at least one report.
         finished: tests that ended.
@@ -49,6 +49,7 @@ class Progress:
 
     session: dict[str, Any] | None = None
     collected: int | None = None
+    current: str = ""
     running: dict[str, Any] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
@@ -129,18 +130,22 @@ class Progress:
         events.append(TestsCollected(count=record[1]))
 
     def _start(self, record: Record, events: list[Body]) -> None:
-        self.running[record[1]] = record[2]
-        events.append(TestStarted(nodeid=record[1]))
+        self.current, path, domain = record[1].split(CUT)
+        self.running[self.current] = (path, record[2], domain)
+        events.append(TestStarted(nodeid=self.current))
 
     def _finish(self, record: Record, _events: list[Body]) -> None:
         self.running.pop(record[1], None)
         self.finished.add(record[1])
 
-    def _setup_passed(self, record: Record, events: list[Body]) -> None:
-        self._passed(record[1], "setup", record[3], events)
+    def _plain(self, record: Record, events: list[Body]) -> None:
+        self._passed(self.current, "setup", record[2] / NANO, events)
+        self._passed(self.current, "call", record[4] / NANO, events)
 
-    def _phase_passed(self, record: Record, events: list[Body]) -> None:
-        self._passed(record[1], _PHASES[record[2]], record[3], events)
+    def _torn_down(self, record: Record, events: list[Body]) -> None:
+        self._passed(self.current, "teardown", record[1] / NANO, events)
+        self.running.pop(self.current, None)
+        self.finished.add(self.current)
 
     def _passed(self, nodeid: str, when: str, seconds: float, events: list[Body]) -> None:
         self.tally[f"{when}/passed/"] += 1
@@ -200,8 +205,8 @@ _HANDLERS = {
     "count": Progress._count,  # noqa: SLF001
     "s": Progress._start,  # noqa: SLF001
     "f": Progress._finish,  # noqa: SLF001
-    "R": Progress._setup_passed,  # noqa: SLF001
-    "r": Progress._phase_passed,  # noqa: SLF001
+    "p": Progress._plain,  # noqa: SLF001
+    "t": Progress._torn_down,  # noqa: SLF001
     "report": Progress._report,  # noqa: SLF001
     "interrupt": Progress._interrupt,  # noqa: SLF001
     "internal": Progress._internal,  # noqa: SLF001

@@ -11,9 +11,28 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Chunk", "ChunkReader", "Frame", "FrameReader", "Garbled", "Record", "decode_records"]
+__all__ = [
+    "CI_VARIABLES",
+    "CUT",
+    "MICRO",
+    "NANO",
+    "Chunk",
+    "ChunkReader",
+    "Frame",
+    "FrameReader",
+    "Garbled",
+    "Record",
+    "decode_records",
+]
 
 Record = list[Any]
+
+CI_VARIABLES: Final = ("CI", "BUILD_NUMBER")
+"""pytest shortens nothing where one of them is set: https://docs.pytest.org/en/stable/explanation/ci.html"""
+CUT: Final = "\0"
+"""Between strings that travel as one."""
+NANO: Final = 1_000_000_000
+MICRO: Final = 1_000_000
 
 _HEADER: Final = re.compile(rb"#([A-Z.]) (\d{1,18}) (\d{1,9})\n")
 _LONGEST_HEADER: Final = 40

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
 
 from seatrial.inpod.delta import Delta, plan
 from seatrial.inpod.options import resolve
+from seatrial.inpod.protocol import CI_VARIABLES
 from seatrial.inpod.session import Request, run_tests
 from seatrial.inpod.sync import pod_files
 from seatrial.inpod.tree import Tree, read_tree
@@ -49,6 +51,7 @@ def run(ctx: Ctx) -> Report:
         directory=directory,
         where=f"pod {spec.namespace}/{spec.pod} in cluster {ctx.env.cluster.name}",
         deadline=ctx.deadline.child(ctx.project.timeouts.test),
+        env={name: os.environ[name] for name in CI_VARIABLES if name in os.environ},
         artifacts=spec.artifacts,
         tree=tree,
         delta=delta,

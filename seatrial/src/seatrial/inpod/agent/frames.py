@@ -57,9 +57,12 @@ class FrameWriter:
             return
         with self._lock:
             count = len(pending)
-            body = f"[{','.join(pending[:count])}]".encode("ascii")
-            crc = zlib.crc32(body, self._crc)
-            data = b"%d %d %08x %b\n" % (self.frames, len(body), crc, body)
+            text = ",".join(pending)
+            if len(pending) != count:  # another thread was quicker
+                text = ",".join(pending[:count])
+            text = f"[{text}]"
+            crc = zlib.crc32(text.encode(), self._crc)
+            data = f"{self.frames} {len(text)} {crc:08x} {text}\n".encode()
             size = len(data)
             try:
                 written = os.write(self._fd, data)

@@ -1,4 +1,4 @@
-"""The pytest plugin of the pod: writes what happens to the frame log. pytest 7 or newer.
+r"""The pytest plugin of the pod: writes what happens to the frame log. pytest 7 or newer.
 
 It comes in by `PYTEST_PLUGINS` and takes itself out of the environment at once, so that pytest runs started by tests,
 and xdist's workers, are none of its business (their reports come through the controller). PYTEST_DONT_REWRITE
@@ -12,10 +12,11 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 ["collected", count, distinct ids, tree, lines]  for --collect-only: of each item the [repr, nodeid, doc] of its nodes
 ["verbose", level]
 ["count", count]                    xdist knows how many tests there are only later
-["s", nodeid, location]             a test begins
-["R", nodeid, [keyword, …], duration, start]    its set-up passed, with nothing to tell, at the place that "s" named
-["r", nodeid, when, duration, start]    the same of a later phase, "c" call or "t" teardown; the rest as in "R"
-["report", {…}, {…}]                any other report, and what else there was to it: see `reports.py`
+["s", "nodeid\0path\0domain", line]     a test begins
+["p", "keyword\0…", duration, start, duration, start]   set-up and call of the last "s" passed, nothing to tell;
+                                    durations in nanoseconds, starts in microseconds
+["t", duration, start]              its tear-down too, and it is over
+["report", {…}, {…}]                any other report, and what else there was to it: see `tests.py`
 ["worker", name, {…}]               a process of xdist, before the first report from it
 ["f", nodeid]                       a test is over
 ["blob", id, text]                  a piece of long captured output; a report that names the id comes later
@@ -42,8 +43,9 @@ import pytest
 
 from .frames import FrameWriter
 from .records import collected_tree, junit_recorder, options, safe_json, warning_record
-from .reports import Reports, Statuses, report_json
+from .reports import report_json
 from .tee import Tee
+from .tests import Tests
 
 __all__ = ["pytest_configure"]
 
@@ -72,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if _directory and _first and not hasattr(config, "workerinput"):
         reporter = _Reporter(config)
         config.pluginmanager.register(reporter, "seatrial-pod")
-        config.pluginmanager.register(reporter.statuses, "seatrial-statuses")
+        config.pluginmanager.register(reporter.tests, "seatrial-tests")
+        config.pluginmanager.register(reporter.tests.statuses, "seatrial-statuses")
 
 
 class _Reporter:
@@ -88,18 +91,15 @@ class _Reporter:
         self.session: Any = None
         self.terminal: Any = None
         self.counted = 0
-        self.looked = False
         self.began = time.time()
         self.phase = 0
         self.verbose = config.option.verbose
-        self.reports = Reports(config, self.out)
-        self.statuses = Statuses(config)
-        self.behind: list[str] = []
         self.stopped = False
         self.distributed = getattr(config.option, "dist", "no") != "no"
         self.fds: list[int] = []
         self.follow_output = config.getoption("capture", "fd") == "no"
         self.flush = self.flush_behind_output if self.follow_output else self.out.flush
+        self.tests = Tests(config, self.out, self.flush, self.news)
         if self.request.get("junit"):
             junit_recorder(config, self.out.add)
         if self.request.get("imports"):
@@ -147,8 +147,10 @@ class _Reporter:
         place = getattr(self.terminal, "currentfspath", 0)
         record = safe_json(("text", text, self.phase, place if place in (None, _BEHIND_RESULT) else 0))
         if showing:
-            self.behind.append(record)
+            self.tests.behind.append(record)
         else:
+            # Behind the results that came before it.
+            self.tests.settle()
             self.out.add(record)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -182,22 +184,13 @@ class _Reporter:
     def pytest_report_collectionfinish(self) -> Generator[None, Any, None]:
         outcome = yield
         items = self.session.items
-        self.counted = self.session.testscollected
+        # The session's own count follows only behind this hook.
+        self.counted = len(items)
         tree = collected_tree(items) if self.config.option.collectonly else []
         self.record("collected", self.counted, len({item.nodeid for item in items}), tree, outcome.get_result())
         self.flush()
 
-    # A test.
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
-        if self.distributed or not self.looked:
-            self.looked = True
-            self.look_again()
-        self.out.add(self.reports.start(nodeid, location))
-        self.flush()
-
-    def look_again(self) -> None:
+    def news(self) -> None:
         """Tell what is known only when the tests begin: how many there are, and that live logging is verbose."""
         if self.session.testscollected != self.counted:
             self.counted = self.session.testscollected
@@ -205,32 +198,6 @@ class _Reporter:
         if self.config.option.verbose != self.verbose:
             self.verbose = self.config.option.verbose
             self.record("verbose", self.verbose)
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logreport(self, report: Any) -> None:
-        status = None if self.statuses.quiet else self.statuses.of(report)
-        record = "" if status else self.reports.short(report)
-        if record:
-            self.out.add(record)
-        else:
-            for each in self.reports.long(report, status):
-                self.out.add(each)
-        if self.behind:
-            # What other plugins wrote while they showed it.
-            for each in self.behind:
-                self.out.add(each)
-            self.behind.clear()
-        if not record or report.when == "call":
-            self.flush()
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        self.out.add(self.reports.finish(nodeid))
-        if self.fds:
-            self.leave_debugger()
-        if self.distributed:
-            # Otherwise the next test begins at once, or the session ends.
-            self.flush()
 
     # Anything else.
 
@@ -240,6 +207,7 @@ class _Reporter:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
         self.stopped = True
+        self.tests.settle()
         shown = excinfo.getrepr(funcargs=True)
         crash = shown.reprcrash
         self.record(
@@ -258,6 +226,7 @@ class _Reporter:
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: Any) -> None:
         self.stopped = True
+        self.tests.settle()
         self.record("internal", str(excrepr))
         self.flush()
 
@@ -294,6 +263,7 @@ class _Reporter:
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: Any) -> Generator[None, Any, None]:
+        self.tests.settle()
         self.leave_debugger()
         session = self.session
         if not (self.stopped or session.shouldfail or session.shouldstop):
@@ -331,7 +301,7 @@ class _Reporter:
                 "exit": int(self.session.exitstatus),
                 "collected": self.session.testscollected,
                 "collect_only": bool(self.config.option.collectonly),
-                "tally": self.reports.tally,
+                "tally": self.tests.counts(),
                 "seconds": time.time() - self.began,
             },
         )

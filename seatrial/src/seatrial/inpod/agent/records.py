@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import linecache
+import os
 import platform
 import sys
 from typing import Any, Callable
@@ -90,6 +91,7 @@ def options(config: pytest.Config, terminal: Any, *, verbatim: bool) -> dict[str
         "verbatim": verbatim,
         "showfspath": bool(terminal.showfspath) if terminal is not None and not verbatim else None,
         "workers": getattr(config.option, "dist", "no") != "no",
+        "ci": any(os.environ.get(name) for name in ("CI", "BUILD_NUMBER")),
     }
 
 

@@ -20,6 +20,9 @@ _REPLAYED = ("_pytest/terminal.py", "_pytest/junitxml.py")
 
 _REPLAYED_HOOK = "replayed"
 _MODULES: dict[str, str] = {}
+_OWN: set[Any] = set()
+"""Code of hooks that the host runs too and that call the terminal writer themselves: most writes, found at once."""
+_DIRECT = 5
 _PLUGGY = os.path.dirname(pluggy.__file__) + os.sep
 
 
@@ -46,6 +49,8 @@ class Tee:
     def write(self, text: str) -> int:
         """Take a piece of text."""
         self._pending.append(text)
+        if sys._getframe(3).f_code in _OWN and not self._verbatim:
+            return len(text)
         if self._verbatim:
             self._foreign(text, showing=False)
             self._has_foreign = True
@@ -82,6 +87,7 @@ def _writer() -> str:
     """Return the name of the hook that writes, `replayed` if the host runs it too, or nothing."""
     frame: Any = sys._getframe(2)
     inner = frame
+    depth = 2
     while frame is not None:
         if frame.f_code.co_filename.startswith(_PLUGGY):
             code = inner.f_code
@@ -90,9 +96,11 @@ def _writer() -> str:
             if replayed is None:
                 replayed = _MODULES[code.co_filename] = _kind(code.co_filename.replace(os.sep, "/"))
             if replayed == "all" or (replayed == "summary" and name == "pytest_terminal_summary"):
+                if depth == _DIRECT:
+                    _OWN.add(code)
                 return _REPLAYED_HOOK
             return name
-        inner, frame = frame, frame.f_back
+        inner, frame, depth = frame, frame.f_back, depth + 1
     return ""
 
 

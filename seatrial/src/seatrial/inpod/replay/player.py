@@ -180,20 +180,22 @@ class Player:
         self.session.testscollected = record[1]
 
     def _start(self, record: Record, _place: Place) -> None:
-        location = self.reports.started(record)
-        self._locations[record[1]] = location
-        self.config.hook.pytest_runtest_logstart(nodeid=record[1], location=location)
+        nodeid, location = self.reports.started(record)
+        self._locations[nodeid] = location
+        self.config.hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
 
     def _finish(self, record: Record, _place: Place) -> None:
-        self.reports.finished(record)
         location = self._locations.pop(record[1], ("", None, ""))
         self.config.hook.pytest_runtest_logfinish(nodeid=record[1], location=location)
 
-    def _setup_passed(self, record: Record, _place: Place) -> None:
-        self.config.hook.pytest_runtest_logreport(report=self.reports.setup_passed(record))
+    def _plain(self, record: Record, _place: Place) -> None:
+        for report in self.reports.plain(record):
+            self.config.hook.pytest_runtest_logreport(report=report)
 
-    def _phase_passed(self, record: Record, _place: Place) -> None:
-        self.config.hook.pytest_runtest_logreport(report=self.reports.phase_passed(record))
+    def _torn_down(self, record: Record, place: Place) -> None:
+        report = self.reports.torn_down(record)
+        self.config.hook.pytest_runtest_logreport(report=report)
+        self._finish(["f", report.nodeid], place)
 
     def _report(self, record: Record, place: Place) -> None:
         report = self.reports.report(record, place)
@@ -350,8 +352,8 @@ _HANDLERS = {
     "count": Player._count,
     "s": Player._start,
     "f": Player._finish,
-    "R": Player._setup_passed,
-    "r": Player._phase_passed,
+    "p": Player._plain,
+    "t": Player._torn_down,
     "report": Player._report,
     "worker": Player._worker,
     "blob": Player._blob,

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from seatrial.inpod.protocol import Record
+from seatrial.inpod.protocol import CUT, MICRO, NANO, Record
 from seatrial.inpod.replay.feed import Feed, Place
 
 __all__ = ["Reports", "TextRepr", "Worker"]
 
 _LARGE = 1024
-_PHASES = {"c": "call", "t": "teardown"}
 
 
 class Worker:
@@ -56,7 +55,9 @@ class Reports:
     def __init__(self, config: pytest.Config, feed: Feed) -> None:
         self._config = config
         self._feed = feed
-        self._tests: dict[str, tuple[tuple[Any, ...], dict[str, int]]] = {}
+        self._current = ""
+        self._location: tuple[Any, ...] = ("", None, "")
+        self._keywords: dict[str, int] = {}
         self._workers: dict[str, Worker] = {}
         self._blobs: dict[int, list[Place]] = {}
         self._parked: dict[type, type] = {}
@@ -72,26 +73,21 @@ class Reports:
         """Remember a process of xdist."""
         self._workers[record[1]] = Worker(record[1], record[2])
 
-    def started(self, record: Record) -> tuple[Any, ...]:
-        """Return the location of a test that begins."""
-        location = tuple(record[2])
-        self._tests[record[1]] = (location, {})
-        return location
+    def started(self, record: Record) -> tuple[str, tuple[Any, ...]]:
+        """Return id and location of a test that begins."""
+        self._current, path, domain = record[1].split(CUT)
+        self._location, self._keywords = (path, record[2], domain), {}
+        return self._current, self._location
 
-    def setup_passed(self, record: Record) -> Any:
-        """Return the report of ["R", …]."""
-        _, nodeid, keywords, duration, start = record
-        self._tests[nodeid] = (self._tests[nodeid][0], dict.fromkeys(keywords, 1))
-        return self._plain(nodeid, "setup", duration, start)
+    def plain(self, record: Record) -> tuple[Any, Any]:
+        """Return the reports of ["p", …]: set-up and call."""
+        _, keywords, setup, setup_start, call, call_start = record
+        self._keywords = dict.fromkeys(keywords.split(CUT), 1)
+        return self._passed("setup", setup, setup_start), self._passed("call", call, call_start)
 
-    def phase_passed(self, record: Record) -> Any:
-        """Return the report of ["r", …]."""
-        _, nodeid, when, duration, start = record
-        return self._plain(nodeid, _PHASES[when], duration, start)
-
-    def finished(self, record: Record) -> tuple[Any, ...]:
-        """Return the location of a test that ended."""
-        return self._tests.pop(record[1], (("", None, ""), {}))[0]
+    def torn_down(self, record: Record) -> Any:
+        """Return the report of ["t", …]."""
+        return self._passed("teardown", record[1], record[2])
 
     def report(self, record: Record, place: Place) -> Any:
         """Return the report of ["report", …] or ["collect", …]."""
@@ -131,19 +127,18 @@ class Reports:
             self._last = (place, self._make(record[1], blobs)[0])
         return getattr(self._last[1], name)
 
-    def _plain(self, nodeid: str, when: str, duration: float, start: float) -> Any:
-        location, keywords = self._tests[nodeid]
+    def _passed(self, when: str, duration: int, start: int) -> Any:
         make: Any = pytest.TestReport
         return make(
-            nodeid=nodeid,
-            location=location,
-            keywords=keywords,
+            nodeid=self._current,
+            location=self._location,
+            keywords=self._keywords,
             outcome="passed",
             longrepr=None,
             when=when,
-            duration=duration,
-            start=start,
-            stop=start + duration,
+            duration=duration / NANO,
+            start=start / MICRO,
+            stop=start / MICRO + duration / NANO,
         )
 
     def _make(self, data: dict[str, Any], blobs: dict[int, list[Place]] | None = None) -> tuple[Any, dict[int, Any]]:

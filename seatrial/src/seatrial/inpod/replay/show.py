@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from seatrial.inpod.protocol import CI_VARIABLES
 from seatrial.inpod.replay.feed import Ended, Feed, Printed, Told
 from seatrial.inpod.replay.junit import Junit
 from seatrial.inpod.replay.player import Player
@@ -56,8 +57,10 @@ def _session(settings: dict[str, Any], session: dict[str, Any], feed: Feed, even
     ini = directory / "replay.ini"
     lines = [f"{name} = {value}" for name, value in session["ini"].items() if name in _SHOWN_INI and value is not None]
     ini.write_text("\n".join(["[pytest]", *lines, ""]))
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", *CI_VARIABLES):
         os.environ.pop(name, None)
+    if session["ci"]:
+        os.environ["CI"] = "true"
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     quiet = [part for name in _QUIET_PLUGINS for part in ("-p", f"no:{name}")]
     plugin = _Replay(settings, session, feed, events)
