@@ -23,8 +23,8 @@ setup: $(STAMP) ## install what the tests need: Python environment, engine, tool
 test: test-k8s ## the same as test-k8s
 
 .PHONY: test-k8s
-test-k8s: setup ## all tests inside an ephemeral Kubernetes cluster, with the charts of production
-	@testing/k8s/scripts/run-all-tests.sh
+test-k8s: setup ## all tests inside an ephemeral Kubernetes cluster, with the charts of production; KEEP=always, ARGS="-k s3"
+	@testing/k8s/scripts/run-all-tests.sh $(ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, shellcheck, words that must not occur
@@ -52,7 +52,7 @@ locks: $(STAMP) ## write the lock files anew
 
 .PHONY: clean
 clean: ## remove what runs and builds left in this checkout; the foundry's cache stays
-	@rm -rf .seatrial test-results .foundry .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* coverage.xml
+	@rm -rf .seatrial .foundry .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* coverage.xml
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .PHONY: distclean

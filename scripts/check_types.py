@@ -14,7 +14,6 @@ PARTS = (
     ("seatrial/src", "seatrial/benchmarks"),
     ("foundry/src",),
     ("packages/floe-lakehouse/src",),
-    ("testing/k8s/scripts",),
     ("charts/floe-infrastructure/files",),
     ("scripts",),
 )

@@ -238,6 +238,7 @@ def _result(run: _Run, peak: int) -> RunResult:
         counts=tests.counts if tests else Counts(),
         stages=tuple(replace(each, alone=round(path[each.stage], 3)) for each in stages),
         images=tuple(ctx.facts.used.values()),
+        images_size=ctx.facts.images_size,
         versions=ctx.facts.versions,
         tree=tests.tree if tests else None,
         peak_memory=peak,

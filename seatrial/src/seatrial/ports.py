@@ -132,16 +132,18 @@ class Cluster(Protocol):
 
 
 class Nodes(Protocol):
-    """Node machines that we may enter: a cluster of containers on our engine."""
+    """Node machines that we may enter: a cluster of containers on our engine. `images` are what they are made of."""
 
     def names(self) -> tuple[str, ...]: ...
+    def images(self) -> tuple[str, ...]: ...
     def run(self, node: str, argv: Sequence[str], *, deadline: Deadline, check: bool = True) -> Completed: ...
 
 
 class Images(Protocol):
-    """The container engine: images that are on it, and builds."""
+    """The container engine: images that are on it, and builds. `weigh` says their bytes, shared layers once."""
 
     def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]: ...
+    def weigh(self, references: Sequence[str]) -> int: ...
     def build(self, spec: ImageSpec, reference: str, *, labels: Mapping[str, str], deadline: Deadline, log: Path,
               progress: Progress) -> LocalImage: ...  # fmt: skip
     def push(self, reference: str, target: str, *, deadline: Deadline, progress: Progress) -> None: ...

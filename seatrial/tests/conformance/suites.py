@@ -432,6 +432,8 @@ CASES = (
     Case(name="xdist-collection-errors", files=_COLLECTION, steps=(("-n", "2"),), exit=1, unordered=True),
     Case(name="xdist-first", files=_LAST_FAILED, steps=(("-n", "1", "-x"),), exit=None, unordered=True, loose=True),
     Case(name="coverage", files=_COVERAGE, steps=(("--cov=src", "--cov-report=term-missing"),)),
+    Case(name="coverage-of-all", files=_COVERAGE, steps=(("--cov",),)),
+    Case(name="coverage-of-all-xdist", files=_COVERAGE, steps=(("--cov", "-n", "2", "-q"),), unordered=True),
     Case(name="coverage-fails-under", files=_COVERAGE, steps=(("--cov=src", "--cov-fail-under=99"),)),
     Case(name="coverage-xdist", files=_COVERAGE, steps=(("--cov=src", "-n", "2", "-q"),), unordered=True),
     Case(name="no-capture", files=_PRINTS, steps=(("-s",),)),

@@ -10,7 +10,7 @@ from seatrial.model import event as e
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import RunId, SessionId
-from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, StageResult
+from seatrial.model.result import Counts, ImageUsed, Outcome, Problem, RunResult, Stage, StageResult
 
 START = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
 RUN = RunId("20260131-154501-3f2a")
@@ -95,7 +95,18 @@ def green() -> Script:
         (40, e.StageEnded(stage=Stage.TEST, outcome=Outcome.DONE, seconds=4.9, facts={"passed": "3"})),
         *stage(Stage.COLLECT, 40.1, 0.4),
         *stage(Stage.TEARDOWN, 40.5, 6.2),
-        *ended(46.8, ExitCode.PASSED, "passed", Counts(collected=3, passed=3)),
+        *ended(
+            46.8,
+            ExitCode.PASSED,
+            "passed",
+            Counts(collected=3, passed=3),
+            images=(
+                ImageUsed(reference="orders:1", digest="sha256:aa", size=184_000_000),
+                ImageUsed(reference="mail:2", digest="sha256:bb", size=60_000_000, stands_in_for="acme/mail"),
+            ),
+            images_size=1_240_000_000,
+            peak_memory=812_000_000,
+        ),
     ]
 
 

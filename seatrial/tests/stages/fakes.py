@@ -169,6 +169,9 @@ class FakeCluster:
     def connect(self) -> FakeKube:
         return self.kube
 
+    def images(self) -> tuple[str, ...]:
+        return ("node:1",)
+
     def names(self) -> tuple[str, ...]:
         return self.node_names
 
@@ -196,6 +199,9 @@ class FakeImages:
 
     def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]:
         return {each: self.image(each) for each in references if each in self.present}
+
+    def weigh(self, references: Sequence[str]) -> int:
+        return 1000 * len(references)
 
     def build(self, spec: Any, reference: str, **more: Any) -> LocalImage:
         del more

@@ -1,20 +1,15 @@
 #!/usr/bin/env bash
-# All tests in an ephemeral kind cluster: `run-all-tests.sh --help`. Bash 3.2 must do; the work is in flow/.
+# All tests in an ephemeral kind cluster, as seatrial.toml says: `run-all-tests.sh --help`.
+# KEEP=on-failure leaves the cluster up if anything fails, KEEP=always in any case; `make test-k8s KEEP=always` works, too.
+# Arguments are those of `seatrial run`, pytest's among them: `run-all-tests.sh -k s3 -x`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
-
-if [ -x .venv/bin/foundry ]; then
-    # kind, helm and kubectl as `make setup` provides them.
-    eval "$(.venv/bin/foundry env)"
+if [ ! -x .venv/bin/seatrial ]; then
+    echo "run-all-tests.sh: seatrial is not installed in .venv. Try: make setup" >&2
+    exit 4
 fi
-python=.venv/bin/python
-[ -x "$python" ] || python=$(command -v python3) || {
-    echo "run-all-tests.sh needs Python 3.11 or newer. Try: make setup" >&2
-    exit 4
-}
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "run-all-tests.sh needs Python 3.11 or newer; $python is $("$python" -V 2>&1). Try: make setup" >&2
-    exit 4
-}
+# kind, helm and kubectl as `make setup` provides them.
+path=$(.venv/bin/foundry env)
+eval "$path"
 # exec: a signal sent to this script must reach the one who tidies up.
-PYTHONPATH=testing/k8s/scripts exec "$python" -m flow "$@"
+exec .venv/bin/seatrial run --keep "${KEEP:-never}" "$@"

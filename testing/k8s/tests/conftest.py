@@ -1,6 +1,29 @@
-"""The flow is a folder of scripts, not an installed package."""
+"""A copy of the project, which tests may change and break."""
 
-import sys
+from __future__ import annotations
+
+import shutil
+import subprocess
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as it is in the working tree, with the same tools and names of images."""
+    copy = tmp_path_factory.mktemp("copy") / "project"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    ).stdout.decode()
+    for name in filter(None, [*listed.split("\0"), ".foundry/values-images.yaml"]):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    return copy

@@ -1,67 +1,56 @@
-"""The flow for real: engine, cluster, release, tests in a pod. Some minutes; in the order of this file.
-
-`CLUSTER_NAME` and `KIND_CONFIG` pass through, for a machine whose host ports another cluster has.
-"""
+"""The run script for real: engine, cluster, release, tests in a pod. Some minutes; in the order of this file."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import threading
 import time
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import pytest
-from flow.settings import parse
 
-ROOT = Path(__file__).parents[3]
-SCRIPT = ROOT / "testing" / "k8s" / "scripts" / "run-all-tests.sh"
-SETTINGS = parse([], os.environ, ROOT)
-CLUSTER = SETTINGS.cluster
-LATEST = ROOT / ".seatrial" / "runs" / "latest"
-FAILING = (
-    "echo 'def test_that_fails(): assert 1 == 2' > /tmp/test_fails.py; uv run pytest /tmp/test_fails.py; code=$?; "
-    "date +%s.%N > /results/ended; exit $code"
-)
+CLUSTER = "floe-test"
+TESTS_AT_LEAST = 12
+MEMORY_AT_MOST = 4 * 10**9
+IMAGES_AT_MOST = 10 * 10**9
+VALUES = "testing/k8s/values-test.yaml"
 
 
-@dataclass
 class Run:
-    """The script in another process; its lines, each with the time it came."""
+    """The script in another process, and what it has printed so far."""
 
-    process: subprocess.Popen[str]
-    lines: list[tuple[float, str]] = field(default_factory=list)
-    started: ClassVar[list[Run]] = []
+    running: list[Run] = []  # noqa: RUF012
 
-    @classmethod
-    def start(cls, *arguments: str, **environment: str) -> Run:
-        process = subprocess.Popen(
-            [SCRIPT, *arguments],
+    def __init__(self, project: Path, *arguments: str, **environment: str) -> None:
+        # Whoever started pytest in the background ignores interrupts, and so would the script.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.project = project
+        self.text = ""
+        self.process = subprocess.Popen(
+            [project / "testing" / "k8s" / "scripts" / "run-all-tests.sh", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=os.environ | {"KEEP": "never"} | environment,
+            env={name: value for name, value in os.environ.items() if name != "KEEP"} | environment,
         )
-        run = cls(process)
-        cls.started.append(run)
-        threading.Thread(target=run._read, daemon=True).start()
-        return run
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.running.append(self)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.lines.append((time.time(), line.rstrip()))
+            self.text += line
         self.process.stdout.close()
 
-    @property
-    def text(self) -> str:
-        return "\n".join(line for _, line in self.lines)
-
-    def until(self, condition, *, within: float = 180.0) -> None:
+    def until(self, condition: Callable[[], object], *, within: float = 300.0) -> None:
+        """Wait until something is so while the script runs."""
         deadline = time.monotonic() + within
         while not condition():
             assert self.process.poll() is None, self.text
@@ -69,13 +58,20 @@ class Run:
             time.sleep(0.1)
 
     def code(self, *, within: float = 600.0) -> int:
+        """Wait for its end and return its exit code."""
         try:
             code = self.process.wait(timeout=within)
         except subprocess.TimeoutExpired:
             self.process.kill()
             pytest.fail(f"not done after {within:g} s:\n{self.text}")
-        time.sleep(0.2)  # the reader's last lines
+        self._reader.join(timeout=10)
         return code
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the last run left as `result.json`."""
+        found: dict[str, Any] = json.loads((self.project / ".seatrial" / "runs" / "latest" / "result.json").read_text())
+        return found
 
 
 def docker(*arguments: str) -> list[str]:
@@ -86,22 +82,6 @@ def nodes() -> list[str]:
     return docker("ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={CLUSTER}")
 
 
-def networks() -> list[str]:
-    return docker("network", "ls", "--format", "{{.Name}}", "--filter", "name=^kind$")
-
-
-# kind's network belongs to all its clusters: what was there before stays.
-NETWORKS_BEFORE = networks()
-
-
-def what_is_left() -> list[str]:
-    containers = docker("ps", "--all", "--format", "{{.Names}}", "--filter", f"name=^/{CLUSTER}")
-    others = docker("ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster")
-    made = [] if others or NETWORKS_BEFORE else networks()
-    names = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=127.0.0.1:*/*/*")
-    return containers + made + names
-
-
 def volumes_of_nodes() -> set[str]:
     # A container that is just being made may not be there to be inspected.
     template = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
@@ -109,100 +89,128 @@ def volumes_of_nodes() -> set[str]:
     return set(subprocess.run(argv, check=False, capture_output=True, text=True).stdout.split())
 
 
-def kubectl(*arguments: str) -> str:
-    argv = ["kubectl", f"--kubeconfig={SETTINGS.kubeconfig}", "--namespace=floe", *arguments]
-    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stdout
+def seatrial(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [project / ".venv" / "bin" / "seatrial", "-C", project, *arguments]
+    return subprocess.run(argv, check=True, capture_output=True, text=True)
+
+
+def kubectl(project: Path, *arguments: str) -> str:
+    environment = os.environ | json.loads(seatrial(project, "env", "--json").stdout)
+    argv = ["kubectl", *arguments]
+    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=180, env=environment).stdout
+
+
+def networks() -> list[str]:
+    return docker("network", "ls", "--format", "{{.Name}}")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _nothing_before_and_nothing_after():
-    assert Run.start("--down").code() == 0
+def _nothing_is_left(project: Path) -> Iterator[None]:
+    seatrial(project, "down")
+    networks_before, volumes_before = networks(), docker("volume", "ls", "--quiet")
     yield
-    assert Run.start("--down").code() == 0
-    assert what_is_left() == []
+    seatrial(project, "down")
+    assert nodes() == []
+    # kind's network belongs to all its clusters; the registry's volume is a cache that stays.
+    others = docker("ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster")
+    assert set(networks()) <= {*networks_before, *(["kind"] if others else [])}
+    assert set(docker("volume", "ls", "--quiet")) <= {*volumes_before, "seatrial-registry"} or others
 
 
 @pytest.fixture(autouse=True)
-def _no_run_outlives_its_test():
+def _no_run_outlives_its_test() -> Iterator[None]:
     yield
-    while Run.started:
-        run = Run.started.pop()
+    while Run.running:
+        run = Run.running.pop()
         if run.process.poll() is None:
             run.process.send_signal(signal.SIGTERM)
             run.code()
 
 
-def test_a_cluster_of_somebody_elses_is_refused_and_left_alone():
+def test_a_wrong_word_is_refused_before_anything_is_made(project: Path) -> None:
+    run = Run(project, KEEP="sometimes")
+
+    assert run.code() == 4
+    assert "sometimes" in run.text
+    assert "on-failure" in run.text
+
+
+def test_a_cluster_of_somebody_elses_is_refused_and_left_alone(project: Path) -> None:
     label = f"io.x-k8s.kind.cluster={CLUSTER}"
     (foreign,) = docker("create", "--label", label, "foundry/python:3.13")
     try:
-        run = Run.start()
+        run = Run(project)
 
         assert run.code() == 4
-        assert f"named {CLUSTER} exists" in run.text
+        assert CLUSTER in run.text
         assert docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={label}") == [foreign]
     finally:
         docker("rm", "--force", foreign)
 
 
-def test_an_interruption_while_the_cluster_is_made_leaves_nothing():
-    run = Run.start()
+def test_an_interruption_while_the_cluster_is_made_leaves_nothing(project: Path) -> None:
+    run = Run(project)
     run.until(volumes_of_nodes)
     volumes = volumes_of_nodes()
-    second = Run.start()
+    second = Run(project)
     assert second.code() == 4
-    assert "is in use" in second.text
     run.process.send_signal(signal.SIGINT)
-    run.until(lambda: "tidying up" in run.text, within=10)
+    run.until(lambda: "teardown" in run.text, within=30)
     run.process.send_signal(signal.SIGINT)
 
     assert run.code() == 130
-    assert what_is_left() == []
+    assert Run(project, "--help").code() == 0
+    seatrial(project, "clean")
+    assert nodes() == []
     assert volumes
     assert not volumes & set(docker("volume", "ls", "--quiet"))
 
 
-def test_an_image_that_does_not_exist_is_named(tmp_path):
-    values = tmp_path / "values.yaml"
-    values.write_text("jaeger:\n  image:\n    repository: foundry/jaeger\n    tag: no-such-tag\n")
+def test_an_image_that_does_not_exist_is_named(project: Path) -> None:
+    values = project / ".foundry" / "values-images.yaml"
+    before = values.read_text()
+    values.write_text(before + "\njaeger: {image: {repository: foundry/jaeger, tag: no-such-tag}}\n")
+    try:
+        run = Run(project)
 
-    run = Run.start("--values", str(values))
+        assert run.code() == 10
+    finally:
+        values.write_text(before)
+    assert "foundry/jaeger:no-such-tag" in run.text
+    assert nodes() == []
 
-    assert run.code() == 10
-    assert "image foundry/jaeger:no-such-tag: image cannot be pulled" in run.text
-    assert what_is_left() == []
 
-
-def test_after_a_killed_run_the_next_one_works():
-    killed = Run.start()
+def test_after_a_killed_run_the_next_one_works(project: Path) -> None:
+    killed = Run(project)
     killed.until(nodes)
     killed.process.kill()
-    killed.process.wait()
+    killed.code()
     assert nodes()
 
-    run = Run.start(KEEP="always")
+    run = Run(project, KEEP="always")
 
     assert run.code() == 0, run.text
-    assert "left behind" in run.text
-    tests = ET.parse(LATEST / "junit.xml").getroot().findall(".//testcase")
-    assert len(tests) >= 12
-    assert (LATEST / "coverage.xml").exists()
+    assert run.result["counts"]["passed"] >= TESTS_AT_LEAST
+    assert 0 < run.result["peak_memory"] <= MEMORY_AT_MOST
+    assert 0 < run.result["images_size"] <= IMAGES_AT_MOST
+    assert [image["stands_in_for"] for image in run.result["images"] if image["stands_in_for"]]
     assert nodes()
 
 
-def test_a_failing_test_is_told_at_once():
-    run = Run.start("--reuse", "--", "sh", "-c", FAILING)
+def test_the_kept_cluster_is_there_to_go_on_in(project: Path) -> None:
+    failing = project / "tests" / "test_that_fails.py"
+    failing.write_text("def test_that_fails():\n    assert 1 == 2\n")
+    argv = [project / ".venv" / "bin" / "seatrial", "-C", project, "test", "tests/test_that_fails.py"]
+    try:
+        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    finally:
+        failing.unlink()
 
-    assert run.code() == 1
-    ended = float((LATEST / "ended").read_text())
-    shown = next(at for at, line in run.lines if "1 failed" in line)
-    judged = next(at for at, line in run.lines if "pytest ended with 1" in line)
-    assert "assert 1 == 2" in run.text
-    assert shown - ended < 3
-    assert judged - ended < 3
+    assert done.returncode == 1, done.stderr
+    assert "assert 1 == 2" in done.stdout
 
 
-# Last what the others depend on: the database forgets the catalog when it goes.
+# Last of the kept cluster: the database forgets the catalog when it goes.
 @pytest.mark.parametrize(
     ("service", "workload"),
     [
@@ -212,32 +220,39 @@ def test_a_failing_test_is_told_at_once():
         ("postgresql", "statefulset/postgresql"),
     ],
 )
-def test_without_a_service_its_tests_are_red_and_no_others(service, workload):
-    kubectl("scale", workload, "--replicas=0")
-    kubectl("wait", "pod", f"--selector=app={service}", "--for=delete", "--timeout=60s")
+def test_without_a_service_its_tests_are_red_and_no_others(project: Path, service: str, workload: str) -> None:
+    kubectl(project, "scale", workload, "--replicas=0")
+    kubectl(project, "wait", "pod", f"--selector=app={service}", "--for=delete", "--timeout=60s")
     try:
-        run = Run.start("--reuse", "--", "uv", "run", "pytest", "tests/")
-        assert run.code() == 1, run.text
+        pytest_ = "uv run pytest tests/ -p no:cacheprovider --junitxml=/tmp/junit.xml >&2; cat /tmp/junit.xml"
+        report = kubectl(project, "exec", "test-runner", "--container=tests", "--", "sh", "-c", pytest_)
     finally:
-        kubectl("scale", workload, "--replicas=1")
-        kubectl("rollout", "status", workload, "--timeout=120s")
+        kubectl(project, "scale", workload, "--replicas=1")
+        kubectl(project, "rollout", "status", workload, "--timeout=120s")
 
     red, green = set(), set()
-    for case in ET.parse(LATEST / "junit.xml").getroot().iter("testcase"):
-        needs = case.find("properties/property[@name='services']").get("value").split()
+    for case in ET.fromstring(report).iter("testcase"):
+        services = case.find("properties/property[@name='services']")
+        assert services is not None
         failed = case.find("failure") is not None or case.find("error") is not None
-        (red if failed else green).add((case.get("name"), service in needs))
+        (red if failed else green).add((case.get("name"), service in (services.get("value") or "").split()))
 
     assert {name for name, needed in green if needed} == set()
     assert {name for name, needed in red if not needed} == set()
     assert red
 
 
-def test_an_interruption_while_tests_run_leaves_nothing():
-    Run.start("--down").code()
-    run = Run.start("--", "sh", "-c", "echo the tests run; sleep 60")
-    run.until(lambda: "the tests run" in run.text)
-    run.process.send_signal(signal.SIGINT)
+def test_an_interruption_while_tests_run_leaves_nothing(project: Path) -> None:
+    slow = project / "tests" / "test_that_takes_long.py"
+    slow.write_text("import time\n\ndef test_that_takes_long():\n    time.sleep(60)\n")
+    try:
+        run = Run(project, "tests/test_that_takes_long.py")
+        run.until(lambda: "test_that_takes_long.py::test_that_takes_long" in run.text or "1 collected" in run.text)
+        time.sleep(1)
+        run.process.send_signal(signal.SIGINT)
+        code = run.code()
+    finally:
+        slow.unlink()
 
-    assert run.code() == 130
-    assert what_is_left() == []
+    assert code == 130
+    assert nodes() == []

@@ -55,6 +55,22 @@ class DockerEngine:
         }
         return {reference: _local_image(reference, found[name]) for reference, name in wanted.items() if name in found}
 
+    def weigh(self, references: Sequence[str]) -> int:
+        """Return the bytes of those of the images that are on the engine; a layer that several have counts once."""
+        layers: dict[str, int] = {}
+        for reference in references:
+            looked = self.docker("image", "inspect", reference, check=False)
+            # Newest first, and steps that made no layer with no bytes.
+            told = self.docker("history", "--human=false", "--format", "{{.Size}}", reference, check=False)
+            if looked.code or told.code:
+                continue
+            (entry,) = json.loads(looked.stdout)
+            names = (entry.get("RootFS") or {}).get("Layers") or ()
+            sizes = [int(size) for size in reversed(told.stdout.split()) if int(size)]
+            exact = len(names) == len(sizes)
+            layers |= dict(zip(names, sizes, strict=True)) if exact else {entry["Id"]: int(entry.get("Size") or 0)}
+        return sum(layers.values())
+
     def build(
         self,
         spec: ImageSpec,

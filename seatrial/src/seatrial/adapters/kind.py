@@ -105,6 +105,11 @@ class KindCluster:
         done = self._engine.docker("ps", "--all", "--filter", f"label={_LABEL}={self.name}", "--format", "{{.Names}}")
         return tuple(sorted(done.stdout.decode().split()))
 
+    def images(self) -> tuple[str, ...]:
+        """Return what the node containers are made of."""
+        done = self._engine.docker("ps", "--all", "--filter", f"label={_LABEL}={self.name}", "--format", "{{.Image}}")
+        return tuple(sorted(set(done.stdout.decode().split())))
+
     def run(self, node: str, argv: Sequence[str], *, deadline: Deadline, check: bool = True) -> Completed:
         """Run a command on a node."""
         return self._engine.docker("exec", node, *argv, deadline=deadline, check=check)

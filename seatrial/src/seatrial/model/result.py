@@ -150,6 +150,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         counts: the tests.
         stages: what was done, in the order of its start.
         images: images that took part.
+        images_size: bytes of these and of the nodes' image, layers that they share once; 0 if the run made no cluster.
         versions: of tools, engine and cluster, by name.
         tree: proof that what ran is what stands in the working tree; null if no tests ran.
         peak_memory: bytes the machine had in use above the start of the run, at most.
@@ -167,6 +168,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts = Counts()
     stages: tuple[StageResult, ...] = ()
     images: tuple[ImageUsed, ...] = ()
+    images_size: int = 0
     versions: dict[str, str] = {}
     tree: TreeProof | None = None
     peak_memory: int = 0

@@ -140,6 +140,8 @@ class Console:
                 self.close()
                 for line in words.problem(result, self._findings):
                     self._rich.print(Text(line, "bold" if line.startswith("try: ") else ""), soft_wrap=True)
+                for line in words.remarks(result):
+                    self._rich.print(Text(line, "dim"), soft_wrap=True)
                 style = "bold red" if result.exit else "bold green"
                 self._rich.print(Text(words.last_line(result, self._board.directory), style), soft_wrap=True)
             case _ if self._verbose:

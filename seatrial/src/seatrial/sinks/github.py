@@ -113,6 +113,7 @@ class GitHub:
             f"### {words.last_line(result, '')}\n\n"
             + (f"{findings}\n" if findings else "")
             + (f"{failed}\n" if failed else "")
+            + "".join(f"{line}\n" for line in words.remarks(result))
             + f"| stage | outcome | time | |\n| --- | --- | ---: | --- |\n{rows}\n"
         )
 

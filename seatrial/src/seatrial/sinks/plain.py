@@ -49,6 +49,8 @@ class Plain:
             case e.RunEnded(result=result):
                 for line in words.problem(result, self._findings):
                     self.line(line)
+                for line in () if self._quiet else words.remarks(result):
+                    self.line(line)
                 self.line(words.last_line(result, self._directory))
             case e.StageEnded(stage=stage, outcome="failed", seconds=seconds):
                 self.line(f"{stage} FAILED after {words.duration(seconds)}")

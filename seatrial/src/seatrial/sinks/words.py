@@ -10,11 +10,24 @@ from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.result import Counts, Outcome, RunResult
 
-__all__ = ["counts", "duration", "evidence", "facts", "finding", "last_line", "near", "outcome", "problem", "waiting"]
+__all__ = [
+    "counts",
+    "duration",
+    "evidence",
+    "facts",
+    "finding",
+    "last_line",
+    "near",
+    "outcome",
+    "problem",
+    "remarks",
+    "waiting",
+]
 
 _EVIDENCE_SHOWN = 12
 _MINUTE = 60
 _LONG = 100
+_GB = 10**9
 
 
 def duration(seconds: float) -> str:
@@ -82,6 +95,15 @@ def problem(result: RunResult, findings: Collection[Finding]) -> list[str]:
 def near(path: str) -> str:
     """Return a path as it is shortest from the working directory."""
     return path.removeprefix(f"{Path.cwd()}{os.sep}")
+
+
+def remarks(result: RunResult) -> list[str]:
+    """Return what a reader of the verdict has to know besides: what was not the real thing, and what the run needed."""
+    lines = [f"{used.reference} stands in for {used.stands_in_for}" for used in result.images if used.stands_in_for]
+    if result.images_size:
+        needed = f"memory {result.peak_memory / _GB:.1f} GB at most, " if result.peak_memory else ""
+        lines.append(f"{needed}images {result.images_size / _GB:.1f} GB")
+    return lines
 
 
 def last_line(result: RunResult, directory: str) -> str:

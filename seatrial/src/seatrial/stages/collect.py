@@ -41,6 +41,9 @@ def run(ctx: Ctx) -> Report:
     with ThreadPoolExecutor(_READERS) as pool:
         written = sum(pool.map(lambda job: _log(ctx, *job), jobs))
     facts = {"logs": str(written)}
+    if ctx.facts.fresh:
+        made_of = ctx.env.nodes.images() if ctx.env.nodes else ()
+        ctx.facts.images_size = ctx.env.images.weigh([*ctx.facts.used, *made_of])
     if ctx.failed:
         facts["bundle"] = str(_bundle(ctx))
     return done(**facts)

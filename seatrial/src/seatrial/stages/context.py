@@ -71,6 +71,7 @@ class Facts:
         targets: the workloads of each release that must be ready.
         used: images that take part, for the result.
         delivered: canonical reference to digest of its manifest in the registry.
+        images_size: bytes of all images, the nodes' too, layers that they share once; 0: not measured.
         tests: what they came to; None: they did not run.
     """
 
@@ -86,6 +87,7 @@ class Facts:
     targets: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     used: dict[str, ImageUsed] = field(default_factory=dict)
     delivered: dict[str, str] = field(default_factory=dict)
+    images_size: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     tests: TestsOutcome | None = None
 

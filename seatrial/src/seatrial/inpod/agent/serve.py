@@ -63,13 +63,22 @@ def serve() -> int:
     return 0
 
 
+_PACKAGE = '''"""What `unmeasured.py` says. PYTEST_DONT_REWRITE"""
+with open(__file__[: -len("__init__.py")] + "unmeasured.py") as _file:
+    exec(compile(_file.read(), "<seatrial_agent>/unmeasured.py", "exec", dont_inherit=True))
+'''
+
+
 def _install_library() -> None:
-    """Copy this package to where pytest imports the plugin from: a place where Python can cache what it compiled."""
+    """Copy this package to where pytest imports the plugin from: a place where what was compiled can be kept."""
     here, library = os.path.dirname(os.path.abspath(__file__)), state("lib", "seatrial_agent")
-    os.makedirs(library, exist_ok=True)
+    shutil.rmtree(library, ignore_errors=True)
+    os.makedirs(library)
     for name in os.listdir(here):
         if name.endswith(".py"):
             shutil.copyfile(os.path.join(here, name), os.path.join(library, name))
+    with open(os.path.join(library, "__init__.py"), "w") as file:
+        file.write(_PACKAGE)
 
 
 class _Run:
