@@ -84,13 +84,16 @@ def map_coverage(directory: Path, *, root: Path, directory_in_pod: str) -> Cover
     """Rewrite `.coverage` and `coverage.xml` of a directory in place.
 
     Raises:
-        ValueError: the data is not coverage.py's.
+        ValueError: data or report are not coverage.py's.
     """
     paths = PathMap(root, directory_in_pod)
     data, xml = directory / ".coverage", directory / "coverage.xml"
     mapped, unmapped = _map_data(data, paths) if data.is_file() else (0, ())
     if xml.is_file():
-        _map_xml(xml, paths)
+        try:
+            _map_xml(xml, paths)
+        except ET.ParseError as error:
+            raise ValueError(f"{xml.name}: {error}") from error
     return CoverageHome(data, xml if xml.is_file() else None, mapped, unmapped)
 
 

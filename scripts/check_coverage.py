@@ -1,0 +1,53 @@
+"""Branch coverage of the tool's pure parts, out of coverage.py's JSON report; exits 1 if one is below `ENOUGH`.
+
+What runs as a program of its own (the agent in the pod, the replay) is measured by its conformance tests, not in lines.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORT = ROOT / ".seatrial" / "check" / "coverage.json"
+SOURCE = "seatrial/src/seatrial/"
+PARTS = ("config/", "diagnose/", "inpod/", "inpod/delta.py", "inpod/verdict.py", "model/", "readiness/")
+PROGRAMS = ("inpod/agent/", "inpod/replay/")
+ENOUGH = 95.0
+"""Per cent of lines and branches together, as coverage.py counts with branches."""
+
+
+def main() -> int:
+    """Print the figure of each part, and where one that has too little lacks most."""
+    try:
+        files: dict[str, dict[str, Any]] = json.loads(REPORT.read_text())["files"]
+    except OSError:
+        print(f"{REPORT.relative_to(ROOT)} is not there: make coverage", file=sys.stderr)
+        return 1
+    good = True
+    for part in PARTS:
+        measured = {
+            path.removeprefix(SOURCE): each["summary"]
+            for path, each in files.items()
+            if path.startswith(SOURCE + part) and not path.startswith(tuple(SOURCE + program for program in PROGRAMS))
+        }
+        per_cent = _per_cent(list(measured.values()))
+        print(f"{part:20} {per_cent:5.1f} %  {len(measured)} files")
+        if per_cent < ENOUGH:
+            good = False
+            for path, summary in sorted(measured.items(), key=lambda item: _per_cent([item[1]]))[:3]:
+                print(f"  {path} {_per_cent([summary]):.1f} %", file=sys.stderr)
+    return 0 if good else 1
+
+
+def _per_cent(summaries: list[dict[str, Any]]) -> float:
+    """Return what share of all lines and branches was run; nothing measured is nothing run."""
+    there = sum(each["num_statements"] + each["num_branches"] for each in summaries)
+    run = sum(each["covered_lines"] + each["covered_branches"] for each in summaries)
+    return 100.0 * run / there if there else 0.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
