@@ -104,12 +104,16 @@ def test_quit(bench: Bench) -> None:
 
 
 def test_without_a_terminal(bench: Bench) -> None:
-    """The debugger reads the end of its input: nobody waits for ever."""
-    bench.write(test_a_py="def test_one():\n    breakpoint()\n")
+    """The test that asks for it fails and says why: nobody waits for ever, and the next one is captured as ever."""
+    bench.write(
+        test_a_py="def test_one():\n    breakpoint()\ndef test_two(): print('quiet')\ndef test_three(): assert 0\n"
+    )
     bench.build()
 
     outcome = bench.run(interactive=False, seconds=60)
 
     assert outcome.exit is ExitCode.TESTS_FAILED
-    assert "BdbQuit" in bench.text
+    assert "Failed: breakpoint() needs a terminal" in bench.text
+    assert outcome.counts.passed == 1
+    assert "quiet" not in bench.text
     assert terminal_pod(bench).attached == 0

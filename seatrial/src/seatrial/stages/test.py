@@ -33,9 +33,8 @@ def run(ctx: Ctx) -> Report:
     """
     spec = ctx.project.runner
     root = _root(ctx)
-    asked = resolve(
-        spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=sys.stdin.isatty() and ctx.out.isatty()
-    )
+    terminal = sys.stdin.isatty() and ctx.out.isatty()
+    asked = resolve(spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=terminal)
     exec_ = ctx.kube.exec(spec.pod, spec.namespace)
     directory = _directory(ctx)
     tree, delta = _changes(ctx, exec_, root, directory)
@@ -56,7 +55,8 @@ def run(ctx: Ctx) -> Report:
         tree=tree,
         delta=delta,
         informational=asked.informational,
-        interactive=asked.debugger,
+        # Not with --pdb alone: a `breakpoint()` in a test says nothing of itself beforehand.
+        interactive=terminal,
         junit=asked.junit,
         files=asked.files,
         colour=colour,

@@ -233,6 +233,8 @@ class _Reporter:
     @pytest.hookimpl(tryfirst=True)
     def pytest_enter_pdb(self) -> None:
         """Give the debugger the terminal that the host can attach to."""
+        if not _terminal and not self.config.option.usepdb:
+            self.refuse_debugger()
         if not _terminal or self.fds:
             return
         sys.stdout.flush()
@@ -245,6 +247,14 @@ class _Reporter:
         os.close(terminal)
         self.record("debugger")
         self.out.flush()
+
+    def refuse_debugger(self) -> None:
+        """Fail the test that asks for one: it would read the end of its input and say nothing of that."""
+        capture = self.config.pluginmanager.get_plugin("capturemanager")
+        if capture is not None:
+            # pytest has suspended it for the debugger.
+            capture.resume()
+        pytest.fail("breakpoint() needs a terminal: run seatrial in one, without redirecting its output")
 
     @pytest.hookimpl(trylast=True)
     def pytest_leave_pdb(self) -> None:
