@@ -21,12 +21,14 @@ __all__ = [
     "Charts",
     "Clock",
     "Cluster",
+    "ClusterState",
     "Completed",
     "ContainerState",
     "Emit",
     "Environment",
     "Images",
     "Kube",
+    "Lines",
     "LocalImage",
     "Nodes",
     "Object",
@@ -116,6 +118,10 @@ class Processes(Protocol):
     def resume(self) -> None: ...
 
 
+ClusterState = Literal["gone", "stopped", "paused", "running"]
+"""Of the machines that a cluster consists of: the least that is true of one of them."""
+
+
 class Cluster(Protocol):
     """One cluster by its name, and who makes it. `exists` is about the name, whoever made it."""
 
@@ -127,7 +133,8 @@ class Cluster(Protocol):
     def identity(self) -> str: ...
     def create(self, *, deadline: Deadline, log: Path, progress: Progress) -> None: ...
     def delete(self, *, deadline: Deadline) -> None: ...
-    def revive(self, *, deadline: Deadline) -> bool: ...
+    def state(self) -> ClusterState: ...
+    def revive(self, *, deadline: Deadline) -> None: ...
     def connect(self) -> Kube: ...
 
 
@@ -175,6 +182,13 @@ class Watch(Protocol):
     def close(self) -> None: ...
 
 
+class Lines(Protocol):
+    """What a container prints, line by line with their ends, until it ends or some thread closes it."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+    def close(self) -> None: ...
+
+
 class PodExec(Protocol):
     """Commands inside one pod. `stream` yields what the command prints and raises StreamBroken on a cut connection."""
 
@@ -188,14 +202,19 @@ class Kube(Protocol):
     """The Kubernetes API. A kind is written with its apiVersion before it: `v1/Pod`, `apps/v1/Deployment`."""
 
     def version(self) -> str: ...
+    def answers(self, seconds: float) -> bool: ...
     def get(self, kind: str, name: str, namespace: str = "") -> Object | None: ...
     def objects(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]: ...
     def watch(self, kind: str, namespace: str = "") -> Watch: ...
     def apply(self, obj: Object) -> Object: ...
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool: ...
     def logs(
-        self, pod: str, namespace: str, container: str, *, tail: int | None = None, previous: bool = False
-    ) -> bytes: ...
+        self, pod: str, namespace: str, container: str, *,
+        tail: int | None = None, since: int | None = None, previous: bool = False,
+    ) -> bytes: ...  # fmt: skip
+    def follow(
+        self, pod: str, namespace: str, container: str, *, tail: int | None = None, since: int | None = None
+    ) -> Lines: ...
     def exec(self, pod: str, namespace: str) -> PodExec: ...
 
 

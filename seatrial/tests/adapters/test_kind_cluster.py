@@ -102,10 +102,28 @@ def test_creation(tmp_path):
 
 
 def test_names_and_existence(tmp_path):
-    it, _ = cluster(tmp_path, {"docker ps": Answer(stdout="it-worker\nit-control-plane\n")})
+    it, _ = cluster(tmp_path, {"docker ps": Answer(stdout="it-worker running\nit-control-plane running\n")})
 
     assert it.names() == ("it-control-plane", "it-worker")
     assert it.exists()
+
+
+@pytest.mark.parametrize(
+    ("listed", "state", "done"),
+    [
+        ("", "gone", []),
+        ("a running\nb running", "running", []),
+        ("a exited\nb running", "stopped", ["docker start a"]),
+        ("a exited\nb created", "stopped", ["docker start a b"]),
+        ("a paused\nb exited", "paused", ["docker unpause a", "docker start b"]),
+    ],
+)
+def test_nodes_are_woken_by_what_ails_them(tmp_path, listed, state, done):
+    it, processes = cluster(tmp_path, {"docker ps": Answer(stdout=listed), "docker": Answer()})
+
+    assert it.state() == state
+    it.revive(deadline=Deadline.after(5))
+    assert [" ".join(argv) for argv in processes.ran if argv[1] != "ps"] == done
 
 
 def test_removal_takes_half_made_clusters_too(tmp_path):

@@ -184,6 +184,15 @@ def test_logs(api, kube):
     assert kube.logs("none", "shop", "app") == b""
 
 
+def test_followed_lines_come_without_their_times(api, kube):
+    api.on("GET", f"{PODS}/web/log", (200, b"2026-01-01T00:00:00.1Z one\n2026-01-01T00:00:00.2Z two words\n"))
+
+    assert list(kube.follow("web", "shop", "app", tail=2, since=60)) == [b"one\n", b"two words\n"]
+    query = {"container": ["app"], "tailLines": ["2"], "sinceSeconds": ["60"]}
+    assert api.asked[-1][2] == {**query, "follow": ["true"], "timestamps": ["true"]}
+    assert list(kube.follow("none", "shop", "app")) == []
+
+
 def test_watch_lists_then_follows(api, kube):
     api.on("GET", PODS, listing(pod("a"), version="10"))
     api.lines[PODS] = [

@@ -82,6 +82,10 @@ class FakeKube:
             raise self.broken
         return "v1.34.4"
 
+    def answers(self, seconds: float) -> bool:
+        del seconds
+        return self.broken is None
+
     def get(self, kind: str, name: str, namespace: str = "") -> Object | None:
         return self.store.get((kind, namespace, name))
 
@@ -114,9 +118,16 @@ class FakeKube:
         return self.store.pop((kind, namespace, name), None) is not None
 
     def logs(
-        self, pod: str, namespace: str, container: str, *, tail: int | None = None, previous: bool = False
+        self,
+        pod: str,
+        namespace: str,
+        container: str,
+        *,
+        tail: int | None = None,
+        since: int | None = None,
+        previous: bool = False,
     ) -> bytes:
-        del namespace, tail
+        del namespace, tail, since
         return self.texts.get((pod, container, previous), b"")
 
     def exec(self, pod: str, namespace: str) -> FakeExec:
@@ -159,12 +170,14 @@ class FakeCluster:
         self.log.append("delete")
         self.there = False
 
-    def revive(self, *, deadline: Deadline) -> bool:
+    def state(self) -> str:
+        return "gone" if not self.there else "stopped" if self.kube.broken else "running"
+
+    def revive(self, *, deadline: Deadline) -> None:
         del deadline
         self.log.append("revive")
         if self.alive:
             self.kube.broken = None
-        return self.there
 
     def connect(self) -> FakeKube:
         return self.kube

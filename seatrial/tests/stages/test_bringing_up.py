@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace as changed
@@ -25,6 +26,7 @@ from seatrial.stages import (
     objects,
     preflight,
     ready,
+    revival,
     runner,
 )
 from seatrial.stages.memory import Runner, read_runner, write
@@ -74,7 +76,7 @@ class TestPreflight:
         assert not ctx.facts.fresh
 
     def test_stopped_cluster_is_woken(self, world, monkeypatch):
-        monkeypatch.setattr(preflight, "_LOOK", 0.0)
+        monkeypatch.setattr(revival, "_LOOK", 0.0)
         world.kube.broken, world.cluster.there = refused("connection refused"), True
 
         assert preflight.run(self.kept(world)).facts == {"revived": "it"}
@@ -87,13 +89,61 @@ class TestPreflight:
         assert caught.value.what == "cluster it is gone"
 
     def test_cluster_that_does_not_come_back(self, world, monkeypatch):
-        monkeypatch.setattr(preflight, "_REVIVAL_SECONDS", 0.05)
-        monkeypatch.setattr(preflight, "_LOOK", 0.01)
+        monkeypatch.setattr(revival, "_SECONDS", 0.05)
+        monkeypatch.setattr(revival, "_LOOK", 0.01)
         world.kube.broken, world.cluster.there, world.cluster.alive = refused("connection refused"), True, False
 
         with pytest.raises(EnvironmentFailed) as caught:
             preflight.run(self.kept(world))
-        assert caught.value.why == "connection refused"
+        assert (caught.value.what, caught.value.why) == ("cluster it does not answer", "its nodes are stopped")
+        assert caught.value.try_ == "seatrial down, then seatrial up"
+
+    def web(self, started):
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web-0", "namespace": "shop"},
+            "status": {"containerStatuses": [{"name": "web", "state": {"running": {"startedAt": started}}}]},
+        }
+
+    def test_pods_are_believed_once_their_nodes_have_told_of_them(self, world, monkeypatch):
+        world.kube.broken, world.cluster.there = refused("connection refused"), True
+        world.kube.put(self.web("2020-01-01T00:00:00Z"))
+        after = f"{world.clock.now() + timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
+        slept = []
+
+        def sleep(seconds):
+            slept.append(seconds)
+            world.kube.put(self.web(after))
+
+        monkeypatch.setattr(revival.time, "sleep", sleep)
+
+        assert preflight.run(self.kept(world)).facts == {"revived": "it"}
+        assert len(slept) == 1
+
+    def test_a_node_that_stays_away_is_named_by_its_pod(self, world, monkeypatch):
+        monkeypatch.setattr(revival, "_SECONDS", 0.05)
+        monkeypatch.setattr(revival, "_LOOK", 0.01)
+        world.kube.broken, world.cluster.there = refused("connection refused"), True
+        world.kube.put(self.web("2020-01-01T00:00:00Z"))
+
+        with pytest.raises(EnvironmentFailed, match="came back without all of its nodes") as caught:
+            preflight.run(self.kept(world))
+        assert "shop/web-0" in caught.value.why
+
+    @pytest.mark.parametrize(
+        ("age", "state", "done"), [(20, "stopped", []), (40, "stopped", ["revive"]), (40, "running", [])]
+    )
+    def test_a_node_without_a_sign_of_life_is_looked_at(self, world, age, state, done):
+        renewed = f"{world.clock.now() - timedelta(seconds=age):%Y-%m-%dT%H:%M:%S.%fZ}"
+        meta = {"name": "it-worker", "namespace": "kube-node-lease"}
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta}
+        world.kube.put({**lease, "spec": {"renewTime": renewed}})
+        world.cluster.state = lambda: state
+
+        preflight.run(self.kept(world))
+
+        assert world.cluster.log == done
 
 
 NODES = tuple(

@@ -9,7 +9,7 @@ from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import contexts, load_access
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import UsageError
-from seatrial.ports import Processes, Progress
+from seatrial.ports import ClusterState, Processes, Progress
 
 __all__ = ["ExistingCluster"]
 
@@ -49,10 +49,13 @@ class ExistingCluster:
         """Do nothing."""
         del deadline
 
-    def revive(self, *, deadline: Deadline) -> bool:
+    def state(self) -> ClusterState:
+        """Return what we can know: its machines are none of our business."""
+        return "running"
+
+    def revive(self, *, deadline: Deadline) -> None:
         """Do nothing: it lives without us."""
         del deadline
-        return True
 
     def connect(self) -> KubeApi:
         """Return its API."""

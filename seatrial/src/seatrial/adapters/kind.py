@@ -13,7 +13,7 @@ from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import load_access
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed
-from seatrial.ports import Completed, Processes, Progress
+from seatrial.ports import ClusterState, Completed, Processes, Progress
 
 __all__ = ["KindCluster", "cluster_config", "host_ports"]
 
@@ -89,12 +89,20 @@ class KindCluster:
             time.sleep(_SETTLE)
             self._engine.remove_containers(self.names(), deadline=deadline)
 
-    def revive(self, *, deadline: Deadline) -> bool:
-        """Start nodes that were stopped, by a restart of the machine, say; False: the cluster is not there any more."""
-        names = self.names()
-        if names:
-            self._engine.docker("start", *names, deadline=deadline)
-        return bool(names)
+    def state(self) -> ClusterState:
+        """Say what its nodes do."""
+        states = set(self._states().values())
+        if not states:
+            return "gone"
+        return "running" if states == {"running"} else "paused" if "paused" in states else "stopped"
+
+    def revive(self, *, deadline: Deadline) -> None:
+        """Start nodes that were stopped, by a restart of the machine, say, and go on with those that are paused."""
+        states = self._states()
+        if paused := [name for name, state in states.items() if state == "paused"]:
+            self._engine.docker("unpause", *paused, deadline=deadline)
+        if stopped := [name for name, state in states.items() if state not in ("paused", "running")]:
+            self._engine.docker("start", *stopped, deadline=deadline)
 
     def connect(self) -> KubeApi:
         """Return its API."""
@@ -102,8 +110,7 @@ class KindCluster:
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the node containers, stopped ones too."""
-        done = self._engine.docker("ps", "--all", "--filter", f"label={_LABEL}={self.name}", "--format", "{{.Names}}")
-        return tuple(sorted(done.stdout.decode().split()))
+        return tuple(self._states())
 
     def images(self) -> tuple[str, ...]:
         """Return what the node containers are made of."""
@@ -113,6 +120,12 @@ class KindCluster:
     def run(self, node: str, argv: Sequence[str], *, deadline: Deadline, check: bool = True) -> Completed:
         """Run a command on a node."""
         return self._engine.docker("exec", node, *argv, deadline=deadline, check=check)
+
+    def _states(self) -> dict[str, str]:
+        """Return what the engine says of each node container, by name."""
+        form = "{{.Names}} {{.State}}"
+        done = self._engine.docker("ps", "--all", "--filter", f"label={_LABEL}={self.name}", "--format", form)
+        return dict(sorted(line.split(maxsplit=1) for line in done.stdout.decode().splitlines()))
 
     def _as_json(self) -> None:
         """Write the kubeconfig as JSON, which is YAML too and read faster, with the namespace of the tests."""

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 from seatrial.adapters.kinds import Kinds
 from seatrial.adapters.kube_exec import ApiPodExec
+from seatrial.adapters.kube_logs import ApiLines, log_query
 from seatrial.adapters.kubeconfig import Access
 from seatrial.adapters.websocket import WebSocket
 from seatrial.model.errors import EnvironmentFailed
@@ -27,6 +28,9 @@ __all__ = ["KubeApi"]
 
 _MANAGER: Final = "seatrial"
 _TIMEOUT: Final = 30.0
+_HANDSHAKE: Final = 10.0
+"""Seconds for a connection to stand: a machine that sleeps takes it and says nothing."""
+
 _PAUSES: Final = (0.1, 0.5, 2.0)
 """Seconds between the tries of a request that found nobody, or a server that is starting or busy."""
 
@@ -49,6 +53,17 @@ class KubeApi:
     def version(self) -> str:
         """Return the server's version: `v1.34.4`."""
         return str(self._found("GET", "/version")["gitVersion"])
+
+    def answers(self, seconds: float) -> bool:
+        """Say whether the server answers within some seconds, asked once."""
+        connection = self._connection(timeout=seconds)
+        try:
+            connection.request("GET", self._target("/version", {}), headers=self._headers())
+            return connection.getresponse().status < _ERROR
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def get(self, kind: str, name: str, namespace: str = "") -> Object | None:
         """Return an object, None if there is none."""
@@ -80,17 +95,27 @@ class KubeApi:
         return self._json("DELETE", path, body=options, missing_ok=True) is not None
 
     def logs(
-        self, pod: str, namespace: str, container: str, *, tail: int | None = None, previous: bool = False
+        self,
+        pod: str,
+        namespace: str,
+        container: str,
+        *,
+        tail: int | None = None,
+        since: int | None = None,
+        previous: bool = False,
     ) -> bytes:
         """Return what a container printed, its last `tail` lines or all that is kept; empty if it never ran."""
-        query = {"container": container}
-        if tail is not None:
-            query["tailLines"] = str(tail)
-        if previous:
-            query["previous"] = "true"
+        query = log_query(container, tail=tail, since=since, previous=previous)
         path = self._kinds.path("v1/Pod", namespace, pod) + "/log"
         status, body = self._request("GET", path, query)
         return body if status < _ERROR else b""
+
+    def follow(
+        self, pod: str, namespace: str, container: str, *, tail: int | None = None, since: int | None = None
+    ) -> ApiLines:
+        """Return the lines that a container prints, until it ends."""
+        path = self._kinds.path("v1/Pod", namespace, pod) + "/log"
+        return ApiLines(self.stream, path, log_query(container, tail=tail, since=since))
 
     def exec(self, pod: str, namespace: str) -> PodExec:
         """Return a way to run commands in a pod."""
@@ -192,7 +217,8 @@ class KubeApi:
                 status, body = response.status, response.read()
             except (OSError, http.client.HTTPException) as error:
                 self._drop(connection)
-                if pause is None:
+                # Who was silent for all that time is not between two starts.
+                if pause is None or isinstance(error, TimeoutError):
                     raise self._silent(error) from error
             else:
                 if status not in _BUSY or pause is None:
@@ -306,10 +332,12 @@ class _NamedConnection(http.client.HTTPSConnection):
         self._access = access
 
     def connect(self) -> None:
-        plain = socket.create_connection((self._access.host, self._access.port), self.timeout)
+        patience = min(_HANDSHAKE, self.timeout or _HANDSHAKE)
+        plain = socket.create_connection((self._access.host, self._access.port), patience)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         assert self._access.tls is not None  # noqa: S101 - for the type checker
         self.sock = self._access.tls.wrap_socket(plain, server_hostname=self._access.server_name)
+        self.sock.settimeout(self.timeout)
 
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:

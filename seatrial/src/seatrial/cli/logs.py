@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,70 +13,153 @@ from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from seatrial.model.spec import Project
     from seatrial.ports import Kube, Object
 
-__all__ = ["command"]
+__all__ = ["Chosen", "chosen", "command", "containers_of", "seconds"]
+
+_RUNNER: Final = "runner"
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Chosen:
+    """Which pods and containers are meant, now and later.
+
+    Args:
+        names: of pods or of what controls them; empty: all.
+        selector: labels of the pods behind a Service; empty: there is none of that name.
+        container: only this container; None: all.
+    """
+
+    def __init__(self, names: Collection[str], selector: Mapping[str, str], container: str | None) -> None:
+        self._names = names
+        self._selector = selector
+        self._container = container
+
+    def __call__(self, pod: Object) -> bool:
+        """Whether a pod is meant."""
+        from seatrial.readiness.snapshot import controller_of  # noqa: PLC0415 - keeps --help quick
+
+        labels = pod["metadata"].get("labels") or {}
+        return (
+            not self._names
+            or bool({pod["metadata"]["name"], controller_of(pod)[1]} & set(self._names))
+            or bool(self._selector and self._selector.items() <= labels.items())
+        )
+
+    def containers(self, pod: Object) -> list[str]:
+        """Return the names of the containers that are meant, in the order in which they start."""
+        return [name for name in containers_of(pod) if self._container in (None, name)]
+
+
+def seconds(text: str) -> int:
+    """Return how many seconds `90s`, `5m`, `2h` or `1d` are.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    match = re.fullmatch(r"(\d+)([smhd]?)", text)
+    if match is None:
+        raise UsageError(f"--since {text!r} is no duration", try_="90s, 5m, 2h or 1d")
+    return int(match[1]) * _UNITS[match[2] or "s"]
 
 
 @plain_command(
     examples=(
         ("seatrial logs", "everything, pod by pod"),
         ("seatrial logs web --tail 20", "the pods behind a service, or of a workload"),
-        ("seatrial logs runner", "pytest's own output"),
+        ("seatrial logs runner -f", "pytest's own output, while it comes"),
+        ("seatrial logs -f --since 1m", "all that happens, new pods and restarts too, until Ctrl-C"),
         ("seatrial logs web --previous", "before the last restart"),
     )
 )
 @click.argument("name", required=False)
-@click.option("--tail", type=int, metavar="LINES", help="Only the last lines of each container.")
+@click.option("-f", "--follow", is_flag=True, help="Go on while more comes, until Ctrl-C.")
+@click.option("--tail", type=click.IntRange(min=0), metavar="LINES", help="Only the last lines of each container.")
+@click.option("--since", metavar="DURATION", help="Only what is newer: 90s, 5m, 2h.")
+@click.option("-c", "--container", metavar="NAME", help="Only this container of each pod.")
 @click.option("--previous", is_flag=True, help="Of the instance before the last restart.")
 @click.pass_obj
-def command(context: Context, *, name: str | None, tail: int | None, previous: bool) -> ExitCode:
+def command(
+    context: Context,
+    *,
+    name: str | None,
+    follow: bool,
+    tail: int | None,
+    since: str | None,
+    container: str | None,
+    previous: bool,
+) -> ExitCode:
     """Print the logs of a service or of the runner.
 
     NAME is a declared service, a Kubernetes Service, a workload, a pod, or `runner`.
     """
     from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
 
+    newer = seconds(since) if since else None
+    if follow and previous:
+        raise UsageError("--follow and --previous exclude each other", why="what has ended says nothing more")
     this, project = machine(), context.project
     kube = environment(this, project, sessions.require(this, project)).cluster.connect()
-    pods = _pods(kube, project, name)
-    containers = [(pod, each["name"]) for pod in pods for each in _containers(pod)]
-    for pod, container in containers:
-        meta = pod["metadata"]
-        text = kube.logs(meta["name"], meta["namespace"], container, tail=tail, previous=previous)
+    namespaces = used_namespaces(project)
+    pods = [pod for namespace in namespaces for pod in kube.objects("v1/Pod", namespace)]
+    meant, those = chosen(kube, project, pods, name, container)
+    if follow:
+        from seatrial.cli.tailing import tail_all  # noqa: PLC0415
+
+        tail_all(
+            kube, namespaces, meant, tail=tail, since=newer, color=context.color(sys.stdout), alone=name == _RUNNER
+        )
+        return ExitCode.PASSED
+    containers = [(pod["metadata"], each) for pod in those for each in meant.containers(pod)]
+    printed = False
+    for meta, each in containers:
+        text = kube.logs(meta["name"], meta["namespace"], each, tail=tail, since=newer, previous=previous)
         if text and len(containers) > 1:
-            print(f"==> {meta['name']}/{container} <==", flush=True)
+            print(f"==> {meta['name']}/{each} <==", flush=True)
         sys.stdout.buffer.write(text)
         sys.stdout.buffer.flush()
+        printed = printed or bool(text)
+    if not printed:
+        context.say("no container was restarted" if previous else "nothing has been printed")
     return ExitCode.PASSED
 
 
-def _containers(pod: Object) -> list[Object]:
-    return [*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]]
+def containers_of(pod: Object) -> list[str]:
+    """Return the names of all containers of a pod, in the order in which they start."""
+    spec = pod["spec"]
+    return [each["name"] for each in [*(spec.get("initContainers") or ()), *spec["containers"]]]
 
 
-def _pods(kube: Kube, project: Project, name: str | None) -> list[Object]:
-    from seatrial.readiness.snapshot import controller_of  # noqa: PLC0415
-    from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
+def chosen(
+    kube: Kube, project: Project, pods: Sequence[Object], name: str | None, container: str | None
+) -> tuple[Chosen, list[Object]]:
+    """Return what is meant, and those of the pods.
 
-    pods = [pod for namespace in used_namespaces(project) for pod in kube.objects("v1/Pod", namespace)]
-    if name is None:
-        return pods
-    if name == "runner":
-        name = project.runner.pod
-    declared = project.service.get(name)
-    namespace = (declared and declared.namespace) or project.runner.namespace
-    service = kube.get("v1/Service", (declared and declared.name) or name, namespace)
-    selector = ((service or {}).get("spec") or {}).get("selector") or {}
-    found = [
-        pod
-        for pod in pods
-        if name in (pod["metadata"]["name"], controller_of(pod)[1])
-        or (selector and selector.items() <= (pod["metadata"].get("labels") or {}).items())
-    ]
+    Raises:
+        UsageError: nothing is called so.
+    """
+    from seatrial.readiness.snapshot import controller_of  # noqa: PLC0415 - keeps --help quick
+
+    declared = project.service.get(name or "")
+    place = (declared and declared.namespace) or project.runner.namespace
+    names = [each for each in (name, declared and declared.name) if each]
+    if name == _RUNNER:
+        names, container = [project.runner.pod], container or "tests"
+    service = kube.get("v1/Service", names[-1], place) if names else None
+    meant = Chosen(names, ((service or {}).get("spec") or {}).get("selector") or {}, container)
+    found = [pod for pod in pods if meant(pod)]
     if not found:
         names = sorted({controller_of(pod)[1] or pod["metadata"]["name"] for pod in pods})
-        raise UsageError(f"nothing is called {name!r}", try_=f"one of: {', '.join(names)}, runner")
-    return found
+        raise UsageError(
+            f"nothing is called {name!r}" if name else "there are no pods",
+            try_=f"one of: {', '.join(names)}, {_RUNNER}" if names else "seatrial status",
+        )
+    if not any(meant.containers(pod) for pod in found):
+        there = sorted({each for pod in found for each in containers_of(pod)})
+        raise UsageError(f"no container is called {container!r}", try_=f"one of: {', '.join(there)}")
+    return meant, found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -17,9 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_REMEDIES: Final = {
+    "gone": "seatrial up makes a new one",
+    "stopped": "seatrial up or seatrial test wakes it",
+    "paused": "seatrial up or seatrial test wakes it",
+    "running": "seatrial up waits for it; if that does not help: seatrial down, then seatrial up",
+}
+
 
 class _Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What is printed. `state`: up, down, or what the machines of a cluster do that is silent: stopped, say."""
+
     up: bool
+    state: str = "up"
     session: Session | None = None
     kubernetes: str = ""
     releases: tuple[ReleaseSeen, ...] = ()
@@ -39,16 +49,21 @@ def command(context: Context) -> ExitCode:
     """Say what is up, and whether it is up to date."""
     from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
-    from seatrial.stages import survey  # noqa: PLC0415
+    from seatrial.stages import revival, survey  # noqa: PLC0415
     from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
 
     this, project = machine(), context.project
     session = sessions.find(this, project)
     if session is None:
-        context.print_result(_Status(up=False), "nothing is up; seatrial up brings it up")
+        context.print_result(_Status(up=False, state="down"), "nothing is up; seatrial up brings it up")
         return ExitCode.PASSED
     env = environment(this, project, session)
     kube = env.cluster.connect()
+    if not kube.answers(revival.TRIES):
+        state = env.cluster.state()
+        asleep = f"cluster  {session.cluster} does not answer: {revival.words(state)}; {_REMEDIES[state]}"
+        context.print_result(_Status(up=False, state=state, session=session), asleep)
+        return ExitCode.PASSED
     workloads = survey.workloads(survey.snapshot(kube, used_namespaces(project)))
     images = [image for workload in workloads for image in workload.images]
     labelled = {

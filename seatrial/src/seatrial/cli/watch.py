@@ -28,6 +28,9 @@ __all__ = ["Wish", "command", "loop", "next_wish"]
 _QUIET: Final = 100
 """Milliseconds without another save before the tests start; editors write several files, and some of them twice."""
 
+_LONGEST: Final = 5000
+"""Milliseconds after which they start although saves still come: a formatter over all files, a change of branch."""
+
 _IGNORED_FOLDERS: Final = (".seatrial", ".foundry", ".ruff_cache", "test-results")
 _IGNORED_FILES: Final = (r"^\.coverage", r"^coverage\.xml$", r"^junit\.xml$")
 
@@ -67,8 +70,8 @@ _ARGUMENTS: Final[dict[Wish, tuple[str, ...]]] = {
 def command(ctx: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
     """Run the tests again on every save, failed ones first.
 
-    Keys between runs: Enter or a runs all, f only those that failed, q quits. Ctrl-C ends the running tests, once more
-    quits. A save during a run starts the next one when it is over.
+    Files that git ignores do not count. Keys between runs: Enter or a runs all, f only those that failed, q quits.
+    Ctrl-C ends the running tests, once more quits. A save or a key during a run counts when it is over.
     """
     from seatrial.cli.test import run_once  # noqa: PLC0415 - keeps --help quick
 
@@ -147,19 +150,27 @@ def _keyboard() -> Iterator[int | None]:
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setcbreak(descriptor)
+        # Not flushed: a key that was pressed during the run counts.
+        tty.setcbreak(descriptor, termios.TCSADRAIN)
         yield descriptor
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-def _watch(root: Path, tell_saved: int, stop: Flag) -> None:
+def _watch(project: Path, tell_saved: int, stop: Flag) -> None:
     import watchfiles  # noqa: PLC0415 - keeps --help quick
 
+    from seatrial.inpod.tree import read_rules  # noqa: PLC0415
+
+    root = project.resolve()
     usual = watchfiles.DefaultFilter
     ignore = usual(
         ignore_dirs=(*usual.ignore_dirs, *_IGNORED_FOLDERS),
         ignore_entity_patterns=(*usual.ignore_entity_patterns, *_IGNORED_FILES),
     )
-    for _ in watchfiles.watch(root, watch_filter=ignore, step=_QUIET, stop_event=stop):
-        os.write(tell_saved, b".")
+    for changes in watchfiles.watch(root, watch_filter=ignore, debounce=_LONGEST, step=_QUIET, stop_event=stop):
+        rules = read_rules(root)
+        paths = (Path(path).relative_to(root).as_posix() for _, path in changes)
+        # What git leaves out is made by builds and tests, and not by somebody who waits for an answer.
+        if not all(rules.git.ignored(rules.prefix + path, directory=False) for path in paths):
+            os.write(tell_saved, b".")

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import Final
-
-from seatrial.model.errors import EnvironmentFailed, UsageError
-from seatrial.model.result import Stage
-from seatrial.stages.context import Ctx, Report, done, unchanged
+from seatrial.model.errors import UsageError
+from seatrial.stages import revival
+from seatrial.stages.context import Ctx, Report, done
 
 __all__ = ["run"]
-
-_REVIVAL_SECONDS: Final = 90.0
-_LOOK: Final = 0.5
 
 
 def run(ctx: Ctx) -> Report:
@@ -25,7 +19,7 @@ def run(ctx: Ctx) -> Report:
     cluster = next((made for made in ctx.session.made if made.kind == "cluster"), None)
     ctx.facts.fresh = cluster is None and ctx.project.cluster.provider == "kind"
     if not ctx.facts.fresh:
-        return _still_there(ctx)
+        return revival.run(ctx)
     ctx.facts.versions["engine"] = env.check_engine()
     ctx.facts.versions["helm"] = env.charts.version()
     if not env.processes.find("kind"):
@@ -47,30 +41,3 @@ def run(ctx: Ctx) -> Report:
         # First in, last out: what the cluster still uses cannot go before it.
         ctx.undo.push("registry", lambda _: mirror.remove())
     return done(**ctx.facts.versions)
-
-
-def _still_there(ctx: Ctx) -> Report:
-    """Find the cluster as it was left, or wake it: machines are restarted.
-
-    Raises:
-        EnvironmentFailed: it is gone, or does not come back.
-    """
-    cluster = ctx.env.cluster
-    try:
-        cluster.connect().version()
-    except EnvironmentFailed:
-        ctx.progress(Stage.PREFLIGHT)(f"cluster {cluster.name} does not answer: starting its nodes")
-        deadline = ctx.deadline.child(_REVIVAL_SECONDS)
-        if not cluster.revive(deadline=deadline):
-            raise EnvironmentFailed(
-                f"cluster {cluster.name} is gone", why="somebody removed it", try_="seatrial down, then seatrial up"
-            ) from None
-        while not deadline.passed:
-            try:
-                cluster.connect().version()
-            except EnvironmentFailed:
-                time.sleep(_LOOK)
-            else:
-                return done(revived=cluster.name)
-        raise
-    return unchanged()

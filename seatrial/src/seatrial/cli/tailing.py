@@ -1,0 +1,141 @@
+"""`seatrial logs --follow`: the lines of all containers that are meant, as they come, of new pods and restarts too."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from seatrial.model.errors import SeatrialError
+
+if TYPE_CHECKING:
+    from seatrial.cli.logs import Chosen
+    from seatrial.ports import Kube, Lines, Object, Watch
+
+__all__ = ["instances", "tail_all"]
+
+_COLORS: Final = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
+
+Instance = tuple[str, str, str, str]
+"""Namespace, pod, container, and the id of one instance of it: a restart makes another one."""
+
+
+def instances(pod: Object, names: Sequence[str]) -> Iterator[Instance]:
+    """Yield the instances of a pod's containers that have begun to run."""
+    status = pod.get("status") or {}
+    for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        state = each.get("state") or {}
+        begun = "running" in state or "terminated" in state
+        if each["name"] in names and begun and each.get("containerID"):
+            yield pod["metadata"]["namespace"], pod["metadata"]["name"], each["name"], each["containerID"]
+
+
+def tail_all(
+    kube: Kube,
+    namespaces: Sequence[str],
+    meant: Chosen,
+    *,
+    tail: int | None,
+    since: int | None,
+    color: bool,
+    alone: bool,
+) -> None:
+    """Print lines until the process is interrupted or the cluster does not answer any more.
+
+    Args:
+        kube: the cluster's API.
+        namespaces: to look for pods in.
+        meant: says which pods and containers.
+        tail: only that many lines of what is there already, of each container.
+        since: only what is newer than that many seconds.
+        color: colour what stands before the lines.
+        alone: there is one source only: nothing stands before the lines.
+
+    Raises:
+        EnvironmentFailed: the cluster does not answer any more.
+    """
+    told: queue.SimpleQueue[tuple[str, bytes] | SeatrialError] = queue.SimpleQueue()
+    crowd = _Crowd(kube, meant, told, tail=tail, since=since)
+    for namespace in namespaces:
+        crowd.start(kube.watch("v1/Pod", namespace))
+    colors = itertools.cycle(_COLORS)
+    prefixes: dict[str, bytes] = {}
+    try:
+        while True:
+            item = told.get()
+            if isinstance(item, SeatrialError):
+                raise item
+            source, line = item
+            if source not in prefixes:
+                text = click.style(source, fg=next(colors)) if color else source
+                prefixes[source] = b"" if alone else f"{text} | ".encode()
+            sys.stdout.buffer.write(prefixes[source] + line.rstrip(b"\n") + b"\n")
+            if told.empty():
+                sys.stdout.buffer.flush()
+    finally:
+        crowd.close()
+
+
+class _Crowd:
+    """Threads: one a namespace that watches its pods, and one a container that reads its lines."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        meant: Chosen,
+        told: queue.SimpleQueue[tuple[str, bytes] | SeatrialError],
+        *,
+        tail: int | None,
+        since: int | None,
+    ) -> None:
+        self._kube = kube
+        self._meant = meant
+        self._told = told
+        self._first = {"tail": tail, "since": since}
+        self._lock = threading.Lock()
+        self._seen: set[Instance] = set()
+        self._open: list[Watch | Lines] = []
+
+    def start(self, watch: Watch) -> None:
+        """Follow the pods of a watch."""
+        self._open.append(watch)
+        threading.Thread(target=self._watch, args=(watch,), daemon=True).start()
+
+    def close(self) -> None:
+        """Hang up everything."""
+        with self._lock:
+            for each in self._open:
+                each.close()
+
+    def _watch(self, watch: Watch) -> None:
+        try:
+            for change in watch:
+                limits = self._first if change.type == "synced" else {}
+                for pod in change.objects if change.type != "deleted" else ():
+                    if self._meant(pod):
+                        for instance in instances(pod, self._meant.containers(pod)):
+                            self._follow(instance, limits)
+        except SeatrialError as error:
+            self._told.put(error)
+
+    def _follow(self, instance: Instance, limits: dict[str, int | None]) -> None:
+        with self._lock:
+            if instance in self._seen:
+                return
+            self._seen.add(instance)
+            namespace, pod, container, _ = instance
+            lines = self._kube.follow(pod, namespace, container, **limits)
+            self._open.append(lines)
+        threading.Thread(target=self._read, args=(f"{pod}/{container}", lines), daemon=True).start()
+
+    def _read(self, source: str, lines: Lines) -> None:
+        try:
+            for line in lines:
+                self._told.put((source, line))
+        except SeatrialError as error:
+            self._told.put(error)

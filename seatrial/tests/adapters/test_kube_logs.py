@@ -1,0 +1,86 @@
+"""Lines through connections that break."""
+
+from __future__ import annotations
+
+import http.client
+
+import pytest
+from seatrial.adapters import kube_logs
+from seatrial.adapters.kube_logs import ApiLines, log_query
+from seatrial.model.errors import EnvironmentFailed
+
+ONE, TWO, THREE = (
+    f"2026-01-01T00:00:00.{at}00000000Z {word}\n".encode() for at, word in enumerate(("one", "two", "three"))
+)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(kube_logs, "_PAUSE", 0.01)
+    monkeypatch.setattr(kube_logs, "_PATIENCE", 0.1)
+
+
+class Response:
+    """Lines, and then the end or a broken connection."""
+
+    sock = None
+
+    def __init__(self, *items, status=200):
+        self.items = items
+        self.status = status
+
+    def __iter__(self):
+        for item in self.items:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    def close(self):
+        pass
+
+
+def server(*responses):
+    """Return what opens these one after the other, and the queries that it was asked."""
+    queries, left = [], list(responses)
+
+    def open_(path, query):
+        queries.append(query)
+        response = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(response, Exception):
+            raise response
+        return response, response
+
+    return queries, open_
+
+
+def test_a_broken_connection_is_resumed_where_it_broke():
+    queries, open_ = server(Response(ONE, TWO, http.client.IncompleteRead(b"")), Response(TWO, THREE))
+
+    assert list(ApiLines(open_, "/log", log_query("app", tail=5, since=9))) == [b"one\n", b"two\n", b"three\n"]
+    assert queries[0]["tailLines"] == "5"
+    assert queries[1]["sinceTime"] == "2026-01-01T00:00:00.100000000Z"
+    assert queries[1].keys().isdisjoint({"tailLines", "sinceSeconds"})
+
+
+def test_nobody_answers_for_long():
+    _, open_ = server(ConnectionRefusedError("refused"))
+
+    with pytest.raises(EnvironmentFailed, match="the stream of logs broke") as raised:
+        list(ApiLines(open_, "/log", log_query("app", tail=None, since=None)))
+    assert raised.value.why == "refused"
+
+
+def test_a_container_that_is_not_there_has_no_lines():
+    _, open_ = server(Response(b'{"kind": "Status"}', status=404))
+
+    assert list(ApiLines(open_, "/log", log_query("app", tail=None, since=None))) == []
+
+
+def test_closed_it_ends_whatever_the_connection_says():
+    _, open_ = server(Response(ONE, ConnectionResetError()))
+    lines = ApiLines(open_, "/log", log_query("app", tail=None, since=None))
+    told = iter(lines)
+
+    assert next(told) == b"one\n"
+    lines.close()
+    assert list(told) == []
