@@ -17,6 +17,7 @@ from seatrial.model.result import Stage
 from seatrial.model.spec import ImageSpec, ReleaseSpec
 
 __all__ = [
+    "Address",
     "Change",
     "Charts",
     "Clock",
@@ -26,6 +27,7 @@ __all__ = [
     "ContainerState",
     "Emit",
     "Environment",
+    "Forwarder",
     "Images",
     "Kube",
     "Lines",
@@ -48,6 +50,14 @@ Object = dict[str, Any]
 
 class StreamBroken(Exception):
     """A connection to a pod was cut; ask again from where it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where something listens on this machine."""
+
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +226,14 @@ class Kube(Protocol):
         self, pod: str, namespace: str, container: str, *, tail: int | None = None, since: int | None = None
     ) -> Lines: ...
     def exec(self, pod: str, namespace: str) -> PodExec: ...
+
+
+class Forwarder(Protocol):
+    """Services on this machine: `open` gives the local address of each of a Service's TCP ports, until `close`."""
+
+    def open(self, service: str, namespace: str) -> Mapping[int, Address]: ...
+    def problem(self, service: str, namespace: str) -> str: ...
+    def close(self) -> None: ...
 
 
 class Environment(Protocol):

@@ -293,7 +293,8 @@ class ApiWatch:
         with self._lock:
             self._closed.set()
             if self._connection:
-                _hang_up(self._connection)
+                # The iterating thread closes it: http.client takes no close in the middle of a read.
+                _wake(self._connection)
 
     def _changes(self) -> Iterator[Change]:
         query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": self._version}
@@ -342,12 +343,16 @@ class _NamedConnection(http.client.HTTPSConnection):
 
 def _hang_up(connection: http.client.HTTPConnection) -> None:
     """Close a connection so that a thread that reads from it wakes."""
+    _wake(connection)
+    with suppress(OSError):
+        connection.close()
+
+
+def _wake(connection: http.client.HTTPConnection) -> None:
     sock = connection.sock
     if sock is not None:
         with suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
-    with suppress(OSError):
-        connection.close()
 
 
 def _reason(status: int, body: bytes) -> str:
