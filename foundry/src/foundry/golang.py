@@ -12,6 +12,8 @@ from foundry.machine import Cache
 from foundry.process import Run
 
 GO_DIRECTIVE = "1.25.0"
+GCFLAGS = "all=-dwarf=false"
+"""Symbols for debuggers, which linking drops here anyway, are most of a build cache and a part of the time."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Go:
         env = self.environment(cgo=cgo)
         wanted = [f"{path}@{version}" for path, version in {**require, **packages}.items()]
         run([self.program, "get", "-tool", *wanted], cwd=work, env=env)
-        argv = [self.program, "build", "-trimpath", "-ldflags", ldflags, *(["-tags", ",".join(tags)] if tags else [])]
+        argv = [self.program, "build", "-trimpath", "-gcflags", GCFLAGS, "-ldflags", ldflags, *(["-tags", ",".join(tags)] if tags else [])]
         with self._compiling:
             run([*argv, "-o", f"{out}/", *packages], cwd=work, env=env)
 

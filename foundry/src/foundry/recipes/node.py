@@ -14,6 +14,7 @@ differs from kindest/node:
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -34,6 +35,7 @@ CNI_PLUGINS = ("host-local", "loopback", "ptp", "portmap", "bridge")
 POD_NETWORK = "docker.io/foundry/pod-network:v1"
 STORAGE_PROVISIONER = "docker.io/foundry/local-path-provisioner"
 STORAGE_HELPER = "docker.io/foundry/local-path-helper:v1"
+PRODUCT_FILES = "/kind/bin/mount-product-files.sh"
 IMPORT = """
 containerd >/tmp/containerd.log 2>&1 &
 tries=0
@@ -132,9 +134,10 @@ def _programs(b: Build, root: Path) -> None:
     for name in CNI_PLUGINS:
         b.copy(root / "usr/lib/cni" / name, root / "opt/cni/bin" / name, mode=0o755)
     shutil.rmtree(root / "usr/lib/cni")
-    hook = '.hooks.createContainer[.hooks.createContainer | length] |= . + {"path": "/kind/bin/mount-product-files.sh"}'
-    script = f"ctr oci spec | jq '{hook}' | jq 'del(.process.rlimits)'"
-    (root / "etc/containerd/cri-base.json").write_text(b.run(["chroot", root, "sh", "-ec", script]))
+    spec = json.loads(b.run(["chroot", root, "/usr/local/bin/ctr", "oci", "spec"]))
+    spec.setdefault("hooks", {}).setdefault("createContainer", []).append({"path": PRODUCT_FILES})
+    del spec["process"]["rlimits"]
+    (root / "etc/containerd/cri-base.json").write_text(json.dumps(spec))
 
 
 def _manifests(b: Build, kind: Path, root: Path) -> None:
