@@ -56,7 +56,8 @@ class Go:
         env = self.environment(cgo=cgo)
         wanted = [f"{path}@{version}" for path, version in {**require, **packages}.items()]
         run([self.program, "get", "-tool", *wanted], cwd=work, env=env)
-        argv = [self.program, "build", "-trimpath", "-gcflags", GCFLAGS, "-ldflags", ldflags, *(["-tags", ",".join(tags)] if tags else [])]
+        options = ["-trimpath", "-gcflags", GCFLAGS, "-ldflags", ldflags]
+        argv = [self.program, "build", *options, *(["-tags", ",".join(tags)] if tags else [])]
         with self._compiling:
             run([*argv, "-o", f"{out}/", *packages], cwd=work, env=env)
 
