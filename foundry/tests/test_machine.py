@@ -98,3 +98,19 @@ def test_a_processor_without_artefacts_is_refused(monkeypatch):
 
     with pytest.raises(FoundryError, match="riscv64"):
         machine.architecture()
+
+
+def test_what_was_compiled_goes_and_modules_stay(tmp_path):
+    cache = machine.Cache(tmp_path)
+    compiled, module = cache.go_build / "00" / "aa-d", cache.go_mod / "example.org" / "it@v1.0.0" / "it.go"
+    download = cache.go_mod / "cache" / "download" / "example.org" / "it" / "@v"
+    for file in (compiled, module, download / "v1.0.0.zip", download / "v1.0.0.ziphash"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+
+    cache.drop_compiled()
+    cache.drop_compiled()
+
+    assert not cache.go_build.exists()
+    assert module.exists()
+    assert [file.name for file in download.iterdir()] == ["v1.0.0.ziphash"]

@@ -10,6 +10,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -91,6 +92,15 @@ class Cache:
     def go_build(self) -> Path:
         """GOCACHE of all Go builds."""
         return self.root / "go" / "build"
+
+    def drop_compiled(self) -> None:
+        """Remove what only further Go builds would use: gigabytes, of no use until a recipe changes.
+
+        Modules stay, unpacked and with their checksums; their archives, which Go needs for unpacking alone, go.
+        """
+        shutil.rmtree(self.go_build, ignore_errors=True)
+        for archive in (self.go_mod / "cache" / "download").rglob("*.zip"):
+            archive.unlink(missing_ok=True)
 
 
 def architecture() -> str:

@@ -92,7 +92,10 @@ class Provider:
         build = [name for name in missing if not self._obtain(self.catalogue[name])]
         wanted = list(dict.fromkeys(self._stand_in(name) for name in build))
         self.make(wanted)
-        return self.statuses()
+        statuses = self.statuses()
+        if wanted and all(status.ready for status in statuses.values()):
+            self.cache.drop_compiled()
+        return statuses
 
     def _may_improve(self, status: Status) -> bool:
         return bool(status.stood_in_by) or (status.origin == "recipe" and bool(status.artefact.upstream))
