@@ -183,6 +183,17 @@ def test_volume_that_cannot_be_mounted():
     assert judged.why == 'MountVolume.SetUp failed: secret "x" not found'
 
 
+@pytest.mark.parametrize("sign", ["sandbox", "container"])
+def test_volume_that_was_late_is_forgotten(sign):
+    """The kubelet warns that a volume is late, and does not take it back: what comes after mounting proves it."""
+    it = pod(waiting("web", "ContainerCreating")) if sign == "sandbox" else pod(running("web", ready=False))
+    if sign == "sandbox":
+        it["status"]["conditions"] = [{"type": "PodReadyToStartContainers", "status": "True"}]
+    warnings = [event(it, "FailedMount", "failed to sync configmap cache: timed out waiting for the condition")]
+
+    assert judge_pod(it, warnings).suspicions == ()
+
+
 def test_init_container_is_judged_too():
     it = pod(waiting("web", "PodInitializing"), init=(waiting("first", "ImagePullBackOff", "not found"),))
 

@@ -92,7 +92,7 @@ def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
         suspicions += found
     if (conditions.get("Ready") or {}).get("status") == "True" and not suspicions:
         return READY
-    if not suspicions and (mount := _mount(pod, warnings)):
+    if not suspicions and not _mounted(status, conditions) and (mount := _mount(pod, warnings)):
         suspicions.append(mount)
         why = mount.finding.says
     return waiting(why or _unready(status, warnings), *suspicions)
@@ -216,6 +216,18 @@ def _ended(pod: Object, container: str, ended: dict[str, Any], *, grace: float) 
         try_=try_,
     )
     return Suspicion(finding=finding, grace=grace)
+
+
+def _mounted(status: dict[str, Any], conditions: dict[str, Any]) -> bool:
+    """Whether volumes and network are there: a warning that they were late has no end of its own.
+
+    The kubelet makes a pod's sandbox when its volumes are mounted, and containers in it:
+    https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
+    """
+    if (conditions.get("PodReadyToStartContainers") or {}).get("status") == "True":
+        return True
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return any((each.get("state") or {}).keys() & {"running", "terminated"} for each in containers)
 
 
 def _mount(pod: Object, warnings: list[Object]) -> Suspicion | None:
