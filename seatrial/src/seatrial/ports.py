@@ -229,10 +229,14 @@ class Kube(Protocol):
 
 
 class Forwarder(Protocol):
-    """Services on this machine: `open` gives the local address of each of a Service's TCP ports, until `close`."""
+    """Services on this machine: `open` gives the local address of each of a Service's TCP ports, until `close`.
+
+    Its listeners take every connection: `reach` says why no pod takes one, `problem` why the last one was not taken.
+    """
 
     def open(self, service: str, namespace: str) -> Mapping[int, Address]: ...
     def problem(self, service: str, namespace: str) -> str: ...
+    def reach(self, service: str, namespace: str, port: int) -> str: ...
     def close(self) -> None: ...
 
 

@@ -295,14 +295,14 @@ env-from = { A = "secret/x", "B-" = "secret/x/y" }
         "seatrial.toml:23: release[3].name: 'same' is in namespace 'default' already",
         f"seatrial.toml:25: service.a_b: 'a_b' {label}",
         (
-            "seatrial.toml:27: service.a_b.ready: asks nothing, should ask exactly one of http, tcp, command; for"
-            ' example { http = "/health" }'
+            "seatrial.toml:27: service.a_b.ready: asks nothing, should ask exactly one of http, sql, bucket, tcp,"
+            ' command; for example { http = "/health" }'
         ),
         f"seatrial.toml:30: service.c.name: 'C' {label}",
         f"seatrial.toml:31: service.c.namespace: 'N' {label}",
         (
-            "seatrial.toml:32: service.c.ready: asks http and tcp, should ask exactly one of http, tcp, command; for"
-            ' example { http = "/health" }'
+            "seatrial.toml:32: service.c.ready: asks http and tcp, should ask exactly one of http, sql, bucket, tcp,"
+            ' command; for example { http = "/health" }'
         ),
         "seatrial.toml:32: service.c.ready.http: 'health' is not a path; write \"/health\"",
         (

@@ -34,6 +34,8 @@ _REPLAY: Final = 256 * 1024
 _PATIENCE: Final = 3.0
 """Seconds for which a new connection looks for a pod that takes it."""
 _FIRST_LOOK, _LAST_LOOK = 0.02, 0.25
+_REFUSAL: Final = 0.3
+"""Seconds after which a pod that has not refused a connection has taken it."""
 _IDLE_TUNNELS: Final = 8
 _SILENCE: Final = 4 * 3600.0
 """The kubelet ends idle streams after so long: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/."""
@@ -99,6 +101,27 @@ class KubeForwarder:
         """Return why connections to a Service fail, as far as that is known; empty if the last one did not."""
         with self._lock:
             return self._problems.get((service, namespace), "")
+
+    def reach(self, service: str, namespace: str, port: int) -> str:
+        """Try a port of a Service; return why no pod takes connections there, empty if one does.
+
+        Nobody says that a connection is there, only that it is not: that takes what `_REFUSAL` says.
+        """
+        ours, client = socket.socketpair()
+        with ours, client:
+            found = self._kube.get("v1/Service", service, namespace) or {}
+            target = self._behind(namespace).choose(service, service_ports(found).get(port, ""), frozenset())
+            if target is None:
+                return self._behind(namespace).silence(service)
+            try:
+                tunnel = self._tunnel(namespace, target)
+                stream = tunnel.connect(target.port, client)
+            except (HandshakeRefused, StreamBroken, EnvironmentFailed) as error:
+                return _why(error)
+            stream.end.wait(_REFUSAL)
+            tunnel.abandon(stream)
+            self._release(namespace, target, tunnel)
+            return _refusal(target, stream)
 
     def close(self) -> None:
         """End all listeners and connections, and the threads behind them."""
@@ -216,7 +239,7 @@ class KubeForwarder:
                         return parked
                     if len(sent) >= _REPLAY:
                         raise StreamBroken(stream.refused)
-                    refused = f"pod {target.pod} does not take connections to port {target.port}: {stream.refused}"
+                    refused = _refusal(target, stream)
                 avoid |= {target.uid}
             if time.monotonic() > until:
                 break
@@ -279,6 +302,12 @@ class KubeForwarder:
 
 class _NoPod(Exception):
     """No pod took a connection; the message says why."""
+
+
+def _refusal(target: Target, stream: Stream) -> str:
+    if not stream.refused:
+        return ""
+    return f"pod {target.pod} does not take connections to port {target.port}: {stream.refused}"
 
 
 def _why(error: Exception) -> str:

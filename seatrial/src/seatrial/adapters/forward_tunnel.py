@@ -37,7 +37,7 @@ class Stream:
     Attributes:
         client: the local end.
         refused: what the pod's side said when it could not connect; nothing has reached the pod then.
-        over: the pod's side ended, by whatever.
+        over: the pod's side ended, by whatever; then `end` is set, too.
         answered: something came from the pod.
         asked: something was sent to it.
     """
@@ -47,6 +47,7 @@ class Stream:
         self.client = client
         self.refused = ""
         self.over = False
+        self.end = threading.Event()
         self.answered = False
         self.asked = False
         self.parked = False
@@ -74,6 +75,7 @@ class Stream:
                 self.client.shutdown(socket.SHUT_WR)
         if self.parked:
             self.client.close()
+        self.end.set()
 
 
 class Tunnel:

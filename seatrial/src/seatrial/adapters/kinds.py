@@ -18,6 +18,7 @@ _PLURALS: Final = {
         ),
         "namespaces nodes persistentvolumes",
     ),
+    "admissionregistration.k8s.io/v1": ("", "validatingadmissionpolicies validatingadmissionpolicybindings"),
     "apps/v1": ("daemonsets deployments replicasets statefulsets", ""),
     "batch/v1": ("cronjobs jobs", ""),
     "coordination.k8s.io/v1": ("leases", ""),

@@ -15,11 +15,11 @@ from seatrial.cli.health import MachineFacts, Port, Tool
 from seatrial.cli.options import Context
 from seatrial.cli.wiring import Machine, machine, registry_silence
 from seatrial.config.problem import ConfigurationError
+from seatrial.inpod.fixtures.location import location
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.spec import Project
 from seatrial.ports import Processes
-from seatrial.pytest_plugin.location import location
 
 __all__ = ["gather", "listeners"]
 

@@ -113,10 +113,21 @@ def _services(project: Project) -> _Found:
 
 
 def _ready(at: KeyPath, ready: ReadySpec) -> _Found:
-    asked = [name for name in ("http", "tcp", "command") if getattr(ready, name)]
+    asked = [name for name in ("http", "sql", "bucket", "tcp", "command") if getattr(ready, name)]
     if len(asked) != 1:
         given = " and ".join(asked) or "nothing"
-        yield at, f"asks {given}, should ask exactly one of http, tcp, command", 'for example { http = "/health" }'
+        yield (
+            at,
+            f"asks {given}, should ask exactly one of http, sql, bucket, tcp, command",
+            'for example { http = "/health" }',
+        )
+    if bool(ready.sql) != bool(ready.uri_from):
+        missing = "uri-from" if ready.sql else "sql"
+        yield (
+            (*at, missing),
+            "is missing: a query needs both",
+            'for example sql = "SELECT 1", uri-from = "DATABASE_URI"',
+        )
     if ready.http is not None and not ready.http.startswith("/"):
         yield (*at, "http"), f"{ready.http!r} is not a path", f'write "/{ready.http}"'
 
@@ -127,6 +138,9 @@ def _runner(project: Project) -> _Found:
     yield from _label(("runner", "pod"), runner.pod)
     if not runner.command:
         yield ("runner", "command"), "is empty", 'for example ["pytest"]'
+    if runner.isolated_namespaces and runner.service_account:
+        says = "is for our own ServiceAccount, and runner.service-account names another"
+        yield ("runner", "isolated-namespaces"), says, "remove it, and give that ServiceAccount the rights"
     images = [image.name for image in project.image]
     if runner.image not in images and not re.search(r"[:/]", runner.image):
         try_ = did_you_mean(runner.image, images) or "add [[image]], or write a reference with its tag"

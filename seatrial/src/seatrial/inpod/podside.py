@@ -18,9 +18,11 @@ STATE_DIRECTORY: Final = "/seatrial/run"
 
 
 def agent_files() -> Mapping[str, str]:
-    """Return name -> text of the agent's files: the `data` of a ConfigMap."""
-    package = files("seatrial.inpod.agent")
-    return {entry.name: entry.read_text() for entry in package.iterdir() if entry.name.endswith(".py")}
+    """Return name -> text of the agent's files and of the fixtures beside them: the `data` of a ConfigMap."""
+    found: dict[str, str] = {}
+    for package in ("seatrial.inpod.fixtures", "seatrial.inpod.agent"):
+        found |= {entry.name: entry.read_text() for entry in files(package).iterdir() if entry.name.endswith(".py")}
+    return found
 
 
 def agent_argv(*arguments: str, python: str = "python3", entry: str = AGENT_ENTRY) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from seatrial.inpod.delta import Delta
 from seatrial.inpod.podside import AGENT_ENTRY
@@ -32,6 +33,7 @@ class Request:
         junit: path that the user asked for; `junit.xml` in the run's directory is always written.
         files: what else comes home -> where the user wants it, as `options.resolve` says.
         deadline: for the tests alone.
+        fixtures: what the tests may ask for, as `definition` makes it; None: no fixtures.
         python: the interpreter of the agent in the pod.
         entry: where the agent is in the pod.
     """
@@ -53,5 +55,6 @@ class Request:
     files: tuple[tuple[str, Path], ...] = ()
     colour: bool = False
     width: int = 80
+    fixtures: Mapping[str, Any] | None = None
     python: str = "python3"
     entry: str = AGENT_ENTRY

@@ -66,6 +66,7 @@ def submit(exec_: PodExec, request: Request) -> TreeProof | None:
             "colour": request.colour,
             "width": request.width,
             "imports": packages(tree.files) if tree else [],
+            "fixtures": request.fixtures,
         },
     }
     stdin = json.dumps(wanted).encode() + b"\n"

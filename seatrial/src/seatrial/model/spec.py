@@ -82,11 +82,21 @@ class ReleaseSpec(_Spec, frozen=True, kw_only=True):
 
 
 class ReadySpec(_Spec, frozen=True, kw_only=True):
-    """`ready = {…}` of a service: the question whose answer says that it works. Exactly one of http, tcp, command."""
+    """`ready = {…}` of a service: the question whose answer says that it works.
+
+    Exactly one of http, sql, bucket, tcp, command.
+    """
 
     http: Annotated[str | None, Meta(description="path that answers with one of `status`")] = None
     status: Annotated[tuple[int, ...], Meta(description="HTTP status codes that mean ready")] = (200,)
     tcp: Annotated[bool, Meta(description="an open port is enough")] = False
+    sql: Annotated[str | None, Meta(description="query that PostgreSQL answers, logged in by `uri-from`")] = None
+    uri_from: Annotated[
+        str | None, Meta(description="for sql: variable of runner.env or runner.env-from with a database URI")
+    ] = None
+    bucket: Annotated[
+        str | None, Meta(description="S3 bucket that can be listed, with the keys of AWS_ACCESS_KEY_ID and so on")
+    ] = None
     command: Annotated[tuple[str, ...], Meta(description="argv run in the runner's container; exit 0 means ready")] = ()
     port: Annotated[int | None, Meta(description="port to ask, if not the service's own")] = None
 
@@ -140,6 +150,9 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
             description="RBAC rules of our own ServiceAccount in the runner's namespace: {apiGroups, resources, verbs}"
         ),
     ] = ()
+    isolated_namespaces: Annotated[
+        bool, Meta(description="let the tests make namespaces of their own; sets up cluster-wide objects")
+    ] = False
     artifacts: Annotated[tuple[str, ...], Meta(description="paths in the image brought home after the tests")] = ()
 
 

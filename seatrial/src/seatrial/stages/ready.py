@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from importlib import resources
 from typing import Any
 
+from seatrial.inpod.definition import services_of
+from seatrial.inpod.fixtures.probes import question
+from seatrial.inpod.podside import AGENT_DIRECTORY
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady
 from seatrial.model.event import ServiceSeen
@@ -77,30 +79,25 @@ def _pods(ctx: Ctx) -> dict[str, int]:
 
 def questions(services: dict[str, ServiceSpec], namespace: str) -> list[dict[str, Any]]:
     """Return what each service is asked, for the script in the pod; without a question an open port is enough."""
-    asked = []
-    for name, service in services.items():
-        ready = service.ready
-        host = f"{service.name or name}.{service.namespace or namespace}.svc"
-        asked.append(
-            {
-                "name": name,
-                "host": host,
-                "port": (ready and ready.port) or service.port,
-                "scheme": service.scheme if service.scheme in ("http", "https") else "http",
-                "http": ready.http if ready else None,
-                "status": list(ready.status) if ready else [],
-                "command": list(ready.command) if ready else [],
-            }
-        )
-    return asked
+    return [
+        {
+            "name": name,
+            **question(
+                service,
+                f"{service['service']}.{service['namespace']}.svc",
+                (service["ready"] or {}).get("port") or service["port"],
+            ),
+        }
+        for name, service in services_of(services, namespace).items()
+    ]
 
 
 def _ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float) -> None:
     spec = ctx.project.runner
     if not asked:
         return
-    script = resources.files("seatrial.stages").joinpath("ask.py").read_text()
-    argv = ["python3", "-c", script, json.dumps(asked), f"{max(1.0, seconds):.0f}"]
+    script = f"{AGENT_DIRECTORY}/probes.py"
+    argv = ["python3", script, json.dumps(asked), f"{max(1.0, seconds):.0f}"]
     says = {question["name"]: "no answer yet" for question in asked}
     pending = b""
     try:

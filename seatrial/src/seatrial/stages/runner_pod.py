@@ -16,6 +16,7 @@ from typing import Any, Final
 from seatrial.inpod.podside import AGENT_DIRECTORY, STATE_DIRECTORY, agent_argv
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import LocalImage, Object
+from seatrial.stages.isolation import isolation_objects
 
 __all__ = ["DIGEST", "Shape", "runner_objects"]
 
@@ -76,6 +77,8 @@ def runner_objects(spec: RunnerSpec, shape: Shape) -> list[Object]:
                 "subjects": [subject],
             },
         ]
+    if spec.isolated_namespaces:
+        found += isolation_objects(spec, shape.labels)
     agent = f"{spec.pod}-agent"
     found.append(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**meta, "name": agent}, "data": dict(shape.agent)}
@@ -131,7 +134,7 @@ def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[
     }
     return {
         "serviceAccountName": account,
-        "automountServiceAccountToken": bool(spec.rules or spec.service_account),
+        "automountServiceAccountToken": bool(spec.rules or spec.service_account or spec.isolated_namespaces),
         # Else each Service adds variables such as DATABASE_PORT=tcp://10.96.0.7:5432.
         "enableServiceLinks": False,
         "restartPolicy": "Never",

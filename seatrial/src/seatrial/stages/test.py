@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from seatrial.inpod.definition import definition
 from seatrial.inpod.delta import Delta, plan
 from seatrial.inpod.options import resolve
 from seatrial.inpod.protocol import CI_VARIABLES
@@ -20,6 +21,7 @@ from seatrial.ports import ContainerState, PodExec
 from seatrial.readiness.pod import container_state
 from seatrial.stages.context import Ctx, Report, TestsOutcome, done
 from seatrial.stages.memory import read_runner
+from seatrial.stages.objects import labels
 
 __all__ = ["run"]
 
@@ -59,6 +61,7 @@ def run(ctx: Ctx) -> Report:
         interactive=terminal,
         junit=asked.junit,
         files=asked.files,
+        fixtures=definition(ctx.project, labels(ctx)),
         colour=colour,
         width=shutil.get_terminal_size().columns,
     )

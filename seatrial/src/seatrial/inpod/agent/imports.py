@@ -8,15 +8,12 @@ from xdist's workers too. PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from typing import Any, Callable
 
 import pytest
 
-__all__ = ["WORKER", "Imports", "imported"]
-
-WORKER = "seatrial_agent.worker"
+__all__ = ["Imports", "imported"]
 
 
 def imported(packages: list[str]) -> dict[str, tuple[str, str]]:
@@ -42,12 +39,6 @@ class Imports:
         self.packages = packages
         self.record = record
         self.found: dict[str, tuple[str, str]] = {}
-
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_xdist_setupnodes(self) -> None:
-        """Bring our part into the workers: the same way as into this process. It takes itself out there."""
-        before = os.environ.get("PYTEST_PLUGINS")
-        os.environ["PYTEST_PLUGINS"] = f"{before},{WORKER}" if before else WORKER
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:

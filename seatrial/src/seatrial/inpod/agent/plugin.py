@@ -41,13 +41,16 @@ from typing import Any
 
 import pytest
 
+from .beside import add_options, give_fixtures
 from .frames import FrameWriter
 from .records import collected_tree, junit_recorder, options, safe_json, warning_record
 from .reports import report_json
 from .tee import Tee
 from .tests import Tests
 
-__all__ = ["pytest_configure"]
+__all__ = ["pytest_addoption", "pytest_configure"]
+
+_WORKER = "seatrial_agent.worker"
 
 _BEHIND_RESULT = -2
 """What pytest's terminal reporter calls its place when a line with a result is complete."""
@@ -66,6 +69,12 @@ if _directory:
             os.environ.pop(_name, None)
         else:
             os.environ[_name] = _value
+
+
+def pytest_addoption(parser: Any) -> None:
+    """Know the options of the fixtures."""
+    if _directory and _first:
+        add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -106,6 +115,19 @@ class _Reporter:
             from .imports import Imports
 
             config.pluginmanager.register(Imports(self.request["imports"], self.record), "seatrial-imports")
+
+        give_fixtures(config, self.request.get("fixtures"))
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_setupnodes(self) -> None:
+        """Bring our part into the workers: the same way as into this process. It takes itself out there."""
+        before = os.environ.get("PYTEST_PLUGINS")
+        os.environ["PYTEST_PLUGINS"] = f"{before},{_WORKER}" if before else _WORKER
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist what its fixtures are about."""
+        node.workerinput["seatrial_fixtures"] = self.request.get("fixtures")
 
     def record(self, *parts: Any) -> None:
         self.out.add(safe_json(parts))

@@ -10,15 +10,29 @@ from typing import Any
 
 import pytest
 
-from .imports import WORKER, imported
+from .beside import add_options, give_fixtures
+from .imports import imported
 
-__all__ = ["pytest_sessionfinish"]
+__all__ = ["WORKER", "pytest_addoption", "pytest_configure", "pytest_sessionfinish"]
+
+WORKER = "seatrial_agent.worker"
 
 _plugins = [name for name in os.environ.get("PYTEST_PLUGINS", "").split(",") if name and name != WORKER]
 if _plugins:
     os.environ["PYTEST_PLUGINS"] = ",".join(_plugins)
 else:
     os.environ.pop("PYTEST_PLUGINS", None)
+
+
+def pytest_addoption(parser: Any) -> None:
+    """Know the options that the controller knows."""
+    add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: Any) -> None:
+    """Give the tests of this worker the fixtures."""
+    give_fixtures(config, getattr(config, "workerinput", {}).get("seatrial_fixtures"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -10,8 +10,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from seatrial.inpod.fixtures import probes
 from seatrial.model.spec import ReadySpec, ServiceSpec
-from seatrial.stages import ask
 from seatrial.stages.ready import questions
 
 
@@ -45,29 +45,29 @@ def test_http(server):
     server.handler.statuses = [200, 503, 401]
     it = question(server.server_address[1], http="/ready")
 
-    assert [ask.answer(it), ask.answer(it), ask.answer(it)] == ["", "HTTP status 503", "HTTP status 401"]
-    assert ask.answer({**it, "status": [401]}) == ""
+    assert [probes.answer(it), probes.answer(it), probes.answer(it)] == ["", "HTTP status 503", "HTTP status 401"]
+    assert probes.answer({**it, "status": [401]}) == ""
 
 
 def test_port(server):
-    assert ask.answer(question(server.server_address[1])) == ""
-    assert "refused" in ask.answer(question(1))
+    assert probes.answer(question(server.server_address[1])) == ""
+    assert "refused" in probes.answer(question(1))
 
 
 def test_nobody_at_http():
-    assert "refused" in ask.answer(question(1, http="/"))
+    assert "refused" in probes.answer(question(1, http="/"))
 
 
 def test_command():
-    assert ask.answer(question(command=["true"])) == ""
-    assert ask.answer(question(command=["sh", "-c", "echo not yet >&2; exit 1"])) == "not yet"
-    assert ask.answer(question(command=["false"])) == "exit code 1"
-    assert "No such file" in ask.answer(question(command=["no-such-program"]))
+    assert probes.answer(question(command=["true"])) == ""
+    assert probes.answer(question(command=["sh", "-c", "echo not yet >&2; exit 1"])) == "not yet"
+    assert probes.answer(question(command=["false"])) == "exit code 1"
+    assert "No such file" in probes.answer(question(command=["no-such-program"]))
 
 
 def test_script_tells_changes_and_ends_when_all_is_well(server):
     server.handler.statuses = [503, 503, 503, 200]
-    argv = [sys.executable, ask.__file__, json.dumps([question(server.server_address[1], http="/")]), "20"]
+    argv = [sys.executable, probes.__file__, json.dumps([question(server.server_address[1], http="/")]), "20"]
     done = subprocess.run(argv, capture_output=True, check=True)
 
     assert [json.loads(line) for line in done.stdout.splitlines()] == [
@@ -78,7 +78,7 @@ def test_script_tells_changes_and_ends_when_all_is_well(server):
 
 def test_script_ends_when_its_time_is_over(capsys):
     started = time.monotonic()
-    ask.main([question(1), question(1, name="db")], 0.3)
+    probes.main([question(1), question(1, name="db")], 0.3)
 
     assert time.monotonic() - started < 5
     assert len(capsys.readouterr().out.splitlines()) == 2

@@ -1,0 +1,61 @@
+"""What tests may ask for, as the fixtures take it: plain data that can travel to a pod. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seatrial.model.spec import Project, ServiceSpec
+
+__all__ = ["ISOLATION_ROLE", "definition", "isolation_rights", "services_of"]
+
+ISOLATION_ROLE = "seatrial-isolated-namespace"
+"""ClusterRole that the tests get in namespaces that they make, and nowhere else."""
+
+
+def services_of(services: Mapping[str, ServiceSpec], namespace: str) -> dict[str, dict[str, Any]]:
+    """Return services by name, for a runner in a namespace."""
+    return {
+        name: {
+            "service": service.name or name,
+            "namespace": service.namespace or namespace,
+            "port": service.port,
+            "scheme": service.scheme,
+            "ready": {
+                "http": service.ready.http,
+                "status": list(service.ready.status),
+                "tcp": service.ready.tcp,
+                "sql": service.ready.sql,
+                "uri-from": service.ready.uri_from,
+                "bucket": service.ready.bucket,
+                "command": list(service.ready.command),
+                "port": service.ready.port,
+            }
+            if service.ready
+            else None,
+        }
+        for name, service in services.items()
+    }
+
+
+def isolation_rights(project: Project) -> dict[str, str] | None:
+    """Return which role the runner's ServiceAccount gets in namespaces that it makes; None if it may make none."""
+    runner = project.runner
+    if not runner.isolated_namespaces:
+        return None
+    return {"role": ISOLATION_ROLE, "account": runner.pod, "namespace": runner.namespace}
+
+
+def definition(project: Project, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the fixtures are about.
+
+    Args:
+        project: the configuration.
+        labels: for what the tests make in the cluster: whose it is.
+    """
+    return {
+        "namespace": project.runner.namespace,
+        "services": services_of(project.service, project.runner.namespace),
+        "labels": dict(labels),
+        "rights": isolation_rights(project),
+    }

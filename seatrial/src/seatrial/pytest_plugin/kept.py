@@ -1,0 +1,109 @@
+"""The kept environment of a project: its cluster, as `seatrial up` left it."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seatrial.adapters.kube import KubeApi
+from seatrial.adapters.kubeconfig import Access, load_access
+from seatrial.adapters.ledger import state_directory
+from seatrial.inpod.fixtures.api import Api
+from seatrial.model.spec import Project, RunnerSpec
+
+__all__ = ["Kept", "kept", "variables"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One kept environment.
+
+    Attributes:
+        cluster: its name.
+        labels: for what tests make in it.
+        kubeconfig: file, and the context in it, that lead to its API.
+    """
+
+    cluster: str
+    labels: Mapping[str, str]
+    kubeconfig: Path
+    context: str
+
+    def access(self) -> Access:
+        """Return the way to its API."""
+        from seatrial.adapters.process import LocalProcesses  # noqa: PLC0415 - for credential plugins only
+
+        return load_access(self.kubeconfig, self.context, LocalProcesses())
+
+    def kube(self) -> KubeApi:
+        """Return its API."""
+        return KubeApi(self.access())
+
+    def api(self) -> Api:
+        """Return its API as the fixtures use it."""
+        access = self.access()
+
+        def connect() -> http.client.HTTPConnection:
+            if access.tls is None:
+                return http.client.HTTPConnection(access.host, access.port, timeout=30)
+            return http.client.HTTPSConnection(access.host, access.port, timeout=30, context=access.tls)
+
+        return Api(connect, prefix=access.path, authorization=access.authorization)
+
+
+def kept(root: Path, project: Callable[[], Project]) -> Kept | None:
+    """Return the newest kept environment of a project, None if there is none.
+
+    Args:
+        root: the project's directory.
+        project: loads its configuration, which only environments in clusters of somebody else need.
+    """
+    sessions = state_directory(dict(os.environ)) / "sessions"
+    found = []
+    for record in sessions.glob("*/session.json"):
+        try:
+            session = json.loads(record.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if session.get("project") == str(root) and session.get("kept"):
+            found.append((str(session.get("created")), record.parent, session))
+    if not found:
+        return None
+    _, directory, session = max(found, key=lambda each: each[0])
+    cluster, provider = str(session["cluster"]), session.get("provider")
+    labels = {
+        "seatrial.dev/owner": "seatrial",
+        "seatrial.dev/project": root.name,
+        "seatrial.dev/session": str(session["session"]),
+    }
+    if provider == "existing":
+        from seatrial.adapters.existing import ExistingCluster  # noqa: PLC0415
+        from seatrial.adapters.process import LocalProcesses  # noqa: PLC0415
+
+        spec = project().cluster
+        existing = ExistingCluster(spec.context or "", kubeconfig=spec.kubeconfig, processes=LocalProcesses())
+        return Kept(cluster=cluster, labels=labels, kubeconfig=existing.kubeconfig, context=existing.context)
+    return Kept(cluster=cluster, labels=labels, kubeconfig=directory / "kubeconfig", context=f"kind-{cluster}")
+
+
+def variables(api: Api, runner: RunnerSpec) -> tuple[dict[str, str], list[str]]:
+    """Return the environment that the runner's container gets, and what is missing of it, a line each."""
+    values, missing = dict(runner.env), []
+    objects: dict[str, dict[str, Any]] = {}
+    for name, reference in runner.env_from.items():
+        kind, obj, key = reference.split("/", 2)
+        where = f"/api/v1/namespaces/{runner.namespace}/{kind}s/{obj}"
+        if where not in objects:
+            objects[where] = api.call("GET", where, missing_ok=True)
+        data = objects[where].get("data") or {}
+        if key not in data:
+            missing.append(f"{name}: {kind} {runner.namespace}/{obj} has no {key}")
+        else:
+            values[name] = base64.b64decode(data[key]).decode() if kind == "secret" else str(data[key])
+    return values, missing

@@ -1,0 +1,313 @@
+"""The plugin on a host: a real pytest in a process of its own, beside a cluster of this process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+NAMES = """
+import http.client, os, socket, urllib.request
+
+NAMES = ("web", "web.shop", "web.shop.svc", "web.shop.svc.cluster.local", "WEB.shop.svc.cluster.local.")
+
+def test_names_and_real_ports():
+    for name in NAMES:
+        with urllib.request.urlopen(f"http://{name}:18090/ready", timeout=5) as answer:
+            assert answer.read() == b"ok"
+        assert socket.gethostbyname(name) == socket.gethostbyname_ex(name)[2][0]
+
+def test_other_ways_to_connect():
+    with socket.socket() as one, socket.socket() as other:
+        one.settimeout(5)
+        one.connect(("web", 18090))
+        other.settimeout(5)
+        assert other.connect_ex(("web", 18090)) == 0
+        assert one.getpeername()[0].startswith("127.")
+        assert one.getpeername() == other.getpeername()
+    found = socket.getaddrinfo("web", "18090", socket.AF_INET, socket.SOCK_STREAM)
+    assert [entry[4] for entry in found] == [one_of for one_of in [found[0][4]]]
+
+def test_each_has_an_address_of_its_own():
+    assert socket.gethostbyname("web") != socket.gethostbyname("pg.data")
+
+def test_a_port_that_the_service_has_not_is_refused():
+    with socket.socket() as one:
+        assert one.connect_ex(("web", 18091)) != 0
+
+def test_other_names_are_none_of_ours():
+    assert socket.gethostbyname("localhost") == "127.0.0.1"
+    for name in ("pg", "web.data", "web.invalid"):
+        try:
+            socket.getaddrinfo(name, 80)
+        except socket.gaierror as error:
+            assert "seatrial" not in str(error)
+        else:
+            raise AssertionError(name)
+"""
+
+SERVICES = """
+import os, urllib.request
+import pytest
+
+def test_service(service):
+    web = service("web")
+    assert (web.port, web.scheme, web.location.where) == (18090, "http", "host")
+    assert web.host.startswith("127.")
+    with urllib.request.urlopen(web.url + "/ready", timeout=5) as answer:
+        assert answer.status == 200
+
+def test_absent(service):
+    service("db")
+
+def test_another_question(service):
+    assert service.says("web", http="/no") == "HTTP status 404"
+    assert service.says("web", tcp=True) == ""
+
+def test_port_that_is_none(service):
+    service("web", port=1)
+"""
+
+
+@pytest.fixture
+def web(pods):
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            good = self.path == "/ready"
+            self.send_response(200 if good else 404)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok" if good else b"no")
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as it:
+        it.daemon_threads = True
+        threading.Thread(target=it.serve_forever, args=(0.02,), daemon=True).start()
+        pods.servers["web-1", 8080] = it.server_address[1]
+        yield
+        it.shutdown()
+
+
+def test_the_plugin_costs_nothing_to_import():
+    costly = {"msgspec", "yaml", "rich", "ssl", "http", "subprocess", "tomllib"}
+    code = (
+        "import sys, pytest; before = set(sys.modules); import seatrial.pytest_plugin;"
+        f"sys.exit(bool({costly} & set(sys.modules) - before))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_a_configuration_there_is_nothing(project):
+    (project.root / "seatrial.toml").unlink()
+    project.write("""
+import os, socket
+
+def test_it(request):
+    assert socket.getaddrinfo.__module__ == "socket"
+    assert "connect" not in vars(socket.socket)
+    assert not request.config.pluginmanager.has_plugin("seatrial-fixtures")
+    assert "STATIC" not in os.environ
+""")
+    assert "seatrial:" not in project.pytest()
+
+
+def test_names_resolve(project, web):
+    project.write(NAMES)
+    assert "seatrial: on the host, beside cluster beside" in project.pytest()
+
+
+def test_names_resolve_in_workers_of_xdist(project, web):
+    project.write(NAMES)
+    assert "5 passed" in project.pytest("-n2")
+
+
+def test_one_option_turns_names_off(project, web):
+    project.write("""
+import socket, pytest
+
+def test_it(service):
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo("web.shop.svc", 18090)
+    assert service("web").host.startswith("127.")
+""")
+    project.pytest("--seatrial-resolve=off")
+
+
+def test_services(project, web):
+    project.write(SERVICES)
+    said = project.pytest("-rN", code=1)
+
+    assert "2 failed, 2 passed" in said
+    assert "service db is not ready: pod pg-1 does not take connections to port 8080: dial tcp4" in said
+    assert "Service shop/web has no port 1; it has 18090" in said
+
+
+def test_a_service_that_the_cluster_has_not(project, web, api):
+    api.on("GET", "/api/v1/namespaces/data/services/pg", (404, {"message": "no"}))
+    project.write("""
+import socket, pytest
+
+def test_db(service):
+    with pytest.raises(socket.gaierror, match="the cluster has no Service data/pg; try: seatrial up"):
+        socket.getaddrinfo("pg.data", 1)
+    service("db")
+""")
+    assert "service db is not there: the cluster has no Service data/pg; try: seatrial up" in project.pytest(code=1)
+
+
+def test_overrides(project, web):
+    project.write("""
+def test_it(service):
+    web, db = service("web", check=False), service("db", check=False)
+    assert (web.url, web.location.why) == ("https://w:1", "SEATRIAL_SERVICE_WEB says so")
+    assert (db.url, db.location.why) == ("postgresql://d:2", "--seatrial-service says so")
+""")
+    project.pytest("--seatrial-service=db=d:2", SEATRIAL_SERVICE_WEB="https://w:1")
+    assert "no service 'wbe'" in project.pytest("--seatrial-service=wbe=d:2", code=1)
+
+
+def test_variables_are_there_before_conftest_files(project, web):
+    project.write(
+        "import os\nSEEN = {name: os.environ.get(name) for name in ('STATIC', 'PASSWORD', 'PLAIN')}\n", "conftest.py"
+    )
+    project.write("""
+import conftest
+
+def test_it():
+    assert conftest.SEEN == {"STATIC": "mine", "PASSWORD": "sesame", "PLAIN": "plain"}
+""")
+    said = project.pytest(STATIC="mine")
+
+    assert "seatrial: MISSING: secret shop/web has no nothing" in said
+
+
+def test_without_an_environment_what_is_missing_is_told(project):
+    project.write("""
+import os, socket, pytest
+
+def test_names():
+    with pytest.raises(socket.gaierror, match="web.shop is a service of seatrial.toml, and there is no environment"):
+        socket.getaddrinfo("web.shop", 80)
+
+def test_no_variables():
+    assert "STATIC" not in os.environ
+
+def test_service(service):
+    service("web")
+
+def test_namespace(isolated_namespace):
+    pass
+""")
+    said = project.pytest("-rN", code=1)
+
+    assert "2 passed, 1 failed, 1 error" in said or "1 failed, 2 passed, 1 error" in said
+    assert "there is no environment of this project; try: seatrial up" in said
+
+
+def test_in_compose_names_are_those_of_compose(project):
+    project.write("""
+def test_it(service):
+    assert service("db", check=False).address == "pg:15432"
+    assert service.location == ("compose", "--seatrial-location says so")
+""")
+    assert "seatrial: in a compose" in project.pytest("--seatrial-location=compose")
+
+
+def test_a_wrong_configuration_is_told_in_a_line(project, web):
+    (project.root / "seatrial.toml").write_text("[runner]\nimage = 3\n")
+    project.write("def test_it():\n    pass\n")
+    line = "seatrial.toml:2: runner.image: is 3, should be a string"
+    assert f"seatrial: {line}" in project.pytest()
+
+    project.write("def test_it(service):\n    pass\n")
+    said = project.pytest(code=1)
+    assert line in said
+    assert "Traceback" not in said
+
+
+def test_nothing_is_left_behind(project, web):
+    project.write(NAMES)
+    project.write(
+        """
+import socket, subprocess, sys, threading, pytest
+
+before = set(threading.enumerate())
+code = pytest.main(["-q", "-p", "no:cacheprovider", "test_it.py"])
+assert code == 0, code
+assert socket.getaddrinfo.__module__ == "socket"
+assert "connect" not in vars(socket.socket)
+assert not [thread for thread in set(threading.enumerate()) - before if "seatrial" in thread.name]
+""",
+        "outer.py",
+    )
+    env = {"XDG_STATE_HOME": str(project.state), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "outer.py"],
+        cwd=project.root,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_namespaces(project, web, api, monkeypatch):
+    made = []
+    original = type(api).answer
+
+    def answer(self, method, path):
+        if "/namespaces" in path and method in ("POST", "DELETE"):
+            made.append((method, path))
+            return (201, {})
+        if path == "/api/v1/namespaces":
+            old = {"name": "test-old", "labels": {"seatrial.dev/isolated": "true", "seatrial.dev/expires": "1"}}
+            return (200, {"items": [{"metadata": old}]})
+        return original(self, method, path)
+
+    monkeypatch.setattr(type(api), "answer", answer)
+    project.write("""
+import pytest
+
+def test_one(isolated_namespace):
+    assert isolated_namespace.startswith("test-it-one-")
+    assert isinstance(isolated_namespace, str)
+    isolated_namespace.copy_secret("web")
+
+@pytest.mark.isolated_namespace(default_deny=True, quota={}, secrets=["web"])
+def test_two(isolated_namespace):
+    pass
+
+class TestClass:
+    def test_a(self, isolated_namespace_class, isolated_namespace_worker):
+        type(self).seen = isolated_namespace_class
+        assert isolated_namespace_worker.startswith("test-run-")
+
+    def test_b(self, isolated_namespace_class):
+        assert self.seen == isolated_namespace_class
+        assert self.seen.startswith("test-it-testclass-")
+
+@pytest.mark.isolated_namespace(qouta={})
+def test_slip(isolated_namespace):
+    pass
+""")
+    said = project.pytest("-rN", "--strict-markers", code=1)
+
+    assert "4 passed, 1 error" in said
+    assert "isolated_namespace takes quota, limits, default_deny and secrets, not qouta" in said
+    kinds = [path.split("/")[-1] for method, path in made if method == "POST"]
+    assert kinds.count("namespaces") == 4
+    assert kinds.count("secrets") == 2
+    assert kinds.count("resourcequotas") == 3
+    assert kinds.count("networkpolicies") == 1
+    deleted = [path.split("/")[-1] for method, path in made if method == "DELETE"]
+    assert deleted[0] == "test-old"
+    assert len(deleted) == 5
