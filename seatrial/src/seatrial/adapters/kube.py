@@ -137,7 +137,7 @@ class KubeApi:
         web = WebSocket(connection.sock, silence=silence)
         host = f"{self._access.host}:{self._access.port}"
         try:
-            web.open(host, self._access.path + target, self._headers(), subprotocols)
+            web.open(host, self._access.path + target, {**self._headers(), "Accept": "*/*"}, subprotocols)
         except BaseException:
             web.close()
             raise
