@@ -157,10 +157,14 @@ class Nodes(Protocol):
 
 
 class Images(Protocol):
-    """The container engine: images that are on it, and builds. `weigh` says their bytes, shared layers once."""
+    """The container engine: images that are on it, and builds.
+
+    `weigh` says their bytes, shared layers once; `thin` removes all but the newest with these labels.
+    """
 
     def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]: ...
     def weigh(self, references: Sequence[str]) -> int: ...
+    def thin(self, labels: Mapping[str, str], *, keep: int) -> None: ...
     def build(self, spec: ImageSpec, reference: str, *, labels: Mapping[str, str], deadline: Deadline, log: Path,
               progress: Progress) -> LocalImage: ...  # fmt: skip
     def push(self, reference: str, target: str, *, deadline: Deadline, progress: Progress) -> None: ...

@@ -80,6 +80,20 @@ def test_images_weigh_what_they_need_together():
     assert it.weigh(["one:1", "two:1", "odd:1", "none:1"]) == 100 + 5 + 7 + 30
 
 
+def test_old_images_of_a_name_go():
+    """Newest first; one that a container uses cannot go, and that is no fault of ours."""
+    it, processes = engine(
+        docker_image_ls=Answer(stdout="shop:4\nshop:3\n<none>:<none>\nshop:2\nshop:1\n"),
+        **{"docker rmi shop:2": Answer(code=1, stderr="in use"), "docker rmi shop:1": Answer()},
+    )
+
+    it.thin({"project": "a", "image": "shop"}, keep=2)
+
+    assert [words[2:] for words in processes.ran if words[1] == "rmi"] == [("shop:2",), ("shop:1",)]
+    (listed,) = [words for words in processes.ran if words[1] == "image"]
+    assert listed[3:7] == ("--filter", "label=project=a", "--filter", "label=image=shop")
+
+
 def test_inspect_by_name_digest_and_id():
     # Exit code 1: one of them is not there. The others are told all the same.
     it, _ = engine(docker_image_inspect=Answer(code=1, stdout=json.dumps([IMAGE])))

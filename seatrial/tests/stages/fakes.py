@@ -198,6 +198,7 @@ class FakeImages:
     def __init__(self, **images: str) -> None:
         self.present = {name.replace("__", ":"): digest for name, digest in images.items()}
         self.built: list[str] = []
+        self.thinned: list[tuple[dict[str, str], int]] = []
 
     def image(self, reference: str) -> LocalImage:
         return LocalImage(
@@ -215,6 +216,9 @@ class FakeImages:
 
     def weigh(self, references: Sequence[str]) -> int:
         return 1000 * len(references)
+
+    def thin(self, labels: Mapping[str, str], *, keep: int) -> None:
+        self.thinned.append((dict(labels), keep))
 
     def build(self, spec: Any, reference: str, **more: Any) -> LocalImage:
         del more

@@ -295,6 +295,7 @@ class TestBuild:
         build.run(world.ctx())
 
         assert world.images.built == ["shop-test {'I': 'http://i'}"]
+        assert [labels["seatrial.dev/image"] for labels, _ in world.images.thinned] == ["shop-test"]
 
     def test_inputs_that_come_to_the_same_image_keep_its_name(self, tmp_path):
         world = World(tmp_path, project(tmp_path))

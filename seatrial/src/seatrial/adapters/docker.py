@@ -113,6 +113,15 @@ class DockerEngine:
             raise EnvironmentFailed(f"the build of {spec.name} left no image", log=str(log))
         return built[reference]
 
+    def thin(self, labels: Mapping[str, str], *, keep: int) -> None:
+        """Remove the images with these labels but for the `keep` newest, and those that a container uses."""
+        filters = [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
+        listed = self.docker("image", "ls", *filters, "--format", "{{.Repository}}:{{.Tag}}", check=False)
+        # Newest first. Without a name are those that a build replaced, and steps of builds, which go with the last name.
+        named = [name for name in listed.stdout.decode().split() if "<none>" not in name]
+        for name in named[keep:]:
+            self.docker("rmi", name, check=False)
+
     def push(self, reference: str, target: str, *, deadline: Deadline, progress: Progress) -> None:
         """Push an image under another name; only layers that the registry lacks travel."""
         self.docker("tag", reference, target)

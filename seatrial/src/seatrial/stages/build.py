@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,6 +17,9 @@ from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.memory import read, read_runner, write
 
 __all__ = ["run"]
+
+_KEPT: Final = 3
+"""Images of one name that stay on the engine: going back to the last branches needs no build."""
 
 
 def run(ctx: Ctx) -> Report:
@@ -72,10 +76,11 @@ def _build(ctx: Ctx, spec: ImageSpec, files: Files) -> tuple[str, bool]:
     if reference in found:
         ctx.facts.images[reference] = found[reference]
         return reference, False
+    labels = {"seatrial.dev/project": ctx.project.root.name, "seatrial.dev/image": spec.name}
     image = ctx.env.images.build(
         replace(spec, args=args),
         fresh,
-        labels={"seatrial.dev/project": ctx.project.root.name, "seatrial.dev/image": spec.name},
+        labels=labels,
         deadline=ctx.deadline.child(ctx.project.timeouts.build),
         log=ctx.log(f"build-{spec.name.replace('/', '-')}"),
         progress=ctx.progress(Stage.BUILD),
@@ -87,4 +92,5 @@ def _build(ctx: Ctx, spec: ImageSpec, files: Files) -> tuple[str, bool]:
         reference = fresh
     write(memory, {**known, f"{spec.name} {digest}": reference, f"{spec.name} {image.digest}": reference})
     ctx.facts.images[reference] = image
+    ctx.env.images.thin(labels, keep=_KEPT)
     return reference, reference == fresh
