@@ -1,0 +1,1 @@
+"""How fast the tool is beside the commands that it replaces: `python -m benchmarks`, or `make bench`."""

@@ -1,0 +1,127 @@
+"""Measure scenarios, print a table, write a file: `python -m benchmarks [SCENARIO …]`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import compare, machine, table
+from benchmarks.commands import Failed
+from benchmarks.place import Place
+from benchmarks.scenarios import Scenario, Side, cold, fail, layer, tag, test
+from benchmarks.values import Measured, Report, Sample
+
+_SCENARIOS = {each.name: each for each in (cold.SCENARIO, test.SCENARIO, layer.SCENARIO, fail.SCENARIO, tag.SCENARIO)}
+_EPILOG = """\
+examples:
+  python -m benchmarks                     all scenarios
+  python -m benchmarks layer tag           some of them
+  python -m benchmarks cold --rounds 5     more samples of each side
+  python -m benchmarks --show FILE …       the tables of earlier measurements
+
+It changes copies of the projects in .seatrial/benchmarks, uses clusters of its own, named seatrial-benchmark-*, and
+removes all of that at the end, and at the next start what a killed one left. Exit code 1: something did not do what a
+measurement needs. A goal that is missed is no failure: it is told."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, and return the exit code."""
+    asked = _arguments(argv)
+    if asked.show:
+        for path in asked.show:
+            print(table.render(msgspec.json.decode(path.read_bytes(), type=Report)))
+        return 0
+    # SIGTERM is like Ctrl-C. What a shell starts in the background ignores that, and would hand it down.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    place = Place(lock=asked.lock)
+    chosen = [_SCENARIOS[name] for name in dict.fromkeys(asked.scenarios or _SCENARIOS)]
+    with place.alone():
+        place.remove_all()
+    started, shell = machine.now(), place.shell()
+    where, commit = machine.look(shell), machine.commit_of(shell)
+    file = asked.json or place.work / f"{started:%Y%m%d-%H%M%S}.json"
+    done: tuple[Measured, ...] = ()
+    try:
+        for scenario in chosen:
+            done = (*done, _measure(scenario, place, asked.rounds or scenario.rounds))
+            report = Report(started=started, commit=commit, machine=where, scenarios=done)
+            file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+            print("\n".join(table.scenario_lines(done[-1])), end="\n\n", flush=True)
+    except (Failed, ValueError, TimeoutError, OSError) as error:
+        print(f"benchmarks: no figure: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        _say("removing what was made")
+        with place.alone():
+            place.remove_all()
+    print("\n".join(table.machine_lines(where)))
+    print(f"written to {file}")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="How fast the tool is beside the commands that it replaces, measured in turn on this machine.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(_SCENARIOS)}; default: all")
+    parser.add_argument("--rounds", type=_positive, metavar="N", help="samples of each side")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the samples are written")
+    parser.add_argument("--lock", type=Path, metavar="FILE", help="hold this file's flock while something works")
+    parser.add_argument("--show", type=Path, nargs="+", metavar="FILE", help="print tables of earlier measurements")
+    asked = parser.parse_args(argv)
+    if unknown := [name for name in asked.scenarios if name not in _SCENARIOS]:
+        parser.error(f"no scenario {', '.join(unknown)}: there are {', '.join(_SCENARIOS)}")
+    return asked
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _measure(scenario: Scenario, place: Place, rounds: int) -> Measured:
+    """Take all samples of a scenario, the sides in turn."""
+    _say(f"{scenario.name}: setting up")
+    samples: list[Sample] = []
+    with scenario.sides(place) as sides:
+        order = compare.schedule([side.enough for side in sides], rounds)
+        for count, (number, index) in enumerate(order, 1):
+            samples.append(_sample(sides[index], number))
+            took = ", ".join(f"{figure} {seconds:.2f} s" for figure, seconds in samples[-1].seconds.items())
+            _say(f"{scenario.name}: {count} of {len(order)}: {samples[-1].side}: {took}")
+    return Measured(
+        scenario=scenario.name,
+        title=scenario.title,
+        sides=tuple(side.info for side in sides),
+        goals=scenario.goals,
+        samples=tuple(samples),
+    )
+
+
+def _sample(side: Side, number: int) -> Sample:
+    load = machine.load()
+    taken = side.take()
+    parts = {name: round(seconds, 3) for name, seconds in taken.parts.items()}
+    seconds = {figure: round(value, 3) for figure, value in taken.seconds.items()}
+    return Sample(side=side.info.name, round=number, seconds=seconds, parts=parts, load=load)
+
+
+def _say(text: str) -> None:
+    print(f"{machine.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

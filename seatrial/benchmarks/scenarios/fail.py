@@ -1,0 +1,69 @@
+"""A test fails: from the end of pytest to the end of the command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks import plain
+from benchmarks.marks import life_in
+from benchmarks.outcome import last_result, life_of_pytest, proven, stages_of
+from benchmarks.place import Place
+from benchmarks.projects import PLATFORM, change_test, command_of, copy_platform, plain_of
+from benchmarks.scenarios import Scenario, Side, Taken
+from benchmarks.values import OURS, Figure, Goal, SideInfo
+
+__all__ = ["SCENARIO"]
+
+_BROKEN = "def test_that_fails():\n    assert 1 == 2\n"
+
+
+@contextmanager
+def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
+    project = copy_platform(place)
+    folder, runner = place.folder(PLATFORM), project.runner
+    with place.alone():
+        shell = place.keep(PLATFORM)
+    commands = plain_of(project, cluster=f"seatrial-benchmark-{PLATFORM}", pod=f"{runner.pod}-plain")
+    run = commands.run(command_of(project), {**runner.env, **runner.env_from})
+
+    def ours() -> Taken:
+        with place.alone():
+            change_test(folder, _BROKEN)
+            done = place.seatrial(PLATFORM, "test", codes=(1,))
+        result, life = last_result(folder), life_of_pytest(folder)
+        proven(done, result, failed=1)
+        seconds = {Figure.AFTER: done.ended - life.ended, Figure.PYTEST: life.seconds}
+        return Taken(seconds, stages_of(result))
+
+    def plainly() -> Taken:
+        with place.alone():
+            change_test(folder, _BROKEN)
+            for step in (commands.build(), commands.load(), commands.delete_pod(), run):
+                shell.run(*step)
+        waited = shell.run(*commands.succeeded(), codes=(1,))
+        logs = shell.run(*commands.logs())
+        life = life_in(logs.text)
+        seconds = {Figure.AFTER: logs.ended - life.ended, Figure.PYTEST: life.seconds}
+        return Taken(seconds, {"kubectl wait": waited.seconds})
+
+    steps = (run, commands.succeeded(), commands.logs())
+    yield (
+        Side(SideInfo(name=OURS, commands=("seatrial test",)), ours),
+        Side(
+            SideInfo(name="plain commands", commands=tuple(map(plain.typed, steps)), notes=plain.NOTES),
+            plainly,
+            enough=1,
+        ),
+    )
+    with place.alone():
+        shell.run(*commands.delete_pod())
+
+
+SCENARIO = Scenario(
+    name="fail",
+    title="a test fails, of the whole suite",
+    rounds=3,
+    goals=(Goal(figure=Figure.AFTER, seconds=1.0),),
+    sides=_sides,
+)

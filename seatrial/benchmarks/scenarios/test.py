@@ -1,0 +1,97 @@
+"""One test changed, the environment is up: until its verdict is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks import plain
+from benchmarks.marks import life_in
+from benchmarks.outcome import last_result, life_of_pytest, proven, stages_of
+from benchmarks.place import Place
+from benchmarks.projects import PLATFORM, SELECTED, change_test, command_of, copy_platform, plain_of
+from benchmarks.scenarios import Scenario, Side, Taken
+from benchmarks.values import OURS, Figure, Goal, SideInfo
+
+__all__ = ["SCENARIO"]
+
+_PLAIN = "plain commands"
+_ALONE = "pytest alone"
+
+
+@contextmanager
+def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
+    project = copy_platform(place)
+    folder, runner = place.folder(PLATFORM), project.runner
+    with place.alone():
+        shell = place.keep(PLATFORM)
+    # In the tool's own cluster, beside its own pod: what is left out is the cluster's and the services' part.
+    commands = plain_of(project, cluster=f"seatrial-benchmark-{PLATFORM}", pod=f"{runner.pod}-plain")
+    selection = ("-k", SELECTED)
+    steps = (
+        commands.build(),
+        commands.load(),
+        commands.delete_pod(),
+        commands.run(command_of(project, *selection), {**runner.env, **runner.env_from}),
+        commands.succeeded(),
+        commands.logs(),
+    )
+    # Without traces: coverage and cache of the kept pod belong to the tool.
+    inside = command_of(project, *selection, "-o", "cache_dir=/tmp/alone")
+    alone = ("kubectl", "exec", runner.pod, "-c", "tests", "--", "env", "COVERAGE_FILE=/tmp/alone.coverage", *inside)
+
+    def ours() -> Taken:
+        with place.alone():
+            change_test(folder)
+            done = place.seatrial(PLATFORM, "test", *selection)
+        result, life = last_result(folder), life_of_pytest(folder)
+        proven(done, result)
+        seconds = {
+            Figure.WHOLE: done.seconds,
+            Figure.PYTEST: life.seconds,
+            Figure.BESIDES: done.seconds - life.seconds,
+            Figure.AFTER: done.ended - life.ended,
+        }
+        return Taken(seconds, stages_of(result))
+
+    def plainly() -> Taken:
+        with place.alone():
+            change_test(folder)
+            began = time.monotonic()
+            ran = [shell.run(*step) for step in steps]
+            whole, ended = time.monotonic() - began, time.time()
+        life = life_in(ran[-1].text)
+        seconds = {
+            Figure.WHOLE: whole,
+            Figure.PYTEST: life.seconds,
+            Figure.BESIDES: whole - life.seconds,
+            Figure.AFTER: ended - life.ended,
+        }
+        return Taken(seconds, {" ".join(done.argv[:2]): done.seconds for done in ran})
+
+    def by_exec() -> Taken:
+        with place.alone():
+            done = shell.run(*alone)
+        return Taken({Figure.PYTEST: life_in(f"{done.text}\n{done.said}").seconds})
+
+    # The first time, files are read from the disk, and the nodes have none of the image's layers.
+    ours()
+    plainly()
+    yield (
+        Side(SideInfo(name=OURS, commands=(f"seatrial test {' '.join(selection)}",)), ours),
+        Side(SideInfo(name=_PLAIN, commands=tuple(map(plain.typed, steps)), notes=plain.NOTES), plainly),
+        Side(SideInfo(name=_ALONE, commands=(plain.typed(alone),), notes=("in the tool's own warm pod",)), by_exec),
+    )
+
+
+SCENARIO = Scenario(
+    name="test",
+    title="one test changed, the environment is up",
+    rounds=3,
+    goals=(
+        Goal(figure=Figure.WHOLE, times=1 / 8, peer=_PLAIN),
+        Goal(figure=Figure.BESIDES, seconds=1.0),
+    ),
+    sides=_sides,
+)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.commands import Failed, Line, Shell, following, until
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path, os.environ)
+
+
+def test_every_line_has_its_moment(shell: Shell) -> None:
+    done = shell.run("sh", "-c", "echo one; sleep 0.3; echo two; echo three >&2")
+    first, second = done.out
+
+    assert (first.text, second.text, done.said) == ("one", "two", "three")
+    assert second.at - first.at >= 0.25
+    assert done.began <= first.at <= done.ended
+    assert done.seconds == pytest.approx(done.ended - done.began, abs=0.05)
+
+
+def test_a_wrong_end_is_no_figure(shell: Shell) -> None:
+    with pytest.raises(Failed, match=r"(?s)ended with 3, wanted: exit code 0.*\n  gone wrong"):
+        shell.run("sh", "-c", "echo gone wrong; exit 3")
+    assert shell.run("sh", "-c", "exit 3", codes=(3,)).code == 3
+    assert shell.run("sh", "-c", "exit 4", codes=()).code == 4
+
+
+def test_what_takes_too_long_is_ended(shell: Shell) -> None:
+    began = time.monotonic()
+    with pytest.raises(Failed):
+        shell.run("sleep", "30", seconds=0.2)
+    assert time.monotonic() - began < 10
+
+
+def test_lines_are_there_while_the_program_runs(shell: Shell) -> None:
+    began = time.time()
+    with following(shell, "sh", "-c", "echo early; sleep 0.2; echo wanted; exec sleep 30") as lines:
+        found = until(lines, ("wanted",), since=began)
+    assert found.text == "wanted"
+    assert time.time() - began < 10
+
+
+def test_lines_from_before_do_not_count() -> None:
+    lines = [Line(1.0, "wanted"), Line(2.0, "wanted too")]
+
+    assert until(lines, ("wanted",), since=1.5).text == "wanted too"
+    with pytest.raises(TimeoutError):
+        until(lines, ("wanted",), since=3.0, seconds=0.0)
