@@ -48,6 +48,10 @@ check: ## everything this project promises of itself, test-k8s included
 check-more: setup ## what is too slow for every check: the run script, engine starts, the tutorial
 	@$(BIN)/python scripts/check.py more
 
+.PHONY: bench
+bench: setup ## seatrial beside the plain commands, half an hour; BENCH="layer tag --rounds 5": some of it
+	@cd seatrial && ../$(BIN)/python -m benchmarks $(BENCH)
+
 .PHONY: locks
 locks: $(STAMP) ## write the lock files anew
 	@echo uv | $(LOCK) --python-version 3.11 -o locks/uv.txt -

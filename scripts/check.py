@@ -48,7 +48,7 @@ COVERAGE = ("--cov=seatrial", "--cov-branch", "--cov-report=json:.seatrial/check
 STEPS = (
     Step("lint", ("make", "--no-print-directory", "lint")),
     Step("types", ("make", "--no-print-directory", "types")),
-    pytest("tool", "seatrial/tests", "--ignore=seatrial/tests/conformance", *COVERAGE),
+    pytest("tool", "seatrial/tests", "seatrial/benchmarks/tests", "--ignore=seatrial/tests/conformance", *COVERAGE),
     Step("tool's coverage", (str(BIN / "python"), "scripts/check_coverage.py")),
     pytest("pytest in a pod", "seatrial/tests/conformance"),
     pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e"),
