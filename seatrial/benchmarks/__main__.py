@@ -41,30 +41,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     place = Place(lock=asked.lock)
     chosen = [_SCENARIOS[name] for name in dict.fromkeys(asked.scenarios or _SCENARIOS)]
-    with place.alone():
-        place.remove_all()
-    started, shell = machine.now(), place.shell()
-    where, commit = machine.look(shell), machine.commit_of(shell)
-    file = asked.json or place.work / f"{started:%Y%m%d-%H%M%S}.json"
-    done: tuple[Measured, ...] = ()
     try:
-        for scenario in chosen:
-            done = (*done, _measure(scenario, place, asked.rounds or scenario.rounds))
-            report = Report(started=started, commit=commit, machine=where, scenarios=done)
-            file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
-            print("\n".join(table.scenario_lines(done[-1])), end="\n\n", flush=True)
+        with place.alone():
+            place.remove_all()
+        try:
+            _measure_all(chosen, place, asked)
+        finally:
+            _say("removing what was made")
+            with place.alone():
+                place.remove_all()
     except (Failed, ValueError, TimeoutError, OSError) as error:
         print(f"benchmarks: no figure: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 130
-    finally:
-        _say("removing what was made")
-        with place.alone():
-            place.remove_all()
-    print("\n".join(table.machine_lines(where)))
-    print(f"written to {file}")
+        return 128 + signal.SIGINT
     return 0
+
+
+def _measure_all(chosen: Sequence[Scenario], place: Place, asked: argparse.Namespace) -> None:
+    """Measure scenarios, and write the file anew after each: what was measured stays, whatever comes later."""
+    started, shell = machine.now(), place.shell()
+    where, commit = machine.look(shell), machine.commit_of(shell)
+    file: Path = asked.json or place.work / f"{started:%Y%m%d-%H%M%S}.json"
+    done: tuple[Measured, ...] = ()
+    for scenario in chosen:
+        done = (*done, _measure(scenario, place, asked.rounds or scenario.rounds))
+        report = Report(started=started, commit=commit, machine=where, scenarios=done)
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
+        print("\n".join(table.scenario_lines(done[-1])), end="\n\n", flush=True)
+    print("\n".join(table.machine_lines(where)))
+    print(f"written to {file}", flush=True)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks import plain
 from benchmarks.commands import Done, Failed
@@ -28,13 +29,15 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     release, runner = project.release[0], project.runner
     commands = plain_of(project, pod=runner.pod)
     services = f"app in ({','.join(project.service)})"
-    values = [str(path.relative_to(folder)) for path in release.values]
+    config = project.cluster.config
+    assert config is not None
+    chart, values = Path(release.chart).relative_to(folder), [path.relative_to(folder) for path in release.values]
     others = chart_images(shell, project)
     steps = (
-        commands.create(str(project.cluster.config)),
+        commands.create(str(config.relative_to(folder))),
         commands.build(),
         commands.load(*others),
-        commands.install(release.name, release.chart, values),
+        commands.install(release.name, str(chart), list(map(str, values))),
         commands.pods_ready(services),
         commands.jobs_complete(),
         commands.run(command_of(project), {**runner.env, **runner.env_from}),
