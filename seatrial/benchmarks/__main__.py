@@ -42,35 +42,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     place = Place(lock=asked.lock)
     chosen = [_SCENARIOS[name] for name in dict.fromkeys(asked.scenarios or _SCENARIOS)]
     try:
-        with place.alone():
-            place.remove_all()
+        place.remove_all()
         try:
-            _measure_all(chosen, place, asked)
+            whole = _measure_all(chosen, place, asked)
         finally:
             _say("removing what was made")
-            with place.alone():
-                place.remove_all()
-    except (Failed, ValueError, TimeoutError, OSError) as error:
-        print(f"benchmarks: no figure: {error}", file=sys.stderr)
+            place.remove_all()
+    except (Failed, OSError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    return 0
+    return 0 if whole else 1
 
 
-def _measure_all(chosen: Sequence[Scenario], place: Place, asked: argparse.Namespace) -> None:
-    """Measure scenarios, and write the file anew after each: what was measured stays, whatever comes later."""
+def _measure_all(chosen: Sequence[Scenario], place: Place, asked: argparse.Namespace) -> bool:
+    """Measure scenarios, and say whether all could be.
+
+    One that cannot be measured does not keep the next from being, and the file is written anew after each.
+    """
     started, shell = machine.now(), place.shell()
     where, commit = machine.look(shell), machine.commit_of(shell)
     file: Path = asked.json or place.work / f"{started:%Y%m%d-%H%M%S}.json"
     done: tuple[Measured, ...] = ()
     for scenario in chosen:
-        done = (*done, _measure(scenario, place, asked.rounds or scenario.rounds))
+        try:
+            with place.alone():
+                done = (*done, _measure(scenario, place, asked.rounds or scenario.rounds))
+        except (Failed, ValueError, TimeoutError, OSError) as error:
+            print(f"{scenario.name}: no figure: {error}", file=sys.stderr, flush=True)
+            continue
         report = Report(started=started, commit=commit, machine=where, scenarios=done)
         file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
         print("\n".join(table.scenario_lines(done[-1])), end="\n\n", flush=True)
     print("\n".join(table.machine_lines(where)))
     print(f"written to {file}", flush=True)
+    return len(done) == len(chosen)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -83,7 +90,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(_SCENARIOS)}; default: all")
     parser.add_argument("--rounds", type=_positive, metavar="N", help="samples of each side")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the samples are written")
-    parser.add_argument("--lock", type=Path, metavar="FILE", help="hold this file's flock while something works")
+    parser.add_argument(
+        "--lock", type=Path, metavar="FILE", help="hold this file's flock, as flock(1) does, but for waiting"
+    )
     parser.add_argument("--show", type=Path, nargs="+", metavar="FILE", help="print tables of earlier measurements")
     asked = parser.parse_args(argv)
     if unknown := [name for name in asked.scenarios if name not in _SCENARIOS]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from benchmarks.commands import Done, Shell
 
@@ -37,12 +37,13 @@ class Place:
     Attributes:
         root: of the repository.
         work: the folder; projects are copied into it.
-        lock: file to hold while something works, where several people share a machine; None: nobody else is there.
+        lock: file whose flock is held while working, where several people share a machine; None: nobody else does.
     """
 
     root: Path = _ROOT
     work: Path = _WORK
     lock: Path | None = None
+    _held: list[IO[str]] = field(default_factory=list)
     _up: set[str] = field(default_factory=set)
 
     @contextmanager
@@ -52,8 +53,23 @@ class Place:
             yield
             return
         with self.lock.open("a") as file:
+            self._held.append(file)
             fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                self._held.remove(file)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let others work while nothing is done here but sit out a timeout."""
+        for file in self._held:
+            fcntl.flock(file, fcntl.LOCK_UN)
+        try:
             yield
+        finally:
+            for file in self._held:
+                fcntl.flock(file, fcntl.LOCK_EX)
 
     def folder(self, project: str) -> Path:
         """Return the folder of a project's copy. Its name is in the labels of the images that the tool builds of it."""

@@ -30,7 +30,7 @@ class Side:
     """One of those compared.
 
     Attributes:
-        take: takes a sample; it holds the machine's lock while something works, and not while something only waits.
+        take: takes a sample.
         enough: so many samples will do, because it sits out a timeout; None: as many as rounds.
     """
 

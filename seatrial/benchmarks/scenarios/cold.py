@@ -47,27 +47,24 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     )
 
     def ours() -> Taken:
-        with place.alone():
-            change_test(folder)
-            done = place.seatrial(PLATFORM, "run")
+        change_test(folder)
+        done = place.seatrial(PLATFORM, "run")
         result = last_result(folder)
         proven(done, result)
         return Taken({Figure.WHOLE: done.seconds}, stages_of(result))
 
     def plainly() -> Taken:
-        with place.alone():
-            change_test(folder)
-            began = time.monotonic()
-            ran = [shell.run(*step) for step in steps]
-            whole = time.monotonic() - began
+        change_test(folder)
+        began = time.monotonic()
+        ran = [shell.run(*step) for step in steps]
+        whole = time.monotonic() - began
         _all_passed(ran[steps.index(commands.logs())])
         return Taken({Figure.WHOLE: whole}, {" ".join(done.argv[:2]): done.seconds for done in ran})
 
     # What both keep from one time to the next is there before the first sample: the engine's build cache here, and
     # there the registry's volume, to which a machine's very first run pushes the chart's images.
-    with place.alone():
-        place.seatrial(PLATFORM, "run")
-        shell.run(*commands.build())
+    place.seatrial(PLATFORM, "run")
+    shell.run(*commands.build())
     yield (
         Side(SideInfo(name=OURS, commands=("seatrial run",)), ours),
         Side(SideInfo(name=_PLAIN, commands=tuple(map(plain.typed, steps)), notes=plain.NOTES), plainly),

@@ -22,26 +22,24 @@ _BROKEN = "def test_that_fails():\n    assert 1 == 2\n"
 def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     project = copy_platform(place)
     folder, runner = place.folder(PLATFORM), project.runner
-    with place.alone():
-        shell = place.keep(PLATFORM)
+    shell = place.keep(PLATFORM)
     commands = plain_of(project, cluster=f"seatrial-benchmark-{PLATFORM}", pod=f"{runner.pod}-plain")
     run = commands.run(command_of(project), {**runner.env, **runner.env_from})
 
     def ours() -> Taken:
-        with place.alone():
-            change_test(folder, _BROKEN)
-            done = place.seatrial(PLATFORM, "test", codes=(1,))
+        change_test(folder, _BROKEN)
+        done = place.seatrial(PLATFORM, "test", codes=(1,))
         result, life = last_result(folder), life_of_pytest(folder)
         proven(done, result, failed=1)
         seconds = {Figure.AFTER: done.ended - life.ended, Figure.PYTEST: life.seconds}
         return Taken(seconds, stages_of(result))
 
     def plainly() -> Taken:
-        with place.alone():
-            change_test(folder, _BROKEN)
-            for step in (commands.build(), commands.load(), commands.delete_pod(), run):
-                shell.run(*step)
-        waited = shell.run(*commands.succeeded(), codes=(1,))
+        change_test(folder, _BROKEN)
+        for step in (commands.build(), commands.load(), commands.delete_pod(), run):
+            shell.run(*step)
+        with place.waiting():
+            waited = shell.run(*commands.succeeded(), codes=(1,))
         logs = shell.run(*commands.logs())
         life = life_in(logs.text)
         seconds = {Figure.AFTER: logs.ended - life.ended, Figure.PYTEST: life.seconds}
@@ -56,8 +54,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
             enough=1,
         ),
     )
-    with place.alone():
-        shell.run(*commands.delete_pod())
+    shell.run(*commands.delete_pod())
 
 
 SCENARIO = Scenario(

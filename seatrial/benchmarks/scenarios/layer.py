@@ -34,14 +34,12 @@ _DURATION = re.compile(r"([\d.]+)(h|ms|m|µs|s)")
 def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     project = copy_ship(place)
     folder = place.folder(SHIP)
-    with place.alone():
-        shell = place.keep(SHIP)
+    shell = place.keep(SHIP)
     own = place.shell(SHIP)
     commands = plain_of(project, pod="none")
-    with place.alone():
-        own.run(*commands.create("kind.yaml"))
-        nodes = own.run("kind", "get", "nodes", "--name", PLAIN_CLUSTER).text.split()
-        host = _registry_by_hand(own, nodes)
+    own.run(*commands.create("kind.yaml"))
+    nodes = own.run("kind", "get", "nodes", "--name", PLAIN_CLUSTER).text.split()
+    host = _registry_by_hand(own, nodes)
     puller = _puller(own, nodes[0])
     pushed = f"{host}/{IMAGE}:latest"
 
@@ -49,9 +47,8 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         (folder / "small").write_text(f"{time.time_ns()}\n")
 
     def ours() -> Taken:
-        with place.alone():
-            change()
-            place.seatrial(SHIP, "up")
+        change()
+        place.seatrial(SHIP, "up")
         result = last_result(folder)
         (used,) = (image for image in result.images if image.reference.startswith(project.runner.image))
         events = shell.run("kubectl", "get", "events", "--namespace=ship", "--output=json").text
@@ -61,26 +58,24 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         return Taken({Figure.DELIVERED: deliver + max(took)}, {**stages_of(result), "slowest pull": max(took)})
 
     def by_load() -> Taken:
-        with place.alone():
-            change()
-            own.run(*commands.build())
-            done = own.run(*commands.load())
+        change()
+        own.run(*commands.build())
+        done = own.run(*commands.load())
         return Taken({Figure.DELIVERED: done.seconds})
 
     def pull(node: str) -> None:
         own.run("docker", "exec", node, *puller, pushed)
 
     def by_hand() -> Taken:
-        with place.alone():
-            change()
-            own.run(*commands.build())
-            began = time.monotonic()
-            own.run("docker", "tag", commands.image, pushed)
-            own.run("docker", "push", pushed)
-            there = time.monotonic()
-            with ThreadPoolExecutor(len(nodes)) as pool:
-                list(pool.map(pull, nodes))
-            ended = time.monotonic()
+        change()
+        own.run(*commands.build())
+        began = time.monotonic()
+        own.run("docker", "tag", commands.image, pushed)
+        own.run("docker", "push", pushed)
+        there = time.monotonic()
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            list(pool.map(pull, nodes))
+        ended = time.monotonic()
         return Taken({Figure.DELIVERED: ended - began}, {"docker push": there - began, "pull": ended - there})
 
     # Whole images travel once.
@@ -109,8 +104,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
             by_hand,
         ),
     )
-    with place.alone():
-        own.run(*commands.delete())
+    own.run(*commands.delete())
 
 
 def pulls(messages: list[str], reference: str) -> list[float]:

@@ -28,31 +28,29 @@ _WATCH = (
 @contextmanager
 def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     copy_ship(place)
-    with place.alone():
-        shell = place.keep(SHIP)
+    shell = place.keep(SHIP)
 
     def ours() -> Taken:
-        with place.alone():
-            with following(shell, *_WATCH, "ship") as pods:
-                began = time.time()
-                wrong = f'release.ship.set={{ "web.tag" = "{_missing()}" }}'
-                done = place.seatrial(SHIP, "--set", wrong, "up", codes=(10,))
-                said = until(pods, _REASONS, since=began)
-            named = until(list(done.err), (_NAMED,), since=began)
-            place.seatrial(SHIP, "up")
+        with following(shell, *_WATCH, "ship") as pods:
+            began = time.time()
+            wrong = f'release.ship.set={{ "web.tag" = "{_missing()}" }}'
+            done = place.seatrial(SHIP, "--set", wrong, "up", codes=(10,))
+            said = until(pods, _REASONS, since=began)
+        named = until(list(done.err), (_NAMED,), since=began)
+        place.seatrial(SHIP, "up")
         return Taken({Figure.NAMED: named.at - said.at, Figure.WHOLE: done.seconds}, {"exit": done.ended - said.at})
 
     install = ("helm", "install", _OTHER, "chart", "--namespace", _OTHER, "--create-namespace")
 
     def by_helm() -> Taken:
-        with _fresh(place, shell), following(shell, *_WATCH, _OTHER) as pods:
+        with _fresh(shell), place.waiting(), following(shell, *_WATCH, _OTHER) as pods:
             began = time.time()
             argv = (*install, "--set", f"web.tag={_missing()}", "--wait", f"--timeout={plain.PATIENCE}s")
             done = shell.run(*argv, codes=(1,))
             return _sat_out(done.ended, pods, began)
 
     def by_kubectl() -> Taken:
-        with _fresh(place, shell), following(shell, *_WATCH, _OTHER) as pods:
+        with _fresh(shell), place.waiting(), following(shell, *_WATCH, _OTHER) as pods:
             began = time.time()
             shell.run(*install, "--set", f"web.tag={_missing()}")
             wait = ("kubectl", "wait", "--for=condition=ready", "pod", "-l", "app=web", f"--namespace={_OTHER}")
@@ -89,12 +87,11 @@ def _missing() -> str:
 
 
 @contextmanager
-def _fresh(place: Place, shell: Shell) -> Iterator[None]:
+def _fresh(shell: Shell) -> Iterator[None]:
     """Give a namespace without the release, and remove it after."""
     gone = ("kubectl", "delete", "namespace", _OTHER, "--ignore-not-found")
-    with place.alone():
-        shell.run(*gone)
-        shell.run("kubectl", "create", "namespace", _OTHER)
+    shell.run(*gone)
+    shell.run("kubectl", "create", "namespace", _OTHER)
     try:
         yield
     finally:

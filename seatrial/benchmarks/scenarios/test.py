@@ -24,8 +24,7 @@ _ALONE = "pytest alone"
 def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     project = copy_platform(place)
     folder, runner = place.folder(PLATFORM), project.runner
-    with place.alone():
-        shell = place.keep(PLATFORM)
+    shell = place.keep(PLATFORM)
     # In the tool's own cluster, beside its own pod: what is left out is the cluster's and the services' part.
     commands = plain_of(project, cluster=f"seatrial-benchmark-{PLATFORM}", pod=f"{runner.pod}-plain")
     selection = ("-k", SELECTED)
@@ -42,9 +41,8 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     alone = ("kubectl", "exec", runner.pod, "-c", "tests", "--", "env", "COVERAGE_FILE=/tmp/alone.coverage", *inside)
 
     def ours() -> Taken:
-        with place.alone():
-            change_test(folder)
-            done = place.seatrial(PLATFORM, "test", *selection)
+        change_test(folder)
+        done = place.seatrial(PLATFORM, "test", *selection)
         result, life = last_result(folder), life_of_pytest(folder)
         proven(done, result)
         seconds = {
@@ -56,11 +54,10 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         return Taken(seconds, stages_of(result))
 
     def plainly() -> Taken:
-        with place.alone():
-            change_test(folder)
-            began = time.monotonic()
-            ran = [shell.run(*step) for step in steps]
-            whole, ended = time.monotonic() - began, time.time()
+        change_test(folder)
+        began = time.monotonic()
+        ran = [shell.run(*step) for step in steps]
+        whole, ended = time.monotonic() - began, time.time()
         life = life_in(ran[-1].text)
         seconds = {
             Figure.WHOLE: whole,
@@ -71,8 +68,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         return Taken(seconds, {" ".join(done.argv[:2]): done.seconds for done in ran})
 
     def by_exec() -> Taken:
-        with place.alone():
-            done = shell.run(*alone)
+        done = shell.run(*alone)
         return Taken({Figure.PYTEST: life_in(f"{done.text}\n{done.said}").seconds})
 
     # The first time, files are read from the disk, and the nodes have none of the image's layers.

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+from benchmarks.place import Place
+
+
+def is_free(lock: Path) -> bool:
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+def test_others_may_work_while_one_only_waits(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    place = Place(lock=lock)
+
+    with place.alone():
+        assert not is_free(lock)
+        with place.waiting():
+            assert is_free(lock)
+        assert not is_free(lock)
+    assert is_free(lock)
+
+
+def test_a_copy_is_new_and_has_what_it_needs(tmp_path: Path) -> None:
+    source = tmp_path / "project"
+    (source / "tests" / "__pycache__").mkdir(parents=True)
+    (source / "tests" / "test_it.py").write_text("")
+    (source / "Dockerfile").write_text("FROM scratch")
+    (source / "secret").write_text("")
+    place = Place(work=tmp_path / "work")
+    (place.folder("it") / "left").mkdir(parents=True)
+
+    folder = place.copy("it", source, ("Dockerfile", "tests"))
+
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")) == [
+        "Dockerfile",
+        "tests",
+        "tests/test_it.py",
+    ]
+
+
+def test_nobodys_settings_count(tmp_path: Path) -> None:
+    place = Place(work=tmp_path)
+
+    env = place.shell("it").env
+
+    assert env["SEATRIAL_CLUSTER_NAME"] == "seatrial-benchmark-it"
+    assert env["KUBECONFIG"] == str(tmp_path / "kubeconfig")
+    assert "PYTEST_CURRENT_TEST" not in env
