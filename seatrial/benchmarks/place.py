@@ -136,6 +136,13 @@ class Place:
         self._remove_images(shell, f"reference={IMAGE}")
         self._remove_images(shell, f"reference=localhost:*/{IMAGE}")
 
+    def keep_evidence(self, name: str) -> None:
+        """Put what the tool's last runs left where `remove_all` does not look."""
+        for latest in self.work.glob("benchmark-*/.seatrial/runs/latest"):
+            target = self.work / "failed" / f"{name}-{latest.resolve().name}"
+            if not target.exists():
+                shutil.copytree(latest, target)
+
     def _remove_images(self, shell: Shell, which: str) -> None:
         listed = shell.run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", which)
         for name in dict.fromkeys(listed.text.split()):
