@@ -117,7 +117,7 @@ class DockerEngine:
         """Remove the images with these labels but for the `keep` newest, and those that a container uses."""
         filters = [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
         listed = self.docker("image", "ls", *filters, "--format", "{{.Repository}}:{{.Tag}}", check=False)
-        # Newest first. Without a name are those that a build replaced, and steps of builds, which go with the last name.
+        # Newest first. Those without a name were replaced, or are steps of builds, which go with the last name.
         named = [name for name in listed.stdout.decode().split() if "<none>" not in name]
         for name in named[keep:]:
             self.docker("rmi", name, check=False)
