@@ -133,3 +133,18 @@ def test_the_digest_changes_with_all_that_matters_and_with_nothing_else():
         digest(changed(SPEC, env={"A": "2"})),
     ]
     assert len({digest(), *others}) == 6
+
+
+def test_namespaces_of_the_tests_own_are_asked_for():
+    made = runner_objects(changed(SPEC, isolated_namespaces=True), shape())
+    kinds = [obj["kind"] for obj in made]
+    inside, own = (obj for obj in made if obj["kind"] == "ClusterRole")
+    policy = next(obj for obj in made if obj["kind"] == "ValidatingAdmissionPolicy")
+
+    assert kinds[-1] == "Pod"
+    assert kinds.count("ClusterRoleBinding") == 1, "what the tests may do in a namespace they get in that namespace"
+    assert made[kinds.index("ClusterRoleBinding")]["roleRef"]["name"] == own["metadata"]["name"]
+    assert inside["metadata"]["name"] == own["rules"][-1]["resourceNames"][0]
+    assert "system:serviceaccount:shop:test-runner" in policy["spec"]["matchConditions"][0]["expression"]
+    assert "startsWith('test-')" in policy["spec"]["validations"][0]["expression"]
+    assert made[-1]["spec"]["automountServiceAccountToken"] is True
