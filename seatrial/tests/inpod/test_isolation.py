@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from seatrial.inpod.fixtures.isolation import blocked, expired, objects, readable_name, unique_digits
+from seatrial.inpod.fixtures.isolation import age, blocked, expired, objects, readable_name, unique_digits
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -89,6 +89,11 @@ def test_what_dead_runs_left():
     assert not expired(namespace(labels=ours, deleted=True), 1001)
     assert not expired(namespace(labels={"seatrial.dev/expires": "1000"}), 1001)
     assert not expired(namespace(labels={**ours, "seatrial.dev/expires": "soon"}), 1001)
+
+
+def test_age():
+    assert age("2026-01-31T00:00:00Z", 1769817600.0 + 7) == 7
+    assert age(None, 5) == 0
 
 
 def test_what_keeps_one_from_going():

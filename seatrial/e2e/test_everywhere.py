@@ -1,0 +1,256 @@
+"""One test, everywhere: in the pod and from the host against a real cluster, through a rollout, with namespaces."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from seatrial.adapters.forward import KubeForwarder
+from seatrial.pytest_plugin.kept import kept
+
+PROJECT = Path(__file__).parent / "project"
+NAME = "seatrial-e2e-everywhere"
+PATIENCE = 600
+CACHE = Path(
+    os.environ.get("FOUNDRY_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foundry"
+)
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_"))},
+    "PATH": f"{CACHE / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    "PYTHONPATH": "src",
+}
+
+SUITE = """
+import os, socket, urllib.request
+import pytest
+
+@pytest.mark.parametrize("name", ["web", "web.shop", "web.shop.svc", "web.shop.svc.cluster.local"])
+def test_names(name):
+    with urllib.request.urlopen(f"http://{name}:8080/stock", timeout=5) as answer:
+        assert answer.read() == b"42"
+
+def test_service(service):
+    web = service("web")
+    assert web.port == 8080
+    assert web.location.where == os.environ.get("SEATRIAL_LOCATION", "host")
+    with urllib.request.urlopen(web.url + "/stock", timeout=5) as answer:
+        assert answer.read() == b"42"
+
+def test_absent(service):
+    service("gone")
+
+def test_variables():
+    assert os.environ["SHOP_PASSWORD"] == "sesame"
+
+@pytest.mark.isolated_namespace(secrets=["shop"], default_deny=True)
+def test_namespace(isolated_namespace):
+    assert isolated_namespace.startswith("test-everywhere-namespace-")
+
+class TestShared:
+    def test_one(self, isolated_namespace_class):
+        type(self).seen = isolated_namespace_class
+
+    def test_other(self, isolated_namespace_class, isolated_namespace_worker):
+        assert self.seen == isolated_namespace_class != isolated_namespace_worker
+"""
+
+FIFTY = """
+import pytest
+
+@pytest.mark.parametrize("number", range(50))
+def test_it(number, isolated_namespace):
+    assert isolated_namespace
+"""
+
+RIGHTS = """
+import json, os, pathlib, ssl, urllib.error, urllib.request
+import pytest
+
+MOUNT = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
+
+def call(method, path, body=None):
+    tls = ssl.create_default_context(cafile=MOUNT / "ca.crt")
+    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    headers = {"Authorization": "Bearer " + (MOUNT / "token").read_text(), "Content-Type": "application/json"}
+    url = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}{path}"
+    data = json.dumps(body).encode() if body else None
+    try:
+        request = urllib.request.Request(url, method=method, data=data, headers=headers)
+        with urllib.request.urlopen(request, context=tls) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+def named(kind, name, **more):
+    group = "rbac.authorization.k8s.io/v1" if kind == "RoleBinding" else "v1"
+    return {"apiVersion": group, "kind": kind, "metadata": {"name": name}, **more}
+
+def binding(role):
+    return named(
+        "RoleBinding",
+        "x",
+        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        subjects=[{"kind": "ServiceAccount", "name": "test-runner", "namespace": "shop"}],
+    )
+
+POD = named("Pod", "x", spec={"containers": [{"name": "a", "image": "b"}]})
+
+@pytest.mark.parametrize(("method", "path", "body"), [
+    ("DELETE", "/api/v1/namespaces/shop?dryRun=All", None),
+    ("DELETE", "/api/v1/namespaces/kube-system?dryRun=All", None),
+    ("POST", "/api/v1/namespaces?dryRun=All", named("Namespace", "prod")),
+    ("POST", f"{RBAC}/kube-system/rolebindings?dryRun=All", binding("seatrial-isolated-namespace")),
+    ("POST", f"{RBAC}/shop/rolebindings?dryRun=All", binding("cluster-admin")),
+    ("POST", "/api/v1/namespaces/shop/pods?dryRun=All", POD),
+    ("GET", "/api/v1/namespaces/kube-system/secrets", None),
+    ("GET", "/api/v1/nodes", None),
+], ids=range(8))
+def test_forbidden(method, path, body):
+    status, said = call(method, path, body)
+    assert status in (403, 422), said
+    assert "forbidden" in said
+
+def test_allowed(isolated_namespace):
+    assert call("POST", "/api/v1/namespaces", named("Namespace", "test-12ab34cd"))[0] == 201
+    assert call("DELETE", "/api/v1/namespaces/test-12ab34cd")[0] == 200
+    base = f"/api/v1/namespaces/{isolated_namespace}"
+    assert call("POST", f"{base}/configmaps", named("ConfigMap", "x"))[0] == 201
+    assert '"pods":"20"' in call("GET", f"{base}/resourcequotas/seatrial")[1]
+"""
+
+
+@dataclass(frozen=True)
+class Shop:
+    root: Path
+
+    def run(self, *argv: str, code: int) -> str:
+        done = subprocess.run(
+            argv, cwd=self.root, env=ENVIRONMENT, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        assert done.returncode == code, f"{argv} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def seatrial(self, *argv: str, code: int = 0) -> str:
+        return self.run(sys.executable, "-m", "seatrial", *argv, code=code)
+
+    def in_the_pod(self, *argv: str, code: int = 0) -> str:
+        return self.seatrial("test", *argv, code=code)
+
+    def from_the_host(self, *argv: str, code: int = 0) -> str:
+        return self.run(sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", *argv, code=code)
+
+    def kubectl(self, *argv: str) -> str:
+        it = kept(self.root, lambda: None)
+        return self.run("kubectl", "--kubeconfig", str(it.kubeconfig), *argv, code=0)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    root = tmp_path_factory.mktemp("everywhere") / "shop"
+    shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns(".seatrial", "__pycache__", ".coverage"))
+    text = (root / "seatrial.toml").read_text().replace("seatrial-e2e", NAME)
+    rules = 'rules = [{ apiGroups = [""], resources = ["secrets"], verbs = ["get"] }]'
+    text = text.replace("[runner]\n", f"[runner]\nisolated-namespaces = true\n{rules}\n")
+    (root / "seatrial.toml").write_text(text)
+    kind = (root / "kind.yaml").read_text()
+    (root / "kind.yaml").write_text(kind[: kind.index("  - role: worker")])
+    for name, suite in {"everywhere": SUITE, "fifty": FIFTY, "rights": RIGHTS}.items():
+        (root / "tests" / f"test_{name}.py").write_text(suite)
+    it = Shop(root)
+    it.seatrial("up")
+    yield it
+    it.seatrial("down")
+
+
+def outcomes(said: str) -> dict[str, str]:
+    return dict(reversed(match.groups()) for match in re.finditer(r"^(PASSED|FAILED|ERROR) (\S+)", said, re.MULTILINE))
+
+
+def test_the_same_results_in_the_pod_and_from_the_host(shop):
+    more = ("tests/test_everywhere.py", "-rA", "-q")
+    pod = shop.in_the_pod(*more, "--no-cov", code=1)
+    host = shop.from_the_host(*more, code=1)
+    both = shop.from_the_host(*more, "-n2", code=1)
+
+    assert len(outcomes(pod)) == 10
+    assert outcomes(pod) == outcomes(host) == outcomes(both)
+    assert [test for test, outcome in outcomes(pod).items() if outcome != "PASSED"] == [
+        "tests/test_everywhere.py::test_absent"
+    ]
+
+
+def test_rights_of_the_runner(shop):
+    assert "9 passed" in shop.in_the_pod("tests/test_rights.py", "-q", "--no-cov")
+
+
+@pytest.mark.parametrize("where", ["in_the_pod", "from_the_host"])
+def test_fifty_namespaces(shop, where):
+    more = ("--no-cov",) if where == "in_the_pod" else ()
+    said = getattr(shop, where)("tests/test_fifty.py", "-q", "--durations=200", "--durations-min=0", "-vv", *more)
+    spent: dict[str, float] = {}
+    for seconds, test in re.findall(r"^(\d+\.\d+)s (?:setup|teardown) +(\S+)", said, re.MULTILINE):
+        spent[test] = spent.get(test, 0) + float(seconds)
+    ended = time.monotonic()
+
+    assert len(spent) == 50
+    assert statistics.median(spent.values()) <= 0.3
+    while "test-fifty" in shop.kubectl("get", "namespaces"):
+        assert time.monotonic() - ended < 60
+        time.sleep(1)
+
+
+def test_a_rollout_breaks_nothing_but_what_is_open(shop):
+    """1,000 connections, 8 at once; each that broke was open when a pod went."""
+    forwarder = KubeForwarder(kept(shop.root, lambda: None).kube(), seed=os.getpid())
+    place = forwarder.open("web", "shop")[8080]
+    spans: list[tuple[float, float, str]] = []
+    enough = threading.Event()
+    rollout: list[float] = []
+
+    def connect(_number):
+        began, error = time.monotonic(), ""
+        try:
+            with urllib.request.urlopen(f"http://{place.host}:{place.port}/stock", timeout=20) as answer:
+                assert answer.read() == b"42"
+        except OSError as caught:
+            error = repr(caught)
+        spans.append((began, time.monotonic(), error))
+        if len(spans) == 200:
+            enough.set()
+        time.sleep(0.05)
+
+    def roll():
+        enough.wait(60)
+        rollout.append(time.monotonic())
+        shop.kubectl("-n", "shop", "rollout", "restart", "deployment/web")
+        shop.kubectl("-n", "shop", "rollout", "status", "deployment/web", "--timeout=120s")
+        rollout.append(time.monotonic())
+
+    thread = threading.Thread(target=roll)
+    thread.start()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(connect, range(1000)))
+    last = max(end for _, end, _ in spans)
+    thread.join()
+    forwarder.close()
+
+    broken = [(round(began - rollout[0], 2), error) for began, _, error in spans if error]
+    print(json.dumps({"broken": broken, "rollout": rollout[1] - rollout[0], "after": last - rollout[1]}))
+    assert len(spans) == 1000
+    # One pod goes; what was open to it at that moment is at most what runs at once.
+    assert len(broken) <= 8, broken
+    assert not [thread for thread in threading.enumerate() if "seatrial" in thread.name]
