@@ -1,0 +1,39 @@
+"""Nodes that are stopped or paused, as by a power cut or a laptop that sleeps: told, and woken by the next command."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from shop_project import NAME, containers, docker
+
+ENOUGH = 100
+"""Seconds: 12 is what nodes and pods need here, the rest is the patience of probes and a busy machine."""
+
+
+@pytest.mark.parametrize(("how", "state"), [("pause", "paused"), ("stop", "stopped")])
+def test_the_next_command_wakes_the_cluster(shop, how, state):
+    nodes = containers(f"{NAME}-life")
+    docker(how, *nodes)
+    began = time.monotonic()
+    told = shop("status")
+    assert time.monotonic() - began < 15
+    assert f"its nodes are {state}; seatrial up or seatrial test wakes it" in told.out
+    assert json.loads(shop("status", "--json").out)["state"] == state
+    assert "seatrial status" in shop("logs", "web", code=10).err
+
+    done = shop("test")
+
+    assert "8 passed" in done.out
+    assert "waking it" in done.err
+    assert done.seconds < ENOUGH
+    assert shop.stage("preflight")["facts"] == {"revived": f"{NAME}-life"}
+    shop("test")
+    assert shop.stage("preflight")["outcome"] == "unchanged"
+
+
+def test_up_wakes_it_too_and_down_needs_no_living_cluster(shop):
+    docker("stop", *containers(f"{NAME}-life"))
+    shop("up")
+    assert json.loads(shop("status", "--json").out)["up"] is True

@@ -1,0 +1,122 @@
+"""`seatrial watch` at a terminal, on a real cluster: saves, bursts of them, broken files, keys, and nothing left."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+from shop_project import ENVIRONMENT, Shop
+from typist import Typist
+
+WAITING = "watching for changes"
+TESTS = """\
+import time
+
+
+def test_one():
+    time.sleep({seconds})
+
+
+def test_two():
+    assert {what}
+"""
+
+
+@pytest.fixture(scope="module")
+def watched(shop) -> Iterator[Typist]:
+    """The command, waiting for what happens next."""
+    save(shop)
+    watch = Typist(shop.command("watch", "tests/test_watched.py", "-v"), env=ENVIRONMENT, cwd=shop.root)
+    with watch:
+        watch.expect("2 passed")
+        watch.expect(WAITING)
+        yield watch
+    (shop.root / "tests" / "test_watched.py").unlink()
+
+
+def save(shop: Shop, *, what: str = "True", seconds: float = 0) -> None:
+    (shop.root / "tests" / "test_watched.py").write_text(TESTS.format(what=what, seconds=seconds))
+
+
+def runs(shop: Shop) -> int:
+    return sum(each.is_dir() and not each.is_symlink() for each in (shop.root / ".seatrial" / "runs").iterdir())
+
+
+def test_a_save_runs_the_tests_and_the_next_one_begins_with_what_failed(shop, watched):
+    save(shop, what="'first' == 'second'")
+    watched.expect("1 failed, 1 passed")
+    watched.expect(WAITING)
+    save(shop)
+    watched.expect("2 passed")
+    watched.expect(WAITING)
+    assert watched.shown.rindex("test_two PASSED") < watched.shown.rindex("test_one PASSED")
+
+
+def test_a_burst_of_saves_is_one_run(shop, watched):
+    before = runs(shop)
+    for number in range(30):
+        (shop.root / "tests" / f"helper_{number}.py").write_text(f"NUMBER = {number}\n")
+        time.sleep(0.03)
+    watched.expect("2 passed")
+    watched.expect(WAITING)
+    time.sleep(2)
+    assert runs(shop) == before + 1
+    for number in range(30):
+        (shop.root / "tests" / f"helper_{number}.py").unlink()
+    watched.expect(WAITING)
+    assert shop.stage("test")["facts"]["deleted"] == "30"
+
+
+def test_a_save_during_a_run_starts_the_next_one(shop, watched):
+    before = runs(shop)
+    save(shop, seconds=2)
+    watched.expect("test_watched.py::test_one", seconds=30)
+    save(shop, what="'late' == 'later'")
+    watched.expect("2 passed")
+    watched.expect("1 failed, 1 passed")
+    watched.expect(WAITING)
+    assert runs(shop) == before + 2
+
+
+def test_a_file_that_python_cannot_read_is_told_and_watching_goes_on(shop, watched):
+    (shop.root / "tests" / "test_watched.py").write_text("def test_one(:\n")
+    watched.expect("SyntaxError")
+    watched.expect("1 error")
+    watched.expect(WAITING)
+    save(shop)
+    watched.expect("2 passed")
+    watched.expect(WAITING)
+
+
+def test_what_git_ignores_and_what_runs_write_does_not_count(shop, watched):
+    before = runs(shop)
+    (shop.root / ".gitignore").write_text("*.log\n")
+    watched.expect(WAITING)
+    (shop.root / "noise.log").write_text("x")
+    (shop.root / ".seatrial" / "noise").write_text("x")
+    time.sleep(2)
+    assert runs(shop) == before + 1
+
+
+def test_keys(shop, watched):
+    save(shop, what="'first' == 'second'")
+    watched.expect("1 failed, 1 passed")
+    watched.expect(WAITING)
+    watched.type("f")
+    watched.expect("1 failed")
+    assert "passed" not in watched.expect(WAITING)
+    watched.type("a")
+    watched.expect("1 failed, 1 passed")
+    watched.expect(WAITING)
+    save(shop)
+    watched.expect("2 passed")
+    watched.expect(WAITING)
+    watched.type("q")
+
+    assert watched.ends(seconds=10) == 0
+    # ps fails when it finds nothing.
+    argv = ["ps", "-o", "args=", "-s", str(watched.process.pid)]
+    assert subprocess.run(argv, capture_output=True, text=True, check=False).stdout == ""
+    assert "kept until" in shop("list").out
