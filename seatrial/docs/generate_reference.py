@@ -176,6 +176,7 @@ _HEADINGS: Final = {
     "ready": "ready = { … } of a service",
     "runner": "[runner]",
     "resources": "[runner.resources]",
+    "namespace": "[namespace]",
     "compose": "[compose]",
     "timeouts": "[timeouts]",
 }

@@ -41,6 +41,11 @@ class Shop:
 
     root: Path
 
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of its commands."""
+        return ENVIRONMENT
+
     def command(self, *argv: str) -> list[str]:
         return [sys.executable, "-m", "seatrial", "-C", str(self.root), *argv]
 
@@ -48,15 +53,13 @@ class Shop:
         pipe = subprocess.PIPE
         # Under nohup or a shell's & interrupts are ignored, and children inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        return subprocess.Popen(
-            self.command(*argv), env=ENVIRONMENT, cwd=self.root, stdout=pipe, stderr=pipe, text=True
-        )
+        return subprocess.Popen(self.command(*argv), env=self.env, cwd=self.root, stdout=pipe, stderr=pipe, text=True)
 
     def __call__(self, *argv: str, code: int = 0) -> Done:
         started = time.monotonic()
         done = subprocess.run(
             self.command(*argv),
-            env=ENVIRONMENT,
+            env=self.env,
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -76,6 +79,11 @@ class Shop:
     def result(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.root / ".seatrial" / "runs" / "latest" / "result.json").read_text())
         return found
+
+    @property
+    def session(self) -> str:
+        """The session that the last run worked in."""
+        return str(self.result["session"])
 
     def stage(self, name: str) -> dict[str, Any]:
         return next(stage for stage in self.result["stages"] if stage["stage"] == name)

@@ -111,7 +111,7 @@ def serving(api: FakeApi) -> Iterator[Access]:
             else:
                 self.send(*api.answer(self.command, url.path))
 
-        do_GET = do_POST = do_PATCH = do_DELETE = respond  # noqa: N815
+        do_GET = do_PATCH = do_DELETE = do_POST = do_PUT = respond  # noqa: N815
 
         def send(self, status: int, body: Any) -> None:
             data = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -55,7 +55,7 @@ def test_render():
 def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
     it, processes = charts({"helm upgrade": Answer()})
     remote = ReleaseSpec(name="x", chart="redis", repository="https://charts.example.com", version="1.2.3")
-    it.install(remote, {}, deadline=soon(), log=tmp_path / "log")
+    it.install(remote, {}, labels={"a/b": "c", "d": "e"}, deadline=soon(), log=tmp_path / "log")
 
     (argv,) = processes.ran
     assert argv[:8] == (
@@ -64,6 +64,7 @@ def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
     )
     assert "--wait" not in argv
     assert "--reset-values" in argv, "else Helm would keep values that were taken away"
+    assert argv[argv.index("--labels") + 1] == "a/b=c,d=e"
     assert argv[-4:] == ("--kubeconfig", "/k", "--kube-context", "kind-it")
 
 

@@ -184,6 +184,41 @@ def test_logs(api, kube):
     assert kube.logs("none", "shop", "app") == b""
 
 
+LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "x", "namespace": "shop"}}
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/shop/leases"
+
+
+@pytest.mark.parametrize(("status", "done"), [(201, True), (409, False)])
+def test_create_says_whether_it_was_first(api, kube, status, done):
+    api.on("POST", LEASES, (status, {"message": "already exists"}))
+
+    assert kube.create(LEASE) is done
+    assert api.bodies == [LEASE]
+
+
+@pytest.mark.parametrize(("status", "done"), [(200, True), (409, False), (404, False)])
+def test_replace_says_whether_nobody_came_in_between(api, kube, status, done):
+    api.on("PUT", f"{LEASES}/x", (status, {"message": "the object has been modified"}))
+
+    assert kube.replace(LEASE) is done
+
+
+def test_what_is_forbidden_is_told(api, kube):
+    api.on("POST", LEASES, (403, {"message": "leases is forbidden"}))
+
+    with pytest.raises(EnvironmentFailed) as raised:
+        kube.create(LEASE)
+    assert raised.value.why == "leases is forbidden"
+
+
+def test_it_answers_or_it_does_not(api, kube):
+    api.on("GET", "/version", (200, {}))
+    assert kube.answers(5)
+    api.drop = 1
+    assert not kube.answers(5)
+    assert len(api.asked) == 2, "asked once each"
+
+
 def test_followed_lines_come_without_their_times(api, kube):
     api.on("GET", f"{PODS}/web/log", (200, b"2026-01-01T00:00:00.1Z one\n2026-01-01T00:00:00.2Z two words\n"))
 

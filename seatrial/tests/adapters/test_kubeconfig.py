@@ -8,7 +8,7 @@ import ssl
 import subprocess
 
 import pytest
-from seatrial.adapters.kubeconfig import contexts, load_access
+from seatrial.adapters.kubeconfig import contexts, extract, load_access
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.errors import EnvironmentFailed, UsageError
 
@@ -160,3 +160,18 @@ def test_file_that_is_not_there(tmp_path):
 def test_contexts(tmp_path):
     assert contexts(written(tmp_path, config())) == ("it", "bare")
     assert contexts(tmp_path / "none") == ()
+
+
+def test_one_context_alone_is_taken_out_of_many(tmp_path):
+    given = config({"client-certificate": "me.pem", "token": "t"}, **{"certificate-authority": "ca.pem"})
+    given["contexts"].append({"name": "production", "context": {"cluster": "prod", "user": "admin"}})
+    given["current-context"] = "production"
+    found = extract(written(tmp_path, given), "it", namespace="pr-42")
+
+    assert found["current-context"] == "it"
+    assert found["contexts"] == [{"name": "it", "context": {"cluster": "c", "user": "u", "namespace": "pr-42"}}]
+    assert [each["name"] for each in found["clusters"] + found["users"]] == ["c", "u"]
+    assert found["clusters"][0]["cluster"]["certificate-authority"] == str(tmp_path / "ca.pem")
+    assert found["users"][0]["user"] == {"client-certificate": str(tmp_path / "me.pem"), "token": "t"}
+    with pytest.raises(UsageError, match="no context 'staging'"):
+        extract(written(tmp_path, given), "staging", namespace="x")

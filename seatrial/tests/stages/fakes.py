@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,21 @@ class FakeKube:
         self.applied.append(obj)
         self.put(obj)
         return obj
+
+    def create(self, obj: Object) -> bool:
+        meta = obj["metadata"]
+        if self.get(f"{obj['apiVersion']}/{obj['kind']}", meta["name"], meta.get("namespace", "")) is not None:
+            return False
+        self.put(deepcopy(obj))
+        return True
+
+    def replace(self, obj: Object) -> bool:
+        meta = obj["metadata"]
+        there = self.get(f"{obj['apiVersion']}/{obj['kind']}", meta["name"], meta.get("namespace", ""))
+        if there is None or there["metadata"].get("resourceVersion") != meta.get("resourceVersion"):
+            return False
+        self.put(deepcopy(obj))
+        return True
 
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool:
         del grace
@@ -262,6 +278,7 @@ class FakeCharts:
         self.rendered = rendered or {}
         self.log: list[str] = []
         self.installs: Callable[[ReleaseSpec], None] = lambda _: None
+        self.given: list[tuple[dict[str, str], dict[str, str]]] = []
 
     def version(self) -> str:
         return "v4.3.1"
@@ -279,8 +296,11 @@ class FakeCharts:
         del deadline
         self.log.append(f"recover {release.name} {good}")
 
-    def install(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline, log: Path) -> None:
-        del sets, deadline, log
+    def install(
+        self, release: ReleaseSpec, sets: Mapping[str, str], *, labels: Mapping[str, str], deadline: Deadline, log: Path
+    ) -> None:
+        del deadline, log
+        self.given.append((dict(sets), dict(labels)))
         self.log.append(f"install {release.name}")
         self.installs(release)
 

@@ -23,6 +23,7 @@ from seatrial.stages import (
     gate,
     install,
     monitor,
+    namespaces,
     objects,
     preflight,
     ready,
@@ -705,7 +706,7 @@ class TestObjects:
         ctx = world.ctx()
         world.kube.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "theirs"}})
         for name in ("default", "theirs", "ours"):
-            objects.have_namespace(ctx, name)
+            namespaces.have(ctx, name)
 
         (made,) = world.kube.applied
         assert made["metadata"]["name"] == "ours"
@@ -726,7 +727,9 @@ class TestObjects:
             name="shop", chart="c", namespace="shop", pull_secrets=("pull=pull.json",), manifests=(folder,)
         )
         world = World(tmp_path)
-        objects.apply_before(world.ctx(), release)
+        ctx = world.ctx(project=changed(world.project, release=(release,)))
+        objects.apply_pull_secrets(ctx)
+        objects.apply_before(ctx, release)
         made = {obj["metadata"]["name"]: obj for obj in world.kube.applied}
 
         assert made["pull"]["type"] == "kubernetes.io/dockerconfigjson"

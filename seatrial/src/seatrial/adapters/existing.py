@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import contexts, load_access
+from seatrial.adapters.ours_only import Guard, OursOnly
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import UsageError
 from seatrial.ports import ClusterState, Processes, Progress
@@ -20,13 +20,22 @@ class ExistingCluster:
     Args:
         context: that context.
         kubeconfig: file that has it; None: as kubectl finds it.
+        guard: what we may do there.
     """
 
-    def __init__(self, context: str, *, kubeconfig: Path | None, processes: Processes) -> None:
+    def __init__(
+        self,
+        context: str,
+        *,
+        kubeconfig: Path | None,
+        processes: Processes,
+        guard: Guard | None = None,
+    ) -> None:
         self.name = context
         self.context = context
         self.kubeconfig = kubeconfig or _first_with(context)
         self._processes = processes
+        self._guard = guard or Guard()
 
     def exists(self) -> bool:
         """Say whether the context is there."""
@@ -57,9 +66,10 @@ class ExistingCluster:
         """Do nothing: it lives without us."""
         del deadline
 
-    def connect(self) -> KubeApi:
-        """Return its API."""
-        return KubeApi(load_access(self.kubeconfig, self.context, self._processes))
+    def connect(self) -> OursOnly:
+        """Return its API, which touches nothing that is not ours."""
+        access = load_access(self.kubeconfig, self.context, self._processes)
+        return OursOnly(access, self._guard)
 
 
 def _first_with(context: str) -> Path:

@@ -76,8 +76,10 @@ class HelmCharts:
         else:
             self._helm("rollback", release.name, str(good), release=release, deadline=deadline)
 
-    def install(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline, log: Path) -> None:
-        """Install or upgrade a release. Hooks are awaited, the rest is not.
+    def install(
+        self, release: ReleaseSpec, sets: Mapping[str, str], *, labels: Mapping[str, str], deadline: Deadline, log: Path
+    ) -> None:
+        """Install or upgrade a release, with labels on Helm's own record of it. Hooks are awaited, the rest is not.
 
         Raises:
             CommandFailed: Helm failed; its last line is the reason.
@@ -85,7 +87,7 @@ class HelmCharts:
         seconds = max(1, int(deadline.left))
         argv = ["upgrade", release.name, *_chart(release, sets), "--install", "--timeout", f"{seconds}s"]
         # An upgrade that is given no values takes over those of the release: a value taken away would stay.
-        argv.append("--reset-values")
+        argv += ["--reset-values", "--labels", ",".join(f"{key}={value}" for key, value in labels.items())]
         # Without a limit Helm keeps ten revisions as Secrets, each with the whole chart.
         self._helm(*argv, "--history-max", "3", release=release, deadline=deadline, log=log)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import load_access
+from seatrial.adapters.ours_only import Guard, OursOnly
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.ports import ClusterState, Completed, Processes, Progress
@@ -31,6 +32,7 @@ class KindCluster:
         namespace: of its context, for whoever uses kubectl.
         directory: where its kubeconfig and configuration are kept: the session's.
         cwd: relative paths of the configuration start here.
+        guard: what we may do there, if other environments live there too.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class KindCluster:
         cwd: Path,
         processes: Processes,
         engine: DockerEngine,
+        guard: Guard | None = None,
     ) -> None:
         self.name = name
         self.context = f"kind-{name}"
@@ -54,6 +57,7 @@ class KindCluster:
         self._processes = processes
         self._engine = engine
         self._half_made = False
+        self._guard = guard
 
     def exists(self) -> bool:
         """Say whether a cluster of this name has containers, whoever made it."""
@@ -106,7 +110,8 @@ class KindCluster:
 
     def connect(self) -> KubeApi:
         """Return its API."""
-        return KubeApi(load_access(self.kubeconfig, self.context, self._processes))
+        access = load_access(self.kubeconfig, self.context, self._processes)
+        return OursOnly(access, self._guard) if self._guard else KubeApi(access)
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the node containers, stopped ones too."""

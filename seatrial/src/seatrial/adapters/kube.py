@@ -36,6 +36,7 @@ _PAUSES: Final = (0.1, 0.5, 2.0)
 
 _BUSY: Final = (429, 500, 502, 503, 504)
 _NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
 _GONE: Final = 410
 _ERROR: Final = 400
 
@@ -85,6 +86,26 @@ class KubeApi:
         path = self._kinds.path(kind, meta.get("namespace", ""), meta["name"])
         query = {"fieldManager": _MANAGER, "force": "true"}
         return self._found("PATCH", path, query=query, body=obj, content_type="application/apply-patch+yaml")
+
+    def create(self, obj: Object) -> bool:
+        """Make an object; False: there is one of its name."""
+        meta = obj["metadata"]
+        path = self._kinds.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""))
+        return self._unless_conflict("POST", path, obj)
+
+    def replace(self, obj: Object) -> bool:
+        """Write an object that was read before; False: somebody else wrote it in between, or removed it."""
+        meta = obj["metadata"]
+        path = self._kinds.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""), meta["name"])
+        return self._unless_conflict("PUT", path, obj)
+
+    def _unless_conflict(self, method: str, path: str, obj: Object) -> bool:
+        status, answer = self._request(method, path, {}, json.dumps(obj).encode(), "application/json")
+        if status in (_CONFLICT, _NOT_FOUND):
+            return False
+        if status >= _ERROR:
+            raise EnvironmentFailed(f"the cluster refuses {method} {path}", why=_reason(status, answer))
+        return True
 
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool:
         """Delete an object and what it owns, without waiting; say whether it was there."""

@@ -19,9 +19,10 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, UsageError
 from seatrial.ports import Processes
 
-__all__ = ["Access", "contexts", "load_access"]
+__all__ = ["Access", "contexts", "extract", "load_access"]
 
 _PLUGIN_SECONDS = 60.0
+_FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,37 @@ def load_access(path: Path, context: str, processes: Processes) -> Access:
         authorization=_authorization(user, plugin, path.parent),
         namespace=str(chosen.get("namespace") or "default"),
     )
+
+
+def extract(path: Path, context: str, *, namespace: str) -> dict[str, Any]:
+    """Return a kubeconfig that has one context of another one, and that as its current one.
+
+    Args:
+        path: the other one.
+        context: name of the context.
+        namespace: what the context is to have as its own.
+
+    Raises:
+        UsageError: the file or what it names is not there or not understood.
+    """
+    config, base = _read(path), path.parent.resolve()
+    chosen = _named(config, "contexts", "context", context, path)
+    cluster = _absolute(_named(config, "clusters", "cluster", chosen.get("cluster", ""), path), base)
+    name = chosen.get("user") or ""
+    user = _absolute(_named(config, "users", "user", name, path), base) if name else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": context,
+        "contexts": [{"name": context, "context": {**chosen, "namespace": namespace}}],
+        "clusters": [{"name": chosen.get("cluster", ""), "cluster": cluster}],
+        "users": [{"name": name, "user": user}] if name else [],
+    }
+
+
+def _absolute(section: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Return a section whose files are found from everywhere."""
+    return {key: str(base / value) if key in _FILES and value else value for key, value in section.items()}
 
 
 def _read(path: Path) -> dict[str, Any]:

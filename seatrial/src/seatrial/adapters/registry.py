@@ -227,7 +227,11 @@ class RemoteRegistry:
 
     def digest(self, reference: str) -> str | None:
         """Return the digest of an image's manifest, None if it is not there."""
-        done = self._engine.docker("manifest", "inspect", "--verbose", self.name_for(reference), check=False)
+        host = self._prefix.partition("/")[0].rpartition(":")[0] or self._prefix
+        # As the engine does, which takes a registry on this machine for one without TLS.
+        plain = ["--insecure"] if host in ("localhost", "127.0.0.1") else []
+        argv = ["manifest", "inspect", "--verbose", *plain, self.name_for(reference)]
+        done = self._engine.docker(*argv, check=False)
         if done.code:
             return None
         found = json.loads(done.stdout)

@@ -18,7 +18,7 @@ import click
 
 from seatrial.cli.options import Context
 
-__all__ = ["Taught", "TaughtGroup", "plain_command", "plain_group", "pytest_command"]
+__all__ = ["Taught", "TaughtGroup", "namespace_option", "plain_command", "plain_group", "pytest_command"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -98,6 +98,17 @@ def _changes(name: str, change: Callable[[Any, Any], Any] = lambda _, new: new) 
             ctx.obj = replace(obj, **{name: change(getattr(obj, name), value)})
 
     return callback
+
+
+def namespace_option(function: _F) -> _F:
+    """Add `--namespace` to a command that works in an environment."""
+    return click.option(
+        "--namespace",
+        metavar="NAME",
+        expose_value=False,
+        callback=_changes("namespace"),
+        help="The environment of this name, beside others in the cluster.",
+    )(function)
 
 
 def _json_option(function: _F) -> _F:

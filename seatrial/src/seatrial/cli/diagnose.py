@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.command import plain_command
+from seatrial.cli.command import namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
@@ -18,6 +18,7 @@ __all__ = ["command"]
         ("seatrial diagnose --json", "for scripts; exit code 10 if something is wrong"),
     )
 )
+@namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Say what is wrong in the environment, with evidence."""
@@ -26,7 +27,7 @@ def command(context: Context) -> ExitCode:
     from seatrial.stages import survey  # noqa: PLC0415
 
     this, project = machine(), context.project
-    kube = environment(this, project, sessions.require(this, project)).cluster.connect()
+    kube = environment(this, project, sessions.require(this, project, context.namespace)).cluster.connect()
     found = survey.findings(kube, project)
     context.print_result(found, lambda: "\n".join(map(_text, found)) if found else "nothing is wrong")
     return ExitCode.ENVIRONMENT if found else ExitCode.PASSED

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.command import plain_command
+from seatrial.cli.command import namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
 __all__ = ["command"]
 
 
-@plain_command(examples=(("seatrial down", "the cluster, and all that is in it"),))
+@plain_command(
+    examples=(
+        ("seatrial down", "the cluster, and all that is in it"),
+        ("seatrial down --namespace pr-42", "this environment; the cluster and its other ones stay"),
+    )
+)
+@namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Take the environment down.
 
-    The registry's volume stays: it is the cache that makes the next one quick. `seatrial clean --cache` removes it.
+    Of a cluster that seatrial did not make, only what it put there goes. The registry's volume stays: it is the cache
+    that makes the next one quick. `seatrial clean --cache` removes it.
     """
-    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli import sessions, shared  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import machine  # noqa: PLC0415
 
-    this = machine()
-    if sessions.find(this, context.project) is None:
-        context.say("there is no environment of this project")
+    this, project, namespace = machine(), context.project, context.namespace
+    if sessions.find(this, project, namespace) is None:
+        # Another machine may have made it: a job of CI, say.
+        if namespace and shared.remove(this, project, {namespace}, context.say):
+            return ExitCode.PASSED
+        context.say(f"there is no environment {namespace} of this project" if namespace else sessions.NONE)
         return ExitCode.PASSED
-    session = sessions.claim_kept(this, context.project)
-    sessions.remove(this, session, context.project)
-    context.say(f"removed what was made in {session.cluster}")
+    session = sessions.claim_kept(this, project, namespace)
+    others = [each.namespace for each in sessions.guests(this, session)]
+    sessions.remove(this, session)
+    also = f", and with it {', '.join(others)}" if others else ""
+    context.say(f"removed {namespace or 'what was made'} in {session.cluster}{also}")
     return ExitCode.PASSED

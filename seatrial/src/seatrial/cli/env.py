@@ -6,7 +6,7 @@ import shlex
 
 import click
 
-from seatrial.cli.command import plain_command
+from seatrial.cli.command import namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
@@ -19,6 +19,7 @@ __all__ = ["command"]
         ("seatrial env --json", "the same for scripts"),
     )
 )
+@namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Print exports, so that plain kubectl, helm and docker work against the cluster.
@@ -29,7 +30,7 @@ def command(context: Context) -> ExitCode:
     from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
 
     this, project = machine(), context.project
-    session = sessions.require(this, project)
+    session = sessions.require(this, project, context.namespace)
     env = environment(this, project, session)
     values = {
         "KUBECONFIG": str(env.cluster.kubeconfig),

@@ -32,6 +32,7 @@ def go(
     command: Sequence[str],
     keep: str,
     tests: bool,
+    only_cluster: bool = False,
     explain: bool = False,
     pytest_args: tuple[str, ...] = (),
 ) -> Ended:
@@ -44,6 +45,7 @@ def go(
         command: what the user typed, for the record.
         keep: never, on-failure or always.
         tests: whether to run the tests, or only bring the environment up.
+        only_cluster: make the cluster and nothing in it.
         explain: tell of each file that changed what that means.
         pytest_args: what the user added for pytest.
     """
@@ -76,14 +78,18 @@ def go(
         color=context.color(context.out),
         remember=remember,
     )
-    plan = env.plan if tests else env.plan_without_tests
+    plan = env.plan if tests else env.plan_of_a_cluster if only_cluster else env.plan_without_tests
     gone = False
     try:
         ended = execute(ctx, plan, peak=lambda: peak.bytes)
         gone = _is_gone(ended)
     finally:
+        if ctx.lease is not None:
+            ctx.lease.release()
         peak.close()
         _close(sinks)
+        # What never got into the cluster has made nothing there.
+        gone = gone or (session.shares and ctx.lease is None and not session.kept)
         # Whatever is still there keeps its record: kept for the next command, or found dead and reaped by it.
         sessions.settle(this, held[0], gone=gone, keep=not gone and _stays(ctx))
     return ended
@@ -107,7 +113,7 @@ def _is_gone(ended: Ended) -> bool:
 def _stays(ctx: Ctx) -> bool:
     """Whether what is there is worth keeping: it came to be of use, and nobody asked for its end."""
     return ctx.facts.usable and (
-        ctx.keep == "always" or (ctx.keep == "on-failure" and ctx.failed) or not ctx.facts.fresh
+        ctx.keep == "always" or (ctx.keep == "on-failure" and ctx.failed) or not (ctx.facts.fresh or ctx.session.shares)
     )
 
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 import msgspec
 
 from seatrial.cli.command import plain_command
 from seatrial.cli.options import Context
-from seatrial.model.errors import ExitCode
+from seatrial.model.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from seatrial.cli.wiring import Machine
+    from seatrial.model.session import Session
 
 __all__ = ["command"]
 
 
 class _Row(msgspec.Struct, frozen=True, kw_only=True):
     cluster: str
+    namespace: str = ""
     project: str
     made_by: str
     state: str
-    session: str
+    policies: str = ""
+    session: str = ""
 
 
 @plain_command(
@@ -28,43 +38,81 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.pass_obj
 def command(context: Context) -> ExitCode:
-    """List the environments of this machine."""
+    """List the environments of this machine.
+
+    In a project whose cluster is somebody else's, also those that other machines made there.
+    """
     from seatrial.cli.wiring import machine  # noqa: PLC0415 - keeps --help quick
 
     this = machine()
-    now = this.clock.now()
-    rows = []
-    for session in this.ledger.sessions():
-        if not this.ledger.claim(session.session):
-            state = "in use"
-        else:
-            this.ledger.release(session.session)
-            state = "dead: the next command removes it"
-            if session.kept and session.expires > now:
-                state = f"kept until {session.expires.astimezone():%Y-%m-%d %H:%M}"
-            elif session.kept:
-                state = "expired: the next command removes it"
-        rows.append(
-            _Row(
-                cluster=session.cluster,
-                project=session.project,
-                made_by=session.command,
-                state=state,
-                session=session.session,
-            )
-        )
+    rows = [_row(this, session) for session in this.ledger.sessions()]
+    rows += [row for row in _elsewhere(context, this) if (row.cluster, row.namespace) not in _places(rows)]
     context.print_result(rows, lambda: _text(rows))
     return ExitCode.PASSED
+
+
+def _places(rows: list[_Row]) -> set[tuple[str, str]]:
+    return {(row.cluster, row.namespace) for row in rows}
+
+
+def _row(this: Machine, session: Session) -> _Row:
+    """Return what the ledger knows of a session."""
+    now = this.clock.now()
+    if not this.ledger.claim(session.session):
+        state = "in use"
+    else:
+        this.ledger.release(session.session)
+        state = "dead: the next command removes it"
+        if session.kept and session.expires > now:
+            state = _until(session.expires)
+        elif session.kept:
+            state = "expired: the next command removes it"
+    return _Row(
+        cluster=session.cluster,
+        namespace=session.namespace,
+        project=session.project,
+        made_by=session.command,
+        state=state,
+        session=session.session,
+    )
+
+
+def _elsewhere(context: Context, this: Machine) -> list[_Row]:
+    """Return environments that other machines made in the cluster of this project, if that is somebody else's."""
+    from seatrial.cli import shared  # noqa: PLC0415
+
+    try:
+        project = context.project
+    except UsageError:
+        return []
+    if project.cluster.provider != "existing":
+        return []
+    found = shared.found_in(this, project, everybodys=True)
+    return [
+        _Row(
+            cluster=str(project.cluster.context),
+            namespace=each.name,
+            project=each.project,
+            made_by="elsewhere",
+            state=f"{each.holder} works in it" if each.holder else _until(each.expires),
+            policies=each.policies,
+        )
+        for each in found
+    ]
+
+
+def _until(moment: datetime) -> str:
+    return f"kept until {moment.astimezone():%Y-%m-%d %H:%M}"
 
 
 def _text(rows: list[_Row]) -> str:
     if not rows:
         return "no environments"
     table = [
-        ("CLUSTER", "MADE BY", "PROJECT", "STATE"),
-        *((each.cluster, each.made_by, each.project, each.state) for each in rows),
+        ("CLUSTER", "NAMESPACE", "MADE BY", "PROJECT", "STATE"),
+        *((each.cluster, each.namespace or "-", each.made_by, each.project, each.state) for each in rows),
     ]
-    widths = [max(len(line[column]) for line in table) for column in range(3)]
+    widths = [max(len(line[column]) for line in table) for column in range(4)]
     return "\n".join(
-        "  ".join([*(text.ljust(width) for text, width in zip(line, widths, strict=False)), line[3]]) for line in table
+        "  ".join([*(text.ljust(width) for text, width in zip(line, widths, strict=False)), line[4]]) for line in table
     )

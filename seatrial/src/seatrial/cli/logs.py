@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from seatrial.cli.command import plain_command
+from seatrial.cli.command import namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 
@@ -81,6 +81,7 @@ def seconds(text: str) -> int:
 @click.option("--since", metavar="DURATION", help="Only what is newer: 90s, 5m, 2h.")
 @click.option("-c", "--container", metavar="NAME", help="Only this container of each pod.")
 @click.option("--previous", is_flag=True, help="Of the instance before the last restart.")
+@namespace_option
 @click.pass_obj
 def command(
     context: Context,
@@ -104,7 +105,7 @@ def command(
     if follow and previous:
         raise UsageError("--follow and --previous exclude each other", why="what has ended says nothing more")
     this, project = machine(), context.project
-    kube = environment(this, project, sessions.require(this, project)).cluster.connect()
+    kube = environment(this, project, sessions.require(this, project, context.namespace)).cluster.connect()
     namespaces = used_namespaces(project)
     pods = [pod for namespace in namespaces for pod in kube.objects("v1/Pod", namespace)]
     meant, those = chosen(kube, project, pods, name, container)

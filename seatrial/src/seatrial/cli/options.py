@@ -31,6 +31,7 @@ class Context:
         verbose: how often `-v` was given.
         as_json: the result goes to stdout as one JSON document, and nothing else does.
         color_choice: auto, always or never.
+        namespace: an environment of that name beside others; empty: the configured namespaces.
     """
 
     project_at: str | None = None
@@ -39,6 +40,7 @@ class Context:
     verbose: int = 0
     as_json: bool = False
     color_choice: str = "auto"
+    namespace: str = ""
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -53,8 +55,12 @@ class Context:
 
     @property
     def project(self) -> Project:
-        """The configuration. Raises as `loaded` does."""
-        return self.loaded.project
+        """The configuration, moved to the namespaces of `--namespace`. Raises as `loaded` does."""
+        if not self.namespace:
+            return self.loaded.project
+        from seatrial.config.beside import beside  # noqa: PLC0415 - keeps --help quick
+
+        return beside(self.loaded.project, self.namespace)
 
     def with_setting(self, key: str, value: str, *, option: str) -> Context:
         """Return this with one more value of the configuration set, as `--set KEY=VALUE` does.

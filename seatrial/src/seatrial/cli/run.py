@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.command import pytest_command
+from seatrial.cli.command import namespace_option, pytest_command
 from seatrial.cli.options import Context
-from seatrial.model.errors import ExitCode
+from seatrial.model.errors import ExitCode, UsageError
 
 __all__ = ["command"]
 
@@ -16,6 +16,7 @@ __all__ = ["command"]
         ("seatrial run", "everything, and nothing is left"),
         ("seatrial run -k s3 -x", "pytest's own options"),
         ("seatrial run --keep on-failure", "leave the cluster if something fails; seatrial test goes on in it"),
+        ("seatrial run --namespace ci-1", "in a cluster that others use: beside them"),
         ("seatrial -q run --json", "the result as one JSON document"),
     )
 )
@@ -27,6 +28,7 @@ __all__ = ["command"]
     envvar="SEATRIAL_KEEP",
     help="Leave the cluster up afterwards.",
 )
+@namespace_option
 @click.pass_obj
 def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> ExitCode:
     """Run the tests in a fresh cluster, bring the results home, remove the cluster.
@@ -36,8 +38,13 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
     from seatrial.cli import lifecycle, sessions  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import machine  # noqa: PLC0415
 
-    this = machine()
-    session = sessions.new_session(this, context.project, command="run", say=context.say)
+    this, project = machine(), context.project
+    if context.namespace and project.cluster.provider == "kind":
+        raise UsageError(
+            "--namespace is for a cluster that others use too, and run makes one of its own",
+            try_=f"seatrial up --namespace {context.namespace}",
+        )
+    session = sessions.new_session(this, project, command="run", say=context.say, namespace=context.namespace)
     words = ("run", f"--keep={keep}", *pytest_args)
     return lifecycle.finish(
         context,

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from msgspec.structs import replace
 
-from seatrial.cli.wiring import EXPIRY, VOLUME, Machine, environment
+from seatrial.cli.wiring import EXPIRY, VOLUME, Machine
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import EnvironmentFailed, SeatrialError, UsageError
-from seatrial.model.names import new_session_id
+from seatrial.model.errors import SeatrialError, UsageError
+from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT, OWNER, label_value, new_session_id
 from seatrial.model.session import Made, Session
-from seatrial.model.spec import Project
+from seatrial.model.spec import Project, ReleaseSpec
+from seatrial.stages import lease, namespaces
 
 __all__ = [
+    "NONE",
     "claim_kept",
     "drop_cache",
     "find",
     "found_or_new",
+    "guests",
     "new_session",
     "reap",
     "remember",
@@ -28,61 +32,95 @@ __all__ = [
 ]
 
 _REMOVAL_SECONDS = 120.0
+NONE = "there is no environment of this project"
 
 Say = Callable[[str], None]
 
 
-def find(this: Machine, project: Project) -> Session | None:
-    """Return the kept session of a project, None if there is none."""
+def find(this: Machine, project: Project, namespace: str = "") -> Session | None:
+    """Return the kept session of a project, or of its environment in a namespace of its own; None if there is none."""
     for session in reversed(this.ledger.sessions()):
-        if session.project == str(project.root) and session.kept and _cluster_of(project) in (session.cluster, "*"):
+        mine = session.project == str(project.root) and session.namespace == namespace
+        if mine and session.kept and _belongs(this, project, session):
             return session
     return None
 
 
-def require(this: Machine, project: Project) -> Session:
+def require(this: Machine, project: Project, namespace: str = "") -> Session:
     """Return the kept session of a project, for a look at it.
 
     Raises:
         UsageError: there is none.
     """
-    session = find(this, project)
+    session = find(this, project, namespace)
     if session is None:
-        raise UsageError("there is no environment of this project", try_="seatrial up")
+        option = f" --namespace {namespace}" if namespace else ""
+        what = f"there is no environment {namespace} of this project here" if namespace else NONE
+        raise UsageError(what, try_=f"seatrial up{option}")
     return session
 
 
-def claim_kept(this: Machine, project: Project) -> Session:
+def claim_kept(this: Machine, project: Project, namespace: str = "") -> Session:
     """Return the kept session of a project, which is ours from now on.
 
     Raises:
         UsageError: there is none, or another command works in it.
     """
-    session = require(this, project)
-    if not this.ledger.claim(session.session):
-        raise UsageError(
-            f"another command works in the environment {session.cluster}", try_="wait for it, or end it: seatrial list"
-        )
+    session = require(this, project, namespace)
+    _claim(this, session)
     return session
 
 
-def found_or_new(this: Machine, project: Project, *, say: Say) -> Session:
+def guests(this: Machine, session: Session) -> list[Session]:
+    """Return the sessions that live in the cluster of another one."""
+    return [each for each in this.ledger.sessions() if each.host == session.session]
+
+
+def _claim(this: Machine, session: Session) -> None:
+    if not this.ledger.claim(session.session):
+        raise UsageError(
+            f"another command works in the environment {session.namespace or session.cluster}",
+            try_="wait for it, or end it: seatrial list",
+        )
+
+
+def _belongs(this: Machine, project: Project, session: Session) -> bool:
+    """Whether a session lives in the cluster that the project says; a guest in that of its host."""
+    if not session.host:
+        return session.cluster == _cluster_of(project)
+    return any(each.session == session.host for each in this.ledger.sessions())
+
+
+def found_or_new(
+    this: Machine, project: Project, *, say: Say, namespace: str = "", host: Session | None = None
+) -> Session:
     """Return the kept session of a project, or a new one if there is none, or if somebody removed its cluster.
+
+    Args:
+        this: the machine.
+        project: the project.
+        say: tells a person.
+        namespace: of an environment beside others; empty: the project's own.
+        host: the session with the kind cluster that such an environment lives in.
 
     Raises:
         UsageError: another command works in it.
     """
-    if find(this, project) is not None:
-        session = claim_kept(this, project)
-        if session.provider != "kind" or this.kind(session).exists():
+    if find(this, project, namespace) is not None:
+        session = claim_kept(this, project, namespace)
+        if session.provider != "kind" or (
+            this.kind(session).exists() and session.host == (host.session if host else "")
+        ):
             return session
         say(f"cluster {session.cluster} is gone: making a new one")
         remove(this, session)
-    return new_session(this, project, command="up", say=say)
+    return new_session(this, project, command="up", say=say, namespace=namespace, host=host)
 
 
-def new_session(this: Machine, project: Project, *, command: str, say: Say) -> Session:
-    """Return a new session with a cluster name that is free, written down and ours.
+def new_session(
+    this: Machine, project: Project, *, command: str, say: Say, namespace: str = "", host: Session | None = None
+) -> Session:
+    """Return a new session with a cluster name that is free, written down and ours; a guest has that of its host.
 
     A kept session that `run` left is replaced by the next `run`. What `up` made, and what runs now, is left alone: then
     the new one gets another name and no host ports.
@@ -92,14 +130,18 @@ def new_session(this: Machine, project: Project, *, command: str, say: Say) -> S
         reap(this, now, say)
         wanted = _cluster_of(project)
         identifier = new_session_id()
-        holder = next((each for each in this.ledger.sessions() if each.cluster == wanted), None)
+        holder = next(
+            (each for each in this.ledger.sessions() if each.cluster == wanted and each.namespace == namespace), None
+        )
         replaces = holder and command == "run" == holder.command and holder.project == str(project.root)
         if holder and replaces and this.ledger.claim(holder.session):
-            say(f"removing cluster {holder.cluster}, which an earlier run left")
+            say(f"removing {_called(holder)}, which an earlier run left")
             remove(this, holder)
             holder = None
         name, foreground = wanted, True
-        if holder and project.cluster.provider == "kind":
+        if host is not None:
+            name, foreground = host.cluster, False
+        elif holder and project.cluster.provider == "kind":
             if holder.project != str(project.root):
                 say(f"cluster name {wanted} is in use by the project in {holder.project}")
             name, foreground = f"{wanted}-{identifier[:4]}", False
@@ -113,6 +155,8 @@ def new_session(this: Machine, project: Project, *, command: str, say: Say) -> S
             created=now,
             expires=now + EXPIRY,
             foreground=foreground,
+            namespace=namespace,
+            host=host.session if host else "",
         )
         this.ledger.claim(identifier)
         this.ledger.write(session)
@@ -128,61 +172,87 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
         say: tells a person.
         everything: also what was kept and has not expired.
     """
-    removed = []
+    removed: list[str] = []
+    gone: set[str] = set()
     for session in this.ledger.sessions():
-        alive = session.kept and session.expires > now
+        if session.host in gone:
+            continue
+        alive = session.kept and (
+            session.expires > now or any(_lives(this, each, now) for each in guests(this, session))
+        )
         if (alive and not everything) or not this.ledger.claim(session.session):
             continue
         why = "was kept" if alive else "has expired" if session.kept else "was left by a command that died"
-        say(f"removing cluster {session.cluster}, which {why}")
+        say(f"removing {_called(session)}, which {why}")
         try:
             remove(this, session)
         except SeatrialError as error:
-            say(f"{session.cluster} stays: {error.what}: {error.why}")
+            say(f"{_called(session)} stays: {error.what}: {error.why}")
             this.ledger.release(session.session)
         else:
-            removed.append(session.cluster)
+            gone.add(session.session)
+            removed.append(session.namespace or session.cluster)
     return removed
 
 
-def remove(this: Machine, session: Session, project: Project | None = None) -> None:
-    """Remove all that a session made, and the session from the books; it must be ours.
+def _lives(this: Machine, session: Session, now: datetime) -> bool:
+    """Whether a guest is kept, or a command works in it."""
+    if session.kept and session.expires > now:
+        return True
+    if not this.ledger.claim(session.session):
+        return True
+    this.ledger.release(session.session)
+    return False
 
-    Args:
-        this: the machine.
-        session: the session.
-        project: its project, if that is known: needed to reach a cluster that somebody else made.
+
+def _called(session: Session) -> str:
+    place = f"cluster {session.cluster}"
+    if session.namespace:
+        return f"environment {session.namespace} in {place}"
+    return f"what was made in {place}" if session.shares else place
+
+
+def remove(this: Machine, session: Session) -> None:
+    """Remove all that a session made, and the session from the books; it must be ours. Its guests go with its cluster.
 
     Raises:
         EnvironmentFailed: something could not be removed; the session stays on the books.
+        UsageError: a command works in a guest, or another run in the namespace.
     """
     deadline = Deadline.after(_REMOVAL_SECONDS)
-    if session.provider == "existing":
-        if project is None:
-            raise EnvironmentFailed(
-                f"what the project in {session.project} made in {session.cluster} can be removed from there only",
-                try_=f"seatrial -C {session.project} down",
-            )
-        _remove_objects(this, session, project, deadline)
+    lodgers = guests(this, session)
+    for each in lodgers:
+        _claim(this, each)
+    if session.shares:
+        _remove_objects(this, session, deadline)
     for made in reversed(session.made):
         if made.kind == "cluster" and _is_ours(this, session, made):
             this.kind(session).delete(deadline=deadline)
+    for each in lodgers:
+        this.ledger.forget(each.session)
     if this.is_last(session):
         this.registry().remove()
     this.ledger.forget(session.session)
 
 
-def _remove_objects(this: Machine, session: Session, project: Project, deadline: Deadline) -> None:
-    """Remove our releases and namespaces from a cluster of somebody else's."""
-    env = environment(this, project, session)
-    kube = env.cluster.connect()
+def _remove_objects(this: Machine, session: Session, deadline: Deadline) -> None:
+    """Remove our releases and namespaces from a cluster that others use too, once no other run works there."""
+    if not session.made or (session.host and not this.kind(session).exists()):
+        return
+    kube, charts = this.cluster_of(session).connect(), this.charts_of(session)
+    marks = {LABEL_OWNER: OWNER, LABEL_PROJECT: label_value(Path(session.project).name)}
+    places = [made.name for made in session.made if made.kind in ("namespace", "objects")]
+    for place in places:
+        if kube.get("coordination.k8s.io/v1/Lease", lease.NAME, place) is not None:
+            lease.Lease(kube, place, holder=f"{this.holder} removes it", labels=marks, clock=this.clock).take()
     for made in reversed(session.made):
         if made.kind == "release":
-            for release in project.release:
-                if made.name == f"{release.namespace}/{release.name}":
-                    env.charts.recover(release, good=None, deadline=deadline)
+            namespace, _, name = made.name.partition("/")
+            charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
         elif made.kind == "namespace":
-            kube.delete("v1/Namespace", made.name)
+            namespaces.remove(kube, made.name, session.session)
+        elif made.kind == "objects":
+            namespaces.sweep(kube, made.name, ",".join(f"{key}={value}" for key, value in marks.items()))
 
 
 def _is_ours(this: Machine, session: Session, made: Made) -> bool:
@@ -216,7 +286,7 @@ def settle(this: Machine, session: Session, *, gone: bool, keep: bool) -> None:
         gone: nothing of it is left: it goes off the books.
         keep: it is kept for the next command; else, if it is not gone, the next command reaps it.
     """
-    if gone:
+    if gone or not (keep or session.made or session.kept):
         this.ledger.forget(session.session)
         return
     if keep:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from seatrial.cli.command import plain_command
+from seatrial.cli.command import namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
@@ -44,6 +44,7 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True):
         ("seatrial status --json | jq -r '.workloads[] | select(.ready | not) | .name'", "for scripts"),
     )
 )
+@namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Say what is up, and whether it is up to date."""
@@ -53,7 +54,7 @@ def command(context: Context) -> ExitCode:
     from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
 
     this, project = machine(), context.project
-    session = sessions.find(this, project)
+    session = sessions.find(this, project, context.namespace)
     if session is None:
         context.print_result(_Status(up=False, state="down"), "nothing is up; seatrial up brings it up")
         return ExitCode.PASSED
@@ -88,7 +89,8 @@ def _text(status: _Status) -> str:
     assert session is not None  # noqa: S101
     assert runner is not None  # noqa: S101
     lines = [
-        f"cluster  {session.cluster} ({session.provider}, Kubernetes {status.kubernetes})",
+        f"cluster  {session.cluster} ({session.provider}, Kubernetes {status.kubernetes})"
+        + (f", environment {session.namespace}" if session.namespace else ""),
         f"until    {session.expires.astimezone():%Y-%m-%d %H:%M}, or a day after its last use",
     ]
     for release in status.releases:

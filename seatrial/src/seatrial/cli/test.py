@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.command import pytest_command
+from seatrial.cli.command import namespace_option, pytest_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
@@ -26,7 +26,7 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
     from seatrial.cli.wiring import machine  # noqa: PLC0415
 
     this = machine()
-    session = sessions.claim_kept(this, context.project)
+    session = sessions.claim_kept(this, context.project, context.namespace)
     words = ("test", *pytest_args)
     return lifecycle.finish(
         context,
@@ -53,6 +53,7 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
     )
 )
 @click.option("--explain", is_flag=True, help="Tell of each file that changed what that means.")
+@namespace_option
 @click.pass_obj
 def command(context: Context, *, explain: bool, pytest_args: tuple[str, ...]) -> ExitCode:
     """Run the tests in the environment that `up` made; send only what changed."""

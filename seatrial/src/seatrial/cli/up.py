@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import click
 
-from seatrial.cli.command import plain_command
+from seatrial.cli.command import namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
+
+if TYPE_CHECKING:
+    from seatrial.cli.wiring import Machine
+    from seatrial.model.session import Session
 
 __all__ = ["command"]
 
@@ -15,17 +22,41 @@ __all__ = ["command"]
     examples=(
         ("seatrial up", "then: seatrial test, as often as you like"),
         ("seatrial up", "again, after a change of chart or image: only what changed is done"),
+        ("seatrial up --namespace pr-42", "one more, beside others in the same cluster"),
     )
 )
+@namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Bring the environment up, or up to date, and leave it up.
 
     It goes by `seatrial down`, or by itself a day after its last use.
+
+    With --namespace it is one of several in a cluster: releases of its own, a quota, no host ports, and policies that
+    keep it and its neighbours apart.
     """
     from seatrial.cli import lifecycle, sessions  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import machine  # noqa: PLC0415
 
     this = machine()
-    session = sessions.found_or_new(this, context.project, say=context.say)
-    return lifecycle.finish(context, lifecycle.go(context, this, session, command=("up",), keep="always", tests=False))
+    beside = bool(context.namespace) and context.project.cluster.provider == "kind"
+    host = _host(context, this) if beside else None
+    session = sessions.found_or_new(this, context.project, say=context.say, namespace=context.namespace, host=host)
+    words = ("up", "--namespace", context.namespace) if context.namespace else ("up",)
+    return lifecycle.finish(context, lifecycle.go(context, this, session, command=words, keep="always", tests=False))
+
+
+def _host(context: Context, this: Machine) -> Session:
+    """Return the session with the project's kind cluster, made if there is none."""
+    from seatrial.cli import lifecycle, sessions  # noqa: PLC0415
+
+    plain = replace(context, namespace="", as_json=False)
+    found = sessions.find(this, plain.project)
+    if found is None or not this.kind(found).exists():
+        session = sessions.found_or_new(this, plain.project, say=context.say)
+        ended = lifecycle.go(
+            plain, this, session, command=("up", "(the cluster)"), keep="always", tests=False, only_cluster=True
+        )
+        lifecycle.finish(plain, ended)
+        found = sessions.require(this, plain.project)
+    return found

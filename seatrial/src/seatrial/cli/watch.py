@@ -18,7 +18,7 @@ from typing import Final
 
 import click
 
-from seatrial.cli.command import pytest_command
+from seatrial.cli.command import namespace_option, pytest_command
 from seatrial.cli.options import Context
 from seatrial.cli.report import tell
 from seatrial.model.errors import ExitCode
@@ -66,6 +66,7 @@ _ARGUMENTS: Final[dict[Wish, tuple[str, ...]]] = {
         ("seatrial watch -k s3 -x", "pytest's own options"),
     )
 )
+@namespace_option
 @click.pass_obj
 def command(ctx: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
     """Run the tests again on every save, failed ones first.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,22 +16,26 @@ from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.existing import ExistingCluster
 from seatrial.adapters.helm import HelmCharts
 from seatrial.adapters.kind import KindCluster, cluster_config, host_ports
+from seatrial.adapters.kubeconfig import extract
 from seatrial.adapters.ledger import Ledger, state_directory
 from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
+from seatrial.adapters.ours_only import Guard
 from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.reachable import registry_silence
 from seatrial.adapters.registry import CONTAINER, VOLUME, LocalRegistry, RemoteRegistry
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.errors import UsageError
+from seatrial.model.names import SessionId, label_value
 from seatrial.model.session import Session
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
 
-__all__ = ["EXPIRY", "VOLUME", "Machine", "environment", "machine", "registry_silence"]
+__all__ = ["EXPIRY", "VOLUME", "Machine", "environment", "machine", "registry_silence", "visitor"]
 
 EXPIRY: Final = timedelta(hours=24)
 """How long a kept environment outlives its last use."""
 
+_KUBECONFIG: Final = "kubeconfig"
 _CERTS: Final = "/etc/containerd/certs.d"
 
 
@@ -51,7 +58,35 @@ class Machine:
             cwd=Path(session.project),
             processes=self.processes,
             engine=self.engine,
+            guard=self._guard(session) if session.host else None,
         )
+
+    def cluster_of(self, session: Session) -> KindCluster | ExistingCluster:
+        """Return the cluster of a session without its project, for taking what it made out of there."""
+        if session.provider == "kind":
+            return self.kind(session)
+        return ExistingCluster(
+            session.cluster,
+            kubeconfig=self.ledger.directory(session.session) / _KUBECONFIG,
+            processes=self.processes,
+            guard=self._guard(session),
+        )
+
+    def _guard(self, session: Session) -> Guard:
+        """Return what is ours, as far as a session knows without its project."""
+        releases = (made.name.partition("/")[::2] for made in session.made if made.kind == "release")
+        project = label_value(Path(session.project).name)
+        return Guard(project=project, environment=session.namespace, releases=frozenset(releases))
+
+    def charts_of(self, session: Session) -> HelmCharts:
+        """Return the same cluster's Helm."""
+        cluster = self.cluster_of(session)
+        return HelmCharts(self.processes, kubeconfig=cluster.kubeconfig, context=cluster.context, cwd=self.ledger.root)
+
+    @property
+    def holder(self) -> str:
+        """Who we are, for others: user and machine."""
+        return f"{os.environ.get('USER') or os.getuid()}@{platform.node()}"
 
     def registry(self) -> LocalRegistry:
         """Return our registry."""
@@ -80,6 +115,24 @@ def machine() -> Machine:
     )
 
 
+def visitor(this: Machine, project: Project) -> Session | None:
+    """Return a session that is not on the books, for a look into a cluster that somebody else made."""
+    spec = project.cluster
+    if spec.provider != "existing" or not spec.context:
+        return None
+    now = this.clock.now()
+    return Session(
+        # One for each context: what it leaves in the state directory is a kubeconfig.
+        session=SessionId(f"look-{hashlib.sha256(f'{project.root} {spec.context}'.encode()).hexdigest()[:8]}"),
+        project=str(project.root),
+        command="up",
+        provider="existing",
+        cluster=spec.context,
+        created=now,
+        expires=now,
+    )
+
+
 def environment(this: Machine, project: Project, session: Session) -> Kubernetes:
     """Return the Kubernetes environment of a session.
 
@@ -96,11 +149,18 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
         "shared": this.ledger.root / "shared",
         "port_is_free": port_is_free,
         "check_engine": this.engine.version,
+        "holder": this.holder,
     }
     if project.cluster.provider == "existing":
-        return _existing(this, project, common)
+        return _existing(this, project, session, common)
     given = _kind_config(project)
-    certs = directory / "certs.d"
+    home = SessionId(session.host or session.session)
+    certs = this.ledger.directory(home) / "certs.d"
+    if session.host:
+        common["certs"] = certs
+        source = this.ledger.directory(home) / _KUBECONFIG
+        if source.exists():
+            _own_kubeconfig(directory, source, f"kind-{session.cluster}", project)
     certs.mkdir(parents=True, exist_ok=True)
     cluster = KindCluster(
         session.cluster,
@@ -112,6 +172,7 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
         cwd=project.root,
         processes=this.processes,
         engine=this.engine,
+        guard=_guard(project, session) if session.host else None,
     )
     registry = this.registry()
     mirror = LocalMirror(
@@ -128,12 +189,29 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
         registry=registry,
         mirror=mirror,
         charts=_helm(this, project, cluster),
-        host_ports=tuple(host_ports(given or {})) if session.foreground else (),
+        host_ports=tuple(host_ports(given or {})) if session.foreground and not session.host else (),
         **common,
     )
 
 
-def _existing(this: Machine, project: Project, common: Mapping[str, Any]) -> Kubernetes:
+def _own_kubeconfig(directory: Path, source: Path, context: str, project: Project) -> Path:
+    """Return a kubeconfig of the session's own: one context, the namespace of the tests, and nothing else in reach."""
+    target = directory / _KUBECONFIG
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = extract(source, context, namespace=project.runner.namespace)
+        target.touch(mode=0o600)
+        target.write_text(json.dumps(found, indent=1))
+    return target
+
+
+def _guard(project: Project, session: Session) -> Guard:
+    """Return what is ours in a cluster that others use too."""
+    releases = frozenset((release.namespace, release.name) for release in project.release)
+    return Guard(project=label_value(project.root.name), environment=session.namespace, releases=releases)
+
+
+def _existing(this: Machine, project: Project, session: Session, common: Mapping[str, Any]) -> Kubernetes:
     spec = project.cluster
     if not spec.context or not spec.registry:
         missing = "context" if not spec.context else "registry"
@@ -141,7 +219,18 @@ def _existing(this: Machine, project: Project, common: Mapping[str, Any]) -> Kub
             f'provider = "existing" needs cluster.{missing}',
             why="no cluster and no registry is used that the configuration does not allow by name",
         )
-    cluster = ExistingCluster(spec.context, kubeconfig=spec.kubeconfig, processes=this.processes)
+    given = ExistingCluster(spec.context, kubeconfig=spec.kubeconfig, processes=this.processes)
+    if not given.exists():
+        raise UsageError(
+            f"{given.kubeconfig} has no context {spec.context!r}", try_="kubectl config get-contexts lists them"
+        )
+    directory = this.ledger.directory(session.session)
+    cluster = ExistingCluster(
+        spec.context,
+        kubeconfig=_own_kubeconfig(directory, given.kubeconfig, spec.context, project),
+        processes=this.processes,
+        guard=_guard(project, session),
+    )
     registry: Registry = RemoteRegistry(this.engine, spec.registry)
     return Kubernetes(
         cluster=cluster,

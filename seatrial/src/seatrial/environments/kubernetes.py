@@ -57,6 +57,7 @@ class Kubernetes:
         shared: of all sessions: what is known of images.
         host_ports: host addresses and ports that the cluster will publish.
         check_engine: says the engine's version, or why there is none.
+        holder: who we are, for others who find what we hold: user and machine.
     """
 
     cluster: Cluster
@@ -73,8 +74,14 @@ class Kubernetes:
     host_ports: tuple[tuple[str, int], ...]
     port_is_free: Callable[[str, int], bool]
     check_engine: Callable[[], str]
+    holder: str = ""
     name: str = "kubernetes"
     plan: tuple[tuple[tuple[Stage, ...], ...], ...] = _PLAN
+
+    @property
+    def plan_of_a_cluster(self) -> tuple[tuple[tuple[Stage, ...], ...], ...]:
+        """What a cluster for several environments needs before the first of them."""
+        return (((Stage.PREFLIGHT,),), ((Stage.CLUSTER,),), ((Stage.COLLECT,),), ((Stage.TEARDOWN,),))
 
     @property
     def plan_without_tests(self) -> tuple[tuple[tuple[Stage, ...], ...], ...]:

@@ -10,14 +10,19 @@ from typing import NewType
 from seatrial.model.errors import UsageError
 
 __all__ = [
+    "LABEL_ENVIRONMENT",
     "LABEL_EXPIRES",
+    "LABEL_KEPT",
     "LABEL_OWNER",
     "LABEL_PROJECT",
     "LABEL_SESSION",
+    "LABEL_USE",
+    "OWNER",
     "RunId",
     "SessionId",
     "canonical",
     "dns_label",
+    "label_value",
     "new_run_id",
     "new_session_id",
 ]
@@ -32,6 +37,17 @@ LABEL_SESSION = "seatrial.dev/session"
 LABEL_OWNER = "seatrial.dev/owner"
 LABEL_EXPIRES = "seatrial.dev/expires"
 LABEL_PROJECT = "seatrial.dev/project"
+LABEL_ENVIRONMENT = "seatrial.dev/environment"
+"""On the namespaces that `--namespace NAME` made, with that name."""
+
+LABEL_KEPT = "seatrial.dev/kept"
+"""On namespaces: whether the environment outlives the command that made it."""
+
+LABEL_USE = "seatrial.dev/use"
+"""Set to `allowed` by whoever owns a namespace that we may put things into, and never remove."""
+
+OWNER = "seatrial"
+"""The value of LABEL_OWNER."""
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -54,6 +70,11 @@ def dns_label(value: str, *, what: str) -> str:
         why="Kubernetes takes at most 63 characters out of a-z, 0-9 and '-', and neither first nor last may be '-'",
         try_="use a name such as 'my-tests'",
     )
+
+
+def label_value(text: str) -> str:
+    """Return a text as the value of a label, which takes at most 63 letters, digits, `-`, `_` and `.` in between."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.")
 
 
 def new_run_id(at: datetime) -> RunId:

@@ -18,11 +18,11 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that cannot carry labels of ours, written down before it is made.
 
     Attributes:
-        name: of a release with its namespace before it: `shop/web`.
+        name: of a release with its namespace before it: `shop/web`; of objects their namespace, which is not ours.
         identity: what tells it from a later one of the same name: a container id; empty while it is being made.
     """
 
-    kind: Literal["cluster", "container", "namespace", "release"]
+    kind: Literal["cluster", "container", "namespace", "objects", "release"]
     name: str
     identity: str = ""
 
@@ -36,6 +36,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         kept: whether it outlives the command that made it. What is not kept and has no living owner is reaped.
         expires: when it is reaped although it is kept.
         foreground: whether it has the configured cluster name and host ports.
+        namespace: what `--namespace` said; empty: the project's own namespaces.
+        host: the session whose kind cluster this one lives in; empty: the cluster is its own, or somebody else's.
     """
 
     session: SessionId
@@ -47,5 +49,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     expires: datetime
     kept: bool = False
     foreground: bool = True
+    namespace: str = ""
+    host: str = ""
     made: tuple[Made, ...] = ()
     schema: int = SESSION_SCHEMA
+
+    @property
+    def shares(self) -> bool:
+        """Whether others live in its cluster, so that it cleans up behind itself and touches only what is its own."""
+        return self.provider == "existing" or bool(self.host)

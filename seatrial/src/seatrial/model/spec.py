@@ -13,6 +13,7 @@ __all__ = [
     "ClusterSpec",
     "ComposeSpec",
     "ImageSpec",
+    "NamespaceSpec",
     "Project",
     "ReadySpec",
     "ReleaseSpec",
@@ -68,6 +69,10 @@ class ReleaseSpec(_Spec, frozen=True, kw_only=True):
     version: Annotated[str | None, Meta(description="chart version, for OCI and repositories")] = None
     values: Annotated[tuple[Path, ...], Meta(description="values files, later ones win")] = ()
     set: Annotated[dict[str, str], Meta(description="single values, as helm --set-string takes them")] = {}
+    set_beside: Annotated[
+        dict[str, str],
+        Meta(description="single values more with --namespace: what only one environment of a cluster can have"),
+    ] = {}
     images: Annotated[
         dict[str, str],
         Meta(description="values path -> [[image]] name: PATH.repository and PATH.tag are set to the built image"),
@@ -156,6 +161,27 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     artifacts: Annotated[tuple[str, ...], Meta(description="paths in the image brought home after the tests")] = ()
 
 
+class NamespaceSpec(_Spec, frozen=True, kw_only=True):
+    """`[namespace]`: what each namespace gets that `--namespace` makes beside others."""
+
+    quota: Annotated[dict[str, str], Meta(description="its ResourceQuota")] = msgspec.field(
+        default_factory=lambda: {"pods": "50", "limits.memory": "8Gi", "services.nodeports": "0"}
+    )
+    requests: Annotated[dict[str, str], Meta(description="of containers that say none")] = msgspec.field(
+        default_factory=lambda: {"cpu": "50m", "memory": "64Mi"}
+    )
+    limits: Annotated[dict[str, str], Meta(description="of containers that say none")] = msgspec.field(
+        default_factory=lambda: {"memory": "512Mi"}
+    )
+    pod_security: Annotated[
+        Literal["privileged", "baseline", "restricted"],
+        Meta(description="Pod Security Standard that is enforced; baseline refuses host ports"),
+    ] = "baseline"
+    isolated: Annotated[
+        bool, Meta(description="NetworkPolicies: nothing in from other namespaces, nothing out to them but DNS")
+    ] = True
+
+
 class ComposeSpec(_Spec, frozen=True, kw_only=True):
     """`[compose]`: the same services by Docker Compose."""
 
@@ -183,6 +209,7 @@ class Project(_Spec, frozen=True, kw_only=True):
     release: tuple[ReleaseSpec, ...] = ()
     service: dict[str, ServiceSpec] = {}
     runner: RunnerSpec
+    namespace: NamespaceSpec = NamespaceSpec()
     compose: ComposeSpec | None = None
     timeouts: Timeouts = Timeouts()
     version: Annotated[Literal[1], Meta(description="version of this schema")] = 1

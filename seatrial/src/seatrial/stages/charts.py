@@ -12,17 +12,29 @@ from seatrial.ports import Object
 from seatrial.stages.context import Ctx
 from seatrial.stages.memory import read, write
 
-__all__ = ["images_of", "release_digest", "render_all", "sets_of"]
+__all__ = ["images_of", "pod_image", "release_digest", "render_all", "sets_of"]
 
 
 def sets_of(ctx: Ctx, release: ReleaseSpec) -> dict[str, str]:
     """Return the single values that say which image of ours a chart gets."""
     sets = {}
     for path, image in release.images.items():
-        name = ctx.env.registry.name_for(ctx.facts.tags[image])
+        name, at, digest = pod_image(ctx, ctx.facts.tags[image]).partition("@")
         repository, _, tag = name.rpartition(":")
-        sets[f"{path}.repository"], sets[f"{path}.tag"] = repository, tag
+        # Charts write REPOSITORY:TAG; with a digest behind the tag, that is what counts.
+        sets[f"{path}.repository"], sets[f"{path}.tag"] = repository, f"{tag}{at}{digest}"
     return sets
+
+
+def pod_image(ctx: Ctx, reference: str) -> str:
+    """Return what a pod has to say to get an image: in a registry of somebody else's by its digest, once it is known.
+
+    Images that are none of this project stay where they are.
+    """
+    if ctx.env.mirror or reference not in ctx.facts.tags.values():
+        return reference
+    digest = ctx.facts.delivered.get(reference, "")
+    return ctx.env.registry.name_for(reference) + (f"@{digest}" if digest else "")
 
 
 def release_digest(release: ReleaseSpec, sets: Mapping[str, str], root: Path) -> str:

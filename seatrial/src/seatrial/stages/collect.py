@@ -80,12 +80,16 @@ def _log(ctx: Ctx, namespace: str, pod: str, container: str, previous: bool) -> 
 def _bundle(ctx: Ctx) -> Path:
     directory = ctx.run_dir / "bundle"
     directory.mkdir(parents=True, exist_ok=True)
-    _write(directory / "nodes.json", ctx.kube.objects("v1/Node"))
-    for namespace in used_namespaces(ctx.project):
-        for kind in _BUNDLE:
+    places = [("v1/Node", ""), *((kind, namespace) for namespace in used_namespaces(ctx.project) for kind in _BUNDLE)]
+    for kind, namespace in places:
+        try:
             objects = ctx.kube.objects(kind, namespace)
-            if objects:
-                _write(directory / namespace / f"{kind.rpartition('/')[2].lower()}.json", objects)
+        except SeatrialError:
+            # In a cluster of others we may not read everything.
+            continue
+        if objects or not namespace:
+            name = "nodes" if kind == "v1/Node" else kind.rpartition("/")[2].lower()
+            _write(directory / namespace / f"{name}.json", objects)
     return directory
 
 

@@ -20,6 +20,7 @@ from seatrial.model.result import Counts, ImageUsed, Outcome, Stage, TreeProof
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 from seatrial.ports import Emit, Kube, LocalImage, Object
+from seatrial.stages.lease import Lease
 
 __all__ = ["Ctx", "Facts", "Report", "TestsOutcome", "Undo", "done", "unchanged"]
 
@@ -123,6 +124,7 @@ class Ctx:
         out: where pytest's own output goes.
         remember: writes down what is about to be made, and what it became.
         explain: tell of each file that changed what that means.
+        lease: says to others that we work in a namespace; None: the cluster is ours alone.
         cancelled: set once another stage failed.
         failed: whether anything went wrong, once that is known.
     """
@@ -143,6 +145,7 @@ class Ctx:
     remember: Callable[[Made], None]
     undo: Undo = field(default_factory=Undo)
     facts: Facts = field(default_factory=Facts)
+    lease: Lease | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     failed: bool = False
     explain: bool = False

@@ -17,7 +17,7 @@ from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.names import canonical
 from seatrial.model.result import ImageUsed, Stage
 from seatrial.model.session import Made
-from seatrial.ports import LocalImage, Nodes
+from seatrial.ports import LocalImage, Nodes, Object
 from seatrial.stages import charts
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.memory import Pushed, read, write
@@ -44,7 +44,7 @@ def run(ctx: Ctx) -> Report:
     deadline = ctx.deadline.child(ctx.project.timeouts.deliver)
     charts.render_all(ctx)
     rendered = [obj for objects in ctx.facts.rendered.values() for obj in objects]
-    wanted = list(dict.fromkeys([*charts.images_of(rendered), runner_image(ctx)]))
+    wanted = list(dict.fromkeys(_wanted(ctx, rendered)))
     present = ctx.env.images.inspect(wanted)
     ctx.facts.images.update(present)
     _have_registry(ctx, wanted, deadline)
@@ -68,6 +68,15 @@ def run(ctx: Ctx) -> Report:
         if reference in present:
             ctx.facts.delivered[reference] = known[reference].digest
     return done(pushed=", ".join(stale)) if stale else unchanged(images=str(len(present)))
+
+
+def _wanted(ctx: Ctx, rendered: list[Object]) -> list[str]:
+    """Return the images that the registry must hold: all that are used; of somebody else's, those that we built."""
+    if ctx.env.mirror:
+        return [*charts.images_of(rendered), runner_image(ctx)]
+    ours = [ctx.facts.tags[name] for release in ctx.project.release for name in release.images.values()]
+    runner = runner_image(ctx)
+    return [*ours, runner] if runner in ctx.facts.tags.values() else ours
 
 
 def _have_registry(ctx: Ctx, wanted: list[str], deadline: Deadline) -> None:

@@ -9,7 +9,7 @@ from seatrial.model.result import Stage
 from seatrial.model.session import Made
 from seatrial.model.spec import ReleaseSpec
 from seatrial.readiness.workload import WORKLOADS
-from seatrial.stages import charts, objects, runner
+from seatrial.stages import charts, namespaces, neighbours, objects, runner
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.helm_state import manifest, newest, newest_good
 from seatrial.stages.memory import Installed, read
@@ -30,7 +30,9 @@ def run(ctx: Ctx) -> Report:
     for namespace in dict.fromkeys(
         [*(release.namespace for release in ctx.project.release), ctx.project.runner.namespace]
     ):
-        objects.have_namespace(ctx, namespace)
+        if namespaces.have(ctx, namespace) and ctx.session.namespace:
+            neighbours.have(ctx, namespace)
+    objects.apply_pull_secrets(ctx)
     # The runner starts beside the services; it only waits for their Secrets.
     runner.have(ctx)
     changed = []
@@ -71,7 +73,7 @@ def _install(ctx: Ctx, release: ReleaseSpec) -> None:
         ctx.warn(f"release {release.name} was left {state.status} by a run that died: taking that back")
         good = newest_good(ctx.kube, release)
         ctx.env.charts.recover(release, good=good.revision if good else None, deadline=deadline)
-    if state is None and ctx.session.provider == "existing":
+    if state is None and ctx.session.shares:
         charts_of = ctx.env.charts
         ctx.undo.push(f"release {release.name}", lambda limit: charts_of.recover(release, good=None, deadline=limit))
         ctx.remember(Made(kind="release", name=f"{release.namespace}/{release.name}"))
@@ -86,7 +88,11 @@ def _install(ctx: Ctx, release: ReleaseSpec) -> None:
     def helm() -> None:
         try:
             ctx.env.charts.install(
-                release, charts.sets_of(ctx, release), deadline=deadline, log=ctx.log(f"helm-{release.name}")
+                release,
+                charts.sets_of(ctx, release),
+                labels=objects.owners(ctx),
+                deadline=deadline,
+                log=ctx.log(f"helm-{release.name}"),
             )
         except SeatrialError as error:
             failure.append(error)

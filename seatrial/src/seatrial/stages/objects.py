@@ -7,61 +7,84 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 from seatrial.model.errors import UsageError
-from seatrial.model.names import LABEL_EXPIRES, LABEL_OWNER, LABEL_PROJECT, LABEL_SESSION
-from seatrial.model.session import Made
-from seatrial.model.spec import ReleaseSpec
+from seatrial.model.names import (
+    LABEL_EXPIRES,
+    LABEL_OWNER,
+    LABEL_PROJECT,
+    LABEL_SESSION,
+    OWNER,
+    label_value,
+)
+from seatrial.model.spec import Project, ReleaseSpec
 from seatrial.ports import Kube, Object
 from seatrial.stages.context import Ctx
 
-__all__ = ["apply_before", "edited", "fingerprints", "have_namespace", "labels", "remove_workloads"]
-
-_GIVEN: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
-_OWNER: Final = "seatrial"
+__all__ = [
+    "apply_before",
+    "apply_pull_secrets",
+    "edited",
+    "fingerprints",
+    "labels",
+    "owners",
+    "pull_secrets",
+    "remove_workloads",
+]
 
 
 def labels(ctx: Ctx) -> dict[str, str]:
     """Return the labels that say what is ours, whose, and until when."""
     session = ctx.session
     return {
-        LABEL_OWNER: _OWNER,
-        LABEL_PROJECT: ctx.project.root.name,
+        LABEL_OWNER: OWNER,
+        LABEL_PROJECT: label_value(ctx.project.root.name),
         LABEL_SESSION: session.session,
         LABEL_EXPIRES: str(int(session.expires.timestamp())),
     }
 
 
-def have_namespace(ctx: Ctx, name: str) -> None:
-    """Make a namespace of ours, unless it is there: somebody else's is used but not claimed."""
-    if name in _GIVEN or ctx.kube.get("v1/Namespace", name) is not None:
-        return
-    if ctx.session.provider == "existing":
-        # A cluster of ours goes as a whole; in somebody else's we clean up behind ourselves.
-        ctx.undo.push(f"namespace {name}", lambda _: ctx.kube.delete("v1/Namespace", name))
-        ctx.remember(Made(kind="namespace", name=name))
-    ctx.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels(ctx)}})
+def owners(ctx: Ctx) -> dict[str, str]:
+    """Return the labels that say what is ours, and nothing that changes."""
+    return {key: value for key, value in labels(ctx).items() if key in (LABEL_OWNER, LABEL_PROJECT)}
+
+
+def pull_secrets(project: Project, namespace: str) -> tuple[str, ...]:
+    """Return the names of the image pull Secrets that a namespace gets."""
+    entries = [entry for release in project.release if release.namespace == namespace for entry in release.pull_secrets]
+    return tuple(dict.fromkeys(entry.partition("=")[0] for entry in entries))
+
+
+def apply_pull_secrets(ctx: Ctx) -> None:
+    """Apply the image pull Secrets of all releases.
+
+    Raises:
+        UsageError: a file is not there.
+    """
+    for release in ctx.project.release:
+        for entry in release.pull_secrets:
+            name, _, file = entry.partition("=")
+            try:
+                config = base64.b64encode((ctx.project.root / Path(file).expanduser()).read_bytes()).decode()
+            except OSError as error:
+                raise UsageError(f"pull secret {name}: cannot read {file}", why=str(error.strerror)) from error
+            ctx.kube.apply(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Secret",
+                    "type": "kubernetes.io/dockerconfigjson",
+                    "metadata": {"name": name, "namespace": release.namespace, "labels": labels(ctx)},
+                    "data": {".dockerconfigjson": config},
+                }
+            )
 
 
 def apply_before(ctx: Ctx, release: ReleaseSpec) -> None:
-    """Apply what stands before a release: image pull Secrets and manifests.
+    """Apply the manifests that stand before a release.
 
     Raises:
         UsageError: a file is not what it should be.
     """
-    for entry in release.pull_secrets:
-        name, _, file = entry.partition("=")
-        config = base64.b64encode((ctx.project.root / file).read_bytes()).decode()
-        ctx.kube.apply(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "type": "kubernetes.io/dockerconfigjson",
-                "metadata": {"name": name, "namespace": release.namespace, "labels": labels(ctx)},
-                "data": {".dockerconfigjson": config},
-            }
-        )
     for path in release.manifests:
         for obj in _documents(path):
             meta = obj.setdefault("metadata", {})

@@ -15,7 +15,7 @@ from seatrial.model.event import ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.spec import ServiceSpec
 from seatrial.ports import Object, StreamBroken
-from seatrial.stages import objects
+from seatrial.stages import neighbours, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.freshness import outdated
 from seatrial.stages.helm_state import newest
@@ -47,6 +47,8 @@ def run(ctx: Ctx) -> Report:
         _ask(ctx, asked, until.left)
         write(memory, answered)
         at_once = False
+    if ctx.session.namespace:
+        neighbours.verify(ctx)
     for name, made in ctx.facts.installed.items():
         _remember(ctx, name, made)
     facts = {"workloads": str(len(targets)), "services": str(len(asked))}

@@ -39,7 +39,8 @@ def run(ctx: Ctx) -> Report:
     """
     cluster = ctx.env.cluster
     kube = cluster.connect()
-    if kube.answers(TRIES) and not _silent_node(kube, ctx.env.clock.now()):
+    # Of machines that are not ours we may not even know.
+    if kube.answers(TRIES) and not (ctx.env.nodes and _silent_node(kube, ctx.env.clock.now())):
         return unchanged()
     state = cluster.state()
     if state == "gone":

@@ -6,10 +6,11 @@ from seatrial.inpod.podside import agent_files
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import OutOfTime
 from seatrial.ports import Object
+from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
 from seatrial.stages.deliver import runner_image
 from seatrial.stages.memory import Runner, write
-from seatrial.stages.objects import labels
+from seatrial.stages.objects import labels, pull_secrets
 from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects
 from seatrial.stages.watching import closing
 
@@ -23,7 +24,8 @@ def have(ctx: Ctx) -> None:
     spec = ctx.project.runner
     reference = runner_image(ctx)
     shape = Shape(
-        image=ctx.env.registry.name_for(reference),
+        image=pod_image(ctx, reference),
+        pull_secrets=pull_secrets(ctx.project, spec.namespace),
         digest=ctx.facts.delivered.get(reference, ""),
         local=ctx.facts.images.get(reference),
         agent=agent_files(),

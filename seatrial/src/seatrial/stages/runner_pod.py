@@ -38,6 +38,7 @@ class Shape:
         agent: file name to text of the agent.
         directories: directories below the working directory that changes may be sent to.
         labels: that say whose it is.
+        pull_secrets: names of the Secrets that the image is pulled with.
     """
 
     image: str
@@ -46,6 +47,7 @@ class Shape:
     agent: Mapping[str, str]
     directories: tuple[str, ...]
     labels: Mapping[str, str]
+    pull_secrets: tuple[str, ...] = ()
 
 
 def runner_objects(spec: RunnerSpec, shape: Shape) -> list[Object]:
@@ -133,6 +135,7 @@ def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[
         "resources": _small("256Mi"),
     }
     return {
+        **({"imagePullSecrets": [{"name": each} for each in shape.pull_secrets]} if shape.pull_secrets else {}),
         "serviceAccountName": account,
         "automountServiceAccountToken": bool(spec.rules or spec.service_account or spec.isolated_namespaces),
         # Else each Service adds variables such as DATABASE_PORT=tcp://10.96.0.7:5432.

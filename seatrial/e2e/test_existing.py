@@ -1,0 +1,229 @@
+"""A cluster and a registry of others: used by name and by digest, nothing of theirs touched, one run at a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import company as the_company
+import pytest
+from company import CONTEXT, Company
+from shop_project import ENVIRONMENT, PATIENCE, Shop, copy
+
+
+@dataclass(frozen=True)
+class Machine(Shop):
+    """The project on a machine of its own: another ledger."""
+
+    state: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {**ENVIRONMENT, "XDG_STATE_HOME": str(self.state)}
+
+
+def machine(tmp_path_factory: pytest.TempPathFactory, company: Company, name: str) -> Machine:
+    shop = copy(tmp_path_factory, "company")
+    company.configure(shop)
+    return Machine(shop.root, tmp_path_factory.mktemp(name))
+
+
+THEIRS = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: theirs}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web, namespace: theirs}
+data: {stock: "7"}
+"""
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory) -> Iterator[Company]:
+    the_company.give_up()
+    try:
+        it = the_company.found(tmp_path_factory.mktemp("company"))
+        theirs = tmp_path_factory.mktemp("theirs") / "theirs.yaml"
+        theirs.write_text(THEIRS)
+        it.kubectl("apply", "-f", str(theirs))
+        yield it
+    finally:
+        the_company.give_up()
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory, company) -> Machine:
+    """The project on our machine."""
+    return machine(tmp_path_factory, company, "ours")
+
+
+@pytest.fixture(scope="module")
+def ci(tmp_path_factory, company) -> Machine:
+    """The same project on a machine of CI."""
+    return machine(tmp_path_factory, company, "ci")
+
+
+def untouched(company: Company) -> list[str]:
+    """Return what tells whether anybody changed what is theirs."""
+    config = company.get("configmap", "web", "-n", "theirs")
+    return [company.get("namespace", "theirs")["metadata"]["resourceVersion"], config["metadata"]["resourceVersion"]]
+
+
+def test_a_context_that_the_configuration_does_not_name_is_not_used(ours):
+    done = ours("--set", "cluster.context=nobodys", "up", code=4)
+    assert "has no context 'nobodys'" in done.err
+
+
+def test_a_run_leaves_nothing_and_touches_nothing(company, ours):
+    before, namespaces = untouched(company), company.names("namespaces")
+    done = ours("run")
+
+    assert "8 passed" in done.out
+    until = time.monotonic() + 60
+    while company.names("namespaces") != namespaces and time.monotonic() < until:
+        time.sleep(0.5)
+    assert company.names("namespaces") == namespaces
+    assert untouched(company) == before
+    assert "no environments" in ours("list").out
+
+
+def test_pods_pull_by_digest_from_the_companys_registry(company, ours):
+    ours("up")
+    runner = company.get("pod", "test-runner", "-n", "shop")
+
+    (image,) = {each["image"] for each in runner["spec"]["containers"]}
+    assert image.startswith(f"{company.registry}/team/shop-test:")
+    digest = image.partition("@")[2]
+    assert digest.startswith("sha256:")
+    assert {each["imageID"].partition("@")[2] for each in runner["status"]["containerStatuses"]} == {digest}
+    assert "8 passed" in ours("test").out
+    assert ours.stage("deliver")["outcome"] == "unchanged"
+
+
+def test_what_is_theirs_is_refused_before_anything_is_made(company, ours):
+    before = untouched(company)
+    done = ours("up", "--namespace", "theirs", code=4)
+
+    assert "namespace theirs is there and is not this project's" in done.err
+    assert "kubectl label namespace theirs seatrial.dev/use=allowed" in done.err
+    assert untouched(company) == before
+    assert company.names("pods", "-n", "theirs") == []
+
+
+def test_a_second_run_in_the_namespace_is_told_who_is_there(company, ours, ci):
+    (ours.root / "tests" / "test_slow.py").write_text("import time\n\n\ndef test_slow():\n    time.sleep(8)\n")
+    first = ours.start("test", "-k", "slow")
+    until = time.monotonic() + 60
+    while not lease(company) and time.monotonic() < until:
+        time.sleep(0.1)
+    second = ci("up", code=4)
+    out, err = first.communicate(timeout=PATIENCE)
+    (ours.root / "tests" / "test_slow.py").unlink()
+
+    assert "another run works in namespace shop" in second.err
+    assert "renewed its Lease" in second.err
+    assert first.returncode == 0, out + err
+    assert lease(company) == "", "it is given back"
+
+
+def lease(company: Company) -> str:
+    return company.get("lease", "seatrial", "-n", "shop")["spec"].get("holderIdentity", "")
+
+
+def test_the_lease_of_a_dead_run_is_taken_over(company, ours, ci):
+    (ours.root / "tests" / "test_slow.py").write_text("import time\n\n\ndef test_slow():\n    time.sleep(600)\n")
+    first = ours.start("test", "-k", "slow")
+    until = time.monotonic() + 60
+    while not lease(company) and time.monotonic() < until:
+        time.sleep(0.1)
+    first.kill()
+    first.communicate()
+    (ours.root / "tests" / "test_slow.py").unlink()
+    dead = lease(company)
+    assert "another run works" in ci("up", code=4).err
+    # As if its time had passed: the dead do not renew.
+    long_ago = json.dumps({"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}})
+    company.kubectl("patch", "lease", "seatrial", "-n", "shop", "--type=merge", "-p", long_ago)
+
+    ci("up")
+    assert dead
+    assert lease(company) == ""
+    assert "8 passed" in ci("test").out
+    marks = company.get("namespace", "shop")["metadata"]["labels"]
+    assert marks["seatrial.dev/session"] == ci.session, "it is theirs now"
+    # Our own record of it is of the past: it removes nothing of theirs.
+    ours("down")
+    assert "shop" in company.names("namespaces")
+    ci("down")
+
+
+def test_kubectl_gets_this_context_alone(company, ours):
+    ours("up")
+    values = json.loads(ours("env", "--json").out)
+    argv = ["kubectl", "get", "pods", "-o", "name"]
+    done = subprocess.run(argv, env={**ENVIRONMENT, **values}, capture_output=True, text=True, check=True)
+    assert "pod/test-runner" in done.stdout
+    contexts = ["kubectl", "config", "get-contexts", "-o", "name"]
+    done = subprocess.run(contexts, env={**ENVIRONMENT, **values}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [CONTEXT]
+    assert Path(values["KUBECONFIG"]).stat().st_mode & 0o077 == 0
+    ours("down")
+
+
+def test_one_environment_a_pull_request(company, ours, ci):
+    """Beside each other in one cluster, made on different machines, and cleaned by a third command."""
+    before = untouched(company)
+    first = ours("up", "--namespace", "pr-41")
+    assert "8 passed" in ours("test", "--namespace", "pr-41").out
+    ci("up", "--namespace", "pr-42")
+
+    marks = company.get("namespace", "pr-42")["metadata"]["labels"]
+    assert (marks["seatrial.dev/environment"], marks["seatrial.dev/owner"]) == ("pr-42", "seatrial")
+    assert 23 * 3600 < int(marks["seatrial.dev/expires"]) - time.time() <= 24 * 3600
+    for kind in ("resourcequota", "limitrange", "networkpolicy"):
+        assert company.names(kind, "-n", "pr-42") == ["seatrial"]
+
+    # What is said of the policies is what is true.
+    reach = "import socket; socket.create_connection(('web.{}.svc', 8080), 3)"
+    argv = ["exec", "-n", "pr-41", "test-runner", "-c", "tests", "--", "python3", "-c"]
+    company.kubectl(*argv, reach.format("pr-41"))
+    said = company.get("namespace", "pr-41")["metadata"]["annotations"]["seatrial.dev/policies"]
+    try:
+        company.kubectl(*argv, reach.format("pr-42"))
+    except subprocess.CalledProcessError:
+        assert said == "enforced"
+    else:
+        assert said == "ignored"
+        assert "the cluster's network ignores NetworkPolicies" in first.err
+
+    listed = ours("list").out
+    assert "pr-41" in listed
+    assert "elsewhere" in listed, "pr-42 was made by CI"
+    done = ours("clean", "--keep-prs", "41")
+    assert done.out == "removed: pr-42\n"
+    assert "8 passed" in ours("test", "--namespace", "pr-41").out
+    ours("down", "--namespace", "pr-41")
+    until = time.monotonic() + 60
+    while any(name.startswith("pr-") for name in company.names("namespaces")) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert not any(name.startswith("pr-") for name in company.names("namespaces"))
+    assert "no environment" in ours("down", "--namespace", "pr-41").err
+    assert untouched(company) == before
+
+
+def test_what_no_second_one_can_have_is_refused(company, ours):
+    """Host ports belong to one environment of a node: the namespace's Pod Security Standard says so."""
+    chart = ours.root / "chart" / "templates" / "web.yaml"
+    text = chart.read_text()
+    chart.write_text(text.replace("{containerPort: 8080}", "{containerPort: 8080, hostPort: 8080}"))
+    done = ours("up", "--namespace", "pr-43", code=10)
+    chart.write_text(text)
+
+    assert "hostPort" in done.err
+    ours("clean", "--keep-prs", "")

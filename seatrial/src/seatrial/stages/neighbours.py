@@ -1,0 +1,141 @@
+"""What a namespace beside others gets: a quota, defaults for its containers, policies, and proof whether these hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from seatrial.model.errors import SeatrialError
+from seatrial.model.names import LABEL_ENVIRONMENT
+from seatrial.model.spec import NamespaceSpec
+from seatrial.ports import Object, StreamBroken
+from seatrial.stages.context import Ctx
+from seatrial.stages.memory import read, write
+from seatrial.stages.objects import labels
+
+__all__ = ["ENFORCED", "have", "objects_of", "verify"]
+
+ENFORCED: Final = "seatrial.dev/policies"
+"""Annotation of the namespace: enforced, ignored or unknown."""
+
+_NAME: Final = "seatrial"
+_PRIVATE: Final = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+"""Where clusters have their pods and Services; the rest is the world outside (RFC 1918, 6598, 3927)."""
+
+_PRIVATE_6: Final = ("fc00::/7", "fe80::/10")
+_DNS_METRICS: Final = 9153
+"""A port of the cluster's DNS pods that the policies do not open."""
+
+_SECONDS: Final = 3
+_PROBE: Final = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).close()
+except ConnectionRefusedError:
+    print("reached")
+except OSError:
+    print("blocked")
+else:
+    print("reached")
+"""
+
+
+def objects_of(name: str, spec: NamespaceSpec, environment: str, marks: Mapping[str, str]) -> list[Object]:
+    """Return quota, limits and policies of a namespace. Pure.
+
+    Args:
+        name: the namespace.
+        spec: what is configured.
+        environment: whose namespaces may reach each other.
+        marks: labels of ours.
+    """
+    meta = {"name": _NAME, "namespace": name, "labels": dict(marks)}
+    ours: dict[str, Any] = {"namespaceSelector": {"matchLabels": {LABEL_ENVIRONMENT: environment}}}
+    dns = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
+    ports = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    outside = [
+        {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(_PRIVATE)}},
+        {"ipBlock": {"cidr": "::/0", "except": list(_PRIVATE_6)}},
+    ]
+    limits = {"type": "Container", "default": dict(spec.limits), "defaultRequest": dict(spec.requests)}
+    found: list[Object] = [
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": meta, "spec": {"limits": [limits]}},
+        {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": meta, "spec": {"hard": dict(spec.quota)}},
+    ]
+    if spec.isolated:
+        policy = {
+            "podSelector": {},
+            "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [ours]}],
+            "egress": [{"to": [ours]}, {"to": [dns], "ports": ports}, {"to": outside}],
+        }
+        kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+        found.append({**kind, "metadata": meta, "spec": policy})
+    return found
+
+
+def have(ctx: Ctx, namespace: str) -> None:
+    """Bring quota, limits and policies of a namespace to what is configured."""
+    objects = objects_of(namespace, ctx.project.namespace, ctx.session.namespace, labels(ctx))
+    for obj in objects:
+        ctx.kube.apply(obj)
+
+
+def verify(ctx: Ctx) -> str:
+    """Find out by real traffic whether the cluster enforces the policies, write it down, and say if it does not.
+
+    The runner tries to reach a pod of another namespace that every cluster has: those of its DNS, on another port.
+
+    Returns:
+        enforced, ignored or unknown; empty: there are no policies.
+    """
+    spec = ctx.project.runner
+    if not ctx.project.namespace.isolated:
+        return ""
+    memory = ctx.env.directory / "policies.json"
+    uid = (ctx.kube.get("v1/Pod", spec.pod, spec.namespace) or {"metadata": {}})["metadata"].get("uid", "")
+    before = read(memory, dict[str, str])
+    if before and before["runner"] == uid:
+        return before["policies"]
+    found = _tried(ctx)
+    ctx.kube.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {**_as_ours(ctx, spec.namespace), "annotations": {ENFORCED: found}},
+        }
+    )
+    write(memory, {"runner": uid, "policies": found})
+    if found == "ignored":
+        ctx.warn(
+            f"the cluster's network ignores NetworkPolicies: {ctx.session.namespace} and its neighbours can reach each"
+            " other"
+        )
+    elif found == "unknown":
+        ctx.warn("it cannot be told here whether the cluster enforces NetworkPolicies")
+    return found
+
+
+def _as_ours(ctx: Ctx, namespace: str) -> dict[str, Any]:
+    """Return name and labels of a namespace as they are: applied without them, they would be taken away."""
+    there = ctx.kube.get("v1/Namespace", namespace) or {"metadata": {}}
+    marks = there["metadata"].get("labels") or {}
+    return {"name": namespace, "labels": {key: value for key, value in marks.items() if not _given(key)}}
+
+
+def _given(label: str) -> bool:
+    return label == "kubernetes.io/metadata.name"
+
+
+def _tried(ctx: Ctx) -> str:
+    spec = ctx.project.runner
+    try:
+        pods = ctx.kube.objects("v1/Pod", "kube-system", labels="k8s-app=kube-dns")
+        addresses = [pod["status"]["podIP"] for pod in pods if (pod.get("status") or {}).get("podIP")]
+        if not addresses:
+            return "unknown"
+        argv = ["python3", "-c", _PROBE, addresses[0], str(_DNS_METRICS), str(_SECONDS)]
+        done = ctx.kube.exec(spec.pod, spec.namespace).run(argv, container="tests", timeout=_SECONDS + 10)
+    except (SeatrialError, StreamBroken):
+        return "unknown"
+    return {"reached": "ignored", "blocked": "enforced"}.get(done.stdout.decode().strip(), "unknown")
