@@ -104,6 +104,16 @@ def test_refused_pods_are_told_with_their_reason():
     assert judged.suspicions[0].finding.says == "its pods are refused: exceeded quota: shop"
 
 
+def test_a_deployment_tells_by_a_condition_that_its_pods_are_refused():
+    message = 'pods "web-1" is forbidden: violates PodSecurity "baseline:latest": hostPort'
+    condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+    (suspicion,) = judge("Deployment", workload("Deployment", conditions=[condition])).suspicions
+
+    assert suspicion.finding.cause == "FailedCreate"
+    assert suspicion.finding.says == f"its pods are refused: {message}"
+    assert suspicion.grace > 0, "a quota may be raised"
+
+
 def test_the_latest_event_counts():
     it = workload("StatefulSet")
     events = [event(it, "FailedCreate", "old", at="2026-01-31T15:45:01Z"), event(it, "Fine", at="2026-01-31T15:45:02Z")]

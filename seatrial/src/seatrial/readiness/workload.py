@@ -116,15 +116,21 @@ def _own(workload: Object, snapshot: Snapshot) -> list[Suspicion]:
             cause, message = str(entry.get("reason") or "Failed"), str(entry.get("message", ""))
             finding = Finding(cause=cause, subject=ref, says=message or "it gave up", evidence=(message,))
             found.append(Suspicion(finding=finding, grace=0.0))
+        elif entry["type"] == "ReplicaFailure" and entry["status"] == "True":
+            # The event about it is the ReplicaSet's.
+            found.append(_refused(ref, str(entry.get("message", ""))))
     for event in snapshot.warnings_about(workload)[-1:]:
         if event.get("reason") == "FailedCreate":
-            message = str(event.get("message", ""))
-            finding = Finding(
-                cause="FailedCreate",
-                subject=ref,
-                says=f"its pods are refused: {message}",
-                evidence=(message,),
-                try_="check quotas, limit ranges and admission in the namespace",
-            )
-            found.append(Suspicion(finding=finding, grace=_CREATE_GRACE))
+            found.append(_refused(ref, str(event.get("message", ""))))
     return found
+
+
+def _refused(ref: ObjectRef, message: str) -> Suspicion:
+    finding = Finding(
+        cause="FailedCreate",
+        subject=ref,
+        says=f"its pods are refused: {message}",
+        evidence=(message,),
+        try_="check quotas, limit ranges and admission in the namespace",
+    )
+    return Suspicion(finding=finding, grace=_CREATE_GRACE)
