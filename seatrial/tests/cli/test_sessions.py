@@ -264,3 +264,87 @@ def test_only_the_foreground_has_host_ports(world, tmp_path):
 
     assert environment(world.this, project, session).host_ports == (("0.0.0.0", 8080),)
     assert environment(world.this, project, changed(session, foreground=False)).host_ports == ()
+
+
+def guest(world, host, namespace, **more):
+    """Make an environment beside others in the cluster of a kept session, and leave it."""
+    this = world.machine()
+    session = sessions.new_session(
+        this, world.project, command="up", say=world.said.append, namespace=namespace, host=host
+    )
+    this.ledger.write(changed(session, kept=True, **more))
+    this.ledger.release(session.session)
+    return session
+
+
+def test_a_guest_lives_in_its_hosts_cluster_under_its_own_name(world):
+    host = kept(world)
+    it = guest(world, host, "pr-42")
+
+    assert (it.cluster, it.host, it.namespace, it.foreground) == (host.cluster, host.session, "pr-42", False)
+    assert it.shares
+    assert not host.shares
+    assert sessions.find(world.machine(), world.project).session == host.session
+    assert sessions.find(world.machine(), world.project, "pr-42").session == it.session
+    assert sessions.find(world.machine(), world.project, "pr-43") is None
+    with pytest.raises(UsageError, match="no environment pr-43") as caught:
+        sessions.require(world.machine(), world.project, "pr-43")
+    assert caught.value.try_ == "seatrial up --namespace pr-43"
+
+
+def test_a_guest_takes_neither_the_name_of_its_host_nor_of_another_guest(world):
+    host = kept(world)
+    first, second = guest(world, host, "pr-1"), guest(world, host, "pr-2")
+
+    assert first.cluster == second.cluster == "it"
+    assert world.removed() == []
+
+
+def test_a_host_outlives_its_time_while_a_guest_lives(world):
+    past, future = FakeClock().now() - timedelta(hours=1), FakeClock().now() + timedelta(hours=1)
+    host = kept(world)
+    it = guest(world, host, "pr-1", expires=future)
+    world.this.ledger.write(changed(host, kept=True, expires=past))
+    world.new()
+    assert {each.session for each in world.this.ledger.sessions()} >= {host.session, it.session}
+
+    this = world.machine()
+    this.ledger.write(changed(it, kept=True, expires=past))
+    sessions.reap(this, FakeClock().now(), world.said.append)
+    assert not {each.session for each in world.this.ledger.sessions()} & {host.session, it.session}
+
+
+def test_guests_go_with_their_cluster_unless_somebody_works_in_one(world):
+    host = kept(world)
+    it = guest(world, host, "pr-1")
+    other = world.machine()
+    assert other.ledger.claim(it.session)
+    this = world.machine()
+    assert this.ledger.claim(host.session)
+    with pytest.raises(UsageError, match="another command works in the environment pr-1"):
+        sessions.remove(this, host)
+    assert world.removed() == []
+
+    other.ledger.release(it.session)
+    sessions.remove(this, host)
+    assert world.this.ledger.sessions() == []
+
+
+def test_a_guest_whose_cluster_was_made_anew_begins_anew(world):
+    host = kept(world)
+    old = guest(world, host, "pr-1")
+    world.processes._answers[("docker", "ps")] = Answer(stdout="it-control-plane running\n")
+    newer = changed(host, session="bbbb", kept=True)
+    this = world.machine()
+    this.ledger.write(newer)
+    found = sessions.found_or_new(this, world.project, say=world.said.append, namespace="pr-1", host=newer)
+
+    assert found.session != old.session
+    assert found.host == "bbbb"
+
+
+def test_what_never_was_anything_leaves_no_record(world):
+    this = world.machine()
+    session = world.new(this)
+    sessions.settle(this, session, gone=False, keep=False)
+    assert this.ledger.sessions() == []

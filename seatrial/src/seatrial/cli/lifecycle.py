@@ -101,6 +101,9 @@ def finish(context: Context, ended: Ended) -> ExitCode:
         context.print_result(ended.result, "")
     if ended.problem is not None:
         raise ended.problem
+    if ended.result.exit is ExitCode.INTERRUPTED:
+        # The tests ended themselves, in good order; the process still has to end as one that was interrupted.
+        raise KeyboardInterrupt
     return ended.result.exit
 
 
