@@ -119,10 +119,9 @@ def _own(workload: Object, snapshot: Snapshot) -> list[Suspicion]:
         elif entry["type"] == "ReplicaFailure" and entry["status"] == "True":
             # The event about it is the ReplicaSet's.
             found.append(_refused(ref, str(entry.get("message", ""))))
-    for event in snapshot.warnings_about(workload)[-1:]:
-        if event.get("reason") == "FailedCreate":
-            found.append(_refused(ref, str(event.get("message", ""))))
-    return found
+    latest = snapshot.warnings_about(workload)[-1:]
+    refusals = [event for event in latest if event.get("reason") == "FailedCreate"]
+    return found + [_refused(ref, str(event.get("message", ""))) for event in refusals]
 
 
 def _refused(ref: ObjectRef, message: str) -> Suspicion:
