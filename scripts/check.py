@@ -45,6 +45,8 @@ def pytest(name: str, *args: str) -> Step:
 
 COVERAGE = ("--cov=seatrial", "--cov-branch", "--cov-report=json:.seatrial/check/coverage.json")
 
+SLOW = ("test_existing.py", "test_restart.py", "test_tutorial.py")
+
 STEPS = (
     Step("lint", ("make", "--no-print-directory", "lint")),
     Step("types", ("make", "--no-print-directory", "types")),
@@ -56,7 +58,7 @@ STEPS = (
     pytest("images", "foundry/tests/contract"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s", "ARGS=--junitxml={report}")),
     pytest("chart in cluster", "charts/e2e"),
-    pytest("tool in cluster", "seatrial/e2e", "--ignore=seatrial/e2e/test_tutorial.py"),
+    pytest("tool in cluster", "seatrial/e2e", *(f"--ignore=seatrial/e2e/{name}" for name in SLOW)),
 )
 
 # Too slow for every check: `make check-more`.
@@ -64,6 +66,8 @@ MORE = (
     pytest("run script", "testing/k8s/tests"),
     pytest("engine", "foundry/tests/e2e"),
     pytest("tutorial", "seatrial/e2e/test_tutorial.py"),
+    pytest("cluster of others", "seatrial/e2e/test_existing.py"),
+    pytest("stopped nodes", "seatrial/e2e/test_restart.py"),
 )
 
 

@@ -31,9 +31,3 @@ def test_the_next_command_wakes_the_cluster(shop, how, state):
     assert shop.stage("preflight")["facts"] == {"revived": f"{NAME}-life"}
     shop("test")
     assert shop.stage("preflight")["outcome"] == "unchanged"
-
-
-def test_up_wakes_it_too_and_down_needs_no_living_cluster(shop):
-    docker("stop", *containers(f"{NAME}-life"))
-    shop("up")
-    assert json.loads(shop("status", "--json").out)["up"] is True
