@@ -250,3 +250,14 @@ def test_a_machine_with_nothing(seatrial, tmp_path, monkeypatch):
     assert "problem  configuration: seatrial.toml:1: runner.image: is missing" in seatrial("doctor").out
     monkeypatch.setenv("SEATRIAL_LOCATION", "moon")
     assert seatrial("doctor").err.startswith("seatrial: SEATRIAL_LOCATION is 'moon'")
+
+
+def test_services_that_were_said_to_be_somewhere():
+    facts = MachineFacts(
+        tools=(),
+        services={"web": ("w:1", "SEATRIAL_SERVICE_WEB says so"), "db": ("", "SEATRIAL_SERVICE_DB: 'd' is not")},
+    )
+    web, db = (check for check in checks(facts) if check.about.startswith("service "))
+
+    assert (web.level, web.says) == ("ok", "w:1, because SEATRIAL_SERVICE_WEB says so")
+    assert (db.level, db.says) == ("problem", "SEATRIAL_SERVICE_DB: 'd' is not")

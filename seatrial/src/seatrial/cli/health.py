@@ -54,6 +54,7 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
         sessions: a line for each environment in the ledger: what it is, and whether it is dead.
         strangers: kind clusters that no session of the ledger made.
         location: pod or host, and why.
+        services: service to where it was said to be and what says so, or what is wrong with that.
         configuration: file of the configuration; empty if there is none here.
         problems: what is wrong with the configuration, a line each.
     """
@@ -73,6 +74,7 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
     sessions: tuple[tuple[str, bool], ...] = ()
     strangers: tuple[str, ...] = ()
     location: tuple[str, str] = ("host", "")
+    services: dict[str, tuple[str, str]] = {}
     configuration: str = ""
     problems: tuple[str, ...] = ()
     wanted_cluster: str = ""
@@ -239,6 +241,11 @@ def _left_behind(facts: MachineFacts) -> Iterator[Check]:
 def _location(facts: MachineFacts) -> Iterator[Check]:
     where, why = facts.location
     yield _ok("location", f"{where}, because {why}" if why else where)
+    for service, (address, says) in facts.services.items():
+        if address:
+            yield _ok(f"service {service}", f"{address}, because {says}")
+        else:
+            yield _problem(f"service {service}", says, "correct or unset the variable")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from seatrial.cli.health import MachineFacts, Port, Tool
 from seatrial.cli.options import Context
 from seatrial.cli.wiring import Machine, machine, registry_silence
 from seatrial.config.problem import ConfigurationError
+from seatrial.inpod.fixtures.endpoint import overrides
 from seatrial.inpod.fixtures.location import location
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
@@ -63,6 +64,7 @@ def gather(ctx: Context) -> MachineFacts:
         sessions=tuple(_sessions(this)),
         strangers=tuple(_strangers(this)),
         location=(where.where, where.why),
+        services=dict(_services(project)) if project else {},
         configuration=configuration,
         problems=problems,
         wanted_cluster=project.cluster.name if project and project.cluster.provider == "kind" else "",
@@ -169,6 +171,17 @@ def _ports(this: Machine, project: Project) -> Iterator[Port]:
             holder = listening.get(int(number), "")
             address = str(mapping.get("listenAddress") or "0.0.0.0")  # noqa: S104 - kind's default
             yield Port(address=address, port=int(number), taken_by="" if holder.startswith(ours) else holder)
+
+
+def _services(project: Project) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield where services were said to be outright, and what says so."""
+    for name in project.service:
+        try:
+            said = overrides([name], os.environ, ())
+        except ValueError as error:
+            yield name, ("", str(error))
+        else:
+            yield from ((name, (f"{host}:{port}", why)) for host, port, _, why in said.values())
 
 
 def _hosts(project: Project | None) -> list[str]:

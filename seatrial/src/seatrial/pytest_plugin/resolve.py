@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seatrial.ports import Address
+if TYPE_CHECKING:
+    from seatrial.ports import Address
 
 __all__ = ["Resolver"]
 
 _PLAIN = ("", "localhost")
-Addresses = Mapping[int, Address]
+Addresses = Mapping[int, "Address"]
 
 
 class Resolver:
