@@ -36,7 +36,23 @@ def test_xfail(): assert 0
 def test_skip(): pass
 
 def test_warns(): warnings.warn("look")
+
+def test_service(service):
+    assert (service("web", check=False).url, service.location.where) == ("http://web:1", "pod")
+    assert "refused" in service.says("here", http="/")
+
+def test_namespace(isolated_namespace): pass
 """
+
+FIXTURES = {
+    "namespace": "shop",
+    "labels": {},
+    "rights": None,
+    "services": {
+        "web": {"service": "web", "namespace": "shop", "port": 1, "scheme": "http", "ready": None},
+        "here": {"service": "127.0.0.1", "namespace": "shop", "port": 1, "scheme": "http", "ready": None},
+    },
+}
 
 
 @pytest.mark.parametrize("name", sorted(agent_files()))
@@ -79,14 +95,16 @@ def test_a_run_under_python_3_9_and_pytest_7(tmp_path: Path) -> None:
         request = Request(
             run=RunId(f"20260101-00000{number}-0000"), argv=(python, "-m", "pytest", "-v", *workers), root=tmp_path,
             directory=str(pod.workdir), where="old", deadline=Deadline.after(60), cache=False, python=python,
-            entry=pod.entry,
+            entry=pod.entry, fixtures=FIXTURES, env={"SEATRIAL_LOCATION": "pod"},
         )  # fmt: skip
         outcome = run_tests(
             pod, request, emit=lambda _: None, state=pod.state, run_dir=tmp_path / f"run{number}", out=out
         )
         counts = outcome.counts
         assert (outcome.exit, outcome.proven) == (ExitCode.TESTS_FAILED, True), out.getvalue()
-        assert (counts.passed, counts.failed, counts.skipped, counts.xfailed) == (3, 1, 1, 1)
+        assert (counts.passed, counts.failed, counts.skipped, counts.xfailed) == (4, 1, 1, 1), out.getvalue()
+        assert counts.errors == 1
+        assert "namespaces cannot be made here: no ServiceAccount is mounted" in out.getvalue()
         assert "pytest-7.0.1" in out.getvalue()
         assert (tmp_path / f"run{number}" / "replay-errors.log").read_text() == ""
     pod.close()
