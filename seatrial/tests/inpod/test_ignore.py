@@ -69,6 +69,17 @@ def test_rules_of_the_repository_around_the_project(repository: Path) -> None:
     assert set(read_tree(project, ["."]).files) == {".gitignore", "inner/.gitignore"}
 
 
+def test_a_project_that_the_repository_around_it_ignores_is_whole(repository: Path) -> None:
+    """Else nothing of it would ever be sent, and a run without the changes would be green."""
+    project = repository / "tmp" / "project"
+    (project / "tests").mkdir(parents=True)
+    for name in ("tests/test_it.py", "tests/it.log"):
+        (project / name).write_text("x")
+    (project / ".gitignore").write_text("*.log\n")
+
+    assert set(read_tree(project, ["tests"]).files) == {"tests/test_it.py"}
+
+
 @pytest.mark.parametrize(
     ("rules", "path", "expected"),
     [

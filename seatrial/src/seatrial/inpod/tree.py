@@ -118,7 +118,14 @@ def read_rules(root: Path) -> Rules:
     if excluded.is_file():
         files[""] = excluded.read_text() + "\n" + files.get("", "")
     prefix = root.relative_to(repository).as_posix()
-    return Rules(docker, GitIgnore(files, _tracked(repository)), "" if prefix == "." else prefix + "/")
+    git = GitIgnore(files, _tracked(repository))
+    if prefix == ".":
+        return Rules(docker, git)
+    if git.ignored(prefix, directory=True):
+        # A project in a folder that the repository around it ignores is no part of that repository. By its rules all
+        # files were left out, and no change would ever reach the pod.
+        return Rules(docker, GitIgnore(_gitignores(root, root)))
+    return Rules(docker, git, prefix + "/")
 
 
 def _gitignores(repository: Path, root: Path) -> dict[str, str]:
