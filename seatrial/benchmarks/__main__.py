@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import compare, machine, table
-from benchmarks.commands import Failed
+from benchmarks.commands import Failed, Shell
 from benchmarks.place import Place
 from benchmarks.scenarios import Scenario, Side, cold, fail, layer, tag, test
 from benchmarks.values import Measured, Report, Sample
@@ -24,8 +24,8 @@ examples:
   python -m benchmarks cold --rounds 5     more samples of each side
   python -m benchmarks --show FILE …       the tables of earlier measurements
 
-It changes copies of the projects in .seatrial/benchmarks, uses clusters of its own, named seatrial-benchmark-*, and
-removes all of that at the end, and at the next start what a killed one left. Exit code 1: something did not do what a
+It changes copies of the projects in ~/.cache/seatrial-benchmarks, uses clusters of its own, named seatrial-benchmark-*,
+and removes all of that at the end, and at the next start what a killed one left. Exit code 1: something did not do what a
 measurement needs. A goal that is missed is no failure: it is told."""
 
 
@@ -62,7 +62,7 @@ def _measure_all(chosen: Sequence[Scenario], place: Place, asked: argparse.Names
     One that cannot be measured does not keep the next from being, and the file is written anew after each.
     """
     started, shell = machine.now(), place.shell()
-    where, commit = machine.look(shell), machine.commit_of(shell)
+    where, commit = machine.look(shell), machine.commit_of(Shell(place.root, shell.env))
     file: Path = asked.json or place.work / f"{started:%Y%m%d-%H%M%S}.json"
     done: tuple[Measured, ...] = ()
     for scenario in chosen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
-from seatrial.model.result import RunResult
+from seatrial.model.result import RunResult, Stage
 
 from benchmarks.commands import Done, Failed
 from benchmarks.marks import Life, life_in
@@ -30,12 +30,20 @@ def stages_of(result: RunResult) -> dict[str, float]:
     return {str(stage.stage): stage.seconds for stage in result.stages}
 
 
-def proven(done: Done, result: RunResult, *, failed: int = 0) -> None:
-    """Hold a run of the tests against what a sample needs: so many failed, some passed, and what ran was the tree.
+def proven(done: Done, result: RunResult, *, failed: int = 0, sent: int = 0) -> None:
+    """Hold a run of the tests against what a sample needs.
+
+    Args:
+        done: the command.
+        result: what it wrote down: some tests passed, and what ran was the tree, which has files.
+        failed: so many tests failed.
+        sent: so many changed files went to the pod.
 
     Raises:
         Failed: it is something else.
     """
     counts, tree = result.counts, result.tree
-    if not counts.passed or counts.failed != failed or counts.errors or tree is None or tree.host != tree.pod:
-        raise Failed(done, f"some tests passed, {failed} failed, the tree proven; there is {counts}, {tree}")
+    went = [int(stage.facts.get("sent", 0)) for stage in result.stages if stage.stage is Stage.TEST]
+    good = counts.passed and counts.failed == failed and not counts.errors and went == [sent]
+    if not good or tree is None or not tree.files or tree.host != tree.pod:
+        raise Failed(done, f"{failed} failed, {sent} files sent, the tree proven; there is {counts}, {went}, {tree}")

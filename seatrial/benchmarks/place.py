@@ -26,7 +26,9 @@ IMAGE: Final = "seatrial-benchmark"
 """Name of the images that plain commands build."""
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_WORK: Final = _ROOT / ".seatrial" / "benchmarks"
+_CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+_WORK: Final = _CACHE / "seatrial-benchmarks"
+"""One for all checkouts, as the names are; and not below one of them, whose .gitignore would count."""
 _NOT_COPIED: Final = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".seatrial", ".coverage", "*.egg-info")
 
 
@@ -99,10 +101,9 @@ class Place:
         Nobody's settings count, and nobody's kubeconfig. The tool's cluster has the name of the project.
         """
         env = {name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_"))}
-        cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache", "foundry")
-        # Last of all, where `make setup` puts kind, Helm and kubectl on a machine that has none.
-        tools = Path(env.get("FOUNDRY_CACHE") or cache) / "bin"
-        env["PATH"] = os.pathsep.join((env.get("PATH", os.defpath), str(tools)))
+        # Where `make setup` puts kind, Helm and kubectl unless the machine has those that are wanted.
+        tools = Path(env.get("FOUNDRY_CACHE") or _CACHE / "foundry") / "bin"
+        env["PATH"] = os.pathsep.join((str(tools), env.get("PATH", os.defpath)))
         env["KUBECONFIG"] = str(self.work / "kubeconfig")
         env["NO_COLOR"] = "1"
         if project:

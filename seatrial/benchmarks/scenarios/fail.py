@@ -30,7 +30,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         change_test(folder, _BROKEN)
         done = place.seatrial(PLATFORM, "test", codes=(1,))
         result, life = last_result(folder), life_of_pytest(folder)
-        proven(done, result, failed=1)
+        proven(done, result, failed=1, sent=1)
         seconds = {Figure.AFTER: done.ended - life.ended, Figure.PYTEST: life.seconds}
         return Taken(seconds, stages_of(result))
 
@@ -41,6 +41,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         with place.waiting():
             waited = shell.run(*commands.succeeded(), codes=(1,))
         logs = shell.run(*commands.logs())
+        shell.run(*commands.delete_pod())
         life = life_in(logs.text)
         seconds = {Figure.AFTER: logs.ended - life.ended, Figure.PYTEST: life.seconds}
         return Taken(seconds, {"kubectl wait": waited.seconds})
