@@ -25,8 +25,8 @@ examples:
   python -m benchmarks --show FILE …       the tables of earlier measurements
 
 It changes copies of the projects in ~/.cache/seatrial-benchmarks, uses clusters of its own, named seatrial-benchmark-*,
-and removes all of that at the end, and at the next start what a killed one left. Exit code 1: something did not do what a
-measurement needs. A goal that is missed is no failure: it is told."""
+and removes all of that at the end, and at the next start what a killed one left. Exit code 1: something did not do
+what a measurement needs. A goal that is missed is no failure: it is told."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
