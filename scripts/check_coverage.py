@@ -1,6 +1,7 @@
 """Branch coverage of the tool's pure parts, out of coverage.py's JSON report; exits 1 if one is below `ENOUGH`.
 
-What runs as a program of its own (the agent in the pod, the replay) is measured by its conformance tests, not in lines.
+What runs in processes of its own (the agent and the fixtures in the pod, the replay) is measured by what comes out of
+them, not in lines; the fixtures' pure files are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / ".seatrial" / "check" / "coverage.json"
 SOURCE = "seatrial/src/seatrial/"
 PARTS = ("config/", "diagnose/", "inpod/", "inpod/delta.py", "inpod/verdict.py", "model/", "readiness/")
-PROGRAMS = ("inpod/agent/", "inpod/replay/")
+PROGRAMS = (
+    "inpod/agent/",
+    "inpod/replay/",
+    *(f"inpod/fixtures/{name}.py" for name in ("api", "fixtures", "flags", "inside", "namespaces", "services")),
+)
 ENOUGH = 95.0
 """Per cent of lines and branches together, as coverage.py counts with branches."""
 

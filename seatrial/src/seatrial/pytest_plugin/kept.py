@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import Access, load_access
@@ -18,6 +18,9 @@ from seatrial.inpod.fixtures.api import Api
 from seatrial.model.spec import Project, RunnerSpec
 
 __all__ = ["Kept", "kept", "variables"]
+
+_TIMEOUT: Final = 10.0
+"""Seconds: every session waits for a cluster that does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,8 @@ class Kept:
 
         def connect() -> http.client.HTTPConnection:
             if access.tls is None:
-                return http.client.HTTPConnection(access.host, access.port, timeout=30)
-            return http.client.HTTPSConnection(access.host, access.port, timeout=30, context=access.tls)
+                return http.client.HTTPConnection(access.host, access.port, timeout=_TIMEOUT)
+            return http.client.HTTPSConnection(access.host, access.port, timeout=_TIMEOUT, context=access.tls)
 
         return Api(connect, prefix=access.path, authorization=access.authorization)
 
