@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.inpod.ignore import DockerIgnore, GitIgnore
-from seatrial.inpod.tree import read_rules, read_tree
+from seatrial.inpod.tree import left_out, read_rules, read_tree
 
 GIT_FILES = {
     "": "*.log\n!keep.log\n/build\ntmp/\ndoc/*.txt\n**/deep\na/**/z\nout/**\n\\#x\n\\!y\nsp\\ \n# comment\nq[0-9]?.c\n"
@@ -128,3 +128,15 @@ def test_both_files_count(tmp_path: Path) -> None:
     (tmp_path / ".dockerignore").write_text("src/secret\n!src/secret/keep.py\n")
 
     assert set(read_tree(tmp_path, ["src"]).files) == {"src/a.py", "src/secret/keep.py"}
+
+
+def test_what_is_ignored_as_a_whole_is_named(tmp_path: Path) -> None:
+    """Nothing of it is sent, so nothing of it would be proven; a place without files has nothing to prove."""
+    for name in ("tests/test_a.py", "src/a.py", "empty/__pycache__/a.pyc", "conftest.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".gitignore").write_text("tests/\nconftest.py\n")
+    paths = ["tests/", "src", "empty", "conftest.py"]
+
+    assert left_out(tmp_path, [*paths, "none"], read_tree(tmp_path, paths)) == ["tests/", "conftest.py"]
+    assert left_out(tmp_path, ["."], read_tree(tmp_path, ["."])) == []

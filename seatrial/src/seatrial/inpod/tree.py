@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from seatrial.inpod.agent.tree import scan as scan_directory
 from seatrial.inpod.ignore import DockerIgnore, GitIgnore
 
-__all__ = ["Entry", "Rules", "Tree", "digest", "entries", "packages", "read_rules", "read_tree"]
+__all__ = ["Entry", "Rules", "Tree", "digest", "entries", "left_out", "packages", "read_rules", "read_tree"]
 
 
 class Entry(NamedTuple):
@@ -73,6 +73,20 @@ def read_tree(root: Path, paths: Iterable[str], rules: Rules | None = None) -> T
     rules = rules or read_rules(root)
     wanted = tuple(str(PurePosixPath(path)) for path in paths)
     return Tree(root, wanted, entries(scan_directory(str(root), list(wanted), rules.prune)), rules)
+
+
+def left_out(root: Path, paths: Iterable[str], tree: Tree) -> list[str]:
+    """Return those of the paths that have files of which none counts: one empty tree equals any other."""
+    return [path for path in paths if not _counts(path.rstrip("/"), tree.files) and _has_files(root / path)]
+
+
+def _counts(path: str, files: Files) -> bool:
+    return path in files or any(file.startswith(f"{path}/") for file in files) or (path == "." and bool(files))
+
+
+def _has_files(place: Path) -> bool:
+    found = [place] if place.is_file() else place.rglob("*")
+    return any(file.is_file() and file.suffix != ".pyc" for file in found)
 
 
 def entries(found: Mapping[str, list[Any]]) -> Files:

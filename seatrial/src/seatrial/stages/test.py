@@ -13,8 +13,8 @@ from seatrial.inpod.options import resolve
 from seatrial.inpod.protocol import CI_VARIABLES
 from seatrial.inpod.session import Request, run_tests
 from seatrial.inpod.sync import pod_files
-from seatrial.inpod.tree import Tree, read_tree
-from seatrial.model.errors import EnvironmentFailed, Inconclusive
+from seatrial.inpod.tree import Tree, left_out, read_tree
+from seatrial.model.errors import EnvironmentFailed, Inconclusive, UsageError
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.ports import ContainerState, PodExec
@@ -116,11 +116,18 @@ def _changes(ctx: Ctx, exec_: PodExec, root: Path, directory: str) -> tuple[Tree
 
     Raises:
         Inconclusive: the image itself changed since it was built, in the seconds between.
+        UsageError: files that run here are ignored, so that none of them would run there.
     """
     spec = ctx.project.runner
     runner = read_runner(ctx.env.directory)
     built = runner.files if runner else {}
     tree = read_tree(root, [path for path in spec.sync if (root / path).exists()])
+    if lost := left_out(root, spec.sync, tree):
+        raise UsageError(
+            f"nothing of {', '.join(lost)} would reach the runner: what ran would not be what is here",
+            why="ignore files leave out all that is in it",
+            try_="correct .gitignore or .dockerignore, or take it out of runner.sync",
+        )
     there = tree.view(pod_files(exec_, directory, tree.paths))
     decided = plan(
         image=built, context=ctx.facts.context, tree=tree.files, pod=there, sync=spec.sync, rebuild=spec.rebuild
