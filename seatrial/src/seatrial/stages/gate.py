@@ -23,6 +23,7 @@ __all__ = ["dns_question", "pause_image", "wait"]
 _NAMESPACE: Final = "seatrial-gate"
 _PAUSE: Final = "registry.k8s.io/pause:3.10"
 _RETRY: Final = 0.1
+_HINT: Final = "seatrial doctor: too few inotify instances do that; else look at the pods of kube-system"
 
 # Runs on a node. A port that nobody listens on refuses: that answer came from the other pod's network, which is the
 # proof. Bash's own /dev/udp and /dev/tcp and containerd's own ctr, because node images have little else.
@@ -101,9 +102,7 @@ def wait(ctx: Ctx, deadline: Deadline) -> float:
     with ThreadPoolExecutor(len(names)) as pool:
         failures = [said for said in pool.map(probe, names) if said]
     if failures:
-        raise EnvironmentFailed(
-            "pods of the new cluster do not reach each other", why=failures[0], try_="look at the pods of kube-system"
-        )
+        raise EnvironmentFailed("pods of the new cluster do not reach each other", why=failures[0], try_=_HINT)
     _storage(kube, deadline)
     kube.delete("v1/Namespace", _NAMESPACE)
     return time.monotonic() - started
