@@ -151,6 +151,16 @@ class TestGoing:
         assert namespaces.remove(world.kube, "pr-42", "aa")
         assert not namespaces.remove(world.kube, "pr-42", "aa")
 
+    def test_what_its_runner_has_in_the_whole_cluster_goes_with_it(self, world):
+        world.kube.put(ours(world, session="aa"))
+        for name, session in (("seatrial-pr-42-runner", "aa"), ("seatrial-pr-41-runner", "bb"), ("seatrial-all", "aa")):
+            meta = {"name": name, "labels": {SESSION: session}}
+            world.kube.put({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": meta})
+
+        assert namespaces.remove(world.kube, "pr-42", "aa")
+        left = {name for kind, _, name in world.kube.store if kind.endswith("ClusterRole")}
+        assert left == {"seatrial-pr-41-runner", "seatrial-all"}
+
     def test_where_we_are_guests_only_our_things_go(self, world):
         world.kube.put(namespace(use="allowed"))
         ctx = world.ctx(keep="never")

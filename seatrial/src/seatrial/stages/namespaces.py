@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Final
 
-from seatrial.model.errors import OutOfTime, UsageError
+from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
 from seatrial.model.names import (
     LABEL_ENVIRONMENT,
     LABEL_KEPT,
@@ -36,6 +37,15 @@ _OURS: Final = (
     "coordination.k8s.io/v1/Lease",
 )
 """Kinds that we put into namespaces, beside what manifests of the project bring."""
+
+
+_CLUSTER_WIDE: Final = (
+    "rbac.authorization.k8s.io/v1/ClusterRoleBinding",
+    "rbac.authorization.k8s.io/v1/ClusterRole",
+    "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding",
+    "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",
+)
+"""Kinds of what lets the tests make namespaces of their own: `[runner] isolated-namespaces`."""
 
 
 def enter(ctx: Ctx, name: str) -> None:
@@ -113,10 +123,18 @@ def allowed(there: Object | None) -> bool:
 
 
 def remove(kube: Kube, name: str, session: str) -> bool:
-    """Delete a namespace if it still is the one of a session, and say so."""
+    """Delete a namespace if it still is the one of a session, and what its runner has in the whole cluster; say so."""
     there = kube.get("v1/Namespace", name)
     marks = (there or {}).get("metadata", {}).get("labels") or {}
-    return marks.get(LABEL_SESSION) == session and kube.delete("v1/Namespace", name)
+    if marks.get(LABEL_SESSION) != session:
+        return False
+    # Who may not see these has not made any.
+    with suppress(EnvironmentFailed):
+        for kind in _CLUSTER_WIDE:
+            for obj in kube.objects(kind, labels=f"{LABEL_SESSION}={session}"):
+                if obj["metadata"]["name"].startswith(f"seatrial-{name}-"):
+                    kube.delete(kind, obj["metadata"]["name"])
+    return kube.delete("v1/Namespace", name)
 
 
 def sweep(kube: Kube, namespace: str, selector: str) -> None:
