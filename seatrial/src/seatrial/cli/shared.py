@@ -16,10 +16,18 @@ from seatrial.cli import sessions
 from seatrial.cli.wiring import Machine, environment, visitor
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
-from seatrial.model.names import LABEL_ENVIRONMENT, LABEL_EXPIRES, LABEL_OWNER, LABEL_PROJECT, OWNER, label_value
+from seatrial.model.names import (
+    LABEL_ENVIRONMENT,
+    LABEL_EXPIRES,
+    LABEL_OWNER,
+    LABEL_PROJECT,
+    LABEL_SESSION,
+    OWNER,
+    label_value,
+)
 from seatrial.model.spec import Project, ReleaseSpec
 from seatrial.ports import Kube, Object
-from seatrial.stages import lease
+from seatrial.stages import lease, namespaces
 from seatrial.stages.neighbours import ENFORCED
 
 __all__ = ["Found", "expired", "found_in", "numbers", "remove", "superfluous"]
@@ -125,7 +133,8 @@ def _remove(this: Machine, project: Project, found: Found) -> None:
     for namespace in found.namespaces:
         for name in _releases(kube, namespace):
             env.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
-        kube.delete("v1/Namespace", namespace)
+        there = kube.get("v1/Namespace", namespace) or {"metadata": {}}
+        namespaces.remove(kube, namespace, str((there["metadata"].get("labels") or {}).get(LABEL_SESSION)))
 
 
 def _releases(kube: Kube, namespace: str) -> list[str]:
