@@ -491,6 +491,17 @@ class TestRunner:
 
         assert len(world.kube.applied) == count
 
+    def test_one_that_another_machine_made_is_remembered_as_if_we_had(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        runner_pod(world, ctx)
+        made = read_runner(world.env().directory)
+        (world.env().directory / "runner.json").unlink()
+        runner.have(ctx)
+
+        assert read_runner(world.env().directory) == made
+
     @pytest.mark.parametrize(
         "change",
         [

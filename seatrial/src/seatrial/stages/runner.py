@@ -9,7 +9,7 @@ from seatrial.ports import Object
 from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
 from seatrial.stages.deliver import runner_image
-from seatrial.stages.memory import Runner, write
+from seatrial.stages.memory import Runner, read_runner, write
 from seatrial.stages.objects import labels, pull_secrets
 from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects
 from seatrial.stages.watching import closing
@@ -34,14 +34,18 @@ def have(ctx: Ctx) -> None:
     )
     *others, pod = runner_objects(spec, shape)
     there = ctx.kube.get("v1/Pod", spec.pod, spec.namespace)
+    made = Runner(reference=reference, files=dict(ctx.facts.context))
     if there is not None and _fits(there, pod):
+        if read_runner(ctx.env.directory) is None:
+            # Another machine made it, of the image that was just built or found here.
+            write(ctx.env.directory / "runner.json", made)
         return
     if there is not None:
         _remove(ctx, ctx.deadline.child(_GONE_SECONDS))
     for obj in others:
         ctx.kube.apply(obj)
     ctx.kube.apply(pod)
-    write(ctx.env.directory / "runner.json", Runner(reference=reference, files=dict(ctx.facts.context)))
+    write(ctx.env.directory / "runner.json", made)
 
 
 def _fits(there: Object, wanted: Object) -> bool:
