@@ -8,7 +8,7 @@ import hmac
 import os
 import socketserver
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -31,7 +31,10 @@ class Database(socketserver.BaseRequestHandler):
     def take(self, count):
         data = b""
         while len(data) < count:
-            data += self.request.recv(count - len(data))
+            more = self.request.recv(count - len(data))
+            if not more:
+                raise ConnectionError
+            data += more
         return data
 
     def message(self):
@@ -39,6 +42,10 @@ class Database(socketserver.BaseRequestHandler):
         return kind, self.take(size - 4)
 
     def handle(self):
+        with suppress(ConnectionError):
+            self.serve()
+
+    def serve(self):
         words = self.take(int.from_bytes(self.take(4)) - 4)[4:].decode().split("\0")
         self.seen.update(zip(words[::2], words[1::2], strict=False))
         good = getattr(self, self.method)()
