@@ -68,6 +68,7 @@ MORE = (
     pytest("tutorial", "seatrial/e2e/test_tutorial.py"),
     pytest("cluster of others", "seatrial/e2e/test_existing.py"),
     pytest("stopped nodes", "seatrial/e2e/test_restart.py"),
+    pytest("one test everywhere", "seatrial/e2e/test_everywhere.py"),
 )
 
 

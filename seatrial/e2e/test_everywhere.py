@@ -184,7 +184,7 @@ def test_the_same_results_in_the_pod_and_from_the_host(shop):
     more = ("tests/test_everywhere.py", "-rA", "-q")
     pod = shop.in_the_pod(*more, "--no-cov", code=1)
     host = shop.from_the_host(*more, code=1)
-    both = shop.from_the_host(*more, "-n2", code=1)
+    both = shop.from_the_host(*more, "-n2", "--dist=loadscope", code=1)
 
     assert len(outcomes(pod)) == 10
     assert outcomes(pod) == outcomes(host) == outcomes(both)
