@@ -212,6 +212,24 @@ def test_namespace(isolated_namespace):
     assert "there is no environment of this project; try: seatrial up" in said
 
 
+def test_an_environment_in_a_namespace_of_its_own_is_asked_for_by_name(project, web, api):
+    """Without that, the one in the configured namespaces is taken, however new another is."""
+    old = next((project.state / "seatrial" / "sessions").iterdir())
+    new = old.with_name("ffffffff")
+    new.mkdir()
+    session = (old / "session.json").read_text().replace("0a1b2c3d", "ffffffff").replace("2026-01-01", "2026-02-01")
+    (new / "session.json").write_text(session.replace('"kept": true', '"kept": true, "namespace": "pr-42"'))
+    api.on("GET", "/api/v1/namespaces/pr-42/services/web", (200, {"spec": {"ports": [{"port": 777}]}}))
+    project.write("""
+def test_it(service):
+    import os
+    assert service("web", port=int(os.environ["WANTED"]), check=False)
+""")
+    project.pytest(WANTED="18090")
+    project.pytest(WANTED="777", SEATRIAL_NAMESPACE="pr-42")
+    project.pytest("--seatrial-namespace=pr-42", WANTED="777")
+
+
 def test_in_compose_names_are_those_of_compose(project):
     project.write("""
 def test_it(service):

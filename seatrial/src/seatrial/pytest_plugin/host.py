@@ -37,6 +37,7 @@ class Host:
     def __init__(self, file: Path, config: pytest.Config) -> None:
         self._file = file
         self._options = config.known_args_namespace
+        self._namespace = self._options.seatrial_namespace or os.environ.get("SEATRIAL_NAMESPACE", "")
         self._directory = config.rootpath
         self._lock = threading.RLock()
         self._forwarder: Forwarder | None = None
@@ -59,7 +60,12 @@ class Host:
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
 
         try:
-            return load(str(self._file)).project
+            project = load(str(self._file)).project
+            if not self._namespace:
+                return project
+            from seatrial.config.beside import beside  # noqa: PLC0415
+
+            return beside(project, self._namespace)
         except SeatrialError as error:
             raise pytest.UsageError(_told(error)) from error
 
@@ -70,7 +76,7 @@ class Host:
             return None
         from seatrial.pytest_plugin.kept import kept  # noqa: PLC0415
 
-        return kept(self._file.parent, lambda: self.project)
+        return kept(self._file.parent, lambda: self.project, self._namespace)
 
     @cached_property
     def names(self) -> dict[str, tuple[str, str]]:

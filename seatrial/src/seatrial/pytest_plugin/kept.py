@@ -60,25 +60,30 @@ class Kept:
         return Api(connect, prefix=access.path, authorization=access.authorization)
 
 
-def kept(root: Path, project: Callable[[], Project]) -> Kept | None:
+def kept(root: Path, project: Callable[[], Project], namespace: str = "") -> Kept | None:
     """Return the newest kept environment of a project, None if there is none.
 
     Args:
         root: the project's directory.
         project: loads its configuration, which only environments in clusters of somebody else need.
+        namespace: what `seatrial up --namespace` said; empty: the environment in the configured namespaces.
     """
     sessions = state_directory(dict(os.environ)) / "sessions"
-    found = []
+    found, clusters = [], dict[str, Path]()
     for record in sessions.glob("*/session.json"):
         try:
             session = json.loads(record.read_bytes())
         except (OSError, ValueError):
             continue
-        if session.get("project") == str(root) and session.get("kept"):
-            found.append((str(session.get("created")), record.parent, session))
+        mine = session.get("project") == str(root) and session.get("namespace", "") == namespace
+        clusters.setdefault(str(session.get("cluster")), record.parent)
+        if (record.parent / "kubeconfig").is_file():
+            clusters[str(session.get("cluster"))] = record.parent
+        if mine and session.get("kept"):
+            found.append((str(session.get("created")), session))
     if not found:
         return None
-    _, directory, session = max(found, key=lambda each: each[0])
+    _, session = max(found, key=lambda each: each[0])
     cluster, provider = str(session["cluster"]), session.get("provider")
     labels = {
         "seatrial.dev/owner": "seatrial",
@@ -92,7 +97,7 @@ def kept(root: Path, project: Callable[[], Project]) -> Kept | None:
         spec = project().cluster
         existing = ExistingCluster(spec.context or "", kubeconfig=spec.kubeconfig, processes=LocalProcesses())
         return Kept(cluster=cluster, labels=labels, kubeconfig=existing.kubeconfig, context=existing.context)
-    return Kept(cluster=cluster, labels=labels, kubeconfig=directory / "kubeconfig", context=f"kind-{cluster}")
+    return Kept(cluster=cluster, labels=labels, kubeconfig=clusters[cluster] / "kubeconfig", context=f"kind-{cluster}")
 
 
 def variables(api: Api, runner: RunnerSpec) -> tuple[dict[str, str], list[str]]:
