@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.expressions import AlwaysTrue
 
 from floe_lakehouse.errors import BatchError
 from floe_lakehouse.tables import TableName, check_batch
+from floe_lakehouse.tracing import TRACER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +35,24 @@ def publish(catalog: Catalog, name: TableName, batch: pa.Table) -> Published:
         pyiceberg.exceptions.CommitFailedException: somebody else committed at the same time; publish again.
     """
     check_batch(batch)
-    try:
-        table = catalog.load_table(name.identifier)
-    except NoSuchTableError:
-        catalog.create_namespace_if_not_exists(name.namespace)
-        table = catalog.create_table_if_not_exists(name.identifier, schema=batch.schema)
-    try:
-        table.append(batch)
-    except ValueError as problem:
-        # PyIceberg's own text is a table of both schemas: worth keeping whole.
-        raise BatchError(f"the batch does not fit {name}: {problem}") from problem
-    snapshot = table.current_snapshot()
-    if snapshot is None:
-        raise RuntimeError(f"{name} has no snapshot after a commit that the catalog accepted")
-    return Published(table=name, snapshot_id=snapshot.snapshot_id, rows=batch.num_rows, location=table.location())
+    about = {"floe.table": str(name)}
+    with TRACER.start_as_current_span("publish", attributes={**about, "floe.rows": batch.num_rows}) as span:
+        try:
+            table = catalog.load_table(name.identifier)
+        except NoSuchTableError:
+            catalog.create_namespace_if_not_exists(name.namespace)
+            table = catalog.create_table_if_not_exists(name.identifier, schema=batch.schema)
+        try:
+            with TRACER.start_as_current_span("commit", attributes=about):
+                table.append(batch)
+        except ValueError as problem:
+            # PyIceberg's own text is a table of both schemas: worth keeping whole.
+            raise BatchError(f"the batch does not fit {name}: {problem}") from problem
+        snapshot = table.current_snapshot()
+        if snapshot is None:
+            raise RuntimeError(f"{name} has no snapshot after a commit that the catalog accepted")
+        span.set_attribute("floe.snapshot", snapshot.snapshot_id)
+        return Published(table=name, snapshot_id=snapshot.snapshot_id, rows=batch.num_rows, location=table.location())
 
 
 def read(
@@ -69,8 +75,9 @@ def read(
     Raises:
         pyiceberg.exceptions.NoSuchTableError: there is no such table.
     """
-    table = catalog.load_table(name.identifier)
-    selected = tuple(columns)
-    if where is None:
-        return table.scan(selected_fields=selected, snapshot_id=snapshot_id).to_arrow()
-    return table.scan(row_filter=where, selected_fields=selected, snapshot_id=snapshot_id).to_arrow()
+    with TRACER.start_as_current_span("read", attributes={"floe.table": str(name)}) as span:
+        table = catalog.load_table(name.identifier)
+        rows = AlwaysTrue() if where is None else where
+        found = table.scan(row_filter=rows, selected_fields=tuple(columns), snapshot_id=snapshot_id).to_arrow()
+        span.set_attribute("floe.rows", found.num_rows)
+        return found

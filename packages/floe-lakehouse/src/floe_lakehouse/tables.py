@@ -56,16 +56,25 @@ def check_batch(batch: pa.Table) -> None:
     """Refuse a batch that would make a snapshot nobody can use.
 
     Raises:
-        BatchError: no columns, no rows, a name used twice (whatever its case), or a column of nulls without a type.
+        BatchError: no rows, or columns that `check_columns` refuses.
     """
-    if not batch.column_names:
-        raise BatchError("the batch has no columns")
+    check_columns(batch.schema)
     if batch.num_rows == 0:
         raise BatchError("the batch has no rows; an empty snapshot says nothing")
+
+
+def check_columns(schema: pa.Schema) -> None:
+    """Refuse columns that no table can have.
+
+    Raises:
+        BatchError: no columns, a name used twice (whatever its case), or a column of nulls without a type.
+    """
+    if not schema.names:
+        raise BatchError("the batch has no columns")
     # Engines fold case: `id` and `Id` would be one column there.
-    twice = [name for name, count in Counter(name.lower() for name in batch.column_names).items() if count > 1]
+    twice = [name for name, count in Counter(name.lower() for name in schema.names).items() if count > 1]
     if twice:
         raise BatchError(f"column names differ in nothing but case, or not at all: {', '.join(sorted(twice))}")
-    untyped = [field.name for field in batch.schema if pa.types.is_null(field.type)]
+    untyped = [field.name for field in schema if pa.types.is_null(field.type)]
     if untyped:
         raise BatchError(f"columns of nulls only have no type Iceberg could store: {', '.join(untyped)}")

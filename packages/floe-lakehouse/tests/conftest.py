@@ -1,0 +1,40 @@
+"""A catalog without a server: PyIceberg's own in memory, its files in a folder of the test's."""
+
+import pytest
+from floe_lakehouse import TableName
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pyiceberg.catalog.memory import InMemoryCatalog
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    made = InMemoryCatalog("unit", warehouse=f"file://{tmp_path}")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def orders():
+    return TableName("shop", "orders")
+
+
+@pytest.fixture(scope="session")
+def _all_spans():
+    # OpenTelemetry takes one provider a process; where the integration tests set one, this joins it.
+    exporter = InMemorySpanExporter()
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider(shutdown_on_exit=False)
+        trace.set_tracer_provider(provider)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    return exporter
+
+
+@pytest.fixture
+def spans(_all_spans):
+    """`spans()`: finished spans of this test, by name."""
+    _all_spans.clear()
+    return lambda: {span.name: span for span in _all_spans.get_finished_spans()}
