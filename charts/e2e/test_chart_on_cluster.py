@@ -222,6 +222,24 @@ class TestAsShipped:
         log = cluster.kubectl("logs", "--namespace", self.NAMESPACE, "job/polaris-bootstrap-1")
         assert "namespace default was there" in log
 
+    def test_an_upgrade_and_a_rollback_keep_the_data(self, cluster: Cluster):
+        password = secrets(cluster, self.NAMESPACE)["postgresql-dagster"]["password"]
+
+        def work_mem() -> str:
+            cluster.kubectl("rollout", "status", "-n", self.NAMESPACE, "statefulset/postgresql", "--timeout=120s")
+            return query(cluster, self.NAMESPACE, "dagster", password, "show work_mem")
+
+        before = work_mem()
+        setting = ["--set-string", "postgresql.primary.settings.work_mem=9MB"]
+        values = ["--namespace", self.NAMESPACE, "--values", str(IMAGES)]
+        cluster.helm("upgrade", "floe-infra", CHART, *values, *setting)
+        assert work_mem() == "9MB"
+        cluster.helm("rollback", "floe-infra", "1", "--namespace", self.NAMESPACE)
+
+        assert work_mem() == before
+        assert query(cluster, self.NAMESPACE, "dagster", password, "select answer from kept") == "42"
+        assert secrets(cluster, self.NAMESPACE)["postgresql-dagster"]["password"] == password
+
     def test_can_be_removed_for_good_as_the_notes_say(self, cluster: Cluster):
         uninstall(cluster, self.NAMESPACE)
         label = "app.kubernetes.io/instance=floe-infra"

@@ -37,6 +37,10 @@ EVERYTHING = {
     "polaris": {"replicaCount": 3, "service": {"type": "LoadBalancer"}, "image": {"registry": "registry.example:5000"}},
     "jaeger": {"image": {"digest": "sha256:" + "0" * 64}},
     "hostPorts": {"enabled": True},
+    "migrations": {"database": "extra-one"},
+    "networkPolicies": {"enabled": True},
+    "resourceQuota": {"enabled": True},
+    "limitRange": {"enabled": True, "max": {"cpu": "8", "memory": "16Gi"}},
 }
 TEST: dict[str, Any] = yaml.safe_load(VALUES_TEST.read_text())
 

@@ -19,8 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yaml
-from chart_rendering import CHART, ROOT, find, render
+from chart_rendering import CHART, find, render
 
 FILES = CHART / "files"
 
@@ -434,21 +433,6 @@ class TestWaitForPort:
         assert output.count("waiting") == 1
 
 
-def test_the_network_checks_script_is_python():
-    """It is only run in a cluster; a slip of the pen should not have to wait for one."""
-    manifests = list(yaml.safe_load_all((ROOT / "testing" / "k8s" / "manifests" / "network-check.yaml").read_text()))
-    script = find(manifests, "ConfigMap/network-check")["data"]["check.py"]
-
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E,F,B,PL", "--line-length", "120", "-"],
-        input=script,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_configmaps_carry_the_files_as_they_are():
     manifests = render({"hostPorts": {"enabled": True}})
     carried = {
@@ -458,9 +442,15 @@ def test_configmaps_carry_the_files_as_they_are():
         ("hostports", "proxy.py"): "proxy.py",
         ("postgresql-init", "databases.sh"): "postgresql_databases.sh",
         ("test-services", "services.py"): "helm_test.py",
+        ("migrations", "migrate.sh"): "migrate.sh",
+        ("migrations", "seed_data.sql"): "seed_data.sql",
+        ("migrations", "wait_for_port.py"): "wait_for_port.py",
+        ("migrations", "001_datasets.sql"): "migrations/001_datasets.sql",
+        ("migrations", "002_retention.sql"): "migrations/002_retention.sql",
     }
 
-    assert {path.name for path in FILES.iterdir() if path.is_file()} == set(carried.values())
+    there = {str(path.relative_to(FILES)) for path in FILES.rglob("*") if path.is_file()}
+    assert {name for name in there if "__pycache__" not in name} == set(carried.values())
     for (name, key), file in carried.items():
         text = find(manifests, f"ConfigMap/{name}")["data"][key]
         assert text.rstrip("\n") == (FILES / file).read_text().rstrip("\n")

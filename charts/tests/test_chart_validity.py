@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any
@@ -32,15 +33,20 @@ def test_objects_are_valid(values: Mapping[str, Any]):
     assert len(manifests) > 15
 
 
-@pytest.mark.parametrize(
-    "path", sorted((ROOT / "testing" / "k8s" / "manifests").glob("*.yaml")), ids=lambda path: path.name
-)
-def test_manifests_beside_the_chart_are_valid(path):
-    manifests = [document for document in yaml.safe_load_all(path.read_text()) if document]
+def test_pods_that_tests_provoke_failures_with_are_valid():
+    manifests = list(yaml.safe_load_all((ROOT / "testing" / "parity" / "failures.yaml").read_text()))
 
-    wrong = {key_of(manifest): found for manifest in manifests if (found := kubernetes().complaints(manifest))}
+    assert not [found for manifest in manifests for found in kubernetes().complaints(manifest)]
+    assert len(manifests) == 3
+
+
+def test_the_scene_of_the_tests_in_the_pod_is_valid():
+    text = (ROOT / "tests" / "parity" / "scene" / "scene.yaml").read_text()
+    items = yaml.safe_load(re.sub(r"\$[A-Z]+", "filled-in", text))["items"]
+
+    wrong = {key_of(item): found for item in items if (found := kubernetes().complaints(item))}
     assert not wrong
-    assert manifests
+    assert len(items) > 5
 
 
 def test_the_specification_is_that_of_the_nodes():

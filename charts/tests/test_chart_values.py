@@ -24,7 +24,7 @@ from chart_rendering import (
 
 ARTEFACTS = tomllib.loads((ROOT / "foundry" / "artefacts.toml").read_text())["artefact"]
 # Maps whose keys are the user's.
-OPEN_MAPS = ("postgresql.primary.settings.", "hostPorts.nodeSelector.")
+OPEN_MAPS = ("postgresql.primary.settings.", "hostPorts.nodeSelector.", "networkPolicies.clients[")
 SEED = {
     "polaris.replicaCount": 1,
     "polaris.resources.requests.memory": "512Mi",
@@ -156,6 +156,12 @@ class TestSchema:
             ({"localstack": {"buckets": ["Not_A_Bucket"]}}, "/localstack/buckets/0"),
             ({"polaris": {"resources": {"limits": None}}}, "/polaris/resources"),
             ({"hostPorts": {"enabled": "true"}}, "got string, want boolean"),
+            ({"networkPolicies": {"clients": [{"podSelektor": {}}]}}, "/networkPolicies/clients/0"),
+            ({"limitRange": {"max": {"memory": "4 GB"}}}, "/limitRange/max/memory"),
+            (
+                {"migrations": {"database": "floe"}},
+                'migrations.database is "floe", which is not among postgresql.databases',
+            ),
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )

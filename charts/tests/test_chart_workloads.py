@@ -296,7 +296,8 @@ class TestStandIn:
         pod = find(render(), "Deployment/polaris")["spec"]["template"]["spec"]
 
         assert [container["name"] for container in pod["initContainers"]] == ["wait-for-postgresql", "admin-tool"]
-        assert "initContainers" not in find(render(FOUNDRY_IMAGES), "Deployment/polaris")["spec"]["template"]["spec"]
+        stand_in = find(render(FOUNDRY_IMAGES), "Deployment/polaris")["spec"]["template"]["spec"]
+        assert [container["name"] for container in stand_in["initContainers"]] == ["wait-for-postgresql"]
 
     def test_secrets_are_not_among_the_admin_tools_arguments(self):
         (_, tool) = find(render(), "Deployment/polaris")["spec"]["template"]["spec"]["initContainers"]
@@ -378,7 +379,10 @@ def test_server_settings_are_arguments():
 
 
 def test_each_revision_has_its_own_job():
-    """Kubernetes lets nobody change a Job; Helm would fail to upgrade one."""
-    manifests = render()
+    """Kubernetes lets nobody change a Job; Helm would fail to upgrade one. It makes its hooks' Jobs anew itself."""
+    jobs = [manifest for manifest in render() if manifest["kind"] == "Job"]
 
-    assert [key_of(manifest) for manifest in manifests if manifest["kind"] == "Job"] == ["Job/polaris-bootstrap-1"]
+    assert {key_of(job) for job in jobs if "annotations" not in job["metadata"]} == {"Job/polaris-bootstrap-1"}
+    for job in jobs:
+        if hook := job["metadata"].get("annotations"):
+            assert hook["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"

@@ -94,6 +94,8 @@ async def _health(routes: list[Route], reader: asyncio.StreamReader, writer: asy
 
 async def main(arguments: list[str]) -> None:
     """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     routes = [Route.parse(text) for text in arguments]
     tasks = [asyncio.create_task(route.serve()) for route in routes]
     health = await asyncio.start_server(
@@ -101,8 +103,6 @@ async def main(arguments: list[str]) -> None:
         "0.0.0.0",  # noqa: S104 - the kubelet asks from outside
         HEALTH_PORT,
     )
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     health.close()
