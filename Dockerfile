@@ -21,7 +21,7 @@ RUN uv venv --quiet --no-cache --python 3.13 --no-python-downloads .venv \
       pyarrow/*_flight.* pyarrow/*gandiva* pyarrow/_pyarrow_cpp_tests.* \
  && find . -type d \( -name tests -o -name test \) -prune -exec rm -rf {} + \
  && find . -name '*.pyi' -delete \
- && printf '%s\n' /app/packages/floe-lakehouse/src > floe.pth
+ && printf '%s\n' /app /app/packages/floe-lakehouse/src > floe.pth
 
 # `uv run` starts what is installed: it neither resolves, locks, syncs nor downloads.
 ENV PATH=/app/.venv/bin:$PATH \
@@ -32,6 +32,7 @@ RUN chown 1000:1000 /app
 USER 1000:1000
 COPY --chown=1000:1000 pyproject.toml ./
 COPY --chown=1000:1000 packages packages
+COPY --chown=1000:1000 testing testing
 COPY --chown=1000:1000 tests tests
 
 CMD ["sh", "-c", "exec uv run pytest tests/ packages/*/tests/ --cov -v"]

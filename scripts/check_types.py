@@ -14,6 +14,7 @@ PARTS = (
     ("seatrial/src", "seatrial/benchmarks"),
     ("foundry/src",),
     ("packages/floe-lakehouse/src",),
+    ("testing/base_classes",),
     ("charts/floe-infrastructure/files",),
     ("scripts",),
 )

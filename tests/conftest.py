@@ -6,6 +6,7 @@ Kubernetes may set it, and to a URL.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
@@ -19,24 +20,31 @@ import psycopg
 import pyarrow as pa
 import pytest
 from botocore.config import Config
-from floe_lakehouse import LakehouseSettings, TableName, connect, publish
+from floe_lakehouse import LakehouseSettings, TableName, connect, publish, trace_to
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError
 
 # One missing service must not make its tests wait: every client gives up on its own within this many seconds.
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 5
-SERVICES = ("polaris", "localstack", "postgresql", "jaeger")
+SERVICES = ("polaris", "localstack", "postgresql", "jaeger", "kubernetes")
+# What a fixture needs, its tests need.
+OF_FIXTURES = {"isolated_namespace": "kubernetes", "scene": "kubernetes", "floe_pods": "kubernetes"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"service(*names): the services this test fails without; of {', '.join(SERVICES)}"
     )
+    config.addinivalue_line("markers", "needs_real(service): of what a stand-in of the service does not have")
 
 
 def services_of(item: pytest.Item) -> list[str]:
     named = {name for mark in item.iter_markers("service") for name in mark.args}
+    for name, _ in getattr(getattr(item, "cls", None), "required_services", ()):
+        # The catalog has no ready pod while its database does not answer.
+        named |= {"polaris", "postgresql"} if name == "polaris" else {name}
+    named |= {OF_FIXTURES[name] for name in getattr(item, "fixturenames", ()) if name in OF_FIXTURES}
     return [service for service in SERVICES if service in named]
 
 
@@ -48,8 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         unknown = {name for mark in item.iter_markers("service") for name in mark.args} - set(SERVICES)
         if unknown or not services_of(item):
             raise pytest.UsageError(
-                f"{item.nodeid}: needs @pytest.mark.service with at least one of {', '.join(SERVICES)}"
-                + (f"; unknown: {', '.join(sorted(unknown))}" if unknown else "")
+                f"{item.nodeid}: needs @pytest.mark.service with at least one of {', '.join(SERVICES)}, "
+                "or required_services in its class" + (f"; unknown: {', '.join(sorted(unknown))}" if unknown else "")
             )
         # Goes into the JUnit file, so that a run without a service can be held against it.
         item.user_properties.append(("services", " ".join(services_of(item))))
@@ -203,3 +211,56 @@ def table(lakehouse: Catalog, unique: str) -> Iterator[TableName]:
         lakehouse.drop_namespace(name.namespace)
     except NoSuchNamespaceError:
         pass
+
+
+@pytest.fixture(scope="session")
+def instance(endpoints: Endpoints) -> Iterator[Any]:
+    """Dagster, with its storage in PostgreSQL."""
+    from floe_lakehouse.runs import dagster_instance  # noqa: PLC0415  a second, for those who need it
+
+    if not endpoints.dagster_database:
+        pytest.fail(
+            "FLOE_DAGSTER_DATABASE_URI is not set; the runner pod sets it from the chart's Secret", pytrace=False
+        )
+    with dagster_instance(endpoints.dagster_database) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def _tracing(endpoints: Endpoints) -> Iterator[Any]:
+    provider = trace_to(endpoints.otlp_http, service="floe-tests", timeout=CONNECT_SECONDS)
+    yield provider
+    provider.shutdown()
+
+
+@pytest.fixture
+def traces(
+    _tracing: Any, http: httpx.Client, endpoints: Endpoints, eventually: Callable[..., Any]
+) -> Callable[..., Any]:
+    """`traces(table)`: the sorted names of the spans that Jaeger has of a table, once there are `at_least` so many.
+
+    With `failed` only those that ended in an error count.
+    """
+
+    def find(table: TableName, *, at_least: int = 2, failed: bool = False) -> list[str]:
+        _tracing.force_flush()
+        tags = {"floe.table": str(table)}
+
+        def probe() -> list[str] | None:
+            question = {"service": "floe-tests", "tags": json.dumps(tags), "limit": "200", "lookback": "1h"}
+            answer = http.get(f"{endpoints.jaeger}/api/traces", params=question)
+            assert answer.status_code == httpx.codes.OK, answer.text
+            spans = [span for trace in answer.json()["data"] or [] for span in trace["spans"]]
+            # Of a trace that matches Jaeger gives all spans; those of other tables are no business of ours.
+            names = [
+                span["operationName"]
+                for span in spans
+                if ("floe.table", str(table)) in (said := {(tag["key"], tag["value"]) for tag in span["tags"]})
+                and (not failed or ("error", True) in said)
+            ]
+            return sorted(names) if len(names) >= at_least else None
+
+        found: list[str] = eventually(probe)
+        return found
+
+    return find

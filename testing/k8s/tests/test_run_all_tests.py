@@ -232,6 +232,8 @@ def test_without_a_service_its_tests_are_red_and_no_others(project: Path, servic
 
     red, green = set(), set()
     for case in ET.fromstring(report).iter("testcase"):
+        if case.find("skipped") is not None:
+            continue  # what this environment cannot run, with or without the service
         services = case.find("properties/property[@name='services']")
         assert services is not None
         failed = case.find("failure") is not None or case.find("error") is not None

@@ -1,0 +1,1 @@
+"""Base classes of floe's tests."""

@@ -1,0 +1,70 @@
+"""The whole way of a batch: published, traced, recorded, read by somebody else."""
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+from floe_lakehouse import TableName, evolve, publish, read
+from floe_lakehouse.runs import publish_recorded
+
+pytestmark = pytest.mark.service("polaris", "localstack", "postgresql")
+
+MONDAY = pa.table({"id": [1, 2], "euros": [9.5, 3.0]})
+TUESDAY = pa.table({"id": [3], "euros": [1.0], "note": ["late"]})
+
+
+@pytest.mark.service("jaeger")
+def test_a_batch_goes_all_the_way(instance, warehouse, table, traces, s3):
+    recorded = publish_recorded(instance, warehouse, table, MONDAY)
+
+    # Readers have it,
+    assert read(warehouse, table).sort_by("id").to_pydict() == MONDAY.to_pydict()
+    # its files are in S3,
+    bucket, _, prefix = recorded.published.location.removeprefix("s3://").partition("/")
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix + "/data/")["Contents"]]
+    assert [key for key in keys if key.endswith(".parquet")]
+    # Dagster has the run,
+    assert instance.get_run_by_id(recorded.run_id).status is dg.DagsterRunStatus.SUCCESS
+    # and Jaeger the trace.
+    assert {"publish", "commit"} <= set(traces(table))
+
+
+@pytest.mark.service("jaeger")
+def test_a_second_day_with_a_new_column(instance, warehouse, table, traces):
+    publish_recorded(instance, warehouse, table, MONDAY)
+    evolve(warehouse, table, TUESDAY.schema)
+    publish_recorded(instance, warehouse, table, TUESDAY)
+
+    assert read(warehouse, table, where="note = 'late'")["id"].to_pylist() == [3]
+    assert len(instance.get_runs(dg.RunsFilter(tags={"floe/table": str(table)}))) == 2
+    assert [name for name in traces(table, at_least=6) if name != "read"] == [
+        "commit",
+        "commit",
+        "evolve",
+        "publish",
+        "publish",
+    ]
+
+
+def test_every_dataset_of_the_installation_can_be_published(warehouse, dagster_database):
+    """The names that the seed data brings are names that the product takes."""
+    names = [name for (name,) in dagster_database.execute("select name from floe.dataset").fetchall()]
+
+    assert names
+    for text in names:
+        name = TableName.parse(text)
+        published = publish(warehouse, name, pa.table({"id": [1]}))
+        assert read(warehouse, name, snapshot_id=published.snapshot_id).num_rows >= 1
+        warehouse.drop_table(name.identifier)
+
+
+@pytest.mark.service("jaeger")
+def test_a_failure_is_seen_in_all_places(instance, warehouse, table, traces):
+    publish(warehouse, table, MONDAY)
+
+    with pytest.raises(Exception, match="does not fit"):
+        publish_recorded(instance, warehouse, table, pa.table({"id": ["no number"], "euros": [0.0]}))
+
+    (run,) = instance.get_runs(dg.RunsFilter(tags={"floe/table": str(table)}))
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    assert read(warehouse, table).num_rows == 2
+    assert traces(table, failed=True) == ["commit", "publish"]

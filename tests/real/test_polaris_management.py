@@ -1,0 +1,43 @@
+"""Catalogs and principals by the management API.
+
+https://github.com/apache/polaris/blob/main/spec/polaris-management-service.yml
+"""
+
+import httpx
+import pytest
+
+pytestmark = [pytest.mark.needs_real("polaris"), pytest.mark.service("polaris", "postgresql")]
+
+
+def test_the_warehouse_is_a_catalog_with_its_data_in_its_bucket(as_root):
+    catalog = as_root.get("/catalogs/floe").raise_for_status().json()
+
+    assert catalog["properties"]["default-base-location"] == "s3://warehouse/"
+    assert catalog["storageConfigInfo"]["storageType"] == "S3"
+    assert catalog["storageConfigInfo"]["roleArn"].endswith(":role/floe-warehouse")
+
+
+def test_a_catalog_is_made_once(as_root):
+    again = as_root.post("/catalogs", json={"catalog": as_root.get("/catalogs/floe").json()})
+
+    assert again.status_code == httpx.codes.CONFLICT
+
+
+def test_a_principal_comes_and_goes(as_root, principal, token_of):
+    name, client_id, secret = principal
+    assert name in {each["name"] for each in as_root.get("/principals").json()["principals"]}
+    assert token_of(client_id, secret).status_code == httpx.codes.OK
+
+    as_root.delete(f"/principals/{name}").raise_for_status()
+
+    assert token_of(client_id, secret).status_code != httpx.codes.OK
+
+
+def test_rotated_credentials_replace_the_old_ones(principal, token_of, management, http):
+    name, client_id, secret = principal
+    own = {"Authorization": f"Bearer {token_of(client_id, secret).json()['access_token']}"}
+
+    rotated = http.post(f"{management}/principals/{name}/rotate", headers=own)
+
+    assert rotated.status_code == httpx.codes.OK, rotated.text
+    assert token_of(client_id, rotated.json()["credentials"]["clientSecret"]).status_code == httpx.codes.OK
