@@ -36,6 +36,10 @@ lint: $(STAMP) ## ruff, shellcheck, words that must not occur
 types: $(STAMP) ## mypy strict and the import contracts
 	@$(BIN)/python scripts/check_types.py
 
+.PHONY: check-seed
+check-seed: $(STAMP) ## docs/seed-map.md against the repository; ARGS=--apply takes each feature away on a cluster
+	@$(BIN)/python scripts/check_seed.py $(ARGS)
+
 .PHONY: coverage
 coverage: $(STAMP) ## the tool's own tests without a cluster; fails below 95 % of its pure parts' branches
 	@$(BIN)/python scripts/check.py tool "tool's coverage"

@@ -50,6 +50,8 @@ SLOW = ("test_existing.py", "test_restart.py", "test_tutorial.py")
 STEPS = (
     Step("lint", ("make", "--no-print-directory", "lint")),
     Step("types", ("make", "--no-print-directory", "types")),
+    Step("seed map", ("make", "--no-print-directory", "check-seed")),
+    pytest("scripts and workflows", "scripts/tests", "--ignore=scripts/tests/test_workflow_steps.py"),
     pytest("tool", "seatrial/tests", "seatrial/benchmarks/tests", "--ignore=seatrial/tests/conformance", *COVERAGE),
     Step("tool's coverage", (str(BIN / "python"), "scripts/check_coverage.py")),
     pytest("pytest in a pod", "seatrial/tests/conformance"),
@@ -64,6 +66,8 @@ STEPS = (
 # Too slow for every check: `make check-more`.
 MORE = (
     pytest("run script", "testing/k8s/tests"),
+    Step("seed map for real", ("make", "--no-print-directory", "check-seed", "ARGS=--apply")),
+    pytest("workflow's steps", "scripts/tests/test_workflow_steps.py"),
     pytest("engine", "foundry/tests/e2e"),
     pytest("tutorial", "seatrial/e2e/test_tutorial.py"),
     pytest("cluster of others", "seatrial/e2e/test_existing.py"),

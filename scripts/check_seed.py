@@ -1,0 +1,311 @@
+"""`make check-seed`: docs/seed-map.md holds. Each file, target, test and patch that it names is there; patches apply.
+
+With `--apply` each patch is applied for real: on one kept cluster, in a copy of the working tree, the feature that the
+row speaks of is taken away, tests/parity is run, and exactly the row's tests must be red. Then failures are provoked,
+and `seatrial diagnose` has to name them. Exit code 1 with a line for each thing that is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = ROOT / ".venv" / "bin"
+MAP = ROOT / "docs" / "seed-map.md"
+PATCHES = ROOT / "testing" / "parity"
+CLUSTER = "floe-seed"
+CODE = re.compile(r"`([^`]+)`")
+TEST = re.compile(r"^(?P<file>[\w./-]+\.py)::(?P<names>[\w\[\]./ -]+(?:::[\w\[\]./ -]+)*)$")
+LOOKS_LIKE_PATH = re.compile(r"^[\w.-]+(/[\w.*-]+)*/?$")
+# Files that a set-up or a run makes.
+MADE = (".seatrial/", ".foundry/", ".venv/")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table of patches: what it takes away, and what has to be red then.
+
+    Attributes:
+        patch: file in testing/parity.
+        fresh: the release is installed anew before and after: what it left in the database would hide the patch.
+        tests: as pytest names them, without their folder.
+    """
+
+    patch: str
+    fresh: bool
+    tests: tuple[str, ...]
+
+
+def rows_of_tables(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of each row of the Markdown tables, headings and rules left out."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if line.startswith("|") and not re.fullmatch(r"[|:\- ]+", line):
+            if number < len(lines) and re.fullmatch(r"[|:\- ]+", lines[number]):
+                continue
+            yield number, [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def patch_rows(text: str) -> list[Row]:
+    """Return the rows that name a patch; their tests stand in the same row."""
+    found = []
+    for _, cells in rows_of_tables(text):
+        names = [name for cell in cells for name in CODE.findall(cell)]
+        patches = [Path(name).name for name in names if name.endswith(".patch")]
+        for patch in patches:
+            tests = tuple(name.partition("::")[2] for name in names if TEST.match(name))
+            found.append(Row(patch, "fresh" in cells[-1], tests))
+    return found
+
+
+@cache
+def targets() -> frozenset[str]:
+    """Return the Makefile's targets."""
+    return frozenset(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+@cache
+def tests_in(file: Path) -> frozenset[str]:
+    """Return the names of a file's test functions, those of classes as Class::test."""
+    found = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.ClassDef):
+            found.add(node.name)
+            found |= {f"{node.name}::{each.name}" for each in node.body if isinstance(each, ast.FunctionDef)}
+    return frozenset(found)
+
+
+def complaint(name: str) -> str:
+    """Return what is wrong with a name in backquotes, empty if it is right or none that can be checked."""
+    if test := TEST.match(name):
+        file = ROOT / test["file"]
+        if not file.is_file():
+            return f"{test['file']} is not there"
+        wanted = test["names"].partition("[")[0]
+        return "" if wanted in tests_in(file) else f"{test['file']} has no {wanted}"
+    if target := re.fullmatch(r"make ([a-z0-9-]+)( .*)?", name):
+        return "" if target[1] in targets() else f"the Makefile has no target {target[1]}"
+    if LOOKS_LIKE_PATH.match(name) and ("/" in name or name.endswith((".py", ".md", ".toml", ".yml"))):
+        if name.startswith(MADE):
+            return ""
+        there = list(ROOT.glob(name.rstrip("/"))) if "*" in name else [ROOT / name]
+        return "" if there and all(path.exists() for path in there) else f"{name} is not there"
+    return ""
+
+
+def check_map() -> Iterator[str]:
+    """Yield one line for each thing that the map names and that is not there, and each patch that nobody names."""
+    text = MAP.read_text()
+    for number, cells in rows_of_tables(text):
+        # The first column is the seed's own words.
+        for cell in cells[1:]:
+            for name in CODE.findall(cell):
+                if wrong := complaint(name):
+                    yield f"docs/seed-map.md:{number}: {wrong}"
+    rows = patch_rows(text)
+    for row in rows:
+        if not row.tests:
+            yield f"docs/seed-map.md: {row.patch} names no test that it turns red"
+    there = {path.name for path in PATCHES.glob("*.patch")}
+    yield from (
+        f"testing/parity/{name}: no row of docs/seed-map.md names it" for name in there - {r.patch for r in rows}
+    )
+    for name in sorted(there):
+        done = git_apply(ROOT, PATCHES / name, "--check")
+        if done.returncode:
+            yield f"testing/parity/{name}: does not apply: {done.stderr.strip().splitlines()[-1]}"
+
+
+def check_snippets() -> Iterator[str]:
+    """Yield one line for each snippet of the map that is not, word for word, what its file holds."""
+    snippet = re.compile(r"^<!-- verbatim: (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    found = snippet.findall(MAP.read_text())
+    if not found:
+        yield "docs/seed-map.md: has no snippet marked <!-- verbatim: FILE -->"
+    for name, text in found:
+        file = ROOT / name
+        if not file.is_file():
+            yield f"{name}: is not there"
+        elif text.strip() not in file.read_text():
+            yield f"{name}: differs from the seed's words in docs/seed-map.md"
+
+
+def git_apply(folder: Path, patch: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Apply a patch to a folder."""
+    argv = ["git", "apply", *options, str(patch)]
+    return subprocess.run(argv, cwd=folder, check=False, capture_output=True, text=True)
+
+
+# --- for real ---
+
+
+class Trial:
+    """A copy of the working tree with a cluster of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        for name in listed.stdout.split("\0"):
+            if name and (ROOT / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        shutil.copytree(ROOT / ".foundry", folder / ".foundry")
+        # Host ports belong to the cluster that a developer has in front of them.
+        config = folder / "testing" / "k8s" / "kind-config.yaml"
+        config.write_text(re.sub(r"\n    extraPortMappings:\n(      .*\n)+", "\n", config.read_text()))
+        path = subprocess.run(
+            [str(BIN / "foundry"), "env"], cwd=ROOT, check=True, capture_output=True, text=True
+        ).stdout
+        script = f'{path}\nprintf %s "$PATH"'
+        found = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True).stdout
+        self.environment = os.environ | {
+            "PATH": found,
+            "SEATRIAL_CLUSTER_NAME": CLUSTER,
+            "SEATRIAL_RUNNER_COMMAND": '["uv", "run", "pytest", "tests/parity", "-v"]',
+        }
+
+    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run a program in the copy, beside the foundry's tools."""
+        return subprocess.run(
+            argv, cwd=self.folder, env=self.environment, check=False, capture_output=True, text=True, timeout=900
+        )
+
+    def seatrial(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run seatrial in the copy."""
+        return self.run(str(BIN / "seatrial"), *words)
+
+    def kubectl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a kubectl that has the copy's cluster before it."""
+        script = 'eval "$("$0" env)" && exec kubectl "$@"'
+        return self.run("bash", "-c", script, str(BIN / "seatrial"), *words)
+
+    def red(self) -> tuple[set[str], str]:
+        """Run the tests; return those that are red, and what to say if it never came to that."""
+        done = self.seatrial("-q", "test")
+        if done.returncode not in (0, 1):
+            return set(), f"seatrial test ended with {done.returncode}: {done.stderr.strip()[-600:]}"
+        report = self.folder / ".seatrial" / "runs" / "latest" / "junit.xml"
+        cases = list(ET.parse(report).iter("testcase"))  # noqa: S314  our own tests wrote it
+        red = {
+            str(case.get("name"))
+            for case in cases
+            if case.find("failure") is not None or case.find("error") is not None
+        }
+        return red, "" if cases else "no test ran"
+
+    def install_anew(self) -> None:
+        """Forget the release: the next `test` installs it."""
+        script = 'eval "$("$0" env)" && helm uninstall floe-infra --namespace floe --wait --timeout 90s'
+        done = self.run("bash", "-c", script, str(BIN / "seatrial"))
+        if done.returncode:
+            raise RuntimeError(f"helm uninstall: {done.stderr.strip()}")
+        self.kubectl("wait", "--namespace=floe", "--for=delete", "pod", "-l", "app=postgresql", "--timeout=60s")
+
+
+def try_patches(trial: Trial, rows: Sequence[Row]) -> Iterator[str]:
+    """Yield one line for each patch that does not turn exactly its tests red."""
+    red, problem = trial.red()
+    if problem or red:
+        yield f"without any patch: {problem or ', '.join(sorted(red)) + ' red'}"
+        return
+    for row in rows:
+        began = time.monotonic()
+        if row.fresh:
+            trial.install_anew()
+        applied = git_apply(trial.folder, PATCHES / row.patch)
+        if applied.returncode:
+            yield f"{row.patch}: {applied.stderr.strip()}"
+            continue
+        red, problem = trial.red()
+        git_apply(trial.folder, PATCHES / row.patch, "--reverse")
+        if row.fresh:
+            trial.install_anew()
+        good = not problem and red == set(row.tests)
+        print(f"{row.patch:28} {'ok' if good else 'WRONG':6} {time.monotonic() - began:5.1f} s", flush=True)
+        if not good:
+            why = problem or f"red: {', '.join(sorted(red)) or 'nothing'}; should be: {', '.join(row.tests)}"
+            yield f"{row.patch}: {why}"
+    red, problem = trial.red()
+    if problem or red:
+        yield f"after all patches were taken back: {problem or ', '.join(sorted(red)) + ' red'}"
+
+
+FAILURES = ROOT / "testing" / "parity" / "failures.yaml"
+CAUSES = {"pod/hungry": "OOMKilled", "pod/crashing": "Crash", "pod/greedy": "Evicted"}
+
+
+def try_failures(trial: Trial) -> Iterator[str]:
+    """Provoke what only Kubernetes does to containers; yield a line for each that `seatrial diagnose` does not name."""
+    made = trial.kubectl("apply", "--namespace=floe", "--filename", str(FAILURES))
+    if made.returncode:
+        yield f"failures.yaml: {made.stderr.strip()}"
+        return
+    deadline = time.monotonic() + 90
+    missing = dict(CAUSES)
+    while missing and time.monotonic() < deadline:
+        time.sleep(2)
+        found = json.loads(trial.seatrial("diagnose", "--json").stdout or "[]")
+        for finding in found:
+            subject = finding["subject"]
+            key = f"{subject['kind'].lower()}/{subject['name']}"
+            if missing.get(key) == finding["cause"]:
+                print(f"{key:28} ok     {finding['cause']}: {finding['says']}", flush=True)
+                del missing[key]
+    trial.kubectl("delete", "--namespace=floe", "--wait=false", "--filename", str(FAILURES))
+    yield from (f"{pod}: seatrial diagnose does not say {cause}" for pod, cause in missing.items())
+
+
+def for_real(only: Sequence[str]) -> Iterator[str]:
+    """Yield what is wrong when everything is tried."""
+    rows = [row for row in patch_rows(MAP.read_text()) if not only or row.patch.removesuffix(".patch") in only]
+    with tempfile.TemporaryDirectory(prefix="floe-seed-") as folder:
+        trial = Trial(Path(folder))
+        try:
+            up = trial.seatrial("up")
+            if up.returncode:
+                yield f"seatrial up ended with {up.returncode}: {up.stderr.strip()[-800:]}"
+                return
+            yield from try_patches(trial, rows)
+            if not only:
+                yield from try_failures(trial)
+        finally:
+            trial.seatrial("down")
+
+
+def main() -> int:
+    """Check the map, and for real if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--apply", action="store_true", help="apply each patch on a cluster; some minutes")
+    parser.add_argument("--only", nargs="+", default=[], metavar="PATCH", help="with --apply: these patches alone")
+    told = parser.parse_args()
+    wrong = [*check_map(), *check_snippets()]
+    if told.apply and not wrong:
+        wrong = list(for_real(told.only))
+    print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
