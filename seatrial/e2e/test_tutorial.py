@@ -98,7 +98,7 @@ def tutorial(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
     print(done.stdout)
     print(done.stderr)
     assert done.returncode == 0
-    outs, errs = (re.split(rf"^{_MARK}\d+\n", text, flags=re.MULTILINE)[1:] for text in (done.stdout, done.stderr))
+    outs, errs = (re.split(rf"{_MARK}\d+\n", text)[1:] for text in (done.stdout, done.stderr))
     return [Said(*parts) for parts in zip(blocks(), outs, errs, strict=True)]
 
 

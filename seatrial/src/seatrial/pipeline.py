@@ -199,7 +199,7 @@ def execute(ctx: Ctx, plan: Groups, *, peak: Callable[[], int], functions: Mappi
         if stage in _ENDS and (stage is not Stage.TEARDOWN or tears_down(ctx)):
             run.end(stage)
     result = _result(run, peak())
-    (ctx.run_dir / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
+    (ctx.run_dir / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     ctx.emit(e.RunEnded(result=result))
     problem = min(run.problems, key=lambda error: _WORST.index(code_of(error)), default=None)
     if isinstance(problem, SeatrialError):
