@@ -45,7 +45,7 @@ def pytest(name: str, *args: str) -> Step:
 
 COVERAGE = ("--cov=seatrial", "--cov-branch", "--cov-report=json:.seatrial/check/coverage.json")
 
-SLOW = ("test_existing.py", "test_restart.py", "test_tutorial.py")
+SLOW = ("test_everywhere.py", "test_existing.py", "test_restart.py", "test_tutorial.py")
 
 STEPS = (
     Step("lint", ("make", "--no-print-directory", "lint")),
