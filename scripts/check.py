@@ -43,6 +43,7 @@ def pytest(name: str, *args: str) -> Step:
     return Step(name, (str(BIN / "pytest"), "-q", *args, "--junitxml={report}"))
 
 
+ON_ALL_CORES = ("--numprocesses=auto",)
 COVERAGE = ("--cov=seatrial", "--cov-branch", "--cov-report=json:.seatrial/check/coverage.json")
 
 SLOW = ("test_everywhere.py", "test_existing.py", "test_restart.py", "test_tutorial.py")
@@ -52,9 +53,16 @@ STEPS = (
     Step("types", ("make", "--no-print-directory", "types")),
     Step("seed map", ("make", "--no-print-directory", "check-seed")),
     pytest("scripts and workflows", "scripts/tests", "--ignore=scripts/tests/test_workflow_steps.py"),
-    pytest("tool", "seatrial/tests", "seatrial/benchmarks/tests", "--ignore=seatrial/tests/conformance", *COVERAGE),
+    pytest(
+        "tool",
+        "seatrial/tests",
+        "seatrial/benchmarks/tests",
+        "--ignore=seatrial/tests/conformance",
+        *COVERAGE,
+        *ON_ALL_CORES,
+    ),
     Step("tool's coverage", (str(BIN / "python"), "scripts/check_coverage.py")),
-    pytest("pytest in a pod", "seatrial/tests/conformance"),
+    pytest("pytest in a pod", "seatrial/tests/conformance", *ON_ALL_CORES),
     pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e"),
     pytest("chart", "charts/tests"),
     pytest("images", "foundry/tests/contract"),
