@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -577,6 +578,28 @@ class TestInstall:
         kinds = [obj["kind"] for obj in world.kube.applied]
         assert kinds.index("Namespace") < kinds.index("Pod")
         assert ctx.facts.targets["shop"] == [("Deployment", "shop", "web")], "as Helm made it, not as it was rendered"
+
+    @pytest.mark.parametrize("late", [True, False])
+    def test_the_runner_waits_for_an_image_on_its_way(self, tmp_path, late):
+        """Its kubelet would fetch the image a second time, while the services need the node."""
+        world = install_world(tmp_path)
+        ctx, _ = delivered(world)
+        on_its_way = ctx.facts.ahead[deliver.runner_image(ctx)] = threading.Event()
+        there = []
+        real = world.charts.install
+
+        def chart(*args, **more):
+            there.append(world.kube.get("v1/Pod", "test-runner", "shop") is not None)
+            on_its_way.set()
+            return real(*args, **more)
+
+        world.charts.install = chart
+        if not late:
+            on_its_way.set()
+        install.run(ctx)
+
+        assert there == [not late]
+        assert world.kube.get("v1/Pod", "test-runner", "shop") is not None
 
     def ready(self, world, ctx):
         runner_pod(world, ctx)

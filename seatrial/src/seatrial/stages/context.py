@@ -71,6 +71,7 @@ class Facts:
         installed: the objects of each release that was installed by this run, as Helm made them.
         targets: the workloads of each release that must be ready.
         used: images that take part, for the result.
+        ahead: of images that a node pulls before any pod asks: set once it has, or has not.
         delivered: canonical reference to digest of its manifest in the registry.
         images_size: bytes of all images, the nodes' too, layers that they share once; 0: not measured.
         tests: what they came to; None: they did not run.
@@ -87,6 +88,7 @@ class Facts:
     installed: dict[str, list[Object]] = field(default_factory=dict)
     targets: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     used: dict[str, ImageUsed] = field(default_factory=dict)
+    ahead: dict[str, threading.Event] = field(default_factory=dict)
     delivered: dict[str, str] = field(default_factory=dict)
     images_size: int = 0
     versions: dict[str, str] = field(default_factory=dict)

@@ -157,7 +157,8 @@ class _Ahead:
     def pull(self, references: Iterable[str]) -> None:
         """Pull images, as soon as the node can."""
         for reference in references:
-            threading.Thread(target=self._pull, args=(reference,), daemon=True).start()
+            done_with = self._ctx.facts.ahead[reference] = threading.Event()
+            threading.Thread(target=self._pull, args=(reference, done_with), daemon=True).start()
 
     def _prepare(self, nodes: Nodes, mirror: LocalMirror) -> None:
         try:
@@ -174,13 +175,16 @@ class _Ahead:
         finally:
             self._ready.set()
 
-    def _pull(self, reference: str) -> None:
+    def _pull(self, reference: str, done_with: threading.Event) -> None:
         self._ready.wait(self._deadline.left)
         nodes = self._ctx.env.nodes
-        with self._turns:
-            if self._node and nodes and not self._ctx.cancelled.is_set():
-                with suppress(SeatrialError):
-                    nodes.run(self._node, [*_PULL, canonical(reference)], deadline=self._deadline, check=False)
+        try:
+            with self._turns:
+                if self._node and nodes and not self._ctx.cancelled.is_set():
+                    with suppress(SeatrialError):
+                        nodes.run(self._node, [*_PULL, canonical(reference)], deadline=self._deadline, check=False)
+        finally:
+            done_with.set()
 
 
 def only_worker(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Final
 
 from seatrial.model.errors import SeatrialError
 from seatrial.model.result import Stage
@@ -11,11 +12,15 @@ from seatrial.model.spec import ReleaseSpec
 from seatrial.readiness.workload import WORKLOADS
 from seatrial.stages import charts, namespaces, neighbours, objects, runner
 from seatrial.stages.context import Ctx, Report, done, unchanged
+from seatrial.stages.deliver import runner_image
 from seatrial.stages.helm_state import manifest, newest, newest_good
 from seatrial.stages.memory import Installed, read
 from seatrial.stages.monitor import Monitor, targets_of
 
 __all__ = ["run"]
+
+_PULL_SECONDS: Final = 60.0
+"""After which the kubelet may ask as well."""
 
 
 def run(ctx: Ctx) -> Report:
@@ -33,8 +38,12 @@ def run(ctx: Ctx) -> Report:
         if namespaces.have(ctx, namespace) and ctx.session.namespace:
             neighbours.have(ctx, namespace)
     objects.apply_pull_secrets(ctx)
-    # The runner starts beside the services; it only waits for their Secrets.
-    runner.have(ctx)
+    # The runner starts beside the services; it only waits for their Secrets. But a kubelet that is asked for an image
+    # which is on its way already fetches and unpacks it a second time, at the services' cost.
+    on_its_way = ctx.facts.ahead.get(runner_image(ctx))
+    late = on_its_way is not None and not on_its_way.is_set()
+    if not late:
+        runner.have(ctx)
     changed = []
     for index, release in enumerate(ctx.project.release):
         if before := _installed(ctx, release):
@@ -45,6 +54,9 @@ def run(ctx: Ctx) -> Report:
         changed.append(release.name)
         if index + 1 < len(ctx.project.release):
             _await(ctx, release)
+    if late and on_its_way:
+        on_its_way.wait(ctx.deadline.child(_PULL_SECONDS).left)
+        runner.have(ctx)
     return done(installed=", ".join(changed)) if changed else unchanged()
 
 
