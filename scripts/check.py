@@ -67,13 +67,14 @@ STEPS = (
     pytest("chart", "charts/tests"),
     pytest("images", "foundry/tests/contract"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s", "ARGS=--junitxml={report}")),
-    pytest("chart in cluster", "charts/e2e"),
+    pytest("chart in cluster", "charts/e2e/test_chart_on_cluster.py"),
     pytest("tool in cluster", "seatrial/e2e", *(f"--ignore=seatrial/e2e/{name}" for name in SLOW)),
 )
 
-# Too slow for every check: `make check-more`.
+# Too slow for every check, which has a quarter of an hour: `make check-more`.
 MORE = (
     pytest("run script", "testing/k8s/tests"),
+    pytest("chart's parity", "charts/e2e/test_chart_parity.py"),
     Step("seed map for real", ("make", "--no-print-directory", "check-seed", "ARGS=--apply")),
     pytest("workflow's steps", "scripts/tests/test_workflow_steps.py"),
     pytest("engine", "foundry/tests/e2e"),

@@ -145,7 +145,7 @@ class TestWhatKubernetesDoesToContainers:
 
     def test_evicted(self, cluster: Cluster):
         status = until(
-            lambda: (found := self.status(cluster, "greedy")).get("reason") == "Evicted" and found, within=90
+            lambda: (found := self.status(cluster, "greedy")).get("reason") == "Evicted" and found, within=180
         )
 
         assert status["phase"] == "Failed"
