@@ -17,18 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import shop_project
 from seatrial.adapters.forward import KubeForwarder
 from seatrial.pytest_plugin.kept import kept
+from shop_project import PATIENCE, PROJECT
 
-PROJECT = Path(__file__).parent / "project"
-NAME = "seatrial-e2e-everywhere"
-PATIENCE = 600
-CACHE = Path(
-    os.environ.get("FOUNDRY_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foundry"
-)
+NAME = f"{shop_project.NAME}-everywhere"
 ENVIRONMENT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_"))},
-    "PATH": f"{CACHE / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    **{name: value for name, value in shop_project.ENVIRONMENT.items() if not name.startswith("PYTEST_")},
     "PYTHONPATH": "src",
 }
 

@@ -63,18 +63,17 @@ def test_images_weigh_what_they_need_together():
     layers = {"one:1": ("aa", "bb"), "two:1": ("aa", "cc"), "odd:1": ("dd", "ee")}
     sizes = {"one:1": "5\n0\n100\n", "two:1": "7\n100\n0\n", "odd:1": "1000\n"}
     it, _ = engine(
+        # Exit code 1: one of them is not there.
+        docker_image_inspect=Answer(
+            code=1,
+            stdout=json.dumps(
+                [{"Id": f"sha256:{name}", "Size": 30, "RootFS": {"Layers": names}} for name, names in layers.items()]
+            ),
+        ),
         **{
-            f"docker image inspect {name}": Answer(
-                stdout=json.dumps([{"Id": f"sha256:{name}", "Size": 30, "RootFS": {"Layers": names}}])
-            )
-            for name, names in layers.items()
-        },
-        **{
-            f"docker history --human=false --format {{{{.Size}}}} {name}": Answer(stdout=size)
+            f"docker history --human=false --format {{{{.Size}}}} sha256:{name}": Answer(stdout=size)
             for name, size in sizes.items()
         },
-        **{"docker image inspect none:1": Answer(code=1, stdout="[]")},
-        **{"docker history --human=false --format {{.Size}} none:1": Answer(code=1)},
     )
 
     assert it.weigh(["one:1", "two:1", "odd:1", "none:1"]) == 100 + 5 + 7 + 30

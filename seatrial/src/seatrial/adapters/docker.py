@@ -58,13 +58,10 @@ class DockerEngine:
     def weigh(self, references: Sequence[str]) -> int:
         """Return the bytes of those of the images that are on the engine; a layer that several have counts once."""
         layers: dict[str, int] = {}
-        for reference in references:
-            looked = self.docker("image", "inspect", reference, check=False)
+        looked = self.docker("image", "inspect", *references, check=False) if references else None
+        for entry in json.loads(looked.stdout or b"[]") if looked else ():
             # Newest first, and steps that made no layer with no bytes.
-            told = self.docker("history", "--human=false", "--format", "{{.Size}}", reference, check=False)
-            if looked.code or told.code:
-                continue
-            (entry,) = json.loads(looked.stdout)
+            told = self.docker("history", "--human=false", "--format", "{{.Size}}", entry["Id"])
             names = (entry.get("RootFS") or {}).get("Layers") or ()
             sizes = [int(size) for size in reversed(told.stdout.split()) if int(size)]
             exact = len(names) == len(sizes)
