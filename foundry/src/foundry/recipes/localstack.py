@@ -35,7 +35,7 @@ _FINISH = """
 ln -s /opt/code/localstack/.venv/bin/aws /usr/local/bin/aws
 # aws and awslocal too are compiled once, and must work.
 AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b aws s3 presign s3://bucket/key --region us-east-1 >/dev/null
-rm -rf /tmp/* /var/lib/localstack /root/.aws /root/.cache
+rm -rf /tmp/* /var/lib/localstack ~/.aws ~/.cache
 mkdir -p /var/lib/localstack /tmp/localstack
 # Any user may run it, not only root.
 chmod 777 /opt/code/localstack /var/lib/localstack /tmp/localstack

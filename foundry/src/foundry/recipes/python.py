@@ -24,7 +24,7 @@ python3 -m venv /tmp/pip
 rm -r /tmp/pip /tmp/requirements.txt
 groupadd --gid 1000 app
 useradd --uid 1000 --gid app --create-home --shell /bin/bash app
-rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/* /root/.cache
+rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/* ~/.cache
 python --version; pip --version; uv --version
 """
 
