@@ -114,3 +114,15 @@ def test_what_was_compiled_goes_and_modules_stay(tmp_path):
     assert not cache.go_build.exists()
     assert module.exists()
     assert [file.name for file in download.iterdir()] == ["v1.0.0.ziphash"]
+
+
+@pytest.mark.parametrize(("size", "stays"), [(100, True), (101, False)])
+def test_what_was_compiled_goes_when_it_is_too_much(tmp_path, size, stays):
+    cache = machine.Cache(tmp_path)
+    compiled = cache.go_build / "00" / "aa-d"
+    compiled.parent.mkdir(parents=True)
+    compiled.write_bytes(bytes(size))
+
+    cache.bound_compiled(100)
+
+    assert compiled.exists() is stays

@@ -81,7 +81,7 @@ def network(tmp_path: Path) -> Path:
     programs.mkdir()
     (tmp_path / "net.d").mkdir()
     (tmp_path / "mtu").write_text("1500\n")
-    for name in ("ip", "iptables-restore", "ip6tables-restore", "iptables", "ip6tables", "kubectl"):
+    for name in ("ip", "iptables-restore", "ip6tables-restore", "iptables", "ip6tables", "kubectl", "kube-router"):
         (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"{tmp_path}/calls"\n. "{programs}/{name}.body"\n')
         (programs / name).chmod(0o755)
         (programs / f"{name}.body").write_text("")
@@ -94,7 +94,10 @@ def network(tmp_path: Path) -> Path:
         .replace("/etc/cni/net.d", f"{tmp_path}/net.d")
         .replace("/sys/class/net/eth0/mtu", f"{tmp_path}/mtu")
     )
-    (tmp_path / "pod-network").write_text(script.replace("sleep 1", "exit 0"))
+    # One watch, to its end, before what follows.
+    once = script.replace("sleep 1", "exit 0").replace("watch &\n", "(watch)\n")
+    assert "(watch)" in once
+    (tmp_path / "pod-network").write_text(once)
     return tmp_path
 
 
@@ -150,6 +153,21 @@ def test_both_address_families_have_rules_and_routes_of_their_own(network):
     assert "-A POD-MASQUERADE -d 10.244.0.0/16 -j RETURN" in rules
     assert "-A POD-MASQUERADE -d fd00:10:244::/56 -j RETURN" in rules
     assert '"subnet":"fd00:10:244::/64"' in (network / "net.d" / "10-pod-network.conflist").read_text()
+
+
+@pytest.mark.parametrize(
+    ("subnet", "families"),
+    [
+        ("10.244.0.0/16", ""),
+        ("10.244.0.0/16,fd00:10:244::/56", " --enable-ipv6"),
+        ("fd00:10:244::/56", " --enable-ipv6 --enable-ipv4=false"),
+    ],
+)
+def test_policies_are_enforced_for_the_address_families_that_there_are(network, subnet, families):
+    *_, last = run(network, "one 172.18.0.2 |", subnet=subnet).splitlines()
+
+    assert last.startswith("kube-router --run-firewall --run-router=false --run-service-proxy=false")
+    assert last.endswith(f"--health-port=0{families}")
 
 
 def test_a_route_that_is_there_is_left_alone(network):

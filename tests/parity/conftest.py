@@ -98,13 +98,18 @@ class Scene:
         return pod
 
     def reaches(self, name: str) -> bool:
-        """Whether a connection to the pod's own address succeeds; blocked ones get no answer at all."""
-        address = self.until(name, lambda pod: pod.status.pod_ip and ready_or_running(pod)).status.pod_ip
+        """Whether a connection to the pod's own address succeeds. It listens, so if none does, that is the network."""
+        address = self.until(name, self._listens).status.pod_ip
         try:
             socket.create_connection((address, 8080), timeout=2).close()
-        except TimeoutError:
+        except OSError:  # a blocked connection is refused, or gets no answer at all
             return False
         return True
+
+    def _listens(self, pod: Any) -> bool:
+        if not (pod.status.pod_ip and ready_or_running(pod)):
+            return False
+        return "listening" in self.core.read_namespaced_pod_log(pod.metadata.name, self.namespace)
 
 
 def ready_or_running(pod: Any) -> bool:

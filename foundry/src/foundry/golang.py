@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,28 @@ GCFLAGS = "all=-dwarf=false"
 """Symbols for debuggers, which linking drops here anyway, are most of a build cache and a part of the time."""
 
 
+class Uses:
+    """How many use something at this moment."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
+
+    def if_none(self, act: Callable[[], None]) -> None:
+        """Call `act` if nobody does, and let nobody begin meanwhile."""
+        with self._lock:
+            if not self._count:
+                act()
+
+
 @dataclass(frozen=True)
 class Go:
     """A Go tool chain with the foundry's shared caches."""
@@ -24,6 +46,7 @@ class Go:
     program: str = "go"
     # Two compilers at once on a small machine are slower than one after the other, and need twice the memory.
     _compiling: threading.Lock = field(default_factory=threading.Lock, compare=False)
+    _using: Uses = field(default_factory=Uses, compare=False)
 
     def environment(self, *, cgo: bool = False) -> dict[str, str]:
         """The variables that decide a build; GOPROXY, GOSUMDB and so on stay the machine's own."""
@@ -55,18 +78,22 @@ class Go:
         (work / "go.mod").write_text(go_mod(replace))
         env = self.environment(cgo=cgo)
         wanted = [f"{path}@{version}" for path, version in {**require, **packages}.items()]
-        run([self.program, "get", "-tool", *wanted], cwd=work, env=env)
+        with self._using:
+            run([self.program, "get", "-tool", *wanted], cwd=work, env=env)
         options = ["-trimpath", "-gcflags", GCFLAGS, "-ldflags", ldflags]
         argv = [self.program, "build", *options, *(["-tags", ",".join(tags)] if tags else [])]
         with self._compiling:
-            run([*argv, "-o", f"{out}/", *packages], cwd=work, env=env)
+            with self._using:
+                run([*argv, "-o", f"{out}/", *packages], cwd=work, env=env)
+            self._using.if_none(self.cache.bound_compiled)
 
     def module(self, module: str, version: str, *, run: Run) -> Path:
         """Download one module, verified, without its dependencies; returns its folder in the module cache."""
-        told = run(
-            [self.program, "mod", "download", "-json", f"{module}@{version}"],
-            env={**self.environment(), "GOFLAGS": ""},
-        )
+        with self._using:
+            told = run(
+                [self.program, "mod", "download", "-json", f"{module}@{version}"],
+                env={**self.environment(), "GOFLAGS": ""},
+            )
         return Path(json.loads(told)["Dir"])
 
 

@@ -93,6 +93,14 @@ class Cache:
         """GOCACHE of all Go builds."""
         return self.root / "go" / "build"
 
+    def bound_compiled(self, limit: int = 2_500_000_000) -> None:
+        """Remove what was compiled if that is more than `limit` bytes. Nobody may be using it.
+
+        Programs share little but the standard library; compiled anew, that takes half a minute.
+        """
+        if sum(file.stat().st_size for file in self.go_build.rglob("*") if file.is_file()) > limit:
+            self.drop_compiled()
+
     def drop_compiled(self) -> None:
         """Remove what only further Go builds would use: gigabytes, of no use until a recipe changes.
 

@@ -85,7 +85,7 @@ class Provider:
 
         With `refresh`, registries are asked again even for what a recipe has built or something stands in for.
         """
-        statuses = self.statuses()
+        statuses, names = self.statuses(), list(names)
         missing = [n for n in names if not statuses[n].ready or (refresh and self._may_improve(statuses[n]))]
         if not missing:
             return statuses
@@ -93,7 +93,7 @@ class Provider:
         wanted = list(dict.fromkeys(self._stand_in(name) for name in build))
         self.make(wanted)
         statuses = self.statuses()
-        if wanted and all(status.ready for status in statuses.values()):
+        if wanted and all(statuses[name].ready for name in names):
             self.cache.drop_compiled()
         return statuses
 

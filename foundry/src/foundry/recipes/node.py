@@ -7,7 +7,8 @@ differs from kindest/node:
 
 - Debian bookworm: its systemd 252 runs under cgroup v1, trixie's 257 refuses to.
 - runc and the CNI plugins are Debian's.
-- The pod network is `node/pod-network.sh`: kind's `kindnetd` is in no package registry. It enforces no NetworkPolicy.
+- The pod network is `node/pod-network.sh`: kind's `kindnetd` is in no package registry. As kindnetd does, it enforces
+  NetworkPolicies, with kube-router's part for them.
 - pause is Debian's catatonit, whose `-P` option makes it one; busybox is the helper of the storage provisioner.
 - The kubelet pulls images in parallel.
 """
@@ -197,7 +198,13 @@ def _images(b: Build, root: Path) -> Path:
     iptables = archive.layer(_iptables(b, root))
     proxy = tree("kube-proxy", {"usr/local/bin/kube-proxy": kubernetes / "kube-proxy"})
     archive.image([names["kube-proxy"]], [busybox, iptables, proxy], {"Env": [PATH], "Entrypoint": ["kube-proxy"]})
-    network = tree("pod-network", {"usr/local/bin/pod-network": b.assets / "pod-network.sh"})
+    network = tree(
+        "pod-network",
+        {
+            "usr/local/bin/pod-network": b.assets / "pod-network.sh",
+            "usr/local/bin/kube-router": b.path("kube-router") / "kube-router",
+        },
+    )
     archive.image([POD_NETWORK], [busybox, iptables, network], {"Env": [PATH], "Entrypoint": ["pod-network"]})
     storage = tree(
         "local-path-provisioner",

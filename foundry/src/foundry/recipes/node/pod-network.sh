@@ -1,6 +1,6 @@
 #!/bin/sh
 # The pod network of a small cluster on one layer 2 network: this node's CNI configuration, a route to each other
-# node's pods, masquerading for what leaves the cluster. Nothing else, and nothing that needs a Service to work.
+# node's pods, masquerading for what leaves the cluster, NetworkPolicies. Nothing that needs a Service to work.
 #
 # Environment: NODE_NAME, POD_SUBNET (comma separated), CONTROL_PLANE_ENDPOINT (host:port; kind sets it).
 set -eu
@@ -79,14 +79,25 @@ route() {
   echo "$2 via $3 ($name)"
 }
 
+watch() {
+  while :; do
+    # The watch ends when the API server restarts or after some minutes; a new one tells all nodes again.
+    kubectl get nodes --watch --output "go-template=$TEMPLATE" | while read -r line; do
+      # shellcheck disable=SC2086 # words are meant
+      node $line
+    done || true
+    sleep 1
+  done
+}
+
 for subnet in $(echo "$POD_SUBNET" | tr , ' '); do masquerade "$subnet"; done
 
 TEMPLATE='{{.metadata.name}}{{range .status.addresses}}{{if eq .type "InternalIP"}} {{.address}}{{end}}{{end}} |{{range .spec.podCIDRs}} {{.}}{{end}}{{"\n"}}'
-while :; do
-  # The watch ends when the API server restarts or after some minutes; a new one tells all nodes again.
-  kubectl get nodes --watch --output "go-template=$TEMPLATE" | while read -r line; do
-    # shellcheck disable=SC2086 # words are meant
-    node $line
-  done || true
-  sleep 1
-done
+watch &
+
+# What is left is to enforce policies. If that fails the container ends, and the kubelet starts all of it again.
+families=
+case ",$POD_SUBNET" in *,*:*) families=--enable-ipv6 ;; esac
+case ",$POD_SUBNET" in *,*.*) ;; *) families="$families --enable-ipv4=false" ;; esac
+# shellcheck disable=SC2086 # words are meant
+exec kube-router --run-firewall --run-router=false --run-service-proxy=false --health-port=0 $families
