@@ -1,4 +1,4 @@
-"""The tutorial, run as it stands: its commands, taken out of the page, by the tool installed from its wheel alone."""
+"""The tutorials, run as they stand: commands taken out of the page, by the tool installed from its wheel alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 SEATRIAL = Path(__file__).resolve().parents[1]
-PAGE = SEATRIAL / "docs" / "tutorial" / "from-nothing-to-green.md"
+PAGES = SEATRIAL / "docs" / "tutorial"
 CLUSTER = "orders-api-test"
 PATIENCE = 1500
 _BLOCK = re.compile(r"(?P<skipped><!-- not run.*?-->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
@@ -39,16 +39,16 @@ CACHE = Path(
 
 @dataclass(frozen=True)
 class Said:
-    """A block of the tutorial, and what its commands printed."""
+    """A block of a page, and what its commands printed."""
 
     commands: str
     out: str
     err: str
 
 
-def blocks() -> list[str]:
-    """Return the blocks of commands that a reader runs, but for the installation."""
-    return [match["commands"] for match in _BLOCK.finditer(PAGE.read_text()) if not match["skipped"]]
+def blocks(page: str) -> list[str]:
+    """Return the blocks of commands that a reader runs, but for those that say that they are not run."""
+    return [match["commands"] for match in _BLOCK.finditer((PAGES / page).read_text()) if not match["skipped"]]
 
 
 def has_image(reference: str) -> bool:
@@ -70,12 +70,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin"
 
 
-@pytest.fixture(scope="module")
-def tutorial(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Said]:
-    """Run the whole page in one shell, stopping at the first command that fails, and return what each block said."""
-    home = tmp_path_factory.mktemp("home")
+def run(page: str, project: str, installed: Path, home: Path) -> list[Said]:
+    """Run a whole page in one shell, stopping at the first command that fails, and return what each block said."""
     script = "set -eu -o pipefail\n" + "".join(
-        f"echo '{_MARK}{number}'; echo '{_MARK}{number}' >&2\n{commands}" for number, commands in enumerate(blocks())
+        f"echo '{_MARK}{number}'; echo '{_MARK}{number}' >&2\n{commands}"
+        for number, commands in enumerate(blocks(page))
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SEATRIAL_")}
     env = {
@@ -92,14 +91,25 @@ def tutorial(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[
             ["bash", "-c", script], cwd=SEATRIAL, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
     finally:
-        project = home / "orders-api"
-        if (project / "seatrial.toml").exists():
-            subprocess.run([installed / "seatrial", "down"], env=env, cwd=project, check=False, capture_output=True)
+        if (home / project / "seatrial.toml").exists():
+            subprocess.run(
+                [installed / "seatrial", "down"], env=env, cwd=home / project, check=False, capture_output=True
+            )
     print(done.stdout)
     print(done.stderr)
     assert done.returncode == 0
     outs, errs = (re.split(rf"{_MARK}\d+\n", text)[1:] for text in (done.stdout, done.stderr))
-    return [Said(*parts) for parts in zip(blocks(), outs, errs, strict=True)]
+    return [Said(*parts) for parts in zip(blocks(page), outs, errs, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def tutorial(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Said]:
+    return run("from-nothing-to-green.md", "orders-api", installed, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def compose(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Said]:
+    return run("from-compose-to-kubernetes.md", "compose/orders-api", installed, tmp_path_factory.mktemp("home"))
 
 
 def said(tutorial: list[Said], command: str) -> Said:
@@ -165,3 +175,20 @@ def test_nothing_is_left(tutorial):
 
     assert CLUSTER not in containers
     assert CLUSTER not in said(tutorial, "seatrial list").out
+
+
+class TestFromCompose:
+    def test_tests_that_know_compose_are_red_by_their_own_fault(self, compose):
+        block = said(compose, "seatrial init")
+
+        assert "exit code 1\n" in block.out
+        assert "Connection refused" in block.out
+
+    def test_after_the_patch_they_are_green_and_only_the_runner_changed(self, compose):
+        block = [each for each in compose if each.commands.startswith("seatrial up\n")][-1]
+
+        assert "4 passed" in block.out
+        assert re.search(r"install +.*unchanged", block.err)
+
+    def test_once_more_from_nothing(self, compose):
+        assert "4 passed" in said(compose, "seatrial run").out

@@ -206,12 +206,17 @@ class Lines(Protocol):
 
 
 class PodExec(Protocol):
-    """Commands inside one pod. `stream` yields what the command prints and raises StreamBroken on a cut connection."""
+    """Commands inside one pod. `stream` yields what the command prints and raises StreamBroken on a cut connection.
+
+    `relay` passes output on to this process' own, `attach` lends the command this process' terminal.
+    """
 
     def run(
         self, argv: Sequence[str], *, stdin: bytes = b"", container: str = "tests", timeout: float
     ) -> Completed: ...
     def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]: ...
+    def relay(self, argv: Sequence[str], *, container: str = "tests") -> int: ...
+    def attach(self, argv: Sequence[str], *, container: str = "tests") -> int: ...
 
 
 class Kube(Protocol):

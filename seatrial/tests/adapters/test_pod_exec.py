@@ -176,6 +176,23 @@ def test_stream_that_ends_without_a_status(api, kube):
         list(kube.exec("web", "shop").stream(["tail"]))
 
 
+@pytest.mark.parametrize(("status", "code"), [(OK, 0), (failure(7), 7)])
+def test_output_is_passed_on_as_it_is(api, kube, capfdbinary, status, code):
+    api.talk = saying(frame(1, b"out \xff"), frame(2, b"err"), frame(1, b""), frame(1, b"put"), frame(3, status))
+
+    assert kube.exec("web", "shop").relay(["http", "a b"], container="debug") == code
+    assert capfdbinary.readouterr() == (b"out \xffput", b"err")
+    assert api.asked[-1][2]["command"] == ["http", "a b"]
+    assert "stdin" not in api.asked[-1][2]
+
+
+def test_output_that_is_cut_off_has_no_exit_code(api, kube):
+    api.talk = saying(frame(1, b"half"), frame(0, b"", code=8))
+
+    with pytest.raises(StreamBroken, match="without the command's exit code"):
+        kube.exec("web", "shop").relay(["true"])
+
+
 def test_hanging_up_wakes_the_reader(api, kube):
     api.talk = lambda _: threading.Event().wait(3)
     web = kube.websocket("/exec", ("v5.channel.k8s.io",), silence=60)

@@ -313,7 +313,7 @@ env-from = { A = "secret/x", "B-" = "secret/x/y" }
         f"seatrial.toml:36: runner.namespace: 'x.' {label}",
         "seatrial.toml:37: runner.sync[0]: '/etc' is not below the project; write it relative to the project",
         "seatrial.toml:37: runner.sync[1]: '../x' is not below the project; write it relative to the project",
-        "seatrial.toml:39: runner.env-from.A: 'secret/x' is not secret/NAME/KEY or configmap/NAME/KEY",
+        "seatrial.toml:39: runner.env-from.A: 'secret/x' is not secret/NAME/KEY, configmap/NAME/KEY or namespace",
         "seatrial.toml:39: runner.env-from.B-: 'B-' is no name of a variable",
         "seatrial.toml:39: runner.env-from.A: is in runner.env too; keep one of them",
     ]

@@ -55,7 +55,11 @@ class Database(socketserver.BaseRequestHandler):
         self.request.sendall(message(b"R", bytes(4)) + message(b"S", b"a\0b\0") + message(b"Z", b"I"))
         sql = self.message()[1].decode().rstrip("\0")
         if sql == "SELECT 1":
-            self.request.sendall(message(b"D", b"\0\0") + message(b"C", b"SELECT 1\0") + message(b"Z", b"I"))
+            columns = b"".join(name + b"\0" + bytes(18) for name in (b"one", b"two"))
+            row = (1).to_bytes(4) + b"1" + (-1).to_bytes(4, signed=True)
+            two = (2).to_bytes(2)
+            self.request.sendall(message(b"T", two + columns) + message(b"D", two + row))
+            self.request.sendall(message(b"C", b"SELECT 1\0") + message(b"Z", b"I"))
             self.message()
         else:
             self.request.sendall(message(b"E", b"SERROR\0Msyntax error\0\0") + message(b"Z", b"I"))

@@ -38,6 +38,7 @@ STATIC = "from the file"
 PASSWORD = "secret/web/password"
 MISSING = "secret/web/nothing"
 PLAIN = "configmap/web/key"
+WHERE = "namespace"
 """
 
 

@@ -176,13 +176,14 @@ def test_it(service):
 
 def test_variables_are_there_before_conftest_files(project, web):
     project.write(
-        "import os\nSEEN = {name: os.environ.get(name) for name in ('STATIC', 'PASSWORD', 'PLAIN')}\n", "conftest.py"
+        "import os\nSEEN = {name: os.environ.get(name) for name in ('STATIC', 'PASSWORD', 'PLAIN', 'WHERE')}\n",
+        "conftest.py",
     )
     project.write("""
 import conftest
 
 def test_it():
-    assert conftest.SEEN == {"STATIC": "mine", "PASSWORD": "sesame", "PLAIN": "plain"}
+    assert conftest.SEEN == {"STATIC": "mine", "PASSWORD": "sesame", "PLAIN": "plain", "WHERE": "shop"}
 """)
     said = project.pytest(STATIC="mine")
 

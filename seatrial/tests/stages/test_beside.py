@@ -222,6 +222,17 @@ class TestIsolation:
         del world.kube.store["v1/Pod", "kube-system", "coredns-1"]
         assert neighbours.verify(world.ctx()) == "unknown"
 
+    @pytest.mark.parametrize("change", ["starting", "silent"])
+    def test_where_nothing_is_known_to_listen_a_refusal_says_nothing(self, world, change):
+        asked = self.dns(world, b"blocked\n")
+        pod = world.kube.store["v1/Pod", "kube-system", "coredns-1"]
+        if change == "starting":
+            pod["status"]["conditions"][0]["status"] = "False"
+        else:
+            del pod["spec"]["containers"][0]["ports"]
+        assert neighbours.verify(world.ctx()) == "unknown"
+        assert not asked
+
     def test_without_policies_nothing_is_tried(self, world):
         world.project = changed(world.project, namespace=NamespaceSpec(isolated=False))
         assert neighbours.verify(world.ctx()) == ""
@@ -235,7 +246,14 @@ class TestIsolation:
 
         world.kube.pod.run = run
         meta = {"name": "coredns-1", "namespace": "kube-system", "labels": {"k8s-app": "kube-dns"}}
-        world.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": {"podIP": "10.244.0.3"}})
+        ports = [
+            {"containerPort": 53, "protocol": "UDP"},
+            {"containerPort": 53, "protocol": "TCP"},
+            {"containerPort": 9153, "protocol": "TCP"},
+        ]
+        status = {"podIP": "10.244.0.3", "conditions": [{"type": "Ready", "status": "True"}]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "status": status}
+        world.kube.put({**pod, "spec": {"containers": [{"name": "coredns", "ports": ports}]}})
         runner = {"name": world.project.runner.pod, "namespace": "pr-42"}
         world.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": runner})
         world.kube.put(ours(world))

@@ -11,7 +11,10 @@ from seatrial.ports import LocalImage
 from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects
 
 SPEC = RunnerSpec(
-    image="t", namespace="shop", env={"A": "1"}, env_from={"P": "secret/db/password", "C": "configmap/c/k"}
+    image="t",
+    namespace="shop",
+    env={"A": "1"},
+    env_from={"P": "secret/db/password", "C": "configmap/c/k", "N": "namespace"},
 )
 LOCAL = LocalImage(reference="t:1", digest="sha256:a", size=1, labels={}, workdir="/app", env={}, user="1001:0")
 
@@ -95,6 +98,7 @@ def test_environment():
     assert env["A"]["value"] == "1"
     assert env["P"]["valueFrom"] == {"secretKeyRef": {"name": "db", "key": "password"}}
     assert env["C"]["valueFrom"] == {"configMapKeyRef": {"name": "c", "key": "k"}}
+    assert env["N"]["value"] == "shop"
     assert "P" not in {each["name"] for each in container("keeper")["env"]}, "the keeper needs no secrets"
 
 

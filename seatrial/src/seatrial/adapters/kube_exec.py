@@ -7,6 +7,7 @@ Protocol: each message starts with its channel: 0 stdin, 1 stdout, 2 stderr, 3 t
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -110,6 +111,25 @@ class ApiPodExec:
             return _exit_code(json.loads(bridge(web)))
         finally:
             web.close()
+
+    def relay(self, argv: Sequence[str], *, container: str = "tests") -> int:
+        """Run a command without input, pass its output on to this process' own while it comes; return its exit code.
+
+        Raises:
+            StreamBroken: the connection was cut.
+            EnvironmentFailed: the cluster does not run it.
+        """
+        web = self._open(argv, container, silence=_SILENCE, stdin=False)
+        targets = {_STDOUT: sys.stdout.buffer, _STDERR: sys.stderr.buffer}
+        try:
+            for channel, data in _messages(web):
+                if channel == _STATUS:
+                    return _exit_code(json.loads(data))
+                targets[channel].write(data)
+                targets[channel].flush()
+        finally:
+            web.close()
+        raise StreamBroken("the stream ended without the command's exit code")
 
     def _open(
         self, argv: Sequence[str], container: str, *, silence: float, stdin: bool, tty: bool = False

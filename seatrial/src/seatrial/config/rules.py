@@ -19,7 +19,7 @@ __all__ = ["broken"]
 # https://github.com/distribution/reference/blob/main/reference.go: what may stand before the tag
 _REPOSITORY: Final = re.compile(r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_REFERENCE: Final = re.compile(r"(secret|configmap)/[a-z0-9][a-z0-9.-]*/[-._A-Za-z0-9]+")
+_REFERENCE: Final = re.compile(r"(secret|configmap)/[a-z0-9][a-z0-9.-]*/[-._A-Za-z0-9]+|namespace")
 
 
 def broken(project: Project, where: Where) -> list[Problem]:
@@ -149,7 +149,7 @@ def _runner(project: Project) -> _Found:
         if not _ENV_NAME.fullmatch(name):
             yield ("runner", "env-from", name), f"{name!r} is no name of a variable", ""
         if not _REFERENCE.fullmatch(reference):
-            says = f"{reference!r} is not secret/NAME/KEY or configmap/NAME/KEY"
+            says = f"{reference!r} is not secret/NAME/KEY, configmap/NAME/KEY or namespace"
             yield ("runner", "env-from", name), says, ""
     for name in sorted(runner.env.keys() & runner.env_from.keys()):
         yield ("runner", "env-from", name), "is in runner.env too", "keep one of them"

@@ -18,9 +18,9 @@ STATE_DIRECTORY: Final = "/seatrial/run"
 
 
 def agent_files() -> Mapping[str, str]:
-    """Return name -> text of the agent's files and of the fixtures beside them: the `data` of a ConfigMap."""
+    """Return name -> text of the agent's files, of fixtures and clients beside them: the `data` of a ConfigMap."""
     found: dict[str, str] = {}
-    for package in ("seatrial.inpod.fixtures", "seatrial.inpod.agent"):
+    for package in ("seatrial.inpod.clients", "seatrial.inpod.fixtures", "seatrial.inpod.agent"):
         found |= {entry.name: entry.read_text() for entry in files(package).iterdir() if entry.name.endswith(".py")}
     return found
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, Protocol, TextIO, runtime_checkable
+from typing import Any, Final, TextIO
 
 from seatrial.inpod import stale
 from seatrial.inpod.display import Display
@@ -29,22 +29,13 @@ from seatrial.model.event import Body, Note
 from seatrial.model.result import Counts, TreeProof
 from seatrial.ports import ContainerState, PodExec, StreamBroken
 
-__all__ = ["Request", "Terminal", "TestOutcome", "run_tests"]
+__all__ = ["Request", "TestOutcome", "run_tests"]
 
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _LOST_AFTER: Final = 20.0
 """Seconds without any byte, over all attempts, after which the pod is asked for: heartbeats come twice a second."""
 _GRACE: Final = 10.0
 """Seconds that pytest gets to end after an interrupt, before it is killed."""
-
-
-@runtime_checkable
-class Terminal(Protocol):
-    """A PodExec that can also connect the user's terminal. Without it, `--pdb` is refused."""
-
-    def attach(self, argv: Sequence[str], *, container: str = "tests") -> int:
-        """Run a command with the terminal of this process; return its exit code."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,9 +268,8 @@ class _Session:
     def debug(self) -> None:
         """Connect the user's terminal to the debugger in the pod."""
         self.display.wait_for_debugger()
-        if isinstance(self.exec, Terminal):
-            argv = agent_argv("attach", self.request.run, python=self.request.python, entry=self.request.entry)
-            self.exec.attach(argv, container="tests")
+        argv = agent_argv("attach", self.request.run, python=self.request.python, entry=self.request.entry)
+        self.exec.attach(argv, container="tests")
         self.display.resume()
 
     def outcome(self, proof: TreeProof | None) -> TestOutcome:

@@ -16,6 +16,7 @@ __all__ = [
     "LABEL_OWNER",
     "LABEL_PROJECT",
     "LABEL_SESSION",
+    "LABEL_THROWAWAY",
     "LABEL_USE",
     "OWNER",
     "RunId",
@@ -42,6 +43,9 @@ LABEL_ENVIRONMENT = "seatrial.dev/environment"
 
 LABEL_KEPT = "seatrial.dev/kept"
 """On namespaces: whether the environment outlives the command that made it."""
+
+LABEL_THROWAWAY = "seatrial.dev/throwaway"
+"""On pods of `seatrial debug`."""
 
 LABEL_USE = "seatrial.dev/use"
 """Set to `allowed` by whoever owns a namespace that we may put things into, and never remove."""

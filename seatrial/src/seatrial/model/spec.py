@@ -136,7 +136,10 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     env: Annotated[dict[str, str], Meta(description="environment of the tests")] = {}
     env_from: Annotated[
         dict[str, str],
-        Meta(description='environment out of Secrets and ConfigMaps: VAR = "secret/NAME/KEY" or "configmap/NAME/KEY"'),
+        Meta(
+            description='environment out of the cluster: VAR = "secret/NAME/KEY", "configmap/NAME/KEY" or "namespace"'
+            " (the runner's)"
+        ),
     ] = {}
     sync: Annotated[
         tuple[str, ...],

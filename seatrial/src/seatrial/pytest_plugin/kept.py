@@ -105,6 +105,9 @@ def variables(api: Api, runner: RunnerSpec) -> tuple[dict[str, str], list[str]]:
     values, missing = dict(runner.env), []
     objects: dict[str, dict[str, Any]] = {}
     for name, reference in runner.env_from.items():
+        if reference == "namespace":
+            values[name] = runner.namespace
+            continue
         kind, obj, key = reference.split("/", 2)
         where = f"/api/v1/namespaces/{runner.namespace}/{kind}s/{obj}"
         if where not in objects:

@@ -23,16 +23,14 @@ _PRIVATE: Final = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/
 """Where clusters have their pods and Services; the rest is the world outside (RFC 1918, 6598, 3927)."""
 
 _PRIVATE_6: Final = ("fc00::/7", "fe80::/10")
-_DNS_METRICS: Final = 9153
-"""A port of the cluster's DNS pods that the policies do not open."""
+_DNS: Final = 53
+"""The one port of the cluster's DNS pods that the policies open."""
 
 _SECONDS: Final = 3
 _PROBE: Final = """
 import socket, sys
 try:
     socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).close()
-except ConnectionRefusedError:
-    print("reached")
 except OSError:
     print("blocked")
 else:
@@ -84,7 +82,9 @@ def have(ctx: Ctx, namespace: str) -> None:
 def verify(ctx: Ctx) -> str:
     """Find out by real traffic whether the cluster enforces the policies, write it down, and say if it does not.
 
-    The runner tries to reach a pod of another namespace that every cluster has: those of its DNS, on another port.
+    The runner tries to reach a pod of another namespace that every cluster has: those of its DNS, on another port that
+    they say they listen at. So a connection that is refused was refused by the network: some let silence answer, some a
+    reset.
 
     Returns:
         enforced, ignored or unknown; empty: there are no policies.
@@ -131,11 +131,24 @@ def _tried(ctx: Ctx) -> str:
     spec = ctx.project.runner
     try:
         pods = ctx.kube.objects("v1/Pod", "kube-system", labels="k8s-app=kube-dns")
-        addresses = [pod["status"]["podIP"] for pod in pods if (pod.get("status") or {}).get("podIP")]
-        if not addresses:
+        target = next((place for pod in pods if (place := _forbidden(pod))), None)
+        if target is None:
             return "unknown"
-        argv = ["python3", "-c", _PROBE, addresses[0], str(_DNS_METRICS), str(_SECONDS)]
+        argv = ["python3", "-c", _PROBE, *target, str(_SECONDS)]
         done = ctx.kube.exec(spec.pod, spec.namespace).run(argv, container="tests", timeout=_SECONDS + 10)
     except (SeatrialError, StreamBroken):
         return "unknown"
     return {"reached": "ignored", "blocked": "enforced"}.get(done.stdout.decode().strip(), "unknown")
+
+
+def _forbidden(pod: Object) -> tuple[str, str] | None:
+    """Return address and port of a ready pod where something listens that the policies do not open. Pure."""
+    status = pod.get("status") or {}
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or ())
+    if not ready or not status.get("podIP"):
+        return None
+    for container in pod["spec"]["containers"]:
+        for port in container.get("ports") or ():
+            if port["containerPort"] != _DNS and port.get("protocol", "TCP") == "TCP":
+                return status["podIP"], str(port["containerPort"])
+    return None

@@ -13,6 +13,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady
 from seatrial.model.event import ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.names import LABEL_THROWAWAY
 from seatrial.model.spec import ServiceSpec
 from seatrial.ports import Object, StreamBroken
 from seatrial.stages import neighbours, objects
@@ -75,7 +76,7 @@ def _pods(ctx: Ctx) -> dict[str, int]:
             int(each.get("restartCount") or 0) for each in (pod.get("status") or {}).get("containerStatuses") or ()
         )
         for pod in pods
-        if pod["metadata"]["name"] != spec.pod
+        if pod["metadata"]["name"] != spec.pod and LABEL_THROWAWAY not in (pod["metadata"].get("labels") or {})
     }
 
 

@@ -180,6 +180,9 @@ def _environment(spec: RunnerSpec) -> Iterable[dict[str, Any]]:
     for name, value in spec.env.items():
         yield {"name": name, "value": value}
     for name, source in spec.env_from.items():
+        if source == "namespace":
+            yield {"name": name, "value": spec.namespace}
+            continue
         kind, _, rest = source.partition("/")
         obj, _, key = rest.partition("/")
         reference = "secretKeyRef" if kind == "secret" else "configMapKeyRef"

@@ -8,6 +8,8 @@ interrupt RUN [--kill]      what Ctrl-C does; or the end at once
 attach RUN                  connect this terminal to the debugger of the run
 manifest                    what files there are (stdin: one line of JSON)
 seed DIRECTORY PATH…        copy the paths into the directory, once
+lend DIRECTORY              put the clients into the directory, as programs, and live as long as the pod
+http, dns, sql ARGUMENT…    the clients
 """
 
 from __future__ import annotations
@@ -61,6 +63,16 @@ def main(argv: list[str]) -> int:
         from .tree import seed
 
         return seed(arguments[0], arguments[1:])
+    if command == "lend":
+        from .beside import lend
+        from .serve import keep
+
+        lend(arguments[0], os.path.abspath(__file__))
+        return keep()
+    if command in ("http", "dns", "sql"):
+        from .beside import ask
+
+        return ask(command, arguments)
     sys.stderr.write(__doc__ or "")
     return 2
 

@@ -1,11 +1,11 @@
-"""The fixtures, whose files are of another package and lie beside ours in the pod. PYTEST_DONT_REWRITE."""
+"""Fixtures and clients, whose files are of other packages and lie beside ours in the pod. PYTEST_DONT_REWRITE."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-__all__ = ["add_options", "give_fixtures"]
+__all__ = ["add_options", "ask", "give_fixtures", "lend"]
 
 
 def add_options(parser: Any) -> None:
@@ -18,3 +18,14 @@ def give_fixtures(config: Any, definition: Any) -> None:
     if definition:
         place = import_module(f"{__package__}.inside").place(config, definition)
         import_module(f"{__package__}.fixtures").install(config, place)
+
+
+def lend(directory: str, entry: str) -> None:
+    """Put the clients into a directory, as programs."""
+    import_module(f"{__package__}.lend").lend(directory, entry)
+
+
+def ask(client: str, arguments: list[str]) -> int:
+    """Run a client and return its exit code."""
+    code: int = import_module(f"{__package__}.lend").run(client, arguments)
+    return code

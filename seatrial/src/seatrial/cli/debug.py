@@ -1,0 +1,79 @@
+"""`seatrial debug`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from seatrial.cli.command import namespace_option, plain_command
+from seatrial.cli.options import Context
+from seatrial.model.errors import EnvironmentFailed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["command", "inside"]
+
+_PATIENCE: Final = 120.0
+_SHELL: Final = "command -v bash >/dev/null && exec bash; exec sh"
+
+
+@plain_command(
+    examples=(
+        ("seatrial debug", "a shell, where the tests run"),
+        ("seatrial debug -- http web:8080/stock", "one question by HTTP"),
+        ("seatrial debug -- dns web.shop", "each name that is tried, and its answer"),
+        ('seatrial debug -- sql DATABASE_URI "SELECT 1"', "a variable of the tests, or a URL"),
+        ("seatrial debug --image busybox:1.37", "with tools of your own"),
+    )
+)
+@click.argument("argv", nargs=-1, metavar="[-- COMMAND…]")
+@click.option("--image", metavar="IMAGE", default="", help="Another image, as a pod names it; it needs `sleep`.")
+@namespace_option
+@click.pass_obj
+def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
+    """Look around from a throw-away pod, with HTTP, DNS and SQL clients.
+
+    It has the runner's image, labels, variables, Secrets and rights, so it reaches what the tests reach, and is gone
+    when the command ends. The exit code is the command's own.
+    """
+    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.model.deadline import Deadline  # noqa: PLC0415
+    from seatrial.ports import StreamBroken  # noqa: PLC0415
+    from seatrial.stages.throwaway import CONTAINER, throwaway  # noqa: PLC0415
+
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if not argv and not terminal:
+        raise UsageError("a shell needs a terminal", try_="seatrial debug -- COMMAND")
+    this, project = machine(), context.project
+    kube = environment(this, project, sessions.require(this, project, context.namespace)).cluster.connect()
+    spec = project.runner
+    runner = kube.get("v1/Pod", spec.pod, spec.namespace)
+    if runner is None:
+        raise EnvironmentFailed(f"there is no pod {spec.pod} to be like", try_="seatrial up")
+    with throwaway(kube, runner, image, Deadline.after(_PATIENCE)) as name:
+        pod = kube.exec(name, spec.namespace)
+        try:
+            if terminal:
+                if not argv:
+                    context.say(
+                        f"pod {name} in {spec.namespace}{'' if image else '; http, dns and sql are on its PATH'}"
+                    )
+                return pod.attach(inside(argv or ("sh", "-c", _SHELL), own=not image), container=CONTAINER)
+            return pod.relay(inside(argv, own=not image), container=CONTAINER)
+        except StreamBroken as broken:
+            raise EnvironmentFailed(
+                f"the connection to pod {name} was cut", why=str(broken), try_="seatrial debug, again"
+            ) from broken
+
+
+def inside(argv: Sequence[str], *, own: bool) -> tuple[str, ...]:
+    """Return the command as the pod is to run it; with `own` clients, those behind the image's own programs."""
+    from seatrial.stages.throwaway import CLIENTS  # noqa: PLC0415 - keeps --help quick
+
+    if not own:
+        return tuple(argv)
+    return ("sh", "-c", f'PATH="$PATH:{CLIENTS}"; export PATH; exec "$@"', "sh", *argv)
