@@ -17,7 +17,7 @@ def test_clients_answer_and_the_pod_is_gone(shop):
 
     assert "web.shop.svc.cluster.local.  A  10." in shop("debug", "--", "dns", "web").out
     assert "NXDOMAIN" in shop("debug", "--", "dns", "wbe", code=1).out
-    assert "Connection refused" in shop("debug", "--", "sql", "postgresql://web:1/x", code=1).err
+    assert "Connection refused" in shop("debug", "--", "sql", "postgresql://127.0.0.1:1/x", code=1).err
     assert pods(shop) == []
 
 
