@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from foundry.errors import FoundryError
-from foundry.recipes import go, node
+from foundry.recipes import go, kube_router, node
 
 SCRIPT = Path(node.__file__).parent / "node" / "pod-network.sh"
 
@@ -38,6 +38,12 @@ def test_go_is_asked_for_where_the_machine_asks(tmp_path):
     ]
     assert go.proxies({"GOENV": str(tmp_path / "env")}) == ["https://go.example"]
     assert go.proxies({"GOENV": "/nowhere"}) == []
+
+
+def test_what_policies_forbid_is_dropped_and_not_refused():
+    assert kube_router.dropping('x, "-j", "REJECT", y') == 'x, "-j", "DROP", y'
+    with pytest.raises(ValueError, match="at 2 places"):
+        kube_router.dropping('"-j", "REJECT" "-j", "REJECT"')
 
 
 @pytest.fixture
