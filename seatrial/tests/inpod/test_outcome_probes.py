@@ -96,7 +96,10 @@ class Database(socketserver.BaseRequestHandler):
         stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
         signature = hmac.digest(stored, f"{first},{said},{last}".encode(), "sha256")
         key = bytes(a ^ b for a, b in zip(base64.b64decode(proof), signature, strict=True))
-        return hashlib.sha256(key).digest() == stored
+        good = hashlib.sha256(key).digest() == stored
+        if good:
+            self.request.sendall(message(b"R", (12).to_bytes(4) + b"v=proof"))
+        return good
 
 
 @contextmanager
