@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from foundry.errors import FoundryError
-from foundry.recipes import go, kube_router, node
+from foundry.recipes import go, node
 
 SCRIPT = Path(node.__file__).parent / "node" / "pod-network.sh"
 
@@ -38,12 +39,6 @@ def test_go_is_asked_for_where_the_machine_asks(tmp_path):
     ]
     assert go.proxies({"GOENV": str(tmp_path / "env")}) == ["https://go.example"]
     assert go.proxies({"GOENV": "/nowhere"}) == []
-
-
-def test_what_policies_forbid_is_dropped_and_not_refused():
-    assert kube_router.dropping('x, "-j", "REJECT", y') == 'x, "-j", "DROP", y'
-    with pytest.raises(ValueError, match="at 2 places"):
-        kube_router.dropping('"-j", "REJECT" "-j", "REJECT"')
 
 
 @pytest.fixture
@@ -186,3 +181,62 @@ def test_masquerading_is_set_up_once(network):
     (network / "bin" / "iptables.body").write_text("exit 0\n")
 
     assert "iptables-restore" not in run(network, "one 172.18.0.2 | 10.244.0.0/24")
+
+
+# -- what kube-router finds as iptables-restore -------------------------------------------------------------------------
+
+SAVED = """\
+*filter
+:INPUT ACCEPT [1:2]
+:KUBE-SERVICES - [0:0]
+:KUBE-POD-FW-OLD - [0:0]
+:KUBE-ROUTER-FORWARD - [0:0]
+-A KUBE-SERVICES -d 10.96.0.10/32 -j REJECT --reject-with icmp-port-unreachable
+COMMIT
+"""
+GIVEN = """\
+*filter
+:INPUT - [0:0]
+:KUBE-SERVICES - [0:0]
+:KUBE-ROUTER-FORWARD - [0:0]
+:KUBE-POD-FW-NEW - [0:0]
+-A INPUT -j KUBE-ROUTER-INPUT
+-A KUBE-SERVICES -d 10.96.0.7/32 -j REJECT
+-A KUBE-ROUTER-FORWARD -d 10.244.1.2/32 -j KUBE-POD-FW-NEW
+-A KUBE-POD-FW-NEW -m comment --comment "rule to REJECT traffic" -m mark ! --mark 0x10000/0x10000 -j REJECT
+COMMIT
+"""
+
+
+@pytest.mark.parametrize("family", ["iptables", "ip6tables"])
+def test_only_chains_of_policies_are_written_back(tmp_path, family):
+    real, ours = tmp_path / "real", tmp_path / "ours"
+    for folder in (real, ours):
+        folder.mkdir()
+    (tmp_path / "saved").write_text(SAVED)
+    (real / f"{family}-save").write_text(f'#!/bin/sh\n[ "$*" = "-t filter" ] && cat {tmp_path}/saved\n')
+    (real / f"{family}-restore").write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/argv\ncat >{tmp_path}/rules\n')
+    shutil.copy(SCRIPT.with_name("policy-restore.sh"), ours / f"{family}-restore")
+    for program in (*real.iterdir(), *ours.iterdir()):
+        program.chmod(0o755)
+    subprocess.run(
+        [f"{family}-restore", "--wait", "-T", "filter"],
+        input=GIVEN,
+        text=True,
+        check=True,
+        env={"PATH": f"{ours}:{real}:{os.environ['PATH']}"},
+    )
+
+    assert (tmp_path / "argv").read_text() == "--noflush --wait -T filter\n"
+    first, *lines, last = (tmp_path / "rules").read_text().splitlines()
+    assert (first, last) == ("*filter", "COMMIT")
+    assert sorted(lines[:3]) == [
+        ":KUBE-POD-FW-NEW - [0:0]",
+        ":KUBE-POD-FW-OLD - [0:0]",
+        ":KUBE-ROUTER-FORWARD - [0:0]",
+    ]
+    assert lines[3:] == [
+        "-A KUBE-ROUTER-FORWARD -d 10.244.1.2/32 -j KUBE-POD-FW-NEW",
+        '-A KUBE-POD-FW-NEW -m comment --comment "rule to REJECT traffic" -m mark ! --mark 0x10000/0x10000 -j DROP',
+        "-X KUBE-POD-FW-OLD",
+    ]

@@ -203,6 +203,8 @@ def _images(b: Build, root: Path) -> Path:
         {
             "usr/local/bin/pod-network": b.assets / "pod-network.sh",
             "usr/local/bin/kube-router": b.path("kube-router") / "kube-router",
+            "usr/local/libexec/policies/iptables-restore": b.assets / "policy-restore.sh",
+            "usr/local/libexec/policies/ip6tables-restore": b.assets / "policy-restore.sh",
         },
     )
     archive.image([POD_NETWORK], [busybox, iptables, network], {"Env": [PATH], "Entrypoint": ["pod-network"]})

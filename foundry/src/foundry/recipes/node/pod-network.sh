@@ -99,5 +99,6 @@ watch &
 families=
 case ",$POD_SUBNET" in *,*:*) families=--enable-ipv6 ;; esac
 case ",$POD_SUBNET" in *,*.*) ;; *) families="$families --enable-ipv4=false" ;; esac
+PATH=/usr/local/libexec/policies:$PATH
 # shellcheck disable=SC2086 # words are meant
 exec kube-router --run-firewall --run-router=false --run-service-proxy=false --health-port=0 $families
