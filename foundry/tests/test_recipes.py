@@ -204,6 +204,7 @@ GIVEN = """\
 -A KUBE-SERVICES -d 10.96.0.7/32 -j REJECT
 -A KUBE-ROUTER-FORWARD -d 10.244.1.2/32 -j KUBE-POD-FW-NEW
 -A KUBE-POD-FW-NEW -m comment --comment "rule to REJECT traffic" -m mark ! --mark 0x10000/0x10000 -j REJECT
+-I KUBE-POD-FW-NEW 1 -d 10.244.1.2/32 -j KUBE-NWPLCY-DEFAULT
 COMMIT
 """
 
@@ -238,5 +239,6 @@ def test_only_chains_of_policies_are_written_back(tmp_path, family):
     assert lines[3:] == [
         "-A KUBE-ROUTER-FORWARD -d 10.244.1.2/32 -j KUBE-POD-FW-NEW",
         '-A KUBE-POD-FW-NEW -m comment --comment "rule to REJECT traffic" -m mark ! --mark 0x10000/0x10000 -j DROP',
+        "-I KUBE-POD-FW-NEW 1 -d 10.244.1.2/32 -j KUBE-NWPLCY-DEFAULT",
         "-X KUBE-POD-FW-OLD",
     ]

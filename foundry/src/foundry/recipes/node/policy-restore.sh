@@ -17,7 +17,7 @@ case "$*" in *--help*) exec "$name" --help ;; esac
   function own(chain) { return chain ~ /^KUBE-(ROUTER|POD-FW|NWPLCY)-/ }
   $1 == "there" { if (own($2)) there[$2] = 1; next }
   /^:/ { chain = substr($1, 2); if (own(chain)) wanted[chain] = 1; next }
-  /^-A/ && own($2) { sub(/ -j REJECT.*/, " -j DROP"); rules[count++] = $0 }
+  /^-/ && own($2) { sub(/ -j REJECT.*/, " -j DROP"); rules[count++] = $0 }
   END {
     print "*filter"
     for (chain in wanted) print ":" chain " - [0:0]"
