@@ -72,6 +72,7 @@ def _measure_all(chosen: Sequence[Scenario], place: Place, asked: argparse.Names
         except (Failed, ValueError, TimeoutError, OSError) as error:
             print(f"{scenario.name}: no figure: {error}", file=sys.stderr, flush=True)
             place.keep_evidence(scenario.name)
+            place.remove_all()
             continue
         report = Report(started=started, commit=commit, machine=where, scenarios=done)
         file.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))

@@ -27,12 +27,15 @@ Argv = tuple[str, ...]
 PATIENCE = 120
 """Seconds of `--timeout`, as in the notes."""
 
+LABEL = "app=test-runner"
+
 NOTES = (
     "other names, and no host ports, so that it can stand beside anything else",
     "kind load: in the same command the chart's images that are on the engine, which nodes could pull from nowhere",
     "helm install: a second values file with the images of this machine",
     "kubectl wait: with the namespace, for all four services, and for the Job that makes the catalog; else tests fail",
     "kubectl run: the environment that the suite reads, and IfNotPresent: of a tag `latest` a kubelet asks a registry",
+    "kubectl run: the label by which the chart's network policies know the tests",
     "kubectl run: tests of packages/ too, as the notes say further below, so that both sides run the same",
     "kubectl wait for the pod's success, because kubectl run returns at once",
 )
@@ -87,13 +90,20 @@ class Plain:
 
         Args:
             command: what runs them.
-            env_from: variable to `secret/NAME/KEY`, or to a value.
+            env_from: variable to `secret/NAME/KEY`, to `namespace`, or to a value.
         """
-        env = [_variable(name, source) for name, source in env_from.items()]
+        env = [
+            _variable(name, self.namespace if source == "namespace" else source) for name, source in env_from.items()
+        ]
         overrides = {"spec": {"containers": [{"name": self.pod, "env": env}]}}
         return (
             *("kubectl", "run", self.pod, f"--image={self.image}", "--restart=Never", f"--namespace={self.namespace}"),
-            *("--image-pull-policy=IfNotPresent", "--override-type=strategic", f"--overrides={json.dumps(overrides)}"),
+            *(
+                f"--labels={LABEL}",
+                "--image-pull-policy=IfNotPresent",
+                "--override-type=strategic",
+                f"--overrides={json.dumps(overrides)}",
+            ),
             *("--", *command),
         )
 
