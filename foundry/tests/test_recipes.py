@@ -183,7 +183,7 @@ def test_masquerading_is_set_up_once(network):
     assert "iptables-restore" not in run(network, "one 172.18.0.2 | 10.244.0.0/24")
 
 
-# -- what kube-router finds as iptables-restore -------------------------------------------------------------------------
+# -- what kube-router finds as iptables-restore -----
 
 SAVED = """\
 *filter
