@@ -76,13 +76,19 @@ def test_an_archive_that_would_leave_its_folder_is_refused(tmp_path):
 # -- the pod network's script; the programs it calls are replaced by ones that write down how they are called ----------
 
 
+PROGRAMS = (
+    *("ip", "ln", "kubectl", "kube-router", "xtables-legacy-multi", "xtables-nft-multi"),
+    *("iptables", "iptables-restore", "ip6tables", "ip6tables-restore"),
+)
+
+
 @pytest.fixture
 def network(tmp_path: Path) -> Path:
     programs = tmp_path / "bin"
     programs.mkdir()
     (tmp_path / "net.d").mkdir()
     (tmp_path / "mtu").write_text("1500\n")
-    for name in ("ip", "iptables-restore", "ip6tables-restore", "iptables", "ip6tables", "kubectl", "kube-router"):
+    for name in PROGRAMS:
         (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>"{tmp_path}/calls"\n. "{programs}/{name}.body"\n')
         (programs / name).chmod(0o755)
         (programs / f"{name}.body").write_text("")
@@ -171,6 +177,24 @@ def test_policies_are_enforced_for_the_address_families_that_there_are(network, 
     assert last.endswith(f"--health-port=0{families}")
 
 
+@pytest.mark.parametrize(
+    ("version", "lacks", "chosen"),
+    [
+        ("v1.8.9 (nf_tables)", "", "legacy"),
+        ("v1.8.9 (legacy)", "", "nft"),
+        ("v1.8.9 (nf_tables)", "legacy", "nft"),
+        ("v1.8.9 (legacy)", "nft", "legacy"),
+    ],
+)
+def test_policies_have_tables_of_their_own_where_the_kernel_has_them(network, version, lacks, chosen):
+    (network / "bin" / "iptables.body").write_text(f'[ "$1" = --version ] && echo "iptables {version}"\n')
+    if lacks:
+        (network / "bin" / f"xtables-{lacks}-multi.body").write_text("exit 1\n")
+    calls = run(network, "one 172.18.0.2 |")
+
+    assert f"ln -sf /usr/sbin/xtables-{chosen}-multi /usr/local/libexec/policies/iptables-save" in calls
+
+
 def test_a_route_that_is_there_is_left_alone(network):
     (network / "bin" / "ip.body").write_text('echo "10.244.1.0/24 via 172.18.0.3 dev eth0 "\n')
 
@@ -215,8 +239,10 @@ def test_only_chains_of_policies_are_written_back(tmp_path, family):
     for folder in (real, ours):
         folder.mkdir()
     (tmp_path / "saved").write_text(SAVED)
-    (real / f"{family}-save").write_text(f'#!/bin/sh\n[ "$*" = "-t filter" ] && cat {tmp_path}/saved\n')
-    (real / f"{family}-restore").write_text(f'#!/bin/sh\necho "$*" >{tmp_path}/argv\ncat >{tmp_path}/rules\n')
+    (real / "xtables-nft-multi").write_text(
+        f'#!/bin/sh\n[ "$*" = "{family}-save -t filter" ] && exec cat {tmp_path}/saved\n'
+        f'echo "$*" >{tmp_path}/argv\ncat >{tmp_path}/rules\n'
+    )
     shutil.copy(SCRIPT.with_name("policy-restore.sh"), ours / f"{family}-restore")
     for program in (*real.iterdir(), *ours.iterdir()):
         program.chmod(0o755)
@@ -225,10 +251,10 @@ def test_only_chains_of_policies_are_written_back(tmp_path, family):
         input=GIVEN,
         text=True,
         check=True,
-        env={"PATH": f"{ours}:{real}:{os.environ['PATH']}"},
+        env={"PATH": f"{ours}:{real}:{os.environ['PATH']}", "TABLES": "nft"},
     )
 
-    assert (tmp_path / "argv").read_text() == "--noflush --wait -T filter\n"
+    assert (tmp_path / "argv").read_text() == f"{family}-restore --noflush --wait -T filter\n"
     first, *lines, last = (tmp_path / "rules").read_text().splitlines()
     assert (first, last) == ("*filter", "COMMIT")
     assert sorted(lines[:3]) == [

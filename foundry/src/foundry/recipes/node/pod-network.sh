@@ -99,6 +99,16 @@ watch &
 families=
 case ",$POD_SUBNET" in *,*:*) families=--enable-ipv6 ;; esac
 case ",$POD_SUBNET" in *,*.*) ;; *) families="$families --enable-ipv4=false" ;; esac
+# Its tables are of the other kind than kube-proxy's, where the kernel has both: in the same ones each disturbs the other's
+# changes, and a Service whose pods have just come is reached seconds late.
+case "$(iptables --version)" in *nf_tables*) TABLES=legacy ;; *) TABLES=nft ;; esac
+if ! "xtables-$TABLES-multi" iptables --list-rules >/dev/null 2>&1; then
+  case "$TABLES" in nft) TABLES=legacy ;; *) TABLES=nft ;; esac
+fi
+export TABLES
+for name in iptables iptables-save ip6tables ip6tables-save; do
+  ln -sf "/usr/sbin/xtables-$TABLES-multi" "/usr/local/libexec/policies/$name"
+done
 PATH=/usr/local/libexec/policies:$PATH
 # shellcheck disable=SC2086 # words are meant
 exec kube-router --run-firewall --run-router=false --run-service-proxy=false --health-port=0 $families

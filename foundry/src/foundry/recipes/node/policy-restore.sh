@@ -5,13 +5,15 @@
 # a Service whose pods have just come could stay refused until the next change. Only kube-router's own chains pass here.
 # What is forbidden is dropped and not refused, as kind's own network has it: a connection that comes before its pod is
 # known tries again.
+#
+# Environment: TABLES (legacy or nft), the kind of tables that policies have.
 set -eu
 name=${0##*/}
-PATH=${PATH#*:} # the first folder is this one's
-case "$*" in *--help*) exec "$name" --help ;; esac
+multi=xtables-$TABLES-multi
+case "$*" in *--help*) exec "$multi" "$name" --help ;; esac
 
 {
-  "${name%-restore}-save" -t filter | sed -n 's/^:\([^ ]*\).*/there \1/p'
+  "$multi" "${name%-restore}-save" -t filter | sed -n 's/^:\([^ ]*\).*/there \1/p'
   cat
 } | awk '
   function own(chain) { return chain ~ /^KUBE-(ROUTER|POD-FW|NWPLCY)-/ }
@@ -25,4 +27,4 @@ case "$*" in *--help*) exec "$name" --help ;; esac
     for (i = 0; i < count; i++) print rules[i]
     for (chain in there) if (!(chain in wanted)) print "-X " chain
     print "COMMIT"
-  }' | "$name" --noflush "$@"
+  }' | "$multi" "$name" --noflush "$@"
