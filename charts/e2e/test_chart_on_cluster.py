@@ -47,11 +47,23 @@ def query(cluster: Cluster, namespace: str, role: str, password: str, sql: str, 
     return cluster.exec(namespace, "statefulset/postgresql", "sh", "-c", f'exec psql "{uri}" -tAqc "$0"', sql).strip()
 
 
-S3 = """
-import sys, urllib.request
+# A Service's proxies learn of a pod that is ready a moment after everybody else: until then it is refused.
+ASK = """
+import sys, time, urllib.error, urllib.parse, urllib.request
+def ask(request):
+    for left in reversed(range(50)):
+        try:
+            return urllib.request.urlopen(request, timeout=10).read().decode()
+        except urllib.error.URLError as error:
+            if not left or not isinstance(error.reason, ConnectionRefusedError):
+                raise
+            time.sleep(0.2)
+"""
+
+S3 = f"""{ASK}
 method, path = sys.argv[1:]
-request = urllib.request.Request("http://localstack:4566" + path, method=method, data=b"1" if method == "PUT" else None)
-print(urllib.request.urlopen(request, timeout=10).read().decode())
+data = b"1" if method == "PUT" else None
+print(ask(urllib.request.Request("http://localstack:4566" + path, method=method, data=data)))
 """
 
 
@@ -60,13 +72,12 @@ def s3(cluster: Cluster, namespace: str, method: str, path: str) -> str:
     return cluster.exec(namespace, "deployment/hostports", "python3", "-c", S3, method, path)
 
 
-IAM = """
-import sys, urllib.parse, urllib.request
+IAM = f"""{ASK}
 # The service is told by the credential's scope; signatures are not looked at.
 scope = "Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none"
-body = urllib.parse.urlencode({"Action": "GetRole", "Version": "2010-05-08", "RoleName": sys.argv[1]}).encode()
-request = urllib.request.Request("http://localstack:4566/", body, {"Authorization": "AWS4-HMAC-SHA256 " + scope})
-print(urllib.request.urlopen(request, timeout=10).read().decode())
+body = urllib.parse.urlencode({{"Action": "GetRole", "Version": "2010-05-08", "RoleName": sys.argv[1]}}).encode()
+request = urllib.request.Request("http://localstack:4566/", body, {{"Authorization": "AWS4-HMAC-SHA256 " + scope}})
+print(ask(request))
 """
 
 
