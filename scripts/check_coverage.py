@@ -1,7 +1,7 @@
 """Branch coverage of the tool's pure parts, out of coverage.py's JSON report; exits 1 if one is below `ENOUGH`.
 
-What runs in processes of its own (the agent and the fixtures in the pod, the replay) is measured by what comes out of
-them, not in lines; the fixtures' pure files are.
+What runs in processes of its own (the agent, the fixtures and clients in the pod, the replay) is measured by what comes
+out of them, not in lines; the pure files of fixtures and clients are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ PARTS = ("config/", "diagnose/", "inpod/", "inpod/delta.py", "inpod/verdict.py",
 PROGRAMS = (
     "inpod/agent/",
     "inpod/replay/",
+    *(f"inpod/clients/{name}.py" for name in ("http_client", "lend", "sql_client")),
     *(f"inpod/fixtures/{name}.py" for name in ("api", "fixtures", "flags", "inside", "namespaces", "services")),
 )
 ENOUGH = 95.0

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from seatrial.inpod.clients.dns_client import candidates, parse, question, settings
+from seatrial.inpod.clients.dns_client import candidates, main, parse, question, settings
 from seatrial.inpod.podside import agent_files
 
 from inpod.test_outcome_probes import database
@@ -185,6 +185,20 @@ class TestDns:
             1,
             ["web.shop.svc.cluster.local.  AAAA  no such record"],
         )
+
+    def test_it_is_asked_by_whoever_imports_it(self, tmp_path, capsys):
+        path = tmp_path / "resolv.conf"
+        path.write_text(RESOLV)
+        with names() as server:
+            argv = ["--server", server, "--resolv-conf", str(path)]
+            assert main([*argv, "web.shop"]) == 0
+            assert main([*argv, "web.shop.svc.cluster.local.", "SRV"]) == 0
+            assert main([*argv, "here.", "TXT"]) == 0
+            assert main([*argv, "wbe"]) == 1
+        assert "web.shop.svc.cluster.local.  A  10.96.0.7" in capsys.readouterr().out
+        path.write_text("search x")
+        with pytest.raises(ValueError, match="no server is in"):
+            main(["--resolv-conf", str(path), "web"])
 
     def test_what_nobody_knows_is_an_exit_code(self, client, tmp_path):
         code, lines, _ = self.ask(client, tmp_path, "wbe")
