@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as changed
 from seatrial.adapters.helm import HelmCharts
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
@@ -50,6 +51,16 @@ def test_render():
             *("--set-string", r"a=1\,2", "--set-string", "image.tag=abc", "--namespace", "ns"),
         )
     ]
+
+
+def test_what_is_no_text_is_none_for_the_chart_either():
+    it, processes = charts({"helm template": Answer(stdout="")})
+    release = changed(RELEASE, values=(), set={"on": False, "replicas": 2, "text": "false"})
+    it.render(release, {}, deadline=soon())
+
+    assert processes.ran[0][4:-2] == (
+        *("--set-json", "on=false", "--set-json", "replicas=2", "--set-string", "text=false"),
+    )
 
 
 def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):

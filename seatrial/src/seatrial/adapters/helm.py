@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,7 +121,10 @@ def _chart(release: ReleaseSpec, sets: Mapping[str, str]) -> list[str]:
     for path in release.values:
         argv += ["--values", str(path)]
     for key, value in {**release.set, **sets}.items():
-        argv += ["--set-string", f"{key}={_escaped(value)}"]
+        if isinstance(value, str):
+            argv += ["--set-string", f"{key}={_escaped(value)}"]
+        else:
+            argv += ["--set-json", f"{key}={json.dumps(value)}"]
     return argv
 
 

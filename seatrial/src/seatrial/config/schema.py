@@ -59,8 +59,10 @@ def _property(type_: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if kind.name == "array":
         return {"type": "array", "items": _property(kind.of, definitions)}
     found = msgspec.json.schema(type_, schema_hook=lambda _: {"type": "string"})
-    if "anyOf" in found:  # or null, which TOML does not have
-        found = {**next(choice for choice in found.pop("anyOf") if choice != {"type": "null"}), **found}
+    choices = [choice for choice in found.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:  # or null, which TOML does not have
+        del found["anyOf"]
+        found = {**choices[0], **found}
     found.pop("default", None)
     return dict(found)
 

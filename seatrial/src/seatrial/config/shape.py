@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 import msgspec
 
 from seatrial.config.positions import KeyPath
-from seatrial.model.spec import Project
+from seatrial.model.spec import ChartValue, Project
 
 __all__ = ["Field", "Kind", "bare", "fields", "inner", "kind_of", "leaves", "spoken", "type_at"]
 
@@ -41,8 +41,8 @@ def bare(type_: Any) -> Any:
     if get_origin(type_) is Annotated:
         return bare(get_args(type_)[0])
     if get_origin(type_) in {Union, types.UnionType}:
-        (only,) = (arg for arg in get_args(type_) if arg is not type(None))
-        return bare(only)
+        choices = [arg for arg in get_args(type_) if arg is not type(None)]
+        return bare(choices[0]) if len(choices) == 1 else type_
     return type_
 
 
@@ -120,7 +120,14 @@ def spoken(type_: Any) -> str:
         )
     if plain is int:
         return "a whole number" + _bounds(type_)
-    return {str: "a string", bool: "true or false", float: "a number", Path: "a path"}[plain]
+    words: dict[Any, str] = {
+        str: "a string",
+        bool: "true or false",
+        float: "a number",
+        Path: "a path",
+        ChartValue: "a string, true or false, or a number",
+    }
+    return words[plain]
 
 
 def _meta(type_: Any) -> msgspec.Meta | None:

@@ -59,6 +59,10 @@ class ImageSpec(_Spec, frozen=True, kw_only=True):
     ] = ()
 
 
+ChartValue = str | bool | int | float
+"""What a chart gets as it is: to Helm's templates `"false"` is text, and text is true."""
+
+
 class ReleaseSpec(_Spec, frozen=True, kw_only=True):
     """`[[release]]`: a Helm release; they are installed in the order of the file."""
 
@@ -68,9 +72,12 @@ class ReleaseSpec(_Spec, frozen=True, kw_only=True):
     repository: Annotated[str | None, Meta(description="URL of the chart repository")] = None
     version: Annotated[str | None, Meta(description="chart version, for OCI and repositories")] = None
     values: Annotated[tuple[Path, ...], Meta(description="values files, later ones win")] = ()
-    set: Annotated[dict[str, str], Meta(description="single values, as helm --set-string takes them")] = {}
+    set: Annotated[
+        dict[str, ChartValue],
+        Meta(description="single values by their path; text stays text, true, false and numbers are what they are"),
+    ] = {}
     set_beside: Annotated[
-        dict[str, str],
+        dict[str, ChartValue],
         Meta(description="single values more with --namespace: what only one environment of a cluster can have"),
     ] = {}
     images: Annotated[
