@@ -90,20 +90,14 @@ class Plain:
 
         Args:
             command: what runs them.
-            env_from: variable to `secret/NAME/KEY`, to `namespace`, or to a value.
+            env_from: variable to `secret/NAME/KEY`, or to a value.
         """
-        env = [
-            _variable(name, self.namespace if source == "namespace" else source) for name, source in env_from.items()
-        ]
+        env = [_variable(name, source) for name, source in env_from.items()]
         overrides = {"spec": {"containers": [{"name": self.pod, "env": env}]}}
         return (
             *("kubectl", "run", self.pod, f"--image={self.image}", "--restart=Never", f"--namespace={self.namespace}"),
-            *(
-                f"--labels={LABEL}",
-                "--image-pull-policy=IfNotPresent",
-                "--override-type=strategic",
-                f"--overrides={json.dumps(overrides)}",
-            ),
+            *(f"--labels={LABEL}", "--image-pull-policy=IfNotPresent"),
+            *("--override-type=strategic", f"--overrides={json.dumps(overrides)}"),
             *("--", *command),
         )
 

@@ -40,7 +40,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         commands.install(release.name, str(chart), list(map(str, values))),
         commands.pods_ready(services),
         commands.jobs_complete(),
-        commands.run(command_of(project), {**runner.env, **runner.env_from}),
+        commands.run(command_of(project), {**runner.values, **runner.references}),
         commands.succeeded(),
         commands.logs(),
         commands.delete(),

@@ -24,7 +24,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     folder, runner = place.folder(PLATFORM), project.runner
     shell = place.keep(PLATFORM)
     commands = plain_of(project, cluster=f"seatrial-benchmark-{PLATFORM}", pod=f"{runner.pod}-plain")
-    run = commands.run(command_of(project), {**runner.env, **runner.env_from})
+    run = commands.run(command_of(project), {**runner.values, **runner.references})
 
     def ours() -> Taken:
         change_test(folder, _BROKEN)

@@ -32,7 +32,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         commands.build(),
         commands.load(),
         commands.delete_pod(),
-        commands.run(command_of(project, *selection), {**runner.env, **runner.env_from}),
+        commands.run(command_of(project, *selection), {**runner.values, **runner.references}),
         commands.succeeded(),
         commands.logs(),
     )

@@ -7,6 +7,7 @@ import socketserver
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -36,6 +37,7 @@ def client(tmp_path_factory):
     lender = subprocess.Popen(argv, env={"SEATRIAL_STATE": str(root)})
     while not (root / "bin" / "sql").exists() or not (root / "bin" / "sql").stat().st_mode & 1:
         assert lender.poll() is None
+        time.sleep(0.01)
 
     def run(*argv, **env):
         program, *arguments = argv

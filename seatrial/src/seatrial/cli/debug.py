@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["command", "inside"]
 
 _PATIENCE: Final = 120.0
-_SHELL: Final = "command -v bash >/dev/null && exec bash; exec sh"
+_SHELL: Final = ("sh", "-c", "command -v bash >/dev/null && exec bash; exec sh")
 
 
 @plain_command(
@@ -55,15 +55,12 @@ def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
     if runner is None:
         raise EnvironmentFailed(f"there is no pod {spec.pod} to be like", try_="seatrial up")
     with throwaway(kube, runner, image, Deadline.after(_PATIENCE)) as name:
+        if not argv:
+            context.say(f"pod {name} in {spec.namespace}{'' if image else '; http, dns and sql are on its PATH'}")
         pod = kube.exec(name, spec.namespace)
         try:
-            if terminal:
-                if not argv:
-                    context.say(
-                        f"pod {name} in {spec.namespace}{'' if image else '; http, dns and sql are on its PATH'}"
-                    )
-                return pod.attach(inside(argv or ("sh", "-c", _SHELL), own=not image), container=CONTAINER)
-            return pod.relay(inside(argv, own=not image), container=CONTAINER)
+            run = pod.attach if terminal else pod.relay
+            return run(inside(argv or _SHELL, own=not image), container=CONTAINER)
         except StreamBroken as broken:
             raise EnvironmentFailed(
                 f"the connection to pod {name} was cut", why=str(broken), try_="seatrial debug, again"

@@ -170,6 +170,16 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     ] = False
     artifacts: Annotated[tuple[str, ...], Meta(description="paths in the image brought home after the tests")] = ()
 
+    @property
+    def values(self) -> dict[str, str]:
+        """Variables whose values are known without the cluster's help."""
+        return {**self.env, **{name: self.namespace for name, source in self.env_from.items() if source == "namespace"}}
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Variables whose values are in objects: `secret/NAME/KEY` or `configmap/NAME/KEY`."""
+        return {name: source for name, source in self.env_from.items() if source != "namespace"}
+
 
 class NamespaceSpec(_Spec, frozen=True, kw_only=True):
     """`[namespace]`: what each namespace gets that `--namespace` makes beside others."""

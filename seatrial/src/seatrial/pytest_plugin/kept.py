@@ -102,12 +102,9 @@ def kept(root: Path, project: Callable[[], Project], namespace: str = "") -> Kep
 
 def variables(api: Api, runner: RunnerSpec) -> tuple[dict[str, str], list[str]]:
     """Return the environment that the runner's container gets, and what is missing of it, a line each."""
-    values, missing = dict(runner.env), []
+    values, missing = runner.values, []
     objects: dict[str, dict[str, Any]] = {}
-    for name, reference in runner.env_from.items():
-        if reference == "namespace":
-            values[name] = runner.namespace
-            continue
+    for name, reference in runner.references.items():
         kind, obj, key = reference.split("/", 2)
         where = f"/api/v1/namespaces/{runner.namespace}/{kind}s/{obj}"
         if where not in objects:

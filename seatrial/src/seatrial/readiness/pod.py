@@ -13,7 +13,7 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import ContainerState, Object
 from seatrial.readiness.verdict import READY, Suspicion, Verdict, waiting
 
-__all__ = ["container_state", "judge_pod", "pod_ref"]
+__all__ = ["container_state", "is_ready", "judge_pod", "pod_ref"]
 
 _NEVER: Final = 0.0
 """Grace of what does not heal."""
@@ -67,6 +67,12 @@ def container_state(pod: Object | None, container: str) -> ContainerState:
     return ContainerState(state="waiting" if pod else "gone")
 
 
+def is_ready(pod: Object) -> bool:
+    """Whether the kubelet says so: all containers are, and all readiness gates."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
 def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
     """Judge a pod that is to run on, or a Job's pod on its way.
 
@@ -90,7 +96,7 @@ def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
         reason, found = _container(pod, container)
         why = why or reason
         suspicions += found
-    if (conditions.get("Ready") or {}).get("status") == "True" and not suspicions:
+    if is_ready(pod) and not suspicions:
         return READY
     if not suspicions and not _mounted(status, conditions) and (mount := _mount(pod, warnings)):
         suspicions.append(mount)

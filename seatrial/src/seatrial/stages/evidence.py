@@ -1,17 +1,19 @@
-"""The last words of a container, as evidence for what is said about it."""
+"""The last words of a container, as evidence for what is said about it, and the failure that it makes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
+from seatrial.model.errors import NotReady
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Kube
 from seatrial.readiness.snapshot import Snapshot
 from seatrial.readiness.workload import WORKLOADS
 
-__all__ = ["evident"]
+__all__ = ["evident", "hopeless"]
 
 _TAIL: Final = 15
 """Log lines that a finding shows."""
@@ -31,6 +33,12 @@ def evident(kube: Kube, seen: Snapshot, finding: Finding) -> Finding:
                 lines = log.decode(errors="replace").strip().splitlines()
                 return replace(finding, evidence=(*finding.evidence, *lines))
     return finding
+
+
+def hopeless(findings: Sequence[Finding]) -> NotReady:
+    """Return the failure for fatal findings: the first one, with the line of its evidence that says most, the last."""
+    first = findings[0]
+    return NotReady(f"{first.subject}: {first.says}", findings, why=first.evidence[-1] if first.evidence else "")
 
 
 def _containers(seen: Snapshot, ref: ObjectRef) -> list[tuple[str, str]]:

@@ -11,12 +11,12 @@ from seatrial.model.event import FindingMade, KubernetesEvent, PodSeen, ServiceS
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Change, Object
 from seatrial.readiness.patience import Patience
-from seatrial.readiness.pod import judge_pod, pod_ref
+from seatrial.readiness.pod import is_ready, judge_pod, pod_ref
 from seatrial.readiness.snapshot import Snapshot
 from seatrial.readiness.verdict import Suspicion, Verdict
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.stages.context import Ctx
-from seatrial.stages.evidence import evident
+from seatrial.stages.evidence import evident, hopeless
 from seatrial.stages.watching import WatchSet
 
 __all__ = ["KINDS", "Monitor", "Target", "glance", "targets_of"]
@@ -153,8 +153,7 @@ class Monitor:
         findings = [self._evident(finding) for finding in fatal]
         for finding in findings:
             self._ctx.emit(FindingMade(finding=finding))
-        first = findings[0]
-        return NotReady(f"{first.subject}: {first.says}", findings, why=_last(first))
+        return hopeless(findings)
 
     def _evident(self, finding: Finding) -> Finding:
         return evident(self._ctx.kube, self._watches.snapshot, finding)
@@ -194,9 +193,7 @@ class Monitor:
                 pod=pod_ref(pod),
                 node=pod["spec"].get("nodeName", ""),
                 phase=status.get("phase", ""),
-                ready=any(
-                    each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or ()
-                ),
+                ready=is_ready(pod),
                 restarts=sum(int(each.get("restartCount") or 0) for each in containers),
                 reason=reasons[0] if reasons else "",
             ),
@@ -207,8 +204,3 @@ class Monitor:
         if self._told.get(key) != body:
             self._told[key] = body
             self._ctx.emit(body)
-
-
-def _last(finding: Finding) -> str:
-    """Return the line of the evidence that says most: the last one."""
-    return finding.evidence[-1] if finding.evidence else ""

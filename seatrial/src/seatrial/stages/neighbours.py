@@ -9,6 +9,7 @@ from seatrial.model.errors import SeatrialError
 from seatrial.model.names import LABEL_ENVIRONMENT
 from seatrial.model.spec import NamespaceSpec
 from seatrial.ports import Object, StreamBroken
+from seatrial.readiness.pod import is_ready
 from seatrial.stages.context import Ctx
 from seatrial.stages.memory import read, write
 from seatrial.stages.objects import labels
@@ -143,12 +144,11 @@ def _tried(ctx: Ctx) -> str:
 
 def _forbidden(pod: Object) -> tuple[str, str] | None:
     """Return address and port of a ready pod where something listens that the policies do not open. Pure."""
-    status = pod.get("status") or {}
-    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or ())
-    if not ready or not status.get("podIP"):
+    address = (pod.get("status") or {}).get("podIP")
+    if not address or not is_ready(pod):
         return None
     for container in pod["spec"]["containers"]:
         for port in container.get("ports") or ():
             if port["containerPort"] != _DNS and port.get("protocol", "TCP") == "TCP":
-                return status["podIP"], str(port["containerPort"])
+                return address, str(port["containerPort"])
     return None

@@ -177,12 +177,9 @@ def _small(memory: str) -> dict[str, Any]:
 
 
 def _environment(spec: RunnerSpec) -> Iterable[dict[str, Any]]:
-    for name, value in spec.env.items():
+    for name, value in spec.values.items():
         yield {"name": name, "value": value}
-    for name, source in spec.env_from.items():
-        if source == "namespace":
-            yield {"name": name, "value": spec.namespace}
-            continue
+    for name, source in spec.references.items():
         kind, _, rest = source.partition("/")
         obj, _, key = rest.partition("/")
         reference = "secretKeyRef" if kind == "secret" else "configMapKeyRef"

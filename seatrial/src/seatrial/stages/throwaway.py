@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from seatrial.inpod.podside import agent_argv
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import EnvironmentFailed, NotReady, OutOfTime
+from seatrial.model.errors import OutOfTime
 from seatrial.model.names import LABEL_THROWAWAY
 from seatrial.ports import Kube, Object
 from seatrial.readiness.patience import Patience
 from seatrial.readiness.pod import container_state, judge_pod
+from seatrial.stages.evidence import hopeless
 from seatrial.stages.watching import WatchSet
 
 __all__ = ["CLIENTS", "CONTAINER", "LIFE", "throwaway", "throwaway_pod"]
@@ -96,10 +97,9 @@ def throwaway(kube: Kube, runner: Object, image: str, deadline: Deadline) -> Ite
     for old in kube.objects("v1/Pod", namespace, labels=f"{LABEL_THROWAWAY}=true"):
         if (old.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             kube.delete("v1/Pod", old["metadata"]["name"], namespace, grace=0)
-    name = f"{CONTAINER}-{secrets.token_hex(3)}"
+    name = f"{CONTAINER}-{secrets.token_hex(4)}"
     try:
-        if not kube.create(throwaway_pod(runner, name, image)):
-            raise EnvironmentFailed(f"pod {name} is there already", try_="try again")
+        kube.create(throwaway_pod(runner, name, image))
         _wait(kube, name, namespace, deadline)
         yield name
     finally:
@@ -117,7 +117,7 @@ def _wait(kube: Kube, name: str, namespace: str, deadline: Deadline) -> None:
             verdict = judge_pod(pod, watches.snapshot.warnings_about(pod)) if pod else None
             fatal, later = patience.look(verdict.suspicions if verdict else (), time.monotonic())
             if fatal:
-                raise NotReady(f"{fatal[0].subject}: {fatal[0].says}", fatal)
+                raise hopeless(fatal)
             watches.wait(min(deadline.left, 1.0 if later is None else max(0.1, later - time.monotonic())))
     finally:
         watches.close()

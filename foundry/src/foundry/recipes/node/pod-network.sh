@@ -101,11 +101,9 @@ case ",$POD_SUBNET" in *,*:*) families=--enable-ipv6 ;; esac
 case ",$POD_SUBNET" in *,*.*) ;; *) families="$families --enable-ipv4=false" ;; esac
 # Its tables are of the other kind than kube-proxy's, where the kernel has both: in the same ones each disturbs the other's
 # changes, and a Service whose pods have just come is reached seconds late.
-case "$(iptables --version)" in *nf_tables*) TABLES=legacy ;; *) TABLES=nft ;; esac
-if ! "xtables-$TABLES-multi" iptables --list-rules >/dev/null 2>&1; then
-  case "$TABLES" in nft) TABLES=legacy ;; *) TABLES=nft ;; esac
-fi
-export TABLES
+case "$(iptables --version)" in *nf_tables*) theirs=nft other=legacy ;; *) theirs=legacy other=nft ;; esac
+export TABLES="$theirs"
+if "xtables-$other-multi" iptables --list-rules >/dev/null 2>&1; then TABLES=$other; fi
 for name in iptables iptables-save ip6tables ip6tables-save; do
   ln -sf "/usr/sbin/xtables-$TABLES-multi" "/usr/local/libexec/policies/$name"
 done

@@ -9,7 +9,7 @@ attach RUN                  connect this terminal to the debugger of the run
 manifest                    what files there are (stdin: one line of JSON)
 seed DIRECTORY PATH…        copy the paths into the directory, once
 lend DIRECTORY              put the clients into the directory, as programs, and live as long as the pod
-http, dns, sql ARGUMENT…    the clients
+ask CLIENT ARGUMENT…        run a client
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def main(argv: list[str]) -> int:
 
         lend(arguments[0], os.path.abspath(__file__))
         return keep()
-    if command in ("http", "dns", "sql"):
+    if command == "ask":
         from .beside import ask
 
-        return ask(command, arguments)
+        return ask(arguments[0], arguments[1:])
     sys.stderr.write(__doc__ or "")
     return 2
 

@@ -28,5 +28,5 @@ def lend(directory: str, entry: str) -> None:
     for name in CLIENTS:
         path = os.path.join(directory, name)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(f'#!/bin/sh\nexec "{sys.executable}" -I "{entry}" {name} "$@"\n')
+            file.write(f'#!/bin/sh\nexec "{sys.executable}" -I "{entry}" ask {name} "$@"\n')
         os.chmod(path, 0o755)  # noqa: S103 - a program for whoever is in the pod

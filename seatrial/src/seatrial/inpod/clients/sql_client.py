@@ -28,23 +28,12 @@ def main(arguments: list[str]) -> int:
     if not url:
         raise ValueError(f"{asked.url!r} is neither a URL nor a variable that has one: env | grep ://")
     parts = urllib.parse.urlsplit(url)
-    scheme = parts.scheme.partition("+")[0]
-    if scheme not in _POSTGRES:
+    if parts.scheme.partition("+")[0] not in _POSTGRES:
         return _by_sqlalchemy(url, asked.statement)
-    user = urllib.parse.unquote(parts.username or "postgres")
+    probes = import_module(f"{__package__}.probes")
     with socket.create_connection((parts.hostname or "localhost", parts.port or 5432), timeout=_PATIENCE) as connection:
         connection.settimeout(None)
-        complaint = (
-            import_module(f"{__package__}.probes")
-            .Postgres(connection)
-            .ask(
-                user,
-                urllib.parse.unquote(parts.password or ""),
-                urllib.parse.unquote(parts.path.lstrip("/")) or user,
-                asked.statement,
-                _print,
-            )
-        )
+        complaint = probes.Postgres(connection).ask(*probes.login(url), asked.statement, _print)
     if complaint:
         raise ValueError(complaint)
     return 0
