@@ -128,7 +128,8 @@ class Builder:
                 raise FoundryError(f"the recipe of {artefact.name} made no image")
             before = self.engine.image(artefact.ref)
             self.engine.tag(build.image_id, artefact.ref)
-            if before and before.id != build.image_id:
+            # By its id an image goes with the one name that it may still have, and that would be somebody else's.
+            if before and before.id != build.image_id and before.names == (artefact.ref,):
                 self.engine.remove_images([before.id])
             return
         if not any(build.out.iterdir()):

@@ -28,6 +28,7 @@ class Image:
     architecture: str
     labels: Mapping[str, str] = field(default_factory=dict)
     digests: tuple[str, ...] = ()  # repository@sha256:… of each registry it was pulled from or pushed to
+    names: tuple[str, ...] = ()  # repository:tag
 
     @property
     def key(self) -> str:
@@ -159,4 +160,5 @@ def _image(entry: Mapping[str, Any]) -> Image:
         architecture=entry.get("Architecture", ""),
         labels=(entry.get("Config") or {}).get("Labels") or {},
         digests=tuple(entry.get("RepoDigests") or ()),
+        names=tuple(entry.get("RepoTags") or ()),
     )

@@ -84,6 +84,7 @@ def test_an_image_of_the_same_name_from_elsewhere_is_not_taken_for_ours(project,
 
     assert "stale" in project.run("status", status=1).stdout
     assert f"{name}: built" in project.run("up").stderr
+    assert inspect("foundry/registry:2")
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
