@@ -38,14 +38,18 @@ def run(ctx: Ctx) -> Report:
         return done()
     pods = [pod for namespace in used_namespaces(ctx.project) for pod in ctx.kube.objects("v1/Pod", namespace)]
     jobs = list(_containers(pods))
+    directory = ctx.run_dir / "bundle"
+    if ctx.failed:
+        directory.mkdir(parents=True)
     with ThreadPoolExecutor(_READERS) as pool:
+        bundle = [pool.submit(_bundle, ctx, directory, *place) for place in _places(ctx.project)] if ctx.failed else []
         written = sum(pool.map(lambda job: _log(ctx, *job), jobs))
-    facts = {"logs": str(written)}
+    for each in bundle:
+        each.result()
+    facts = {"logs": str(written), **({"bundle": str(directory)} if ctx.failed else {})}
     if ctx.facts.fresh:
         made_of = ctx.env.nodes.images() if ctx.env.nodes else ()
         ctx.facts.images_size = ctx.env.images.weigh([*ctx.facts.used, *made_of])
-    if ctx.failed:
-        facts["bundle"] = str(_bundle(ctx))
     return done(**facts)
 
 
@@ -77,22 +81,23 @@ def _log(ctx: Ctx, namespace: str, pod: str, container: str, previous: bool) -> 
     return bool(text)
 
 
-def _bundle(ctx: Ctx) -> Path:
-    directory = ctx.run_dir / "bundle"
-    directory.mkdir(parents=True, exist_ok=True)
-    places = [("v1/Node", ""), *((kind, namespace) for namespace in used_namespaces(ctx.project) for kind in _BUNDLE)]
-    for kind, namespace in places:
-        try:
-            objects = ctx.kube.objects(kind, namespace)
-        except SeatrialError:
-            # In a cluster of others we may not read everything.
-            continue
-        if objects or not namespace:
-            name = "nodes" if kind == "v1/Node" else kind.rpartition("/")[2].lower()
-            _write(directory / namespace / f"{name}.json", objects)
-    return directory
+def _places(project: Project) -> Iterator[tuple[str, str]]:
+    """Yield kind and namespace of what a bundle holds."""
+    yield "v1/Node", ""
+    for namespace in used_namespaces(project):
+        for kind in _BUNDLE:
+            yield kind, namespace
 
 
-def _write(path: Path, objects: list[Object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(objects, indent=1))
+def _bundle(ctx: Ctx, directory: Path, kind: str, namespace: str) -> None:
+    try:
+        objects = ctx.kube.objects(kind, namespace)
+    except SeatrialError:
+        # In a cluster of others we may not read everything.
+        return
+    if objects or not namespace:
+        path = (
+            directory / namespace / ("nodes.json" if kind == "v1/Node" else f"{kind.rpartition('/')[2].lower()}.json")
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(objects, indent=1))
