@@ -11,24 +11,35 @@ from dataclasses import dataclass
 __all__ = ["CONFTEST", "Life", "life_in"]
 
 # Written behind the conftest.py of the suite that is measured. The time of the start is the kernel's (proc_pid_stat(5),
-# field 22), so that the interpreter's own start counts; what is registered first for the exit runs last.
+# field 22), so that the interpreter's own start counts; so does its end, which takes a while with a lot to tidy up: it
+# is told by a process that reads a pipe until pytest's holds it no more.
 CONFTEST = """
 
 def _tell_when_it_began_and_ended() -> None:
     import atexit
     import os
+    import subprocess
     import sys
     import time
     from pathlib import Path
 
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    began = time.time() - age
+    program = (
+        "import signal, sys, time\\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\n"
+        "sys.stdin.read()\\n"
+        f"print(f'\\\\nbenchmark: lived {time.time() - age:.3f} {{time.time():.3f}}', file=sys.stderr, flush=True)"
+    )
 
-    def tell() -> None:
-        print(f"\\nbenchmark: lived {began:.3f} {time.time():.3f}", file=sys.__stderr__, flush=True)
+    def watch() -> None:
+        # Not before: pytest catches what is printed. The pipe is closed by the kernel, when nothing is left of us.
+        read, _ = os.pipe()
+        argv = [sys.executable, "-IS", "-c", program]
+        watcher = subprocess.Popen(argv, stdin=read, stderr=sys.__stderr__, start_new_session=True)
+        watcher.returncode = 0  # nobody waits for it
 
-    atexit.register(tell)
+    atexit.register(watch)
 
 
 _tell_when_it_began_and_ended()
