@@ -39,7 +39,9 @@ def test_a_pod_that_nobody_may_reach_is_not_reached(scene, enforced):
 
 
 @pytest.mark.service("polaris", "postgresql")
-def test_a_namespace_that_is_not_admitted_does_not_reach_the_catalog(scene, enforced):
+def test_a_namespace_that_is_not_admitted_does_not_reach_the_catalog(scene, said, enforced):
+    health = f"http://polaris.{scene.floe}:8182/q/health/ready"
+    assert said["answers"][health] == "200", "who is admitted reaches it"
     stranger = dataclasses.replace(scene, namespace=f"{scene.namespace}-not-admitted", labels={})
     stranger.make()
     try:
@@ -50,4 +52,4 @@ def test_a_namespace_that_is_not_admitted_does_not_reach_the_catalog(scene, enfo
 
     answers = json.loads(log)["answers"]
     assert answers["http://server:8080/"] == "200"
-    assert answers[f"http://polaris.{scene.floe}:8182/q/health/ready"].startswith("none: ")
+    assert answers[health].startswith("none: ")

@@ -100,6 +100,11 @@ def kubectl(project: Path, *arguments: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=180, env=environment).stdout
 
 
+def a_test_that(does: str, body: str) -> str:
+    mark = '@pytest.mark.service("kubernetes")'
+    return f"import pytest\n\n\n{mark}\ndef test_that_{does}():\n    {body}\n"
+
+
 def networks() -> list[str]:
     return docker("network", "ls", "--format", "{{.Name}}")
 
@@ -152,8 +157,6 @@ def test_an_interruption_while_the_cluster_is_made_leaves_nothing(project: Path)
     run = Run(project)
     run.until(volumes_of_nodes)
     volumes = volumes_of_nodes()
-    second = Run(project)
-    assert second.code() == 4
     run.process.send_signal(signal.SIGINT)
     run.until(lambda: "teardown" in run.text, within=30)
     run.process.send_signal(signal.SIGINT)
@@ -199,15 +202,20 @@ def test_after_a_killed_run_the_next_one_works(project: Path) -> None:
 
 def test_the_kept_cluster_is_there_to_go_on_in(project: Path) -> None:
     failing = project / "tests" / "test_that_fails.py"
-    failing.write_text("def test_that_fails():\n    assert 1 == 2\n")
-    argv = [project / ".venv" / "bin" / "seatrial", "-C", project, "test", "tests/test_that_fails.py"]
+    failing.write_text(a_test_that("fails", "assert 1 == 2"))
+    argv = [project / ".venv" / "bin" / "seatrial", "-C", project, "test", "tests/"]
     try:
-        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        done = subprocess.run([*argv, "-k", "that_fails"], check=False, capture_output=True, text=True)
     finally:
         failing.unlink()
 
     assert done.returncode == 1, done.stderr
     assert "assert 1 == 2" in done.stdout
+
+    # What is gone here is gone there, too, and does not disturb the next ones.
+    done = subprocess.run([*argv, "--collect-only", "-q"], check=True, capture_output=True, text=True)
+    assert "test_databases.py" in done.stdout
+    assert "that_fails" not in done.stdout
 
 
 # Last of the kept cluster: the database forgets the catalog when it goes.
@@ -246,7 +254,7 @@ def test_without_a_service_its_tests_are_red_and_no_others(project: Path, servic
 
 def test_an_interruption_while_tests_run_leaves_nothing(project: Path) -> None:
     slow = project / "tests" / "test_that_takes_long.py"
-    slow.write_text("import time\n\ndef test_that_takes_long():\n    time.sleep(60)\n")
+    slow.write_text("import time\n" + a_test_that("takes_long", "time.sleep(60)"))
     try:
         run = Run(project, "tests/test_that_takes_long.py")
         run.until(lambda: "test_that_takes_long.py::test_that_takes_long" in run.text or "1 collected" in run.text)
