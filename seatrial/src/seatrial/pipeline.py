@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from seatrial.interruption import first_sets
 from seatrial.model import event as e
 from seatrial.model.errors import ExitCode, NotReady, SeatrialError
 from seatrial.model.finding import Finding
@@ -148,12 +149,24 @@ class _Run:
         finally:
             pool.shutdown(wait=False)
 
-    def end(self, stage: Stage) -> None:
-        """Run a stage that has to run whatever happened; what it raises is one more problem."""
-        try:
-            self.stage(stage)
-        except (SeatrialError, KeyboardInterrupt) as error:
-            self.problems.append(error)
+    def ends(self, stages: Sequence[Stage]) -> None:
+        """Run stages that have to run whatever happened; what one raises is one more problem.
+
+        Nor does the run's first Ctrl-C keep them from it: it may have been meant for what had just ended by itself.
+        """
+        tests, interrupted = self.ctx.facts.tests, threading.Event()
+        before = any(isinstance(error, KeyboardInterrupt) for error in self.problems)
+        if before or (tests is not None and tests.exit is ExitCode.INTERRUPTED):
+            interrupted.set()
+            before = True
+        with first_sets(interrupted):
+            for stage in stages:
+                try:
+                    self.stage(stage)
+                except (SeatrialError, KeyboardInterrupt) as error:
+                    self.problems.append(error)
+        if interrupted.is_set() and not before:
+            self.problems.append(KeyboardInterrupt())
 
     def cancel(self) -> None:
         """Have everything that runs end now."""
@@ -195,9 +208,7 @@ def execute(ctx: Ctx, plan: Groups, *, peak: Callable[[], int], functions: Mappi
     ctx.env.processes.resume()
     tests = ctx.facts.tests
     ctx.failed = bool(run.problems) or (tests is not None and tests.exit is not ExitCode.PASSED)
-    for stage in stages:
-        if stage in _ENDS and (stage is not Stage.TEARDOWN or tears_down(ctx)):
-            run.end(stage)
+    run.ends([stage for stage in stages if stage in _ENDS and (stage is not Stage.TEARDOWN or tears_down(ctx))])
     result = _result(run, peak())
     (ctx.run_dir / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
     ctx.emit(e.RunEnded(result=result))

@@ -93,6 +93,16 @@ def test_paths_outside_of_the_project_are_refused(root: Path) -> None:
         resolved(root / "tests", "..", cwd=root / "tests")
 
 
+def test_from_outside_of_the_project_paths_are_those_of_its_root(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """`seatrial -C project test tests/`, where another project has that folder, too."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "tests").mkdir()
+
+    assert resolved(root, "tests/", cwd=elsewhere).argv[-3:] == ("tests", "--cov", "-v")
+
+
 def test_what_is_not_there_is_left_to_pytest(root: Path) -> None:
     """A package for --pyargs, or a typing slip that pytest names."""
     assert "no.such.package" in resolved(root, "--pyargs", "no.such.package").argv

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
+import os
+import signal
 import threading
 
 import msgspec
@@ -159,7 +160,7 @@ def test_ctrl_c(world):
 
 def test_ctrl_c_while_chains_run(world):
     def interrupts(ctx):
-        threading.Timer(0.1, _thread.interrupt_main).start()
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
         assert ctx.cancelled.wait(5)
         return done()
 
@@ -172,6 +173,31 @@ def test_ctrl_c_twice_leaves_a_result(world):
 
     assert ended.result.exit is ExitCode.INTERRUPTED
     assert (ctx.run_dir / "result.json").exists()
+
+
+def test_the_first_ctrl_c_does_not_keep_the_ends_from_being_reached(world):
+    def interrupted(ctx):
+        signal.raise_signal(signal.SIGINT)
+        return done()
+
+    ended, _ = run(world, collect=interrupted)
+
+    assert ended.result.exit is ExitCode.INTERRUPTED
+    assert [(body.stage, body.outcome) for body in world.recorded.of(StageEnded)][-2:] == [
+        (Stage.COLLECT, "done"),
+        (Stage.TEARDOWN, "done"),
+    ]
+
+
+def test_the_second_one_does(world):
+    def interrupted(ctx):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError
+
+    ended, _ = run(world, test=raising(KeyboardInterrupt()), teardown=interrupted)
+
+    assert ended.result.exit is ExitCode.INTERRUPTED
+    assert world.recorded.of(StageEnded)[-1].outcome == "interrupted"
 
 
 def test_teardown_that_fails_is_no_pass(world):

@@ -29,11 +29,14 @@ def command(context: Context) -> ExitCode:
     from seatrial.cli.wiring import machine  # noqa: PLC0415
 
     this, project, namespace = machine(), context.project, context.namespace
+    with this.ledger.alone():
+        died = sessions.reap(this, this.clock.now(), context.say)
     if sessions.find(this, project, namespace) is None:
         # Another machine may have made it: a job of CI, say.
         if namespace and shared.remove(this, project, {namespace}, context.say):
             return ExitCode.PASSED
-        context.say(f"there is no environment {namespace} of this project" if namespace else sessions.NONE)
+        if not died:
+            context.say(f"there is no environment {namespace} of this project" if namespace else sessions.NONE)
         return ExitCode.PASSED
     session = sessions.claim_kept(this, project, namespace)
     others = [each.namespace for each in sessions.guests(this, session)]

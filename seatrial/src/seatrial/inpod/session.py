@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, TextIO
 
 from seatrial.inpod import stale
@@ -23,6 +20,7 @@ from seatrial.inpod.protocol import Chunk, ChunkReader, FrameReader, Garbled
 from seatrial.inpod.request import Request
 from seatrial.inpod.sync import submit
 from seatrial.inpod.verdict import Conclusion, Evidence, conclude
+from seatrial.interruption import first_sets
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import Body, Note
@@ -149,7 +147,7 @@ class _Session:
         for path in self.paths.values():
             path.write_bytes(b"")
         proof = submit(self.exec, self.request)
-        with _first_interrupt_sets(self.stop):
+        with first_sets(self.stop):
             self.follow()
             return self.outcome(proof)
 
@@ -318,25 +316,6 @@ class _Session:
             memory_peak=exited.get("memory_peak", 0),
             home=home,
         )
-
-
-@contextmanager
-def _first_interrupt_sets(stop: threading.Event) -> Iterator[None]:
-    """Let the first Ctrl-C set `stop`, so that no step of ours is cut in two, and the second raise."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            signal.default_int_handler(number, frame)
-        stop.set()
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _ended_state(state: Callable[[], ContainerState]) -> ContainerState:

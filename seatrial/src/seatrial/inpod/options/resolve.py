@@ -227,11 +227,12 @@ def _from_root(each: _Argument, root: Path, cwd: Path) -> _Argument:
 
 def _relative(word: str, root: Path, cwd: Path) -> str:
     path, separator, rest = word.partition("::")
-    there = cwd / path
-    if not there.exists():
+    if not (cwd / path).exists():
         return word
-    try:
-        relative = Path(os.path.normpath(there)).relative_to(os.path.normpath(root)).as_posix()
-    except ValueError:
-        raise UsageError(f"{path} is outside of the project", why=f"the pod has only what is below {root}") from None
-    return (relative + "/" if path.endswith("/") and relative != "." else relative) + separator + rest
+    top = os.path.normpath(root)
+    # Whoever stands elsewhere names the project's files from its root, and something may have that name there, too.
+    for place in (cwd, root):
+        found = Path(os.path.normpath(place / path))
+        if found.is_relative_to(top) and found.exists():
+            return f"{found.relative_to(top).as_posix()}{separator}{rest}"
+    raise UsageError(f"{path} is outside of the project", why=f"the pod has only what is below {root}")
