@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from seatrial.inpod.ignore import DockerIgnore, GitIgnore
 from seatrial.inpod.tree import left_out, read_rules, read_tree
 
@@ -140,3 +142,31 @@ def test_what_is_ignored_as_a_whole_is_named(tmp_path: Path) -> None:
 
     assert left_out(tmp_path, [*paths, "none"], read_tree(tmp_path, paths)) == ["tests/", "conftest.py"]
     assert left_out(tmp_path, ["."], read_tree(tmp_path, ["."])) == []
+
+
+_NAMES = st.sampled_from(["a", "b", "ab", "x.py"])
+_PATTERNS = st.lists(st.sampled_from(["a", "b", "*", "**", "a*", "?b", "x.py"]), min_size=1, max_size=3).map("/".join)
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), _PATTERNS), max_size=5),
+    st.lists(_NAMES, min_size=2, max_size=4),
+)
+def test_nothing_is_brought_back_below_a_directory_that_is_not_entered(
+    rules: list[tuple[bool, str]], names: list[str]
+) -> None:
+    ignore = DockerIgnore("\n".join(f"{'!' if keep else ''}{pattern}" for keep, pattern in rules))
+    above = ["/".join(names[:depth]) for depth in range(1, len(names))]
+
+    if any(ignore.ignored(directory, directory=True) for directory in above):
+        assert ignore.ignored("/".join(names))
+
+
+def test_a_directory_is_entered_only_for_rules_that_reach_into_it() -> None:
+    """`*` and then what is wanted: nobody walks through an environment with ten thousand files for that."""
+    ignore = DockerIgnore("*\n!src/app\n!tests\n**/data\n")
+
+    assert ignore.ignored(".venv", directory=True)
+    assert not ignore.ignored("src", directory=True)
+    assert ignore.ignored("src/other", directory=True)
+    assert ignore.ignored("tests/data", directory=True)

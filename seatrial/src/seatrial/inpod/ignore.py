@@ -16,6 +16,7 @@ from typing import Final
 
 __all__ = ["DockerIgnore", "GitIgnore"]
 
+_WILD: Final = re.compile(r"[*?\[\\]")
 _CLASS: Final = re.compile(r"\[(!|\^)?(\]?[^\]]*)\]")
 
 
@@ -24,26 +25,39 @@ class _Rule:
     pattern: re.Pattern[str]
     keep: bool
     directories_only: bool = False
+    parts: tuple[str, ...] = ()
+
+    def reaches_below(self, directory: str) -> bool:
+        """Return False if nothing below the directory can match but by the directory itself or those above it."""
+        names = directory.split("/")
+        for part, name in zip(self.parts, names, strict=False):
+            if "**" in part:
+                return True
+            if not _WILD.search(part) and part != name:
+                return False
+        return len(self.parts) > len(names)
 
 
 class DockerIgnore:
-    """The rules of one `.dockerignore`.
-
-    Attributes:
-        brings_back: whether there are `!` rules: a directory that is left out may then hold files that are not.
-    """
+    """The rules of one `.dockerignore`."""
 
     def __init__(self, text: str = "") -> None:
         self._rules = [rule for line in text.lstrip("\ufeff").splitlines() if (rule := _docker_rule(line))]
-        self.brings_back = any(rule.keep for rule in self._rules)
 
-    def ignored(self, path: str) -> bool:
-        """Return whether the file or directory is left out; `path` is relative to the build context."""
-        ignored = False
+    def ignored(self, path: str, *, directory: bool = False) -> bool:
+        """Return whether the file is left out, or the directory with all that is in it.
+
+        Args:
+            path: relative to the build context.
+            directory: it is one: left out only if no `!` rule brings back something in it.
+        """
+        ignored, after = False, 0
         lines = _with_parents(path)
-        for rule in self._rules:
+        for number, rule in enumerate(self._rules, 1):
             if rule.keep == ignored and any(rule.pattern.fullmatch(line) for line in lines):
-                ignored = not rule.keep
+                ignored, after = not rule.keep, number
+        if ignored and directory:
+            return not any(rule.keep and rule.reaches_below(path) for rule in self._rules[after:])
         return ignored
 
 
@@ -97,7 +111,7 @@ def _docker_rule(line: str) -> _Rule | None:
     text = posixpath.normpath(text[1:].strip() if keep else text).lstrip("/") if text.strip("!") else ""
     if text in ("", "."):
         return None
-    return _Rule(re.compile(_docker_regex(text)), keep)
+    return _Rule(re.compile(_docker_regex(text)), keep, parts=tuple(text.split("/")))
 
 
 def _docker_regex(text: str) -> str:

@@ -43,9 +43,9 @@ class Rules:
 
     def prune(self, path: str, directory: bool) -> bool:
         """Return whether neither the entry nor anything below it can be wanted."""
-        if self.git.ignored(self.prefix + path, directory=directory):
-            return True
-        return self.docker.ignored(path) and not (directory and self.docker.brings_back)
+        return self.git.ignored(self.prefix + path, directory=directory) or self.docker.ignored(
+            path, directory=directory
+        )
 
 
 @dataclass(frozen=True, slots=True)

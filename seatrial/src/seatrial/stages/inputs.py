@@ -60,9 +60,7 @@ def context_files(spec: ImageSpec) -> Files:
     ignore = DockerIgnore(file.read_text() if file.is_file() else "")
 
     def prune(path: str, directory: bool) -> bool:
-        if path in _WRITTEN_BY_RUNS:
-            return True
-        return ignore.ignored(path) and not (directory and ignore.brings_back)
+        return path in _WRITTEN_BY_RUNS or ignore.ignored(path, directory=directory)
 
     found = scan(str(spec.context), ["."], prune)
     return {**entries(found), "Dockerfile": entries(scan(str(dockerfile.parent), [dockerfile.name]))[dockerfile.name]}

@@ -31,38 +31,37 @@ def scan(
     found: dict[str, list[Any]] = {}
     for path in paths:
         absolute = os.path.join(root, path)
+        name = os.path.relpath(absolute, root).replace(os.sep, "/")
         if os.path.isdir(absolute) and not os.path.islink(absolute):
-            _scan_directory(root, absolute, skip, found)
+            _scan_directory(absolute, "" if name == "." else name + "/", skip, found)
         elif not skip(path, False):
-            _scan_file(root, absolute, found)
+            _scan_file(absolute, name, found)
     return found
 
 
-def _scan_directory(root: str, directory: str, skip: Callable[[str, bool], bool], found: dict[str, list[Any]]) -> None:
+def _scan_directory(
+    directory: str, prefix: str, skip: Callable[[str, bool], bool], found: dict[str, list[Any]]
+) -> None:
     with os.scandir(directory) as entries:
         for entry in sorted(entries, key=lambda each: each.name):
-            below = entry.is_dir(follow_symlinks=False)
-            if entry.name in _SKIPPED or entry.name.endswith(".pyc") or skip(_name(root, entry.path), below):
+            below, name = entry.is_dir(follow_symlinks=False), prefix + entry.name
+            if entry.name in _SKIPPED or entry.name.endswith(".pyc") or skip(name, below):
                 continue
             if below:
-                _scan_directory(root, entry.path, skip, found)
+                _scan_directory(entry.path, name + "/", skip, found)
             else:
-                _scan_file(root, entry.path, found)
+                _scan_file(entry.path, name, found)
 
 
-def _name(root: str, path: str) -> str:
-    return os.path.relpath(path, root).replace(os.sep, "/")
-
-
-def _scan_file(root: str, path: str, found: dict[str, list[Any]]) -> None:
+def _scan_file(path: str, name: str, found: dict[str, list[Any]]) -> None:
     try:
         info = os.lstat(path)
         if stat.S_ISLNK(info.st_mode):
-            found[_name(root, path)] = ["l", 0, 0, os.readlink(path)]
+            found[name] = ["l", 0, 0, os.readlink(path)]
         elif stat.S_ISREG(info.st_mode):
             with open(path, "rb") as file:
                 digest = _sha256(file)
-            found[_name(root, path)] = ["f", 1 if info.st_mode & 0o100 else 0, info.st_size, digest]
+            found[name] = ["f", 1 if info.st_mode & 0o100 else 0, info.st_size, digest]
     except FileNotFoundError:
         return
 
