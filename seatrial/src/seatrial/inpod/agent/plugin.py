@@ -32,6 +32,7 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import sys
@@ -69,6 +70,21 @@ if _directory:
             os.environ.pop(_name, None)
         else:
             os.environ[_name] = _value
+
+
+def _spare_the_search_for_garbage() -> None:
+    """Have the interpreter end without looking at all that was imported once more: a second, with large libraries.
+
+    What is garbage by now goes first, as its `__del__` may have to write something; that of objects which still exist
+    when the interpreter exits is not promised by Python either. https://docs.python.org/3/library/gc.html#gc.freeze
+    """
+    gc.collect()
+    gc.freeze()
+
+
+if _directory and _first:
+    # What is registered before all others comes behind them.
+    atexit.register(_spare_the_search_for_garbage)
 
 
 def pytest_addoption(parser: Any) -> None:
