@@ -1,6 +1,6 @@
 """`make check` (and `make check-more`): every step, how long it took, and at the end one line with the tests' count.
 
-Names of steps as arguments run those alone.
+Names of steps as arguments run those alone, `more` those of `make check-more`.
 
 A step that fails does not hide the later ones: they run, and the whole exits 1.
 """
@@ -144,11 +144,12 @@ def run(step: Step) -> tuple[bool, Counts]:
 
 def _chosen(names: list[str]) -> tuple[Step, ...]:
     """Return the steps of these names; without any, those of every check."""
-    if names == ["more"]:
-        return MORE
-    if unknown := set(names) - {step.name for step in STEPS}:
-        sys.exit(f"no step is called {', '.join(sorted(unknown))}; there are: {', '.join(step.name for step in STEPS)}")
-    return tuple(step for step in STEPS if not names or step.name in names)
+    if names in ([], ["more"]):
+        return MORE if names else STEPS
+    steps = {step.name: step for step in (*STEPS, *MORE)}
+    if unknown := set(names) - steps.keys():
+        sys.exit(f"no step is called {', '.join(sorted(unknown))}; there are: {', '.join(steps)}")
+    return tuple(steps[name] for name in steps if name in names)
 
 
 def main() -> int:
