@@ -40,7 +40,7 @@ def test_a_pod_that_nobody_may_reach_is_not_reached(scene, enforced):
 
 @pytest.mark.service("polaris", "postgresql")
 def test_a_namespace_that_is_not_admitted_does_not_reach_the_catalog(scene, said, enforced):
-    health = f"http://polaris.{scene.floe}:8182/q/health/ready"
+    health = f"http://polaris.{scene.floe}.svc.cluster.local:8182/q/health/ready"
     assert said["answers"][health] == "200", "who is admitted reaches it"
     stranger = dataclasses.replace(scene, namespace=f"{scene.namespace}-not-admitted", labels={})
     stranger.make()
