@@ -3,10 +3,11 @@ from __future__ import annotations
 import io
 import json
 
+from msgspec.structs import replace
 from seatrial.model import event as e
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
-from seatrial.model.result import Counts, Outcome, Stage
+from seatrial.model.result import Counts, Outcome, Stage, StageResult
 from seatrial.sinks import words
 from seatrial.sinks.github import GitHub
 from seatrial.sinks.jsonl import JsonLines
@@ -199,3 +200,13 @@ def test_no_tests_collected_is_told(recorded):
     assert result["exit"] == ExitCode.INTERRUPTED
     assert words.last_line(ended.result, "") == "interrupted, in 39.3 s"
     assert words.outcome(Outcome.FAILED) == "FAILED"
+
+
+def test_who_made_something_that_stays_is_told_how_to_go_on(recorded):
+    result = recorded("green")[-1].body.result
+    torn = StageResult(stage=Stage.TEARDOWN, outcome=Outcome.DONE, started=1.0, seconds=1.0)
+    how = "what was made stays: seatrial test runs the tests in it, seatrial down removes it"
+
+    assert how in words.remarks(replace(result, kept=True))
+    assert how not in words.remarks(replace(result, kept=True, stages=(*result.stages, torn)))
+    assert how not in words.remarks(replace(result, kept=True, images_size=0)), "it was there before"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
-from seatrial.model.result import Counts, Outcome, RunResult
+from seatrial.model.result import Counts, Outcome, RunResult, Stage
 
 __all__ = [
     "counts",
@@ -103,6 +103,9 @@ def remarks(result: RunResult) -> list[str]:
     if result.images_size:
         needed = f"memory {result.peak_memory / _GB:.1f} GB at most, " if result.peak_memory else ""
         lines.append(f"{needed}images {result.images_size / _GB:.1f} GB")
+        # Only what this run made is news; where it was to be removed, what is left is not for going on in.
+        if result.kept and all(each.stage is not Stage.TEARDOWN for each in result.stages):
+            lines.append("what was made stays: seatrial test runs the tests in it, seatrial down removes it")
     return lines
 
 
