@@ -526,6 +526,25 @@ class TestRunner:
         assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
         assert len(world.kube.applied) == count + 3
 
+    def test_made_anew_when_its_secret_was(self, tmp_path):
+        spec = RunnerSpec(image="shop-test", namespace="shop", env_from={"P": "secret/db/password"})
+        world = made_world(tmp_path, runner=spec)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        pod = runner_pod(world, ctx)
+        runner.keep_up(ctx)
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}}
+        for password in ("b25l", "b25l", "dHdv"):
+            assert not world.kube.deleted
+            world.kube.put({**secret, "metadata": dict(secret["metadata"]), "data": {"password": password}})
+            world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
+            runner.keep_up(ctx)
+        assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
+
+        count = len(world.kube.deleted)
+        runner.keep_up(ctx)
+        assert len(world.kube.deleted) == count
+
     def test_old_one_that_does_not_go(self, tmp_path):
         world = made_world(tmp_path)
         ctx, _ = delivered(world)

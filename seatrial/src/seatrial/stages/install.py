@@ -57,6 +57,7 @@ def run(ctx: Ctx) -> Report:
     if late and on_its_way:
         on_its_way.wait(ctx.deadline.child(_PULL_SECONDS).left)
         runner.have(ctx)
+    runner.keep_up(ctx)
     return done(installed=", ".join(changed)) if changed else unchanged()
 
 

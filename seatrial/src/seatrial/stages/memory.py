@@ -55,10 +55,12 @@ class Runner(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         reference: its image.
         files: the build context that the image was made from.
+        values: digest of what its variables got from Secrets and ConfigMaps; empty: unknown.
     """
 
     reference: str
     files: dict[str, Entry]
+    values: str = ""
 
 
 def read(path: Path, kind: type[T]) -> T | None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
+from msgspec.structs import replace
+
 from seatrial.inpod.podside import agent_files
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import OutOfTime
+from seatrial.model.errors import OutOfTime, SeatrialError
 from seatrial.ports import Object
 from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
@@ -14,7 +19,7 @@ from seatrial.stages.objects import labels, pull_secrets
 from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects
 from seatrial.stages.watching import closing
 
-__all__ = ["have"]
+__all__ = ["have", "keep_up"]
 
 _GONE_SECONDS = 60.0
 
@@ -46,6 +51,39 @@ def have(ctx: Ctx) -> None:
         ctx.kube.apply(obj)
     ctx.kube.apply(pod)
     write(ctx.env.directory / "runner.json", made)
+
+
+def keep_up(ctx: Ctx) -> None:
+    """Make the runner anew if its variables come from what holds other values now: a container keeps its first ones.
+
+    Call it once the releases are what they shall be; a Secret that a chart makes is made anew with the release.
+    """
+    known, values = read_runner(ctx.env.directory), _values(ctx)
+    if known is None or not values or known.values == values:
+        return
+    if known.values:
+        ctx.warn("what the runner's variables come from has changed: its pod is made anew")
+        _remove(ctx, ctx.deadline.child(_GONE_SECONDS))
+        have(ctx)
+        known = read_runner(ctx.env.directory) or known
+    write(ctx.env.directory / "runner.json", replace(known, values=values))
+
+
+def _values(ctx: Ctx) -> str:
+    """Return a digest of the values that are referred to; nothing if one is not there, or not for us to read."""
+    spec = ctx.project.runner
+    found = {}
+    for reference in sorted(set(spec.references.values())):
+        kind, name, key = reference.split("/", 2)
+        try:
+            obj = ctx.kube.get("v1/Secret" if kind == "secret" else "v1/ConfigMap", name, spec.namespace)
+        except SeatrialError:
+            return ""
+        data = (obj or {}).get("data") or {}
+        if key not in data:
+            return ""
+        found[reference] = data[key]
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest() if found else ""
 
 
 def _fits(there: Object, wanted: Object) -> bool:
