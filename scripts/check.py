@@ -42,7 +42,8 @@ class Step:
 
 def pytest(name: str, *args: str) -> Step:
     """Return a step that runs pytest with these arguments."""
-    return Step(name, (str(BIN / "pytest"), "-q", *args, "--junitxml={report}"))
+    slowest = ("--durations=10", "--durations-min=5")
+    return Step(name, (str(BIN / "pytest"), "-q", *slowest, *args, "--junitxml={report}"))
 
 
 ON_ALL_CORES = ("--numprocesses=auto",)
@@ -72,9 +73,10 @@ STEPS = (
     ),
     Step("tool's coverage", (str(BIN / "python"), "scripts/check_coverage.py")),
     pytest("pytest in a pod", "seatrial/tests/conformance", *ON_ALL_CORES),
-    pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e"),
-    pytest("chart", "charts/tests"),
-    pytest("images", "foundry/tests/contract"),
+    pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e", *ON_ALL_CORES),
+    pytest("chart", "charts/tests", *ON_ALL_CORES),
+    # Each file has containers of its own, for all its tests.
+    pytest("images", "foundry/tests/contract", *ON_ALL_CORES, "--dist=loadfile"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s", "ARGS=--junitxml={report}"), needed=WITH_POLICIES),
     pytest("chart in cluster", "charts/e2e/test_chart_on_cluster.py"),
     pytest("tool in cluster", "seatrial/e2e", *(f"--ignore=seatrial/e2e/{name}" for name in SLOW)),

@@ -217,7 +217,8 @@ class Trial:
 
     def install_anew(self) -> None:
         """Forget the release: the next `test` installs it."""
-        script = 'eval "$("$0" env)" && helm uninstall floe-infra --namespace floe --wait --timeout 90s'
+        uninstall = "helm uninstall floe-infra --namespace floe --ignore-not-found --wait --timeout 90s"
+        script = f'eval "$("$0" env)" && {uninstall}'
         done = self.run("bash", "-c", script, str(BIN / "seatrial"))
         if done.returncode:
             raise RuntimeError(f"helm uninstall: {done.stderr.strip()}")
@@ -246,6 +247,7 @@ def try_patches(trial: Trial, rows: Sequence[Row]) -> Iterator[str]:
         print(f"{row.patch:28} {'ok' if good else 'WRONG':6} {time.monotonic() - began:5.1f} s", flush=True)
         if not good:
             why = problem or f"red: {', '.join(sorted(red)) or 'nothing'}; should be: {', '.join(row.tests)}"
+            print(f"  {why}", flush=True)
             yield f"{row.patch}: {why}"
     red, problem = trial.red()
     if problem or red:
