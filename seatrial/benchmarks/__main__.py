@@ -129,6 +129,7 @@ def _measure(scenario: Scenario, place: Place, rounds: int) -> Measured:
 
 
 def _sample(side: Side, number: int) -> Sample:
+    machine.settle()
     load = machine.load()
     taken = side.take()
     parts = {name: round(seconds, 3) for name, seconds in taken.parts.items()}

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.commands import Failed, Shell
 from benchmarks.values import Machine
 
-__all__ = ["commit_of", "load", "look", "now"]
+__all__ = ["commit_of", "load", "look", "now", "settle"]
 
 
 def look(shell: Shell) -> Machine:
@@ -33,6 +33,11 @@ def look(shell: Shell) -> Machine:
             "seatrial": _first(shell, sys.executable, "-m", "seatrial", "--version"),
         },
     )
+
+
+def settle() -> None:
+    """Have all written that is to be written: it is the sample before that loaded gigabytes into nodes."""
+    os.sync()
 
 
 def load() -> float:
