@@ -23,7 +23,7 @@ def command(context: Context) -> ExitCode:
     """Take the environment down.
 
     Of a cluster that seatrial did not make, only what it put there goes. The registry's volume stays: it is the cache
-    that makes the next one quick. `seatrial clean --cache` removes it.
+    that makes the next one quick. `seatrial clean --cache` removes it. What commands left that died goes, too.
     """
     from seatrial.cli import sessions, shared  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import machine  # noqa: PLC0415

@@ -153,7 +153,8 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
     }
     if project.cluster.provider == "existing":
         return _existing(this, project, session, common)
-    given = _kind_config(project)
+    # What is kept was made by it; reading it would cost the short loop a twentieth of a second.
+    given = None if session.kept else _kind_config(project)
     home = SessionId(session.host or session.session)
     certs = this.ledger.directory(home) / "certs.d"
     if session.host:
