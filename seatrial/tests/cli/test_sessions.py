@@ -143,6 +143,40 @@ def test_the_expired_are_reaped(world):
     assert "has expired" in world.said[0]
 
 
+def test_what_is_kept_while_another_one_is_removed_stays(world):
+    busy, dead, this = world.machine(), world.machine(), world.machine()
+    ours = sessions.remember(busy, world.new(busy), Made(kind="cluster", name="it"))
+    theirs = sessions.remember(dead, world.new(dead), Made(kind="cluster", name="other"))
+    dead.ledger.write(changed(theirs, created=theirs.created - timedelta(hours=1)))
+    dead.ledger.release(theirs.session)
+
+    removed = sessions.reap(
+        this, this.clock.now(), lambda text: sessions.settle(busy, ours, gone=False, keep="removing" in text)
+    )
+
+    assert removed == [theirs.cluster]
+    assert [each.session for each in this.ledger.sessions()] == [ours.session]
+
+
+def test_what_was_taken_down_between_a_look_and_the_claim_is_not_claimed(world, monkeypatch):
+    session = kept(world)
+    this, other = world.machine(), world.machine()
+    look = this.ledger.sessions()
+    monkeypatch.setattr(
+        type(this.ledger), "sessions", lambda _: [each for each in look if other.ledger.session(each.session)]
+    )
+    claim = type(this.ledger).claim
+
+    def late(ledger, identifier):
+        other.ledger.forget(identifier)
+        return claim(ledger, identifier)
+
+    monkeypatch.setattr(type(this.ledger), "claim", late)
+    with pytest.raises(UsageError, match="no environment"):
+        sessions.claim_kept(this, world.project)
+    assert not this.ledger.directory(session.session).exists()
+
+
 def test_reaping_everything_spares_what_is_in_use(world):
     kept(world)
     busy = world.machine()

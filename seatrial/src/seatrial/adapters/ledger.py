@@ -49,15 +49,16 @@ class Ledger:
 
     def sessions(self) -> list[Session]:
         """Return all sessions there are, oldest first. Records of another version's schema are left alone."""
-        found = []
-        for record in sorted(self._sessions.glob(f"*/{_RECORD}")):
-            try:
-                session = msgspec.json.decode(record.read_bytes(), type=Session)
-            except (OSError, msgspec.DecodeError):
-                continue
-            if session.schema == SESSION_SCHEMA:
-                found.append(session)
-        return sorted(found, key=lambda session: session.created)
+        found = (self.session(SessionId(record.parent.name)) for record in self._sessions.glob(f"*/{_RECORD}"))
+        return sorted(filter(None, found), key=lambda session: (session.created, session.session))
+
+    def session(self, session: SessionId) -> Session | None:
+        """Return a session as it is now, None if it is off the books."""
+        try:
+            found = msgspec.json.decode((self.directory(session) / _RECORD).read_bytes(), type=Session)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return found if found.schema == SESSION_SCHEMA else None
 
     def write(self, session: Session) -> None:
         """Write a session down; it is on disk when this returns."""

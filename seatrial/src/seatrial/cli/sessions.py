@@ -68,7 +68,12 @@ def claim_kept(this: Machine, project: Project, namespace: str = "") -> Session:
     """
     session = require(this, project, namespace)
     _claim(this, session)
-    return session
+    # Between the two it may have been worked in, or been taken down.
+    current = this.ledger.session(session.session)
+    if current is None:
+        this.ledger.forget(session.session)
+        return claim_kept(this, project, namespace)
+    return current
 
 
 def guests(this: Machine, session: Session) -> list[Session]:
@@ -174,15 +179,20 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
     """
     removed: list[str] = []
     gone: set[str] = set()
-    for session in this.ledger.sessions():
-        if session.host in gone:
+    for listed in this.ledger.sessions():
+        stays = _is_kept(this, listed, now) and not everything
+        if listed.host in gone or stays or not this.ledger.claim(listed.session):
             continue
-        alive = session.kept and (
-            session.expires > now or any(_lives(this, each, now) for each in guests(this, session))
-        )
-        if (alive and not everything) or not this.ledger.claim(session.session):
+        # Removing takes seconds: since the list was read, its owner may have come to its end, and have kept it.
+        session = this.ledger.session(listed.session)
+        if session is None:
+            this.ledger.forget(listed.session)
             continue
-        why = "was kept" if alive else "has expired" if session.kept else "was left by a command that died"
+        kept = _is_kept(this, session, now)
+        if kept and not everything:
+            this.ledger.release(session.session)
+            continue
+        why = "was kept" if kept else "has expired" if session.kept else "was left by a command that died"
         say(f"removing {_called(session)}, which {why}")
         try:
             remove(this, session)
@@ -193,6 +203,11 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
             gone.add(session.session)
             removed.append(session.namespace or session.cluster)
     return removed
+
+
+def _is_kept(this: Machine, session: Session, now: datetime) -> bool:
+    """Whether a session is there to be gone on in: itself, or its guests."""
+    return session.kept and (session.expires > now or any(_lives(this, each, now) for each in guests(this, session)))
 
 
 def _lives(this: Machine, session: Session, now: datetime) -> bool:
