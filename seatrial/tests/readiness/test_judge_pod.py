@@ -157,8 +157,10 @@ def test_pod_without_a_node(message, grace):
     assert suspicion(judged).grace == grace
 
 
-def test_evicted_pod_says_why():
-    found = suspicion(judge_pod(pod(phase="Failed", reason="Evicted", message="The node was low on memory"), []))
+@pytest.mark.parametrize("containers", [(), (ended("web", 137),)])
+def test_evicted_pod_says_why(containers):
+    evicted = pod(*containers, phase="Failed", reason="Evicted", message="The node was low on memory")
+    found = suspicion(judge_pod(evicted, []))
 
     assert (found.finding.cause, found.finding.says, found.grace) == ("Evicted", "The node was low on memory", 0)
 

@@ -69,6 +69,16 @@ def test_pods_on_their_way_out_do_not_count():
     assert judge("Deployment", workload("Deployment"), bad).suspicions == ()
 
 
+@pytest.mark.parametrize(("phase", "why"), [("Running", "1 old pods to end"), ("Succeeded", "")])
+def test_old_pods_answer_until_they_end(phase, why):
+    old = owned(running("web"), name="web-old-1", phase=phase)
+    old["metadata"]["deletionTimestamp"] = "now"
+
+    assert (
+        judge("Deployment", workload("Deployment", updatedReplicas=1, replicas=1, availableReplicas=1), old).why == why
+    )
+
+
 def test_pods_of_others_do_not_count():
     other = pod(waiting("web", "ImagePullBackOff", "not found"), name="x", owner=("StatefulSet", "db"))
     lone = pod(waiting("web", "ImagePullBackOff", "not found"), name="y")

@@ -119,8 +119,10 @@ def _unscheduled(pod: Object, message: str) -> Verdict:
 
 
 def _failed(pod: Object, status: dict[str, Any]) -> Verdict:
-    """A pod that will not run again: evicted, or its containers ended."""
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+    """A pod that will not run again: ended as a whole, evicted say, or its containers ended."""
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    # The kubelet's reason explains how all containers ended, too.
+    for container in () if status.get("reason") else containers:
         ended = (container.get("state") or {}).get("terminated")
         if ended and (ended.get("exitCode") or ended.get("reason") == "OOMKilled"):
             return waiting("a pod that does not fail", _ended(pod, container["name"], ended, grace=_NEVER))

@@ -40,8 +40,8 @@ class Snapshot:
         """Return all objects of a kind."""
         return [obj for key, obj in self._objects.items() if key[0] == kind]
 
-    def pods_of(self, workload: Object) -> list[Object]:
-        """Return the pods that a workload controls and that are not on their way out, by name."""
+    def pods_of(self, workload: Object, *, leaving: bool = False) -> list[Object]:
+        """Return the pods that a workload controls and that are not on their way out, or those that are, by name."""
         meta = workload["metadata"]
         wanted = (workload["kind"], meta["name"])
         return sorted(
@@ -49,7 +49,7 @@ class Snapshot:
                 pod
                 for pod in self.all("v1/Pod")
                 if pod["metadata"].get("namespace") == meta.get("namespace")
-                and not pod["metadata"].get("deletionTimestamp")
+                and bool(pod["metadata"].get("deletionTimestamp")) is leaving
                 and controller_of(pod) == wanted
             ),
             key=lambda pod: str(pod["metadata"]["name"]),

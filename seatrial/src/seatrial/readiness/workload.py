@@ -48,7 +48,10 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
         return waiting("its controller to see it")
     missing = _RULES[kind](spec, status)
     if not missing:
-        return READY
+        # Until they end, nodes that have not heard of it yet lead a Service to them, and they answer.
+        old = snapshot.pods_of(workload, leaving=True) if kind == "Deployment" else []
+        running = [pod for pod in old if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+        return waiting(f"{len(running)} old pods to end") if running else READY
     suspicions = [*_own(workload, snapshot)]
     details = ""
     for pod in snapshot.current_pods_of(workload):
