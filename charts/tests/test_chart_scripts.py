@@ -442,6 +442,7 @@ def test_configmaps_carry_the_files_as_they_are():
         ("hostports", "proxy.py"): "proxy.py",
         ("postgresql-init", "databases.sh"): "postgresql_databases.sh",
         ("test-services", "services.py"): "helm_test.py",
+        ("migrations", "once_it_answers.sh"): "once_it_answers.sh",
         ("migrations", "migrate.sh"): "migrate.sh",
         ("migrations", "seed_data.sql"): "seed_data.sql",
         ("migrations", "wait_for_port.py"): "wait_for_port.py",

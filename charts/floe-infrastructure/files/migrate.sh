@@ -3,9 +3,6 @@
 # the line in floe.migration that says so. Where from is in PGHOST, PGUSER and so on.
 set -euo pipefail
 psql() { command psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 "$@"; }
-# Asked anew each time: while the server's pod is replaced, a node may lead a connection to the old one, and nobody answers.
-export PGCONNECT_TIMEOUT=5
-until psql --command select >/dev/null || ((SECONDS > 30)); do sleep 1; done
 psql <<'SQL'
 set client_min_messages = warning;
 create schema if not exists floe;

@@ -156,9 +156,9 @@ class _Run:
         """
         tests, interrupted = self.ctx.facts.tests, threading.Event()
         before = any(isinstance(error, KeyboardInterrupt) for error in self.problems)
-        if before or (tests is not None and tests.exit is ExitCode.INTERRUPTED):
+        before = before or (tests is not None and tests.exit is ExitCode.INTERRUPTED)
+        if before:
             interrupted.set()
-            before = True
         with first_sets(interrupted):
             for stage in stages:
                 try:

@@ -100,7 +100,7 @@ def test_from_outside_of_the_project_paths_are_those_of_its_root(
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "tests").mkdir()
 
-    assert resolved(root, "tests/", cwd=elsewhere).argv[-3:] == ("tests", "--cov", "-v")
+    assert resolved(root, "tests/", cwd=elsewhere).argv[-3:] == ("tests/", "--cov", "-v")
 
 
 def test_what_is_not_there_is_left_to_pytest(root: Path) -> None:

@@ -46,12 +46,9 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
     status, spec, meta = workload.get("status") or {}, workload["spec"], workload["metadata"]
     if kind != "Job" and int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
         return waiting("its controller to see it")
-    missing = _RULES[kind](spec, status)
+    missing = _RULES[kind](spec, status) or _leaving(workload, snapshot)
     if not missing:
-        # Until they end, nodes that have not heard of it yet lead a Service to them, and they answer.
-        old = snapshot.pods_of(workload, leaving=True) if kind == "Deployment" else []
-        running = [pod for pod in old if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
-        return waiting(f"{len(running)} old pods to end") if running else READY
+        return READY
     suspicions = [*_own(workload, snapshot)]
     details = ""
     for pod in snapshot.current_pods_of(workload):
@@ -63,6 +60,13 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
             suspicions += [each for each in judged.suspicions if each.finding.cause not in ("Crash", "OOMKilled")]
         details = details or judged.why
     return waiting(f"{missing}: {details}" if details else missing, *suspicions)
+
+
+def _leaving(workload: Object, snapshot: Snapshot) -> str:
+    """Old pods of a Deployment answer until they end: nodes that have not heard of it lead a Service to them."""
+    old = snapshot.pods_of(workload, leaving=True) if workload["kind"] == "Deployment" else []
+    running = [pod for pod in old if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+    return f"{len(running)} old pods to end" if running else ""
 
 
 def _deployment(spec: dict[str, Any], status: dict[str, Any]) -> str:

@@ -96,8 +96,7 @@ def _bundle(ctx: Ctx, directory: Path, kind: str, namespace: str) -> None:
         # In a cluster of others we may not read everything.
         return
     if objects or not namespace:
-        path = (
-            directory / namespace / ("nodes.json" if kind == "v1/Node" else f"{kind.rpartition('/')[2].lower()}.json")
-        )
+        name = "nodes" if kind == "v1/Node" else kind.rpartition("/")[2].lower()
+        path = directory / namespace / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(objects, indent=1))

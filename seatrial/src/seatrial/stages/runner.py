@@ -72,18 +72,18 @@ def keep_up(ctx: Ctx) -> None:
 def _values(ctx: Ctx) -> str:
     """Return a digest of the values that are referred to; nothing if one is not there, or not for us to read."""
     spec = ctx.project.runner
-    found = {}
-    for reference in sorted(set(spec.references.values())):
-        kind, name, key = reference.split("/", 2)
+    wanted = sorted({tuple(reference.split("/", 2)) for reference in spec.references.values()})
+    data: dict[tuple[str, str], dict[str, str]] = {}
+    for kind, name in {(kind, name) for kind, name, _ in wanted}:
         try:
             obj = ctx.kube.get("v1/Secret" if kind == "secret" else "v1/ConfigMap", name, spec.namespace)
         except SeatrialError:
             return ""
-        data = (obj or {}).get("data") or {}
-        if key not in data:
-            return ""
-        found[reference] = data[key]
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest() if found else ""
+        data[kind, name] = (obj or {}).get("data") or {}
+    values = [(kind, name, key, data[kind, name].get(key)) for kind, name, key in wanted]
+    if not values or any(value is None for *_, value in values):
+        return ""
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _fits(there: Object, wanted: Object) -> bool:

@@ -234,5 +234,7 @@ def _relative(word: str, root: Path, cwd: Path) -> str:
     for place in (cwd, root):
         found = Path(os.path.normpath(place / path))
         if found.is_relative_to(top) and found.exists():
-            return f"{found.relative_to(top).as_posix()}{separator}{rest}"
+            relative = found.relative_to(top).as_posix()
+            slash = "/" if path.endswith("/") and relative != "." else ""
+            return f"{relative}{slash}{separator}{rest}"
     raise UsageError(f"{path} is outside of the project", why=f"the pod has only what is below {root}")
