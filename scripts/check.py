@@ -74,7 +74,7 @@ STEPS = (
     Step("tool's coverage", (str(BIN / "python"), "scripts/check_coverage.py")),
     pytest("pytest in a pod", "seatrial/tests/conformance", *ON_ALL_CORES),
     pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e", *ON_ALL_CORES),
-    pytest("chart", "charts/tests", *ON_ALL_CORES),
+    pytest("chart", "charts/tests"),
     # Each file has containers of its own, for all its tests.
     pytest("images", "foundry/tests/contract", *ON_ALL_CORES, "--dist=loadfile"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s", "ARGS=--junitxml={report}"), needed=WITH_POLICIES),
