@@ -16,6 +16,9 @@ WORKERS = 4
 COMPILERS = 2
 """Of them, Go builds: one compiles, one downloads and then waits for its turn."""
 
+LOOK = 1.0
+"""Seconds until a signal is seen that came just before the main thread fell asleep: it wakes nobody."""
+
 FAREWELL = 10.0
 """Seconds that interrupted builds get to put their containers and folders away."""
 
@@ -40,7 +43,7 @@ def run(
                     running[pool.submit(work, name)] = name
             if not running:
                 return failed
-            finished, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            finished, _ = concurrent.futures.wait(running, timeout=LOOK, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in finished:
                 name = running.pop(future)
                 try:

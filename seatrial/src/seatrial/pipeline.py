@@ -44,6 +44,9 @@ STAGES: Final[Mapping[Stage, Function]] = {
 _ENDS: Final = (Stage.COLLECT, Stage.TEARDOWN)
 """Stages that run whatever happened before."""
 
+_LOOK: Final = 1.0
+"""Seconds until a Ctrl-C is seen that came just before the main thread fell asleep: it wakes nobody."""
+
 _STRAGGLERS: Final = 15.0
 """Seconds for the stages beside a failed one to notice."""
 
@@ -134,9 +137,11 @@ class _Run:
             return
         pool = ThreadPoolExecutor(len(chains))
         futures: list[Future[None]] = [pool.submit(self.chain, chain) for chain in chains]
+        pending, failed = set(futures), list[BaseException]()
         try:
-            finished, pending = wait(futures, return_when=FIRST_EXCEPTION)
-            failed = [error for future in finished if (error := future.exception())]
+            while pending and not failed:
+                finished, pending = wait(futures, timeout=_LOOK, return_when=FIRST_EXCEPTION)
+                failed = [error for future in finished if (error := future.exception())]
         except BaseException:
             self.cancel()
             wait(futures, timeout=_STRAGGLERS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from seatrial.cli.debug import inside
 from seatrial.model.deadline import Deadline
@@ -101,5 +103,20 @@ class TestLife:
 
 
 def test_clients_come_after_the_images_own_programs():
-    assert inside(["http", "x"], own=True)[:3] == ("sh", "-c", 'PATH="$PATH:/seatrial/bin"; export PATH; exec "$@"')
+    assert 'PATH="$PATH:/seatrial/lent/bin"' in inside(["http", "x"], own=True)[2]
     assert inside(["ls"], own=False) == ("ls",)
+
+
+def test_a_question_waits_for_clients_that_are_still_being_written(tmp_path, monkeypatch):
+    bin_ = tmp_path / "bin"
+    monkeypatch.setattr("seatrial.stages.throwaway.CLIENTS", str(bin_))
+    asking = subprocess.Popen(inside(["greet", "you"], own=True), stdout=subprocess.PIPE, text=True)
+    new = tmp_path / "bin.new"
+    new.mkdir()
+    (new / "greet").write_text('#!/bin/sh\necho "hello $1"\n')
+    (new / "greet").chmod(0o755)
+    with pytest.raises(subprocess.TimeoutExpired):
+        asking.wait(0.3)
+    new.rename(bin_)
+    assert asking.communicate(timeout=10)[0] == "hello you\n"
+    assert asking.returncode == 0

@@ -73,4 +73,6 @@ def inside(argv: Sequence[str], *, own: bool) -> tuple[str, ...]:
 
     if not own:
         return tuple(argv)
-    return ("sh", "-c", f'PATH="$PATH:{CLIENTS}"; export PATH; exec "$@"', "sh", *argv)
+    # Should they never come, the container has ended, and this with it.
+    wait = f"until [ -d {CLIENTS} ]; do sleep 0.1; done"
+    return ("sh", "-c", f'{wait}; PATH="$PATH:{CLIENTS}"; export PATH; exec "$@"', "sh", *argv)

@@ -6,6 +6,7 @@ cut leaves behind stops by itself, and the next one removes it.
 
 from __future__ import annotations
 
+import posixpath
 import secrets
 import time
 from collections.abc import Iterator
@@ -25,8 +26,8 @@ from seatrial.stages.watching import WatchSet
 __all__ = ["CLIENTS", "CONTAINER", "LIFE", "throwaway", "throwaway_pod"]
 
 CONTAINER: Final = "debug"
-CLIENTS: Final = "/seatrial/bin"
-"""Where the clients are."""
+CLIENTS: Final = "/seatrial/lent/bin"
+"""Where the clients are, all of them as soon as it is there: the container runs before."""
 
 LIFE: Final = 3600
 """Seconds after which the pod ends by itself."""
@@ -57,7 +58,7 @@ def throwaway_pod(runner: Object, name: str, image: str = "") -> Object:
         names = [each["name"] for each in volumes]
         container["volumeMounts"] = [
             *(each for each in tests["volumeMounts"] if each["name"] in names),
-            {"name": "clients", "mountPath": CLIENTS},
+            {"name": "clients", "mountPath": posixpath.dirname(CLIENTS)},
         ]
     same = (
         "serviceAccountName",

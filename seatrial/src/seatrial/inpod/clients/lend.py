@@ -23,10 +23,12 @@ def run(name: str, arguments: list[str]) -> int:
 
 
 def lend(directory: str, entry: str) -> None:
-    """Write a program for each client. `entry` is the agent's."""
-    os.makedirs(directory, exist_ok=True)
+    """Write a program for each client; `directory` appears with all of them in it. `entry` is the agent's."""
+    new = f"{directory}.new"
+    os.makedirs(new)
     for name in CLIENTS:
-        path = os.path.join(directory, name)
+        path = os.path.join(new, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(f'#!/bin/sh\nexec "{sys.executable}" -I "{entry}" ask {name} "$@"\n')
         os.chmod(path, 0o755)  # noqa: S103 - a program for whoever is in the pod
+    os.rename(new, directory)
