@@ -62,6 +62,40 @@ class TestShared:
         assert self.seen == isolated_namespace_class != isolated_namespace_worker
 """
 
+INSTALL = """
+import os, shutil
+import pytest
+
+CHART = os.path.join(os.path.dirname(__file__), "parcel")
+
+def test_install(isolated_namespace):
+    wishes = {"replicas": 2, "on": False, "text": "a,b{c}", "ports": [80, 443]}
+    if shutil.which("helm") is None:
+        with pytest.raises(Exception, match="helm is not on PATH here"):
+            isolated_namespace.install(CHART)
+        pytest.skip("no helm")
+    assert isolated_namespace.install(CHART, set=wishes) == "parcel"
+    with pytest.raises(Exception, match="install other .* failed: (?s:.*)replicas"):
+        isolated_namespace.install(CHART, release="other", set={**wishes, "replicas": "2"})
+"""
+
+PARCEL = {
+    "Chart.yaml": "apiVersion: v2\nname: parcel\nversion: 1.0.0\n",
+    "values.yaml": "",
+    "values.schema.json": json.dumps(
+        {
+            "required": ["replicas", "on", "text", "ports"],
+            "properties": {
+                "replicas": {"type": "integer"},
+                "on": {"const": False},
+                "text": {"const": "a,b{c}"},
+                "ports": {"const": [80, 443]},
+            },
+        }
+    ),
+    "templates/it.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n",
+}
+
 FIFTY = """
 import pytest
 
@@ -164,8 +198,12 @@ def shop(tmp_path_factory):
     (root / "seatrial.toml").write_text(text)
     kind = (root / "kind.yaml").read_text()
     (root / "kind.yaml").write_text(kind[: kind.index("  - role: worker")])
-    for name, suite in {"everywhere": SUITE, "fifty": FIFTY, "rights": RIGHTS}.items():
+    for name, suite in {"everywhere": SUITE, "fifty": FIFTY, "rights": RIGHTS, "install": INSTALL}.items():
         (root / "tests" / f"test_{name}.py").write_text(suite)
+    for name, text in PARCEL.items():
+        file = root / "tests" / "parcel" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
     it = Shop(root)
     it.seatrial("up")
     yield it
@@ -191,6 +229,11 @@ def test_the_same_results_in_the_pod_and_from_the_host(shop):
 
 def test_rights_of_the_runner(shop):
     assert "9 passed" in shop.in_the_pod("tests/test_rights.py", "-q", "--no-cov")
+
+
+def test_a_chart_in_a_namespace_of_its_own(shop):
+    assert "1 passed" in shop.from_the_host("tests/test_install.py", "-q")
+    assert "1 skipped" in shop.in_the_pod("tests/test_install.py", "-q", "--no-cov")
 
 
 @pytest.mark.parametrize("where", ["in_the_pod", "from_the_host"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -330,3 +331,41 @@ def test_slip(isolated_namespace):
     deleted = [path.split("/")[-1] for method, path in made if method == "DELETE"]
     assert deleted[0] == "test-old"
     assert len(deleted) == 5
+
+
+def test_a_chart_gets_values_as_they_are(project, web, api, monkeypatch, tmp_path):
+    original = type(api).answer
+
+    def answer(self, method, path):
+        made = "/namespaces" in path and method in ("POST", "DELETE")
+        return (
+            (201, {})
+            if made
+            else (200, {"items": []})
+            if path == "/api/v1/namespaces"
+            else original(self, method, path)
+        )
+
+    monkeypatch.setattr(type(api), "answer", answer)
+    helm = tmp_path / "bin" / "helm"
+    helm.parent.mkdir()
+    helm.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > said\n[ "$2" != bad ] || { echo "no such chart" >&2; exit 1; }\n')
+    helm.chmod(0o755)
+    project.write("""
+import pathlib, pytest
+
+def test_one(isolated_namespace):
+    assert isolated_namespace.install("charts/web:1", set={"a.b": "1,2{}", "on": True, "ports": [1, 2]}) == "web"
+    said = pathlib.Path("said").read_text().splitlines()
+    assert said[:3] == ["install", "web", "charts/web:1"]
+    at = said.index("--set-string")
+    assert said[at:at + 6] == [
+        "--set-string", r"a.b=1\\,2\\{\\}", "--set-json", "on=true", "--set-json", "ports=[1, 2]"
+    ]
+    assert isolated_namespace in said
+
+    with pytest.raises(Exception, match="install bad charts/web failed: no such chart"):
+        isolated_namespace.install("charts/web", release="bad")
+""")
+
+    assert "1 passed" in project.pytest(PATH=f"{helm.parent}:{os.environ['PATH']}")
