@@ -20,6 +20,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from seatrial.model.spec import Reference
+
 __all__ = ["NOTES", "PATIENCE", "Plain", "typed"]
 
 Argv = tuple[str, ...]
@@ -85,15 +87,15 @@ class Plain:
         wait = ("kubectl", "wait", "--for=condition=complete", "job", "--all", f"--timeout={PATIENCE}s")
         return (*wait, f"--namespace={self.namespace}")
 
-    def run(self, command: Sequence[str], env_from: Mapping[str, str]) -> Argv:
+    def run(self, command: Sequence[str], env: Mapping[str, str | Reference]) -> Argv:
         """Start the tests.
 
         Args:
             command: what runs them.
-            env_from: variable to `secret/NAME/KEY`, or to a value.
+            env: variable to its value, or to the Secret that has it.
         """
-        env = [_variable(name, source) for name, source in env_from.items()]
-        overrides = {"spec": {"containers": [{"name": self.pod, "env": env}]}}
+        variables = [_variable(name, source) for name, source in env.items()]
+        overrides = {"spec": {"containers": [{"name": self.pod, "env": variables}]}}
         return (
             *("kubectl", "run", self.pod, f"--image={self.image}", "--restart=Never", f"--namespace={self.namespace}"),
             *(f"--labels={LABEL}", "--image-pull-policy=IfNotPresent"),
@@ -119,12 +121,10 @@ class Plain:
         return ("kind", "delete", "cluster", "--name", self.cluster)
 
 
-def _variable(name: str, source: str) -> dict[str, object]:
-    kind, _, rest = source.partition("/")
-    if kind != "secret":
+def _variable(name: str, source: str | Reference) -> dict[str, object]:
+    if isinstance(source, str):
         return {"name": name, "value": source}
-    secret, _, key = rest.partition("/")
-    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": source.name, "key": source.key}}}
 
 
 def typed(argv: Argv) -> str:

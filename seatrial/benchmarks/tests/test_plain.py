@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from seatrial.model.spec import Reference
+
 from benchmarks.plain import Plain, typed
 
 PLAIN = Plain(cluster="floe-test", image="floe-test:latest", namespace="floe", pod="test-runner")
@@ -28,7 +30,9 @@ def test_what_the_notes_have_word_for_word() -> None:
 
 
 def test_the_run_has_the_notes_words_and_the_suites_environment() -> None:
-    argv = PLAIN.run(("uv", "run", "pytest", "tests/", "--cov"), {"A": "b", "URI": "secret/polaris-client/uri"})
+    argv = PLAIN.run(
+        ("uv", "run", "pytest", "tests/", "--cov"), {"A": "b", "URI": Reference("secret", "polaris-client", "uri")}
+    )
 
     assert typed(argv[:6]) == "kubectl run test-runner --image=floe-test:latest --restart=Never --namespace=floe"
     assert typed(argv[-6:]) == "-- uv run pytest tests/ --cov"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,7 @@ __all__ = [
     "NamespaceSpec",
     "Project",
     "ReadySpec",
+    "Reference",
     "ReleaseSpec",
     "Resources",
     "RunnerSpec",
@@ -130,6 +131,14 @@ class Resources(_Spec, frozen=True, kw_only=True):
     limits: dict[str, str] = msgspec.field(default_factory=lambda: {"memory": "2Gi"})
 
 
+class Reference(NamedTuple):
+    """`secret/NAME/KEY` or `configmap/NAME/KEY`: a value in an object of the cluster."""
+
+    kind: str
+    name: str
+    key: str
+
+
 class RunnerSpec(_Spec, frozen=True, kw_only=True):
     """`[runner]`: the pod that runs the tests."""
 
@@ -176,9 +185,11 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
         return {**self.env, **{name: self.namespace for name, source in self.env_from.items() if source == "namespace"}}
 
     @property
-    def references(self) -> dict[str, str]:
-        """Variables whose values are in objects: `secret/NAME/KEY` or `configmap/NAME/KEY`."""
-        return {name: source for name, source in self.env_from.items() if source != "namespace"}
+    def references(self) -> dict[str, Reference]:
+        """Variables whose values are in objects of the runner's namespace."""
+        return {
+            name: Reference(*source.split("/", 2)) for name, source in self.env_from.items() if source != "namespace"
+        }
 
 
 class NamespaceSpec(_Spec, frozen=True, kw_only=True):

@@ -104,8 +104,7 @@ def variables(api: Api, runner: RunnerSpec) -> tuple[dict[str, str], list[str]]:
     """Return the environment that the runner's container gets, and what is missing of it, a line each."""
     values, missing = runner.values, []
     objects: dict[str, dict[str, Any]] = {}
-    for name, reference in runner.references.items():
-        kind, obj, key = reference.split("/", 2)
+    for name, (kind, obj, key) in runner.references.items():
         where = f"/api/v1/namespaces/{runner.namespace}/{kind}s/{obj}"
         if where not in objects:
             objects[where] = api.call("GET", where, missing_ok=True)

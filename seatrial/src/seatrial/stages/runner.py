@@ -72,7 +72,7 @@ def keep_up(ctx: Ctx) -> None:
 def _values(ctx: Ctx) -> str:
     """Return a digest of the values that are referred to; nothing if one is not there, or not for us to read."""
     spec = ctx.project.runner
-    wanted = sorted({tuple(reference.split("/", 2)) for reference in spec.references.values()})
+    wanted = sorted(set(spec.references.values()))
     data: dict[tuple[str, str], dict[str, str]] = {}
     for kind, name in {(kind, name) for kind, name, _ in wanted}:
         try:

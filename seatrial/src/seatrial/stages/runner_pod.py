@@ -179,9 +179,7 @@ def _small(memory: str) -> dict[str, Any]:
 def _environment(spec: RunnerSpec) -> Iterable[dict[str, Any]]:
     for name, value in spec.values.items():
         yield {"name": name, "value": value}
-    for name, source in spec.references.items():
-        kind, _, rest = source.partition("/")
-        obj, _, key = rest.partition("/")
+    for name, (kind, obj, key) in spec.references.items():
         reference = "secretKeyRef" if kind == "secret" else "configMapKeyRef"
         yield {"name": name, "valueFrom": {reference: {"name": obj, "key": key}}}
 
