@@ -116,18 +116,15 @@ def ready_or_running(pod: Any) -> bool:
     return bool(pod.status.container_statuses and pod.status.container_statuses[0].state.running)
 
 
-NEEDED = pytest.StashKey[bool]()
 MADE = pytest.StashKey[Scene | Exception]()
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    config.stash[NEEDED] = any("scene" in getattr(item, "fixturenames", ()) for item in items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     options = session.config.option
-    if session.config.stash.get(NEEDED, False) and not options.collectonly and not getattr(options, "numprocesses", 0):
+    # Not earlier: what was deselected needs no scene, and its pods would take the processor from the tests that run.
+    needed = any("scene" in getattr(item, "fixturenames", ()) for item in session.items)
+    if needed and not options.collectonly and not getattr(options, "numprocesses", 0):
         session.config.stash[MADE] = _made()
 
 
