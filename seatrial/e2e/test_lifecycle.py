@@ -65,6 +65,15 @@ def test_deleted_and_new_files(shop):
     assert shop.stage("test")["facts"]["deleted"] == "1"
 
 
+def test_files_that_somebody_touched_in_the_pod_are_those_of_the_tree_again(shop):
+    shop("test", "-k", "stock")
+    touch = "echo 'def test_ghost(): pass' > tests/test_ghost.py; echo >> tests/test_shop.py"
+    shop.kubectl("exec", "test-runner", "-c", "tests", "--", "sh", "-c", touch)
+
+    assert "8 passed" in shop("test").out
+    assert shop.stage("test")["facts"]["deleted"] == shop.stage("test")["facts"]["sent"] == "1"
+
+
 def test_a_changed_chart_is_upgraded(shop):
     shop.edit("chart/values.yaml", "stock: 42", "stock: 43")
     shop.edit("tests/test_shop.py", "== 42", "== 43")

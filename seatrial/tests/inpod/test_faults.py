@@ -121,7 +121,7 @@ def test_links_programs_and_the_cache_travel_as_what_they_are(tmp_path: Path) ->
     tree = read_tree(tmp_path, ["tests"])
     pod = Answers(json.dumps({"files": {}}).encode())
 
-    proof = submit(
+    _, proof = submit(
         pod, request(tmp_path, tree=tree, delta=Delta(send=("tests/link", "tests/run.sh"), delete=(), causes=()))
     )
 

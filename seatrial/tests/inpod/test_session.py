@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from seatrial.inpod.podside import agent_argv
+from seatrial.inpod.sync import PodDiffers
+from seatrial.inpod.tree import digest
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import Body, Note
 
@@ -76,6 +78,25 @@ def test_a_tree_that_was_not_sent_is_not_green(bench: Bench) -> None:
     outcome = bench.run(sync=("tests",), delta=None)
 
     assert (outcome.exit, outcome.says) == (ExitCode.INCONCLUSIVE, "what ran was not the working tree")
+
+
+def test_a_pod_that_is_not_what_the_delta_was_planned_for_stays_as_it_is(bench: Bench) -> None:
+    """It may have been touched since it told what it has; that is told now, and planned anew."""
+    bench.write(tests__test_a_py=PASSES)
+    bench.build()
+    known = bench.run(sync=("tests",)).files
+    bench.write(tests__test_a_py="def test_other(): pass\n")
+    touched = bench.pod.workdir / "tests/extra.py"
+    touched.write_text("x = 1\n")
+
+    with pytest.raises(PodDiffers) as raised:
+        bench.run(sync=("tests",), expect=digest(known))
+
+    assert raised.value.files.keys() == {"tests/test_a.py", "tests/extra.py"}
+    assert (bench.pod.workdir / "tests/test_a.py").read_text() == PASSES
+    outcome = bench.run(sync=("tests",), expect=digest(raised.value.files))
+    assert (outcome.counts.passed, outcome.files.keys()) == (1, {"tests/test_a.py"})
+    assert not touched.exists()
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["serial", "xdist"])

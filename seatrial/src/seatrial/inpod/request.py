@@ -27,6 +27,7 @@ class Request:
         where: a line for people that says where this runs: "pod shop/test-runner".
         tree: the files that must be what the pod has; None if nothing was compared.
         delta: what has to be sent so that it has.
+        expect: digest of what the pod has before that; empty: whatever it has.
         informational: the command does not run tests.
         interactive: a debugger may ask for the user's terminal.
         cache: pytest's cache goes to the pod and comes back.
@@ -48,6 +49,7 @@ class Request:
     artifacts: tuple[str, ...] = ()
     tree: Tree | None = None
     delta: Delta | None = None
+    expect: str = ""
     informational: bool = False
     interactive: bool = False
     cache: bool = True

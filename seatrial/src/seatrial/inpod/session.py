@@ -18,7 +18,8 @@ from seatrial.inpod.podside import agent_argv
 from seatrial.inpod.progress import Progress
 from seatrial.inpod.protocol import Chunk, ChunkReader, FrameReader, Garbled
 from seatrial.inpod.request import Request
-from seatrial.inpod.sync import submit
+from seatrial.inpod.sync import Submitted, submit
+from seatrial.inpod.tree import Files
 from seatrial.inpod.verdict import Conclusion, Evidence, conclude
 from seatrial.interruption import first_sets
 from seatrial.model.deadline import Deadline
@@ -48,6 +49,7 @@ class TestOutcome:
         suspects: tests that were running when the session died.
         pytest_exit: what pytest itself ended with; None if nobody knows.
         tree: proof that what ran was the working tree; None if there was nothing to compare.
+        files: what the pod had below the paths that were compared.
         proven: pytest told its end itself.
         frames: how many frames of its log arrived whole.
         seconds: how long pytest took, by its own clock.
@@ -64,6 +66,7 @@ class TestOutcome:
     suspects: tuple[str, ...] = ()
     pytest_exit: int | None = None
     tree: TreeProof | None = None
+    files: Files = field(default_factory=dict)
     proven: bool = False
     frames: int = 0
     seconds: float = 0.0
@@ -97,6 +100,7 @@ def run_tests(
     Ctrl-C once interrupts the tests as it does locally; twice raises KeyboardInterrupt.
 
     Raises:
+        PodDiffers: the pod does not have the files that the delta was planned for.
         EnvironmentFailed: the run could not be started.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -146,10 +150,10 @@ class _Session:
     def result(self) -> TestOutcome:
         for path in self.paths.values():
             path.write_bytes(b"")
-        proof = submit(self.exec, self.request)
+        submitted = submit(self.exec, self.request)
         with first_sets(self.stop):
             self.follow()
-            return self.outcome(proof)
+            return self.outcome(submitted)
 
     # Following.
 
@@ -270,7 +274,7 @@ class _Session:
         self.exec.attach(argv, container="tests")
         self.display.resume()
 
-    def outcome(self, proof: TreeProof | None) -> TestOutcome:
+    def outcome(self, submitted: Submitted) -> TestOutcome:
         if self.lost:
             self.container = _ended_state(self.state)
         evidence = Evidence(
@@ -281,13 +285,13 @@ class _Session:
             informational=self.request.informational,
             interrupted=self.interrupted,
             out_of_time=self.out_of_time,
-            stale=stale.reason(self.request.tree, self.request.directory, self.progress.imports, proof),
+            stale=stale.reason(self.request.tree, self.request.directory, self.progress.imports, submitted.proof),
         )
         conclusion = conclude(evidence)
         self.display.end(conclusion)
-        return self._outcome(conclusion, proof)
+        return self._outcome(conclusion, submitted)
 
-    def _outcome(self, conclusion: Conclusion, proof: TreeProof | None) -> TestOutcome:
+    def _outcome(self, conclusion: Conclusion, submitted: Submitted) -> TestOutcome:
         exited, end = self.exited or {}, self.progress.end
         written = self.run_dir / "junit.xml"
         if self.request.junit is not None and written.exists():
@@ -309,7 +313,8 @@ class _Session:
             counts=self.progress.counts,
             suspects=conclusion.suspects,
             pytest_exit=end.exit if end else exited.get("code"),
-            tree=proof,
+            tree=submitted.proof,
+            files=submitted.files,
             proven=conclusion.proven,
             frames=self.frames.frames,
             seconds=end.seconds if end else 0.0,

@@ -8,7 +8,7 @@ import json
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from seatrial.inpod.delta import Delta, check_size
 from seatrial.inpod.podside import AGENT_ENTRY, agent_argv
@@ -18,7 +18,7 @@ from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import TreeProof
 from seatrial.ports import PodExec
 
-__all__ = ["ChangedMeanwhile", "pod_files", "submit"]
+__all__ = ["ChangedMeanwhile", "PodDiffers", "Submitted", "pod_files", "submit"]
 
 _TIMEOUT: Final = 60.0
 _CACHE_LIMIT: Final = 20 << 20
@@ -26,6 +26,30 @@ _CACHE_LIMIT: Final = 20 << 20
 
 class ChangedMeanwhile(EnvironmentFailed):
     """A file changed between being compared and being sent; compare again."""
+
+
+class PodDiffers(EnvironmentFailed):
+    """The pod has other files than the delta was planned for; nothing was changed there, and nothing runs.
+
+    Attributes:
+        files: what it has.
+    """
+
+    def __init__(self, files: Files) -> None:
+        super().__init__("files in the runner pod change while they are being compared", try_="run again")
+        self.files = files
+
+
+class Submitted(NamedTuple):
+    """A run that was started.
+
+    Attributes:
+        files: what the pod has below the paths that were compared.
+        proof: the digests of both sides; None if nothing was compared.
+    """
+
+    files: Files
+    proof: TreeProof | None
 
 
 def pod_files(
@@ -41,17 +65,18 @@ def pod_files(
     return entries(_answer(exec_, argv, asked)["files"])
 
 
-def submit(exec_: PodExec, request: Request) -> TreeProof | None:
+def submit(exec_: PodExec, request: Request) -> Submitted:
     """Send the delta, take the digests of both sides, and start the run.
 
     Raises:
+        PodDiffers: the pod does not have what the delta was planned for.
         ChangedMeanwhile: a file is not what it was when the delta was planned.
         EnvironmentFailed: the pod cannot take the files, or is busy with another run.
     """
     tree, delta = request.tree, request.delta
     cache = _cache(request.root) if request.cache and not request.informational else {}
     wanted: dict[str, Any] = {
-        "tree": {"root": request.directory, "paths": list(tree.paths)} if tree else None,
+        "tree": {"root": request.directory, "paths": list(tree.paths), "expect": request.expect} if tree else None,
         "delete": [f"tree/{path}" for path in delta.delete] if delta else [],
         "cache": request.cache,
         "archive": bool(cache or (delta and delta.send)),
@@ -75,8 +100,9 @@ def submit(exec_: PodExec, request: Request) -> TreeProof | None:
     argv = agent_argv("submit", python=request.python, entry=request.entry)
     answer = _answer(exec_, argv, stdin)
     if tree is None:
-        return None
-    return TreeProof(host=digest(tree.files), pod=digest(tree.view(entries(answer["files"]))), files=len(tree.files))
+        return Submitted({}, None)
+    files = entries(answer["files"])
+    return Submitted(files, TreeProof(host=digest(tree.files), pod=digest(tree.view(files)), files=len(tree.files)))
 
 
 def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes) -> dict[str, Any]:
@@ -89,6 +115,8 @@ def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes) -> dict[str, Any]
             why=done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1] or f"exit code {done.code}",
         ) from None
     error, why = answer.get("error"), answer.get("why", "")
+    if error == "differs":
+        raise PodDiffers(entries(answer["files"]))
     if error == "busy":
         raise EnvironmentFailed(
             f"the runner is busy with run {why}", why="somebody else's terminal shows it",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from seatrial.inpod.agent.tree import digest
 from seatrial.inpod.agent.tree import scan as scan_directory
 from seatrial.inpod.ignore import DockerIgnore, GitIgnore
 
@@ -92,17 +92,6 @@ def _has_files(place: Path) -> bool:
 def entries(found: Mapping[str, list[Any]]) -> Files:
     """Return what the agent's `scan` found, here or in the pod."""
     return {path: Entry(kind, bool(mode), size, content) for path, (kind, mode, size, content) in found.items()}
-
-
-def digest(files: Files) -> str:
-    """Return the SHA-256 over paths, kinds, modes and contents, in the order of the paths."""
-    whole = hashlib.sha256()
-    for path in sorted(files):
-        entry = files[path]
-        whole.update(
-            f"{path}\0{entry.kind}\0{int(entry.executable)}\0{entry.content}\n".encode("utf-8", "surrogateescape")
-        )
-    return whole.hexdigest()
 
 
 def packages(files: Files) -> list[str]:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from seatrial.inpod.definition import definition
 from seatrial.inpod.delta import Delta, plan
 from seatrial.inpod.options import resolve
 from seatrial.inpod.protocol import CI_VARIABLES
-from seatrial.inpod.session import Request, run_tests
-from seatrial.inpod.sync import pod_files
-from seatrial.inpod.tree import Tree, left_out, read_tree
+from seatrial.inpod.session import Request, TestOutcome, run_tests
+from seatrial.inpod.sync import PodDiffers, pod_files
+from seatrial.inpod.tree import Entry, Files, Tree, digest, left_out, read_tree
 from seatrial.model.errors import EnvironmentFailed, Inconclusive, UsageError
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
-from seatrial.ports import ContainerState, PodExec
+from seatrial.ports import ContainerState
 from seatrial.readiness.pod import container_state
 from seatrial.stages.context import Ctx, Report, TestsOutcome, done
-from seatrial.stages.memory import read_runner
+from seatrial.stages.memory import read, read_runner, write
 from seatrial.stages.objects import labels
 
 __all__ = ["run"]
@@ -39,11 +40,6 @@ def run(ctx: Ctx) -> Report:
     asked = resolve(spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=terminal)
     exec_ = ctx.kube.exec(spec.pod, spec.namespace)
     directory = _directory(ctx)
-    tree, delta = _changes(ctx, exec_, root, directory)
-    for cause in delta.causes if ctx.explain else ():
-        ctx.emit(Note(level="info", text=str(cause)))
-    if not delta.empty:
-        ctx.progress(Stage.TEST)(f"sending {len(delta.send)} files, deleting {len(delta.delete)}")
     colour = ctx.color if asked.colour == "auto" else asked.colour == "yes"
     request = Request(
         run=ctx.run,
@@ -54,8 +50,6 @@ def run(ctx: Ctx) -> Report:
         deadline=ctx.deadline.child(ctx.project.timeouts.test),
         env={name: os.environ[name] for name in CI_VARIABLES if name in os.environ},
         artifacts=spec.artifacts,
-        tree=tree,
-        delta=delta,
         informational=asked.informational,
         # Not with --pdb alone: a `breakpoint()` in a test says nothing of itself beforehand.
         interactive=terminal,
@@ -73,16 +67,34 @@ def run(ctx: Ctx) -> Report:
             # Nobody answers: that says nothing about the container.
             return ContainerState(state="running")
 
-    outcome = run_tests(
-        exec_,
-        request,
-        emit=ctx.emit,
-        state=state,
-        host_args=asked.host_args,
-        run_dir=ctx.run_dir,
-        out=ctx.out,
-        stop=ctx.cancelled,
-    )
+    def attempt(there: Files | None) -> tuple[Delta, TestOutcome]:
+        tree = _tree(ctx, root)
+        if there is None:
+            there = pod_files(exec_, directory, tree.paths)
+        delta = _delta(ctx, tree, tree.view(there))
+        for cause in delta.causes if ctx.explain else ():
+            ctx.emit(Note(level="info", text=str(cause)))
+        if not delta.empty:
+            ctx.progress(Stage.TEST)(f"sending {len(delta.send)} files, deleting {len(delta.delete)}")
+        return delta, run_tests(
+            exec_,
+            replace(request, tree=tree, delta=delta, expect=digest(there)),
+            emit=ctx.emit,
+            state=state,
+            host_args=asked.host_args,
+            run_dir=ctx.run_dir,
+            out=ctx.out,
+            stop=ctx.cancelled,
+        )
+
+    remembered = ctx.env.directory / "pod-files.json"
+    known = None if ctx.explain else read(remembered, dict[str, Entry])
+    try:
+        delta, outcome = attempt(known)
+    except PodDiffers as differs:
+        # The pod is another one, or its files were touched there: by tests, or by hand.
+        delta, outcome = attempt(differs.files)
+    write(remembered, outcome.files)
     ctx.facts.tests = TestsOutcome(
         exit=outcome.exit,
         says=f"{outcome.says}: {outcome.why}" if outcome.why else outcome.says,
@@ -111,16 +123,13 @@ def _directory(ctx: Ctx) -> str:
     return spec.workdir or (local.workdir if local else "") or "/"
 
 
-def _changes(ctx: Ctx, exec_: PodExec, root: Path, directory: str) -> tuple[Tree, Delta]:
-    """Compare the working tree with what the pod has.
+def _tree(ctx: Ctx, root: Path) -> Tree:
+    """Read the working tree.
 
     Raises:
-        Inconclusive: the image itself changed since it was built, in the seconds between.
         UsageError: files that run here are ignored, so that none of them would run there.
     """
     spec = ctx.project.runner
-    runner = read_runner(ctx.env.directory)
-    built = runner.files if runner else {}
     tree = read_tree(root, [path for path in spec.sync if (root / path).exists()])
     if lost := left_out(root, spec.sync, tree):
         raise UsageError(
@@ -128,12 +137,23 @@ def _changes(ctx: Ctx, exec_: PodExec, root: Path, directory: str) -> tuple[Tree
             why="ignore files leave out all that is in it",
             try_="correct .gitignore or .dockerignore, or take it out of runner.sync",
         )
-    there = tree.view(pod_files(exec_, directory, tree.paths))
+    return tree
+
+
+def _delta(ctx: Ctx, tree: Tree, there: Files) -> Delta:
+    """Compare the working tree with what the pod has.
+
+    Raises:
+        Inconclusive: the image itself changed since it was built, in the seconds between.
+    """
+    spec = ctx.project.runner
+    runner = read_runner(ctx.env.directory)
+    built = runner.files if runner else {}
     decided = plan(
         image=built, context=ctx.facts.context, tree=tree.files, pod=there, sync=spec.sync, rebuild=spec.rebuild
     )
     if isinstance(decided, Delta):
-        return tree, decided
+        return decided
     raise Inconclusive(
         "files of the image changed while it was being built", why=str(decided.causes[0]), try_="run it again"
     )

@@ -33,9 +33,10 @@ def manifest() -> int:
 def submit() -> int:
     """Change the tree, tell what it is now, and start a run, in one step that no other run can come between.
 
-    stdin: a line of JSON, `{"tree": {"root", "paths"} or null, "delete": […], "cache": bool, "archive": bool,
+    stdin: a line of JSON, `{"tree": {"root", "paths", "expect"} or null, "delete": […], "cache": bool, "archive": bool,
     "request": {…} or null}`, then a tar if `archive`. Members and deletions are named `tree/PATH` or `cache/PATH`;
     `cache` empties pytest's cache first. Prints a line of JSON: `{"files": {…}, "changed": N}` or `{"error", "why"}`.
+    A tree that is not what is expected stays as it is, and nothing runs: `{"error": "differs", "files": {…}}`.
     """
     asked = json.loads(sys.stdin.buffer.readline())
     busy = Lock(state("busy"))
@@ -54,6 +55,12 @@ def submit() -> int:
 def _change(asked: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"files": {}, "changed": 0}
     tree = asked.get("tree")
+    if tree and tree.get("expect"):
+        from .tree import digest, scan
+
+        answer["files"] = scan(tree["root"], tree["paths"])
+        if digest(answer["files"]) != tree["expect"]:
+            return {"error": "differs", "files": answer["files"]}
     if asked.get("cache"):
         shutil.rmtree(state("cache"), ignore_errors=True)
         os.makedirs(state("cache"))

@@ -9,9 +9,10 @@ import shutil
 import stat
 import sys
 import tarfile
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, Callable
 
-__all__ = ["Refused", "apply", "scan", "seed"]
+__all__ = ["Refused", "apply", "digest", "scan", "seed"]
 
 _SKIPPED = {"__pycache__", ".git"}
 
@@ -37,6 +38,15 @@ def scan(
         elif not skip(path, False):
             _scan_file(absolute, name, found)
     return found
+
+
+def digest(found: Mapping[str, Sequence[Any]]) -> str:
+    """Return the SHA-256 over paths, kinds, modes and contents of what `scan` found, in the order of the paths."""
+    whole = hashlib.sha256()
+    for path in sorted(found):
+        kind, executable, _, content = found[path]
+        whole.update(f"{path}\0{kind}\0{int(executable)}\0{content}\n".encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()
 
 
 def _scan_directory(
