@@ -67,6 +67,7 @@ class FakeKube:
         self.refuses: list[Exception] = []
         self.then: dict[str, list[Change]] = {}
         self.texts: dict[tuple[str, str, bool], bytes] = {}
+        self.since: list[int | None] = []
         self.pod = FakeExec()
         self.watches: list[FakeWatch] = []
         self.broken: Exception | None = None
@@ -143,7 +144,8 @@ class FakeKube:
         since: int | None = None,
         previous: bool = False,
     ) -> bytes:
-        del namespace, tail, since
+        del namespace, tail
+        self.since.append(since)
         return self.texts.get((pod, container, previous), b"")
 
     def exec(self, pod: str, namespace: str) -> FakeExec:

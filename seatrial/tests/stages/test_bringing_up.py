@@ -802,6 +802,40 @@ class TestObjects:
 
         assert objects.fingerprints(world.kube, [job], "shop") == {}
 
+    @pytest.mark.parametrize("listing", ["allowed", "forbidden"])
+    def test_many_of_a_kind_are_one_question_where_that_is_allowed(self, world, listing):
+        made = [
+            {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": "shop"}, "spec": {}}
+            for api, kind in (("v1", "Service"), ("v1", "Secret"))
+            for name in ("a", "b", "c")
+        ]
+        for obj in made:
+            world.kube.put(obj)
+        lists, gets = [], []
+        get, many = world.kube.get, world.kube.objects
+
+        def asked(kind, name, namespace=""):
+            gets.append(f"{kind} {name}")
+            return get(kind, name, namespace)
+
+        def listed(kind, namespace="", **more):
+            lists.append(kind)
+            if listing == "forbidden":
+                raise EnvironmentFailed("the cluster refuses GET")
+            return many(kind, namespace, **more)
+
+        world.kube.get, world.kube.objects = asked, listed
+        before = objects.fingerprints(world.kube, made, "shop")
+        secrets = ["v1/Secret a", "v1/Secret b", "v1/Secret c"]
+
+        assert lists == ["v1/Service"]
+        single = [] if listing == "allowed" else ["v1/Service a", "v1/Service b", "v1/Service c"]
+        assert gets == [*single, *secrets]
+        assert objects.edited(world.kube, before) == []
+        world.kube.store["v1/Service", "shop", "b"]["spec"] = {"edited": True}
+        world.kube.delete("v1/Service", "c", "shop")
+        assert objects.edited(world.kube, before) == ["v1/Service shop b", "v1/Service shop c"]
+
 
 SERVICE = {"web": ServiceSpec(port=80, ready=ReadySpec(http="/"))}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from seatrial.inpod.tree import Entry
@@ -49,6 +50,19 @@ class TestCollect:
             "c-previous.log": b"before",
             "first.log": b"first",
         }
+
+    @pytest.mark.parametrize(
+        ("fresh", "failed", "whole"), [(True, False, True), (False, True, True), (False, False, False)]
+    )
+    def test_a_run_that_went_well_in_what_was_there_reads_no_old_lines(self, world, fresh, failed, whole):
+        world.kube.put(pod())
+        ctx = world.ctx()
+        ctx.facts.fresh, ctx.failed = fresh, failed
+        ctx.started = datetime.now(UTC) - timedelta(seconds=10)
+        collect.run(ctx)
+
+        (since,) = world.kube.since
+        assert (since is None) if whole else (10 < since < 20)
 
     def test_bundle_after_a_failure(self, world):
         world.kube.put(pod())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -33,17 +35,23 @@ _READERS: Final = 4
 
 
 def run(ctx: Ctx) -> Report:
-    """Write logs, and after a failure a bundle, into the run's directory. What cannot be had is left out."""
+    """Write logs, and after a failure a bundle, into the run's directory. What cannot be had is left out.
+
+    Of an environment that was there before, a run that went well keeps what was printed since it began: the rest grows
+    by the hour, was written down by earlier runs, and `seatrial logs` shows it.
+    """
     if ctx.facts.kube is None:
         return done()
     pods = [pod for namespace in used_namespaces(ctx.project) for pod in ctx.kube.objects("v1/Pod", namespace)]
     jobs = list(_containers(pods))
+    whole = ctx.failed or ctx.facts.fresh
+    since = None if whole else math.ceil((datetime.now(ctx.started.tzinfo) - ctx.started).total_seconds()) + 1
     directory = ctx.run_dir / "bundle"
     if ctx.failed:
         directory.mkdir(parents=True)
     with ThreadPoolExecutor(_READERS) as pool:
         bundle = [pool.submit(_bundle, ctx, directory, *place) for place in _places(ctx.project)] if ctx.failed else []
-        written = sum(pool.map(lambda job: _log(ctx, *job), jobs))
+        written = sum(pool.map(lambda job: _log(ctx, *job, since=since), jobs))
     for each in bundle:
         each.result()
     facts = {"logs": str(written), **({"bundle": str(directory)} if ctx.failed else {})}
@@ -68,9 +76,9 @@ def _containers(pods: list[Object]) -> Iterator[tuple[str, str, str, bool]]:
                 yield meta["namespace"], meta["name"], each["name"], True
 
 
-def _log(ctx: Ctx, namespace: str, pod: str, container: str, previous: bool) -> bool:
+def _log(ctx: Ctx, namespace: str, pod: str, container: str, previous: bool, *, since: int | None) -> bool:
     try:
-        text = ctx.kube.logs(pod, namespace, container, previous=previous)
+        text = ctx.kube.logs(pod, namespace, container, previous=previous, since=since)
     except SeatrialError:
         return False
     if text:

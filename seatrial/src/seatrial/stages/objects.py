@@ -7,8 +7,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
-from seatrial.model.errors import UsageError
+from seatrial.model.errors import EnvironmentFailed, UsageError
 from seatrial.model.names import (
     LABEL_EXPIRES,
     LABEL_OWNER,
@@ -31,6 +32,12 @@ __all__ = [
     "pull_secrets",
     "remove_workloads",
 ]
+
+_MANY: Final = 3
+"""From so many on, one list is quicker than a question for each."""
+
+_LARGE: Final = ("v1/Secret", "v1/ConfigMap")
+"""Asked one by one: others of these in the same place may hold megabytes, as Helm's own records do."""
 
 
 def labels(ctx: Ctx) -> dict[str, str]:
@@ -99,19 +106,18 @@ def fingerprints(kube: Kube, made: Iterable[Object], namespace: str) -> dict[str
     What controllers and the API server write about an object is left out, what a person can edit is not. Jobs are left
     out: they may vanish when they are done.
     """
-    found = {}
-    for obj in made:
-        if obj["kind"] == "Job":
-            continue
-        place = obj["metadata"].get("namespace") or namespace
-        key = f"{obj['apiVersion']}/{obj['kind']} {place} {obj['metadata']['name']}"
-        found[key] = _fingerprint(kube.get(*_split(key)))
-    return found
+    keys = [
+        f"{obj['apiVersion']}/{obj['kind']} {obj['metadata'].get('namespace') or namespace} {obj['metadata']['name']}"
+        for obj in made
+        if obj["kind"] != "Job"
+    ]
+    return {key: _fingerprint(obj) for key, obj in _live(kube, keys).items()}
 
 
 def edited(kube: Kube, before: dict[str, str]) -> list[str]:
     """Return the keys of objects that are not as they were when `fingerprints` looked, or not there."""
-    return [key for key, digest in before.items() if _fingerprint(kube.get(*_split(key))) != digest]
+    live = _live(kube, before)
+    return [key for key, digest in before.items() if _fingerprint(live[key]) != digest]
 
 
 def remove_workloads(kube: Kube, keys: Iterable[str]) -> None:
@@ -123,6 +129,31 @@ def remove_workloads(kube: Kube, keys: Iterable[str]) -> None:
     for key in keys:
         if key.startswith("apps/v1/"):
             kube.delete(*_split(key))
+
+
+def _live(kube: Kube, keys: Iterable[str]) -> dict[str, Object | None]:
+    """Return the objects as they are; many of a kind in one place by one question: a chart has them by the dozen."""
+    found: dict[str, Object | None] = {}
+    for (kind, namespace), names in _by_place(keys).items():
+        there: dict[str, Object] | None = None
+        if len(names) >= _MANY and kind not in _LARGE:
+            try:
+                there = {obj["metadata"]["name"]: obj for obj in kube.objects(kind, namespace)}
+            except EnvironmentFailed:
+                # Who may not list them may still get them.
+                there = None
+        for name in names:
+            live = kube.get(kind, name, namespace) if there is None else there.get(name)
+            found[f"{kind} {namespace} {name}"] = live
+    return found
+
+
+def _by_place(keys: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    places: dict[tuple[str, str], list[str]] = {}
+    for key in keys:
+        kind, name, namespace = _split(key)
+        places.setdefault((kind, namespace), []).append(name)
+    return places
 
 
 def _split(key: str) -> tuple[str, str, str]:
