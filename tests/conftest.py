@@ -214,15 +214,29 @@ def table(lakehouse: Catalog, unique: str) -> Iterator[TableName]:
 
 
 @pytest.fixture(scope="session")
-def instance(endpoints: Endpoints) -> Iterator[Any]:
-    """Dagster, with its storage in PostgreSQL."""
-    from floe_lakehouse.runs import dagster_instance  # noqa: PLC0415  a second, for those who need it
+def dg() -> Any:
+    """Dagster. It takes a second to load, which only those who need it spend."""
+    import dagster  # noqa: PLC0415
 
+    return dagster
+
+
+@pytest.fixture(scope="session")
+def runs() -> Any:
+    """`floe_lakehouse.runs`, which loads Dagster."""
+    from floe_lakehouse import runs  # noqa: PLC0415
+
+    return runs
+
+
+@pytest.fixture(scope="session")
+def instance(endpoints: Endpoints, runs: Any) -> Iterator[Any]:
+    """Dagster's instance, with its storage in PostgreSQL."""
     if not endpoints.dagster_database:
         pytest.fail(
             "FLOE_DAGSTER_DATABASE_URI is not set; the runner pod sets it from the chart's Secret", pytrace=False
         )
-    with dagster_instance(endpoints.dagster_database) as made:
+    with runs.dagster_instance(endpoints.dagster_database) as made:
         yield made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 
@@ -70,8 +71,11 @@ def test_files_that_somebody_touched_in_the_pod_are_those_of_the_tree_again(shop
     touch = "echo 'def test_ghost(): pass' > tests/test_ghost.py; echo >> tests/test_shop.py"
     shop.kubectl("exec", "test-runner", "-c", "tests", "--", "sh", "-c", touch)
 
+    # Much to send, too: what the agent refuses it has to read.
+    (shop.root / "tests" / "data.bin").write_bytes(os.urandom(1 << 20))
     assert "8 passed" in shop("test").out
-    assert shop.stage("test")["facts"]["deleted"] == shop.stage("test")["facts"]["sent"] == "1"
+    assert (shop.stage("test")["facts"]["deleted"], shop.stage("test")["facts"]["sent"]) == ("1", "2")
+    (shop.root / "tests" / "data.bin").unlink()
 
 
 def test_a_changed_chart_is_upgraded(shop):

@@ -1,10 +1,8 @@
 """The whole way of a batch: published, traced, recorded, read by somebody else."""
 
-import dagster as dg
 import pyarrow as pa
 import pytest
 from floe_lakehouse import TableName, evolve, publish, read
-from floe_lakehouse.runs import publish_recorded
 
 pytestmark = pytest.mark.service("polaris", "localstack", "postgresql")
 
@@ -13,8 +11,8 @@ TUESDAY = pa.table({"id": [3], "euros": [1.0], "note": ["late"]})
 
 
 @pytest.mark.service("jaeger")
-def test_a_batch_goes_all_the_way(instance, warehouse, table, traces, s3):
-    recorded = publish_recorded(instance, warehouse, table, MONDAY)
+def test_a_batch_goes_all_the_way(dg, runs, instance, warehouse, table, traces, s3):
+    recorded = runs.publish_recorded(instance, warehouse, table, MONDAY)
 
     # Readers have it,
     assert read(warehouse, table).sort_by("id").to_pydict() == MONDAY.to_pydict()
@@ -29,10 +27,10 @@ def test_a_batch_goes_all_the_way(instance, warehouse, table, traces, s3):
 
 
 @pytest.mark.service("jaeger")
-def test_a_second_day_with_a_new_column(instance, warehouse, table, traces):
-    publish_recorded(instance, warehouse, table, MONDAY)
+def test_a_second_day_with_a_new_column(dg, runs, instance, warehouse, table, traces):
+    runs.publish_recorded(instance, warehouse, table, MONDAY)
     evolve(warehouse, table, TUESDAY.schema)
-    publish_recorded(instance, warehouse, table, TUESDAY)
+    runs.publish_recorded(instance, warehouse, table, TUESDAY)
 
     assert read(warehouse, table, where="note = 'late'")["id"].to_pylist() == [3]
     assert len(instance.get_runs(dg.RunsFilter(tags={"floe/table": str(table)}))) == 2
@@ -58,11 +56,11 @@ def test_every_dataset_of_the_installation_can_be_published(warehouse, dagster_d
 
 
 @pytest.mark.service("jaeger")
-def test_a_failure_is_seen_in_all_places(instance, warehouse, table, traces):
+def test_a_failure_is_seen_in_all_places(dg, runs, instance, warehouse, table, traces):
     publish(warehouse, table, MONDAY)
 
     with pytest.raises(Exception, match="does not fit"):
-        publish_recorded(instance, warehouse, table, pa.table({"id": ["no number"], "euros": [0.0]}))
+        runs.publish_recorded(instance, warehouse, table, pa.table({"id": ["no number"], "euros": [0.0]}))
 
     (run,) = instance.get_runs(dg.RunsFilter(tags={"floe/table": str(table)}))
     assert run.status is dg.DagsterRunStatus.FAILURE

@@ -1,18 +1,16 @@
 """Publications are Dagster runs, recorded in PostgreSQL, where Dagster's own server would find them."""
 
-import dagster as dg
 import pyarrow as pa
 import pytest
 from floe_lakehouse import BatchError, read
-from floe_lakehouse.runs import dagster_instance, publish_recorded
 
 pytestmark = pytest.mark.service("polaris", "localstack", "postgresql")
 
 ORDERS = pa.table({"id": [1, 2, 3]})
 
 
-def test_a_run_says_what_it_published(instance, warehouse, table):
-    recorded = publish_recorded(instance, warehouse, table, ORDERS, tags={"floe/batch": "monday"})
+def test_a_run_says_what_it_published(dg, runs, instance, warehouse, table):
+    recorded = runs.publish_recorded(instance, warehouse, table, ORDERS, tags={"floe/batch": "monday"})
 
     run = instance.get_run_by_id(recorded.run_id)
     assert run.status is dg.DagsterRunStatus.SUCCESS
@@ -27,27 +25,27 @@ def test_a_run_says_what_it_published(instance, warehouse, table):
     assert read(warehouse, table).num_rows == 3
 
 
-def test_another_process_finds_the_run(instance, warehouse, table, endpoints):
-    recorded = publish_recorded(instance, warehouse, table, ORDERS)
+def test_another_process_finds_the_run(dg, runs, instance, warehouse, table, endpoints):
+    recorded = runs.publish_recorded(instance, warehouse, table, ORDERS)
 
-    with dagster_instance(endpoints.dagster_database) as elsewhere:
+    with runs.dagster_instance(endpoints.dagster_database) as elsewhere:
         found = elsewhere.get_runs(dg.RunsFilter(tags={"floe/table": str(table)}))
 
     assert [run.run_id for run in found] == [recorded.run_id]
 
 
-def test_a_failed_publication_is_a_failed_run(instance, warehouse, table):
-    publish_recorded(instance, warehouse, table, ORDERS)
+def test_a_failed_publication_is_a_failed_run(dg, runs, instance, warehouse, table):
+    runs.publish_recorded(instance, warehouse, table, ORDERS)
 
     with pytest.raises(BatchError, match="does not fit"):
-        publish_recorded(instance, warehouse, table, pa.table({"id": ["no number"]}))
+        runs.publish_recorded(instance, warehouse, table, pa.table({"id": ["no number"]}))
 
-    runs = instance.get_runs(dg.RunsFilter(tags={"floe/table": str(table)}))
-    assert sorted(run.status.value for run in runs) == ["FAILURE", "SUCCESS"]
+    found = instance.get_runs(dg.RunsFilter(tags={"floe/table": str(table)}))
+    assert sorted(run.status.value for run in found) == ["FAILURE", "SUCCESS"]
 
 
-def test_runs_are_rows_of_the_dagster_database(instance, warehouse, table, dagster_database):
-    recorded = publish_recorded(instance, warehouse, table, ORDERS)
+def test_runs_are_rows_of_the_dagster_database(runs, instance, warehouse, table, dagster_database):
+    recorded = runs.publish_recorded(instance, warehouse, table, ORDERS)
 
     row = dagster_database.execute("select status from runs where run_id = %s", (recorded.run_id,)).fetchone()
     events = dagster_database.execute(

@@ -6,11 +6,12 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from pyiceberg.catalog.memory import InMemoryCatalog
 
 
 @pytest.fixture
 def catalog(tmp_path):
+    from pyiceberg.catalog.memory import InMemoryCatalog  # noqa: PLC0415  half a second, for those who need it
+
     made = InMemoryCatalog("unit", warehouse=f"file://{tmp_path}")
     yield made
     made.close()

@@ -99,6 +99,19 @@ def test_a_pod_that_is_not_what_the_delta_was_planned_for_stays_as_it_is(bench: 
     assert not touched.exists()
 
 
+def test_what_is_refused_is_read_to_its_end(bench: Bench) -> None:
+    """The exec of a command that leaves much of its input unread never ends: the cluster waits for a reader."""
+    tree = {"root": str(bench.pod.workdir), "paths": ["tests"], "expect": "something else"}
+    argv = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=bench.pod.env) as submit:
+        assert submit.stdin is not None
+        submit.stdin.write(json.dumps({"tree": tree, "archive": True}).encode() + b"\n")
+        submit.stdin.write(bytes(1 << 20))  # a broken pipe is an error here
+        submit.stdin.close()
+        assert submit.stdout is not None
+        assert json.loads(submit.stdout.read()) == {"error": "differs", "files": {}}
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["serial", "xdist"])
 def test_an_installed_copy_is_not_green(bench: Bench, workers: tuple[str, ...]) -> None:
     """The tree is right, but Python imports another file: also in xdist's workers, where the tests are."""

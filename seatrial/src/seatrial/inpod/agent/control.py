@@ -41,14 +41,18 @@ def submit() -> int:
     asked = json.loads(sys.stdin.buffer.readline())
     busy = Lock(state("busy"))
     if not _take(busy):
-        _answer({"error": "busy", "why": _running()})
-        return 0
-    try:
-        _answer(_change(asked))
-    except OSError as error:
-        _answer({"error": "os", "why": f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")})
-    finally:
-        busy.release()
+        answer = {"error": "busy", "why": _running()}
+    else:
+        try:
+            answer = _change(asked)
+        except OSError as error:
+            answer = {"error": "os", "why": f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")}
+        finally:
+            busy.release()
+    # To the end, whatever came of it: an exec whose command leaves more than a pipe of its input unread never ends.
+    while sys.stdin.buffer.read(1 << 20):
+        pass
+    _answer(answer)
     return 0
 
 
