@@ -26,7 +26,7 @@ RUN uv venv --quiet --no-cache --python 3.13 --no-python-downloads .venv \
 # `uv run` starts what is installed: it neither resolves, locks, syncs nor downloads.
 ENV PATH=/app/.venv/bin:$PATH \
     UV_NO_SYNC=1 UV_OFFLINE=1 UV_FROZEN=1 UV_NO_CACHE=1 UV_NO_PROGRESS=1 UV_PYTHON_DOWNLOADS=never \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 COVERAGE_CORE=sysmon
 
 RUN chown 1000:1000 /app
 USER 1000:1000

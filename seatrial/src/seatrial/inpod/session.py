@@ -30,6 +30,9 @@ from seatrial.ports import ContainerState, PodExec, StreamBroken
 
 __all__ = ["Request", "TestOutcome", "run_tests"]
 
+_FILES: Final = {"F": "frames", "O": "runner-output.log", "H": "home.tar"}
+"""What the tail of a run tells, by its kind, and the file where it is kept."""
+
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _LOST_AFTER: Final = 20.0
 """Seconds without any byte, over all attempts, after which the pod is asked for: heartbeats come twice a second."""
@@ -104,11 +107,15 @@ def run_tests(
         EnvironmentFailed: the run could not be started.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
+    for name in _FILES.values():
+        (run_dir / name).write_bytes(b"")
+    # Before anything else: what shows the results takes a processor for as long as the tests need to start.
+    submitted = submit(exec_, request)
     with Display(request.run, request, run_dir=run_dir, out=out, host_args=host_args) as display:
         session = _Session(
             exec_, request, emit=emit, state=state, run_dir=run_dir, display=display, stop=stop or threading.Event()
         )
-        return session.result()
+        return session.result(submitted)
 
 
 class _Session:
@@ -131,7 +138,7 @@ class _Session:
         self.state = state
         self.display = display
         self.stop = stop
-        self.paths = {"F": run_dir / "frames", "O": run_dir / "runner-output.log", "H": run_dir / "home.tar"}
+        self.paths = {kind: run_dir / name for kind, name in _FILES.items()}
         self.run_dir = run_dir
         self.sizes = dict.fromkeys(self.paths, 0)
         self.frames = FrameReader()
@@ -147,10 +154,7 @@ class _Session:
         self.killed = False
         self.attached = 0
 
-    def result(self) -> TestOutcome:
-        for path in self.paths.values():
-            path.write_bytes(b"")
-        submitted = submit(self.exec, self.request)
+    def result(self, submitted: Submitted) -> TestOutcome:
         with first_sets(self.stop):
             self.follow()
             return self.outcome(submitted)
