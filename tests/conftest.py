@@ -1,7 +1,8 @@
 """Where the services are, clients for them, and the rule that every test here says which services it needs.
 
-Addresses come from the environment, with the names of the cluster as defaults. `<SERVICE>_PORT` is never read:
-Kubernetes may set it, and to a URL.
+Addresses come from the environment, with the names of the cluster as defaults. On a host these names are known to
+clients that ask Python; those with a resolver of their own (PyArrow, gRPC, libpq) get an address from the fixture
+`service` there. `<SERVICE>_PORT` is never read: Kubernetes may set it, and to a URL.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import httpx
@@ -63,35 +64,60 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.user_properties.append(("services", " ".join(services_of(item))))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Addresses of the services, as the process that runs the tests reaches them."""
+    """Addresses of the services, as the process that runs the tests reaches them.
 
-    catalog: str
-    catalog_health: str
-    s3: str
-    jaeger: str
-    otlp_grpc: str
-    otlp_http: str
-    namespace: str
-    dagster_database: str | None = field(repr=False)
-    polaris_database: str | None = field(repr=False)
+    Args:
+        service: the fixture of that name; None where neither the pod's agent nor seatrial's plugin brings it.
+    """
+
+    def __init__(self, service: Any) -> None:
+        read = os.environ.get
+        self._service = service if service is not None and service.location.where == "host" else None
+        self.catalog = read("FLOE_CATALOG_URI") or "http://polaris:8181/api/catalog"
+        self.catalog_health = read("FLOE_CATALOG_HEALTH_URI") or "http://polaris:8182"
+        self.jaeger = read("FLOE_JAEGER_URI") or "http://jaeger:16686"
+        self.otlp_http = read("FLOE_OTLP_HTTP_URI") or "http://jaeger:4318"
+        self.namespace = read("FLOE_NAMESPACE") or "floe"
+
+    # Each only when it is asked for: a service that is down must not fail the tests of the others.
+
+    @property
+    def s3(self) -> str:
+        return os.environ.get("FLOE_S3_ENDPOINT") or f"http://{self._place('localstack', 4566)}"
+
+    @property
+    def otlp_grpc(self) -> str:
+        return os.environ.get("FLOE_OTLP_GRPC") or self._place("jaeger", 4317)
+
+    @property
+    def dagster_database(self) -> str | None:
+        return self._database("FLOE_DAGSTER_DATABASE_URI")
+
+    @property
+    def polaris_database(self) -> str | None:
+        return self._database("FLOE_POLARIS_DATABASE_URI")
+
+    def _place(self, name: str, port: int) -> str:
+        if self._service is None:
+            return f"{name}:{port}"
+        return str(self._service(name, port=port, check=False).address)
+
+    def _database(self, variable: str) -> str | None:
+        uri = os.environ.get(variable)
+        parts = urlsplit(uri or "")
+        if not uri or self._service is None or parts.hostname != "postgresql":
+            return uri
+        account, _, _ = parts.netloc.rpartition("@")
+        return parts._replace(netloc=f"{account}@{self._place('postgresql', parts.port or 5432)}").geturl()
 
 
 @pytest.fixture(scope="session")
-def endpoints() -> Endpoints:
-    read = os.environ.get
-    return Endpoints(
-        catalog=read("FLOE_CATALOG_URI") or "http://polaris:8181/api/catalog",
-        catalog_health=read("FLOE_CATALOG_HEALTH_URI") or "http://polaris:8182",
-        s3=read("FLOE_S3_ENDPOINT") or "http://localstack:4566",
-        jaeger=read("FLOE_JAEGER_URI") or "http://jaeger:16686",
-        otlp_grpc=read("FLOE_OTLP_GRPC") or "jaeger:4317",
-        otlp_http=read("FLOE_OTLP_HTTP_URI") or "http://jaeger:4318",
-        namespace=read("FLOE_NAMESPACE") or "floe",
-        dagster_database=read("FLOE_DAGSTER_DATABASE_URI"),
-        polaris_database=read("FLOE_POLARIS_DATABASE_URI"),
-    )
+def endpoints(request: pytest.FixtureRequest) -> Endpoints:
+    try:
+        return Endpoints(request.getfixturevalue("service"))
+    except pytest.FixtureLookupError:
+        return Endpoints(None)
 
 
 @pytest.fixture
@@ -180,10 +206,10 @@ def polaris_database(endpoints: Endpoints) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(scope="session")
-def lakehouse_settings() -> LakehouseSettings:
+def lakehouse_settings(endpoints: Endpoints) -> LakehouseSettings:
     # LocalStack takes any keys, but wants some. The catalog's JVM is slow to answer while it is cold.
     defaults = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "FLOE_TIMEOUT_SECONDS": "20"}
-    return LakehouseSettings.from_environment(defaults | dict(os.environ))
+    return LakehouseSettings.from_environment(defaults | {"FLOE_S3_ENDPOINT": endpoints.s3} | dict(os.environ))
 
 
 @pytest.fixture(scope="session")

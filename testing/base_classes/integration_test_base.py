@@ -7,12 +7,14 @@
             catalog = self.get_service_endpoint("polaris")  # host and port together
             httpx.get(f"{catalog.url}/api/catalog/v1/config")
 
-Where a test runs decides which host it gets: in the cluster the Service's name, on a host `localhost`, where kind's
-port maps (8181, 4566, 16686) or a `kubectl port-forward` are. A required service that does not work fails the test.
+Where a test runs decides which host it gets: in the cluster the Service's name; on a host what seatrial's pytest plugin
+leads there, else `localhost`, where kind's port maps (8181, 4566, 16686) or a `kubectl port-forward` are. A required
+service that does not work fails the test.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -85,16 +87,24 @@ class IntegrationTestBase:
         if "__test__" not in cls.__dict__:
             cls.__test__ = True
 
+    _forwarded: Any = None
+
     @pytest.fixture(autouse=True)
-    def _require_services(self) -> None:
+    def _require_services(self, request: pytest.FixtureRequest) -> None:
         """Fail before the test, with one line, when something that it needs does not work."""
+        if location() == "host":
+            try:
+                self._forwarded = request.getfixturevalue("service")
+            except pytest.FixtureLookupError:
+                self._forwarded = None
         for service, port in self.required_services:
             self.check_infrastructure(service, port)
 
     def get_service_host(self, service: str, namespace: str | None = None) -> str:
-        """Return a service's name (with the namespace if one is given) in the cluster, `localhost` on a host."""
+        """Return a service's name (with the namespace if one is given) in the cluster; on a host what leads there."""
         if location() == "host":
-            return "localhost"
+            led = self._led(service)
+            return str(led.host) if led else "localhost"
         return f"{service}.{namespace}" if namespace else service
 
     def get_service_endpoint(self, service: str, port: int | None = None) -> ServiceEndpoint:
@@ -112,7 +122,20 @@ class IntegrationTestBase:
             if len(ports) != 1:
                 raise LookupError(f"required_services names {len(ports)} ports of {service}; give the port")
             port = ports[0]
-        return ServiceEndpoint(self.get_service_host(service), port)
+        return ServiceEndpoint(self.get_service_host(service), self._port(service, port))
+
+    def _port(self, service: str, port: int) -> int:
+        """Return the port that leads to a service's: another one where this machine could not give the same."""
+        if location() == "host":
+            # A port that the Service does not have fails there; here it is for the probe to say what is wrong with it.
+            with contextlib.suppress(pytest.fail.Exception):
+                return int((self._led(service, port) or ServiceEndpoint("", port)).port)
+        return port
+
+    def _led(self, service: str, port: int | None = None) -> Any:
+        """Return the endpoint of the plugin's fixture `service`; None without it, or if it knows no such service."""
+        known = self._forwarded is not None and service in self._forwarded.names
+        return self._forwarded(service, port=port, check=False) if known else None
 
     def check_infrastructure(self, service: str, port: int) -> None:
         """Ask the service its question; fail the test, never skip it, when it does not do its work.

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from types import SimpleNamespace
 from typing import ClassVar
 
 import httpx
@@ -106,4 +107,16 @@ class TestWhereATestRuns(IntegrationTestBase):
         assert self.get_service_host("polaris") == "polaris"
         assert self.get_service_host("polaris", "floe") == "polaris.floe"
         monkeypatch.setenv("SEATRIAL_LOCATION", "host")
+        monkeypatch.setattr(self, "_forwarded", None)
         assert self.get_service_host("polaris") == "localhost"
+
+    def test_on_a_host_the_plugin_leads_to_services_and_to_all_their_ports(self, monkeypatch):
+        def forwarded(_name, port=None, **_asked):
+            return SimpleNamespace(host="127.9.9.9", port=port)
+
+        forwarded.names = ["jaeger"]
+        monkeypatch.setattr(self, "_forwarded", forwarded)
+        monkeypatch.setenv("SEATRIAL_LOCATION", "host")
+
+        assert str(self.get_service_endpoint("jaeger", 4318)) == "127.9.9.9:4318"
+        assert str(self.get_service_endpoint("elsewhere", 1)) == "localhost:1"

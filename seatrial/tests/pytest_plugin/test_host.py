@@ -191,6 +191,21 @@ def test_it():
     assert "seatrial: MISSING: secret shop/web has no nothing" in said
 
 
+@pytest.mark.parametrize("mine", ["", "/my/own"])
+def test_clients_of_kubernetes_find_the_kept_cluster_unless_told_another(project, web, mine):
+    project.write("import os\nSEEN = os.environ['KUBECONFIG']\n", "conftest.py")
+    project.write("""
+import conftest, json, pathlib
+
+def test_it():
+    print("led to", conftest.SEEN)
+    assert conftest.SEEN == "/my/own" or json.loads(pathlib.Path(conftest.SEEN).read_text())["contexts"]
+""")
+    said = project.pytest("-s", **({"KUBECONFIG": mine} if mine else {}))
+
+    assert f"led to {mine or project.state}" in said
+
+
 def test_without_an_environment_what_is_missing_is_told(project):
     project.write("""
 import os, socket, pytest

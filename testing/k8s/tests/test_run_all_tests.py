@@ -105,6 +105,18 @@ def a_test_that(does: str, body: str) -> str:
     return f"import pytest\n\n\n{mark}\ndef test_that_{does}():\n    {body}\n"
 
 
+def outcomes(report: Path) -> dict[tuple[str, str], str]:
+    """Return what came of each test: its module and name to `passed`, `failed` or why it was skipped."""
+    found = {}
+    for case in ET.parse(report).iter("testcase"):
+        skipped = case.find("skipped")
+        said = "passed" if case.find("failure") is None and case.find("error") is None else "failed"
+        if skipped is not None:
+            said = f"skipped: {(skipped.get('message') or '').partition(':')[0]}"
+        found[case.get("classname", ""), case.get("name", "")] = said
+    return found
+
+
 def networks() -> list[str]:
     return docker("network", "ls", "--format", "{{.Name}}")
 
@@ -198,6 +210,22 @@ def test_after_a_killed_run_the_next_one_works(project: Path) -> None:
     assert 0 < run.result["images_size"] <= IMAGES_AT_MOST
     assert [image["stands_in_for"] for image in run.result["images"] if image["stands_in_for"]]
     assert nodes()
+
+
+def test_the_same_suite_from_the_host(project: Path) -> None:
+    in_the_pod = outcomes(project / ".seatrial" / "runs" / "latest" / "junit.xml")
+    report = project / ".seatrial" / "host.xml"
+    argv = [project / ".venv" / "bin" / "python", "-m", "pytest", "tests/", "-p", "no:cacheprovider"]
+    more = ["--override-ini=junit_family=xunit2", f"--junitxml={report}"]
+    done = subprocess.run([*argv, *more], cwd=project, check=False, capture_output=True, text=True)
+
+    on_the_host = outcomes(report)
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert on_the_host.keys() == {name for name in in_the_pod if name[0].startswith("tests.")}
+    differs = {name: said for name, said in on_the_host.items() if said != in_the_pod[name]}
+    # What a host cannot do at all: pods' addresses, and a pod's own rights.
+    assert set(differs.values()) <= {"skipped: not run"}
+    assert len(differs) <= 3
 
 
 def test_the_kept_cluster_is_there_to_go_on_in(project: Path) -> None:

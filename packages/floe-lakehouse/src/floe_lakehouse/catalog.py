@@ -6,10 +6,14 @@ from typing import Any
 
 from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.io import FileIO
+from pyiceberg.typedef import EMPTY_DICT, Properties
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 
 from floe_lakehouse.settings import LakehouseSettings
+
+_S3_PLACE = frozenset(("s3.endpoint", "s3.force-virtual-addressing"))
 
 
 def connect(settings: LakehouseSettings) -> Catalog:
@@ -43,6 +47,11 @@ class _BoundedRestCatalog(RestCatalog):
             # With keys of our own the catalog must not be asked to vend some: one without STS would refuse the table.
             session.headers.pop("X-Iceberg-Access-Delegation", None)
         return session
+
+    def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
+        # A catalog tells where it reaches S3 itself. An endpoint that the settings name is how this process does.
+        ours = {name: value for name, value in self._settings.catalog_properties.items() if name in _S3_PLACE}
+        return super()._load_file_io({**properties, **ours}, location)
 
 
 class _BoundedAdapter(HTTPAdapter):

@@ -100,6 +100,7 @@ class Host:
         if self.location.where != "host":
             return
         if self.kept is not None:
+            self._bring_cluster(self.kept)
             try:
                 self._bring_variables(self.kept)
             except pytest.UsageError as error:
@@ -144,6 +145,11 @@ class Host:
                 os.environ[name] = value
         self._replaced.clear()
 
+    def _bring_cluster(self, environment: Kept) -> None:
+        """Let Kubernetes' clients find the cluster that the pod's tests find, not that of the user's own context."""
+        if environment.own:
+            self._set("KUBECONFIG", str(environment.kubeconfig))
+
     def _bring_variables(self, environment: Kept) -> None:
         from seatrial.inpod.fixtures.api import Refused  # noqa: PLC0415
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
@@ -161,9 +167,13 @@ class Host:
             self._missing = [f"variables of [runner] are missing: {error}"]
             return
         for name in wanted & set(values):
-            # Whoever set one has a reason; xdist's workers inherit them.
-            self._replaced[name] = os.environ.get(name)
-            os.environ[name] = values[name]
+            self._set(name, values[name])
+
+    def _set(self, name: str, value: str) -> None:
+        # Whoever set one has a reason; xdist's workers inherit them.
+        if name not in os.environ:
+            self._replaced[name] = None
+            os.environ[name] = value
 
     def _forward(self) -> Forwarder:
         from seatrial.adapters.forward import KubeForwarder  # noqa: PLC0415

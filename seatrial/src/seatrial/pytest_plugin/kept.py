@@ -31,12 +31,14 @@ class Kept:
         cluster: its name.
         labels: for what tests make in it.
         kubeconfig: file, and the context in it, that lead to its API.
+        own: the file is ours, and leads nowhere else.
     """
 
     cluster: str
     labels: Mapping[str, str]
     kubeconfig: Path
     context: str
+    own: bool
 
     def access(self) -> Access:
         """Return the way to its API."""
@@ -96,8 +98,10 @@ def kept(root: Path, project: Callable[[], Project], namespace: str = "") -> Kep
 
         spec = project().cluster
         existing = ExistingCluster(spec.context or "", kubeconfig=spec.kubeconfig, processes=LocalProcesses())
-        return Kept(cluster=cluster, labels=labels, kubeconfig=existing.kubeconfig, context=existing.context)
-    return Kept(cluster=cluster, labels=labels, kubeconfig=clusters[cluster] / "kubeconfig", context=f"kind-{cluster}")
+        return Kept(cluster=cluster, labels=labels, kubeconfig=existing.kubeconfig, context=existing.context, own=False)
+    return Kept(
+        cluster=cluster, labels=labels, kubeconfig=clusters[cluster] / "kubeconfig", context=f"kind-{cluster}", own=True
+    )
 
 
 def variables(api: Api, runner: RunnerSpec) -> tuple[dict[str, str], list[str]]:
