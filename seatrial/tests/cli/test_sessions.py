@@ -220,6 +220,24 @@ def test_finding(world):
     assert sessions.find(world.this, changed(world.project, cluster=ClusterSpec(name="other"))) is None
 
 
+def test_what_is_still_being_made_is_waited_for(world):
+    at_it = world.machine()
+    made = world.new(at_it, command="up")
+
+    for ask in (
+        lambda: sessions.claim_kept(world.this, world.project),
+        lambda: sessions.found_or_new(world.this, world.project, say=world.said.append),
+    ):
+        with pytest.raises(UsageError) as caught:
+            ask()
+        assert "still being made" in caught.value.what
+        assert "seatrial list" in caught.value.try_
+
+    at_it.ledger.release(made.session)  # it died
+    with pytest.raises(UsageError, match="there is no environment"):
+        sessions.claim_kept(world.this, world.project)
+
+
 def test_a_session_in_use_is_not_claimed_twice(world):
     kept(world)
     sessions.claim_kept(world.this, world.project)

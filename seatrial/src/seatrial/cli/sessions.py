@@ -50,14 +50,27 @@ def require(this: Machine, project: Project, namespace: str = "") -> Session:
     """Return the kept session of a project, for a look at it.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or not yet.
     """
     session = find(this, project, namespace)
     if session is None:
+        _refuse_if_being_made(this, project, namespace)
         option = f" --namespace {namespace}" if namespace else ""
         what = f"there is no environment {namespace} of this project here" if namespace else NONE
         raise UsageError(what, try_=f"seatrial up{option}")
     return session
+
+
+def _refuse_if_being_made(this: Machine, project: Project, namespace: str) -> None:
+    """Raise a UsageError while a `seatrial up` is at it that has not come to its end."""
+    for session in this.ledger.sessions():
+        mine = session.project == str(project.root) and session.namespace == namespace
+        if mine and session.command == "up" and not session.kept:
+            if not this.ledger.claim(session.session):
+                raise UsageError(
+                    "the environment is still being made, by another command", try_="wait for it: seatrial list"
+                )
+            this.ledger.release(session.session)
 
 
 def claim_kept(this: Machine, project: Project, namespace: str = "") -> Session:
@@ -119,6 +132,9 @@ def found_or_new(
             return session
         say(f"cluster {session.cluster} is gone: making a new one")
         remove(this, session)
+    else:
+        # A second cluster is not what a second `up` of the same project is meant for.
+        _refuse_if_being_made(this, project, namespace)
     return new_session(this, project, command="up", say=say, namespace=namespace, host=host)
 
 
