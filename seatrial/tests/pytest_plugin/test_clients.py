@@ -57,6 +57,12 @@ BY_ENDPOINT = {
         "            if 'resolution' in said or 'lookup' in said: raise OSError(said) from None\n"
         "            return said\n"
     ),
+    "libpq": (
+        "import psycopg2\ndef look(address):\n    host, _, port = address.rpartition(':')\n"
+        "    try:\n        psycopg2.connect(host=host, port=port, user='a', dbname='b', connect_timeout=2)\n"
+        "    except psycopg2.OperationalError as error:\n        said = str(error)\n"
+        "    if 'translate host name' in said: raise OSError(said)\n    return said\n"
+    ),
     "a program": (
         "import subprocess, sys\ndef look(address):\n"
         "    code = 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)'\n"
