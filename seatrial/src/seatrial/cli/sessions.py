@@ -40,8 +40,7 @@ Say = Callable[[str], None]
 def find(this: Machine, project: Project, namespace: str = "") -> Session | None:
     """Return the kept session of a project, or of its environment in a namespace of its own; None if there is none."""
     for session in reversed(this.ledger.sessions()):
-        mine = session.project == str(project.root) and session.namespace == namespace
-        if mine and session.kept and _belongs(this, project, session):
+        if _is_of(session, project, namespace) and session.kept and _belongs(this, project, session):
             return session
     return None
 
@@ -64,13 +63,15 @@ def require(this: Machine, project: Project, namespace: str = "") -> Session:
 def _refuse_if_being_made(this: Machine, project: Project, namespace: str) -> None:
     """Raise a UsageError while a `seatrial up` is at it that has not come to its end."""
     for session in this.ledger.sessions():
-        mine = session.project == str(project.root) and session.namespace == namespace
-        if mine and session.command == "up" and not session.kept:
-            if not this.ledger.claim(session.session):
-                raise UsageError(
-                    "the environment is still being made, by another command", try_="wait for it: seatrial list"
-                )
-            this.ledger.release(session.session)
+        making = session.command == "up" and not session.kept
+        if making and _is_of(session, project, namespace) and _in_use(this, session):
+            raise UsageError(
+                "the environment is still being made, by another command", try_="wait for it: seatrial list"
+            )
+
+
+def _is_of(session: Session, project: Project, namespace: str) -> bool:
+    return session.project == str(project.root) and session.namespace == namespace
 
 
 def claim_kept(this: Machine, project: Project, namespace: str = "") -> Session:
@@ -228,8 +229,11 @@ def _is_kept(this: Machine, session: Session, now: datetime) -> bool:
 
 def _lives(this: Machine, session: Session, now: datetime) -> bool:
     """Whether a guest is kept, or a command works in it."""
-    if session.kept and session.expires > now:
-        return True
+    return (session.kept and session.expires > now) or _in_use(this, session)
+
+
+def _in_use(this: Machine, session: Session) -> bool:
+    """Whether a command works in a session."""
     if not this.ledger.claim(session.session):
         return True
     this.ledger.release(session.session)

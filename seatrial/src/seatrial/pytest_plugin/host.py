@@ -42,7 +42,7 @@ class Host:
         self._lock = threading.RLock()
         self._forwarder: Forwarder | None = None
         self._resolver: Resolver | None = None
-        self._replaced: dict[str, str | None] = {}
+        self._brought: list[str] = []
         self._missing: list[str] = []
 
     @cached_property
@@ -138,12 +138,8 @@ class Host:
             self._resolver.uninstall()
         if self._forwarder is not None:
             self._forwarder.close()
-        for name, value in self._replaced.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        self._replaced.clear()
+        while self._brought:
+            os.environ.pop(self._brought.pop(), None)
 
     def _bring_cluster(self, environment: Kept) -> None:
         """Let Kubernetes' clients find the cluster that the pod's tests find, not that of the user's own context."""
@@ -156,8 +152,7 @@ class Host:
         from seatrial.pytest_plugin.kept import variables  # noqa: PLC0415
 
         runner = self.project.runner
-        wanted = {name for name in (*runner.env, *runner.env_from) if name not in os.environ}
-        if not wanted:
+        if all(name in os.environ for name in (*runner.env, *runner.env_from)):
             return
         try:
             api = environment.api()
@@ -166,13 +161,13 @@ class Host:
         except (Refused, SeatrialError) as error:
             self._missing = [f"variables of [runner] are missing: {error}"]
             return
-        for name in wanted & set(values):
-            self._set(name, values[name])
+        for name, value in values.items():
+            self._set(name, value)
 
     def _set(self, name: str, value: str) -> None:
         # Whoever set one has a reason; xdist's workers inherit them.
         if name not in os.environ:
-            self._replaced[name] = None
+            self._brought.append(name)
             os.environ[name] = value
 
     def _forward(self) -> Forwarder:

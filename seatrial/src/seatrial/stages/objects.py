@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -137,11 +138,9 @@ def _live(kube: Kube, keys: Iterable[str]) -> dict[str, Object | None]:
     for (kind, namespace), names in _by_place(keys).items():
         there: dict[str, Object] | None = None
         if len(names) >= _MANY and kind not in _LARGE:
-            try:
+            # Who may not list them may still get them.
+            with suppress(EnvironmentFailed):
                 there = {obj["metadata"]["name"]: obj for obj in kube.objects(kind, namespace)}
-            except EnvironmentFailed:
-                # Who may not list them may still get them.
-                there = None
         for name in names:
             live = kube.get(kind, name, namespace) if there is None else there.get(name)
             found[f"{kind} {namespace} {name}"] = live
