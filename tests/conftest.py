@@ -25,6 +25,8 @@ from floe_lakehouse import LakehouseSettings, TableName, connect, publish, trace
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError
 
+from testing.base_classes.integration_test_base import host_services
+
 # One missing service must not make its tests wait: every client gives up on its own within this many seconds.
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 5
@@ -68,12 +70,12 @@ class Endpoints:
     """Addresses of the services, as the process that runs the tests reaches them.
 
     Args:
-        service: the fixture of that name; None where neither the pod's agent nor seatrial's plugin brings it.
+        service: the fixture of that name on a host; None in a pod, where names are enough.
     """
 
     def __init__(self, service: Any) -> None:
         read = os.environ.get
-        self._service = service if service is not None and service.location.where == "host" else None
+        self._service = service
         self.catalog = read("FLOE_CATALOG_URI") or "http://polaris:8181/api/catalog"
         self.catalog_health = read("FLOE_CATALOG_HEALTH_URI") or "http://polaris:8182"
         self.jaeger = read("FLOE_JAEGER_URI") or "http://jaeger:16686"
@@ -114,10 +116,7 @@ class Endpoints:
 
 @pytest.fixture(scope="session")
 def endpoints(request: pytest.FixtureRequest) -> Endpoints:
-    try:
-        return Endpoints(request.getfixturevalue("service"))
-    except pytest.FixtureLookupError:
-        return Endpoints(None)
+    return Endpoints(host_services(request))
 
 
 @pytest.fixture

@@ -69,6 +69,15 @@ def location(environment: Mapping[str, str] = os.environ, *, account: Path = _AC
             raise ValueError(f"SEATRIAL_LOCATION is {other!r}, should be pod or host")
 
 
+def host_services(request: pytest.FixtureRequest) -> Any:
+    """Return the fixture `service` of seatrial's plugin on a host; None elsewhere, and where nobody brings it."""
+    try:
+        service = request.getfixturevalue("service")
+    except pytest.FixtureLookupError:
+        return None
+    return service if service.location.where == "host" else None
+
+
 class IntegrationTestBase:
     """Base of test classes; pytest collects its subclasses whatever their names.
 
@@ -80,6 +89,7 @@ class IntegrationTestBase:
     __test__ = False
     required_services: ClassVar[Sequence[tuple[str, int]]] = ()
     probes: ClassVar[Mapping[tuple[str, int], Probe]] = {}
+    _forwarded: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Let pytest collect the subclass, unless it says otherwise itself."""
@@ -87,16 +97,10 @@ class IntegrationTestBase:
         if "__test__" not in cls.__dict__:
             cls.__test__ = True
 
-    _forwarded: Any = None
-
     @pytest.fixture(autouse=True)
     def _require_services(self, request: pytest.FixtureRequest) -> None:
         """Fail before the test, with one line, when something that it needs does not work."""
-        if location() == "host":
-            try:
-                self._forwarded = request.getfixturevalue("service")
-            except pytest.FixtureLookupError:
-                self._forwarded = None
+        self._forwarded = host_services(request)
         for service, port in self.required_services:
             self.check_infrastructure(service, port)
 
@@ -126,11 +130,11 @@ class IntegrationTestBase:
 
     def _port(self, service: str, port: int) -> int:
         """Return the port that leads to a service's: another one where this machine could not give the same."""
-        if location() == "host":
-            # A port that the Service does not have fails there; here it is for the probe to say what is wrong with it.
-            with contextlib.suppress(pytest.fail.Exception):
-                return int((self._led(service, port) or ServiceEndpoint("", port)).port)
-        return port
+        led = None
+        # A port that the Service does not have fails there; here it is for the probe to say what is wrong with it.
+        with contextlib.suppress(pytest.fail.Exception):
+            led = self._led(service, port)
+        return int(led.port) if led else port
 
     def _led(self, service: str, port: int | None = None) -> Any:
         """Return the endpoint of the plugin's fixture `service`; None without it, or if it knows no such service."""
