@@ -44,10 +44,13 @@ class LocalPod:
 
     def _start_serve(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            agent_argv("serve", python=self.python, entry=self.entry),
-            cwd=self.workdir, env=self.env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            start_new_session=True,
+            self.serve_argv(), cwd=self.workdir, env=self.env, stdin=subprocess.DEVNULL, stdout=self.log,
+            stderr=self.log, start_new_session=True,
         )  # fmt: skip
+
+    def serve_argv(self) -> Sequence[str]:
+        """Return the command of the container."""
+        return agent_argv("serve", python=self.python, entry=self.entry)
 
     def wait_ready(self) -> None:
         """Wait until the supervisor takes requests."""
@@ -112,7 +115,7 @@ class LocalPod:
         self.serve.wait()
 
     def close(self) -> None:
-        """End it."""
+        """End it. What it logged is shown beside a test that fails."""
         self.serve.terminate()
         try:
             self.serve.wait(10)
@@ -120,6 +123,7 @@ class LocalPod:
             self.serve.kill()
             self.serve.wait()
         self.log.close()
+        print((self.directory / "container.log").read_text(errors="replace"))
         shutil.rmtree(self.state_directory, ignore_errors=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +55,29 @@ def request(root: Path, **more: Any) -> Request:
         "deadline": Deadline.after(60),
     }
     return Request(**{**values, **more})
+
+
+class HomelessPod(LocalPod):
+    """A pod whose working directory goes while its supervisor starts."""
+
+    def serve_argv(self) -> Sequence[str]:
+        return ("sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *super().serve_argv())
+
+
+def test_the_supervisor_outlives_the_directory_it_was_started_in(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    pod = HomelessPod(tmp_path / "pod", sys.executable)
+    bench = Bench(root, pod, tmp_path / "runs")
+    try:
+        pod.wait_ready()
+        pod.workdir.mkdir()
+        bench.write(test_a_py="def test_a(): pass\n")
+        bench.build()
+
+        assert bench.run().exit == ExitCode.PASSED
+    finally:
+        pod.close()
 
 
 # Files to the pod.

@@ -285,14 +285,16 @@ def _listen() -> socket.socket:
     """Return a socket that waits for debuggers. Bound by a short relative name: 108 characters are all there is."""
     with contextlib.suppress(FileNotFoundError):
         os.remove(state("terminal"))
-    before = os.getcwd()
+    # Back by descriptor: the directory of the tests may be gone by then, a delta or an image's own process removed it.
+    before = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
     os.chdir(state())
     try:
         listener = socket.socket(socket.AF_UNIX)
         listener.bind("terminal")
         listener.listen(1)
     finally:
-        os.chdir(before)
+        os.fchdir(before)
+        os.close(before)
     return listener
 
 
