@@ -97,8 +97,6 @@ class Plain:
             case e.ServiceSeen(name=name, waits_for=waits_for):
                 self._ready.discard(name)
                 self._now_and_then(name, f"{Stage.READY}: {words.waiting(name, waits_for)}")
-            case e.TestsCollected(count=count) if count:
-                self.line(f"{Stage.TEST}: {count} collected")
             case e.Note(level="info", text=text):
                 self.line(text)
             case _ if self._verbose:
