@@ -26,7 +26,7 @@ from foundry.recipe import Build
 PACKAGES = (
     # kind's list (images/base/Dockerfile), without network storage and rootless mode
     *("systemd", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount", "kmod"),
-    *("libseccomp2", "pigz", "e2fsprogs", "bash", "ca-certificates", "curl", "jq", "procps"),
+    *("libseccomp2", "pigz", "isal", "e2fsprogs", "bash", "ca-certificates", "curl", "jq", "procps"),
     # what kind builds from source
     *("runc", "containernetworking-plugins"),
     # what the images inside the node are made of
