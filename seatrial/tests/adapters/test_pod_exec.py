@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 
 import pytest
 from seatrial.model.errors import EnvironmentFailed, OutOfTime
@@ -65,6 +66,37 @@ def test_stdin_is_sent_in_pieces_and_closed(api, kube):
 
     assert bytes(got) == sent
     assert (done.code, len(done.stdout)) == (0, 70_000)
+
+
+def test_a_command_that_waits_for_its_input(api, kube):
+    got = []
+
+    def talk(connection):
+        while (data := read_frame(connection)[1]) != b"\xff\x00":
+            got.append(data)
+        connection.sendall(frame(1, b"done") + frame(3, OK))
+        threading.Event().wait(0.05)
+
+    api.talk = talk
+    started = kube.exec("web", "shop").start(["take"], timeout=5)
+
+    assert started.waits()
+    assert got == []
+    assert started.finish(b"all of it").stdout == b"done"
+    assert got == [b"\x00all of it"]
+    assert not started.waits()
+
+
+@pytest.mark.parametrize("said", [frame(3, failure(137)), frame(0, b"", code=8), b""])
+def test_a_command_that_waits_no_more(api, kube, said):
+    api.talk = saying(said)
+    started = kube.exec("web", "shop").start(["take"], timeout=5)
+
+    deadline = time.monotonic() + 5
+    while started.waits():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    started.close()
 
 
 def test_fragments_and_pings(api, kube):

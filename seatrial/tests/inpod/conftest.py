@@ -21,6 +21,7 @@ from seatrial.inpod.tree import read_tree
 from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
+from seatrial.ports import Started
 
 from inpod.local_pod import LocalPod
 
@@ -84,10 +85,11 @@ class Bench:
             "entry": self.pod.entry,
         }
         stop: threading.Event | None = more.pop("stop", None)
+        started: Started | None = more.pop("started", None)
         emit: Callable[[Body], None] = more.pop("emit", self.events.append)
         outcome = run_tests(
             self.pod, Request(**{**values, **more}), emit=emit, state=self.pod.state, run_dir=self.run_dir, out=out,
-            host_args=invocation.host_args, stop=stop,
+            host_args=invocation.host_args, stop=stop, started=started,
         )  # fmt: skip
         self.text = out.getvalue()
         errors = (self.run_dir / "replay-errors.log").read_text()

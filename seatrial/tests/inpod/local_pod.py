@@ -11,8 +11,26 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seatrial.inpod.podside import agent_argv, agent_files
+from seatrial.inpod.podside import AGENT_ENTRY, agent_argv, agent_files
 from seatrial.ports import Completed, ContainerState, StreamBroken
+
+
+class StartedHere:
+    """A command that was started."""
+
+    def __init__(self, process: subprocess.Popen[bytes], timeout: float) -> None:
+        self.process = process
+        self.timeout = timeout
+
+    def waits(self) -> bool:
+        return self.process.poll() is None
+
+    def finish(self, stdin: bytes) -> Completed:
+        stdout, stderr = self.process.communicate(stdin, timeout=self.timeout)
+        return Completed(argv=(), code=self.process.returncode, stdout=stdout, stderr=stderr)
+
+    def close(self) -> None:
+        self.process.communicate(b"", timeout=self.timeout)
 
 
 class LocalPod:
@@ -65,6 +83,14 @@ class LocalPod:
             argv, input=stdin, cwd=self.workdir, env=self.env, capture_output=True, timeout=timeout, check=False
         )
         return Completed(argv=tuple(argv), code=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
+        """Start a command in the pod, which then waits for its input."""
+        argv = agent_argv(*argv[argv.index(AGENT_ENTRY) + 1 :], python=self.python, entry=self.entry)
+        process = subprocess.Popen(
+            argv, cwd=self.workdir, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        return StartedHere(process, timeout)
 
     def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
         """Yield what a command prints."""

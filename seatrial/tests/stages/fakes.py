@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import timedelta
@@ -32,12 +33,26 @@ class FakeWatch:
         self.closed = True
 
 
+class FakeStarted:
+    """A command that waits for its input until it is left."""
+
+    def __init__(self) -> None:
+        self.left = threading.Event()
+
+    def waits(self) -> bool:
+        return not self.left.is_set()
+
+    def close(self) -> None:
+        self.left.set()
+
+
 class FakeExec:
     """Answers streams with lines, and runs with what `run` is set to."""
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
         self.asked: list[tuple[str, ...]] = []
+        self.started: list[FakeStarted] = []
         self.fails: Exception | None = None
 
     def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
@@ -45,6 +60,12 @@ class FakeExec:
         yield from self.chunks
         if self.fails:
             raise self.fails
+
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> FakeStarted:
+        del container, timeout
+        self.asked.append(tuple(argv))
+        self.started.append(FakeStarted())
+        return self.started[-1]
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", container: str = "tests", timeout: float) -> Completed:
         del stdin, container, timeout

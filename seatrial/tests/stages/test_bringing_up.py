@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
+from concurrent.futures import Future
 from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace as changed
 from seatrial.environments.kubernetes import Kubernetes
+from seatrial.inpod.ahead import Ahead
 from seatrial.inpod.tree import Entry
 from seatrial.model.errors import EnvironmentFailed, NotReady, OutOfTime, UsageError
 from seatrial.model.event import FindingMade, Note, ServiceSeen
 from seatrial.model.result import Outcome, Stage
 from seatrial.model.session import Made
 from seatrial.model.spec import ImageSpec, Project, ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
-from seatrial.ports import Change, StreamBroken
+from seatrial.ports import Change, Completed, StreamBroken
 from seatrial.stages import (
     build,
     cluster,
@@ -197,6 +198,21 @@ class TestCluster:
 
         assert cluster.run(ctx).outcome is Outcome.UNCHANGED
         assert ctx.facts.usable
+        assert ctx.facts.submission is None, "nobody asked for tests"
+
+    def test_where_tests_are_to_run_their_command_waits_for_them(self, world):
+        ctx = world.ctx(connected=False, tests=True)
+        ctx.facts.fresh = False
+        cluster.run(ctx)
+
+        assert ctx.facts.submission.take() is world.kube.pod.started[0]
+        assert world.kube.pod.asked[0][-1] == "submit"
+
+    def test_a_new_cluster_has_no_pod_in_which_to_wait(self, world):
+        ctx = with_gate(world).ctx(connected=False, tests=True)
+        cluster.run(ctx)
+
+        assert ctx.facts.submission is None
 
     def test_pods_that_do_not_reach_each_other(self, world):
         with_gate(world).cluster.codes["it-worker"] = 1
@@ -456,6 +472,34 @@ class TestDeliver:
 
         assert wanted <= set(pulled)
 
+    @pytest.mark.parametrize("first", [("it-control-plane",), ("it-control-plane", "it-worker")])
+    def test_nodes_that_are_still_being_made_pull_a_little_later(self, tmp_path, monkeypatch, first):
+        """The engine lists containers one by one, and before anything can be run in them."""
+        monkeypatch.setattr(deliver, "_LOOK", 0.01)
+        world = made_world(tmp_path)
+        lists = iter([first])
+        ran = []
+
+        def run(node, argv, **more):
+            ran.append((node, argv[-1]))
+            return Completed(argv=tuple(argv), code=1 if len(ran) == 1 else 0, stdout=b"", stderr=b"No such container")
+
+        world.cluster.names = lambda: next(lists, ("it-control-plane", "it-worker"))
+        world.cluster.run = run
+        ctx, _ = delivered(world)
+
+        assert all(each.result(10) for each in ctx.facts.ahead.values())
+        pulls = {node for node, last in ran if last.startswith("docker.io/")}
+        assert pulls == {"it-worker"}
+
+    def test_several_workers_pull_when_they_are_asked(self, tmp_path):
+        world = made_world(tmp_path)
+        world.cluster.node_names = ("it-control-plane", "it-worker", "it-worker2")
+        ctx, _ = delivered(world)
+
+        assert not any(each.result(10) for each in ctx.facts.ahead.values())
+        assert world.cluster.ran == []
+
 
 def runner_pod(world, ctx, phase="Running", **status):
     """Make the runner pod look as if it ran."""
@@ -521,10 +565,13 @@ class TestRunner:
             pod[part] = {**pod[part], **values}
         world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
         count = len(world.kube.applied)
+        ctx.facts.submission = Ahead(world.kube.pod)
         runner.have(ctx)
 
         assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
         assert len(world.kube.applied) == count + 3
+        assert ctx.facts.submission.take() is None
+        assert world.kube.pod.started[0].left.wait(5), "what waited in the old pod"
 
     def test_made_anew_when_its_secret_was(self, tmp_path):
         spec = RunnerSpec(image="shop-test", namespace="shop", env_from={"P": "secret/db/password"})
@@ -593,7 +640,7 @@ class TestInstall:
         world = install_world(tmp_path)
         ctx, report = installed(world)
 
-        assert report.facts == {"installed": "shop"}
+        assert report.facts["installed"] == "shop"
         kinds = [obj["kind"] for obj in world.kube.applied]
         assert kinds.index("Namespace") < kinds.index("Pod")
         assert ctx.facts.targets["shop"] == [("Deployment", "shop", "web")], "as Helm made it, not as it was rendered"
@@ -603,21 +650,23 @@ class TestInstall:
         """Its kubelet would fetch the image a second time, while the services need the node."""
         world = install_world(tmp_path)
         ctx, _ = delivered(world)
-        on_its_way = ctx.facts.ahead[deliver.runner_image(ctx)] = threading.Event()
+        on_its_way = ctx.facts.ahead[deliver.runner_image(ctx)] = Future()
         there = []
         real = world.charts.install
 
         def chart(*args, **more):
             there.append(world.kube.get("v1/Pod", "test-runner", "shop") is not None)
-            on_its_way.set()
+            if late:
+                on_its_way.set_result(True)
             return real(*args, **more)
 
         world.charts.install = chart
         if not late:
-            on_its_way.set()
-        install.run(ctx)
+            on_its_way.set_result(True)
+        report = install.run(ctx)
 
         assert there == [not late]
+        assert report.facts["pulled"].endswith("of 2 images ahead")
         assert world.kube.get("v1/Pod", "test-runner", "shop") is not None
 
     def ready(self, world, ctx):

@@ -49,30 +49,17 @@ class ApiPodExec:
             OutOfTime: it took longer than `timeout` seconds; it may still run.
             EnvironmentFailed: the cluster does not run it, say, because the container does not.
         """
-        deadline = Deadline.after(timeout)
-        output: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
         web = self._open(argv, container, silence=timeout, stdin=bool(stdin))
-        try:
-            if stdin:
-                _feed(web, stdin)
-            for channel, data in _messages(web):
-                if channel == _STATUS:
-                    return Completed(
-                        argv=tuple(argv),
-                        code=_exit_code(json.loads(data)),
-                        stdout=b"".join(output[_STDOUT]),
-                        stderr=b"".join(output[_STDERR]),
-                    )
-                output[channel].append(data)
-                if deadline.passed:
-                    raise OutOfTime(f"{argv[0]} in container {container} did not end in {timeout:.0f} s")
-        except StreamBroken:
-            if deadline.passed:
-                raise OutOfTime(f"{argv[0]} in container {container} did not end in {timeout:.0f} s") from None
-            raise
-        finally:
-            web.close()
-        raise StreamBroken("the stream ended without the command's exit code")
+        return _Started(web, argv, container, timeout).finish(stdin)
+
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> _Started:
+        """Start a command that waits for its input; it has `timeout` seconds from then on.
+
+        Raises:
+            StreamBroken: the connection was cut.
+            EnvironmentFailed: the cluster does not run it.
+        """
+        return _Started(self._open(argv, container, silence=timeout, stdin=True), argv, container, timeout)
 
     def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
         """Yield what a command prints on stdout until it ends well.
@@ -146,6 +133,51 @@ class ApiPodExec:
             raise EnvironmentFailed(
                 f"the cluster does not run {argv[0]} in container {container}", why=_message(refused)
             ) from refused
+
+
+class _Started:
+    """A command that runs."""
+
+    def __init__(self, web: WebSocket, argv: Sequence[str], container: str, timeout: float) -> None:
+        self._web = web
+        self._argv = tuple(argv)
+        self._container = container
+        self._timeout = timeout
+
+    def waits(self) -> bool:
+        """Whether it still can take its input: it has neither ended nor said anything."""
+        return self._web.quiet()
+
+    def finish(self, stdin: bytes) -> Completed:
+        """Give it all its input and wait for its end. What it raises is what `run` raises."""
+        deadline = Deadline.after(self._timeout)
+        late = f"{self._argv[0]} in container {self._container} did not end in {self._timeout:.0f} s"
+        output: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
+        try:
+            if stdin:
+                _feed(self._web, stdin)
+            for channel, data in _messages(self._web):
+                if channel == _STATUS:
+                    return Completed(
+                        argv=self._argv,
+                        code=_exit_code(json.loads(data)),
+                        stdout=b"".join(output[_STDOUT]),
+                        stderr=b"".join(output[_STDERR]),
+                    )
+                output[channel].append(data)
+                if deadline.passed:
+                    raise OutOfTime(late)
+        except StreamBroken:
+            if deadline.passed:
+                raise OutOfTime(late) from None
+            raise
+        finally:
+            self.close()
+        raise StreamBroken("the stream ended without the command's exit code")
+
+    def close(self) -> None:
+        """Leave it; it reads the end of its input."""
+        self._web.close()
 
 
 def _feed(web: WebSocket, stdin: bytes) -> None:

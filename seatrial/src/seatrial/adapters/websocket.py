@@ -126,6 +126,19 @@ class WebSocket:
                 if final:
                     return bytes(message)
 
+    def quiet(self) -> bool:
+        """Whether the connection stands and the other side has said nothing that was not received yet."""
+        if self._buffer:
+            return False
+        try:
+            with self._turn:
+                self._buffer += self._socket.recv(_READ)
+        except (ssl.SSLWantReadError, BlockingIOError):
+            return True
+        except (OSError, ValueError):
+            pass
+        return False
+
     def close(self) -> None:
         """Hang up. May be called from any thread; wakes the one that receives."""
         if self._closed:

@@ -77,6 +77,7 @@ def go(
         out=context.out,
         color=context.color(context.out),
         remember=remember,
+        tests=tests,
     )
     plan = env.plan if tests else env.plan_of_a_cluster if only_cluster else env.plan_without_tests
     gone = False
@@ -84,6 +85,8 @@ def go(
         ended = execute(ctx, plan, peak=lambda: peak.bytes)
         gone = _is_gone(ended)
     finally:
+        if ctx.facts.submission is not None:
+            ctx.facts.submission.leave()
         if ctx.lease is not None:
             ctx.lease.release()
         peak.close()

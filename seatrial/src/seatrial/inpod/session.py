@@ -26,7 +26,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import Body, Note
 from seatrial.model.result import Counts, TreeProof
-from seatrial.ports import ContainerState, PodExec, StreamBroken
+from seatrial.ports import ContainerState, PodExec, Started, StreamBroken
 
 __all__ = ["Request", "TestOutcome", "run_tests"]
 
@@ -87,6 +87,7 @@ def run_tests(
     run_dir: Path,
     out: TextIO,
     stop: threading.Event | None = None,
+    started: Started | None = None,
 ) -> TestOutcome:
     """Run the tests and return what came of it. Shows pytest's output on `out` while it happens.
 
@@ -99,6 +100,7 @@ def run_tests(
         run_dir: where the logs and what comes home are written.
         out: where pytest's output goes; a real file (`sys.stdout`) is written to directly.
         stop: set it to interrupt the tests from another thread.
+        started: the command that takes the run, if it waits in the pod already.
 
     Ctrl-C once interrupts the tests as it does locally; twice raises KeyboardInterrupt.
 
@@ -110,7 +112,7 @@ def run_tests(
     for name in _FILES.values():
         (run_dir / name).write_bytes(b"")
     # Before anything else: what shows the results takes a processor for as long as the tests need to start.
-    submitted = submit(exec_, request)
+    submitted = submit(exec_, request, started)
     with Display(request.run, request, run_dir=run_dir, out=out, host_args=host_args) as display:
         session = _Session(
             exec_, request, emit=emit, state=state, run_dir=run_dir, display=display, stop=stop or threading.Event()

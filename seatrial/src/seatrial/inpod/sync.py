@@ -16,7 +16,7 @@ from seatrial.inpod.request import Request
 from seatrial.inpod.tree import Entry, Files, Tree, digest, entries, packages
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import TreeProof
-from seatrial.ports import PodExec
+from seatrial.ports import PodExec, Started, StreamBroken
 
 __all__ = ["ChangedMeanwhile", "PodDiffers", "Submitted", "pod_files", "submit"]
 
@@ -65,8 +65,13 @@ def pod_files(
     return entries(_answer(exec_, argv, asked)["files"])
 
 
-def submit(exec_: PodExec, request: Request) -> Submitted:
+def submit(exec_: PodExec, request: Request, started: Started | None = None) -> Submitted:
     """Send the delta, take the digests of both sides, and start the run.
+
+    Args:
+        exec_: commands in the pod.
+        request: what to run.
+        started: the agent's command, if it waits there already.
 
     Raises:
         PodDiffers: the pod does not have what the delta was planned for.
@@ -98,15 +103,20 @@ def submit(exec_: PodExec, request: Request) -> Submitted:
     if wanted["archive"]:
         stdin += _archive(tree, delta, cache)
     argv = agent_argv("submit", python=request.python, entry=request.entry)
-    answer = _answer(exec_, argv, stdin)
+    answer = _answer(exec_, argv, stdin, started)
     if tree is None:
         return Submitted({}, None)
     files = entries(answer["files"])
     return Submitted(files, TreeProof(host=digest(tree.files), pod=digest(tree.view(files)), files=len(tree.files)))
 
 
-def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes) -> dict[str, Any]:
-    done = exec_.run(argv, stdin=stdin, container="tests", timeout=_TIMEOUT)
+def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started | None = None) -> dict[str, Any]:
+    try:
+        done = started.finish(stdin) if started else exec_.run(argv, stdin=stdin, container="tests", timeout=_TIMEOUT)
+    except StreamBroken as broken:
+        raise EnvironmentFailed(
+            "the connection to the runner pod was cut before it had answered", why=str(broken), try_="run again"
+        ) from broken
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:

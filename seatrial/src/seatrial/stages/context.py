@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from seatrial.environments.kubernetes import Kubernetes
+from seatrial.inpod.ahead import Ahead
 from seatrial.inpod.tree import Files
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
@@ -71,9 +73,10 @@ class Facts:
         installed: the objects of each release that was installed by this run, as Helm made them.
         targets: the workloads of each release that must be ready.
         used: images that take part, for the result.
-        ahead: of images that a node pulls before any pod asks: set once it has, or has not.
+        ahead: of images that a node pulls before any pod asks: whether it could.
         delivered: canonical reference to digest of its manifest in the registry.
         images_size: bytes of all images, the nodes' too, layers that they share once; 0: not measured.
+        submission: the command in the runner that takes the run, started before its turn.
         tests: what they came to; None: they did not run.
     """
 
@@ -88,10 +91,11 @@ class Facts:
     installed: dict[str, list[Object]] = field(default_factory=dict)
     targets: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     used: dict[str, ImageUsed] = field(default_factory=dict)
-    ahead: dict[str, threading.Event] = field(default_factory=dict)
+    ahead: dict[str, Future[bool]] = field(default_factory=dict)
     delivered: dict[str, str] = field(default_factory=dict)
     images_size: int = 0
     versions: dict[str, str] = field(default_factory=dict)
+    submission: Ahead | None = None
     tests: TestsOutcome | None = None
 
 
@@ -128,6 +132,7 @@ class Ctx:
         explain: tell of each file that changed what that means.
         lease: says to others that we work in a namespace; None: the cluster is ours alone.
         cancelled: set once another stage failed.
+        tests: whether they are to run.
         failed: whether anything went wrong, once that is known.
     """
 
@@ -149,6 +154,7 @@ class Ctx:
     facts: Facts = field(default_factory=Facts)
     lease: Lease | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
+    tests: bool = False
     failed: bool = False
     explain: bool = False
 

@@ -7,7 +7,7 @@ import shlex
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from typing import Final
 
@@ -157,34 +157,40 @@ class _Ahead:
     def pull(self, references: Iterable[str]) -> None:
         """Pull images, as soon as the node can."""
         for reference in references:
-            done_with = self._ctx.facts.ahead[reference] = threading.Event()
-            threading.Thread(target=self._pull, args=(reference, done_with), daemon=True).start()
+            outcome = self._ctx.facts.ahead[reference] = Future()
+            threading.Thread(target=self._pull, args=(reference, outcome), daemon=True).start()
 
     def _prepare(self, nodes: Nodes, mirror: LocalMirror) -> None:
         try:
             while not self._ctx.cancelled.is_set() and not self._deadline.passed:
                 if mirror.join() and (names := nodes.names()):
                     node = only_worker(names)
-                    if node:
-                        nodes.run(node, ["bash", "-c", _CONTAINERD], deadline=self._deadline)
-                    self._node = node
-                    return
+                    # The engine lists containers that are still being made: in those nothing can be run, and they may
+                    # not be all.
+                    if not node or (self._has_containerd(nodes, node) and only_worker(nodes.names()) == node):
+                        self._node = node
+                        return
                 time.sleep(_LOOK)
         except SeatrialError:
             return
         finally:
             self._ready.set()
 
-    def _pull(self, reference: str, done_with: threading.Event) -> None:
-        self._ready.wait(self._deadline.left)
-        nodes = self._ctx.env.nodes
+    def _has_containerd(self, nodes: Nodes, node: str) -> bool:
+        return nodes.run(node, ["bash", "-c", _CONTAINERD], deadline=self._deadline, check=False).code == 0
+
+    def _pull(self, reference: str, outcome: Future[bool]) -> None:
+        pulled = False
         try:
+            self._ready.wait(self._deadline.left)
+            nodes = self._ctx.env.nodes
             with self._turns:
                 if self._node and nodes and not self._ctx.cancelled.is_set():
+                    argv = [*_PULL, canonical(reference)]
                     with suppress(SeatrialError):
-                        nodes.run(self._node, [*_PULL, canonical(reference)], deadline=self._deadline, check=False)
+                        pulled = nodes.run(self._node, argv, deadline=self._deadline, check=False).code == 0
         finally:
-            done_with.set()
+            outcome.set_result(pulled)
 
 
 def only_worker(names: Sequence[str]) -> str:

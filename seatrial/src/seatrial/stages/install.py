@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import wait
 from typing import Final
 
 from seatrial.model.errors import SeatrialError
@@ -38,27 +39,24 @@ def run(ctx: Ctx) -> Report:
         if namespaces.have(ctx, namespace) and ctx.session.namespace:
             neighbours.have(ctx, namespace)
     objects.apply_pull_secrets(ctx)
-    # The runner starts beside the services; it only waits for their Secrets. But a kubelet that is asked for an image
-    # which is on its way already fetches and unpacks it a second time, at the services' cost.
-    on_its_way = ctx.facts.ahead.get(runner_image(ctx))
-    late = on_its_way is not None and not on_its_way.is_set()
-    if not late:
-        runner.have(ctx)
+    pod = _Runner(ctx)
+    pod.have_in_time()
     changed = []
     for index, release in enumerate(ctx.project.release):
         if before := _installed(ctx, release):
             ctx.facts.targets[release.name] = before.targets
             continue
         objects.apply_before(ctx, release)
-        _install(ctx, release)
+        _install(ctx, release, pod)
         changed.append(release.name)
         if index + 1 < len(ctx.project.release):
             _await(ctx, release)
-    if late and on_its_way:
-        on_its_way.wait(ctx.deadline.child(_PULL_SECONDS).left)
-        runner.have(ctx)
+    pod.have()
     runner.keep_up(ctx)
-    return done(installed=", ".join(changed)) if changed else unchanged()
+    ahead = ctx.facts.ahead.values()
+    pulled = sum(each.done() and each.result() for each in ahead)
+    facts = {"pulled": f"{pulled} of {len(ahead)} images ahead"} if ahead else {}
+    return done(installed=", ".join(changed), **facts) if changed else unchanged()
 
 
 def _installed(ctx: Ctx, release: ReleaseSpec) -> Installed | None:
@@ -77,7 +75,33 @@ def _installed(ctx: Ctx, release: ReleaseSpec) -> Installed | None:
     return before
 
 
-def _install(ctx: Ctx, release: ReleaseSpec) -> None:
+class _Runner:
+    """The runner pod, made beside the services: it only waits for their Secrets.
+
+    But a kubelet that is asked for an image which is on its way already fetches and unpacks it a second time, at the
+    services' cost.
+    """
+
+    def __init__(self, ctx: Ctx) -> None:
+        self._ctx = ctx
+        self._on_its_way = ctx.facts.ahead.get(runner_image(ctx))
+        self._made = False
+
+    def have_in_time(self) -> None:
+        """Have the pod, unless its image is still on its way."""
+        if not self._made and (self._on_its_way is None or self._on_its_way.done()):
+            runner.have(self._ctx)
+            self._made = True
+
+    def have(self) -> None:
+        """Have the pod."""
+        if self._on_its_way is not None and not self._made:
+            wait([self._on_its_way], self._ctx.deadline.child(_PULL_SECONDS).left)
+            self._on_its_way = None
+        self.have_in_time()
+
+
+def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner) -> None:
     seconds = release.timeout or ctx.project.timeouts.install
     deadline = ctx.deadline.child(seconds)
     ctx.progress(Stage.INSTALL)(f"helm upgrade --install {release.name}")
@@ -123,6 +147,7 @@ def _install(ctx: Ctx, release: ReleaseSpec) -> None:
         # While Helm waits for a hook that cannot run, the monitor says so and why.
         while thread.is_alive():
             monitor.look(0.1)
+            pod.have_in_time()
     finally:
         monitor.close()
     if failure:

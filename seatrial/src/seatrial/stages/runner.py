@@ -98,6 +98,8 @@ def _fits(there: Object, wanted: Object) -> bool:
 
 def _remove(ctx: Ctx, deadline: Deadline) -> None:
     """Delete the pod and wait until its name is free."""
+    if ctx.facts.submission is not None:
+        ctx.facts.submission.leave()
     spec = ctx.project.runner
     with closing(ctx.kube.watch("v1/Pod", spec.namespace), deadline) as watch:
         deleted = False

@@ -85,6 +85,7 @@ def run(ctx: Ctx) -> Report:
             run_dir=ctx.run_dir,
             out=ctx.out,
             stop=ctx.cancelled,
+            started=ctx.facts.submission.take() if ctx.facts.submission else None,
         )
 
     remembered = ctx.env.directory / "pod-files.json"

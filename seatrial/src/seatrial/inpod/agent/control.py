@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -37,8 +36,16 @@ def submit() -> int:
     "request": {…} or null}`, then a tar if `archive`. Members and deletions are named `tree/PATH` or `cache/PATH`;
     `cache` empties pytest's cache first. Prints a line of JSON: `{"files": {…}, "changed": N}` or `{"error", "why"}`.
     A tree that is not what is expected stays as it is, and nothing runs: `{"error": "differs", "files": {…}}`.
+    It may be started long before it is needed, or for nothing: without a line it does nothing.
     """
-    asked = json.loads(sys.stdin.buffer.readline())
+    import tarfile  # noqa: F401  # while there is time
+
+    from . import tree  # noqa: F401
+
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 1
+    asked = json.loads(line)
     busy = Lock(state("busy"))
     if not _take(busy):
         answer = {"error": "busy", "why": _running()}
@@ -104,28 +111,35 @@ def _apply(asked: dict[str, Any], places: dict[str, str], answer: dict[str, Any]
 
 
 def _take(busy: Lock) -> bool:
-    """Take the lock that a run holds; end a run that nobody watches any more."""
+    """Take the lock that a run holds; end a run that nobody watches any more.
+
+    Its host may just have been killed: whether somebody watches shows within a second, that nobody does takes longer.
+    """
     if busy.take():
         return True
     run = _running()
-    with contextlib.suppress(OSError):
-        if time.time() - os.stat(run_path(run, "request.json")).st_mtime > _UNWATCHED:
-            _tell(f"kill {run}")
+    seen = _watched(run)
+    while time.time() - seen < _UNWATCHED:
+        time.sleep(0.02)
+        if busy.take():
+            return True
+        if _watched(run) != seen:
+            return False
+    _tell(f"kill {run}")
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if busy.take():
             return True
-        if time.time() - _watched(run) < _UNWATCHED:
-            return False
         time.sleep(0.02)
     return False
 
 
 def _watched(run: str) -> float:
+    """Return when somebody last said that they watch a run."""
     try:
         return os.stat(run_path(run, "request.json")).st_mtime
     except OSError:
-        return time.time()
+        return 0.0
 
 
 def _running() -> str:

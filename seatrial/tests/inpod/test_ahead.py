@@ -1,0 +1,111 @@
+"""A run's command that is in the pod before its turn: taken where it waits, else left without a trace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+from seatrial.inpod import ahead as ahead_module
+from seatrial.inpod.ahead import Ahead
+from seatrial.model.errors import EnvironmentFailed, ExitCode
+from seatrial.ports import StreamBroken
+
+from inpod.conftest import Bench
+from inpod.local_pod import LocalPod, StartedHere
+
+
+class NoPod:
+    """A pod that starts nothing."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
+        raise self.error
+
+
+def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
+    bench.write(test_a_py="def test_a(): pass\n")
+    bench.build()
+    bench.write(test_b_py="def test_b(): pass\n")
+    started = Ahead(bench.pod).take()
+    assert started is not None
+
+    outcome = bench.run(sync=(".",), started=started)
+
+    assert (outcome.exit, outcome.counts.passed) == (ExitCode.PASSED, 2)
+    assert outcome.tree is not None
+    assert outcome.tree.host == outcome.tree.pod
+
+
+def test_it_is_taken_once(bench: Bench) -> None:
+    ahead = Ahead(bench.pod)
+    started = ahead.take()
+    assert started is not None
+
+    assert ahead.take() is None
+    ahead.leave()
+    assert started.waits(), "it is whose it was given to"
+    started.close()
+
+
+def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
+    made: list[StartedHere] = []
+
+    class Pod(LocalPod):
+        def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
+            made.append(bench.pod.start(argv, container=container, timeout=timeout))
+            return made[-1]
+
+    ahead = Ahead(Pod.__new__(Pod))
+    ahead.leave()
+
+    deadline = time.monotonic() + 10
+    while not made or made[0].process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert made[0].process.returncode == 1
+    assert list((bench.pod.state_directory / "inbox").iterdir()) == []
+    assert ahead.take() is None
+
+
+def test_one_that_ended_meanwhile_is_not_taken(bench: Bench) -> None:
+    ahead = Ahead(bench.pod)
+    started = ahead._future.result()
+    assert started is not None
+    started.finish(b"")
+
+    assert ahead.take() is None
+
+
+def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead_module, "_PATIENCE", 0.05)
+    late, made = threading.Event(), []
+
+    class Pod(LocalPod):
+        def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
+            late.wait(timeout)
+            made.append(bench.pod.start(argv, container=container, timeout=timeout))
+            return made[-1]
+
+    assert Ahead(Pod.__new__(Pod)).take() is None
+    late.set()
+
+    deadline = time.monotonic() + 10
+    while not made or made[0].process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("error", [EnvironmentFailed("no such pod"), StreamBroken("cut")])
+def test_what_could_not_be_started_is_not_told(error: Exception) -> None:
+    assert Ahead(NoPod(error)).take() is None  # type: ignore[arg-type]
+
+
+def test_a_fault_of_ours_is_told() -> None:
+    ahead = Ahead(NoPod(TypeError("ours")))  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError, match="ours"):
+        ahead.take()
