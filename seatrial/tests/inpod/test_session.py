@@ -345,11 +345,26 @@ def test_the_runner_is_busy(bench: Bench) -> None:
         bench.run()
     keep.set()
     watcher.join()
-    os.utime(request_file, (0, 0))
+    # Killed four seconds ago: one more second shows that nobody is left.
+    os.utime(request_file, (time.time() - 4,) * 2)
     bench.write(test_a_py=PASSES)
     bench.build()
 
     assert bench.run().exit is ExitCode.PASSED
+
+
+def test_a_run_with_much_to_say_is_watched_too(bench: Bench) -> None:
+    bench.write(
+        test_a_py="import sys, time\ndef test_a():\n    for _ in range(15):\n"
+        "        print('.', file=sys.__stdout__, flush=True)\n        time.sleep(0.1)\n"
+    )
+    bench.build()
+
+    bench.run("-s")
+
+    run = next((bench.pod.state_directory / "runs").iterdir())
+    begun = json.loads((run / "begin.json").read_text())["at"]
+    assert (run / "request.json").stat().st_mtime - begun > 1
 
 
 def test_coverage_comes_home(bench: Bench) -> None:

@@ -16,6 +16,7 @@ D  done              all has been sent
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -39,7 +40,7 @@ class _Tail:
     def __init__(self, run: str, offsets: dict[str, int]) -> None:
         self.run = run
         self.offsets = offsets
-        self.spoke = 0.0
+        self.spoke = self.owned = 0.0
         self.begun = False
 
     def to_the_end(self) -> int:
@@ -111,11 +112,11 @@ class _Tail:
     def pulse(self, now: float) -> None:
         if now - self.spoke > _QUIET:
             self.chunk(".", 0, b"")
-            # Whoever watches a run owns it: see `submit`.
-            try:
+        if now - self.owned > _QUIET:
+            self.owned = now
+            # Whoever watches a run owns it, however much it has to say: see `submit`.
+            with contextlib.suppress(OSError):
                 os.utime(run_path(self.run, "request.json"))
-            except OSError:
-                return
 
     def chunk(self, kind: str, offset: int, data: bytes) -> None:
         self.spoke = time.monotonic()
