@@ -72,6 +72,7 @@ def test_a_command_that_waits_for_its_input(api, kube):
     got = []
 
     def talk(connection):
+        connection.sendall(frame(1, b"") + frame(2, b"") + frame(0, b"beat", code=9))
         while (data := read_frame(connection)[1]) != b"\xff\x00":
             got.append(data)
         connection.sendall(frame(1, b"done") + frame(3, OK))
@@ -80,10 +81,10 @@ def test_a_command_that_waits_for_its_input(api, kube):
     api.talk = talk
     started = kube.exec("web", "shop").start(["take"], timeout=5)
 
+    threading.Event().wait(0.1)
     assert started.waits()
-    assert got == []
     assert started.finish(b"all of it").stdout == b"done"
-    assert got == [b"\x00all of it"]
+    assert got == [b"beat", b"\x00all of it"]
     assert not started.waits()
 
 

@@ -146,7 +146,14 @@ class _Started:
 
     def waits(self) -> bool:
         """Whether it still can take its input: it has neither ended nor said anything."""
-        return self._web.quiet()
+        try:
+            while message := self._web.receive(wait=False):
+                # An API server opens each channel with a message that has nothing but the channel.
+                if len(message) > 1:
+                    return False
+        except StreamBroken:
+            return False
+        return message is not None
 
     def finish(self, stdin: bytes) -> Completed:
         """Give it all its input and wait for its end. What it raises is what `run` raises."""

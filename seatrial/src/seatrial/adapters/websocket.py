@@ -106,14 +106,19 @@ class WebSocket:
         """
         self._send_frame(_BINARY, message)
 
-    def receive(self) -> bytes | None:
+    def receive(self, *, wait: bool = True) -> bytes | None:
         """Return the next message, None once the server closed in good order.
+
+        Args:
+            wait: until there is one; else an empty one says that there is none yet.
 
         Raises:
             StreamBroken: the connection was cut, or went silent for longer than the socket's timeout.
         """
         message = bytearray()
         while True:
+            if not wait and not message and self._quiet():
+                return b""
             final, code, payload = self._frame()
             if code == _PING:
                 self._send_frame(_PONG, payload)
@@ -125,19 +130,6 @@ class WebSocket:
                 message += payload
                 if final:
                     return bytes(message)
-
-    def quiet(self) -> bool:
-        """Whether the connection stands and the other side has said nothing that was not received yet."""
-        if self._buffer:
-            return False
-        try:
-            with self._turn:
-                self._buffer += self._socket.recv(_READ)
-        except (ssl.SSLWantReadError, BlockingIOError):
-            return True
-        except (OSError, ValueError):
-            pass
-        return False
 
     def close(self) -> None:
         """Hang up. May be called from any thread; wakes the one that receives."""
@@ -159,6 +151,19 @@ class WebSocket:
         elif length == 127:  # noqa: PLR2004
             (length,) = struct.unpack(">Q", self._take(8))
         return bool(first & 0x80), first & 0x0F, self._take(length)
+
+    def _quiet(self) -> bool:
+        """Whether the connection stands and nothing has come that was not taken yet."""
+        if self._buffer:
+            return False
+        try:
+            with self._turn:
+                self._buffer += self._socket.recv(_READ)
+        except (ssl.SSLWantReadError, BlockingIOError):
+            return True
+        except (OSError, ValueError):
+            pass
+        return False
 
     def _send_frame(self, code: int, payload: bytes) -> None:
         size = len(payload)

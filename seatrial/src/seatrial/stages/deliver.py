@@ -45,9 +45,11 @@ def run(ctx: Ctx) -> Report:
     charts.render_all(ctx)
     rendered = [obj for objects in ctx.facts.rendered.values() for obj in objects]
     wanted = list(dict.fromkeys(_wanted(ctx, rendered)))
-    present = ctx.env.images.inspect(wanted)
+    with ThreadPoolExecutor(1) as beside:
+        registry = beside.submit(_have_registry, ctx, wanted, deadline)
+        present = ctx.env.images.inspect(wanted)
+        registry.result()
     ctx.facts.images.update(present)
-    _have_registry(ctx, wanted, deadline)
     memory = ctx.env.shared / "pushed.json"
     known = read(memory, dict[str, Pushed]) or {}
     before = frozenset(known)
