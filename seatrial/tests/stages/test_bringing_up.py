@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace as changed
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.inpod.ahead import Ahead
+from seatrial.inpod.submission import Submission
 from seatrial.inpod.tree import Entry
 from seatrial.model.errors import EnvironmentFailed, NotReady, OutOfTime, UsageError
 from seatrial.model.event import FindingMade, Note, ServiceSeen
@@ -565,7 +565,7 @@ class TestRunner:
             pod[part] = {**pod[part], **values}
         world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
         count = len(world.kube.applied)
-        ctx.facts.submission = Ahead(world.kube.pod)
+        ctx.facts.submission = Submission(world.kube.pod)
         runner.have(ctx)
 
         assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted

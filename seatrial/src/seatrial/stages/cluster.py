@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.inpod.ahead import Ahead
+from seatrial.inpod.submission import Submission
 from seatrial.model.result import Stage
 from seatrial.model.session import Made
 from seatrial.stages import gate
@@ -30,7 +30,7 @@ def run(ctx: Ctx) -> Report:
     if ctx.tests and not facts.fresh:
         # What the runner is, is asked later; the install stage leaves this where it makes the pod anew.
         spec = ctx.project.runner
-        facts.submission = Ahead(facts.kube.exec(spec.pod, spec.namespace))
+        facts.submission = Submission(facts.kube.exec(spec.pod, spec.namespace))
     facts.versions["kubernetes"] = facts.kube.version()
     if not facts.fresh:
         facts.usable = True

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.inpod.ahead import Ahead
+from seatrial.inpod.submission import Submission
 from seatrial.inpod.tree import Files
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
@@ -95,7 +95,7 @@ class Facts:
     delivered: dict[str, str] = field(default_factory=dict)
     images_size: int = 0
     versions: dict[str, str] = field(default_factory=dict)
-    submission: Ahead | None = None
+    submission: Submission | None = None
     tests: TestsOutcome | None = None
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 
 import pytest
-from seatrial.inpod import ahead as ahead_module
-from seatrial.inpod.ahead import Ahead
+from seatrial.inpod import submission as submission_module
+from seatrial.inpod.submission import Submission
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.ports import StreamBroken
 
@@ -30,7 +30,7 @@ def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
     bench.write(test_a_py="def test_a(): pass\n")
     bench.build()
     bench.write(test_b_py="def test_b(): pass\n")
-    started = Ahead(bench.pod).take()
+    started = Submission(bench.pod).take()
     assert started is not None
 
     outcome = bench.run(sync=(".",), started=started)
@@ -41,12 +41,12 @@ def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
 
 
 def test_it_is_taken_once(bench: Bench) -> None:
-    ahead = Ahead(bench.pod)
-    started = ahead.take()
+    submission = Submission(bench.pod)
+    started = submission.take()
     assert started is not None
 
-    assert ahead.take() is None
-    ahead.leave()
+    assert submission.take() is None
+    submission.leave()
     assert started.waits(), "it is whose it was given to"
     started.close()
 
@@ -59,8 +59,8 @@ def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
             made.append(bench.pod.start(argv, container=container, timeout=timeout))
             return made[-1]
 
-    ahead = Ahead(Pod.__new__(Pod))
-    ahead.leave()
+    submission = Submission(Pod.__new__(Pod))
+    submission.leave()
 
     deadline = time.monotonic() + 10
     while not made or made[0].process.poll() is None:
@@ -68,20 +68,20 @@ def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
         time.sleep(0.01)
     assert made[0].process.returncode == 1
     assert list((bench.pod.state_directory / "inbox").iterdir()) == []
-    assert ahead.take() is None
+    assert submission.take() is None
 
 
 def test_one_that_ended_meanwhile_is_not_taken(bench: Bench) -> None:
-    ahead = Ahead(bench.pod)
-    started = ahead._future.result()
+    submission = Submission(bench.pod)
+    started = submission._future.result()
     assert started is not None
     started.finish(b"")
 
-    assert ahead.take() is None
+    assert submission.take() is None
 
 
 def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(submission_module, "_PATIENCE", 0.05)
     late, made = threading.Event(), []
 
     class Pod(LocalPod):
@@ -90,7 +90,7 @@ def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.Mo
             made.append(bench.pod.start(argv, container=container, timeout=timeout))
             return made[-1]
 
-    assert Ahead(Pod.__new__(Pod)).take() is None
+    assert Submission(Pod.__new__(Pod)).take() is None
     late.set()
 
     deadline = time.monotonic() + 10
@@ -101,11 +101,11 @@ def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("error", [EnvironmentFailed("no such pod"), StreamBroken("cut")])
 def test_what_could_not_be_started_is_not_told(error: Exception) -> None:
-    assert Ahead(NoPod(error)).take() is None  # type: ignore[arg-type]
+    assert Submission(NoPod(error)).take() is None  # type: ignore[arg-type]
 
 
 def test_a_fault_of_ours_is_told() -> None:
-    ahead = Ahead(NoPod(TypeError("ours")))  # type: ignore[arg-type]
+    submission = Submission(NoPod(TypeError("ours")))  # type: ignore[arg-type]
 
     with pytest.raises(TypeError, match="ours"):
-        ahead.take()
+        submission.take()

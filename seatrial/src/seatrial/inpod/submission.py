@@ -10,14 +10,14 @@ from seatrial.inpod.podside import agent_argv
 from seatrial.model.errors import SeatrialError
 from seatrial.ports import PodExec, Started, StreamBroken
 
-__all__ = ["Ahead"]
+__all__ = ["Submission"]
 
 _TIMEOUT: Final = 60.0
 _PATIENCE: Final = 1.0
 """Seconds to wait for one that should be there by now: to do the same again takes less than that."""
 
 
-class Ahead:
+class Submission:
     """The agent's command that takes files and a run, on its way to where it waits for both.
 
     To get there takes a tenth of a second: a connection, a process in the container, an interpreter. It changes nothing
@@ -32,7 +32,7 @@ class Ahead:
         self._exec = exec_
         self._future: Future[Started | None] = Future()
         self._taken = False
-        threading.Thread(target=self._start, name="seatrial-ahead", daemon=True).start()
+        threading.Thread(target=self._start, name="seatrial-submission", daemon=True).start()
 
     def take(self) -> Started | None:
         """Return the command if it waits for its input; the first time only."""
