@@ -130,6 +130,22 @@ def test_only_one_command_at_a_time(shop):
     assert first.returncode == 0
 
 
+def test_a_run_whose_command_was_killed_is_taken_over(shop):
+    slow = shop.root / "tests" / "test_slow.py"
+    slow.write_text("import time\n\ndef test_slow():\n    print('begun', flush=True)\n    time.sleep(300)\n")
+    first = shop.start("test", "-s", "-k", "slow")
+    try:
+        until = time.monotonic() + 30
+        while "begun" not in shop("logs", "runner").out and time.monotonic() < until:
+            time.sleep(0.1)
+    finally:
+        first.kill()
+        first.communicate()
+        slow.unlink()
+
+    assert "8 passed" in shop("test").out
+
+
 def test_a_wrong_tag_is_named(shop):
     done = shop("--set", 'release.shop.set={ "image.tag" = "nonesuch" }', "up", code=10)
 

@@ -216,6 +216,9 @@ class Started(Protocol):
 class PodExec(Protocol):
     """Commands inside one pod. `stream` yields what the command prints and raises StreamBroken on a cut connection.
 
+    The input of what `stream` runs has nothing in it and ends with the connection: a command can tell that nobody
+    listens any more.
+
     `start` is the first half of `run`; `relay` passes output on to this process' own, `attach` lends the command this
     process' terminal.
     """

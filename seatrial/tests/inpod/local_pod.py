@@ -95,9 +95,10 @@ class LocalPod:
     def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
         """Yield what a command prints."""
         process = subprocess.Popen(
-            argv, cwd=self.workdir, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            argv, cwd=self.workdir, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )  # fmt: skip
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         seen = 0
@@ -120,8 +121,8 @@ class LocalPod:
         finally:
             process.kill()
             process.wait()
-            process.stdout.close()
-            process.stderr.close()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                pipe.close()
 
     def state(self) -> ContainerState:
         """Tell what Kubernetes would tell of container `tests`."""

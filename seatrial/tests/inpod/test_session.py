@@ -367,6 +367,28 @@ def test_a_run_with_much_to_say_is_watched_too(bench: Bench) -> None:
     assert (run / "request.json").stat().st_mtime - begun > 1
 
 
+def test_a_tail_whose_host_is_gone_ends_and_leaves_the_run_to_others(bench: Bench) -> None:
+    """Its output would not tell: an exec's pipe takes what is written long after nobody reads it."""
+    bench.write(test_a_py="import time\ndef test_slow(): time.sleep(60)\n")
+    bench.build()
+    run = bench.pod.state_directory / "runs" / "20251231-000000-0000"
+    request = {"run": run.name, "argv": [bench.pod.python, "-m", "pytest"], "cwd": str(bench.pod.workdir),
+               "colour": False, "width": 80}  # fmt: skip
+    submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
+    bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
+    tail = agent_argv("tail", run.name, python=bench.pod.python, entry=bench.pod.entry)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(tail, env=bench.pod.env, stdin=pipe, stdout=pipe) as listening:
+        assert listening.stdin is not None
+        _wait_for((run / "begin.json").exists)
+        before = (run / "request.json").stat().st_mtime
+        _wait_for(lambda: (run / "request.json").stat().st_mtime > before)
+        listening.stdin.close()
+
+        assert listening.wait(10) == 1
+    assert not (run / "exit.json").exists()
+
+
 def test_coverage_comes_home(bench: Bench) -> None:
     """Data and XML with the project's paths, to where pytest-cov would write them."""
     bench.write(

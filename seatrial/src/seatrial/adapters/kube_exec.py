@@ -62,13 +62,13 @@ class ApiPodExec:
         return _Started(self._open(argv, container, silence=timeout, stdin=True), argv, container, timeout)
 
     def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
-        """Yield what a command prints on stdout until it ends well.
+        """Yield what a command prints on stdout until it ends well. Its input ends when this process does.
 
         Raises:
             StreamBroken: the connection was cut, or the command failed.
             EnvironmentFailed: the cluster does not run it.
         """
-        web = self._open(argv, container, silence=_SILENCE, stdin=False)
+        web = self._open(argv, container, silence=_SILENCE, stdin=True)
         errors = bytearray()
         try:
             for channel, data in _messages(web):

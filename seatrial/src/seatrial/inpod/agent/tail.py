@@ -12,6 +12,9 @@ H  home              bytes of home.tar from OFFSET
 L  lost              the supervisor is dead; nothing more will come
 D  done              all has been sent
 .  nothing new       every half second, so that a dead connection can be told from a quiet test
+
+It ends when its input does: nobody is left who listens. Output alone would not tell: when its client dies, an exec goes
+on to write into a pipe that nobody reads, for hours.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import time
 
 from .state import CHANNELS, Lock, read_json, run_path, state
@@ -64,7 +68,8 @@ class _Tail:
                     self.chunk("L", 0, b"")
                     return 0
             self.pulse(now)
-            time.sleep(_ACTIVE if moved or not self.begun else _IDLE)
+            if self.alone(_ACTIVE if moved or not self.begun else _IDLE):
+                return 1
 
     def send_news(self, sizes: dict[str, int] | None) -> bool:
         """Send what the two files got since the last time; `sizes`: up to there, and that is all there will be."""
@@ -83,10 +88,15 @@ class _Tail:
             if not alive.held() and not os.path.exists(run_path(self.run, "home.tar")):
                 self.chunk("L", 0, b"")
                 return 0
-            time.sleep(_ACTIVE)
+            if self.alone(_ACTIVE):
+                return 1
         self.send("H", self.size("H"))
         self.chunk("D", 0, b"")
         return 0
+
+    def alone(self, seconds: float) -> bool:
+        """Wait so long, or until nobody listens any more; return which."""
+        return bool(select.select([0], [], [], seconds)[0]) and not os.read(0, 1)
 
     def size(self, kind: str) -> int:
         try:
