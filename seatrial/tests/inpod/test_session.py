@@ -323,15 +323,7 @@ def test_processes_that_tests_leave_behind_end(bench: Bench) -> None:
 
 def test_the_runner_is_busy(bench: Bench) -> None:
     """A second host is told so; once the first is gone, its run belongs to nobody and is ended."""
-    bench.write(test_a_py="import time\ndef test_slow(): time.sleep(60)\n")
-    bench.build()
-    marker = bench.pod.state_directory / "runs" / "20251231-000000-0000"
-    request = {"run": marker.name, "argv": [bench.pod.python, "-m", "pytest"], "cwd": str(bench.pod.workdir),
-               "colour": False, "width": 80}  # fmt: skip
-    submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
-    bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
-    _wait_for((marker / "begin.json").exists)
-    request_file = marker / "request.json"
+    request_file = _run_of_another_host(bench) / "request.json"
 
     keep = threading.Event()
 
@@ -369,18 +361,11 @@ def test_a_run_with_much_to_say_is_watched_too(bench: Bench) -> None:
 
 def test_a_tail_whose_host_is_gone_ends_and_leaves_the_run_to_others(bench: Bench) -> None:
     """Its output would not tell: an exec's pipe takes what is written long after nobody reads it."""
-    bench.write(test_a_py="import time\ndef test_slow(): time.sleep(60)\n")
-    bench.build()
-    run = bench.pod.state_directory / "runs" / "20251231-000000-0000"
-    request = {"run": run.name, "argv": [bench.pod.python, "-m", "pytest"], "cwd": str(bench.pod.workdir),
-               "colour": False, "width": 80}  # fmt: skip
-    submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
-    bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
+    run = _run_of_another_host(bench)
     tail = agent_argv("tail", run.name, python=bench.pod.python, entry=bench.pod.entry)
     pipe = subprocess.PIPE
     with subprocess.Popen(tail, env=bench.pod.env, stdin=pipe, stdout=pipe) as listening:
         assert listening.stdin is not None
-        _wait_for((run / "begin.json").exists)
         before = (run / "request.json").stat().st_mtime
         _wait_for(lambda: (run / "request.json").stat().st_mtime > before)
         listening.stdin.close()
@@ -549,6 +534,19 @@ def _when_there(path: Path, action: object) -> None:
     _wait_for(path.exists)
     time.sleep(0.1)
     action()  # type: ignore[operator]
+
+
+def _run_of_another_host(bench: Bench) -> Path:
+    """Have a run of a minute in the pod that nobody watches, and return its directory."""
+    bench.write(test_a_py="import time\ndef test_slow(): time.sleep(60)\n")
+    bench.build()
+    run = bench.pod.state_directory / "runs" / "20251231-000000-0000"
+    request = {"run": run.name, "argv": [bench.pod.python, "-m", "pytest"], "cwd": str(bench.pod.workdir),
+               "colour": False, "width": 80}  # fmt: skip
+    submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
+    bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
+    _wait_for((run / "begin.json").exists)
+    return run
 
 
 def _wait_for(condition: object) -> None:

@@ -26,6 +26,28 @@ class NoPod:
         raise self.error
 
 
+class Recorded:
+    """A pod that starts what it is asked for in another one, once it may, and remembers it."""
+
+    def __init__(self, pod: LocalPod) -> None:
+        self.pod = pod
+        self.may = threading.Event()
+        self.made: list[StartedHere] = []
+
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
+        assert self.may.wait(timeout)
+        self.made.append(self.pod.start(argv, container=container, timeout=timeout))
+        return self.made[-1]
+
+    def code(self) -> int:
+        """Wait for the end of what was started, and return its exit code."""
+        deadline = time.monotonic() + 10
+        while not self.made or self.made[0].waits():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return self.made[0].process.returncode
+
+
 def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
     bench.write(test_a_py="def test_a(): pass\n")
     bench.build()
@@ -52,21 +74,12 @@ def test_it_is_taken_once(bench: Bench) -> None:
 
 
 def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
-    made: list[StartedHere] = []
-
-    class Pod(LocalPod):
-        def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
-            made.append(bench.pod.start(argv, container=container, timeout=timeout))
-            return made[-1]
-
-    submission = Submission(Pod.__new__(Pod))
+    pod = Recorded(bench.pod)
+    pod.may.set()
+    submission = Submission(pod)  # type: ignore[arg-type]
     submission.leave()
 
-    deadline = time.monotonic() + 10
-    while not made or made[0].process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert made[0].process.returncode == 1
+    assert pod.code() == 1
     assert list((bench.pod.state_directory / "inbox").iterdir()) == []
     assert submission.take() is None
 
@@ -82,21 +95,12 @@ def test_one_that_ended_meanwhile_is_not_taken(bench: Bench) -> None:
 
 def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission_module, "_PATIENCE", 0.05)
-    late, made = threading.Event(), []
+    pod = Recorded(bench.pod)
 
-    class Pod(LocalPod):
-        def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
-            late.wait(timeout)
-            made.append(bench.pod.start(argv, container=container, timeout=timeout))
-            return made[-1]
+    assert Submission(pod).take() is None  # type: ignore[arg-type]
+    pod.may.set()
 
-    assert Submission(Pod.__new__(Pod)).take() is None
-    late.set()
-
-    deadline = time.monotonic() + 10
-    while not made or made[0].process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    assert pod.code() == 1
 
 
 @pytest.mark.parametrize("error", [EnvironmentFailed("no such pod"), StreamBroken("cut")])

@@ -89,16 +89,17 @@ class _Runner:
 
     def have_in_time(self) -> None:
         """Have the pod, unless its image is still on its way."""
-        if not self._made and (self._on_its_way is None or self._on_its_way.done()):
-            runner.have(self._ctx)
-            self._made = True
+        if self._on_its_way is None or self._on_its_way.done():
+            self.have()
 
     def have(self) -> None:
-        """Have the pod."""
-        if self._on_its_way is not None and not self._made:
+        """Have the pod, once its image is there."""
+        if self._made:
+            return
+        if self._on_its_way is not None:
             wait([self._on_its_way], self._ctx.deadline.child(_PULL_SECONDS).left)
-            self._on_its_way = None
-        self.have_in_time()
+        runner.have(self._ctx)
+        self._made = True
 
 
 def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner) -> None:

@@ -6,10 +6,12 @@ import json
 import os
 import shutil
 import sys
+import tarfile
 import time
 from typing import IO, Any
 
 from .state import Lock, run_path, state
+from .tree import Refused, apply, digest, scan
 
 __all__ = ["attach", "interrupt", "manifest", "submit"]
 
@@ -22,8 +24,6 @@ _START = 5.0
 
 def manifest() -> int:
     """Read `{"root", "paths"}`, print what files there are."""
-    from .tree import scan
-
     asked = json.loads(sys.stdin.buffer.readline())
     _answer({"files": scan(asked["root"], asked["paths"])})
     return 0
@@ -38,10 +38,6 @@ def submit() -> int:
     A tree that is not what is expected stays as it is, and nothing runs: `{"error": "differs", "files": {…}}`.
     It may be started long before it is needed, or for nothing: without a line it does nothing.
     """
-    import tarfile  # noqa: F401  # while there is time
-
-    from . import tree  # noqa: F401
-
     line = sys.stdin.buffer.readline()
     if not line:
         return 1
@@ -67,8 +63,6 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"files": {}, "changed": 0}
     tree = asked.get("tree")
     if tree and tree.get("expect"):
-        from .tree import digest, scan
-
         answer["files"] = scan(tree["root"], tree["paths"])
         if digest(answer["files"]) != tree["expect"]:
             return {"error": "differs", "files": answer["files"]}
@@ -80,8 +74,6 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
         if refused:
             return {"error": "refused", "why": refused}
     if tree:
-        from .tree import scan
-
         answer["files"] = scan(tree["root"], tree["paths"])
     if request := asked.get("request"):
         with open(state("inbox", request["run"] + ".new"), "w", encoding="ascii") as file:
@@ -93,10 +85,6 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _apply(asked: dict[str, Any], places: dict[str, str], answer: dict[str, Any]) -> str:
-    import tarfile
-
-    from .tree import Refused, apply
-
     delete = asked.get("delete", [])
     try:
         if asked.get("archive"):
