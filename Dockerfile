@@ -1,7 +1,7 @@
 # The test image: floe's packages, its tests, and the dependency group `floe` of pyproject.toml. Nothing of seatrial.
 #   docker build -t floe-test:latest .
-# `make setup` provides foundry/python:3.13. Where Docker Hub answers, --build-arg PYTHON_IMAGE=python:3.13-slim does too.
-ARG PYTHON_IMAGE=foundry/python:3.13
+# `make setup` provides foundry.invalid/python:3.13. With Docker Hub, --build-arg PYTHON_IMAGE=python:3.13-slim works too.
+ARG PYTHON_IMAGE=foundry.invalid/python:3.13
 FROM ${PYTHON_IMAGE}
 
 # Package indexes are the machine's own choice: unset means PyPI.

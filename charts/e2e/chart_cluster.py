@@ -117,9 +117,9 @@ def made_cluster() -> Iterator[Cluster]:
         run(*create, stdin=node_config(), seconds=400)
         start = ["docker", "run", "--detach", "--name", REGISTRY, "--network", "kind", "--publish", "127.0.0.1::5000"]
         start += ["--user", f"{os.getuid()}:{os.getgid()}", "--volume", f"{registry_data()}:/var/lib/registry"]
-        run(*start, "foundry/registry:2")
+        run(*start, "foundry.invalid/registry:2")
         address = run("docker", "port", REGISTRY, "5000/tcp").splitlines()[0]
-        for image in {*foundry_images(), "foundry/python:3.13"}:
+        for image in {*foundry_images(), "foundry.invalid/python:3.13"}:
             run("docker", "tag", image, f"{address}/{image}")
             run("docker", "push", "--quiet", f"{address}/{image}", seconds=600)
             run("docker", "rmi", "--no-prune", f"{address}/{image}")

@@ -21,11 +21,11 @@ Manifest = Mapping[str, Any]
 
 # What `foundry up` writes where no registry answers, and where one does (there it maps nothing).
 FOUNDRY_IMAGES = {
-    "postgresql": {"image": {"repository": "foundry/postgresql", "tag": "17"}},
-    "localstack": {"image": {"repository": "foundry/localstack", "tag": "4.14.0"}},
-    "polaris": {"image": {"repository": "foundry/iceberg-rest", "tag": "1.10.1"}, "standIn": True},
-    "jaeger": {"image": {"repository": "foundry/jaeger", "tag": "2"}},
-    "tools": {"image": {"repository": "foundry/python", "tag": "3.13"}},
+    "postgresql": {"image": {"repository": "foundry.invalid/postgresql", "tag": "17"}},
+    "localstack": {"image": {"repository": "foundry.invalid/localstack", "tag": "4.14.0"}},
+    "polaris": {"image": {"repository": "foundry.invalid/iceberg-rest", "tag": "1.10.1"}, "standIn": True},
+    "jaeger": {"image": {"repository": "foundry.invalid/jaeger", "tag": "2"}},
+    "tools": {"image": {"repository": "foundry.invalid/python", "tag": "3.13"}},
 }
 EVERYTHING = {
     "imagePullSecrets": ["private"],

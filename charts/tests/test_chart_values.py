@@ -97,7 +97,7 @@ class TestImages:
         images = {container["image"] for _, container in containers(render(merge(TEST, FOUNDRY_IMAGES)))}
 
         assert images
-        assert all(image.startswith("foundry/") for image in images)
+        assert all(image.startswith("foundry.invalid/") for image in images)
 
     def test_as_shipped(self):
         images = {container["image"] for _, container in containers(render())}

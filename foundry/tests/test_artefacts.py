@@ -26,7 +26,7 @@ def table(**facts: str) -> str:
 def test_an_image_is_named_after_its_artefact(tmp_path):
     catalogue = load(tmp_path, table(kind='"image"', version='"17"'))
 
-    assert catalogue["thing"].ref == "foundry/thing:17"
+    assert catalogue["thing"].ref == "foundry.invalid/thing:17"
 
 
 def test_a_recipe_has_the_artefacts_name_with_underscores(tmp_path):

@@ -104,7 +104,7 @@ def test_chart_values_name_the_stand_in_and_say_so():
     found = catalogue(REAL, TOOL, DOUBLE)
 
     assert plan.values(found, plan.with_stand_ins(statuses("double"))) == {
-        "catalog": {"image": {"repository": "foundry/double", "tag": "1"}, "standIn": True}
+        "catalog": {"image": {"repository": "foundry.invalid/double", "tag": "1"}, "standIn": True}
     }
 
 
@@ -113,7 +113,7 @@ def test_chart_values_name_the_real_thing_where_it_is():
 
     assert plan.values(found, plan.with_stand_ins(statuses("real", "real-tool"))) == {
         "catalog": {
-            "image": {"repository": "foundry/real", "tag": "1"},
-            "tool": {"repository": "foundry/real-tool", "tag": "1"},
+            "image": {"repository": "foundry.invalid/real", "tag": "1"},
+            "tool": {"repository": "foundry.invalid/real-tool", "tag": "1"},
         }
     }

@@ -54,19 +54,19 @@ class Company:
 def found(directory: Path) -> Company:
     """Found the company."""
     kubeconfig = directory / "kubeconfig"
-    argv = ["kind", "create", "cluster", "--name", CLUSTER, "--image", "foundry/node:v1.34.4"]
+    argv = ["kind", "create", "cluster", "--name", CLUSTER, "--image", "foundry.invalid/node:v1.34.4"]
     subprocess.run(
         [*argv, "--kubeconfig", str(kubeconfig), "--wait", "120s"], env=ENVIRONMENT, check=True, capture_output=True
     )
     published = ("--publish", "127.0.0.1::5000")
-    docker("run", "--detach", "--name", REGISTRY, "--network", "kind", *published, "foundry/registry:2")
+    docker("run", "--detach", "--name", REGISTRY, "--network", "kind", *published, "foundry.invalid/registry:2")
     port = docker("port", REGISTRY, "5000/tcp").strip().rpartition(":")[2]
     registry = f"localhost:{port}"
     hosts = f'[host."http://{REGISTRY}:5000"]\n'
     place = f"/etc/containerd/certs.d/{registry}"
     docker("exec", NODE, "sh", "-c", f"mkdir -p '{place}' && printf '%s' '{hosts}' > '{place}/hosts.toml'")
     company = Company(kubeconfig, registry)
-    docker("tag", "foundry/python:3.13", f"{company.python}:3.13")
+    docker("tag", "foundry.invalid/python:3.13", f"{company.python}:3.13")
     docker("push", "--quiet", f"{company.python}:3.13")
     docker("rmi", f"{company.python}:3.13")
     # The current context is another one, which nobody allowed.

@@ -149,7 +149,7 @@ def test_a_run_whose_command_was_killed_is_taken_over(shop):
 def test_a_wrong_tag_is_named(shop):
     done = shop("--set", 'release.shop.set={ "image.tag" = "nonesuch" }', "up", code=10)
 
-    assert "image foundry/python:nonesuch cannot be pulled" in done.err
+    assert "image foundry.invalid/python:nonesuch cannot be pulled" in done.err
     assert (shop.root / ".seatrial" / "runs" / "latest" / "bundle" / "shop" / "pod.json").exists()
     diagnosed = shop("diagnose", code=10)
     assert "ImagePull" in diagnosed.out
@@ -163,7 +163,7 @@ def test_the_way_back_from_a_wrong_tag_is_short(shop):
 def test_a_cluster_of_somebody_else_is_left_alone(tmp_path_factory):
     it = copy(tmp_path_factory, "theirs")
     node = f"{NAME}-theirs-control-plane"
-    docker("create", "--name", node, "--label", f"io.x-k8s.kind.cluster={NAME}-theirs", "foundry/node:v1.34.4")
+    docker("create", "--name", node, "--label", f"io.x-k8s.kind.cluster={NAME}-theirs", "foundry.invalid/node:v1.34.4")
     try:
         assert "seatrial did not make" in it("run", code=4).err
         assert containers(f"{NAME}-theirs") == [node]

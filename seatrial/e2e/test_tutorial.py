@@ -21,13 +21,13 @@ _MARK = "=====8<===== "
 
 # Where Docker Hub does not answer, images that are on the engine stand in for what the example names: by the
 # environment, as docs/how-to/behind-a-mirror.md says, so that the commands stay as they are.
-LOCAL_NODE = "foundry/node:v1.34.4"
+LOCAL_NODE = "foundry.invalid/node:v1.34.4"
 LOCAL = {
     "SEATRIAL_CLUSTER_IMAGE": LOCAL_NODE,
     "SEATRIAL_SET": """
-image.orders-api.args={ PYTHON_IMAGE = "foundry/python:3.13" }
-image.orders-api-tests.args={ PYTHON_IMAGE = "foundry/python:3.13" }
-release.orders-api.set={ "postgresql.image.repository" = "foundry/postgresql" }
+image.orders-api.args={ PYTHON_IMAGE = "foundry.invalid/python:3.13" }
+image.orders-api-tests.args={ PYTHON_IMAGE = "foundry.invalid/python:3.13" }
+release.orders-api.set={ "postgresql.image.repository" = "foundry.invalid/postgresql" }
 """,
 }
 

@@ -14,6 +14,9 @@ from foundry.errors import UsageError
 KINDS = ("image", "files", "tool")
 ARCHITECTURES = ("amd64", "arm64")
 RECIPES = Path(__file__).parent / "recipes"
+HOST = "foundry.invalid"
+"""The registry in the names of images. RFC 2606 reserves `.invalid`: no registry can ever answer there."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -35,8 +38,8 @@ class Release:
 class Artefact:
     """One thing that foundry can provide.
 
-    `image`: `foundry/<name>:<version>` on the engine. `files`: a directory in the store. `tool`: a program of the
-    artefact's own name, linked into the cache's `bin/`.
+    `image`: `foundry.invalid/<name>:<version>` on the engine. `files`: a directory in the store. `tool`: a program of
+    the artefact's own name, linked into the cache's `bin/`.
     """
 
     name: str
@@ -60,6 +63,11 @@ class Artefact:
     @property
     def ref(self) -> str:
         """The image's name on the engine."""
+        return f"{HOST}/{self.name}:{self.version}"
+
+    @property
+    def former_ref(self) -> str:
+        """The name that earlier versions gave the image; without a host it meant a user of Docker Hub."""
         return f"foundry/{self.name}:{self.version}"
 
 

@@ -85,7 +85,7 @@ class Provider:
 
         With `refresh`, registries are asked again even for what a recipe has built or something stands in for.
         """
-        statuses, names = self.statuses(), list(names)
+        statuses, names = self._renamed(), list(names)
         missing = [n for n in names if not statuses[n].ready or (refresh and self._may_improve(statuses[n]))]
         if not missing:
             return statuses
@@ -96,6 +96,21 @@ class Provider:
         if wanted and all(statuses[name].ready for name in names):
             self.cache.drop_compiled()
         return statuses
+
+    def _renamed(self) -> dict[str, Status]:
+        """The statuses, after tagging up-to-date images that an earlier foundry left under their former names."""
+        statuses = self.statuses()
+        missing = [s.artefact for s in statuses.values() if s.artefact.kind == "image" and not s.ready]
+        former = self.engine.images(artefact.former_ref for artefact in missing)
+        for artefact in (one for one in missing if one.former_ref in former):
+            image, pulled = former[artefact.former_ref], self.state.pulled.get(artefact.former_ref)
+            if plan.image_status(artefact, self._key(artefact), image, pulled, self._wanted(artefact)).ready:
+                self.engine.tag(image.id, artefact.ref)
+                if pulled:
+                    self.state.pulled[artefact.ref] = pulled
+                    self.state.save()
+                self.say(f"  {artefact.ref}: present as {artefact.former_ref}, tagged")
+        return self.statuses() if former else statuses
 
     def _may_improve(self, status: Status) -> bool:
         return bool(status.stood_in_by) or (status.origin == "recipe" and bool(status.artefact.upstream))
@@ -167,7 +182,7 @@ class Provider:
             FoundryError: one or more builds failed; those that did not need them were done all the same.
         """
         wanted = list(names)
-        statuses = self.statuses()
+        statuses = self._renamed()
         ready = {name for name, status in statuses.items() if status.ready and not status.stood_in_by}
         for name in wanted:
             by_recipe = statuses[name].origin == "recipe"

@@ -69,7 +69,7 @@ def sources(artefact: Artefact, key: str, arch: str, private: str) -> list[Sourc
 
 def own(private: str, artefact: Artefact, key: str) -> str:
     """The name of a foundry image in a private registry; the key in the tag lets versions live side by side."""
-    return f"{private.rstrip('/')}/{artefact.ref}-{key[:SHORT]}"
+    return f"{private.rstrip('/')}/foundry/{artefact.name}:{artefact.version}-{key[:SHORT]}"
 
 
 @dataclass

@@ -38,12 +38,12 @@ CONFINED = ["--memory=1g", "--read-only", "--cap-drop=ALL", "--tmpfs=/tmp"]
 @pytest.fixture(scope="module")
 def database(image, shared_boxes):
     env = {"POSTGRES_PASSWORD": "secret", "POSTGRES_DB": "catalog", "POSTGRES_INITDB_ARGS": "--no-sync"}
-    return shared_boxes.run("foundry/postgresql:17", "-c", "fsync=off", name="database", env=env)
+    return shared_boxes.run("foundry.invalid/postgresql:17", "-c", "fsync=off", name="database", env=env)
 
 
 @pytest.fixture(scope="module")
 def objects(image, shared_boxes):
-    box = shared_boxes.run("foundry/localstack:4.14.0", name="objects", ports=[4566])
+    box = shared_boxes.run("foundry.invalid/localstack:4.14.0", name="objects", ports=[4566])
     box.until_http(4566, "/_localstack/health")
     assert box.http(4566, "/warehouse", method="PUT").status == 200
     return box
@@ -175,7 +175,7 @@ def test_it_waits_for_a_database_that_comes_later(image, boxes):
     assert get(box, "/config").status == 503
 
     boxes.run(
-        "foundry/postgresql:17",
+        "foundry.invalid/postgresql:17",
         name="late",
         env={"POSTGRES_PASSWORD": "secret", "POSTGRES_DB": "catalog", "POSTGRES_INITDB_ARGS": "--no-sync"},
     )

@@ -32,7 +32,7 @@ def name() -> Iterator[str]:
 def registry() -> Iterator[str]:
     """A private registry on a free port of this machine, for all tests: their images have names of their own."""
     name = f"test-registry-{uuid.uuid4().hex[:8]}"
-    container = docker("run", "--detach", f"--name={name}", "--publish=127.0.0.1::5000", "foundry/registry:2")
+    container = docker("run", "--detach", f"--name={name}", "--publish=127.0.0.1::5000", "foundry.invalid/registry:2")
     port = docker("port", container, "5000").rpartition(":")[2]
     end = time.monotonic() + 60
     while True:

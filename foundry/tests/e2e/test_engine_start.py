@@ -64,7 +64,7 @@ def test_an_engine_is_started_proven_and_started_again_after_every_kind_of_death
     assert started.ensure()
     lacking = capability_shim.missing(*capability_shim.bounding_set())
     assert any("using the shim" in line for line in started.said) is bool(lacking)
-    assert not started.engine.images(["foundry/probe:1"])
+    assert not started.engine.images(["foundry.invalid/probe:1"])
     image = started.engine.run("import", "-", "sleeper:1", stdin=daemon.archive("true", b"")).strip()
     assert image
 

@@ -34,7 +34,7 @@ def test_a_built_image_carries_its_key_and_origin_and_is_named_in_the_chart_valu
     )
 
     project.run("up")
-    config = inspect(f"foundry/{name}:1")["Config"]
+    config = inspect(f"foundry.invalid/{name}:1")["Config"]
 
     assert config["Labels"]["dev.seatrial.foundry.origin"] == "recipe"
     assert len(config["Labels"]["dev.seatrial.foundry.key"]) == 64
@@ -44,7 +44,7 @@ def test_a_built_image_carries_its_key_and_origin_and_is_named_in_the_chart_valu
     assert (project.root / ".foundry" / "values-images.yaml").read_text().splitlines()[1:] == [
         "greeter:",
         "  image:",
-        f'    repository: "foundry/{name}"',
+        f'    repository: "foundry.invalid/{name}"',
         '    tag: "1"',
     ]
 
@@ -54,7 +54,7 @@ def test_what_is_done_in_a_container_becomes_a_layer_and_its_environment_does_no
     context = b.scratch / "context"
     context.mkdir()
     (context / "Dockerfile").write_text("ARG FROM\\nFROM $FROM\\nRUN echo base >/base\\nUSER 7\\n")
-    b.image_build(context, args={"FROM": "foundry/registry:2"})
+    b.image_build(context, args={"FROM": "foundry.invalid/registry:2"})
     """
     top = f"""
     with b.container(b.ref("{name}-base"), env={{"SECRET": "s"}}) as c:
@@ -69,29 +69,29 @@ def test_what_is_done_in_a_container_becomes_a_layer_and_its_environment_does_no
 
     project.run("up")
 
-    config = inspect(f"foundry/{name}:1")["Config"]
+    config = inspect(f"foundry.invalid/{name}:1")["Config"]
     assert (config["User"], config["Entrypoint"]) == ("7", ["registry", "serve"])
     assert config["Cmd"] == ["/etc/docker/registry/config.yml"]
     assert "ADDED=1" in config["Env"]
     assert not [one for one in config["Env"] if "SECRET" in one]
-    assert docker("run", "--rm", "--entrypoint=cat", f"foundry/{name}:1", "/made") == "base\n0"
+    assert docker("run", "--rm", "--entrypoint=cat", f"foundry.invalid/{name}:1", "/made") == "base\n0"
 
 
 def test_an_image_of_the_same_name_from_elsewhere_is_not_taken_for_ours(project, name):
     project.write(table(name), **{module(name): BUILD})
     project.run("up")
-    docker("tag", "foundry/registry:2", f"foundry/{name}:1")
+    docker("tag", "foundry.invalid/registry:2", f"foundry.invalid/{name}:1")
 
     assert "stale" in project.run("status", status=1).stdout
     assert f"{name}: built" in project.run("up").stderr
-    assert inspect("foundry/registry:2")
+    assert inspect("foundry.invalid/registry:2")
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_build_leaves_no_image_and_the_next_one_removes_its_container(project, name, sign):
     mark = project.root / "half"
     body = f"""
-with b.container("foundry/registry:2") as c:
+with b.container("foundry.invalid/registry:2") as c:
     c.sh("echo half > /half")
     Path({str(mark)!r}).touch()
     if not Path({str(mark)!r} + ".go").exists():
@@ -106,11 +106,11 @@ with b.container("foundry/registry:2") as c:
     running.send_signal(sign)
     running.communicate(timeout=60)
 
-    assert docker("image", "ls", "--quiet", f"foundry/{name}") == ""
+    assert docker("image", "ls", "--quiet", f"foundry.invalid/{name}") == ""
     mark.with_name("half.go").touch()
     project.run("up")
     assert docker("ps", "--all", "--quiet", "--filter", f"name={name}") == ""
-    assert inspect(f"foundry/{name}:1")["Config"]["Entrypoint"] == ["registry", "serve"]
+    assert inspect(f"foundry.invalid/{name}:1")["Config"]["Entrypoint"] == ["registry", "serve"]
 
 
 # -- registries --------------------------------------------------------------------------------------------------------
@@ -125,9 +125,9 @@ def test_an_image_pushed_to_a_private_registry_is_pulled_on_the_next_machine(pro
     told = project.run("up", FOUNDRY_REGISTRY=f"{registry}/ci")
 
     assert pushed.startswith(f"{registry}/ci/foundry/{name}:1-")
-    assert f"foundry/{name}:1: pulled {pushed}@sha256:" in told.stderr
+    assert f"foundry.invalid/{name}:1: pulled {pushed}@sha256:" in told.stderr
     assert "building" not in told.stderr
-    assert inspect(f"foundry/{name}:1")["RepoTags"] == [f"foundry/{name}:1"]
+    assert inspect(f"foundry.invalid/{name}:1")["RepoTags"] == [f"foundry.invalid/{name}:1"]
     assert f"{pushed}@sha256:" in project.run("status").stdout
 
 
@@ -250,7 +250,7 @@ def test_what_no_registry_has_is_stood_in_for_and_said_so(project, name):
     assert "building" not in second.stderr
     values = (project.root / ".foundry" / "values-images.yaml").read_text()
     assert "standIn: true" in values
-    assert f'repository: "foundry/{name}"' in values
+    assert f'repository: "foundry.invalid/{name}"' in values
     assert f"stand-in {name}" in project.run("status").stdout
 
 

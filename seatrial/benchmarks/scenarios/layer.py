@@ -24,7 +24,7 @@ __all__ = ["SCENARIO", "pulls"]
 
 _LOAD = "kind load"
 _BY_HAND = "registry by hand"
-_REGISTRY_IMAGES = ("foundry/registry:2", "registry:2")
+_REGISTRY_IMAGES = ("foundry.invalid/registry:2", "registry:2")
 _PULLED = re.compile(r'Successfully pulled image "(?P<image>[^"]+)" in \S+ \((?P<pull>[\dhms.µ]+) including waiting\)')
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6}
 _DURATION = re.compile(r"([\d.]+)(h|ms|m|µs|s)")

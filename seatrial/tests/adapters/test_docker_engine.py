@@ -35,7 +35,7 @@ def silent(text):
     [
         ("postgres", "docker.io/library/postgres:latest"),
         ("postgres:17", "docker.io/library/postgres:17"),
-        ("foundry/python:3.13", "docker.io/foundry/python:3.13"),
+        ("team/python:3.13", "docker.io/team/python:3.13"),
         ("docker.io/postgres:17", "docker.io/library/postgres:17"),
         ("index.docker.io/library/postgres", "docker.io/library/postgres:latest"),
         ("localhost/it", "localhost/it:latest"),

@@ -154,7 +154,7 @@ def test_stopped_registry_is_replaced(tmp_path):
         {
             "docker container": inspected(container(0, running=False)),
             "docker rm": Answer(),
-            "docker image": inspected({"Id": "sha256:a", "RepoTags": ["foundry/registry:2"]}),
+            "docker image": inspected({"Id": "sha256:a", "RepoTags": ["foundry.invalid/registry:2"]}),
             "docker network": Answer(),
             "docker run": Answer(),
         },
@@ -253,7 +253,7 @@ def test_company_registry():
     it.ensure(deadline=soon())
 
     assert it.name_for("shop-test:1") == "registry.example.com/team/shop-test:1"
-    assert it.name_for("foundry/python:3.13") == "registry.example.com/team/foundry/python:3.13"
+    assert it.name_for("acme/python:3.13") == "registry.example.com/team/acme/python:3.13"
     assert it.push("shop-test:1", deadline=soon(), progress=lambda _: None) == "sha256:aa"
 
 

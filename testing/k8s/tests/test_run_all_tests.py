@@ -154,7 +154,7 @@ def test_a_wrong_word_is_refused_before_anything_is_made(project: Path) -> None:
 
 def test_a_cluster_of_somebody_elses_is_refused_and_left_alone(project: Path) -> None:
     label = f"io.x-k8s.kind.cluster={CLUSTER}"
-    (foreign,) = docker("create", "--label", label, "foundry/python:3.13")
+    (foreign,) = docker("create", "--label", label, "foundry.invalid/python:3.13")
     try:
         run = Run(project)
 
@@ -184,14 +184,14 @@ def test_an_interruption_while_the_cluster_is_made_leaves_nothing(project: Path)
 def test_an_image_that_does_not_exist_is_named(project: Path) -> None:
     values = project / ".foundry" / "values-images.yaml"
     before = values.read_text()
-    values.write_text(before + "\njaeger: {image: {repository: foundry/jaeger, tag: no-such-tag}}\n")
+    values.write_text(before + "\njaeger: {image: {repository: foundry.invalid/jaeger, tag: no-such-tag}}\n")
     try:
         run = Run(project)
 
         assert run.code() == 10
     finally:
         values.write_text(before)
-    assert "foundry/jaeger:no-such-tag" in run.text
+    assert "foundry.invalid/jaeger:no-such-tag" in run.text
     assert nodes() == []
 
 

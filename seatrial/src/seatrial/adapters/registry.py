@@ -26,7 +26,7 @@ __all__ = ["CONTAINER", "VOLUME", "LocalRegistry", "RemoteRegistry"]
 CONTAINER: Final = "seatrial-registry"
 VOLUME: Final = "seatrial-registry"
 _INSIDE: Final = 5000
-_IMAGES: Final = ("foundry/registry:2", "registry:2")
+_IMAGES: Final = ("foundry.invalid/registry:2", "registry:2")
 """What it runs, first come first served; the last is pulled."""
 
 _FIRST_PORT: Final = 5001

@@ -1,0 +1,119 @@
+"""A `docker` command without an engine: images live in a JSON file, and pulls behave as the test says.
+
+`FAKE_DOCKER` is a folder. `images.json` maps a name to an image as `docker image inspect` prints it. `pulls.json` maps
+a name to the steps of its pull; each step is taken once, and the last one stays: `{"after": seconds}` before the
+registry says anything, then `{"layers": [seconds, …]}` of download, then the image, or `{"fail": text}`. A name that
+the file lacks behaves as `*` does. `calls` gets a line for each command: start, end and words.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+FOLDER = Path(os.environ["FAKE_DOCKER"])
+
+
+def change(name: str, edit: Callable[[dict[str, Any]], T]) -> T:
+    with (FOLDER / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        file = FOLDER / name
+        document = json.loads(file.read_text()) if file.exists() else {}
+        result = edit(document)
+        file.write_text(json.dumps(document))
+    return result
+
+
+def fail(text: str) -> None:
+    print(text, file=sys.stderr)
+    sys.exit(1)
+
+
+def main(words: list[str]) -> None:
+    began = time.time()
+    try:
+        command(words)
+    finally:
+        with (FOLDER / "calls").open("a") as calls:
+            calls.write(json.dumps({"began": began, "ended": time.time(), "words": words}) + "\n")
+
+
+def command(words: list[str]) -> None:
+    match words:
+        case ["version", *_]:
+            print("27.5.1")
+        case ["image", "inspect", *names]:
+            images = change("images.json", dict)
+            found = [image for image in images.values() if any(n in names for n in [*image["RepoTags"], image["Id"]])]
+            print(json.dumps(list({image["Id"]: image for image in found}.values())))
+            if missing := [name for name in names if not any(name in [*i["RepoTags"], i["Id"]] for i in found)]:
+                fail(f"Error: No such image: {missing[0]}")
+        case ["pull", platform, name]:
+            pull(name, platform.rpartition("/")[2])
+        case ["tag", image, name]:
+            change("images.json", lambda images: tag(images, image, name))
+        case ["image", "rm", name]:
+            change("images.json", lambda images: remove(images, name))
+        case ["ps", *_] | ["rm", *_]:
+            pass
+        case _:
+            fail(f"fake docker cannot: {' '.join(words)}")
+
+
+def pull(name: str, arch: str) -> None:
+    def step(pulls: dict[str, Any]) -> dict[str, Any]:
+        steps = pulls.get(name) or pulls.get("*") or [{}]
+        if len(steps) > 1:
+            pulls[name] = steps[1:]
+        found: dict[str, Any] = steps[0]
+        return found
+
+    behavior = change("pulls.json", step)
+    time.sleep(behavior.get("after", 0))
+    if "fail" in behavior:
+        fail(f"Error response from daemon: {behavior['fail']}")
+    repository, _, tagged = name.partition("@")[0].partition(":")
+    print(f"{tagged or name}: Pulling from {repository}", flush=True)
+    for number, seconds in enumerate(behavior.get("layers", [0])):
+        print(f"layer{number}: Pulling fs layer", flush=True)
+        time.sleep(seconds)
+        print(f"layer{number}: Pull complete", flush=True)
+    digest = f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+    image = {
+        "Id": digest,
+        "Architecture": arch,
+        "Size": 1_000_000,
+        "RepoTags": [] if "@" in name else [name],
+        "RepoDigests": [f"{repository}@{name.partition('@')[2] or digest}"],
+        "Config": {"Labels": behavior.get("labels")},
+    }
+    if "@" in name:
+        image["RepoTags"] = [name]  # not as docker does, but enough to find the image by the name it was pulled by
+    change("images.json", lambda images: images.setdefault(digest, image))
+    print(f"Status: Downloaded newer image for {name}")
+
+
+def tag(images: dict[str, Any], image: str, name: str) -> None:
+    found = next((one for one in images.values() if image in [*one["RepoTags"], one["Id"]]), None)
+    if found is None:
+        fail(f"Error response from daemon: No such image: {image}")
+        return
+    remove(images, name)
+    found["RepoTags"].append(name)
+
+
+def remove(images: dict[str, Any], name: str) -> None:
+    for image in images.values():
+        image["RepoTags"] = [one for one in image["RepoTags"] if one != name]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
