@@ -39,6 +39,7 @@ class Company:
         path = shop.root / "seatrial.toml"
         _, _, rest = path.read_text().partition("[[image]]")
         cluster = (
+            'project = "shop-801a411f"\n\n'
             f'[cluster]\nprovider = "existing"\ncontext = "{CONTEXT}"\nkubeconfig = "{self.kubeconfig}"\n'
             f'registry = "{self.registry}/team"\n\n[[image]]'
         )

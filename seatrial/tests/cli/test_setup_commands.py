@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,11 @@ def test_init_writes_what_it_found_and_never_overwrites(seatrial, tmp_path):
     assert said.out.splitlines()[-2:] == ["wrote    seatrial.toml", "next     seatrial run"]
     assert seatrial("config", "lint").out == "seatrial.toml: nothing to say\n"
     before = Path("seatrial.toml").read_text()
+    assert re.search(r'^project = "[a-z0-9-]+-[0-9a-f]{8}"$', before, re.MULTILINE)
+    Path("seatrial.toml").unlink()
+    seatrial("init")
+    assert Path("seatrial.toml").read_text() != before, "another project gets another id"
+    Path("seatrial.toml").write_text(before)
 
     again = seatrial("init")
     assert again.code == 4

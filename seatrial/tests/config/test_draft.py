@@ -29,7 +29,7 @@ def project(tmp_path):
 
 def sound(found, services=()) -> str:
     """Return the draft for a survey, after it passed `config lint`."""
-    result = draft(found, list(services))
+    result = draft(found, list(services), "shop-3f2a9c1b")
     (found.root / "seatrial.toml").write_text(result.text)
     assert [str(problem) for problem in lint(load(str(found.root), environ={}))] == []
     return result.text.partition("\n\n")[2]
@@ -37,7 +37,7 @@ def sound(found, services=()) -> str:
 
 def test_the_example(tmp_path):
     services = [FoundService(name="orders-api", port=80, path="/health"), FoundService(name="postgresql", port=5432)]
-    result = draft(survey(EXAMPLE), services)
+    result = draft(survey(EXAMPLE), services, "orders-3f2a9c1b")
 
     assert (
         result.text.partition("\n\n")[2]
@@ -101,7 +101,7 @@ namespace = "my-app"
 command = ["python", "-m", "pytest"]
 """
     )
-    assert "no chart: the tests run in an empty namespace" in draft(found, []).found
+    assert "no chart: the tests run in an empty namespace" in draft(found, [], "shop-3f2a9c1b").found
 
 
 def test_much_of_everything(project):
@@ -176,7 +176,7 @@ sync = ["shop", "tests"]
 file = "compose.yaml"
 """
     )
-    guessed = "\n".join(draft(found, []).guessed)
+    guessed = "\n".join(draft(found, [], "shop-3f2a9c1b").guessed)
     assert "[cluster]: k8s/kind.yaml is meant, not k8s/kind-ha.yaml" in guessed
     assert "[[release]]: the charts are installed in the order of their folders" in guessed
     assert "[service.…]: names and ports are those of compose.yaml" in guessed

@@ -25,6 +25,19 @@ def test_a_sound_project_has_no_warnings(warnings):
     assert warnings({"seatrial.toml": MINIMAL}) == []
 
 
+def test_project_id_that_is_only_the_directory_name(warnings, tmp_path):
+    name = "".join(each for each in tmp_path.name.lower() if each.isalnum())
+    named = tmp_path.rename(tmp_path.with_name(name))
+    (named / "seatrial.toml").write_text(f'project = "{name}"\n{MINIMAL}')
+    (found,) = lint(load(str(named), environ={}))
+
+    assert str(found).startswith(
+        f"seatrial.toml:1: project: '{name}' is the name of the directory, which another project may have too"
+    )
+    (named / "seatrial.toml").write_text(f'project = "{name}-3f2a9c1b"\n{MINIMAL}')
+    assert lint(load(str(named), environ={})) == []
+
+
 def test_references_that_may_mean_another_image_tomorrow(warnings):
     text = '[cluster]\nimage = "registry:5000/node"\n[runner]\nimage = "example.org/t:latest"\n'
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -225,16 +226,62 @@ def test_an_image_needs_its_context_and_dockerfile(project):
 
 
 def test_existing_clusters_must_be_allowed_by_name(project):
-    assert refused('[cluster]\nprovider = "existing"\nimage = "x:1"\n' + MINIMAL) == [
+    assert refused('project = "a-1"\n[cluster]\nprovider = "existing"\nimage = "x:1"\n' + MINIMAL) == [
         (
-            'seatrial.toml:1: cluster.context: is missing: with provider = "existing" no context is used that is not'
+            'seatrial.toml:2: cluster.context: is missing: with provider = "existing" no context is used that is not'
             ' named here; add context = "…", one of: kubectl config get-contexts -o name'
         ),
-        'seatrial.toml:3: cluster.image: is for provider = "kind"; remove it',
+        'seatrial.toml:4: cluster.image: is for provider = "kind"; remove it',
     ]
     assert refused('[cluster]\ncontext = "production"\n' + MINIMAL) == [
         'seatrial.toml:2: cluster.context: is for provider = "existing"; remove it, or set provider = "existing"'
     ]
+
+
+def test_shared_cluster_without_project_id_is_refused_with_the_line_to_paste(project):
+    cluster = '[cluster]\nprovider = "existing"\ncontext = "theirs"\nregistry = "r.example.com/team"\n'
+    (line,) = refused(cluster + MINIMAL)
+
+    said = re.fullmatch(
+        r"seatrial\.toml: project: is missing: .* tells projects apart by their ids;"
+        r' add (project = "[-a-z0-9]+-[0-9a-f]{8}") above the first table, and commit it',
+        line,
+    )
+    assert said
+    (project / "seatrial.toml").write_text(f"{said[1]}\n{cluster}{MINIMAL}")
+    assert load(environ={}).project.identity == said[1].split('"')[1]
+    (other,) = refused(cluster + MINIMAL)
+    assert said[1] not in other, "two projects never get the same suggestion"
+
+
+@pytest.mark.parametrize("value", ['"Shop_1"', '""', '"-a"', f'"{"x" * 64}"', "7"])
+def test_project_id_that_is_no_label_is_refused(project, value):
+    (line,) = refused(f"project = {value}\n" + MINIMAL)
+
+    assert line.startswith("seatrial.toml:1: project: ")
+
+
+def test_projects_in_directories_of_one_name_differ_without_a_configured_id(project):
+    found = []
+    for parent in ("one", "two"):
+        root = project / parent / "app"
+        root.mkdir(parents=True)
+        (root / "seatrial.toml").write_text(MINIMAL)
+        found.append(load(str(root), environ={}).project.identity)
+
+    assert found[0] != found[1]
+    assert {each.rpartition("-")[0] for each in found} == {"app"}
+
+
+def test_checkouts_of_one_file_share_the_configured_id(project):
+    found = set()
+    for parent in ("builds/1/app", "builds/2/other"):
+        root = project / parent
+        root.mkdir(parents=True)
+        (root / "seatrial.toml").write_text('project = "shop-3f2a9c1b"\n' + MINIMAL)
+        found.add(load(str(root), environ={}).project.identity)
+
+    assert found == {"shop-3f2a9c1b"}
 
 
 def test_references_and_names_are_checked(project):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from seatrial.config import load
 from seatrial.config.show import as_text, flatten
+from seatrial.model.names import checkout_id
 
 TEXT = """\
 [[release]]
@@ -42,6 +43,7 @@ def test_every_value_with_its_source(settings, tmp_path):
     assert said['runner.pod = "p"'] == "SEATRIAL_RUNNER_POD"
     assert said["timeouts.run = 9"] == "--set"
     assert said["image = []"] == "default"
+    assert said[f'project = "{checkout_id(tmp_path)}"'] == "default", "the id that is in use"
     assert said["runner.env-from = {}"] == "default"
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from seatrial.model.errors import UsageError
-from seatrial.model.names import canonical, dns_label, new_run_id
+from seatrial.model.names import canonical, checkout_id, dns_label, new_project_id, new_run_id
 
 
 @pytest.mark.parametrize("name", ["a", "pr-42", "9", "x" * 63])
@@ -26,6 +27,20 @@ def test_run_ids_sort_by_time_and_are_dns_labels():
     assert first.startswith("20260131-154501-")
     assert first < second
     assert dns_label(first, what="run") == first
+
+
+@pytest.mark.parametrize("name", ["shop", "My Shop_2", "x" * 80, "Ünïcode", "---", ""])
+def test_project_ids_are_dns_labels_and_never_the_same_twice(name):
+    first, second = new_project_id(name), new_project_id(name)
+
+    assert first != second
+    assert dns_label(first, what="project") == first
+    assert dns_label(checkout_id(Path("/src") / name), what="project")
+
+
+def test_checkout_id_depends_on_the_whole_path():
+    assert checkout_id(Path("/a/app")) == checkout_id(Path("/a/app"))
+    assert checkout_id(Path("/a/app")) != checkout_id(Path("/b/app"))
 
 
 def test_docker_hub_has_two_names():

@@ -113,13 +113,15 @@ class FakeKube:
         return self.store.get((kind, namespace, name))
 
     def objects(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]:
-        wanted = dict(part.split("=") for part in labels.split(",") if part)
+        wanted = dict(part.split("=") for part in labels.split(",") if "=" in part)
+        present = {part for part in labels.split(",") if part and "=" not in part}
         return [
             obj
             for key, obj in self.store.items()
             if key[0] == kind
             and namespace in ("", key[1])
             and wanted.items() <= (obj["metadata"].get("labels") or {}).items()
+            and present <= (obj["metadata"].get("labels") or {}).keys()
         ]
 
     def watch(self, kind: str, namespace: str = "") -> FakeWatch:

@@ -64,7 +64,7 @@ def command(ctx: Context, *, only_print: bool, with_dockerfile: bool) -> ExitCod
             try_="seatrial init --dockerfile, which writes one to start with",
         )
     services, failed = _services(root, found)
-    result = draft(found, services)
+    result = draft(found, services, _project_id(target, found.name))
     if only_print:
         print(result.text, end="")
         return ExitCode.PASSED
@@ -85,6 +85,19 @@ def command(ctx: Context, *, only_print: bool, with_dockerfile: bool) -> ExitCod
         ),
     )
     return ExitCode.PASSED
+
+
+def _project_id(target: Path, name: str) -> str:
+    """Return the project id of the configuration that is there already, else a new one."""
+    import tomllib  # noqa: PLC0415 - keeps --help quick
+
+    from seatrial.model.names import new_project_id  # noqa: PLC0415
+
+    try:
+        present = tomllib.loads(target.read_text(encoding="utf-8")).get("project")
+    except (OSError, ValueError):
+        present = None
+    return present if isinstance(present, str) else new_project_id(name)
 
 
 def _services(root: Path, found: Survey) -> tuple[list[FoundService], list[str]]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from msgspec.structs import replace
 
 from seatrial.cli.wiring import EXPIRY, VOLUME, Machine
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
-from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT, OWNER, label_value, new_session_id
+from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT, OWNER, new_session_id
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project, ReleaseSpec
 from seatrial.stages import lease, namespaces
@@ -171,6 +170,7 @@ def new_session(
         session = Session(
             session=identifier,
             project=str(project.root),
+            identity=project.identity,
             command="up" if command == "up" else "run",
             provider=project.cluster.provider,
             cluster=name,
@@ -275,7 +275,7 @@ def _remove_objects(this: Machine, session: Session, deadline: Deadline) -> None
     if not session.made or (session.host and not this.kind(session).exists()):
         return
     kube, charts = this.cluster_of(session).connect(), this.charts_of(session)
-    marks = {LABEL_OWNER: OWNER, LABEL_PROJECT: label_value(Path(session.project).name)}
+    marks = {LABEL_OWNER: OWNER, LABEL_PROJECT: session.label}
     places = [made.name for made in session.made if made.kind in ("namespace", "objects")]
     for place in places:
         if kube.get("coordination.k8s.io/v1/Lease", lease.NAME, place) is not None:

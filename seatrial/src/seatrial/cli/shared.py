@@ -23,7 +23,6 @@ from seatrial.model.names import (
     LABEL_PROJECT,
     LABEL_SESSION,
     OWNER,
-    label_value,
 )
 from seatrial.model.spec import Project, ReleaseSpec
 from seatrial.ports import Kube, Object
@@ -88,14 +87,14 @@ def found_in(this: Machine, project: Project, *, everybodys: bool = False) -> li
         everybodys: those of other projects too.
     """
     kube = _kube(this, project)
-    return _found(kube, this.clock.now(), "" if everybodys else label_value(project.root.name)) if kube else []
+    return _found(kube, this.clock.now(), "" if everybodys else project.identity) if kube else []
 
 
 def remove(this: Machine, project: Project, names: Collection[str], say: Callable[[str], None]) -> list[str]:
     """Remove environments, unless a run works in them, and return which went."""
     kube = _kube(this, project)
     removed = []
-    for each in _found(kube, this.clock.now(), label_value(project.root.name)) if kube else ():
+    for each in _found(kube, this.clock.now(), project.identity) if kube else ():
         if each.name not in names:
             continue
         if each.holder:

@@ -25,7 +25,7 @@ from seatrial.adapters.reachable import registry_silence
 from seatrial.adapters.registry import CONTAINER, VOLUME, LocalRegistry, RemoteRegistry
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.errors import UsageError
-from seatrial.model.names import SessionId, label_value
+from seatrial.model.names import SessionId
 from seatrial.model.session import Session
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
@@ -75,8 +75,7 @@ class Machine:
     def _guard(self, session: Session) -> Guard:
         """Return what is ours, as far as a session knows without its project."""
         releases = (made.name.partition("/")[::2] for made in session.made if made.kind == "release")
-        project = label_value(Path(session.project).name)
-        return Guard(project=project, environment=session.namespace, releases=frozenset(releases))
+        return Guard(project=session.label, environment=session.namespace, releases=frozenset(releases))
 
     def charts_of(self, session: Session) -> HelmCharts:
         """Return the same cluster's Helm."""
@@ -125,6 +124,7 @@ def visitor(this: Machine, project: Project) -> Session | None:
         # One for each context: what it leaves in the state directory is a kubeconfig.
         session=SessionId(f"look-{hashlib.sha256(f'{project.root} {spec.context}'.encode()).hexdigest()[:8]}"),
         project=str(project.root),
+        identity=project.identity,
         command="up",
         provider="existing",
         cluster=spec.context,
@@ -209,7 +209,7 @@ def _own_kubeconfig(directory: Path, source: Path, context: str, project: Projec
 def _guard(project: Project, session: Session) -> Guard:
     """Return what is ours in a cluster that others use too."""
     releases = frozenset((release.namespace, release.name) for release in project.release)
-    return Guard(project=label_value(project.root.name), environment=session.namespace, releases=releases)
+    return Guard(project=session.label, environment=session.namespace, releases=releases)
 
 
 def _existing(this: Machine, project: Project, session: Session, common: Mapping[str, Any]) -> Kubernetes:

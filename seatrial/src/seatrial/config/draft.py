@@ -69,12 +69,13 @@ class _Images(msgspec.Struct, frozen=True, kw_only=True):
     built: dict[str, tuple[Dockerfile, str]]
 
 
-def draft(survey: Survey, services: Sequence[FoundService]) -> Draft:
+def draft(survey: Survey, services: Sequence[FoundService], project: str) -> Draft:
     """Return a configuration for what was found. There must be a Dockerfile.
 
     Args:
         survey: what was found.
         services: Services of the charts; empty if they could not be rendered, then the Compose file's are taken.
+        project: the project id.
     """
     images = _images(survey)
     guessed: list[str] = []
@@ -87,8 +88,9 @@ def draft(survey: Survey, services: Sequence[FoundService]) -> Draft:
         _compose(survey),
     ]
     return Draft(
-        text="# What the tests need and how they run. `seatrial config show` explains every value.\n\n"
-        + "\n".join(part for part in parts if part),
+        text="# What the tests need and how they run. `seatrial config show` explains every value.\n"
+        "# The project id marks images and Kubernetes objects as this project's. A copied file needs its own id.\n"
+        f"{_lines(project=project)}\n" + "\n".join(part for part in parts if part),
         found=tuple(_found(survey, services)),
         guessed=tuple(guessed),
     )

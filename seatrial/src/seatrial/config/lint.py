@@ -13,6 +13,7 @@ from seatrial.config.load import Loaded
 from seatrial.config.positions import KeyPath
 from seatrial.config.problem import Problem
 from seatrial.config.yaml_marks import Marked, read
+from seatrial.model.names import new_project_id
 
 __all__ = ["lint"]
 
@@ -22,6 +23,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 def lint(loaded: Loaded) -> list[Problem]:
     """Return what is doubtful in a configuration that is right, with what to do about it."""
     return [
+        *_identity(loaded),
         *_images(loaded),
         *_kind_config(loaded),
         *_releases(loaded),
@@ -33,6 +35,13 @@ def lint(loaded: Loaded) -> list[Problem]:
 
 def _problem(loaded: Loaded, key: KeyPath, says: str, try_: str) -> Problem:
     return Problem(loaded.where(key), key, says, try_)
+
+
+def _identity(loaded: Loaded) -> Iterator[Problem]:
+    project = loaded.project
+    if project.id == project.root.name:
+        says = f"{project.id!r} is the name of the directory, which another project may have too"
+        yield _problem(loaded, ("project",), says, f'add a suffix: project = "{new_project_id(project.id)}"')
 
 
 def _floating(reference: str) -> bool:

@@ -1,4 +1,7 @@
-"""What must hold between the values of a project: names, references, alternatives. Pure."""
+"""What must hold between the values of a project: names, references, alternatives.
+
+Pure, except that the suggested project id is random.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from seatrial.config.check import Where
 from seatrial.config.positions import KeyPath
 from seatrial.config.problem import Problem, did_you_mean
 from seatrial.model.errors import UsageError
-from seatrial.model.names import dns_label
+from seatrial.model.names import dns_label, new_project_id
 from seatrial.model.spec import Project, ReadySpec
 
 __all__ = ["broken"]
@@ -24,7 +27,7 @@ _REFERENCE: Final = re.compile(r"(secret|configmap)/[a-z0-9][a-z0-9.-]*/[-._A-Za
 
 def broken(project: Project, where: Where) -> list[Problem]:
     """Return which rules a project of the right shape breaks."""
-    rules = (_cluster, _images, _releases, _services, _runner)
+    rules = (_identity, _cluster, _images, _releases, _services, _runner)
     return [Problem(where(key), key, says, try_) for rule in rules for key, says, try_ in rule(project)]
 
 
@@ -44,6 +47,17 @@ def _duplicates(table: str, names: list[str]) -> _Found:
         if name in first:
             yield (table, index, "name"), f"{name!r} is {table}[{first[name]}] already", "give each a name of its own"
         first.setdefault(name, index)
+
+
+def _identity(project: Project) -> _Found:
+    if project.id is not None:
+        yield from _label(("project",), project.id)
+    elif project.cluster.provider == "existing":
+        yield (
+            ("project",),
+            'is missing: a cluster that others use (provider = "existing") tells projects apart by their ids',
+            f'add project = "{new_project_id(project.root.name)}" above the first table, and commit it',
+        )
 
 
 def _cluster(project: Project) -> _Found:

@@ -35,7 +35,8 @@ class Setting(msgspec.Struct, frozen=True):
 def flatten(loaded: Loaded) -> list[Setting]:
     """Return all settings in the order of the schema."""
     return [
-        Setting(dotted(path), _plain(value), _source(loaded, path))
+        # Without a configured project id, the id that is in use.
+        Setting(dotted(path), loaded.project.identity if path == ("project",) else _plain(value), _source(loaded, path))
         for path, value in _walk(loaded.project, Project, ())
     ]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from datetime import datetime
+from pathlib import Path
 from typing import NewType
 
 from seatrial.model.errors import UsageError
@@ -22,8 +24,10 @@ __all__ = [
     "RunId",
     "SessionId",
     "canonical",
+    "checkout_id",
     "dns_label",
     "label_value",
+    "new_project_id",
     "new_run_id",
     "new_session_id",
 ]
@@ -38,6 +42,8 @@ LABEL_SESSION = "seatrial.dev/session"
 LABEL_OWNER = "seatrial.dev/owner"
 LABEL_EXPIRES = "seatrial.dev/expires"
 LABEL_PROJECT = "seatrial.dev/project"
+"""The project's id: `project` in its configuration, else derived from the path of its directory."""
+
 LABEL_ENVIRONMENT = "seatrial.dev/environment"
 """On the namespaces that `--namespace NAME` made, with that name."""
 
@@ -79,6 +85,23 @@ def dns_label(value: str, *, what: str) -> str:
 def label_value(text: str) -> str:
     """Return a text as the value of a label, which takes at most 63 letters, digits, `-`, `_` and `.` in between."""
     return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.")
+
+
+def new_project_id(name: str) -> str:
+    """Return a fresh project id: a name for people and a random suffix that no other project has."""
+    return f"{_id_name(name)}-{secrets.token_hex(4)}"
+
+
+def checkout_id(root: Path) -> str:
+    """Return the id of a project without a configured one: unique on this machine, derived from the absolute path.
+
+    Two projects whose directories have the same name get different ids. Two checkouts of one project do, too.
+    """
+    return f"{_id_name(root.name)}-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}"
+
+
+def _id_name(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower())[:40].strip("-") or "project"
 
 
 def new_run_id(at: datetime) -> RunId:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
-from seatrial.model.names import SessionId
+from seatrial.model.names import SessionId, label_value
 
 __all__ = ["SESSION_SCHEMA", "Made", "Session"]
 
@@ -32,6 +33,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         project: directory of the project that it belongs to.
+        identity: the project's id, which its objects are labelled with; empty in records of older versions.
         command: who made it: `run` replaces what `run` left; what `up` made ends by `down` only.
         kept: whether it outlives the command that made it. What is not kept and has no living owner is reaped.
         expires: when it is reaped although it is kept.
@@ -42,6 +44,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     session: SessionId
     project: str
+    identity: str = ""
     command: Literal["run", "up"]
     provider: Literal["kind", "existing"]
     cluster: str
@@ -53,6 +56,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     made: tuple[Made, ...] = ()
     schema: int = SESSION_SCHEMA
+
+    @property
+    def label(self) -> str:
+        """The value of the project's label on the objects of this session."""
+        # Older versions labelled objects with the name of the project's directory.
+        return self.identity or label_value(Path(self.project).name)
 
     @property
     def shares(self) -> bool:

@@ -8,6 +8,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from seatrial.model.names import checkout_id
+
 __all__ = [
     "CONFIG_SCHEMA",
     "ClusterSpec",
@@ -235,6 +237,10 @@ class Project(_Spec, frozen=True, kw_only=True):
     """The whole file, and where it was found."""
 
     root: Path
+    id: Annotated[
+        str | None,
+        Meta(description="project id: marks images and Kubernetes objects as this project's; default: from the path"),
+    ] = msgspec.field(default=None, name="project")
     cluster: ClusterSpec = ClusterSpec()
     image: tuple[ImageSpec, ...] = ()
     release: tuple[ReleaseSpec, ...] = ()
@@ -244,3 +250,8 @@ class Project(_Spec, frozen=True, kw_only=True):
     compose: ComposeSpec | None = None
     timeouts: Timeouts = Timeouts()
     version: Annotated[Literal[1], Meta(description="version of this schema")] = 1
+
+    @property
+    def identity(self) -> str:
+        """The configured project id. Without one: an id of this checkout on this machine."""
+        return self.id or checkout_id(self.root)

@@ -15,6 +15,7 @@ from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import Access, load_access
 from seatrial.adapters.ledger import state_directory
 from seatrial.inpod.fixtures.api import Api
+from seatrial.model.names import label_value
 from seatrial.model.spec import Project, RunnerSpec
 
 __all__ = ["Kept", "kept", "variables"]
@@ -89,7 +90,7 @@ def kept(root: Path, project: Callable[[], Project], namespace: str = "") -> Kep
     cluster, provider = str(session["cluster"]), session.get("provider")
     labels = {
         "seatrial.dev/owner": "seatrial",
-        "seatrial.dev/project": root.name,
+        "seatrial.dev/project": str(session.get("identity") or label_value(root.name)),
         "seatrial.dev/session": str(session["session"]),
     }
     if provider == "existing":

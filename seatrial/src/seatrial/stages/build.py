@@ -76,7 +76,7 @@ def _build(ctx: Ctx, spec: ImageSpec, files: Files) -> tuple[str, bool]:
     if reference in found:
         ctx.facts.images[reference] = found[reference]
         return reference, False
-    labels = {"seatrial.dev/project": ctx.project.root.name, "seatrial.dev/image": spec.name}
+    labels = {"seatrial.dev/project": ctx.project.identity, "seatrial.dev/image": spec.name}
     image = ctx.env.images.build(
         replace(spec, args=args),
         fresh,

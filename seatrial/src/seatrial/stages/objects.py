@@ -17,7 +17,6 @@ from seatrial.model.names import (
     LABEL_PROJECT,
     LABEL_SESSION,
     OWNER,
-    label_value,
 )
 from seatrial.model.spec import Project, ReleaseSpec
 from seatrial.ports import Kube, Object
@@ -46,7 +45,7 @@ def labels(ctx: Ctx) -> dict[str, str]:
     session = ctx.session
     return {
         LABEL_OWNER: OWNER,
-        LABEL_PROJECT: label_value(ctx.project.root.name),
+        LABEL_PROJECT: session.label,
         LABEL_SESSION: session.session,
         LABEL_EXPIRES: str(int(session.expires.timestamp())),
     }

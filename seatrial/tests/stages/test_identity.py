@@ -1,0 +1,132 @@
+"""Two projects whose directories have the same name: neither sees, changes or removes what belongs to the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace as changed
+from seatrial.adapters.docker import DockerEngine
+from seatrial.adapters.ledger import Ledger
+from seatrial.cli import sessions, shared
+from seatrial.cli.wiring import Machine, environment, visitor
+from seatrial.doubles import FakeClock, FakeProcesses
+from seatrial.model.session import Session
+from seatrial.model.spec import ClusterSpec, Project, ReleaseSpec, RunnerSpec
+
+from .fakes import FakeKube
+
+THEIRS = ClusterSpec(provider="existing", context="theirs", registry="r.example.com")
+
+
+class Charts:
+    def recover(self, release: ReleaseSpec, **_: object) -> None:
+        raise AssertionError(f"no release was made here: {release}")
+
+
+def namespace(name: str, environment: str, project: str) -> dict:
+    marks = {"owner": "seatrial", "environment": environment, "project": project, "expires": "1", "session": "aaaa"}
+    labels = {f"seatrial.dev/{key}": value for key, value in marks.items()}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+@pytest.fixture
+def this(tmp_path) -> Iterator[Machine]:
+    processes = FakeProcesses({})
+    machine = Machine(
+        processes=processes,
+        engine=DockerEngine(processes),
+        ledger=Ledger(tmp_path / "state"),
+        clock=FakeClock(),
+    )
+    yield machine
+    machine.ledger.close()
+
+
+@pytest.fixture
+def cluster(monkeypatch) -> FakeKube:
+    """A cluster that both projects use, each with environments of pull requests."""
+    kube = FakeKube(
+        namespace("team-pr-7", "pr-7", "app-11111111"),
+        namespace("other-pr-8", "pr-8", "app-22222222"),
+        namespace("old-pr-9", "pr-9", "app"),
+    )
+    env = SimpleNamespace(cluster=SimpleNamespace(connect=lambda: kube), charts=Charts())
+    monkeypatch.setattr(shared, "environment", lambda *_: env)
+    return kube
+
+
+def project(tmp_path, parent: str, identity: str | None, cluster: ClusterSpec = THEIRS) -> Project:
+    root = tmp_path / parent / "app"
+    root.mkdir(parents=True)
+    return Project(root=root, id=identity, cluster=cluster, runner=RunnerSpec(image="t:1"))
+
+
+def test_clean_of_one_project_keeps_environments_of_another_with_the_same_directory_name(this, cluster, tmp_path):
+    mine = project(tmp_path, "mine", "app-22222222")
+    found = shared.found_in(this, mine)
+    names = shared.superfluous((each.name for each in found), {1})
+    removed = shared.remove(this, mine, names | {"pr-7", "pr-9"}, lambda _: None)
+
+    assert removed == ["pr-8"]
+    assert {key[2] for key in cluster.store if key[0] == "v1/Namespace"} == {"team-pr-7", "old-pr-9"}
+
+
+def test_another_checkout_of_the_same_file_removes_the_environment(this, cluster, tmp_path):
+    ci = project(tmp_path, "builds/17", "app-11111111")
+
+    assert shared.remove(this, ci, {"pr-7"}, lambda _: None) == ["pr-7"]
+
+
+def test_objects_carry_the_configured_id(this, tmp_path):
+    mine = project(tmp_path, "mine", "app-22222222")
+    session = visitor(this, mine)
+
+    assert session is not None
+    assert session.label == "app-22222222"
+    assert this.cluster_of(session)._guard.project == "app-22222222"
+
+
+def test_session_without_a_configured_id_is_labelled_by_its_path(this, tmp_path):
+    mine, other = (project(tmp_path, parent, None, ClusterSpec(name="it")) for parent in ("one", "two"))
+    session = sessions.new_session(this, mine, command="run", say=lambda _: None)
+
+    assert session.label == mine.identity
+    assert mine.root.name == other.root.name
+    assert session.label != other.identity
+
+
+def test_session_of_an_older_version_keeps_the_label_of_its_objects(this, tmp_path):
+    now = FakeClock().now()
+    old = Session(
+        session="aaaa",
+        project="/src/My app",
+        command="up",
+        provider="existing",
+        cluster="theirs",
+        created=now,
+        expires=now,
+    )
+
+    assert old.label == "My-app"
+    assert this.cluster_of(old)._guard.project == "My-app"
+    assert changed(old, identity="shop-3f2a9c1b").label == "shop-3f2a9c1b"
+
+
+def test_environment_of_a_session_guards_with_its_label(this, tmp_path):
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+                "users": [{"name": "u", "user": {}}],
+                "contexts": [{"name": "theirs", "context": {"cluster": "c", "user": "u"}}],
+            }
+        )
+    )
+    mine = project(tmp_path, "mine", "app-22222222", changed(THEIRS, kubeconfig=kubeconfig))
+    session = sessions.new_session(this, mine, command="up", say=lambda _: None)
+
+    assert environment(this, mine, session).cluster._guard.project == "app-22222222"
