@@ -1,4 +1,4 @@
-"""One run: stages in their order, events out, a result at the end, and the way back whatever happens."""
+"""Run the stages of a plan in order, emit events, and end with collect, teardown and a result whatever happens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from seatrial.interruption import first_sets
 from seatrial.model import event as e
-from seatrial.model.errors import ExitCode, NotReady, SeatrialError
+from seatrial.model.errors import EnvironmentFailed, ExitCode, NotReady, SeatrialError, understood
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
 from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, StageResult
@@ -50,6 +51,8 @@ _LOOK: Final = 1.0
 _STRAGGLERS: Final = 15.0
 """Seconds for the stages beside a failed one to notice."""
 
+_DISK: Final = "df -h shows which file system is full"
+
 _WORST: Final = (
     ExitCode.INTERRUPTED,
     ExitCode.INCONCLUSIVE,
@@ -66,12 +69,16 @@ _WORST: Final = (
 
 
 class Recorder:
-    """Numbers what stages emit and hands it to sinks, one at a time."""
+    """Number the events of all stages and hand them to sinks, one at a time.
+
+    A sink that fails gets no further events and does not end the stage that emits them; `lost` tells of it.
+    """
 
     def __init__(self, run: RunId, clock: Clock, sinks: Sequence[Sink]) -> None:
         self._run = run
         self._clock = clock
-        self._sinks = sinks
+        self._sinks = list(sinks)
+        self._lost: list[BaseException] = []
         self._lock = threading.Lock()
         self._next = 0
 
@@ -80,8 +87,16 @@ class Recorder:
         with self._lock:
             event = e.Event(run=self._run, seq=self._next, at=self._clock.now(), body=body)
             self._next += 1
-            for sink in self._sinks:
-                sink(event)
+            for sink in tuple(self._sinks):
+                try:
+                    sink(event)
+                except Exception as error:  # noqa: BLE001 - the run goes on; its end reports the error
+                    self._sinks.remove(sink)
+                    self._lost.append(error)
+
+    def lost(self) -> Sequence[BaseException]:
+        """Return why sinks failed. A screen or pipe that takes no more text is no reason: the record has it all."""
+        return [error for error in self._lost if not isinstance(error, OSError)]
 
 
 @dataclass(slots=True)
@@ -168,8 +183,8 @@ class _Run:
             for stage in stages:
                 try:
                     self.stage(stage)
-                except (SeatrialError, KeyboardInterrupt) as error:
-                    self.problems.append(error)
+                except BaseException as error:  # noqa: BLE001 - the next stage has to run
+                    self.problems.append(_caught(error))
         if interrupted.is_set() and not before:
             self.problems.append(KeyboardInterrupt())
 
@@ -185,19 +200,29 @@ class Ended:
 
     Attributes:
         problem: what stopped it, the worst if there were several; None if all stages ran to their end.
+        bugs: errors beside the problem that nobody foresaw.
     """
 
     result: RunResult
     problem: BaseException | None
+    bugs: tuple[BaseException, ...] = ()
 
 
-def execute(ctx: Ctx, plan: Groups, *, peak: Callable[[], int], functions: Mapping[Stage, Function] = STAGES) -> Ended:
-    """Run a plan to its end and return what came of it; nothing that stages raise escapes.
+def execute(
+    ctx: Ctx,
+    plan: Groups,
+    *,
+    peak: Callable[[], int],
+    lost: Callable[[], Sequence[BaseException]] = tuple,
+    functions: Mapping[Stage, Function] = STAGES,
+) -> Ended:
+    """Run a plan to its end and return its result; no exception of a stage escapes, foreseen or not.
 
     Args:
         ctx: the run.
         plan: its stages; those of `_ENDS` run whatever happened before.
         peak: says the most memory that was in use so far.
+        lost: says why the record of the run has gaps.
         functions: what runs a stage.
     """
     run = _Run(ctx, functions)
@@ -207,20 +232,39 @@ def execute(ctx: Ctx, plan: Groups, *, peak: Callable[[], int], functions: Mappi
         for group in plan:
             if not any(stage in _ENDS for chain in group for stage in chain):
                 run.group(group)
-    except (SeatrialError, KeyboardInterrupt) as error:
-        run.problems.append(error)
+    except BaseException as error:  # noqa: BLE001 - teardown and the result come first, then it is raised
+        run.problems.append(_caught(error))
         run.cancel()
     ctx.env.processes.resume()
     tests = ctx.facts.tests
     ctx.failed = bool(run.problems) or (tests is not None and tests.exit is not ExitCode.PASSED)
     run.ends([stage for stage in stages if stage in _ENDS and (stage is not Stage.TEARDOWN or tears_down(ctx))])
+    run.problems += map(_caught, lost())
     result = _result(run, peak())
-    (ctx.run_dir / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+    try:
+        _write(ctx.run_dir / "result.json", result)
+    except OSError as error:
+        run.problems.append(
+            EnvironmentFailed(f"cannot write {ctx.run_dir / 'result.json'}", why=str(error.strerror), try_=_DISK)
+        )
+        result = _result(run, peak())
     ctx.emit(e.RunEnded(result=result))
-    problem = min(run.problems, key=lambda error: _WORST.index(code_of(error)), default=None)
+    problem = min(run.problems, key=_severity, default=None)
     if isinstance(problem, SeatrialError):
         problem.told = True
-    return Ended(result, problem)
+    bugs = (each for each in run.problems if not isinstance(each, SeatrialError | KeyboardInterrupt | BrokenPipeError))
+    return Ended(result, problem, tuple(each for each in bugs if each is not problem))
+
+
+def _write(path: Path, result: RunResult) -> None:
+    """Write a result whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        fresh.replace(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def tears_down(ctx: Ctx) -> bool:
@@ -232,7 +276,13 @@ def tears_down(ctx: Ctx) -> bool:
 
 def code_of(error: BaseException) -> ExitCode:
     """Return the exit code of a problem."""
-    return error.exit_code if isinstance(error, SeatrialError) else ExitCode.INTERRUPTED
+    if isinstance(error, SeatrialError):
+        return error.exit_code
+    return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.ENVIRONMENT
+
+
+def _severity(error: BaseException) -> int:
+    return _WORST.index(code_of(error))
 
 
 def _result(run: _Run, peak: int) -> RunResult:
@@ -240,7 +290,7 @@ def _result(run: _Run, peak: int) -> RunResult:
     wall = time.monotonic() - run.begin
     codes = [code_of(error) for error in run.problems] + ([tests.exit] if tests else [])
     code = min(codes, key=_WORST.index, default=ExitCode.PASSED)
-    worst = min(run.problems, key=lambda error: _WORST.index(code_of(error)), default=None)
+    worst = min(run.problems, key=_severity, default=None)
     stages = sorted(run.results, key=lambda each: each.started)
     path = on_path(stages, wall)
     return RunResult(
@@ -263,15 +313,36 @@ def _result(run: _Run, peak: int) -> RunResult:
 
 
 def _problem(worst: BaseException | None) -> Problem | None:
-    if not isinstance(worst, SeatrialError):
+    if worst is None or isinstance(worst, KeyboardInterrupt):
         return None
-    return Problem(what=worst.what, why=worst.why, try_=worst.try_, log=worst.log)
+    if isinstance(worst, SeatrialError):
+        return Problem(what=worst.what, why=worst.why, try_=worst.try_, log=worst.log)
+    if isinstance(worst, BrokenPipeError):
+        return Problem(what=_failed(worst))
+    return Problem(what=_failed(worst), why="this is our bug", try_="open an issue with the report that follows")
+
+
+def _failed(bug: BaseException) -> str:
+    if isinstance(bug, BrokenPipeError):
+        return "the reader of the output went away"
+    return f"seatrial itself failed: {type(bug).__name__}: {bug}"
+
+
+def _caught(error: BaseException) -> BaseException:
+    """Return what a stage raised as the run's end raises it: an exit of the process is a bug like any other."""
+    if isinstance(error, Exception | KeyboardInterrupt):
+        return understood(error)
+    bug = RuntimeError(f"{type(error).__name__}: {error}")
+    bug.__cause__ = error
+    return bug
 
 
 def _verdict(ctx: Ctx, worst: BaseException | None) -> str:
     tests = ctx.facts.tests
     if worst is not None:
-        return worst.what if isinstance(worst, SeatrialError) else "interrupted"
+        if isinstance(worst, KeyboardInterrupt):
+            return "interrupted"
+        return worst.what if isinstance(worst, SeatrialError) else _failed(worst)
     if tests is not None:
         return tests.says
     return "the environment is up"

@@ -59,6 +59,74 @@ def test_paths_are_absolute_whatever_the_working_directory(project, monkeypatch)
     assert loaded.project.timeouts.ready == 60
 
 
+@pytest.fixture
+def elsewhere(project, monkeypatch):
+    """The project through a link from another folder, which is the working directory."""
+    (project / "seatrial.toml").write_text(FULL)
+    there = project.parent / f"{project.name}-elsewhere"
+    there.mkdir()
+    (there / "link").symlink_to(project)
+    (there / "deep" / "er").mkdir(parents=True)
+    monkeypatch.chdir(there)
+    return there
+
+
+@pytest.mark.parametrize(
+    "at", ["link", "link/", "link/charts", "link/charts/..", "link/seatrial.toml", "deep/../link", "./link/."]
+)
+def test_a_project_has_one_path_however_it_is_reached(project, elsewhere, at):
+    loaded = load(at, environ={})
+
+    assert loaded.project.root == project
+    assert loaded.file == project / "seatrial.toml"
+    assert loaded.project.image[0].context == project
+    assert loaded.project.release[0].chart == str(project / "charts/app")
+
+
+@pytest.mark.parametrize("at", ["..", "../..", "../../", "./.."])
+def test_a_project_above_the_working_directory_is_found_by_dots(project, monkeypatch, at):
+    (project / "seatrial.toml").write_text(FULL)
+    monkeypatch.chdir(project / "charts" / "app")
+    expected = load(environ={})
+
+    assert load(at, environ={}).project == expected.project
+    assert expected.project.root == project
+
+
+def test_a_link_to_the_file_alone_belongs_to_the_folder_of_the_link(project, elsewhere):
+    (project / "seatrial.toml").rename(project / "shared.toml")
+    for name in ("kind.yaml", "Dockerfile", "values.yaml", "pull.json", "compose.yaml", "token"):
+        (elsewhere / name).write_text("")
+    (elsewhere / "extra").mkdir()
+    (elsewhere / "charts" / "app").mkdir(parents=True)
+    (elsewhere / "seatrial.toml").symlink_to(project / "shared.toml")
+
+    assert load(environ={}).project.root == elsewhere
+    assert load("seatrial.toml", environ={}).project == load(environ={}).project
+
+
+def test_paths_in_the_configuration_have_no_links_and_dots_on_the_way(project):
+    (project / "real").mkdir()
+    (project / "real" / "values.yaml").write_text("")
+    (project / "real" / "Dockerfile").write_text("")
+    (project / "linked").symlink_to("real")
+    (project / "real" / "current.yaml").symlink_to("values.yaml")
+    text = '[[image]]\nname = "a"\ncontext = "linked"\n[[image]]\nname = "b"\ncontext = "linked/.."\n'
+    text += '[[release]]\nname = "r"\nchart = "linked/../charts/app"\nvalues = ["linked/current.yaml"]\n'
+    (project / "seatrial.toml").write_text(text + MINIMAL)
+    loaded = load(environ={}).project
+
+    assert [image.context for image in loaded.image] == [project / "real", project]
+    assert loaded.release[0].chart == str(project / "charts" / "app")
+    assert loaded.release[0].values == (project / "real" / "current.yaml",), "a link at the end keeps its name"
+
+
+def test_a_home_of_nobody_is_a_missing_file(project):
+    (message, *_) = refused(FULL.replace('"values.yaml"', '"~no-such-user/values.yaml"'))
+
+    assert "does not exist" in message
+
+
 def test_every_value_knows_its_source(project):
     Path("seatrial.toml").write_text(FULL)
 

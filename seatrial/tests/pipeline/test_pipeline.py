@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -14,6 +15,7 @@ from seatrial.model.event import RunEnded, RunStarted, StageEnded, StageStarted
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import RunId
 from seatrial.model.result import Counts, Outcome, RunResult, Stage
+from seatrial.sinks.jsonl import JsonLines
 from seatrial.stages.context import TestsOutcome, done
 from stages.fakes import World
 
@@ -215,12 +217,140 @@ def test_teardown_that_fails_is_no_pass(world):
         (ExitCode.INCONCLUSIVE, EnvironmentFailed("x"), ExitCode.INCONCLUSIVE),
         (ExitCode.PASSED, OutOfTime("x"), ExitCode.OUT_OF_TIME),
         (ExitCode.TESTS_FAILED, Inconclusive("x"), ExitCode.INCONCLUSIVE),
+        (ExitCode.TESTS_FAILED, ZeroDivisionError("x"), ExitCode.ENVIRONMENT),
     ],
 )
 def test_the_worst_code_wins(world, code, other, exit_code):
     ended, _ = run(world, test=outcome(code, "it"), **({"collect": raising(other)} if other else {}))
 
     assert ended.result.exit is exit_code
+
+
+@pytest.mark.parametrize("first", [EnvironmentFailed("broken"), OutOfTime("late")])
+def test_exit_code_10_wins_over_11_in_either_order(world, first):
+    second = OutOfTime("late") if isinstance(first, EnvironmentFailed) else EnvironmentFailed("broken")
+    ended, _ = run(world, collect=raising(first), teardown=raising(second))
+
+    assert ended.result.exit is ExitCode.ENVIRONMENT
+    assert ended.result.verdict == "broken"
+
+
+UNFORESEEN = [
+    ZeroDivisionError("division by zero"),
+    RecursionError("too deep"),
+    MemoryError(),
+    AssertionError("the cluster stage comes first"),
+    SystemExit(0),
+    GeneratorExit(),
+    BrokenPipeError(32, "Broken pipe"),
+]
+STAGES = [Stage.PREFLIGHT, Stage.CLUSTER, Stage.BUILD, Stage.DELIVER, Stage.TEST, Stage.COLLECT, Stage.TEARDOWN]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("error", UNFORESEEN, ids=lambda error: type(error).__name__)
+def test_any_exception_in_any_stage_still_reaches_collect_teardown_and_the_result(world, stage, error):
+    ended, ctx = run(world, **{stage.value: raising(error)})
+
+    assert ran(world)[-2:] == [Stage.COLLECT, Stage.TEARDOWN]
+    assert ended.result.exit is ExitCode.ENVIRONMENT
+    assert ended.problem is error or ended.problem.__cause__ is error, "raised afterwards, with its traceback"
+    written = msgspec.json.decode((ctx.run_dir / "result.json").read_bytes(), type=RunResult)
+    assert written.exit is ExitCode.ENVIRONMENT
+    assert written.problem.what
+    outcomes = {each.stage: each.outcome for each in written.stages}
+    assert outcomes[stage] is Outcome.FAILED
+
+
+def test_a_bug_beside_an_interruption_is_still_reported(world):
+    bug = ZeroDivisionError("x")
+    ended, _ = run(world, test=raising(KeyboardInterrupt()), collect=raising(bug))
+
+    assert ended.result.exit is ExitCode.INTERRUPTED
+    assert ended.bugs == (bug,)
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "No space left on device"),
+        (errno.EROFS, "Read-only file system"),
+        (errno.ENOENT, "No such file or directory"),
+    ],
+)
+def test_an_error_of_the_file_system_is_a_message_and_no_bug(world, number, says):
+    ended, _ = run(world, deliver=raising(OSError(number, says, "/work/pushed.json")))
+
+    assert (ended.problem.what, ended.problem.why) == ("cannot use /work/pushed.json", says)
+    assert ended.result.exit is ExitCode.ENVIRONMENT
+    assert ended.bugs == ()
+
+
+def test_a_result_that_cannot_be_written_is_no_pass(world):
+    def fills_the_disk(ctx):
+        (ctx.run_dir / "result.json.new").mkdir()
+        return done()
+
+    ended, ctx = run(world, teardown=fills_the_disk)
+
+    assert ended.result.exit is ExitCode.ENVIRONMENT
+    assert ended.problem.what == f"cannot write {ctx.run_dir / 'result.json'}"
+
+
+class Full:
+    """A file on a full disk, or a pipe without a reader."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def write(self, data):
+        del data
+        raise self.error
+
+    def flush(self):
+        pass
+
+
+def recorded(world, *sinks):
+    """Run all stages with real sinks."""
+    recorder = pipeline.Recorder(RunId("r"), FakeClock(), sinks)
+    ctx = world.ctx(keep="never", emit=recorder)
+    functions = dict.fromkeys(Stage, works) | {Stage.CLUSTER: usable, Stage.TEST: outcome()}
+    return pipeline.execute(ctx, PLAN, peak=lambda: 7, lost=recorder.lost, functions=functions), ctx
+
+
+def test_a_record_of_events_with_a_gap_is_no_pass_and_stops_no_stage(world):
+    ended, ctx = recorded(world, JsonLines(Full(OSError(errno.ENOSPC, "No space left on device"))))
+
+    assert ended.result.exit is ExitCode.ENVIRONMENT
+    assert ended.problem.what == "cannot write the event stream"
+    assert len(ended.result.stages) == len(STAGES)
+    assert (ctx.run_dir / "result.json").exists()
+
+
+def test_a_screen_that_takes_no_more_text_changes_nothing(world):
+    other = []
+
+    def full(event):
+        raise BrokenPipeError(32, f"Broken pipe after {event.seq}")
+
+    ended, _ = recorded(world, full, other.append)
+
+    assert ended.result.exit is ExitCode.PASSED
+    assert isinstance(other[-1].body, RunEnded)
+
+
+def test_a_renderer_with_a_bug_stops_no_stage_and_is_reported(world):
+    bug = KeyError("colour")
+
+    def broken(event):
+        del event
+        raise bug
+
+    ended, _ = recorded(world, broken)
+
+    assert len(ended.result.stages) == len(STAGES)
+    assert ended.problem is bug
 
 
 def test_an_environment_without_tests(world):

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from seatrial import __version__
 
-__all__ = ["write_report"]
+__all__ = ["report_text", "write_report"]
 
 _PACKAGES = ("click", "httpx2", "lightkube", "msgspec", "pytest", "rich")
 
 
-def write_report(error: BaseException, argv: Sequence[str]) -> str:
-    """Write the report about an unexpected `error` of `seatrial ARGV` and return the path of the file."""
-    text = "\n".join(
+def report_text(error: BaseException, argv: Sequence[str]) -> str:
+    """Return the report about an unexpected `error` of `seatrial ARGV`."""
+    return "\n".join(
         [
             f"# seatrial {__version__}: {type(error).__name__}",
             "",
@@ -34,10 +34,14 @@ def write_report(error: BaseException, argv: Sequence[str]) -> str:
             "",
         ]
     )
+
+
+def write_report(error: BaseException, argv: Sequence[str]) -> str:
+    """Write the report about an unexpected `error` of `seatrial ARGV` and return the path of the file."""
     with tempfile.NamedTemporaryFile(
-        "w", prefix="seatrial-crash-", suffix=".md", delete=False, encoding="utf-8"
+        "w", prefix="seatrial-crash-", suffix=".md", delete=False, encoding="utf-8", errors="backslashreplace"
     ) as file:
-        file.write(text)
+        file.write(report_text(error, argv))
     return str(Path(file.name))
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
 from seatrial.cli import sessions
 from seatrial.cli.options import Context
+from seatrial.cli.report import tell
 from seatrial.cli.wiring import Machine, environment
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode, UsageError
@@ -50,58 +53,80 @@ def go(
         pytest_args: what the user added for pytest.
     """
     project = context.project
-    started = this.clock.now()
-    run = new_run_id(started)
-    run_dir = _run_directory(project.root, run)
-    sinks = context.sinks(run_dir)
-    peak = this.memory_peak()
     held = [session]
+    outcome = _Outcome()
 
     def remember(made: Made) -> None:
         held[0] = sessions.remember(this, held[0], made)
 
-    env = environment(this, project, session)
-    ctx = Ctx(
-        project=project,
-        env=env,
-        session=session,
-        run=run,
-        run_dir=run_dir,
-        command=tuple(command),
-        started=started,
-        emit=Recorder(run, this.clock, sinks),
-        deadline=Deadline.after(project.timeouts.run),
-        keep=keep,
-        explain=explain,
-        pytest_args=pytest_args,
-        out=context.out,
-        color=context.color(context.out),
-        remember=remember,
-        tests=tests,
-    )
-    plan = env.plan if tests else env.plan_of_a_cluster if only_cluster else env.plan_without_tests
-    gone = False
+    with ExitStack() as ends:
+        # Last of all, and whatever fails before: a session that nobody ends stays in use.
+        ends.callback(lambda: outcome.settle(this, held[0]))
+        started = this.clock.now()
+        run = new_run_id(started)
+        run_dir = _run_directory(project.root, run)
+        sinks = context.sinks(run_dir)
+        ends.callback(_close, sinks)
+        peak = this.memory_peak()
+        ends.callback(peak.close)
+        recorder = Recorder(run, this.clock, sinks)
+        ctx = outcome.ctx = Ctx(
+            project=project,
+            env=environment(this, project, session),
+            session=session,
+            run=run,
+            run_dir=run_dir,
+            command=tuple(command),
+            started=started,
+            emit=recorder,
+            deadline=Deadline.after(project.timeouts.run),
+            keep=keep,
+            explain=explain,
+            pytest_args=pytest_args,
+            out=context.out,
+            color=context.color(context.out),
+            remember=remember,
+            tests=tests,
+        )
+        ends.callback(_leave, ctx)
+        env = ctx.env
+        plan = env.plan if tests else env.plan_of_a_cluster if only_cluster else env.plan_without_tests
+        ended = outcome.ended = execute(ctx, plan, peak=lambda: peak.bytes, lost=recorder.lost)
+    return ended
+
+
+class _Outcome:
+    """Decides what becomes of a session, by how far its run came."""
+
+    def __init__(self) -> None:
+        self.ctx: Ctx | None = None
+        self.ended: Ended | None = None
+
+    def settle(self, this: Machine, session: Session) -> None:
+        """Keep the session, forget it, or leave it to the next command, which reaps it."""
+        ctx = self.ctx
+        gone = self.ended is not None and _is_gone(self.ended)
+        # What never got into the cluster has made nothing there.
+        gone = gone or (session.shares and not session.kept and (ctx is None or ctx.lease is None))
+        sessions.settle(this, session, gone=gone, keep=not gone and ctx is not None and _stays(ctx))
+
+
+def _leave(ctx: Ctx) -> None:
+    """End the run's hold on the runner pod and on the namespace."""
     try:
-        ended = execute(ctx, plan, peak=lambda: peak.bytes)
-        gone = _is_gone(ended)
-    finally:
         if ctx.facts.submission is not None:
             ctx.facts.submission.leave()
+    finally:
         if ctx.lease is not None:
             ctx.lease.release()
-        peak.close()
-        _close(sinks)
-        # What never got into the cluster has made nothing there.
-        gone = gone or (session.shares and ctx.lease is None and not session.kept)
-        # Whatever is still there keeps its record: kept for the next command, or found dead and reaped by it.
-        sessions.settle(this, held[0], gone=gone, keep=not gone and _stays(ctx))
-    return ended
 
 
 def finish(context: Context, ended: Ended) -> ExitCode:
     """Print the result where it is asked for, and return what the process ends with; raise what stopped the run."""
     if context.as_json:
         context.print_result(ended.result, "")
+    for bug in ended.bugs:
+        tell(bug, sys.argv[1:])
     if ended.problem is not None:
         raise ended.problem
     if ended.result.exit is ExitCode.INTERRUPTED:
@@ -124,20 +149,34 @@ def _stays(ctx: Ctx) -> bool:
 
 
 def _run_directory(root: Path, run: RunId) -> Path:
-    """Make the directory of a run and point `latest` to it; forget runs of long ago."""
+    """Make the directory of a run and point `latest` to it; forget runs of long ago.
+
+    Raises:
+        UsageError: it cannot be made; nothing of it is left.
+    """
     runs = root / ".seatrial" / "runs"
-    directory = runs / run
+    directory, latest = runs / run, runs / "latest"
+    if latest.is_dir() and not latest.is_symlink():
+        raise UsageError(
+            f"{latest} is a directory",
+            why="seatrial keeps a symbolic link of that name, which points to the newest run",
+            try_=f"mv {shlex.quote(str(latest))} {shlex.quote(str(latest))}.old",
+        )
+    fresh = runs / f".latest-{run}"
     try:
         directory.mkdir(parents=True)
+        fresh.symlink_to(run)
+        fresh.replace(latest)
+        old = sorted(each for each in runs.iterdir() if each.is_dir() and not each.is_symlink())[:-_RUNS_KEPT]
     except OSError as error:
-        raise UsageError(f"cannot write below {root}", why=str(error.strerror)) from error
-    fresh = runs / f".latest-{run}"
-    fresh.symlink_to(run)
-    fresh.replace(runs / "latest")
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+            directory.rmdir()
+        raise UsageError(f"cannot write below {runs}", why=str(error.strerror)) from error
     import shutil  # noqa: PLC0415
 
-    for old in sorted(each for each in runs.iterdir() if each.is_dir() and not each.is_symlink())[:-_RUNS_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    for each in old:
+        shutil.rmtree(each, ignore_errors=True)
     return directory
 
 

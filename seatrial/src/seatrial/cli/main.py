@@ -17,6 +17,8 @@ from seatrial.cli.command import TaughtGroup
 from seatrial.cli.options import COLOR_CHOICES, Context
 from seatrial.cli.registry import COMMANDS
 from seatrial.cli.report import tell
+from seatrial.cli.streams import lost_output, protect
+from seatrial.model.errors import ExitCode, UsageError
 
 __all__ = ["Terminated", "cli", "main", "run"]
 
@@ -109,6 +111,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return what the process is to end with. Errors are printed to stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
+        _check_encoding(arguments)
         code = cli.main(arguments, prog_name="seatrial", standalone_mode=False)
         sys.stdout.flush()
     except click.Abort as abort:
@@ -125,8 +128,25 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def main() -> NoReturn:
     """Run the command line of this process and end it."""
+    protect()
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run())
+    code = run()
+    if (lost := lost_output()) is not None:
+        print(f"seatrial: stdout could not be written: {lost.strerror}", file=sys.stderr)
+        # A cut-off result must not look like a good one.
+        code = code or ExitCode.ENVIRONMENT
+    sys.exit(code)
+
+
+def _check_encoding(arguments: Sequence[str]) -> None:
+    """Raise a UsageError for an argument that no record of the run could hold."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"argument {argument!a} is not valid UTF-8", try_="rename the file, or pass the argument in UTF-8"
+            ) from None
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +41,15 @@ def discover(at: str | None) -> Document:
         at: a file, or a directory in which and above which to look; None: the working directory.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or its path is not UTF-8.
         ConfigurationError: there are two in one directory, or it is no TOML.
     """
-    start = Path(at or ".").absolute()
+    given = Path(at or ".")
+    # One project has one path, however it is reached: `..`, a link to its folder. A link to its file is not followed:
+    # the project is where the link is.
+    folder = Path(os.path.realpath(given.parent if given.is_file() else given))
+    start = folder / given.name if given.is_file() else folder
+    _check_encoding(start)
     if start.is_file():
         document = _read(start)
         if document is None:
@@ -63,6 +69,17 @@ def discover(at: str | None) -> Document:
         f"no {FILE_NAME} in {start} or above it, and no {_PYPROJECT} with [tool.seatrial]",
         try_="seatrial init, or -C with the project's directory",
     )
+
+
+def _check_encoding(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the path {str(path)!a} is not valid UTF-8",
+            why="no record of a run could hold it",
+            try_="rename the folder",
+        ) from None
 
 
 def _read(path: Path) -> Document | None:

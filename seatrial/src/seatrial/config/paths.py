@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -38,11 +39,12 @@ def resolve(data: dict[str, Any], sources: Mapping[KeyPath, Source], root: Path)
     def absolute(path: KeyPath, value: str) -> str:
         source = nearest(sources, path)
         base = Path.cwd() if source and source.origin is Origin.COMMAND_LINE else root
-        return str(Path(base, Path(value).expanduser()))
+        return _real(Path(base, os.path.expanduser(value)))  # noqa: PTH111 - Path's raises for users that do not exist
 
     resolved: dict[str, Any] = _walk(data, Project, (), absolute)
     for index, image in enumerate(resolved.get("image", ())):
-        image.setdefault("context", str(root))
+        # Wholly: paths of the working directory are compared with it.
+        image["context"] = _real(Path(image.get("context", root)), wholly=True)
         at: KeyPath = ("image", index, "secrets")
         image["secrets"] = [
             (secret[: found.start()] + absolute(at, found[0]) + secret[found.end() :])
@@ -59,6 +61,15 @@ def resolve(data: dict[str, Any], sources: Mapping[KeyPath, Source], root: Path)
             for name, _, file in (secret.partition("="),)
         ]
     return resolved | {"root": str(root)}
+
+
+def _real(path: Path, *, wholly: bool = False) -> str:
+    """Return a path without `..` and links on the way; a link at its end keeps its name, unless `wholly`."""
+    if "\0" in str(path):
+        return str(path)
+    if wholly or path.name in ("", ".."):
+        return os.path.realpath(path)
+    return str(Path(os.path.realpath(path.parent), path.name))
 
 
 def _walk(value: Any, type_: Any, path: KeyPath, absolute: Callable[[KeyPath, str], str]) -> Any:

@@ -11,10 +11,11 @@ SeatrialError            something failed; the subclass decides the exit code
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from seatrial.model.finding import Finding
@@ -28,7 +29,17 @@ __all__ = [
     "OutOfTime",
     "SeatrialError",
     "UsageError",
+    "understood",
 ]
+
+_OF_THE_MACHINE: Final = frozenset(
+    (
+        *(errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.EMFILE),
+        *(errno.ENAMETOOLONG, errno.ENFILE, errno.ENOENT, errno.ENOSPC, errno.ENOTDIR, errno.ENOTEMPTY, errno.EPERM),
+        *(errno.EROFS, errno.ESTALE),
+    )
+)
+"""Errors of files and disks: they tell of the machine, or of a file that vanished, not of a mistake of ours."""
 
 
 class ExitCode(IntEnum):
@@ -122,3 +133,28 @@ class Inconclusive(SeatrialError):
     """The stream of results ended without proof of its end."""
 
     exit_code = ExitCode.INCONCLUSIVE
+
+
+def understood(error: BaseException) -> BaseException:
+    """Return an error of the operating system, or of a name that is not UTF-8, as one that a user can read.
+
+    Any other error is returned as it is: SeatrialError, an interruption, or our bug.
+    """
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        says = str(error.strerror)
+        name = error.filename if error.filename is not None else ""
+        hint = "df -h shows which file system is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        what, why = (f"cannot use {_shown_name(name)}", says) if name != "" else (f"a file cannot be used: {says}", "")
+        converted: SeatrialError = EnvironmentFailed(what, why=why, try_=hint)
+    elif isinstance(error, UnicodeEncodeError) and error.encoding.lower().replace("_", "-") == "utf-8":
+        converted = UsageError(f"{error.object!a} is not valid UTF-8", try_="rename the file or folder")
+    else:
+        return error
+    converted.__cause__ = error
+    return converted
+
+
+def _shown_name(name: object) -> str:
+    """Return a file name for a message; bytes that are not UTF-8 are escaped."""
+    text = name.decode(errors="surrogateescape") if isinstance(name, bytes) else str(name)
+    return text.encode(errors="backslashreplace").decode()
