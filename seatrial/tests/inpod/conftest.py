@@ -79,6 +79,8 @@ class Bench:
             "junit": invocation.junit,
             "files": invocation.files,
             "informational": invocation.informational,
+            "unsure": invocation.unsure,
+            "paths_given": invocation.paths_given,
             "tree": tree,
             "delta": delta,
             "python": self.pod.python,

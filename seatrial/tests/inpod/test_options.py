@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from seatrial.inpod.options import OPTIONS, Invocation, resolve
+from seatrial.inpod.options.resolve import GLOB_MARK
 from seatrial.inpod.options.table import by_name, render
 from seatrial.model.errors import UsageError
 
 COMMAND = ("uv", "run", "pytest", "tests/", "packages/*/tests/", "--cov", "-v")
+MARKED = ("uv", "run", "pytest", "tests/", f"{GLOB_MARK}packages/*/tests/", "--cov", "-v")
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "pytest-options.md"
 
 
@@ -63,12 +65,12 @@ def test_no_name_is_listed_twice() -> None:
 
 def test_the_command_alone(root: Path) -> None:
     """Paths come first: behind `--cov` they would be its value."""
-    assert resolved(root).argv == COMMAND
+    assert resolved(root).argv == MARKED
 
 
 def test_options_come_behind(root: Path) -> None:
     """What the user types is added."""
-    assert resolved(root, "-k", "s3 and not sts", "-x").argv == (*COMMAND, "-k", "s3 and not sts", "-x")
+    assert resolved(root, "-k", "s3 and not sts", "-x").argv == (*MARKED, "-k", "s3 and not sts", "-x")
 
 
 def test_paths_replace_those_of_the_command(root: Path) -> None:
@@ -113,7 +115,7 @@ def test_junit_is_the_hosts(root: Path) -> None:
     invocation = resolved(root, "--junitxml=out/j.xml", cwd=root / "tests")
 
     assert invocation.junit == root / "tests" / "out" / "j.xml"
-    assert invocation.argv == COMMAND
+    assert invocation.argv == MARKED
 
 
 def test_files_come_home(root: Path) -> None:
@@ -141,7 +143,7 @@ def test_host_arguments(root: Path) -> None:
 
     assert invocation.host_args == ("-p", "my_reporter")
     assert invocation.colour == "yes"
-    assert invocation.argv == (*COMMAND, "--color=yes")
+    assert invocation.argv == (*MARKED, "--color=yes")
 
 
 @pytest.mark.parametrize("option", ["--looponfail", "-f", "--pastebin=all", "--rsyncdir"])
@@ -174,25 +176,67 @@ def test_short_options_are_taken_apart(root: Path) -> None:
     assert argv[len(COMMAND) :] == ("-x", "-v", "-s", "-k", "name", "-n", "4", "-r", "A")
 
 
-def test_beginnings_of_long_options(root: Path) -> None:
-    """As argparse takes them: --collect-o is --collect-only."""
-    assert by_name("--fixtures-p") is by_name("--fixtures-per-test")
-    assert by_name("--fix") is None
-    with pytest.raises(UsageError, match="--looponf cannot be used"):
-        resolved(root, "--looponf")
+def test_abbreviated_options_are_not_guessed(root: Path) -> None:
+    """pytest takes none, and a plugin may have an option of that name: `--test` is not `--testrunuid`."""
+    assert by_name("--fixtures-p") is None
+    assert resolved(root, "--test", "tests/test_a.py").unsure
 
 
-def test_options_of_plugins(root: Path) -> None:
-    """Nobody here knows whether they take a value; what is a path is none."""
-    assert resolved(root, "--flavour", "sweet", "tests").argv == (
-        "uv", "run", "pytest", "tests", "--cov", "-v", "--flavour", "sweet",
-    )  # fmt: skip
-    assert resolved(root, "--fast", "tests/test_a.py").argv[3] == "tests/test_a.py"
+@pytest.mark.parametrize("words", [("--word", "tests"), ("--word", "tests", "x_*"), ("-Z", "tests/test_a.py::test_x")])
+def test_word_behind_an_unknown_option_stays_there(root: Path, words: tuple[str, ...]) -> None:
+    """Only pytest in the pod knows whether it is a value; the paths of the command stay, too."""
+    invocation = resolved(root, *words, "-x")
+
+    assert invocation.argv == (*MARKED, *words, "-x")
+    unsure = [(each.word, each.path, each.user) for each in invocation.unsure]
+    assert unsure == [(word, word, True) for word in words[1:]]
+    assert [invocation.argv[-each.behind] for each in invocation.unsure] == list(words[1:])
+
+
+def test_word_behind_an_unknown_option_with_a_value_is_a_path(root: Path) -> None:
+    invocation = resolved(root, "--word=x", "tests/test_a.py")
+
+    assert (invocation.argv[3], invocation.unsure, invocation.paths_given) == ("tests/test_a.py", (), True)
+
+
+def test_unsure_word_is_sent_as_typed_with_the_path_that_it_may_be(root: Path) -> None:
+    """A value has to arrive as it is; a path, relative to the project."""
+    inside = resolved(root, "--word", "test_a.py", cwd=root / "tests").unsure
+    outside = resolved(root / "tests" / "deep", "--word", "..", cwd=root / "tests" / "deep").unsure
+
+    assert [(each.word, each.path) for each in (*inside, *outside)] == [("test_a.py", "tests/test_a.py"), ("..", "..")]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--ignore-glob", "tests/test_slow_*"), ("-k", "*"), ("-m", "*"), ("--deselect", "tests/*"), ("-o", "addopts=*"),
+     ("--cov", "src*"), ("-p", "x*"), ("--word", "x_*"), ("--word=x_*",), ("-Zx_*",), ("-Z", "x_*")],
+    ids=" ".join,
+)  # fmt: skip
+@pytest.mark.parametrize("configured", [False, True], ids=["typed", "configured"])
+def test_value_of_an_option_is_not_expanded(root: Path, option: tuple[str, ...], configured: bool) -> None:
+    command = ("pytest", *option) if configured else ("pytest",)
+    argv = resolve(command, () if configured else option, root=root).argv
+
+    assert "".join(argv) == "".join(("pytest", *option))
+
+
+def test_paths_of_the_command_are_expanded_but_not_those_typed(root: Path) -> None:
+    """The user's own shell expands what they type."""
+    assert resolve(["pytest", "a/*/b"], root=root).argv == ("pytest", f"{GLOB_MARK}a/*/b")
+    assert resolve(["pytest", "a/*/b"], ["c/*"], root=root).argv == ("pytest", "c/*")
+    assert resolve(["pytest", "a.py::test[*]"], root=root).argv == ("pytest", "a.py::test[*]")
+
+
+def test_command_without_pytest_is_expanded_but_for_what_follows_an_option(root: Path) -> None:
+    command = ("sh", "-c", "ls *; ./test", "packages/*/tests")
+
+    assert resolve(command, root=root).argv == (*command[:3], f"{GLOB_MARK}packages/*/tests")
 
 
 def test_after_two_dashes(root: Path) -> None:
-    """Everything is a path."""
-    assert resolved(root, "--", "-odd-name").argv[3] == "-odd-name"
+    """Everything is a path, and stays one in front of the options."""
+    assert resolved(root, "--", "-odd-name", "a").argv[3:5] == ("./-odd-name", "a")
 
 
 def test_a_command_without_pytest(root: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.inpod.delta import Delta
+from seatrial.inpod.options import Unsure
 from seatrial.inpod.podside import AGENT_ENTRY
 from seatrial.inpod.tree import Tree
 from seatrial.model.deadline import Deadline
@@ -34,6 +35,8 @@ class Request:
         junit: path that the user asked for; `junit.xml` in the run's directory is always written.
         files: what else comes home -> where the user wants it, as `options.resolve` says.
         deadline: for the tests alone.
+        unsure: words that pytest in the pod has to tell from paths, as `options.resolve` says.
+        paths_given: the user named paths.
         fixtures: what the tests may ask for, as `definition` makes it; None: no fixtures.
         python: the interpreter of the agent in the pod.
         entry: where the agent is in the pod.
@@ -57,6 +60,8 @@ class Request:
     files: tuple[tuple[str, Path], ...] = ()
     colour: bool = False
     width: int = 80
+    unsure: tuple[Unsure, ...] = ()
+    paths_given: bool = False
     fixtures: Mapping[str, Any] | None = None
     python: str = "python3"
     entry: str = AGENT_ENTRY

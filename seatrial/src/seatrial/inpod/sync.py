@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -97,6 +98,8 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
             "width": request.width,
             "imports": packages(tree.files) if tree else [],
             "fixtures": request.fixtures,
+            "unsure": [asdict(each) for each in request.unsure],
+            "paths_given": request.paths_given,
         },
     }
     stdin = json.dumps(wanted).encode() + b"\n"

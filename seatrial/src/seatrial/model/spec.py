@@ -147,7 +147,7 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     image: Annotated[str, Meta(description="name of an [[image]], or any image reference")]
     namespace: Annotated[str, Meta(description="namespace of the pod")] = "default"
     command: Annotated[
-        tuple[str, ...], Meta(description="what runs the tests; * in an argument is expanded in the pod")
+        tuple[str, ...], Meta(description="what runs the tests; * is expanded in the pod, in paths only")
     ] = ("pytest",)
     pod: Annotated[str, Meta(description="name of the pod")] = "test-runner"
     workdir: Annotated[str | None, Meta(description="directory in the image; default: the image's WORKDIR")] = None

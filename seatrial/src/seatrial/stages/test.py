@@ -55,6 +55,8 @@ def run(ctx: Ctx) -> Report:
         interactive=terminal,
         junit=asked.junit,
         files=asked.files,
+        unsure=asked.unsure,
+        paths_given=asked.paths_given,
         fixtures=definition(ctx.project, labels(ctx)),
         colour=colour,
         width=shutil.get_terminal_size().columns,

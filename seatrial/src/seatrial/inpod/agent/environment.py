@@ -1,4 +1,4 @@
-"""What the command of a run is started with."""
+"""Environment and arguments of the command of a run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 from .state import run_path, state
 
-__all__ = ["PLUGIN", "environment", "expand"]
+__all__ = ["PLUGIN", "environment", "expand", "expand_one"]
 
 PLUGIN = "seatrial_agent.plugin"
+_GLOB_MARK = "@SEATRIAL_GLOB@"
 
 
 def environment(request: dict[str, Any], base: dict[str, str]) -> dict[str, str]:
@@ -38,23 +39,28 @@ def environment(request: dict[str, Any], base: dict[str, str]) -> dict[str, str]
 
 
 def expand(argv: list[str], directory: str, home: str) -> list[str]:
-    """Return the arguments with `*` expanded as a shell does: sorted, and unchanged where nothing matches.
+    """Return the arguments with the marked ones expanded, and `@SEATRIAL_HOME@` replaced by the directory for files.
 
-    `@SEATRIAL_HOME@` becomes the directory whose content goes home.
+    The host marks what may be expanded: it tells paths of the configured command from values of options.
     """
     expanded: list[str] = []
     for word in argv:
         argument = word.replace("@SEATRIAL_HOME@", home)
-        if "*" not in argument or argument.startswith("-") or "::" in argument:
+        if argument.startswith(_GLOB_MARK):
+            expanded += expand_one(argument[len(_GLOB_MARK) :], directory)
+        else:
             expanded.append(argument)
-            continue
-        found = sorted(glob.glob(os.path.join(glob.escape(directory), argument)))
-        if not os.path.isabs(argument):
-            found = [os.path.relpath(path, directory) for path in found]
-        if argument.endswith("/"):
-            found = [path + "/" for path in found]
-        expanded += found or [argument]
     return expanded
+
+
+def expand_one(pattern: str, directory: str) -> list[str]:
+    """Return what a shell makes of `*` in a word: sorted paths, or the word itself if nothing matches."""
+    found = sorted(glob.glob(os.path.join(glob.escape(directory), pattern)))
+    if not os.path.isabs(pattern):
+        found = [os.path.relpath(path, directory) for path in found]
+    if pattern.endswith("/"):
+        found = [path + "/" for path in found]
+    return [f"./{path}" if path.startswith("-") else path for path in found] or [pattern]
 
 
 def _joined(separator: str, *parts: str | None) -> str:

@@ -44,6 +44,7 @@ import pytest
 
 from .beside import add_options, give_fixtures
 from .frames import FrameWriter
+from .paths import choose_paths
 from .records import collected_tree, junit_recorder, options, safe_json, warning_record
 from .reports import report_json
 from .tee import Tee
@@ -98,6 +99,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin to report, unless this is not the run's own pytest."""
     if _directory and _first and not hasattr(config, "workerinput"):
         reporter = _Reporter(config)
+        choose_paths(config, reporter.request)
         config.pluginmanager.register(reporter, "seatrial-pod")
         config.pluginmanager.register(reporter.tests, "seatrial-tests")
         config.pluginmanager.register(reporter.tests.statuses, "seatrial-statuses")
@@ -144,6 +146,9 @@ class _Reporter:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker of xdist what its fixtures are about."""
         node.workerinput["seatrial_fixtures"] = self.request.get("fixtures")
+        # A worker parses the arguments again.
+        asked = ("unsure", "paths_given", "cwd")
+        node.workerinput["seatrial_paths"] = {name: self.request[name] for name in asked if name in self.request}
 
     def record(self, *parts: Any) -> None:
         self.out.add(safe_json(parts))

@@ -12,6 +12,7 @@ import pytest
 
 from .beside import add_options, give_fixtures
 from .imports import imported
+from .paths import choose_paths
 
 __all__ = ["WORKER", "pytest_addoption", "pytest_configure", "pytest_sessionfinish"]
 
@@ -32,7 +33,9 @@ def pytest_addoption(parser: Any) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: Any) -> None:
     """Give the tests of this worker the fixtures."""
-    give_fixtures(config, getattr(config, "workerinput", {}).get("seatrial_fixtures"))
+    given = getattr(config, "workerinput", {})
+    choose_paths(config, given.get("seatrial_paths") or {})
+    give_fixtures(config, given.get("seatrial_fixtures"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,21 +1,27 @@
-"""From what the user typed to what runs in the pod and what shows it on the host. Looks which paths exist."""
+"""Split a pytest command line into the command for the pod and the arguments of the host-side renderer.
+
+Reads the file system to see which paths exist.
+"""
 
 from __future__ import annotations
 
 import os
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from seatrial.inpod.options.table import Option, Place, by_name
 from seatrial.model.errors import UsageError
 
-__all__ = ["HOME_MARK", "Invocation", "resolve"]
+__all__ = ["GLOB_MARK", "HOME_MARK", "Invocation", "Unsure", "resolve"]
 
 HOME_MARK: Final = "@SEATRIAL_HOME@"
-"""Stands for the directory in the pod whose content comes home; the agent puts it in."""
+"""Placeholder for the directory in the pod whose files are collected; the agent replaces it."""
+
+GLOB_MARK: Final = "@SEATRIAL_GLOB@"
+"""Prefix of an argument that the agent expands as a shell does. No other argument is expanded."""
 
 _REPORT_FILES: Final = {
     "xml": "coverage.xml", "json": "coverage.json", "html": "htmlcov", "lcov": "coverage.lcov",
@@ -25,18 +31,40 @@ _PYTEST: Final = frozenset(("pytest", "py.test", "pytest.exe"))
 
 
 @dataclass(frozen=True, slots=True)
+class Unsure:
+    """A word behind an option that only pytest in the pod knows: its value, or a path.
+
+    Attributes:
+        behind: position in the command, counted from its end.
+        word: as it was typed.
+        path: the same word relative to the project, if it is a path.
+        user: typed by the user; else part of the configured command.
+    """
+
+    behind: int
+    word: str
+    path: str
+    user: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Argument:
-    """One option with its value, or one positional argument (`option` and `name` are None and empty)."""
+    """One option with its value, or one word without an option.
+
+    Attributes:
+        unsure: the word stands behind an option that is not in the table: its value, or a positional argument.
+    """
 
     words: tuple[str, ...]
     option: Option | None = None
     name: str = ""
     value: str | None = None
+    unsure: bool = False
 
     @property
     def positional(self) -> bool:
         """Whether it is a path, a node id or a package."""
-        return not self.name
+        return not self.name and not self.unsure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +79,8 @@ class Invocation:
         informational: pytest is asked to tell something, not to run tests.
         debugger: the user asked for a debugger.
         colour: yes, no or auto.
+        unsure: words that pytest in the pod has to tell from paths.
+        paths_given: the user named paths, so those of the configured command are left out.
     """
 
     argv: tuple[str, ...]
@@ -60,6 +90,8 @@ class Invocation:
     informational: bool = False
     debugger: bool = False
     colour: str = "auto"
+    unsure: tuple[Unsure, ...] = ()
+    paths_given: bool = False
 
 
 def resolve(
@@ -77,17 +109,27 @@ def resolve(
     Raises:
         UsageError: an option is refused, or needs a terminal and there is none.
     """
+    stand = cwd or root
     split = _pytest_index(command)
-    ours, theirs = list(_parse(command[split:], root)), list(_parse(args, cwd or root))
-    theirs = [_from_root(each, root, cwd or root) for each in theirs]
-    paths = [each for each in theirs if each.positional] or [each for each in ours if each.positional]
-    options = [each for each in (*ours, *theirs) if not each.positional]
-    argv, host = [*command[:split], *(word for each in paths for word in each.words)], _Host()
-    for each in options:
-        argv += host.take(each, root=root, cwd=cwd or root, terminal=terminal)
+    ours, theirs = list(_parse(command[split:])), list(_parse(args))
+    named = [_from_root(each, root, stand) for each in theirs if each.positional]
+    paths = named or [_glob(each) for each in ours if each.positional]
+    argv, host = [*_glob_words(command[:split]), *(word for each in paths for word in each.words)], _Host()
+    unsure: list[tuple[int, Unsure]] = []
+    for each, user in (*((each, False) for each in ours), *((each, True) for each in theirs)):
+        if each.positional:
+            continue
+        if each.unsure:
+            word = each.words[0]
+            path = _relative_or_same(word, root, stand) if user else word
+            unsure.append((len(argv), Unsure(0, word, path, user)))
+            argv.append(word)
+            continue
+        argv += host.take(_from_root(each, root, stand) if user else each, cwd=stand, terminal=terminal)
     return Invocation(
         argv=tuple(argv), host_args=tuple(host.args), junit=host.junit, files=tuple(host.files),
         informational=host.informational, debugger=host.debugger, colour=host.colour,
+        unsure=tuple(replace(each, behind=len(argv) - index) for index, each in unsure), paths_given=bool(named),
     )  # fmt: skip
 
 
@@ -102,7 +144,7 @@ class _Host:
         self.debugger = False
         self.colour = "auto"
 
-    def take(self, each: _Argument, *, root: Path, cwd: Path, terminal: bool) -> tuple[str, ...]:
+    def take(self, each: _Argument, *, cwd: Path, terminal: bool) -> tuple[str, ...]:
         """Return what the pod gets of an option."""
         option, value = each.option, each.value or ""
         if option is None:
@@ -126,7 +168,6 @@ class _Host:
             self.colour = value
         if option.place is Place.HOME:
             return self._bring(each, name, value, cwd)
-        del root
         return each.words
 
     def _bring(self, each: _Argument, name: str, value: str, cwd: Path) -> tuple[str, ...]:
@@ -158,33 +199,32 @@ def _pytest_index(command: Sequence[str]) -> int:
     return len(command)
 
 
-def _parse(args: Sequence[str], directory: Path) -> Iterator[_Argument]:
+def _parse(args: Sequence[str]) -> Iterator[_Argument]:
     """Cut a command line into options and positional arguments, as argparse would."""
     words = list(args)
+    behind_unknown = False
     while words:
         word = words.pop(0)
         if word == "--":
-            yield from (_Argument((each,)) for each in words)
+            # The words move to the front of all options, where a leading dash would make one of them an option.
+            yield from (_Argument((f"./{each}" if each.startswith("-") else each,)) for each in words)
             return
         if not word.startswith("-") or word == "-":
-            yield _Argument((word,))
+            # An option of a plugin may take any number of values.
+            yield _Argument((word,), unsure=behind_unknown)
             continue
-        if word.startswith("--"):
-            yield _long(word, words, directory)
-        else:
-            yield from _short(word, words)
+        behind_unknown = False
+        for each in (_long(word, words),) if word.startswith("--") else _short(word, words):
+            yield each
+            behind_unknown = each.option is None and each.value is None
 
 
-def _long(word: str, words: list[str], directory: Path) -> _Argument:
+def _long(word: str, words: list[str]) -> _Argument:
     name, equals, value = word.partition("=")
     option = by_name(name)
     if equals:
         return _Argument((word,), option, name, value)
     if option is None:
-        # An option of a plugin: nobody here knows whether it takes a value. What is a path is none.
-        if words and not words[0].startswith("-") and not _is_path(words[0], directory):
-            value = words.pop(0)
-            return _Argument((word, value), None, name, value)
         return _Argument((word,), None, name)
     takes = option.value == "one" or (option.value == "optional" and words and not words[0].startswith("-"))
     if takes and words:
@@ -210,8 +250,22 @@ def _short(word: str, words: list[str]) -> Iterator[_Argument]:
         return
 
 
-def _is_path(word: str, directory: Path) -> bool:
-    return "::" in word or word.endswith(".py") or (directory / word).exists()
+def _glob(each: _Argument) -> _Argument:
+    """Mark a path of the configured command that has to be expanded."""
+    word = each.words[0]
+    return _Argument((GLOB_MARK + word,)) if _is_glob(word) else each
+
+
+def _glob_words(words: Sequence[str]) -> Iterator[str]:
+    """Mark words before pytest, or of a command without it, that have to be expanded; never what follows an option."""
+    before = ""
+    for word in words:
+        yield GLOB_MARK + word if _is_glob(word) and not before.startswith("-") else word
+        before = word
+
+
+def _is_glob(word: str) -> bool:
+    return "*" in word and not word.startswith("-") and "::" not in word
 
 
 def _from_root(each: _Argument, root: Path, cwd: Path) -> _Argument:
@@ -223,6 +277,14 @@ def _from_root(each: _Argument, root: Path, cwd: Path) -> _Argument:
     value = _relative(each.value, root, cwd)
     words = (f"{each.name}={value}",) if len(each.words) == 1 else (each.words[0], value)
     return _Argument(words, each.option, each.name, value)
+
+
+def _relative_or_same(word: str, root: Path, cwd: Path) -> str:
+    try:
+        return _relative(word, root, cwd)
+    except UsageError:
+        # Perhaps it is no path.
+        return word
 
 
 def _relative(word: str, root: Path, cwd: Path) -> str:

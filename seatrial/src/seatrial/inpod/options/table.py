@@ -126,7 +126,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     *_rows(
         "Warnings",
         ("-W --pythonwarnings", _POD, "one", ""),
-        ("--max-warnings", _BOTH, "one", "pytest's exit code 6 becomes 1"),
+        ("--max-warnings", _BOTH, "one", ""),
     ),
     *_rows(
         "Collection",
@@ -160,9 +160,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("--debug", _HOME, "optional", "`pytestdebug.log`, or the path given"),
         ("-o --override-ini", _POD, "one", "what concerns the display acts on the host too"),
         ("--assert", _POD, "one", ""),
-        ("--setup-only --setuponly", _BOTH, "none", ""),
+        ("--setup-only --setuponly", _BOTH, "none", 'no test runs: the verdict says so and is not "passed"'),
         ("--setup-show --setupshow", _BOTH, "none", ""),
-        ("--setup-plan --setupplan", _BOTH, "none", ""),
+        ("--setup-plan --setupplan", _BOTH, "none", "see `--setup-only`"),
     ),
     *_rows(
         "Logging",
@@ -233,11 +233,8 @@ _NAMES: Final = {name: option for option in OPTIONS for name in option.names}
 
 
 def by_name(name: str) -> Option | None:
-    """Return the option of that name, also of the beginning of a long one, as argparse takes it."""
-    if name in _NAMES or not name.startswith("--"):
-        return _NAMES.get(name)
-    found = {id(option): option for full, option in _NAMES.items() if full.startswith(name)}
-    return next(iter(found.values())) if len(found) == 1 else None
+    """Return the option of that name. Abbreviations name none: pytest takes no abbreviated options."""
+    return _NAMES.get(name)
 
 
 def render() -> str:
@@ -249,8 +246,13 @@ def render() -> str:
         "shows what it reports, so that the terminal, JUnit and reporting plugins are what you know.",
         "",
         "An option that is not listed here (of a plugin, say) acts in the pod.",
-        "Paths are taken relative to where you stand and given to the pod relative to the project's root.",
+        "Paths are taken relative to your working directory and given to the pod relative to the project's root.",
         "Paths that you name replace those of `[runner] command`; other arguments come behind them.",
+        "The value of an option is never taken for a path. Behind an option that is not listed here, pytest in the pod",
+        "decides whether a word is a value or a path: it knows the options of its plugins.",
+        "",
+        "`*` is expanded in the pod in the paths of `[runner] command`, as a shell does. It is not expanded in values",
+        "of options, nor in arguments that you type: your own shell has expanded those.",
         "",
         *(f"- **{place}**: {meaning}" for place, meaning in _MEANINGS.items()),
         "",
