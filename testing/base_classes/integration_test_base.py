@@ -7,9 +7,10 @@
             catalog = self.get_service_endpoint("polaris")  # host and port together
             httpx.get(f"{catalog.url}/api/catalog/v1/config")
 
-Where a test runs decides which host it gets: in the cluster the Service's name; on a host what seatrial's pytest plugin
-leads there, else `localhost`, where kind's port maps (8181, 4566, 16686) or a `kubectl port-forward` are. A required
-service that does not work fails the test.
+Where a test runs decides which host it gets: the Service's name in the cluster, `localhost` on a host. There, kind's
+port maps (8181, 4566, 16686) or a `kubectl port-forward` listen. `get_service_endpoint` reaches every port of every
+service on a host too: it takes the address that seatrial's pytest plugin forwards, if there is one. A required service
+that does not work fails the test.
 """
 
 from __future__ import annotations
@@ -105,14 +106,13 @@ class IntegrationTestBase:
             self.check_infrastructure(service, port)
 
     def get_service_host(self, service: str, namespace: str | None = None) -> str:
-        """Return a service's name (with the namespace if one is given) in the cluster; on a host what leads there."""
+        """Return the service's name in the cluster, with the namespace if one is given; `localhost` on a host."""
         if location() == "host":
-            led = self._led(service)
-            return str(led.host) if led else "localhost"
+            return "localhost"
         return f"{service}.{namespace}" if namespace else service
 
     def get_service_endpoint(self, service: str, port: int | None = None) -> ServiceEndpoint:
-        """Return host and port of a service.
+        """Return host and port of a service: the forwarded ones of seatrial's pytest plugin, if it forwards the port.
 
         Args:
             service: name of the Kubernetes Service.
@@ -126,20 +126,17 @@ class IntegrationTestBase:
             if len(ports) != 1:
                 raise LookupError(f"required_services names {len(ports)} ports of {service}; give the port")
             port = ports[0]
-        return ServiceEndpoint(self.get_service_host(service), self._port(service, port))
+        return self._forwarded_endpoint(service, port) or ServiceEndpoint(self.get_service_host(service), port)
 
-    def _port(self, service: str, port: int) -> int:
-        """Return the port that leads to a service's: another one where this machine could not give the same."""
-        led = None
-        # A port that the Service does not have fails there; here it is for the probe to say what is wrong with it.
+    def _forwarded_endpoint(self, service: str, port: int) -> ServiceEndpoint | None:
+        """Return where seatrial's pytest plugin forwards a port to; None without the plugin or for an unknown port."""
+        if location() != "host" or self._forwarded is None or service not in self._forwarded.names:
+            return None
+        # The plugin fails for a port that the Service does not have. The probe reports that with more detail.
         with contextlib.suppress(pytest.fail.Exception):
-            led = self._led(service, port)
-        return int(led.port) if led else port
-
-    def _led(self, service: str, port: int | None = None) -> Any:
-        """Return the endpoint of the plugin's fixture `service`; None without it, or if it knows no such service."""
-        known = self._forwarded is not None and service in self._forwarded.names
-        return self._forwarded(service, port=port, check=False) if known else None
+            found = self._forwarded(service, port=port, check=False)
+            return ServiceEndpoint(str(found.host), int(found.port))
+        return None
 
     def check_infrastructure(self, service: str, port: int) -> None:
         """Ask the service its question; fail the test, never skip it, when it does not do its work.
