@@ -79,6 +79,26 @@ def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
     assert argv[-4:] == ("--kubeconfig", "/k", "--kube-context", "kind-it")
 
 
+@pytest.mark.parametrize(
+    ("chart", "plain"),
+    [
+        ("oci://localhost:5000/charts/x", True),
+        ("oci://127.0.0.1/x", True),
+        ("oci://[::1]:5000/x", True),
+        ("oci://localhost.example.com/x", False),
+        ("oci://registry.example.com/localhost/x", False),
+        ("localhost/x", False),
+    ],
+)
+def test_registry_on_this_machine_is_asked_without_tls(chart, plain, tmp_path):
+    it, processes = charts({"helm": Answer(stdout="")})
+    release = ReleaseSpec(name="x", chart=chart, version="1.0.0")
+    it.render(release, {}, deadline=soon())
+    it.install(release, {}, labels={}, deadline=soon(), log=tmp_path / "log")
+
+    assert ["--plain-http" in argv for argv in processes.ran] == [plain, plain]
+
+
 def test_recovery():
     it, processes = charts({"helm": Answer()})
     it.recover(RELEASE, good=3, deadline=soon())

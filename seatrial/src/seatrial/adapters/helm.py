@@ -17,6 +17,7 @@ __all__ = ["HelmCharts"]
 
 _QUICK: Final = 30.0
 _OLDEST: Final = (3, 18)
+_LOOPBACK: Final = re.compile(r"oci://(localhost|127(\.\d+){3}|\[::1\])(:\d+)?/")
 
 
 class HelmCharts:
@@ -118,6 +119,9 @@ def _chart(release: ReleaseSpec, sets: Mapping[str, str]) -> list[str]:
         argv += ["--repo", release.repository]
     if release.version:
         argv += ["--version", release.version]
+    if _LOOPBACK.match(release.chart):
+        # As Docker does: a registry on this machine has no TLS.
+        argv.append("--plain-http")
     for path in release.values:
         argv += ["--values", str(path)]
     for key, value in {**release.set, **sets}.items():

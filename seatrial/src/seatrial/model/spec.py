@@ -70,7 +70,10 @@ class ReleaseSpec(_Spec, frozen=True, kw_only=True):
     """`[[release]]`: a Helm release; they are installed in the order of the file."""
 
     name: Annotated[str, Meta(description="release name")]
-    chart: Annotated[str, Meta(description="chart directory or archive, oci:// reference, or NAME with repository")]
+    chart: Annotated[
+        str,
+        Meta(description="chart directory or archive, oci:// reference (on localhost without TLS), NAME in repository"),
+    ]
     namespace: Annotated[str, Meta(description="namespace; made if it is not there")] = "default"
     repository: Annotated[str | None, Meta(description="URL of the chart repository")] = None
     version: Annotated[str | None, Meta(description="chart version, for OCI and repositories")] = None
