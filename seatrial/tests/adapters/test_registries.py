@@ -100,6 +100,7 @@ def test_new_registry(tmp_path):
     started = next(words for words in processes.ran if words[1] == "run")
     assert "127.0.0.1:5003:5000" in started, "the first port that is free"
     assert started[-1] == "mine:1"
+    assert "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=none" in started, "it would believe in layers that are gone"
     assert ("docker", "pull", "--quiet", "mine:1") in processes.ran
 
 

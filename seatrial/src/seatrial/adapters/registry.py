@@ -36,6 +36,8 @@ _MANIFESTS: Final = (
     " application/vnd.docker.distribution.manifest.v2+json, application/vnd.docker.distribution.manifest.list.v2+json"
 )
 _OK: Final = 200
+_UNCACHED: Final = ("--env", "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=none")
+"""Else it remembers layers that a garbage collection removed, and takes a push without them."""
 
 
 class LocalRegistry:
@@ -171,6 +173,7 @@ class LocalRegistry:
         if not self._engine.docker("network", "inspect", self._network, check=False).code:
             argv += ["--network", self._network]
         argv += ["--volume", f"{VOLUME}:/var/lib/registry", "--env", "REGISTRY_STORAGE_DELETE_ENABLED=true"]
+        argv += _UNCACHED
         try:
             self._engine.docker(*argv, "--label", "seatrial.dev/owner=seatrial", image, deadline=deadline)
         except CommandFailed as failed:
