@@ -45,11 +45,11 @@ coverage: $(STAMP) ## the tool's own tests without a cluster; fails below 95 % o
 	@$(BIN)/python scripts/check.py tool "tool's coverage"
 
 .PHONY: check
-check: ## everything this project promises of itself, test-k8s included
+check: ## the project's own tests, test-k8s included; names what it leaves to check-more
 	@scripts/check.sh
 
 .PHONY: check-more
-check-more: setup ## what is too slow for every check: the run script, engine starts, the tutorial
+check-more: setup ## the slow tests: run script, parity patches, engine starts, tutorials, shared clusters
 	@$(BIN)/python scripts/check.py more
 
 .PHONY: bench

@@ -82,7 +82,7 @@ STEPS = (
     pytest("tool in cluster", "seatrial/e2e", *(f"--ignore=seatrial/e2e/{name}" for name in SLOW)),
 )
 
-# Too slow for every check, which has a quarter of an hour: `make check-more`.
+# Too slow for every check: `make check-more`, which the nightly workflow runs.
 MORE = (
     pytest("run script", "testing/k8s/tests"),
     pytest("chart's parity", "charts/e2e/test_chart_parity.py"),
@@ -154,6 +154,11 @@ def _chosen(names: list[str]) -> tuple[Step, ...]:
     return tuple(steps[name] for name in steps if name in names)
 
 
+def left_out(ran: tuple[Step, ...]) -> list[str]:
+    """Return the names of the steps that were not run."""
+    return [step.name for step in (*STEPS, *MORE) if step not in ran]
+
+
 def main() -> int:
     """Run all steps, print a table and the count, return the exit code."""
     # Started in the background a process ignores interrupts, and so would all that the tests start and interrupt.
@@ -169,6 +174,8 @@ def main() -> int:
     for step, good, counts, seconds in rows:
         tests = str(counts) if counts != Counts() else ""
         print(f"{step.name:19} {'ok' if good else 'FAILED':7} {seconds:6.1f} s  {tests}")
+    if left := left_out(tuple(step for step, *_ in rows)):
+        print(f"not run here: {', '.join(left)}")
     print(sum((counts for _, _, counts, _ in rows), Counts()))
     return 0 if all(good for _, good, _, _ in rows) else 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from check import Counts, not_run, read_counts
+from check import MORE, STEPS, Counts, left_out, not_run, read_counts
 
 REPORT = """\
 <testsuites><testsuite tests="3" failures="1" errors="0" skipped="1">
@@ -32,3 +32,8 @@ def test_a_test_that_has_to_run_did(report):
 def test_a_skipped_or_missing_one_did_not(report, tmp_path):
     assert not_run(report, ("test_ran", "test_skipped", "test_renamed")) == ["test_skipped", "test_renamed"]
     assert not_run(tmp_path / "none.xml", ("test_ran",)) == ["test_ran"]
+
+
+def test_steps_of_check_more_are_named_as_left_out_by_check():
+    assert left_out(STEPS) == [step.name for step in MORE]
+    assert left_out((*STEPS, *MORE)) == []
