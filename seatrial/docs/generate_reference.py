@@ -32,7 +32,13 @@ NOTICE: Final = "<!-- made by docs/generate_reference.py -->\n"
 EXIT_CODES: Final = {
     ExitCode.PASSED: ("all tests passed, and the end of the stream proves it", "none"),
     ExitCode.TESTS_FAILED: ("tests failed, collection errors, or `--strict` with tests that did not run", "the tests"),
-    ExitCode.INTERRUPTED: ("interrupted; only in `result.json`, the process ends with 130 or 143", "whoever did it"),
+    ExitCode.INTERRUPTED: (
+        (
+            "pytest was interrupted by itself: `pytest.exit()`, or a test raised `KeyboardInterrupt`; after Ctrl-C and"
+            " SIGTERM only in `result.json`"
+        ),
+        "the tests",
+    ),
     ExitCode.PYTEST_INTERNAL: ("pytest itself failed", "pytest or a plugin"),
     ExitCode.USAGE: ("usage, configuration, or anything found wrong before something is created", "the command line"),
     ExitCode.NO_TESTS: ("no tests collected", "the selection"),
@@ -233,14 +239,22 @@ def _default(value: Any) -> str:
 
 
 def _exit_codes() -> Iterator[str]:
-    yield "What the process ends with. 0 to 5 mean what they mean to pytest, of which each is a superset.\n"
+    yield "What the process ends with. 0 to 5 mean what they mean to pytest.\n"
     yield "| code | name | what happened | whose fault |\n| --- | --- | --- | --- |"
     for code in ExitCode:
         what, whose = EXIT_CODES[code]
         yield f"| {code.value} | {code.name.lower().replace('_', ' ')} | {what} | {whose} |"
+    yield "| 6 to 9, 14 to 125 | | pytest or a plugin ended with that code; 6: too many warnings | the tests |"
     yield "| 130 | | Ctrl-C; what was made is undone first | whoever did it |"
     yield "| 143 | | SIGTERM; what was made is undone first | whoever did it |"
     yield "| 141 | | the reader of stdout went away: `seatrial logs \\| head` | none |"
+    yield (
+        "\nCodes of pytest's plugins (`session.exitstatus`, `pytest.exit(returncode=…)`) are passed on. One that has"
+        " another meaning here, 10 to 13 and from 126 on, becomes 1; the verdict names it. The same holds for the code"
+        " of `[runner] command` if pytest passed and the command did not: `pytest && coverage report --fail-under=90`."
+        " Where failing tests made pytest stop itself with 2 (`-x` under xdist, `--stepwise`, modules that cannot be"
+        " imported), the code is 1. `pytest.exit(returncode=0)` ends 2: tests did not run."
+    )
     yield "\nOf several, the first of 130, 12, 10, 11, 1, 13 counts. A failing test and a broken platform never share a"
     yield "code: in CI, try again on 10, 11 and 12 only. `make` turns every failure into 2: look at its own code.\n"
     yield "| command | more |\n| --- | --- |"

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from seatrial.interruption import first_sets
 from seatrial.model import event as e
-from seatrial.model.errors import EnvironmentFailed, ExitCode, NotReady, SeatrialError, understood
+from seatrial.model.errors import FOREIGN_CODES, EnvironmentFailed, ExitCode, NotReady, SeatrialError, understood
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
 from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, StageResult
@@ -174,9 +174,8 @@ class _Run:
 
         Nor does the run's first Ctrl-C keep them from it: it may have been meant for what had just ended by itself.
         """
-        tests, interrupted = self.ctx.facts.tests, threading.Event()
+        interrupted = threading.Event()
         before = any(isinstance(error, KeyboardInterrupt) for error in self.problems)
-        before = before or (tests is not None and tests.exit is ExitCode.INTERRUPTED)
         if before:
             interrupted.set()
         with first_sets(interrupted):
@@ -237,6 +236,8 @@ def execute(
         run.cancel()
     ctx.env.processes.resume()
     tests = ctx.facts.tests
+    if tests is not None and tests.interrupted is not None:
+        run.problems.append(tests.interrupted)
     ctx.failed = bool(run.problems) or (tests is not None and tests.exit is not ExitCode.PASSED)
     run.ends([stage for stage in stages if stage in _ENDS and (stage is not Stage.TEARDOWN or tears_down(ctx))])
     run.problems += map(_caught, lost())
@@ -282,14 +283,19 @@ def code_of(error: BaseException) -> ExitCode:
 
 
 def _severity(error: BaseException) -> int:
-    return _WORST.index(code_of(error))
+    return _rank(code_of(error))
+
+
+def _rank(code: ExitCode) -> int:
+    # A code of a plugin of pytest's is about tests.
+    return _WORST.index(ExitCode.TESTS_FAILED if code in FOREIGN_CODES else code)
 
 
 def _result(run: _Run, peak: int) -> RunResult:
     ctx, tests = run.ctx, run.ctx.facts.tests
     wall = time.monotonic() - run.begin
     codes = [code_of(error) for error in run.problems] + ([tests.exit] if tests else [])
-    code = min(codes, key=_WORST.index, default=ExitCode.PASSED)
+    code = min(codes, key=_rank, default=ExitCode.PASSED)
     worst = min(run.problems, key=_severity, default=None)
     stages = sorted(run.results, key=lambda each: each.started)
     path = on_path(stages, wall)

@@ -465,18 +465,30 @@ def test_coverage_comes_home(bench: Bench) -> None:
     assert "100%" in report
 
 
-def test_coverage_of_nothing_is_an_error(bench: Bench) -> None:
-    """Files were measured, and none of them is the project's: a green run would hide that."""
+@pytest.mark.parametrize(
+    ("measured", "note"),
+    [
+        (("elsewhere",), "coverage: none of the measured files is a file of the project: {}/elsewhere.py"),
+        (("elsewhere", "inside"),
+         "coverage: some of the measured files are not files of the project: {}/elsewhere.py"),
+    ],
+    ids=["none", "some"],
+)  # fmt: skip
+def test_measured_files_outside_of_the_project_are_a_warning(
+    bench: Bench, measured: tuple[str, ...], note: str
+) -> None:
+    """pytest ends with 0, and the tests passed: `--cov` of an installed package is no failed platform."""
     installed = bench.pod.directory / "elsewhere"
     installed.mkdir()
-    (installed / "measured_elsewhere.py").write_text("x = 1\n")
-    bench.write(test_a_py="import measured_elsewhere\ndef test_a(): pass\n")
+    (installed / "elsewhere.py").write_text("x = 1\n")
+    bench.write(inside_py="y = 1\n", test_a_py="import elsewhere, inside\ndef test_a(): pass\n")
     bench.build()
 
-    outcome = bench.run("--cov=measured_elsewhere", env={"PYTHONPATH": str(installed)})
+    outcome = bench.run(*(f"--cov={name}" for name in measured), env={"PYTHONPATH": str(installed)})
 
-    assert outcome.exit is ExitCode.ENVIRONMENT
-    assert "none of the measured files" in outcome.says
+    assert (outcome.exit, outcome.says) == (ExitCode.PASSED, "all tests passed")
+    warnings = [event.text for event in bench.events if isinstance(event, Note) and event.level == "warning"]
+    assert warnings == [note.format(installed)]
 
 
 def test_coverage_by_another_command(bench: Bench) -> None:
@@ -567,17 +579,128 @@ def test_undecodable_names(bench: Bench) -> None:
     assert outcome.counts.failed == 1
 
 
-def test_tests_that_are_collected_twice(bench: Bench) -> None:
-    """One id twice is two tests for pytest and one for the proof that each ended."""
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["serial", "xdist"])
+def test_tests_that_are_collected_twice(bench: Bench, workers: tuple[str, ...]) -> None:
+    """One id twice is two tests, and each has to end."""
     bench.write(test_a_py=PASSES)
     bench.build()
 
-    outcome = bench.run("--keep-duplicates", "test_a.py", "test_a.py")
+    outcome = bench.run("--keep-duplicates", "test_a.py", "test_a.py", *workers)
 
     assert outcome.exit is ExitCode.PASSED, outcome
     assert outcome.counts.passed == 2
     collected = [event for event in bench.events if type(event).__name__ == "TestsCollected"]
     assert len(collected) == 1
+
+
+def test_each_worker_runs_all_tests(bench: Bench) -> None:
+    """--dist=each: one id on each worker."""
+    bench.write(test_a_py="def test_a(): pass\ndef test_b(): pass\n")
+    bench.build()
+
+    outcome = bench.run("--dist=each", "--tx=2*popen")
+
+    assert (outcome.exit, outcome.counts.passed) == (ExitCode.PASSED, 4), outcome
+
+
+def test_xdist_that_stops_at_the_first_failure_is_a_failure(bench: Bench) -> None:
+    """xdist ends with 2 then, as if somebody had interrupted it."""
+    bench.write(test_a_py="import pytest\n@pytest.mark.parametrize('i', range(9))\ndef test_a(i): assert i\n")
+    bench.build()
+
+    outcome = bench.run("-n2", "-x")
+
+    assert (outcome.exit, outcome.interrupted) == (ExitCode.TESTS_FAILED, None)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [("pytest.exit('enough')", 2), ("pytest.exit('enough', returncode=7)", 7), ("raise KeyboardInterrupt", 2),
+     ("pytest.exit('enough', returncode=0)", 2), ("pytest.exit('enough', returncode=12)", 1)],
+)  # fmt: skip
+def test_exit_from_a_test_is_not_an_interrupt_of_the_user(bench: Bench, call: str, expected: int) -> None:
+    """The process ends with pytest's own code, not with 130."""
+    bench.write(test_a_py=f"import pytest\ndef test_a(): pass\ndef test_b(): {call}\n")
+    bench.build()
+
+    outcome = bench.run()
+
+    assert (outcome.exit, outcome.interrupted, outcome.counts.passed) == (expected, None, 1)
+
+
+@pytest.mark.parametrize(("code", "expected"), [(42, 42), (6, 6), (11, 1), (127, 1)])
+def test_exit_code_of_a_plugin_is_passed_on(bench: Bench, code: int, expected: int) -> None:
+    """Unless it has another meaning here."""
+    bench.write(conftest_py=f"def pytest_sessionfinish(session):\n    session.exitstatus = {code}\n", test_a_py=PASSES)
+    bench.build()
+
+    outcome = bench.run()
+
+    assert (outcome.exit, outcome.says, outcome.pytest_exit) == (expected, f"pytest ended with {code}", code) or (
+        code == 6 and outcome.says == "too many warnings" and outcome.exit == expected
+    )
+
+
+@pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["serial", "xdist"])
+def test_set_up_without_tests_is_not_called_passed(bench: Bench, option: str, workers: tuple[str, ...]) -> None:
+    fixture = "import pytest\n@pytest.fixture\ndef f(): pass\n"
+    bench.write(test_a_py=f"{fixture}def test_a(f): assert 0\ndef test_b(): pass\n")
+    bench.build()
+
+    outcome = bench.run(option, *workers)
+
+    assert (outcome.exit, outcome.says) == (ExitCode.PASSED, "2 tests set up or planned, none run")
+    assert outcome.counts.passed == 0
+
+
+RERUNS = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for attempt in range(3):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        last = attempt == 2 or not any(report.failed for report in reports)
+        for report in reports:
+            if report.failed and not last:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+            if report.outcome == "rerun":
+                break
+        if last:
+            break
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+def pytest_report_teststatus(report):
+    if report.outcome == "rerun":
+        return "rerun", "R", ("RERUN", {"yellow": True})
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["serial", "xdist"])
+def test_attempts_that_are_repeated_are_not_counted_as_passed(bench: Bench, workers: tuple[str, ...]) -> None:
+    """As pytest-rerunfailures reports them, of calls and of fixtures."""
+    bench.write(
+        conftest_py=RERUNS,
+        test_a_py="import pytest\nseen = []\n"
+        "@pytest.fixture\ndef flaky():\n    seen.append(1)\n    assert len(seen) > 5\n"
+        "def test_flaky():\n    seen.append(1)\n    assert len(seen) > 2\n"
+        "def test_set_up(flaky): pass\n"
+        "def test_broken(): assert 0\n",
+    )
+    bench.build()
+
+    outcome = bench.run(*workers)
+
+    assert (outcome.counts.passed, outcome.counts.failed, outcome.counts.errors) == (2, 1, 0)
+    assert outcome.exit is ExitCode.TESTS_FAILED
+    assert "6 rerun" in bench.text
+    told = [event for event in bench.events if type(event).__name__ == "TestReported" and event.when == "call"]
+    assert len(told) == 3
 
 
 def test_events_while_it_happens(bench: Bench) -> None:

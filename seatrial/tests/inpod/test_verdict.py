@@ -59,13 +59,13 @@ def test_a_failure_stays_one_if_pytest_hides_it() -> None:
     assert concluded(lines).exit is ExitCode.TESTS_FAILED
 
 
-@pytest.mark.parametrize(("code", "expected"), [(1, 1), (2, 1), (77, 1)])
+@pytest.mark.parametrize(("code", "expected"), [(1, 1), (2, 1), (5, 1), (10, 1), (12, 1), (14, 14), (77, 77), (130, 1)])
 def test_the_command_may_fail_after_pytest(code: int, expected: int) -> None:
     """`pytest && coverage report --fail-under=90` fails when its second half does."""
     result = concluded(green(), exited(code=code))
 
-    assert result.exit == expected
-    assert str(code) in result.says
+    assert (result.exit, result.says) == (expected, f"pytest passed, but its command ended with {code}")
+    assert result.proven
 
 
 def test_a_crash_after_green_is_inconclusive() -> None:
@@ -180,23 +180,57 @@ def test_two_sessions_are_inconclusive() -> None:
     assert concluded(green(), exited(sessions=2)).exit is ExitCode.INCONCLUSIVE
 
 
+EXIT = ["interrupt", {"type": "Exit", "message": "enough"}]
+
+
 @pytest.mark.parametrize(
-    ("code", "record", "expected"),
+    ("code", "record", "expected", "says", "why"),
     [
-        (2, ["interrupt", {"type": "KeyboardInterrupt", "message": "KeyboardInterrupt"}], ExitCode.INTERRUPTED),
-        (7, ["interrupt", {"type": "Exit", "message": "enough"}], ExitCode.INTERRUPTED),
-        (0, ["interrupt", {"type": "Exit", "message": "enough"}], ExitCode.INTERRUPTED),
-        (3, ["internal", "Traceback\nRuntimeError: bad"], ExitCode.PYTEST_INTERNAL),
-        (4, ["text", "x", 0, 0], ExitCode.USAGE),
-        (6, ["text", "x", 0, 0], ExitCode.TESTS_FAILED),
-        (42, ["text", "x", 0, 0], ExitCode.TESTS_FAILED),
+        (1, ["text", "x", 0, 0], 1, "tests failed", ""),
+        (2, ["interrupt", {"type": "KeyboardInterrupt", "message": "x"}], 2, "pytest was interrupted",
+         "KeyboardInterrupt: x"),
+        (2, ["interrupt", {"type": "Interrupted", "message": "a plugin's"}], 2, "pytest was interrupted",
+         "Interrupted: a plugin's"),
+        (3, ["internal", "Traceback\nRuntimeError: bad"], 3, "pytest failed", "RuntimeError: bad"),
+        (4, ["text", "x", 0, 0], 4, "pytest was used wrongly", ""),
+        (5, ["text", "x", 0, 0], 5, "no tests were collected", ""),
+        (6, ["text", "x", 0, 0], 6, "too many warnings", ""),
+        (9, ["text", "x", 0, 0], 9, "pytest ended with 9", ""),
+        (10, ["text", "x", 0, 0], 1, "pytest ended with 10", ""),
+        (13, ["text", "x", 0, 0], 1, "pytest ended with 13", ""),
+        (14, ["text", "x", 0, 0], 14, "pytest ended with 14", ""),
+        (42, ["text", "x", 0, 0], 42, "pytest ended with 42", ""),
+        (125, ["text", "x", 0, 0], 125, "pytest ended with 125", ""),
+        (126, ["text", "x", 0, 0], 1, "pytest ended with 126", ""),
+        (256, ["text", "x", 0, 0], 1, "pytest ended with 256", ""),
+        (-1, ["text", "x", 0, 0], 1, "pytest ended with -1", ""),
+        (2, EXIT, 2, "pytest was made to exit with 2", "Exit: enough"),
+        (1, EXIT, 1, "pytest was made to exit with 1", "Exit: enough"),
+        (5, EXIT, 5, "pytest was made to exit with 5", "Exit: enough"),
+        (7, EXIT, 7, "pytest was made to exit with 7", "Exit: enough"),
+        (12, EXIT, 1, "pytest was made to exit with 12", "Exit: enough"),
+        (0, EXIT, 2, "pytest was made to exit", "Exit: enough"),
     ],
-)
-def test_codes_of_pytest(code: int, record: list[Any], expected: ExitCode) -> None:
-    """pytest's codes keep their meaning; others get one."""
+)  # fmt: skip
+def test_codes_of_pytest(code: int, record: list[Any], expected: int, says: str, why: str) -> None:
+    """pytest's codes keep their meaning; those of plugins are passed on unless they mean something else here."""
     lines = whole([[SESSION], [record]], exit_code=code, collected=0, counted={})
 
-    assert concluded(lines, exited(code=code)).exit is expected
+    result = concluded(lines, exited(code=code % 256))
+
+    assert (result.exit, result.says, result.why, result.proven) == (expected, says, why, True)
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [("failed", 1), ("passed", 2)])
+def test_pytest_stopped_by_failures_is_a_failure(outcome: str, expected: int) -> None:
+    """Under xdist --exitfirst ends with 2, as --stepwise does: nobody interrupted anything."""
+    interrupt = {"type": "Interrupted", "message": "stopping after 1 failures"}
+    frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x", outcome), [["interrupt", interrupt]]]
+    lines = whole(frames, exit_code=2, collected=2, counted=tally(**{outcome: 1}))
+
+    result = concluded(lines, exited(code=2))
+
+    assert (result.exit, result.why) == (expected, "Interrupted: stopping after 1 failures")
 
 
 def test_collection_errors_are_failures() -> None:
@@ -207,7 +241,8 @@ def test_collection_errors_are_failures() -> None:
     frames[2][0][1]["type"] = "Interrupted"
     lines = whole(frames, exit_code=2, collected=0, counted={})
 
-    assert concluded(lines, exited(code=2)).exit is ExitCode.TESTS_FAILED
+    result = concluded(lines, exited(code=2))
+    assert (result.exit, result.says) == (ExitCode.TESTS_FAILED, "tests could not be collected")
 
 
 def test_no_tests() -> None:
@@ -227,6 +262,134 @@ def test_collect_only() -> None:
     assert (result.exit, result.says) == (ExitCode.PASSED, "3 tests collected, none run")
 
 
+def setup_only(**outcomes: str) -> list[list[Any]]:
+    """Return the frames of a session whose tests are set up and torn down, and not called."""
+    session = ["session", {"version": 1, "options": {"setuponly": True}}]
+    frames = [[session], [["collected", len(outcomes), len(outcomes), [], []]]]
+    for name, outcome in outcomes.items():
+        frames.append([["s", f"{name}\0a.py\0x", 1]])
+        for when, each in (("setup", outcome), ("teardown", "passed")):
+            frames.append([["report", {"nodeid": name, "when": when, "outcome": each, "duration": 0.1}]])
+        frames.append([["f", name]])
+    return frames
+
+
+def test_setup_only_runs_no_tests_and_does_not_call_them_passed() -> None:
+    """`--setup-only` and `--setup-plan` end with 0, as with pytest."""
+    counted = {"setup/passed/": 2, "teardown/passed/": 2}
+    result = concluded(whole(setup_only(a="passed", b="passed"), exit_code=0, collected=2, counted=counted))
+
+    assert (result.exit, result.says) == (ExitCode.PASSED, "2 tests set up or planned, none run")
+
+
+def test_setup_only_with_a_test_that_never_ended_is_inconclusive() -> None:
+    counted = {"setup/passed/": 1, "teardown/passed/": 1}
+    frames = setup_only(a="passed")
+    frames[1] = [["collected", 2, 2, [], []]]
+
+    assert concluded(whole(frames, exit_code=0, collected=2, counted=counted)).exit is ExitCode.INCONCLUSIVE
+
+
+def test_tests_without_a_call_are_inconclusive_unless_asked_for() -> None:
+    """A plugin that replaces the run protocol may leave the call out."""
+    frames = [[SESSION], *setup_only(a="passed")[1:]]
+    counted = {"setup/passed/": 1, "teardown/passed/": 1}
+
+    result = concluded(whole(frames, exit_code=0, collected=1, counted=counted))
+
+    assert (result.exit, result.says) == (ExitCode.INCONCLUSIVE, "1 tests ended without a result")
+
+
+def test_session_without_tests_is_not_passed() -> None:
+    """A plugin may turn pytest's 5 into 0."""
+    lines = whole([[SESSION], [["collected", 0, 0, [], []]]], exit_code=0, collected=0, counted={})
+
+    result = concluded(lines)
+
+    assert (result.exit, result.says) == (ExitCode.NO_TESTS, "no tests were run")
+
+
+def test_session_with_skipped_tests_only_does_not_say_that_tests_passed() -> None:
+    frames = [[SESSION], [["collected", 1, 1, [], []]], *setup_only(a="skipped")[2:]]
+    counted = {"setup/skipped/": 1, "teardown/passed/": 1}
+
+    result = concluded(whole(frames, exit_code=0, collected=1, counted=counted))
+
+    assert (result.exit, result.says) == (ExitCode.PASSED, "no test failed, all were skipped")
+
+
+@pytest.mark.parametrize("outcome", ["xfailed", "xpassed"])
+def test_expected_failures_ran(outcome: str) -> None:
+    raw = {"xfailed": "skipped", "xpassed": "passed"}[outcome]
+    frames = [[SESSION], [["collected", 1, 1, [], []]], [["s", "x\0a.py\0x", 1]]]
+    report = {"nodeid": "x", "when": "call", "outcome": raw, "wasxfail": "", "duration": 0}
+    frames += [[["report", report]], [["f", "x"]]]
+
+    result = concluded(whole(frames, exit_code=0, collected=1, counted={f"call/{raw}/x": 1}))
+
+    assert (result.exit, result.says) == (ExitCode.PASSED, "all tests passed")
+
+
+@pytest.mark.parametrize(
+    ("collected", "ran", "says"),
+    [
+        ((2, 1), ["x", "x"], "all tests passed"),
+        ((2, 1), ["x"], "1 collected tests never ended"),
+        ((2, 2), ["x", "x"], "1 collected tests never ended"),
+        ((3, 2), ["x", "y", "x"], "all tests passed"),
+        ((3, 2), ["x", "x", "x"], "1 collected tests never ended"),
+        ((2, 2), ["x", "y", "x", "y"], "all tests passed"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["collected", "count"])
+def test_each_test_has_to_end_as_often_as_it_was_collected(
+    collected: tuple[int, int], ran: list[str], says: str, kind: str
+) -> None:
+    """--keep-duplicates collects one test twice; --dist=each runs all tests on each worker."""
+    told = [kind, *collected, [], []] if kind == "collected" else [kind, *collected]
+    frames = [[SESSION], [told], *(frame for name in ran for frame in one_test(name))]
+    lines = whole(frames, exit_code=0, collected=collected[0], counted=tally(passed=len(ran)))
+
+    assert concluded(lines).says == says
+
+
+def test_test_that_is_still_running_is_inconclusive() -> None:
+    frames = [[SESSION], [["collected", 1, 1, [], []]], *one_test("x"), [["s", "y\0\0", 1]]]
+
+    result = concluded(whole(frames, exit_code=0, collected=1, counted=tally(passed=1)))
+
+    assert (result.exit, result.says) == (ExitCode.INCONCLUSIVE, "1 collected tests never ended")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"), [("passed", 0), ("failed", 1)], ids=["a process of a test", "a worker of xdist"]
+)
+@pytest.mark.parametrize(
+    ("killed", "why"),
+    [
+        ({"oom_kills": 1, "memory_limit": 64 << 20},
+         "the kernel killed a process of the container: out of memory (limit 64 MiB)"),
+        ({"oom_kills": 3}, "the kernel killed 3 processes of the container: out of memory"),
+    ],
+)  # fmt: skip
+def test_processes_killed_for_memory_are_named(outcome: str, code: int, killed: dict[str, Any], why: str) -> None:
+    """The session lives on, so that xdist only says that a worker crashed."""
+    frames = [[SESSION], [["collected", 1, 1, [], []]], *one_test("x", outcome)]
+    lines = whole(frames, exit_code=code, collected=1, counted=tally(**{outcome: 1}))
+
+    result = concluded(lines, exited(code=code, **killed))
+
+    assert (result.exit, result.why) == (code, why)
+
+
+def test_memory_is_named_before_what_stopped_pytest() -> None:
+    interrupt = {"type": "Interrupted", "message": "stopping after 1 failures"}
+    frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x", "failed"), [["interrupt", interrupt]]]
+    lines = whole(frames, exit_code=2, collected=2, counted=tally(failed=1))
+
+    assert concluded(lines, exited(code=2, oom_kills=1)).why.startswith("the kernel killed a process")
+
+
 def test_stale_code_is_inconclusive() -> None:
     """All passed, but not the code that was asked for."""
     result = concluded(green(), stale="x was imported from elsewhere")
@@ -244,13 +407,30 @@ def test_the_order_of_causes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ended", "expected"),
-    [(exited(code=0), 0), (exited(code=4), 4), (exited(code=5), 5), (exited(code=9), 3), (None, 12),
-     (exited(code=None, signal=9), 12)],
-)  # fmt: skip
-def test_informational(ended: dict[str, Any] | None, expected: int) -> None:
+    ("ended", "expected", "says"),
+    [
+        (exited(code=0), 0, "pytest told what it was asked; no tests ran"),
+        (exited(code=5), 5, "pytest told what it was asked; no tests ran"),
+        (exited(code=4), 4, "pytest was used wrongly"),
+        (exited(code=9), 9, "pytest ended with 9"),
+        (exited(code=11), 1, "pytest ended with 11"),
+        (None, 12, "pytest was not seen to end"),
+        (exited(code=None, signal=9), 12, "pytest was not seen to end"),
+    ],
+)
+def test_informational(ended: dict[str, Any] | None, expected: int, says: str) -> None:
     """`--help` and the like run no tests and need no session."""
-    assert concluded([], ended, informational=True).exit == expected
+    result = concluded([], ended, informational=True)
+
+    assert (result.exit, result.says, result.proven) == (expected, says, expected != ExitCode.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("more", [one_test("x"), [[["s", "x\0\0", 1]]]], ids=["ended", "running"])
+def test_tests_that_ran_are_judged_whatever_was_asked(more: list[list[Any]]) -> None:
+    """A command may take no notice of `--help`."""
+    lines = log([SESSION], *more)
+
+    assert concluded(lines, informational=True).exit is ExitCode.INCONCLUSIVE
 
 
 def test_damage_is_inconclusive() -> None:

@@ -129,9 +129,6 @@ def finish(context: Context, ended: Ended) -> ExitCode:
         tell(bug, sys.argv[1:])
     if ended.problem is not None:
         raise ended.problem
-    if ended.result.exit is ExitCode.INTERRUPTED:
-        # The tests ended themselves, in good order; the process still has to end as one that was interrupted.
-        raise KeyboardInterrupt
     return ended.result.exit
 
 

@@ -1,4 +1,4 @@
-"""What is known of a session while its records come in. Pure: records in, events and evidence out."""
+"""Reduce the record stream of one pytest session to progress events and evidence. Pure."""
 
 from __future__ import annotations
 
@@ -39,20 +39,24 @@ class Progress:
 
     Attributes:
         session: what pytest said of itself at its start; None before.
-        collected: distinct tests that will run; None before that is known.
+        collected: tests that will run; None before that is known. One that is collected twice counts twice.
+        distinct: how many of them have a name of their own.
         current: the test that began last.
         running: test -> its location, for those that began and did not end.
-        reported: tests with at least one report.
+        reported: tests with a result: a report of their call, or one that says why there was none.
         finished: tests that ended.
+        ends: how often a test ended.
         imports: module of the project -> (file, sha256) as it was imported.
     """
 
     session: dict[str, Any] | None = None
     collected: int | None = None
+    distinct: int = 0
     current: str = ""
     running: dict[str, Any] = field(default_factory=dict)
     reported: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
+    ends: int = 0
     tally: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     not_run: Counter[str] = field(default_factory=Counter)
@@ -93,6 +97,11 @@ class Progress:
             not_run=dict(self.not_run),
         )
 
+    @property
+    def setup_only(self) -> bool:
+        """Whether pytest was asked not to run the tests: --setup-only, --setup-plan."""
+        return bool(((self.session or {}).get("options") or {}).get("setuponly"))
+
     def _end(self, end: dict[str, Any], frame: Frame) -> None:
         doubt = ""
         if len(frame.records) != 1 or end["frames"] != frame.index:
@@ -122,11 +131,11 @@ class Progress:
         self.deselected += record[1]
 
     def _collected(self, record: Record, events: list[Body]) -> None:
-        self.collected = record[2]
+        self.collected, self.distinct = record[1], record[2]
         events.append(TestsCollected(count=record[1]))
 
     def _count(self, record: Record, events: list[Body]) -> None:
-        self.collected = record[1]
+        self.collected, self.distinct = record[1], record[2]
         events.append(TestsCollected(count=record[1]))
 
     def _start(self, record: Record, events: list[Body]) -> None:
@@ -137,6 +146,7 @@ class Progress:
     def _finish(self, record: Record, _events: list[Body]) -> None:
         self.running.pop(record[1], None)
         self.finished.add(record[1])
+        self.ends += 1
 
     def _plain(self, record: Record, events: list[Body]) -> None:
         self._passed(self.current, "setup", record[2] / NANO, events)
@@ -146,11 +156,12 @@ class Progress:
         self._passed(self.current, "teardown", record[1] / NANO, events)
         self.running.pop(self.current, None)
         self.finished.add(self.current)
+        self.ends += 1
 
     def _passed(self, nodeid: str, when: str, seconds: float, events: list[Body]) -> None:
         self.tally[f"{when}/passed/"] += 1
-        self.reported.add(nodeid)
         if when == "call":
+            self.reported.add(nodeid)
             self.outcomes["passed"] += 1
         events.append(TestReported(nodeid=nodeid, when=_when(when), outcome="passed", seconds=max(0.0, seconds)))
 
@@ -159,13 +170,16 @@ class Progress:
         when, outcome, xfail = report["when"], report["outcome"], "wasxfail" in report
         self.tally[f"{when}/{outcome}/{'x' if xfail else ''}"] += 1
         nodeid = report["nodeid"]
-        self.reported.add(nodeid)
         subtest = report.get("_report_type") == "SubTestReport"
         if record[2:]:
             outcome = record[2].get("outcome", outcome)
+        if outcome not in ("passed", "failed", "skipped"):
+            # An attempt that a plugin repeats: "rerun", "retried". The last one has a result.
+            return
         shown = _category(when, outcome, xfail=xfail)
         # Of set-up and tear-down only what is not "passed" is a result; nor is a subtest that passed.
         if (when not in ("setup", "teardown") or shown != "passed") and not (subtest and shown != "failed"):
+            self.reported.add(nodeid)
             self.outcomes[shown] += 1
             if shown == "skipped":
                 self._note_not_run(report)

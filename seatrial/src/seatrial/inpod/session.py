@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from seatrial.inpod import stale
+from seatrial.inpod.coverage import CoverageHome
 from seatrial.inpod.display import Display
 from seatrial.inpod.home import Home, bring_home
 from seatrial.inpod.podside import agent_argv
@@ -33,6 +34,8 @@ __all__ = ["Request", "TestOutcome", "run_tests"]
 _FILES: Final = {"F": "frames", "O": "runner-output.log", "H": "home.tar"}
 """What the tail of a run tells, by its kind, and the file where it is kept."""
 
+_NAMED: Final = 3
+"""Files that a warning names."""
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _LOST_AFTER: Final = 20.0
 """Seconds without any byte, over all attempts, after which the pod is asked for: heartbeats come twice a second."""
@@ -58,6 +61,7 @@ class TestOutcome:
         seconds: how long pytest took, by its own clock.
         memory_peak: bytes, of the container `tests`; 0 if unknown.
         home: what came home and where it is.
+        interrupted: what ends the process because the user interrupted the tests; None if nobody did.
     """
 
     __test__ = False
@@ -75,6 +79,7 @@ class TestOutcome:
     seconds: float = 0.0
     memory_peak: int = 0
     home: Home = field(default_factory=Home)
+    interrupted: KeyboardInterrupt | None = None
 
 
 def run_tests(
@@ -304,13 +309,7 @@ class _Session:
             self.request.junit.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(written, self.request.junit)
         home = bring_home(self.paths["H"], self.request, self.run_dir) if self.done else Home()
-        if conclusion.exit is ExitCode.PASSED and home.coverage and home.coverage.unmapped and not home.coverage.mapped:
-            conclusion = Conclusion(
-                exit=ExitCode.ENVIRONMENT,
-                says="none of the measured files is a file of the project",
-                why=f"measured: {', '.join(home.coverage.unmapped[:3])}",
-            )
-        for note in home.notes:
+        for note in (*home.notes, *_unmapped(home.coverage)):
             self.emit(Note(level="warning", text=note))
         return TestOutcome(
             exit=conclusion.exit,
@@ -326,7 +325,19 @@ class _Session:
             seconds=end.seconds if end else 0.0,
             memory_peak=exited.get("memory_peak", 0),
             home=home,
+            interrupted=KeyboardInterrupt() if self.interrupted else None,
         )
+
+
+def _unmapped(coverage: CoverageHome | None) -> tuple[str, ...]:
+    """Return a warning if measured files are not files of the project."""
+    if not coverage or not coverage.unmapped:
+        return ()
+    named = ", ".join(coverage.unmapped[:_NAMED])
+    more = f" and {len(coverage.unmapped) - _NAMED} more" if len(coverage.unmapped) > _NAMED else ""
+    what = "some" if coverage.mapped else "none"
+    verb = "are not files" if coverage.mapped else "is a file"
+    return (f"coverage: {what} of the measured files {verb} of the project: {named}{more}",)
 
 
 def _ended_state(state: Callable[[], ContainerState]) -> ContainerState:

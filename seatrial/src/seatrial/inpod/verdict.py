@@ -1,4 +1,4 @@
-"""From evidence to the exit code: what may be called green. Pure.
+"""Decide the exit code of a test run from the evidence collected. Pure.
 
 Green needs positive proof: one pytest, its log whole and in order, its end record naming exactly what arrived, every
 collected test reported and ended, none failed, the command's own exit code 0, and the code that ran equal to the tree.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seatrial.inpod.progress import End, Progress
-from seatrial.model.errors import ExitCode
+from seatrial.model.errors import FOREIGN_CODES, ExitCode
 from seatrial.ports import ContainerState
 
 __all__ = ["Conclusion", "Evidence", "conclude"]
@@ -80,7 +80,7 @@ def conclude(evidence: Evidence) -> Conclusion:
             exit=ExitCode.ENVIRONMENT, says="the command of the tests could not be started",
             why=evidence.exited["error"],
         )  # fmt: skip
-    if evidence.informational:
+    if evidence.informational and not (progress.running or progress.finished):
         return _informational(evidence)
     if evidence.exited and evidence.exited["sessions"] > 1:
         return _inconclusive(
@@ -102,13 +102,18 @@ def _ended(evidence: Evidence, end: End) -> Conclusion:
     progress, counts = evidence.progress, evidence.progress.counts
     if end.exit == 0:
         return _green(evidence, end)
-    code, says = _CODES.get(end.exit, (ExitCode.TESTS_FAILED, f"pytest ended with {end.exit}"))
-    why = ""
-    if end.exit == ExitCode.INTERRUPTED and counts.errors and progress.interrupted_by.startswith("Interrupted"):
-        # pytest ends with 2 when modules cannot be imported; nobody interrupted anything.
-        code, says = ExitCode.TESTS_FAILED, "tests could not be collected"
-    elif progress.interrupted_by.startswith("Exit"):
-        code, says, why = ExitCode.INTERRUPTED, "pytest was made to exit", progress.interrupted_by
+    code, says = _meaning(end.exit)
+    why = _memory(evidence.exited)
+    stopped = progress.interrupted_by
+    if stopped.startswith("Exit"):
+        says, why = f"pytest was made to exit with {end.exit}", stopped
+    elif end.exit == ExitCode.INTERRUPTED and stopped.startswith("Interrupted") and (counts.errors or counts.failed):
+        # Failures stopped pytest: modules that cannot be imported, or --exitfirst under xdist.
+        code = ExitCode.TESTS_FAILED
+        says = "tests could not be collected" if progress.collect_errors else "tests failed"
+        why = why or stopped
+    elif end.exit == ExitCode.INTERRUPTED:
+        why = stopped
     elif end.exit == ExitCode.PYTEST_INTERNAL:
         why = progress.internal_error
     elif end.exit == ExitCode.NO_TESTS and progress.finished:
@@ -122,8 +127,14 @@ _CODES: Final = {
     3: (ExitCode.PYTEST_INTERNAL, "pytest failed"),
     4: (ExitCode.USAGE, "pytest was used wrongly"),
     5: (ExitCode.NO_TESTS, "no tests were collected"),
-    6: (ExitCode.TESTS_FAILED, "too many warnings"),
+    6: (ExitCode(6), "too many warnings"),
 }
+
+
+def _meaning(code: int) -> tuple[ExitCode, str]:
+    """Return exit code and words for a code of pytest's other than 0. One that has another meaning here becomes 1."""
+    passed_on = ExitCode(code) if code in FOREIGN_CODES else ExitCode.TESTS_FAILED
+    return _CODES.get(code, (passed_on, f"pytest ended with {code}"))
 
 
 def _green(evidence: Evidence, end: End) -> Conclusion:
@@ -136,28 +147,45 @@ def _green(evidence: Evidence, end: End) -> Conclusion:
         )
     if counts.failed or counts.errors:
         return Conclusion(
-            exit=ExitCode.TESTS_FAILED, says="tests failed", why="something made pytest end with 0 all the same",
-            proven=True,
-        )  # fmt: skip
-    if not end.collect_only:
-        missing = (progress.collected or 0) - len(progress.finished)
-        if missing > 0 or progress.running:
-            return _inconclusive(f"{max(missing, len(progress.running))} collected tests never ended", "", ())
-        if silent := progress.finished - progress.reported:
-            return _inconclusive(f"{len(silent)} tests ended without a result", min(silent), ())
+            exit=ExitCode.TESTS_FAILED, says="tests failed", why="a plugin made pytest end with 0", proven=True
+        )
+    if doubt := "" if end.collect_only else _missing(progress):
+        return _inconclusive(doubt, "", ())
     if exited is None:
-        return _inconclusive("nobody saw how the command ended", _container(evidence.container), ())
+        return _inconclusive("the command's exit status was lost", _container(evidence.container), ())
     if exited["signal"] is not None:
         return _inconclusive(f"pytest passed, then the process was ended by {_signal(exited['signal'])}", "", ())
-    if exited["code"] != 0:
+    if code := exited["code"]:
         return Conclusion(
-            exit=ExitCode.TESTS_FAILED, says=f"pytest passed, but its command ended with {exited['code']}", proven=True
-        )
+            exit=ExitCode(code) if code in FOREIGN_CODES else ExitCode.TESTS_FAILED,
+            says=f"pytest passed, but its command ended with {code}", proven=True,
+        )  # fmt: skip
     if evidence.stale:
         return _inconclusive("what ran was not the working tree", evidence.stale, ())
+    passed, says = _words(progress, end)
+    return Conclusion(exit=passed, says=says, why=_memory(exited), proven=True)
+
+
+def _missing(progress: Progress) -> str:
+    """Return which proof is missing that each collected test ran; empty if none is."""
+    never = max(progress.distinct - len(progress.finished), (progress.collected or 0) - progress.ends)
+    if never > 0 or progress.running:
+        return f"{max(never, len(progress.running))} collected tests never ended"
+    silent = len(progress.finished - progress.reported)
+    return f"{silent} tests ended without a result" if silent and not progress.setup_only else ""
+
+
+def _words(progress: Progress, end: End) -> tuple[ExitCode, str]:
+    """Return exit code and words of a session with which all is well. Only tests that ran are called passed."""
+    counts = progress.counts
     if end.collect_only:
-        return Conclusion(exit=ExitCode.PASSED, says=f"{progress.collected} tests collected, none run", proven=True)
-    return Conclusion(exit=ExitCode.PASSED, says="all tests passed", proven=True)
+        return ExitCode.PASSED, f"{progress.collected} tests collected, none run"
+    if progress.setup_only:
+        return ExitCode.PASSED, f"{progress.ends} tests set up or planned, none run"
+    if not progress.finished and not counts.skipped:
+        return ExitCode.NO_TESTS, "no tests were run"
+    ran = counts.passed or counts.xfailed or counts.xpassed
+    return ExitCode.PASSED, "all tests passed" if ran else "no test failed, all were skipped"
 
 
 def _never_began(evidence: Evidence) -> Conclusion:
@@ -198,7 +226,7 @@ def _informational(evidence: Evidence) -> Conclusion:
     code = exited["code"]
     if code in (0, 5):
         return Conclusion(exit=ExitCode(code), says="pytest told what it was asked; no tests ran", proven=True)
-    known, says = _CODES.get(code, (ExitCode.PYTEST_INTERNAL, f"pytest ended with {code}"))
+    known, says = _meaning(code)
     return Conclusion(exit=known, says=says, proven=True)
 
 
@@ -214,6 +242,18 @@ def _during(suspects: tuple[str, ...]) -> str:
     return f"while running {named}" + (f" and {more} more" if more > 0 else "")
 
 
+def _memory(exited: dict[str, Any] | None) -> str:
+    """Return that the kernel killed processes of the container; empty if it did not."""
+    if not exited or not exited["oom_kills"]:
+        return ""
+    killed = "a process" if exited["oom_kills"] == 1 else f"{exited['oom_kills']} processes"
+    return f"the kernel killed {killed} of the container: out of memory{_limit(exited)}"
+
+
+def _limit(exited: dict[str, Any]) -> str:
+    return f" (limit {exited['memory_limit'] >> 20} MiB)" if exited["memory_limit"] else ""
+
+
 def _killed(exited: dict[str, Any]) -> bool:
     """Whether the exit code is that of a shell or runner whose child a signal ended."""
     return bool(exited["oom_kills"]) or (exited["code"] or 0) > 128  # noqa: PLR2004
@@ -221,8 +261,7 @@ def _killed(exited: dict[str, Any]) -> bool:
 
 def _death(exited: dict[str, Any]) -> str:
     if exited["oom_kills"]:
-        limit = exited["memory_limit"]
-        return "killed by the kernel: out of memory" + (f" (limit {limit >> 20} MiB)" if limit else "")
+        return f"killed by the kernel: out of memory{_limit(exited)}"
     code = exited["code"]
     number = exited["signal"] or (code - 128 if code is not None and code > 128 else None)  # noqa: PLR2004
     if number is not None:

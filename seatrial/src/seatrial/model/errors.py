@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seatrial.model.finding import Finding
 
 __all__ = [
+    "FOREIGN_CODES",
     "CommandFailed",
     "EnvironmentFailed",
     "ExitCode",
@@ -42,8 +43,12 @@ _OF_THE_MACHINE: Final = frozenset(
 """Errors of files and disks: they tell of the machine, or of a file that vanished, not of a mistake of ours."""
 
 
+FOREIGN_CODES: Final = frozenset((*range(6, 10), *range(14, 126)))
+"""Exit codes of pytest and its plugins that are passed on: they mean nothing here, and no shell or signal uses them."""
+
+
 class ExitCode(IntEnum):
-    """What the process ends with. 0 to 5 mean what they mean to pytest, of which each is a superset."""
+    """Exit codes of the process. 0 to 5 mean what they mean to pytest; a code of `FOREIGN_CODES` is passed on."""
 
     PASSED = 0
     TESTS_FAILED = 1
@@ -55,6 +60,15 @@ class ExitCode(IntEnum):
     OUT_OF_TIME = 11
     INCONCLUSIVE = 12
     PARITY_DIFFERS = 13
+
+    @classmethod
+    def _missing_(cls, value: object) -> ExitCode | None:
+        if not isinstance(value, int) or value not in FOREIGN_CODES:
+            return None
+        code = int.__new__(cls, value)
+        code._name_, code._value_ = f"FOREIGN_{value}", value
+        # The same object each time, as for the members.
+        return cls._value2member_map_.setdefault(value, code)  # type: ignore[return-value]
 
 
 class SeatrialError(Exception):

@@ -47,7 +47,11 @@ def unchanged(**facts: str) -> Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestsOutcome:
-    """What the tests came to."""
+    """What the tests came to.
+
+    Attributes:
+        interrupted: what the process ends with because the user interrupted the tests; None if nobody did.
+    """
 
     __test__ = False
 
@@ -55,6 +59,7 @@ class TestsOutcome:
     says: str
     counts: Counts
     tree: TreeProof | None = None
+    interrupted: KeyboardInterrupt | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -103,6 +103,7 @@ def run(ctx: Ctx) -> Report:
         says=f"{outcome.says}: {outcome.why}" if outcome.why else outcome.says,
         counts=outcome.counts,
         tree=outcome.tree,
+        interrupted=outcome.interrupted,
     )
     return done(
         sent=str(len(delta.send)),

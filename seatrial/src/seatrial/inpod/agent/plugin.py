@@ -11,7 +11,7 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 ["deselected", count]
 ["collected", count, distinct ids, tree, lines]  for --collect-only: of each item the [repr, nodeid, doc] of its nodes
 ["verbose", level]
-["count", count]                    xdist knows how many tests there are only later
+["count", count, distinct ids]      xdist knows how many tests there are only later
 ["s", "nodeid\0path\0domain", line]     a test begins
 ["p", "keyword\0…", duration, start, duration, start]   set-up and call of the last "s" passed, nothing to tell;
                                     durations in nanoseconds, starts in microseconds
@@ -117,7 +117,7 @@ class _Reporter:
         self.out = FrameWriter(os.path.join(_directory, "frames"))
         self.session: Any = None
         self.terminal: Any = None
-        self.counted = 0
+        self.counted = self.distinct = 0
         self.began = time.time()
         self.phase = 0
         self.verbose = config.option.verbose
@@ -149,6 +149,11 @@ class _Reporter:
         # A worker parses the arguments again.
         asked = ("unsure", "paths_given", "cwd")
         node.workerinput["seatrial_paths"] = {name: self.request[name] for name in asked if name in self.request}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Note how many tests have a name of their own."""
+        self.distinct = len(set(ids))
 
     def record(self, *parts: Any) -> None:
         self.out.add(safe_json(parts))
@@ -237,7 +242,7 @@ class _Reporter:
         """Tell what is known only when the tests begin: how many there are, and that live logging is verbose."""
         if self.session.testscollected != self.counted:
             self.counted = self.session.testscollected
-            self.record("count", self.counted)
+            self.record("count", self.counted, self.distinct or self.counted)
         if self.config.option.verbose != self.verbose:
             self.verbose = self.config.option.verbose
             self.record("verbose", self.verbose)
