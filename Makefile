@@ -60,6 +60,7 @@ bench: setup ## seatrial beside the plain commands, half an hour; BENCH="layer t
 locks: $(STAMP) ## write the lock files anew
 	@echo uv | $(LOCK) --python-version 3.11 -o locks/uv.txt -
 	@$(LOCK) --python-version 3.11 --group dev -o locks/dev.txt pyproject.toml
+	@$(LOCK) --python-version 3.11 --group dist -o locks/dist.txt pyproject.toml
 	@$(LOCK) --python-version 3.13 --group floe -o locks/floe.txt pyproject.toml
 
 .PHONY: clean

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # `make check`: what it needs, then scripts/check.py with all the steps.
 set -euo pipefail
-command -v shellcheck >/dev/null || { apt-get update -qq && apt-get install -y -qq shellcheck >/dev/null; }
 make --no-print-directory setup
+.venv/bin/foundry up kubernetes-openapi actionlint
 exec .venv/bin/python scripts/check.py

@@ -81,7 +81,8 @@ def shellcheck() -> bool:
         if name.endswith(".sh")
         or next(lines_of(name), (0, ""))[1].startswith(("#!/usr/bin/env bash", "#!/bin/sh", "#!/bin/bash"))
     ]
-    return subprocess.run(["shellcheck", *scripts], cwd=ROOT, check=False).returncode == 0
+    program = Path(sys.executable).parent / "shellcheck"
+    return subprocess.run([program, *scripts], cwd=ROOT, check=False).returncode == 0
 
 
 def main() -> int:

@@ -29,8 +29,9 @@ def specification() -> Path:
     named = os.environ.get("KUBERNETES_OPENAPI")
     if not named:
         foundry = Path(sys.executable).parent / "foundry"
-        done = subprocess.run([foundry, "path", "kubernetes-openapi"], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"foundry path kubernetes-openapi: {done.stderr.strip()}"
+        for command in ("up", "path"):
+            done = subprocess.run([foundry, command, "kubernetes-openapi"], capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"foundry {command} kubernetes-openapi: {done.stderr.strip()}"
         named = done.stdout.strip()
     there = Path(named)
     (found,) = [there] if there.is_file() else there.rglob("swagger.json")

@@ -1,9 +1,10 @@
 """A `docker` command without an engine: images live in a JSON file, and pulls behave as the test says.
 
 `FAKE_DOCKER` is a folder. `images.json` maps a name to an image as `docker image inspect` prints it. `pulls.json` maps
-a name to the steps of its pull; each step is taken once, and the last one stays: `{"after": seconds}` before the
-registry says anything, then `{"layers": [seconds, …]}` of download, then the image, or `{"fail": text}`. A name that
-the file lacks behaves as `*` does. `calls` gets a line for each command: start, end and words.
+a name to the steps of its pull; each step is taken once, and the last one stays. A step has `"after"`, the seconds
+before the registry says anything; `"together"`, the number of pulls that wait for each other; `"layers"`, the seconds
+that each takes; or `"fail"`, the error. A name that the file lacks behaves as `*` does. `calls` gets a line for each
+command: start, end and words.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def command(words: list[str]) -> None:
             change("images.json", lambda images: tag(images, image, name))
         case ["image", "rm", name]:
             change("images.json", lambda images: remove(images, name))
+        case ["info", *_]:
+            print(json.dumps(change("info.json", dict)))
         case ["ps", *_] | ["rm", *_]:
             pass
         case _:
@@ -80,8 +83,10 @@ def pull(name: str, arch: str) -> None:
     time.sleep(behavior.get("after", 0))
     if "fail" in behavior:
         fail(f"Error response from daemon: {behavior['fail']}")
-    repository, _, tagged = name.partition("@")[0].partition(":")
+    bare = name.partition("@")[0]
+    repository, _, tagged = bare.rpartition(":") if ":" in bare.rpartition("/")[2] else (bare, "", "")
     print(f"{tagged or name}: Pulling from {repository}", flush=True)
+    meet(behavior.get("together", 1))
     for number, seconds in enumerate(behavior.get("layers", [0])):
         print(f"layer{number}: Pulling fs layer", flush=True)
         time.sleep(seconds)
@@ -99,6 +104,15 @@ def pull(name: str, arch: str) -> None:
         image["RepoTags"] = [name]  # not as docker does, but enough to find the image by the name it was pulled by
     change("images.json", lambda images: images.setdefault(digest, image))
     print(f"Status: Downloaded newer image for {name}")
+
+
+def meet(count: int, patience: float = 20.0) -> None:
+    """Wait until as many pulls have come this far, in pairs and so on; after `patience` go on alone."""
+    arrived = change("met.json", lambda met: met.update(count=met.get("count", 0) + 1) or met["count"])
+    wanted = -(-arrived // count) * count
+    end = time.monotonic() + patience
+    while change("met.json", lambda met: met["count"]) < wanted and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def tag(images: dict[str, Any], image: str, name: str) -> None:

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.server
 import json
 import os
+import shutil
+import socket
+import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+import foundry
 from foundry import keys
 from foundry.artefacts import load
 from foundry.machine import architecture
 
 FAKE = Path(__file__).with_name("fake_docker.py")
+SOURCE = Path(foundry.__file__).parent
+ROOT = Path(__file__).parents[2]
+
+
+def unprivileged() -> list[str]:
+    """Words that make a command run as a user without rights; none where the tests' user is not root."""
+    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+@cache
+def python() -> str:
+    """A Python that the user without rights can start: root's own is often below /root."""
+    check = "import sys; sys.exit(sys.version_info < (3, 11))"
+    for program in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
+        with suppress(OSError):
+            argv = [*unprivileged(), "env", program, "-c", check]
+            if subprocess.run(argv, stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                return program
+    pytest.fail("these tests need a Python 3.11 that every user can start, in /usr/bin or /usr/local/bin")
 
 
 @dataclass
@@ -28,6 +58,13 @@ class FakeEngine:
     @property
     def path(self) -> str:
         return f"{self.folder / 'bin'}:{os.environ['PATH']}"
+
+    def program(self, name: str, script: str) -> None:
+        """Put a shell script on PATH."""
+        file = self.folder / "bin" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
 
     def has(self, **images: Mapping[str, Any]) -> None:
         (self.folder / "images.json").write_text(json.dumps(images))
@@ -45,13 +82,19 @@ class FakeEngine:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> FakeEngine:
-    folder = tmp_path / "fake"
-    (folder / "bin").mkdir(parents=True)
-    docker = folder / "bin" / "docker"
-    docker.write_text(f'#!/bin/sh\nFAKE_DOCKER="{folder}" exec "{sys.executable}" "{FAKE}" "$@"\n')
-    docker.chmod(0o755)
-    return FakeEngine(folder)
+def public() -> Iterator[Path]:
+    """A folder that every user may enter: pytest's own are closed to others, by each pytest that starts."""
+    with tempfile.TemporaryDirectory(prefix="foundry-tests-") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+@pytest.fixture
+def engine(public: Path) -> FakeEngine:
+    made = FakeEngine(public / "fake")
+    made.program("docker", f'FAKE_DOCKER="{made.folder}" exec "{python()}" "{made.folder / FAKE.name}" "$@"')
+    shutil.copy(FAKE, made.folder)
+    return made
 
 
 IMAGE = """
@@ -84,3 +127,280 @@ def test_stale_image_under_a_former_name_is_not_used(project, engine):
 
     assert "the recipe ran" in told
     assert engine.names() == {"foundry/web:3"}
+
+
+# -- pulling -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """`localhost:port` of a server that accepts connections: a registry that is up, whatever a pull says."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        yield f"localhost:{listening.getsockname()[1]}"
+
+
+def pulled_table(name: str, upstream: str, **more: str) -> str:
+    facts = {"kind": '"image"', "version": '"3"', "setup": "true", "upstream": f'"{upstream}"', **more}
+    return f"\n[artefact.{name}]\n" + "".join(f"{key} = {value}\n" for key, value in facts.items())
+
+
+RECIPE = "raise RuntimeError('the recipe ran')"
+
+
+def test_registry_that_first_answers_after_four_seconds_is_pulled_from(project, engine, server):
+    project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
+    engine.pulls({"*": [{"after": 4}]})
+
+    told = project.run("up", PATH=engine.path).stderr
+
+    assert f"foundry.invalid/web:3: pulled {server}/web:3@sha256:" in told
+    assert "everything is there" in told
+
+
+def test_slow_registry_is_named_while_the_user_waits(project, engine, server):
+    project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
+    engine.pulls({"*": [{"after": 6}]})
+
+    assert f"{server} accepts connections but has not answered yet" in project.run("up", PATH=engine.path).stderr
+
+
+def test_server_that_accepts_no_connection_is_given_three_seconds(project, engine):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"localhost:{closed.getsockname()[1]}"
+    project.write(pulled_table("web", f"{nobody}/web:3"), web=RECIPE)
+    engine.pulls({"*": [{"after": 60}]})
+    began = time.monotonic()
+
+    told = project.run("up", status=1, PATH=engine.path).stderr
+
+    assert f"no images from {nobody}: no answer within 3 s" in told
+    assert time.monotonic() - began < 10
+
+
+def test_failed_pull_is_tried_three_times_and_then_its_cause_is_shown(project, engine, server):
+    project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
+    cause = 'Get "https://r/v2/": net/http: TLS handshake timeout'
+    engine.pulls({"*": [{"fail": cause}]})
+
+    told = project.run("up", status=1, PATH=engine.path).stderr
+
+    assert len(engine.calls("pull")) == 3
+    assert told.count(f"{server}/web:3: pull failed: {cause}; trying again") == 2
+    assert f"no images from {server}: {cause}" in told
+
+
+def test_pull_that_fails_once_succeeds_by_its_second_try(project, engine, server):
+    project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
+    engine.pulls({f"{server}/web:3": [{"fail": "unexpected EOF"}, {}]})
+
+    told = project.run("up", PATH=engine.path).stderr
+
+    assert "unexpected EOF; trying again" in told
+    assert "everything is there" in told
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "toomanyrequests: You have reached your unauthenticated pull rate limit.",
+        "manifest for web:3 not found: manifest unknown",
+        "write /var/lib/docker/tmp: no space left on device",
+    ],
+)
+def test_pull_that_cannot_succeed_is_not_tried_again_and_its_cause_is_shown(project, engine, server, cause):
+    project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
+    engine.pulls({"*": [{"fail": cause}]})
+
+    told = project.run("up", status=1, PATH=engine.path).stderr
+
+    assert len(engine.calls("pull")) == 1
+    assert cause in told
+
+
+def test_two_images_are_pulled_at_a_time_with_progress(project, engine, server):
+    names = ("one", "two", "three", "four")
+    project.write("".join(pulled_table(name, f"{server}/{name}:3") for name in names), **dict.fromkeys(names, RECIPE))
+    engine.pulls({"*": [{"together": 2, "layers": [0.2, 0.2]}]})
+
+    told = project.run("up", PATH=engine.path).stderr
+
+    pulls = engine.calls("pull")
+    assert max(sum(one["began"] <= call["began"] < one["ended"] for one in pulls) for call in pulls) == 2
+    assert {f"  {name}: pulling 3" for name in names} <= set(told.splitlines())
+    assert "[4/4]" in told
+
+
+# -- without root ------------------------------------------------------------------------------------------------------
+
+
+def as_nobody(engine: FakeEngine, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run foundry without root, without Go, and with nothing of this process's environment."""
+    shutil.copytree(SOURCE, engine.folder / "foundry", ignore=shutil.ignore_patterns("__pycache__"))
+    home = engine.folder / "home"
+    home.mkdir()
+    for tree in (folder, engine.folder):
+        for file in [tree, *tree.rglob("*")]:
+            file.chmod(0o777)
+    settings = [f"PATH={engine.folder / 'bin'}:/usr/bin:/bin", f"HOME={home}", f"PYTHONPATH={engine.folder}"]
+    return subprocess.run(
+        [*unprivileged(), "env", "-i", *settings, python(), "-m", "foundry", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_without_root_a_failed_pull_is_the_error_and_nothing_is_built(project, public, engine, server):
+    project = replace(project, root=public / "project").write(
+        pulled_table("web", f"{server}/web:3", inputs='["base"]')
+        + '[artefact.base]\nkind = "image"\nversion = "1"\nroot = true\n',
+        web=RECIPE,
+        base=RECIPE,
+    )
+    engine.pulls({"*": [{"fail": "toomanyrequests: You have reached your pull rate limit"}]})
+
+    done = as_nobody(engine, project.root, "up")
+
+    assert done.returncode == 1
+    assert "foundry: base, web cannot be pulled, nor built on this machine" in done.stderr
+    assert f"why: {server}: toomanyrequests: You have reached your pull rate limit" in done.stderr
+    assert "try: docker login" in done.stderr
+    assert "the recipe ran" not in done.stderr
+    assert "debootstrap" not in done.stderr
+
+
+# -- releases ----------------------------------------------------------------------------------------------------------
+
+
+class Releases(http.server.BaseHTTPRequestHandler):
+    """A server of releases: answers after a while, or fails for the first requests."""
+
+    program = b"#!/bin/sh\necho fortune 2.1.0\n"
+    delay: ClassVar[float] = 0.0
+    failures: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        time.sleep(self.delay)
+        if self.failures:
+            self.send_error(self.failures.pop())
+            return
+        body = self.program
+        if self.path.endswith("sums.txt"):
+            other, this = "0" * 64, hashlib.sha256(self.program).hexdigest()
+            body = f"{other}  fortune-2.1.0-plan9\n{this}  fortune-2.1.0\n".encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def releases(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(Releases, "failures", [])
+    monkeypatch.setattr(Releases, "delay", 0.0)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Releases) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}"
+        serving.shutdown()
+
+
+def tool(releases: str) -> str:
+    return f"""
+[artefact.fortune]
+kind = "tool"
+version = "2.1.0"
+setup = true
+release.url = "{releases}/fortune-{{version}}"
+release.sha256_url = "{releases}/sums.txt"
+"""
+
+
+def test_release_that_first_answers_after_four_seconds_is_downloaded(project, engine, releases, monkeypatch):
+    monkeypatch.setattr(Releases, "delay", 4.0)
+    project.write(tool(releases), fortune=RECIPE)
+
+    told = project.run("up", PATH=engine.path).stderr
+
+    assert "fortune 2.1.0: release," in told
+
+
+def test_release_is_tried_again_after_a_server_error(project, engine, releases, monkeypatch):
+    monkeypatch.setattr(Releases, "failures", [503])
+    project.write(tool(releases), fortune=RECIPE)
+
+    told = project.run("up", PATH=engine.path).stderr
+
+    assert "HTTP Error 503: Service Unavailable; trying again" in told
+    assert "fortune 2.1.0: release," in told
+
+
+def test_missing_release_is_the_cause_that_a_failed_build_shows(project, engine, releases, monkeypatch):
+    monkeypatch.setattr(Releases, "failures", [404])
+    project.write(tool(releases), fortune=RECIPE)
+
+    told = project.run("up", status=1, PATH=engine.path).stderr
+
+    assert "foundry: not built: fortune" in told
+    assert "HTTP Error 404: Not Found" in told.split("not built")[1]
+
+
+def test_file_of_a_release_is_provided_without_its_recipe(project, engine, releases):
+    digest = hashlib.sha256(Releases.program).hexdigest()
+    table = f"""
+[artefact.page]
+kind = "files"
+version = "2.1.0"
+setup = true
+release.url = "{releases}/page.txt"
+release.sha256 = {{ any = "{digest}" }}
+"""
+    project.write(table, page=RECIPE)
+
+    project.run("up", "page", PATH=engine.path)
+
+    folder = Path(project.run("path", "page", PATH=engine.path).stdout.strip())
+    assert (folder / "page.txt").read_bytes() == Releases.program
+    (fact,) = json.loads(project.run("status", "--json", PATH=engine.path).stdout)
+    assert fact["origin"] == "release"
+
+
+# -- this project ------------------------------------------------------------------------------------------------------
+
+CATALOGUE = load(Path(__file__).parents[1] / "artefacts.toml")
+
+
+def clone(target: Path) -> Path:
+    """The files of this repository, as `git clone` would give them with what is not committed yet."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    return target
+
+
+def test_clone_without_root_and_without_go_reaches_everything_is_there(public, engine):
+    engine.program("kind", "echo kind v0.33.0 go1.26 linux/amd64")
+    engine.program("helm", "echo v4.3.1+g0")
+    engine.program("kubectl", "echo Client Version: v1.34.4")
+    project = clone(public / "clone")
+
+    done = as_nobody(engine, project, "up")
+
+    assert done.returncode == 0, done.stderr
+    assert "foundry: everything is there (11 artefacts, images " in done.stderr
+    assert "building" not in done.stderr
+    values = (project / ".foundry" / "values-images.yaml").read_text()
+    assert 'repository: "foundry.invalid/polaris"' in values
+    assert "standIn: false" in values
+
+
+def test_setup_of_this_project_needs_no_build_where_registries_answer():
+    wanted = [one for one in CATALOGUE.artefacts.values() if one.setup]
+
+    assert wanted
+    assert [one.name for one in wanted if one.closed_network_only] == []

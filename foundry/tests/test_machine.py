@@ -45,14 +45,36 @@ def test_debians_mirror_is_the_one_apt_uses(tmp_path, name, text):
     (tmp_path / "sources.list.d" / "other.list").write_text("deb https://other.example/apt stable main\n")
     (tmp_path / name).write_text(text)
 
-    assert machine.debian_uri("debian", tmp_path) == "http://mirror.example/debian"
+    assert machine.debian_uri("debian", tmp_path, {}) == "http://mirror.example/debian"
 
 
-def test_without_a_mirror_the_sources_that_were_read_are_named(tmp_path):
-    with pytest.raises(FoundryError, match="no mirror of debian-security") as raised:
-        machine.debian_uri("debian-security", tmp_path)
+def test_mirror_of_the_environment_comes_before_those_of_apt(tmp_path):
+    (tmp_path / "sources.list").write_text("deb http://mirror.example/debian bookworm main\n")
+    environment = {"FOUNDRY_DEBIAN_MIRROR": "http://other.example/"}
+
+    assert machine.debian_uri("debian", tmp_path, environment) == "http://other.example/debian"
+
+
+def test_ubuntu_without_a_debian_mirror_is_told_to_name_one_to_foundry_alone(tmp_path):
+    (tmp_path / "sources.list").write_text("deb http://archive.example/ubuntu noble main\n")
+
+    with pytest.raises(FoundryError, match="name none of debian-security") as raised:
+        machine.debian_uri("debian-security", tmp_path, {})
 
     assert str(tmp_path) in raised.value.why
+    assert "FOUNDRY_DEBIAN_MIRROR=http://HOST foundry up" in raised.value.try_
+    assert "sources.list.d" not in raised.value.try_
+
+
+def test_root_on_ubuntu_without_a_debian_mirror_builds_nothing(tmp_path, monkeypatch):
+    def unknown(archive: str) -> str:
+        raise FoundryError(f"no Debian mirror is known: {archive}", "", "name a mirror")
+
+    monkeypatch.setattr(machine.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(machine, "is_debian", lambda: True)
+    monkeypatch.setattr(machine, "debian_uri", unknown)
+
+    assert machine.no_root_file_systems() == "no Debian mirror is known: debian; name a mirror"
 
 
 def test_the_ca_digest_is_of_the_certificates_not_of_their_names(tmp_path):

@@ -72,10 +72,26 @@ def test_a_program_over_its_time_is_ended_with_its_children():
 
 
 def test_patience_is_for_the_first_word_only():
-    assert process.run(["sh", "-c", "echo one; sleep 0.5; echo two"], patience=5) == "one\ntwo\n"
+    asked: list[float] = []
 
-    with pytest.raises(FoundryError, match="said nothing"):
-        process.run(["sleep", "60"], patience=0.2)
+    def patience(waited: float) -> bool:
+        asked.append(waited)
+        return waited < 0.3
+
+    assert process.run(["sh", "-c", "echo one; sleep 0.5; echo two"], patience=patience) == "one\ntwo\n"
+    assert asked == []
+
+    with pytest.raises(FoundryError, match="no answer within"):
+        process.run(["sleep", "60"], patience=patience)
+    assert asked[-1] >= 0.3
+
+
+def test_lines_are_handed_out_while_the_program_runs():
+    lines: list[str] = []
+
+    process.run(["printf", "one\ntwo\nrest"], watch=lines.append)
+
+    assert lines == ["one", "two"]
 
 
 def test_stopping_ends_what_runs_and_starts_nothing_new(tmp_path):

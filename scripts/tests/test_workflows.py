@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "k8s-tests.yml"
 ACTION = ROOT / "action.yml"
 GITLAB = ROOT / ".gitlab" / "k8s-tests.yml"
+SHELLCHECK = Path(sys.executable).parent / "shellcheck"
 EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 
 
@@ -41,7 +42,7 @@ def scripts() -> Iterator[tuple[str, str]]:
 
 
 def actionlint() -> str:
-    """Return actionlint, from the PATH or as the foundry builds it."""
+    """Return actionlint, from the PATH or as the foundry provides it."""
     if found := shutil.which("actionlint"):
         return found
     foundry = Path(sys.executable).parent / "foundry"
@@ -50,7 +51,7 @@ def actionlint() -> str:
         return subprocess.run([foundry, "path", "actionlint"], capture_output=True, text=True, check=False)
 
     if path().returncode:
-        subprocess.run([foundry, "build", "actionlint"], capture_output=True, check=True)
+        subprocess.run([foundry, "up", "actionlint"], capture_output=True, check=True)
     done = path()
     assert done.returncode == 0, f"foundry path actionlint: {done.stderr.strip()}"
     return done.stdout.strip()
@@ -58,7 +59,12 @@ def actionlint() -> str:
 
 def test_actionlint_is_content():
     # It runs shellcheck over the steps, too.
-    done = subprocess.run([actionlint(), "-no-color", str(WORKFLOW)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [actionlint(), "-no-color", f"-shellcheck={SHELLCHECK}", str(WORKFLOW)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -67,7 +73,7 @@ def test_actionlint_is_content():
 def test_each_script_is_clean(name, script):
     text = "#!/bin/bash\n" + EXPRESSION.sub("expression", script) + "\n"
 
-    done = subprocess.run(["shellcheck", "-"], input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run([SHELLCHECK, "-"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{name}\n{done.stdout}"
     # What a pull request is called must not become a command: values come by the environment.
     assert not [

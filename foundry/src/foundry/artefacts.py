@@ -23,14 +23,14 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """An official binary of a tool. `{version}`, `{os}` and `{arch}` in the texts are filled in.
+    """An official binary of a tool, or an official file. `{version}`, `{os}` and `{arch}` in the texts are filled in.
 
     The checksum is the project's own, from `sha256_url`; `sha256` pins it.
     """
 
     url: str
     sha256_url: str = ""
-    sha256: Mapping[str, str] = field(default_factory=dict)  # "os-arch" -> digest
+    sha256: Mapping[str, str] = field(default_factory=dict)  # "os-arch", or "any" -> digest
     member: str = ""  # path inside the archive; empty when the download is the program itself
 
 
@@ -49,10 +49,11 @@ class Artefact:
     inputs: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     setup: bool = False  # part of `foundry up`
+    root: bool = False  # its recipe works on Debian and Ubuntu only, and as root
     machine_ca: bool = False  # holds the machine's own CA files, which then are part of its key
     upstream: str = ""  # image reference without digest
     digests: Mapping[str, str] = field(default_factory=dict)  # architecture -> digest; `digest` is one for all
-    release: Release | None = None  # tool: the official binary
+    release: Release | None = None  # tool: the official binary; files: the one file
     accepts: str = ""  # tool: the versions on PATH that will do, such as ">=3.18"
     tells: tuple[str, ...] = ("version",)  # tool: arguments that make it print its version
     values: tuple[str, ...] = ()  # chart keys that get this image
@@ -64,6 +65,11 @@ class Artefact:
     def ref(self) -> str:
         """The image's name on the engine."""
         return f"{HOST}/{self.name}:{self.version}"
+
+    @property
+    def closed_network_only(self) -> bool:
+        """Whether only a build provides it: an ordinary set-up, where registries answer, has no use for it."""
+        return not self.upstream and self.release is None
 
     @property
     def former_ref(self) -> str:
@@ -148,6 +154,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "inputs": list,
     "options": dict,
     "setup": bool,
+    "root": bool,
     "machine_ca": bool,
     "upstream": str,
     "digest": str,

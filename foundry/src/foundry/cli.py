@@ -40,6 +40,7 @@ examples:
 environment:
   FOUNDRY_CACHE                 instead of ~/.cache/foundry
   FOUNDRY_REGISTRY              a private registry (host/prefix) to ask first
+  FOUNDRY_DEBIAN_MIRROR         the mirror that builds use, instead of apt's own (needed on Ubuntu)
 """
 
 
@@ -96,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=what, description=what)
 
     up = add("up", "provide everything that setup needs: present, else pulled or downloaded, else built")
+    up.add_argument("names", nargs="*", metavar="NAME", help="these artefacts (default: all that setup needs)")
     up.add_argument("--refresh", action="store_true", help="ask registries again for what was built or stood in for")
     status = add("status", "say what is there and where it came from; exit 1 when something of `up` is missing")
     status.add_argument("--json", action="store_true", help="as JSON, one object an artefact")
@@ -138,7 +140,7 @@ def _provider(path: Path | None, cache: machine.Cache) -> Provider:
         cache=cache,
         engine=engine,
         arch=arch,
-        registries=Registries(engine, arch),
+        registries=Registries(engine, arch, say),
         say=say,
     )
 
@@ -150,14 +152,20 @@ def _setup(provider: Provider) -> list[str]:
 def _up(provider: Provider, options: argparse.Namespace) -> int:
     daemon.ensure(provider.engine, provider.cache, say)
     statuses = provider.statuses()
-    if options.refresh or not all(statuses[name].ready for name in _setup(provider)):
+    names = options.names or _setup(provider)
+    for name in names:
+        provider.catalogue[name]
+    if options.refresh or not all(statuses[name].ready for name in names):
         with _work(provider):
-            statuses = provider.up(_setup(provider), refresh=options.refresh)
+            statuses = provider.up(names, refresh=options.refresh)
     _write_values(provider, statuses)
-    for status in statuses.values():
+    for status in (statuses[name] for name in names):
         if status.stood_in_by:
-            say(f"{status.artefact.name}: not to be had here, {status.stood_in_by} stands in for it")
-    say(f"foundry: everything is there ({len(_setup(provider))} artefacts, images {_total(statuses)})")
+            say(f"{status.artefact.name}: not available here, {status.stood_in_by} stands in for it")
+    if options.names:
+        say(f"foundry: ready: {', '.join(names)}")
+    else:
+        say(f"foundry: everything is there ({len(names)} artefacts, images {_total(statuses)})")
     return 0
 
 
@@ -217,8 +225,9 @@ def _status(provider: Provider, options: argparse.Namespace) -> int:
         width = max(len(name) for name in provider.catalogue.artefacts)
         for name, status in statuses.items():
             needed = status.artefact.setup or status.ready or status.origin == "stale"
-            state = "ready" if status.ready else status.origin or ("missing" if needed else "not needed")
-            told = f"{name:{width}}  {status.artefact.version:8}  {state:10}"
+            unneeded = "closed network only" if status.artefact.closed_network_only else "not needed"
+            state = "ready" if status.ready else status.origin or ("missing" if needed else unneeded)
+            told = f"{name:{width}}  {status.artefact.version:8}  {state:19}"
             weight = size(status.size) if status.size else ""
             print(f"{told}  {weight:>8}  {status.origin if status.ready else ''}".rstrip())
     return 0 if version and all(statuses[name].ready for name in _setup(provider)) else FAILED

@@ -7,13 +7,13 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from foundry import process
-from foundry.errors import CommandFailedError
+from foundry.errors import CommandFailedError, FoundryError
 
 LABEL = "dev.seatrial.foundry"
 KEY_LABEL = f"{LABEL}.key"
@@ -108,10 +108,29 @@ class Engine:
             words += ["--file", dockerfile]
         return self.run(*words, context, log=log).strip().splitlines()[-1]
 
-    def pull(self, ref: str, *, arch: str, patience: float | None, log: Path | None = None) -> None:
-        """Pull an image for one platform; fails when the registry has not said anything after `patience` seconds."""
+    def pull(
+        self,
+        ref: str,
+        *,
+        arch: str,
+        patience: Callable[[float], bool] | None = None,
+        watch: Callable[[str], None] | None = None,
+    ) -> None:
+        """Pull an image for one platform.
+
+        `patience` is asked with the seconds so far whether to wait on for the registry's first answer; `watch` gets
+        each line of progress.
+        """
         words = (*self.argv, "pull", f"--platform=linux/{arch}", ref)
-        process.run(words, log=log, patience=patience)
+        process.run(words, patience=patience, watch=watch)
+
+    def ways_out(self) -> list[str]:
+        """The proxies and registry mirrors that the engine itself is configured with, as URLs."""
+        with contextlib.suppress(FoundryError, ValueError):
+            info = json.loads(self.run("info", "--format", "{{json .}}", timeout=20))
+            mirrors = (info.get("RegistryConfig") or {}).get("Mirrors") or []
+            return [url for url in (*mirrors, info.get("HttpsProxy"), info.get("HttpProxy")) if url]
+        return []
 
     def tag(self, image: str, ref: str) -> None:
         """Give an image a name."""

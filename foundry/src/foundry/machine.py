@@ -160,12 +160,14 @@ def _pip_setting(key: str, environment: Mapping[str, str]) -> str:
     return ""
 
 
-def debian_uri(archive: str, sources: Path = Path("/etc/apt")) -> str:
-    """The mirror that apt uses for `debian` or `debian-security`: builds ask the same one.
+def debian_uri(archive: str, sources: Path = Path("/etc/apt"), environment: Mapping[str, str] = os.environ) -> str:
+    """The mirror of `debian` or `debian-security` that builds ask: `FOUNDRY_DEBIAN_MIRROR`, else the one apt uses.
 
     Raises:
         FoundryError: apt knows none: this is no Debian, or one with another layout of its sources.
     """
+    if mirror := environment.get("FOUNDRY_DEBIAN_MIRROR"):
+        return f"{mirror.rstrip('/')}/{archive}"
     files = [sources / "sources.list", *sorted((sources / "sources.list.d").glob("*"))]
     for file in files:
         if not file.is_file() or file.suffix not in {".list", ".sources"}:
@@ -178,10 +180,11 @@ def debian_uri(archive: str, sources: Path = Path("/etc/apt")) -> str:
         for uri in uris:
             if re.search(rf"/{archive}/?$", uri):
                 return str(uri)
+    # Debian's packages in the apt of an Ubuntu would break that system: the mirror is named to foundry alone.
     raise FoundryError(
-        f"apt's settings name no mirror of {archive}",
-        f"none of the sources in {sources} ends in /{archive}",
-        f"add one there, for example to {sources}/sources.list.d/debian.sources",
+        f"no Debian mirror is known: apt's settings name none of {archive}",
+        f"no source in {sources} ends in /{archive}, and images are built from Debian's packages, on Ubuntu too",
+        f"name a mirror that holds /{archive}: FOUNDRY_DEBIAN_MIRROR=http://HOST foundry up",
     )
 
 
@@ -191,6 +194,20 @@ def is_debian(release: Path = Path("/etc/os-release")) -> bool:
         return False
     families = re.findall(r"(?m)^ID(?:_LIKE)?=\"?([^\"\n]*)", release.read_text())
     return "debian" in " ".join(families).split()
+
+
+def no_root_file_systems() -> str:
+    """Why this machine cannot make a Debian root file system; empty when it can."""
+    if not is_debian():
+        return "building needs Debian or Ubuntu, and root"
+    if os.geteuid() != 0:
+        return "building needs root"
+    try:
+        for archive in ("debian", "debian-security"):
+            debian_uri(archive)
+    except FoundryError as error:
+        return f"{error.what}; {error.try_}"
+    return ""
 
 
 def install(*packages: str, unless: object, run: Run) -> None:

@@ -8,14 +8,17 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
 from foundry.errors import CommandFailedError, FoundryError
 
 TAIL_LINES = 12
+LOOK = 0.1
+"""Seconds between two questions whether to wait on."""
 
 _live: set[subprocess.Popen[bytes]] = set()
 _live_lock = threading.Lock()
@@ -38,17 +41,18 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: IO[bytes] | bytes | None = None,
     timeout: float | None = None,
-    patience: float | None = None,
+    patience: Callable[[float], bool] | None = None,
+    watch: Callable[[str], None] | None = None,
 ) -> str:
     """Run a program to its end and return its standard output.
 
     With `log`, the command, its standard output and its standard error are appended there as they come. `env` is added
-    to foundry's own environment.
+    to foundry's own environment. While the program has printed nothing on standard output, `patience` is asked with the
+    seconds since the start whether to wait on. `watch` gets each line of standard output, in another thread.
 
     Raises:
         CommandFailedError: the status was not 0; carries the last lines.
-        FoundryError: the program does not exist, took longer than `timeout` seconds, or printed nothing on standard
-            output for the first `patience` seconds.
+        FoundryError: the program does not exist, took longer than `timeout` seconds, or `patience` was over.
     """
     words = tuple(str(word) for word in argv)
     with contextlib.ExitStack() as stack:
@@ -57,13 +61,16 @@ def run(
             sink = stack.enter_context(log.open("ab", buffering=0))
             sink.write(f"$ {shlex.join(words)}\n".encode())
         process = _start(words, cwd=cwd, env=env, stdin=stdin, err=sink or subprocess.PIPE)
-        readers = [_Reader(process.stdout, sink), *([] if sink else [_Reader(process.stderr, None)])]
+        readers = [_Reader(process.stdout, sink, watch), *([] if sink else [_Reader(process.stderr, None)])]
         try:
             if isinstance(stdin, bytes) and process.stdin:
                 with contextlib.suppress(BrokenPipeError), process.stdin:
                     process.stdin.write(stdin)
-            if patience is not None and not readers[0].spoke.wait(patience):
-                raise FoundryError(f"{words[0]} said nothing for {patience:.1f} s", shlex.join(words))
+            began = time.monotonic()
+            while patience is not None and not readers[0].spoke.wait(LOOK):
+                waited = time.monotonic() - began
+                if not patience(waited):
+                    raise FoundryError(f"no answer within {waited:.0f} s", shlex.join(words))
             process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise FoundryError(f"{words[0]} did not end within {timeout:.0f} s", shlex.join(words)) from None
@@ -81,11 +88,14 @@ def run(
 
 
 class _Reader:
-    """Reads a pipe to its end in a thread, into memory and into a log."""
+    """Reads a pipe to its end in a thread, into memory, into a log and to a watcher."""
 
-    def __init__(self, pipe: IO[bytes] | None, log: IO[bytes] | None) -> None:
+    def __init__(
+        self, pipe: IO[bytes] | None, log: IO[bytes] | None, watch: Callable[[str], None] | None = None
+    ) -> None:
         self._pipe = pipe
         self._log = log
+        self._watch = watch
         self._read: list[bytes] = []
         self.spoke = threading.Event()  # something was read, or the pipe is closed
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -94,9 +104,14 @@ class _Reader:
     def _run(self) -> None:
         if self._pipe:
             with self._pipe:
+                rest = b""
                 while chunk := self._pipe.read1(1 << 16):  # type: ignore[attr-defined]
                     self._read.append(chunk)
                     self.spoke.set()
+                    if self._watch:
+                        *lines, rest = (rest + chunk).split(b"\n")
+                        for line in lines:
+                            self._watch(line.decode(errors="replace"))
                     if self._log:
                         self._log.write(chunk)
         self.spoke.set()

@@ -37,14 +37,19 @@ class Progress:
     Args:
         expected: step -> seconds it usually takes; what remains is reckoned from it.
         stream: where to write; standard error by default, as results belong on standard output.
+        reminder: seconds between two lines about the same steps on a log.
     """
 
-    def __init__(self, expected: Mapping[str, float], stream: TextIO | None = None) -> None:
+    def __init__(
+        self, expected: Mapping[str, float], stream: TextIO | None = None, *, reminder: float = REMINDER
+    ) -> None:
+        self._reminder = reminder
         self._expected = dict(expected)
         self._stream = stream or sys.stderr
         self._live = self._stream.isatty()
         self._lock = threading.RLock()
         self._started: dict[str, float] = {}
+        self._notes: dict[str, str] = {}
         self._done: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._tick, daemon=True)
@@ -73,6 +78,11 @@ class Progress:
             if not self._live:
                 self.say(f"  {step}: {what or 'started'}")
 
+    def note(self, step: str, note: str) -> None:
+        """How far a step is: shown beside its name."""
+        with self._lock:
+            self._notes[step] = note
+
     def end(self, step: str, outcome: str) -> None:
         """A step ended; `outcome` says how, in the past tense."""
         with self._lock:
@@ -85,7 +95,7 @@ class Progress:
         """What is under way and what remains, on one line."""
         with self._lock:
             now = time.monotonic()
-            running = [f"{step} {duration(now - at)}" for step, at in self._started.items()]
+            running = [self._running(step, now - at) for step, at in self._started.items()]
             waiting = [step for step in self._expected if step not in self._done and step not in self._started]
             left = sum(self._expected[step] for step in waiting)
             left += max((self._expected.get(step, 0) - (now - at) for step, at in self._started.items()), default=0)
@@ -95,6 +105,10 @@ class Progress:
         if left > REMINDER:
             parts.insert(1, f"about {round(left / 60)} min left")
         return " · ".join(parts)
+
+    def _running(self, step: str, seconds: float) -> str:
+        note = self._notes.get(step, "")
+        return f"{step} {note}, {duration(seconds)}" if note else f"{step} {duration(seconds)}"
 
     def _tick(self) -> None:
         last = time.monotonic()
@@ -106,7 +120,7 @@ class Progress:
                     width = shutil.get_terminal_size().columns - 1
                     self._stream.write(f"\r\033[K{self.line()[:width]}")
                     self._stream.flush()
-                elif time.monotonic() - last > REMINDER:
+                elif time.monotonic() - last > self._reminder:
                     last = time.monotonic()
                     self.say(f"  {self.line()}")
 

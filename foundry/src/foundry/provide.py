@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from foundry import plan, schedule, tools
+from foundry import machine, plan, process, schedule, tools
 from foundry.artefacts import Artefact, Catalogue
 from foundry.builder import Builder
 from foundry.engine import Engine, Image
@@ -17,9 +19,25 @@ from foundry.errors import FoundryError
 from foundry.machine import Cache
 from foundry.plan import Status
 from foundry.progress import Progress, duration
-from foundry.registries import Registries, own
+from foundry.registries import Registries, limited, own
 from foundry.state import PulledImage, State, Tool
 from foundry.store import Store
+
+PULLS = 2
+"""Pulls at a time: registries limit connections, and layers of one image come in parallel already."""
+
+PULL_REMINDER = 15.0
+"""Seconds between two lines of progress on a log."""
+
+LAYER_STATES = (
+    "Pulling fs layer",
+    "Waiting",
+    "Verifying Checksum",
+    "Download complete",
+    "Pull complete",
+    "Already exists",
+)
+LAYER_COMPLETE = ("Pull complete", "Already exists")
 
 
 @dataclass
@@ -69,7 +87,9 @@ class Provider:
             return Status(artefact, ready=False)
         folder = self.store.folder(artefact, key)
         if self.store.has(artefact, key):
-            return Status(artefact, ready=True, origin="recipe", where=str(folder))
+            known = self.state.tools.get(artefact.name)
+            origin = known.origin if known and known.unchanged(key) else "recipe"
+            return Status(artefact, ready=True, origin=origin, where=str(folder))
         return Status(artefact, ready=False)
 
     def _key(self, artefact: Artefact) -> str:
@@ -89,8 +109,8 @@ class Provider:
         missing = [n for n in names if not statuses[n].ready or (refresh and self._may_improve(statuses[n]))]
         if not missing:
             return statuses
-        build = [name for name in missing if not self._obtain(self.catalogue[name])]
-        wanted = list(dict.fromkeys(self._stand_in(name) for name in build))
+        lacking = self._obtain([self.catalogue[name] for name in missing])
+        wanted = list(dict.fromkeys(self._stand_in(name) for name in missing if name in lacking))
         self.make(wanted)
         statuses = self.statuses()
         if wanted and all(statuses[name].ready for name in names):
@@ -119,28 +139,56 @@ class Provider:
         artefact = self.catalogue[name]
         return artefact.name if artefact.recipe else artefact.stand_in or name
 
-    def _obtain(self, artefact: Artefact) -> bool:
-        """Get an artefact without building it."""
-        if artefact.kind == "image":
-            return self._pull(artefact)
-        if artefact.kind == "tool":
-            return self._find(artefact)
-        return False
+    def _obtain(self, artefacts: list[Artefact]) -> set[str]:
+        """Get artefacts without building them; returns the names of those that this did not provide."""
+        images = [one for one in artefacts if one.kind == "image"]
+        lacking = {one.name for one in artefacts if one.kind != "image" and not self._find(one)}
+        return lacking | (self._pull_all(images) if images else set())
 
-    def _pull(self, artefact: Artefact) -> bool:
-        before = dict(self.registries.silent)
-        pulled = self.registries.pull(artefact, self._key(artefact))
-        for name in self.registries.silent.keys() - before.keys():
-            self.say(f"  {name} does not answer here: {self.registries.silent[name]}")
-        if not pulled:
-            return False
-        self.state.pulled[artefact.ref] = PulledImage(pulled.image.id, self._wanted(artefact), pulled.source)
-        self.state.save()
-        self.say(f"  {artefact.ref}: pulled {pulled.source}")
-        return True
+    def _pull_all(self, images: list[Artefact]) -> set[str]:
+        """Pull images, two at a time; returns the names of those that no registry provided."""
+        with Progress(dict.fromkeys((one.name for one in images), 0.0), reminder=PULL_REMINDER) as progress:
+            say, self.say = self.say, progress.say
+            self.registries.say = progress.say
+            pool = concurrent.futures.ThreadPoolExecutor(PULLS)
+            try:
+                running = {pool.submit(self._pull, one, progress): one.name for one in images}
+                pending = set(running)
+                while pending:  # looking up often: a signal that comes just before a long wait would wake nobody
+                    _, pending = concurrent.futures.wait(pending, timeout=schedule.LOOK)
+                return {name for future, name in running.items() if not future.result()}
+            except BaseException:
+                process.stop_all()
+                raise
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.say = self.registries.say = say
+
+    def _pull(self, artefact: Artefact, progress: Progress) -> bool:
+        layers: dict[str, bool] = {}  # layer -> complete
+        started = threading.Event()
+
+        def watch(line: str) -> None:
+            if not started.is_set():
+                started.set()
+                progress.start(artefact.name, f"pulling {artefact.version}")
+            layer, colon, status = line.partition(": ")
+            if colon and status in LAYER_STATES:
+                layers[layer] = status in LAYER_COMPLETE
+                progress.note(artefact.name, f"{sum(layers.values())}/{len(layers)} layers")
+
+        pulled = self.registries.pull(artefact, self._key(artefact), watch)
+        if pulled:
+            self.state.pulled[artefact.ref] = PulledImage(pulled.image.id, self._wanted(artefact), pulled.source)
+            self.state.save()
+            self.say(f"  {artefact.ref}: pulled {pulled.source}")
+        if started.is_set():
+            progress.end(artefact.name, "pulled" if pulled else "failed")
+        return bool(pulled)
 
     def _find(self, artefact: Artefact) -> bool:
-        found = tools.on_path(artefact, self.cache.bin)
+        """Get a tool from PATH or its release, or files from their release."""
+        found = tools.on_path(artefact, self.cache.bin) if artefact.kind == "tool" else None
         if found:
             program, version = found
             self._link(artefact, program, "PATH", version)
@@ -148,16 +196,31 @@ class Provider:
         if artefact.release and not self._no_release:
             self.cache.work.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(prefix=f"{artefact.name}-", dir=self.cache.work))
+            scratch.chmod(0o755)
+            file = artefact.name if artefact.kind == "tool" else artefact.release.url.rpartition("/")[2]
             try:
-                tools.download(artefact, artefact.release, self.arch, scratch / artefact.name)
-                self.store.put(artefact, self.keys[artefact.name], scratch)
+                tools.download(artefact, artefact.release, self.arch, scratch / file, self.say)
+                stored = self.store.put(artefact, self.keys[artefact.name], scratch)
+            except tools.ServerSilentError as error:
+                self._no_release = error.what
+                self.say(f"  no official releases: {error.what}")
+                return False
             except FoundryError as error:
-                self._no_release = error.why or error.what
-                self.say(f"  official releases cannot be had here: {self._no_release}")
+                why = f"{error.what}: {error.why}" if error.why else error.what
+                self.registries.causes.setdefault(artefact.name, []).append(why)
+                self.say(f"  {artefact.name}: no release: {why}")
                 return False
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-            self._link(artefact, self.store.program(artefact, self.keys[artefact.name]), "release", artefact.version)
+            if artefact.kind == "tool":
+                self._link(
+                    artefact, self.store.program(artefact, self.keys[artefact.name]), "release", artefact.version
+                )
+            else:
+                self.state.tools[artefact.name] = Tool.of(
+                    self.keys[artefact.name], stored / file, "release", artefact.version
+                )
+                self.state.save()
             return True
         return False
 
@@ -194,9 +257,36 @@ class Provider:
             if self._find(self.catalogue[name]):
                 ready.add(name)
         order = plan.closure(self.catalogue, wanted, ready)
+        self._refuse(order)
         if order:
             self._run(order)
         return order
+
+    def _refuse(self, order: list[str]) -> None:
+        """Build nothing where the whole cannot be built: say why it could not be had otherwise instead.
+
+        Raises:
+            FoundryError: a recipe needs Debian or Ubuntu, and root.
+        """
+        needing = [name for name in order if self.catalogue[name].root]
+        lack = machine.no_root_file_systems() if needing else ""
+        if not lack:
+            return
+        causes = self._causes()
+        for_want = sorted({*needing, *plan.doomed(self.catalogue, order, needing)})
+        try_ = (
+            "make this machine reach a registry (proxy, DNS, docker login), or name one: FOUNDRY_REGISTRY=HOST/PREFIX"
+        )
+        if any(limited(cause) for cause in causes):
+            try_ = "docker login, or wait until the registry's limit is over; then run the same command again"
+        raise FoundryError(
+            f"{', '.join(for_want)} cannot be pulled, nor built on this machine", "\n".join([*causes, lack]), try_
+        )
+
+    def _causes(self) -> list[str]:
+        """Why registries and servers of releases did not provide something, each reason once."""
+        causes = [cause for causes in self.registries.causes.values() for cause in causes]
+        return list(dict.fromkeys([*causes, *([self._no_release] if self._no_release else [])]))
 
     def _run(self, order: list[str]) -> None:
         began = time.monotonic()
@@ -208,7 +298,9 @@ class Provider:
                 self.say = say
         if failed:
             lost = plan.doomed(self.catalogue, order, failed)
-            why = f"for want of it, not tried: {', '.join(sorted(lost))}" if lost else ""
+            why = "\n".join(
+                [*([f"for want of it, not tried: {', '.join(sorted(lost))}"] if lost else []), *self._causes()]
+            )
             try_ = "read the log named above, then run the same command again: what is done stays done"
             raise FoundryError(f"not built: {', '.join(failed)}", why, try_)
         self.say(f"  built {len(order)} artefacts in {duration(time.monotonic() - began)}")

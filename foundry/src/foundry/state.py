@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that was found or made to be the right one."""
+    """A program that was found or made to be the right one, or a file that was downloaded."""
 
     key: str
     target: str

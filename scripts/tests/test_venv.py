@@ -1,0 +1,45 @@
+"""`scripts/venv.sh` on machines that lack something: it says what to install, and changes nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[1] / "venv.sh"
+
+LACKS_VENV = f"""#!/bin/sh
+case "$*" in *ensurepip*) exit 1 ;; esac
+exec {sys.executable} "$@"
+"""
+OLD = """#!/bin/sh
+case "$*" in -V) echo Python 3.9.2 ;; *) exit 1 ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (LACKS_VENV, "sudo apt-get install python3."),
+        (OLD, "needs Python 3.11 or newer; 'python3' is Python 3.9.2"),
+        ("", "'python3' is not installed. Install Python 3.11 or newer"),
+    ],
+)
+def test_machine_without_a_usable_python_is_told_what_to_install(tmp_path, program, said):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "id").write_text("#!/bin/sh\necho 1000\n")
+    if program:
+        (programs / "python3").write_text(program)
+    for file in programs.iterdir():
+        file.chmod(0o755)
+
+    # The PATH has no apt-get: nothing is installed on the machine of this test.
+    argv = ["/bin/bash", SCRIPT, "python3"]
+    done = subprocess.run(argv, cwd=tmp_path, env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 4
+    assert said in done.stderr
+    assert not (tmp_path / ".venv").exists()
