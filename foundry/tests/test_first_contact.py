@@ -328,6 +328,14 @@ def test_release_that_first_answers_after_four_seconds_is_downloaded(project, en
     assert "fortune 2.1.0: release," in told
 
 
+def test_proxy_of_the_environment_is_not_asked_for_this_machine(project, engine, releases):
+    project.write(tool(releases), fortune=RECIPE)
+
+    told = project.run("up", PATH=engine.path, http_proxy="http://127.0.0.1:9", NO_PROXY="mine.example").stderr
+
+    assert "fortune 2.1.0: release," in told
+
+
 def test_release_is_tried_again_after_a_server_error(project, engine, releases, monkeypatch):
     monkeypatch.setattr(Releases, "failures", [503])
     project.write(tool(releases), fortune=RECIPE)

@@ -51,6 +51,7 @@ class _Terminated(BaseException):
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command and exit with its status."""
     signal.signal(signal.SIGTERM, _terminate)
+    machine.exempt_loopback()
     try:
         status = run(sys.argv[1:] if argv is None else argv)
     except FoundryError as error:

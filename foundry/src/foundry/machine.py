@@ -12,7 +12,7 @@ import platform
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,8 @@ _NETWORK_VARIABLES = (
     "UV_EXTRA_INDEX_URL",
     "UV_INSECURE_HOST",
 )
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1", "127.0.0.0/8")
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,17 @@ def network_environment(environment: Mapping[str, str] = os.environ) -> dict[str
     if "PIP_INDEX_URL" in found and not found.keys() & {"UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL"}:
         found["UV_DEFAULT_INDEX"] = found["PIP_INDEX_URL"]
     return found
+
+
+def exempt_loopback(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Have this process and its programs reach this machine's own servers without the proxy of the environment."""
+    proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+    if not any(environment.get(name) for name in proxies):
+        return
+    upper, lower = environment.get("NO_PROXY", ""), environment.get("no_proxy", "")
+    for name, given in (("NO_PROXY", upper or lower), ("no_proxy", lower or upper)):
+        entries = [entry.strip() for entry in given.split(",") if entry.strip()]
+        environment[name] = "*" if "*" in entries else ",".join(dict.fromkeys([*entries, *_LOOPBACK]))
 
 
 def _pip_setting(key: str, environment: Mapping[str, str]) -> str:

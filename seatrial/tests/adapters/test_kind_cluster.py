@@ -45,6 +45,22 @@ def test_the_name_is_ours_and_pulls_are_parallel():
     assert "kubeadmConfigPatches" not in GIVEN
 
 
+MIRRORS = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
+
+
+def test_nodes_read_the_hosts_of_registries_whatever_their_containerd():
+    theirs = '[plugins."io.containerd.grpc.v1.cri".containerd]\nsnapshotter = "native"\n'
+
+    assert config()["containerdConfigPatches"] == [MIRRORS]
+    assert config({**GIVEN, "containerdConfigPatches": [theirs]})["containerdConfigPatches"] == [MIRRORS, theirs]
+
+
+def test_registries_that_the_user_configured_are_left_alone():
+    theirs = '[plugins."io.containerd.grpc.v1.cri".registry.mirrors."docker.io"]\nendpoint = ["http://mirror"]\n'
+
+    assert config({**GIVEN, "containerdConfigPatches": [theirs]})["containerdConfigPatches"] == [theirs]
+
+
 def test_without_a_configuration_there_is_one_node():
     assert config(None)["nodes"] == [{"role": "control-plane"}]
 

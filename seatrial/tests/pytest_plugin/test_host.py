@@ -206,6 +206,18 @@ def test_it():
     assert f"led to {mine or project.state}" in said
 
 
+def test_clients_reach_services_by_name_without_the_proxy(project, web):
+    project.write("import os\nSEEN = os.environ['no_proxy'].split(',')\n", "conftest.py")
+    project.write("""
+import conftest
+
+def test_it():
+    assert {"mine.example", "127.0.0.1", "web.shop", "web.shop.svc.cluster.local"} <= set(conftest.SEEN)
+""")
+
+    project.pytest(HTTP_PROXY="http://proxy.invalid:3128", NO_PROXY="mine.example")
+
+
 def test_without_an_environment_what_is_missing_is_told(project):
     project.write("""
 import os, socket, pytest

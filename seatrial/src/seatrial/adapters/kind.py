@@ -21,6 +21,8 @@ __all__ = ["KindCluster", "cluster_config", "host_ports"]
 _LABEL: Final = "io.x-k8s.kind.cluster"
 _SETTLE: Final = 1.0
 _PARALLEL_PULLS: Final = "kind: KubeletConfiguration\nserializeImagePulls: false\n"
+_MIRRORS: Final = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
+"""Where the nodes' containerd looks for registries' hosts.toml: no default before containerd 2.2 (kind 0.31)."""
 
 
 class KindCluster:
@@ -164,6 +166,10 @@ def cluster_config(
     # Our cluster's name is that of seatrial.toml.
     config.pop("name", None)
     config["kubeadmConfigPatches"] = [*(config.get("kubeadmConfigPatches") or ()), _PARALLEL_PULLS]
+    patches = config.get("containerdConfigPatches") or ()
+    # containerd refuses a configuration that has both forms: registries that the user configured are left alone.
+    if not any("cri" in patch and "registry" in patch for patch in patches):
+        config["containerdConfigPatches"] = [_MIRRORS, *patches]
     ours = [{"hostPath": str(path), "containerPath": inside, "readOnly": True} for path, inside in mounts.items()]
     config["nodes"] = [
         {

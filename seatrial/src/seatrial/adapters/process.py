@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
+from seatrial.adapters.proxy import LOOPBACK, direct
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, OutOfTime
 from seatrial.ports import Completed, Progress
@@ -21,6 +22,9 @@ __all__ = ["LocalProcesses"]
 
 _TAIL: Final = 40
 """Lines of output that an error keeps."""
+
+_DIRECT: Final = (*LOOPBACK, "seatrial-registry")
+"""What programs reach without a proxy: this machine, and the registry by the name that nodes use."""
 
 _GRACE: Final = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -74,7 +78,7 @@ class LocalProcesses:
                 process = subprocess.Popen(
                     list(argv),
                     cwd=cwd,
-                    env={**os.environ, **env} if env else None,
+                    env={**os.environ, **direct(os.environ, _DIRECT), **(env or {})},
                     stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,

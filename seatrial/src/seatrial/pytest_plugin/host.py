@@ -43,6 +43,7 @@ class Host:
         self._forwarder: Forwarder | None = None
         self._resolver: Resolver | None = None
         self._brought: list[str] = []
+        self._changed: dict[str, str] = {}  # variables that had a value before
         self._missing: list[str] = []
 
     @cached_property
@@ -101,6 +102,7 @@ class Host:
             return
         if self.kept is not None:
             self._bring_cluster(self.kept)
+            self._bring_exceptions()
             try:
                 self._bring_variables(self.kept)
             except pytest.UsageError as error:
@@ -140,11 +142,23 @@ class Host:
             self._forwarder.close()
         while self._brought:
             os.environ.pop(self._brought.pop(), None)
+        os.environ.update(self._changed)
 
     def _bring_cluster(self, environment: Kept) -> None:
         """Let Kubernetes' clients find the cluster that the pod's tests find, not that of the user's own context."""
         if environment.own:
             self._set("KUBECONFIG", str(environment.kubeconfig))
+
+    def _bring_exceptions(self) -> None:
+        """Let clients reach services by name without the proxy that the environment may name."""
+        from seatrial.adapters.proxy import LOOPBACK, direct  # noqa: PLC0415
+
+        for name, value in direct(os.environ, [*LOOPBACK, *self.names]).items():
+            if name in os.environ:
+                self._changed.setdefault(name, os.environ[name])
+                os.environ[name] = value
+            else:
+                self._set(name, value)
 
     def _bring_variables(self, environment: Kept) -> None:
         from seatrial.inpod.fixtures.api import Refused  # noqa: PLC0415
