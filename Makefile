@@ -62,6 +62,7 @@ locks: $(STAMP) ## write the lock files anew
 	@$(LOCK) --python-version 3.11 --group dev -o locks/dev.txt pyproject.toml
 	@$(LOCK) --python-version 3.11 --group dist -o locks/dist.txt pyproject.toml
 	@$(LOCK) --python-version 3.13 --group floe -o locks/floe.txt pyproject.toml
+	@printf 'pip\nhatchling>=1.28\n' | $(LOCK) --python-version 3.11 -o locks/action.txt seatrial/pyproject.toml -
 
 .PHONY: clean
 clean: ## remove what runs and builds left in this checkout; the foundry's cache stays

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,3 +173,183 @@ class TestAction:
 
         assert done.returncode == code
         assert output == f"exit={code}\n"
+
+
+def uses() -> list[tuple[str, str]]:
+    """Return each action that is used anywhere, in documentation too, with the file."""
+    files = [
+        *(ROOT / ".github").rglob("*.y*ml"),
+        ACTION,
+        ROOT / "README.md",
+        *(ROOT / "seatrial").rglob("docs/**/*.md"),
+    ]
+    found = []
+    for file in files:
+        lines = re.findall(r"^\s*-?\s*uses:\s*(.+)$", file.read_text(), re.MULTILINE)
+        found += [(str(file.relative_to(ROOT)), line.strip()) for line in lines]
+    return [(file, line) for file, line in found if not line.startswith("./")]
+
+
+def test_actions_are_pinned_by_digest_with_their_version():
+    found = uses()
+
+    assert {file for file, _ in found} >= {"action.yml", ".github/workflows/k8s-tests.yml"}
+    assert [each for each in found if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each[1])] == []
+
+
+def test_an_action_has_one_digest_for_a_version():
+    pinned: dict[str, set[str]] = {}
+    for _, line in uses():
+        action, _, pin = line.partition("@")
+        pinned.setdefault("/".join(action.split("/")[:2]), set()).add(pin)
+
+    assert {action: pins for action, pins in pinned.items() if len(pins) != 1} == {}
+
+
+def step(name: str) -> str:
+    """Return the script of a step of the action."""
+    (found,) = (step["run"] for step in read(ACTION)["runs"]["steps"] if step.get("name") == name)
+    return str(found)
+
+
+KIND = "#!/bin/sh\necho kind as released\n"
+CURL = """#!/bin/bash
+while [ $# -gt 0 ]; do
+  case "$1" in --output) output=$2; shift ;; https://*) url=$1 ;; esac
+  shift
+done
+echo "$url" >>"$LOG"
+case "$url" in
+  *.sha256sum) printf '%s  %s\n' "$PUBLISHED" "$(basename "${url%.sha256sum}")" >"$output" ;;
+  *) printf '%s' "$DOWNLOAD" >"$output" ;;
+esac
+"""
+
+
+class Runner:
+    """A machine of CI on which the action installs kind. It has a kind of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.log = root / "urls"
+        self.path = root / "github-path"
+        self.path.touch()
+        for name, text in (
+            ("curl", CURL),
+            ("kind", "#!/bin/sh\necho the runner's own\n"),
+            ("uname", "#!/bin/sh\necho x86_64\n"),
+        ):
+            (root / "own" / name).parent.mkdir(exist_ok=True)
+            (root / "own" / name).write_text(text)
+            (root / "own" / name).chmod(0o755)
+
+    def install(self, *, version: str = "v9.9.9", sha256: str = "", published: str = "") -> int:
+        environ = {
+            "PATH": f"{self.root / 'own'}:/usr/bin:/bin",
+            "RUNNER_TEMP": str(self.root),
+            "GITHUB_PATH": str(self.path),
+            "LOG": str(self.log),
+            "DOWNLOAD": KIND,
+            "PUBLISHED": published,
+            "VERSION": version,
+            "SHA256": sha256,
+        }
+        # As a runner does: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#exit-codes-and-error-action-preference
+        argv = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step("Install kind")]
+        return subprocess.run(argv, env=environ, capture_output=True, check=False).returncode
+
+    @property
+    def kind(self) -> str:
+        """What `kind` is in later steps."""
+        found = shutil.which("kind", path=f"{self.path.read_text().strip()}:{self.root / 'own'}")
+        assert found
+        return Path(found).read_text()
+
+    @property
+    def urls(self) -> list[str]:
+        return self.log.read_text().split() if self.log.exists() else []
+
+
+RIGHT = hashlib.sha256(KIND.encode()).hexdigest()
+WRONG = "0" * 64
+
+
+@pytest.fixture
+def runner(tmp_path):
+    return Runner(tmp_path)
+
+
+def test_the_configured_kind_wins_over_the_runners_own(runner):
+    assert runner.install(sha256=RIGHT) == 0
+    assert runner.kind == KIND
+    assert runner.urls == ["https://kind.sigs.k8s.io/dl/v9.9.9/kind-linux-amd64"]
+
+
+@pytest.mark.parametrize(
+    "given", [{"sha256": WRONG}, {"published": WRONG}, {"published": "<html>"}, {"version": "v0.33.0"}]
+)
+def test_a_kind_with_another_checksum_is_not_installed(runner, given):
+    assert runner.install(**given) != 0
+    assert runner.path.read_text() == ""
+    assert runner.kind != KIND
+
+
+def test_a_kind_whose_checksum_nobody_gave_has_the_published_one(runner):
+    assert runner.install(published=RIGHT) == 0
+    assert runner.kind == KIND
+    assert runner.urls[1:] == ["https://kind.sigs.k8s.io/dl/v9.9.9/kind-linux-amd64.sha256sum"]
+
+
+def test_the_default_kind_has_a_checksum_in_the_action_for_each_architecture():
+    default = read(ACTION)["inputs"]["kind-version"]["default"]
+    for arch in ("amd64", "arm64"):
+        assert re.search(rf'"{re.escape(default)} {arch}"\) SHA256=[0-9a-f]{{64}} ;;', step("Install kind"))
+
+
+def test_an_empty_version_means_the_runners_own_kind(runner):
+    assert runner.install(version="") == 0
+    assert runner.urls == []
+    assert "the runner's own" in runner.kind
+
+
+def test_the_action_installs_by_digest_alone(tmp_path):
+    environ = {**os.environ, "SOURCE": str(ROOT), "RUNNER_TEMP": str(tmp_path), "GITHUB_PATH": str(tmp_path / "path")}
+    script = step("Install seatrial")
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", script], env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run(
+        [tmp_path / "seatrial" / "bin" / "seatrial", "--version"], capture_output=True, check=True
+    ).stdout
+    frozen = [str(tmp_path / "seatrial" / "bin" / "python"), "-m", "pip", "list", "--format=freeze"]
+    installed = subprocess.run(frozen, capture_output=True, text=True, check=True).stdout.lower().split()
+    locked = set(re.findall(r"^([\w.-]+==[\w.]+)", (ROOT / "locks" / "action.txt").read_text().lower(), re.MULTILINE))
+    # Debian's and older Pythons' own venv brings setuptools.
+    unlocked = {each.replace("_", "-") for each in installed} - {each.replace("_", "-") for each in locked}
+    assert {each.partition("==")[0] for each in unlocked} <= {"seatrial", "setuptools"}
+
+
+def test_the_lock_of_the_action_has_what_seatrial_needs():
+    project = tomllib.loads((ROOT / "seatrial" / "pyproject.toml").read_text())
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"], "pip"]
+    locked = (ROOT / "locks" / "action.txt").read_text()
+    missing = [
+        name for each in needed if not re.search(rf"^{(name := re.split('[<>=]', each)[0])}==", locked, re.MULTILINE)
+    ]
+    assert missing == []
+
+
+def test_gitlab_asks_before_it_runs_a_fork_on_a_machine_with_docker():
+    job = read(GITLAB)["k8s-tests"]
+    first, second = job["rules"][:2]
+
+    assert job["tags"] == ["docker-host"]
+    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID != $CI_PROJECT_ID" in first["if"]
+    assert first["when"] == "manual"
+    assert second["if"] == '$CI_PIPELINE_SOURCE == "merge_request_event"'
+    for page in (GITLAB, ROOT / "seatrial" / "docs" / "how-to" / "in-ci.md"):
+        text = " ".join(page.read_text().replace("#", " ").replace(">", " ").split()).lower()
+        assert "warning" in text
+        assert "from a fork brings its own" in text
