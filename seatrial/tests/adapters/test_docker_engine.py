@@ -131,21 +131,49 @@ def build(it, spec, progress=silent, tmp_path=None):
 def test_build(tmp_path):
     steps = []
     it, processes = engine(
+        docker_buildx=Answer(code=1),
         docker_build=Answer(stdout="Step 1/2 : FROM x\n ---> aa\n", stderr="#7 [2/2] RUN y\n#7 DONE\n"),
         docker_image_inspect=Answer(stdout=json.dumps([IMAGE])),
     )
     spec = ImageSpec(name="shop-test", context=tmp_path, args={"A": "b"}, target="tests")
 
     assert build(it, spec, steps.append, tmp_path).digest == "sha256:aa"
-    assert processes.ran[0] == (
+    assert processes.ran[1] == (
         *("docker", "build", "--tag", "shop-test:1", "--file", str(tmp_path / "Dockerfile")),
         *("--label", "k=v", "--build-arg", "A=b", "--target", "tests", str(tmp_path)),
     )
     assert steps == ["Step 1/2 : FROM x", "[2/2] RUN y"]
 
 
+def test_builder_outside_of_the_engine_hands_the_image_over(tmp_path):
+    """With buildx the current builder may be a container of its own, which keeps what it built."""
+    it, processes = engine(docker_buildx=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE])))
+    real, environments = processes.run, []
+
+    def run(argv, **options):
+        environments.append(options.get("env"))
+        return real(argv, **options)
+
+    processes.run = run
+    build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
+
+    assert processes.ran[1][:6] == ("docker", "buildx", "build", "--load", "--tag", "shop-test:1")
+    assert environments[1]["BUILDX_NO_DEFAULT_ATTESTATIONS"] == "1", "else no two builds are the same image"
+
+
+def test_classic_builder_is_used_where_the_user_wants_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_BUILDKIT", "0")
+    it, processes = engine(docker_build=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE])))
+
+    build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
+
+    assert processes.ran[0][:3] == ("docker", "build", "--tag")
+
+
 def test_build_that_fails_says_which(tmp_path):
-    it, _ = engine(docker_build=Answer(code=1, stdout="Step 1/1 : RUN x\n", stderr="x: not found\n"))
+    it, _ = engine(
+        docker_buildx=Answer(code=1), docker_build=Answer(code=1, stdout="Step 1/1 : RUN x\n", stderr="x: not found\n")
+    )
 
     with pytest.raises(CommandFailed) as caught:
         build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
@@ -153,7 +181,7 @@ def test_build_that_fails_says_which(tmp_path):
 
 
 def test_build_without_a_result(tmp_path):
-    it, _ = engine(docker_build=Answer(), docker_image_inspect=Answer(code=1, stdout="[]"))
+    it, _ = engine(docker_buildx=Answer(), docker_image_inspect=Answer(code=1, stdout="[]"))
 
     with pytest.raises(EnvironmentFailed):
         build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
@@ -166,9 +194,7 @@ def test_build_secrets_need_buildx(tmp_path):
         build(without, spec, tmp_path=tmp_path)
     assert "buildx" in caught.value.try_
 
-    it, processes = engine(
-        docker_buildx=Answer(), docker_build=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE]))
-    )
+    it, processes = engine(docker_buildx=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE])))
     build(it, spec, tmp_path=tmp_path)
     assert processes.ran[1][-3:-1] == ("--secret", "id=token,env=TOKEN")
 

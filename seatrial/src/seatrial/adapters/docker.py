@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,21 +85,25 @@ class DockerEngine:
             CommandFailed: the build failed.
             UsageError: it has secrets and the engine's client cannot pass any.
         """
-        argv = ["docker", "build", "--tag", reference, "--file", str(spec.dockerfile or spec.context / "Dockerfile")]
+        classic = not spec.secrets and os.environ.get("DOCKER_BUILDKIT") == "0"
+        buildx = not classic and not self.docker("buildx", "version", check=False).code
+        if spec.secrets and not buildx:
+            raise UsageError(
+                f"image {spec.name} has build secrets, which need BuildKit", try_="install Docker's buildx plugin"
+            )
+        # --load: a builder in a container of its own leaves the image there otherwise.
+        argv = ["docker", *(("buildx", "build", "--load") if buildx else ("build",))]
+        argv += ["--tag", reference, "--file", str(spec.dockerfile or spec.context / "Dockerfile")]
         for key, value in labels.items():
             argv += ["--label", f"{key}={value}"]
         for key, value in spec.args.items():
             argv += ["--build-arg", f"{key}={value}"]
         if spec.target:
             argv += ["--target", spec.target]
-        env = {"BUILDKIT_PROGRESS": "plain"}
         for secret in spec.secrets:
             argv += ["--secret", secret]
-            env["DOCKER_BUILDKIT"] = "1"
-        if spec.secrets and self.docker("buildx", "version", check=False).code:
-            raise UsageError(
-                f"image {spec.name} has build secrets, which need BuildKit", try_="install Docker's buildx plugin"
-            )
+        # Attestations have the time in them: the same files would be another image after each build.
+        env = {"BUILDKIT_PROGRESS": "plain", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         try:
             self._processes.run(
                 [*argv, str(spec.context)], deadline=deadline, env=env, log=log, line=lambda line: _step(line, progress)
