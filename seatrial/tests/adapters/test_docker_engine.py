@@ -59,24 +59,27 @@ def test_no_engine():
 
 
 def test_images_weigh_what_they_need_together():
-    """A layer that several have counts once; one whose layers are not told counts as a whole."""
-    layers = {"one:1": ("aa", "bb"), "two:1": ("aa", "cc"), "odd:1": ("dd", "ee")}
-    sizes = {"one:1": "5\n0\n100\n", "two:1": "7\n100\n0\n", "odd:1": "1000\n"}
+    """The steps of a common base count once, also where one of them makes an empty layer, as WORKDIR does."""
+    # As `docker history` tells them: newest first.
+    base = [("0", "WORKDIR /app"), ("100", "ADD rootfs.tar /")]
+    steps = {
+        "base:1": base,
+        "one:1": [("0", "ENV A=b"), ("5", "COPY one /"), *base],
+        "two:1": [("7", "COPY two /"), *base],
+        "odd:1": [("1000", "ADD other.tar /")],
+    }
+    told = {
+        name: "\n".join(json.dumps({"Size": size, "CreatedBy": by, "CreatedAt": "2026-01-01"}) for size, by in lines)
+        for name, lines in steps.items()
+    }
+    history = "docker history --no-trunc --human=false --format {{.|json}} sha256:"
     it, _ = engine(
         # Exit code 1: one of them is not there.
-        docker_image_inspect=Answer(
-            code=1,
-            stdout=json.dumps(
-                [{"Id": f"sha256:{name}", "Size": 30, "RootFS": {"Layers": names}} for name, names in layers.items()]
-            ),
-        ),
-        **{
-            f"docker history --human=false --format {{{{.Size}}}} sha256:{name}": Answer(stdout=size)
-            for name, size in sizes.items()
-        },
+        docker_image_inspect=Answer(code=1, stdout=json.dumps([{"Id": f"sha256:{name}"} for name in steps])),
+        **{f"{history}{name}": Answer(stdout=lines) for name, lines in told.items()},
     )
 
-    assert it.weigh(["one:1", "two:1", "odd:1", "none:1"]) == 100 + 5 + 7 + 30
+    assert it.weigh([*steps, "none:1"]) == 100 + 5 + 7 + 1000
 
 
 def test_old_images_of_a_name_go():

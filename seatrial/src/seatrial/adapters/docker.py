@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -57,17 +58,18 @@ class DockerEngine:
         return {reference: _local_image(reference, found[name]) for reference, name in wanted.items() if name in found}
 
     def weigh(self, references: Sequence[str]) -> int:
-        """Return the bytes of those of the images that are on the engine; a layer that several have counts once."""
-        layers: dict[str, int] = {}
+        """Return the bytes of those of the images that are on the engine; what several have in common counts once."""
+        steps: dict[str, int] = {}
         looked = self.docker("image", "inspect", *references, check=False) if references else None
         for entry in json.loads(looked.stdout or b"[]") if looked else ():
-            # Newest first, and steps that made no layer with no bytes.
-            told = self.docker("history", "--human=false", "--format", "{{.Size}}", entry["Id"])
-            names = (entry.get("RootFS") or {}).get("Layers") or ()
-            sizes = [int(size) for size in reversed(told.stdout.split()) if int(size)]
-            exact = len(names) == len(sizes)
-            layers |= dict(zip(names, sizes, strict=True)) if exact else {entry["Id"]: int(entry.get("Size") or 0)}
-        return sum(layers.values())
+            # Engines tell neither sizes of layers nor which steps made one. An image begins with the steps of its base.
+            told = self.docker("history", "--no-trunc", "--human=false", "--format", "{{.|json}}", entry["Id"])
+            chain = hashlib.sha256()
+            for line in reversed(told.stdout.splitlines()):
+                step = json.loads(line)
+                chain.update(repr([step.get(key) for key in ("CreatedAt", "CreatedBy", "Size")]).encode())
+                steps[chain.hexdigest()] = int(step["Size"])
+        return sum(steps.values())
 
     def build(
         self,
