@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import check_seed
 import pytest
 
@@ -34,7 +36,7 @@ def test_what_is_not_there_is_named(name, says):
         "testing/k8s/kind-config.yaml",
         "make test-k8s KEEP=always",
         "tests/parity/test_dns.py::test_the_full_name",
-        "tests/parity/test_probes.py::test_each_service_has_all_three[jaeger]",
+        "tests/parity/test_probes.py::test_each_service_has_each_probe[jaeger-liveness_probe]",
         "charts/e2e/test_chart_on_cluster.py::TestAsShipped::test_data_and_passwords_outlive_the_release",
         "kubectl get pods -n floe",
         ".seatrial/runs/latest/logs/",
@@ -93,3 +95,14 @@ def test_a_snippet_that_was_changed_is_named(map_of):
     assert list(check_seed.check_snippets()) == [
         "tests/seed/test_k8s_class.py: differs from the seed's words in docs/seed-map.md"
     ]
+
+
+def test_configuration_says_what_the_seed_says():
+    """One name for each: the seed calls the release `floe-infra` in one place and `floe-infra-test` in another."""
+    told = tomllib.loads((check_seed.ROOT / "seatrial.toml").read_text())
+
+    assert told["cluster"]["name"] == "floe-test"
+    assert [image["name"] for image in told["image"]] == ["floe-test"]
+    assert [(release["name"], release["namespace"]) for release in told["release"]] == [("floe-infra", "floe")]
+    assert told["runner"]["pod"] == "test-runner"
+    assert told["runner"]["command"] == ["uv", "run", "pytest", "tests/", "packages/*/tests/", "--cov", "-v"]
