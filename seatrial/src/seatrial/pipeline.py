@@ -178,14 +178,14 @@ class _Run:
         before = any(isinstance(error, KeyboardInterrupt) for error in self.problems)
         if before:
             interrupted.set()
-        with first_sets(interrupted):
+        with first_sets(interrupted) as noted:
             for stage in stages:
                 try:
                     self.stage(stage)
                 except BaseException as error:  # noqa: BLE001 - the next stage has to run
                     self.problems.append(_caught(error))
-        if interrupted.is_set() and not before:
-            self.problems.append(KeyboardInterrupt())
+        if noted.first is not None:
+            self.problems.append(noted.first())
 
     def cancel(self) -> None:
         """Have everything that runs end now."""

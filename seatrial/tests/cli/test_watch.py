@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from seatrial.cli import watch
-from seatrial.cli.main import Terminated
 from seatrial.cli.watch import Wish, loop, next_wish
+from seatrial.interruption import Terminated
 from seatrial.model.errors import ExitCode
 
 

@@ -88,10 +88,11 @@ class Bench:
         }
         stop: threading.Event | None = more.pop("stop", None)
         started: Started | None = more.pop("started", None)
+        cut: Callable[[TestOutcome], None] | None = more.pop("cut", None)
         emit: Callable[[Body], None] = more.pop("emit", self.events.append)
         outcome = run_tests(
             self.pod, Request(**{**values, **more}), emit=emit, state=self.pod.state, run_dir=self.run_dir, out=out,
-            host_args=invocation.host_args, stop=stop, started=started,
+            host_args=invocation.host_args, stop=stop, started=started, cut=cut,
         )  # fmt: skip
         self.text = out.getvalue()
         errors = (self.run_dir / "replay-errors.log").read_text()

@@ -92,7 +92,7 @@ class LocalPod:
         )
         return StartedHere(process, timeout)
 
-    def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
+    def stream(self, argv: Sequence[str], *, container: str = "keeper", silence: float = 60.0) -> Iterator[bytes]:
         """Yield what a command prints."""
         process = subprocess.Popen(
             argv, cwd=self.workdir, env=self.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

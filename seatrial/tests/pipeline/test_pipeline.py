@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ import threading
 import msgspec
 import pytest
 from seatrial.doubles import FakeClock, Recorded
+from seatrial.interruption import Terminated
 from seatrial.model.errors import EnvironmentFailed, ExitCode, Inconclusive, NotReady, OutOfTime
 from seatrial.model.event import RunEnded, RunStarted, StageEnded, StageStarted
 from seatrial.model.finding import Finding, ObjectRef
@@ -189,6 +191,48 @@ def test_the_first_ctrl_c_does_not_keep_the_ends_from_being_reached(world):
         (Stage.COLLECT, "done"),
         (Stage.TEARDOWN, "done"),
     ]
+
+
+def test_sigterm_at_the_end_is_noted_as_ctrl_c_is(world):
+    def terminated(ctx):
+        signal.raise_signal(signal.SIGTERM)
+        return done()
+
+    ended, _ = run(world, collect=terminated)
+
+    assert isinstance(ended.problem, Terminated)
+    assert world.recorded.of(StageEnded)[-1].outcome == "done"
+
+
+def having_tested(**more):
+    def test(ctx):
+        ctx.facts.tests = TestsOutcome(**{"says": "x", "counts": Counts(passed=3), **more})
+        return done()
+
+    return test
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
+def test_interrupted_tests_end_the_process_and_keep_their_counts(world, kind):
+    ended, _ = run(world, test=having_tested(exit=ExitCode.INTERRUPTED, interrupted=kind()))
+
+    assert (ended.result.exit, type(ended.problem)) == (ExitCode.INTERRUPTED, kind)
+    assert ended.result.counts.passed == 3
+
+
+@pytest.mark.parametrize("code", [ExitCode.INTERRUPTED, ExitCode(42), ExitCode(6)])
+def test_code_of_pytest_is_the_code_of_the_run(world, code):
+    """Nobody interrupted anything: `pytest.exit()` does not end the process with 130."""
+    ended, ctx = run(world, test=having_tested(exit=code))
+
+    assert (ended.result.exit, ended.problem, ctx.failed) == (code, None, True)
+    assert json.loads((ctx.run_dir / "result.json").read_bytes())["exit"] == code
+
+
+def test_foreign_code_counts_as_failed_tests_do(world):
+    broken = raising(EnvironmentFailed("no"))
+
+    assert run(world, test=having_tested(exit=ExitCode(42)), teardown=broken)[0].result.exit is ExitCode.ENVIRONMENT
 
 
 def test_the_second_one_does(world):

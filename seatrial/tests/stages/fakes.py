@@ -55,7 +55,7 @@ class FakeExec:
         self.started: list[FakeStarted] = []
         self.fails: Exception | None = None
 
-    def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
+    def stream(self, argv: Sequence[str], *, container: str = "keeper", silence: float = 60.0) -> Iterator[bytes]:
         self.asked.append(tuple(argv))
         yield from self.chunks
         if self.fails:

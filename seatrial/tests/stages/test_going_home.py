@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from seatrial.inpod.tree import Entry
-from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.errors import EnvironmentFailed, ExitCode
+from seatrial.model.event import Note
 from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.result import Counts
 from seatrial.model.spec import ImageSpec, RunnerSpec
 from seatrial.stages import collect, survey, teardown
+from seatrial.stages.context import TestsOutcome
 from seatrial.stages.evidence import evident
 from seatrial.stages.inputs import context_files
 from seatrial.stages.memory import Installed, Runner, read, write
@@ -83,6 +88,37 @@ class TestCollect:
 
         world.kube.logs = logs
         assert collect.run(world.ctx()).facts == {"logs": "0"}
+
+    @pytest.mark.parametrize(
+        ("outcome", "seconds"),
+        [
+            ({"exit": ExitCode.INTERRUPTED, "interrupted": KeyboardInterrupt()}, 4),
+            ({"exit": ExitCode.OUT_OF_TIME}, 9),
+        ],
+    )
+    def test_logs_of_a_paused_node_are_left_after_an_interrupt(self, world, outcome, seconds):
+        """The API server waits for the node, and says nothing."""
+        block = threading.Event()
+        world.kube.put(pod())
+        world.kube.logs = lambda *args, **more: block.wait()
+        ctx = world.ctx()
+        ctx.facts.tests = TestsOutcome(says="", counts=Counts(), **outcome)
+        began = time.monotonic()
+
+        assert collect.run(ctx).facts == {"logs": "0"}
+        assert time.monotonic() - began < seconds
+        assert any("not all logs were collected" in note.text for note in world.recorded.of(Note))
+        block.set()
+
+    def test_unforeseen_error_of_a_reader_is_raised(self, world):
+        world.kube.put(pod())
+
+        def logs(*args, **more):
+            raise ZeroDivisionError
+
+        world.kube.logs = logs
+        with pytest.raises(ZeroDivisionError):
+            collect.run(world.ctx())
 
     def test_no_cluster_no_logs(self, world):
         assert collect.run(world.ctx(connected=False)).facts == {}

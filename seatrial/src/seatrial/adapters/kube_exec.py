@@ -24,7 +24,7 @@ _V4: Final = "v4.channel.k8s.io"
 _STDIN, _STDOUT, _STDERR, _STATUS, _CLOSE = 0, 1, 2, 3, 255
 _CHUNK: Final = 512 * 1024
 _SILENCE: Final = 3600.0
-"""A stream may be silent for as long as a test may take."""
+"""Seconds without output of a command that a user started and can interrupt."""
 
 Connect = Callable[..., WebSocket]
 
@@ -61,14 +61,19 @@ class ApiPodExec:
         """
         return _Started(self._open(argv, container, silence=timeout, stdin=True), argv, container, timeout)
 
-    def stream(self, argv: Sequence[str], *, container: str = "keeper") -> Iterator[bytes]:
+    def stream(self, argv: Sequence[str], *, container: str = "keeper", silence: float = 60.0) -> Iterator[bytes]:
         """Yield what a command prints on stdout until it ends well. Its input ends when this process does.
+
+        Args:
+            argv: the command.
+            container: where it runs.
+            silence: seconds without output after which the connection counts as cut.
 
         Raises:
             StreamBroken: the connection was cut, or the command failed.
             EnvironmentFailed: the cluster does not run it.
         """
-        web = self._open(argv, container, silence=_SILENCE, stdin=True)
+        web = self._open(argv, container, silence=silence, stdin=True)
         errors = bytearray()
         try:
             for channel, data in _messages(web):

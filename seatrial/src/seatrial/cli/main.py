@@ -18,6 +18,7 @@ from seatrial.cli.options import COLOR_CHOICES, Context
 from seatrial.cli.registry import COMMANDS
 from seatrial.cli.report import tell
 from seatrial.cli.streams import lost_output, protect
+from seatrial.interruption import Terminated
 from seatrial.model.errors import ExitCode, UsageError
 
 __all__ = ["Terminated", "cli", "main", "run"]
@@ -25,10 +26,6 @@ __all__ = ["Terminated", "cli", "main", "run"]
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
 _BROKEN_PIPE = 128 + 13  # SIGPIPE, as a program that knows nothing of it ends; Windows has no such name
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came. Unwinds like Ctrl-C, so that whatever was made is undone; the process ends 143 instead of 130."""
 
 
 class _Commands(TaughtGroup):

@@ -5,18 +5,25 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Self, TextIO
+from typing import IO, Any, Final, Self, TextIO
 
 from seatrial.inpod.request import Request
 from seatrial.inpod.verdict import Conclusion
 
 __all__ = ["Display"]
+
+_LOOK: Final = 0.1
+"""Seconds between two looks at whether to wait on."""
+
+_FAREWELL: Final = 2.0
+"""Seconds for the end of a run that was cut off."""
 
 
 class Display:
@@ -78,6 +85,9 @@ class Display:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self._control.close()
+        # Without a word of the end it shows and writes what it has: the JUnit file of a run that was cut off.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_FAREWELL)
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -95,8 +105,8 @@ class Display:
         """Say that the debugger let go."""
         self._say({"go": True}, must=True)
 
-    def end(self, conclusion: Conclusion) -> None:
-        """Say that nothing more will come; return once all has been shown."""
+    def end(self, conclusion: Conclusion, *, until: Callable[[], bool]) -> None:
+        """Say that nothing more will come; return once all has been shown, or `until` says to leave it."""
         self._say(
             {
                 "end": {
@@ -107,25 +117,29 @@ class Display:
                 }
             },
             must=True,
+            until=until,
         )
         with suppress(OSError):
             self._control.close()
-        self._process.wait()
+        while self._process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LOOK)
+            if until():
+                return
         if self._copier:
             self._copier.join()
 
-    def _say(self, message: dict[str, Any], *, must: bool) -> None:
-        line = json.dumps(message).encode() + b"\n"
+    def _say(self, message: dict[str, Any], *, must: bool, until: Callable[[], bool] = lambda: False) -> None:
+        line = memoryview(json.dumps(message).encode() + b"\n")
         with suppress(BrokenPipeError):
-            if must:
-                os.set_blocking(self._control.fileno(), True)
-            try:
-                # A tick is shorter than PIPE_BUF, so it is written whole or not at all.
-                os.write(self._control.fileno(), line)
-            except BlockingIOError:
-                return
-            finally:
-                os.set_blocking(self._control.fileno(), False)
+            while line:
+                try:
+                    # A tick is shorter than PIPE_BUF, so it is written whole or not at all.
+                    line = line[os.write(self._control.fileno(), line) :]
+                except BlockingIOError:
+                    if not must or until():
+                        return
+                    select.select([], [self._control], [], _LOOK)
 
 
 def _copy(source: Any, target: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""One run of the tests, seen from the host: submit, follow, show, conclude, bring home."""
+"""Run the tests from the host: submit the run, follow its records, show them, conclude, collect files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from seatrial.inpod import stale
+from seatrial.inpod import stale, waits
 from seatrial.inpod.coverage import CoverageHome
 from seatrial.inpod.display import Display
 from seatrial.inpod.home import Home, bring_home
@@ -22,9 +23,9 @@ from seatrial.inpod.request import Request
 from seatrial.inpod.sync import Submitted, submit
 from seatrial.inpod.tree import Files
 from seatrial.inpod.verdict import Conclusion, Evidence, conclude
-from seatrial.interruption import first_sets
+from seatrial.interruption import Noted, Terminated, first_sets
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import EnvironmentFailed, ExitCode
+from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, SeatrialError
 from seatrial.model.event import Body, Note
 from seatrial.model.result import Counts, TreeProof
 from seatrial.ports import ContainerState, PodExec, Started, StreamBroken
@@ -37,10 +38,18 @@ _FILES: Final = {"F": "frames", "O": "runner-output.log", "H": "home.tar"}
 _NAMED: Final = 3
 """Files that a warning names."""
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
-_LOST_AFTER: Final = 20.0
-"""Seconds without any byte, over all attempts, after which the pod is asked for: heartbeats come twice a second."""
+_STALLED: Final = 10.0
+"""Seconds without any byte on one connection after which another one is made: heartbeats come twice a second."""
+_LOST_AFTER: Final = 60.0
+"""Seconds without any byte, over all connections, after which the runner counts as lost."""
+_SILENT: Final = 1.5
+"""The same once the run is to end: by Ctrl-C, SIGTERM or its time-out."""
 _GRACE: Final = 10.0
 """Seconds that pytest gets to end after an interrupt, before it is killed."""
+_SHORT_GRACE: Final = 3.0
+"""The same after SIGTERM: its sender kills the whole process soon, after 10 s mostly."""
+_FAREWELL: Final = 1.0
+"""Seconds to end a run that nobody follows any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +102,9 @@ def run_tests(
     out: TextIO,
     stop: threading.Event | None = None,
     started: Started | None = None,
+    cut: Callable[[TestOutcome], None] | None = None,
 ) -> TestOutcome:
-    """Run the tests and return what came of it. Shows pytest's output on `out` while it happens.
+    """Run the tests, show pytest's output on `out` while it comes, and return the outcome.
 
     Args:
         exec_: commands in the pod.
@@ -102,27 +112,49 @@ def run_tests(
         emit: takes the events.
         state: asks Kubernetes for the container `tests`.
         host_args: arguments for the pytest that shows the results.
-        run_dir: where the logs and what comes home are written.
+        run_dir: where the logs and the collected files are written.
         out: where pytest's output goes; a real file (`sys.stdout`) is written to directly.
         stop: set it to interrupt the tests from another thread.
         started: the command that takes the run, if it waits in the pod already.
+        cut: takes what is known of the run if an exception ends it.
 
-    Ctrl-C once interrupts the tests as it does locally; twice raises KeyboardInterrupt.
+    The first Ctrl-C interrupts the tests as it does locally, the second one kills them; SIGTERM does the same, with
+    less time for the tests to end. In both cases the outcome has all that was reported. The third one raises.
 
     Raises:
         PodDiffers: the pod does not have the files that the delta was planned for.
         EnvironmentFailed: the run could not be started.
+        OutOfTime: the run was not started before its deadline.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     for name in _FILES.values():
         (run_dir / name).write_bytes(b"")
     # Before anything else: what shows the results takes a processor for as long as the tests need to start.
-    submitted = submit(exec_, request, started)
+    submitted = _submit(exec_, request, started)
     with Display(request.run, request, run_dir=run_dir, out=out, host_args=host_args) as display:
         session = _Session(
             exec_, request, emit=emit, state=state, run_dir=run_dir, display=display, stop=stop or threading.Event()
         )
-        return session.result(submitted)
+        return session.result(submitted, cut)
+
+
+def _submit(exec_: PodExec, request: Request, started: Started | None) -> Submitted:
+    """Start the run; one that may have been started without an answer is ended."""
+    try:
+        return waits.call(lambda: submit(exec_, request, started), until=lambda: request.deadline.passed)
+    except waits.Left:
+        _end_run(exec_, request)
+        raise OutOfTime("the run was not started in its time", why="the runner pod did not answer") from None
+    except KeyboardInterrupt:
+        _end_run(exec_, request)
+        raise
+
+
+def _end_run(exec_: PodExec, request: Request) -> None:
+    """Kill a run that nobody will follow, if the pod answers soon; else the agent ends it, as nobody watches it."""
+    argv = agent_argv("interrupt", request.run, "--kill", python=request.python, entry=request.entry)
+    with suppress(waits.Left, StreamBroken, SeatrialError):
+        waits.call(lambda: exec_.run(argv, container="keeper", timeout=_GRACE), seconds=_FAREWELL)
 
 
 class _Session:
@@ -145,42 +177,61 @@ class _Session:
         self.state = state
         self.display = display
         self.stop = stop
+        self.noted = Noted()
         self.paths = {kind: run_dir / name for kind, name in _FILES.items()}
         self.run_dir = run_dir
         self.sizes = dict.fromkeys(self.paths, 0)
         self.frames = FrameReader()
         self.progress = Progress()
         self.exited: dict[str, Any] | None = None
-        self.container: ContainerState | None = None
+        self.exited_at = 0.0
         self.lost = False
+        self.silent = False
         self.done = False
         self.heard = time.monotonic()
         self.interrupted = False
         self.out_of_time = False
-        self.kill_at: float | None = None
-        self.killed = False
+        self.told_at = 0.0
+        self.killed_at = 0.0
         self.attached = 0
 
-    def result(self, submitted: Submitted) -> TestOutcome:
-        with first_sets(self.stop):
-            self.follow()
-            return self.outcome(submitted)
+    def result(self, submitted: Submitted, cut: Callable[[TestOutcome], None] | None) -> TestOutcome:
+        with first_sets(self.stop, patience=2) as self.noted:
+            try:
+                self.follow()
+                return self.outcome(submitted)
+            except BaseException as error:
+                if self.exited is None:
+                    _end_run(self.exec, self.request)
+                conclusion = Conclusion(
+                    exit=ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.INCONCLUSIVE,
+                    says="the run was cut off", why=str(error) or type(error).__name__,
+                    suspects=tuple(self.progress.running),
+                )  # fmt: skip
+                if cut is not None:
+                    cut(self._outcome(conclusion, submitted, Home()))
+                raise
 
     # Following.
+
+    @property
+    def over(self) -> bool:
+        return self.done or self.lost
 
     def follow(self) -> None:
         """Read the tail until all is said; again from the same byte whenever the connection breaks."""
         failures = 0
-        while not (self.done or self.lost):
+        while not self.over:
             before = self.heard
             try:
                 self.read_tail()
             except (StreamBroken, Garbled, EnvironmentFailed) as error:
                 failures = 0 if self.heard > before else failures + 1
                 self.emit(Note(level="debug", text=f"the stream of results broke and is resumed: {error}"))
-                if self.silent():
-                    return
-                time.sleep(_BACKOFF[min(failures, len(_BACKOFF) - 1)])
+                self.look_for_pod()
+                self.watch()
+                # Once the run is to end, each moment counts.
+                time.sleep(_BACKOFF[0] if self.told_at else _BACKOFF[min(failures, len(_BACKOFF) - 1)])
 
     def read_tail(self) -> None:
         reader = ChunkReader()
@@ -194,27 +245,24 @@ class _Session:
     def read_chunks(self, reader: ChunkReader) -> None:
         offsets = [f"{kind}={size}" for kind, size in self.sizes.items()]
         argv = agent_argv("tail", self.request.run, *offsets, python=self.request.python, entry=self.request.entry)
-        for data in self.exec.stream(argv, container="keeper"):
-            for chunk in reader.feed(data):
-                self.take(chunk)
-            if self.done or self.lost:
-                return
-            self.watch_time()
-        if not (self.done or self.lost):
-            raise StreamBroken("the stream of results ended before they did")
+        opened = time.monotonic()
+        stream = waits.pieces(lambda: self.exec.stream(argv, container="keeper"))
+        with closing(stream):
+            for data in stream:
+                for chunk in reader.feed(data):
+                    self.take(chunk)
+                self.watch()
+                if self.over:
+                    return
+                if not data and time.monotonic() - max(self.heard, opened) > _STALLED:
+                    raise StreamBroken(f"silent for {_STALLED:.0f} s")
+        raise StreamBroken("the stream of results ended before they did")
 
-    def silent(self) -> bool:
-        """Return whether to give up: nothing was heard for long, or the pod is not there any more."""
-        if time.monotonic() - self.heard < _LOST_AFTER:
-            try:
-                container = self.state()
-            except EnvironmentFailed:
-                return False
-            if container.state != "gone":
-                # Even if `tests` ended: the keeper may still have the rest.
-                return False
-        self.lost = True
-        return True
+    def look_for_pod(self) -> None:
+        """Give up if there is no pod any more. Even if `tests` ended, the keeper may still have the rest."""
+        with suppress(EnvironmentFailed, waits.Left):
+            container = waits.call(self.state, until=self.stop.is_set, seconds=_SILENT)
+            self.lost = self.lost or container.state == "gone"
 
     def take(self, chunk: Chunk) -> None:
         if chunk.kind != "B":
@@ -228,7 +276,7 @@ class _Session:
                 self.attached = self.progress.debugger
                 self.debug()
         elif chunk.kind == "X":
-            self.exited = json.loads(chunk.data)
+            self.exited, self.exited_at = json.loads(chunk.data), time.monotonic()
         elif chunk.kind == "L":
             self.lost = True
         elif chunk.kind == "D":
@@ -253,30 +301,66 @@ class _Session:
 
     # Ending.
 
-    def watch_time(self) -> None:
+    def watch(self) -> None:
+        """Judge by the clock what is to be interrupted, killed or given up."""
+        now = time.monotonic()
         if self.stop.is_set() and not self.interrupted:
-            self.interrupt()
-        if self.request.deadline.passed and self.exited is None and not self.out_of_time and not self.interrupted:
+            self.interrupted = True
+            self.tell()
+        if self.request.deadline.passed and not (self.exited or self.told_at):
             self.out_of_time = True
             self.emit(Note(level="warning", text="the tests are out of time and are interrupted"))
             self.tell()
-        if self.kill_at is not None and time.monotonic() > self.kill_at and not self.killed:
-            self.killed = True
+        is_late = bool(self.told_at) and (self.noted.count > 1 or now - self.told_at > self.grace)
+        if is_late and not (self.exited or self.killed_at):
+            self.killed_at = now
             self.tell("--kill")
+        if self.is_silent(now) or self.is_overdue(now):
+            self.lost = True
 
-    def interrupt(self) -> None:
-        """Do once what Ctrl-C does."""
-        if not self.interrupted:
-            self.interrupted = True
-            self.tell()
+    @property
+    def grace(self) -> float:
+        return _SHORT_GRACE if self.noted.first is Terminated else _GRACE
+
+    def is_silent(self, now: float) -> bool:
+        """Whether the runner counts as lost. Heartbeats are judged by the clock: a node that is paused sends none."""
+        since, limit = (max(self.heard, self.told_at), _SILENT) if self.told_at else (self.heard, _LOST_AFTER)
+        self.silent = now - since > limit
+        return self.silent
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether a run that is to end takes too long, although the runner answers."""
+        if self.exited is None:
+            return bool(self.killed_at) and now - self.killed_at > self.grace
+        if self.told_at:
+            # Files are collected, for as long as pytest might have taken; if only that was interrupted, at once.
+            return now - max(self.exited_at, self.told_at) > (self.grace if self.exited_at > self.told_at else _SILENT)
+        return self.request.deadline.passed and now - self.exited_at > _GRACE
 
     def tell(self, *flags: str) -> None:
-        self.kill_at = self.kill_at or time.monotonic() + _GRACE
+        """Interrupt or kill the tests, without waiting for the pod to answer."""
+        self.told_at = self.told_at or time.monotonic()
         argv = agent_argv("interrupt", self.request.run, *flags, python=self.request.python, entry=self.request.entry)
-        try:
-            self.exec.run(argv, container="keeper", timeout=_GRACE)
-        except (StreamBroken, EnvironmentFailed) as error:
-            self.emit(Note(level="warning", text=f"the tests could not be interrupted: {error}"))
+
+        def work() -> None:
+            try:
+                self.exec.run(argv, container="keeper", timeout=_GRACE)
+            except (StreamBroken, SeatrialError, OSError) as error:
+                if not self.over:
+                    self.emit(Note(level="warning", text=f"the tests could not be interrupted: {error}"))
+
+        threading.Thread(target=work, name="seatrial-interrupt", daemon=True).start()
+
+    def ended_container(self) -> ContainerState | None:
+        """Return the container's state once Kubernetes has noticed that it ended, which takes it a moment."""
+        deadline, container = Deadline.after(_SILENT if self.silent else 5.0), None
+        with suppress(waits.Left, EnvironmentFailed):
+            while True:
+                container = waits.call(self.state, seconds=deadline.left)
+                if container.state in ("terminated", "gone") or deadline.passed:
+                    break
+                time.sleep(0.2)
+        return container
 
     def debug(self) -> None:
         """Connect the user's terminal to the debugger in the pod."""
@@ -286,29 +370,35 @@ class _Session:
         self.display.resume()
 
     def outcome(self, submitted: Submitted) -> TestOutcome:
-        if self.lost:
-            self.container = _ended_state(self.state)
+        if self.told_at and self.exited is None and not self.silent:
+            _end_run(self.exec, self.request)
         evidence = Evidence(
             progress=self.progress,
             broken=self.frames.broken,
             exited=self.exited,
-            container=self.container,
+            container=self.ended_container() if self.exited is None and not self.told_at else None,
+            silent=self.silent,
             informational=self.request.informational,
             interrupted=self.interrupted,
             out_of_time=self.out_of_time,
             stale=stale.reason(self.request.tree, self.request.directory, self.progress.imports, submitted.proof),
         )
         conclusion = conclude(evidence)
-        self.display.end(conclusion)
-        return self._outcome(conclusion, submitted)
+        began = time.monotonic()
+        # Whoever reads our output may have stopped to: a pager, a terminal that is halted.
+        self.display.end(conclusion, until=lambda: self.stop.is_set() and time.monotonic() - began > _SILENT)
+        if self.done:
+            home = bring_home(self.paths["H"], self.request, self.run_dir)
+        else:
+            home = Home(notes=("files of the run were not collected: the runner did not answer in time",))
+        return self._outcome(conclusion, submitted, home)
 
-    def _outcome(self, conclusion: Conclusion, submitted: Submitted) -> TestOutcome:
+    def _outcome(self, conclusion: Conclusion, submitted: Submitted, home: Home) -> TestOutcome:
         exited, end = self.exited or {}, self.progress.end
         written = self.run_dir / "junit.xml"
         if self.request.junit is not None and written.exists():
             self.request.junit.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(written, self.request.junit)
-        home = bring_home(self.paths["H"], self.request, self.run_dir) if self.done else Home()
         for note in (*home.notes, *_unmapped(home.coverage)):
             self.emit(Note(level="warning", text=note))
         return TestOutcome(
@@ -325,7 +415,7 @@ class _Session:
             seconds=end.seconds if end else 0.0,
             memory_peak=exited.get("memory_peak", 0),
             home=home,
-            interrupted=KeyboardInterrupt() if self.interrupted else None,
+            interrupted=self.noted.first() if self.noted.first else None,
         )
 
 
@@ -338,13 +428,3 @@ def _unmapped(coverage: CoverageHome | None) -> tuple[str, ...]:
     what = "some" if coverage.mapped else "none"
     verb = "are not files" if coverage.mapped else "is a file"
     return (f"coverage: {what} of the measured files {verb} of the project: {named}{more}",)
-
-
-def _ended_state(state: Callable[[], ContainerState]) -> ContainerState:
-    """Return the container's state once Kubernetes has noticed that it ended; that takes it a moment."""
-    deadline = Deadline.after(5.0)
-    while True:
-        container = state()
-        if container.state in ("terminated", "gone") or deadline.passed:
-            return container
-        time.sleep(0.2)

@@ -28,6 +28,7 @@ class Evidence:
         broken: why the log cannot be trusted; empty if it is whole.
         exited: exit.json of the agent; None if the agent could not write it.
         container: what Kubernetes says of the container, asked when the agent was lost.
+        silent: nothing came from the pod any more, although nothing said that it ended.
         informational: pytest was asked for something else than to run tests: `--help`, `--fixtures`.
         interrupted: we interrupted it because the user did.
         out_of_time: we ended it because its time was over.
@@ -38,6 +39,7 @@ class Evidence:
     broken: str = ""
     exited: dict[str, Any] | None = None
     container: ContainerState | None = None
+    silent: bool = False
     informational: bool = False
     interrupted: bool = False
     out_of_time: bool = False
@@ -192,7 +194,7 @@ def _never_began(evidence: Evidence) -> Conclusion:
     """No session was seen."""
     exited = evidence.exited
     if exited is None:
-        return _inconclusive("the runner died before pytest began", _container(evidence.container), ())
+        return _inconclusive(f"{_gone(evidence)} before pytest began", _container(evidence.container), ())
     if exited["signal"] is not None or _killed(exited):
         return _inconclusive("the command died before pytest began", _death(exited), ())
     code = exited["code"]
@@ -215,8 +217,13 @@ def _died(evidence: Evidence, suspects: tuple[str, ...]) -> Conclusion:
     """A session began and never told its end."""
     exited = evidence.exited
     if exited is None:
-        return _inconclusive(f"the runner died {_during(suspects)}", _container(evidence.container), suspects)
+        return _inconclusive(f"{_gone(evidence)} {_during(suspects)}", _container(evidence.container), suspects)
     return _inconclusive(f"pytest died {_during(suspects)}", _death(exited), suspects)
+
+
+def _gone(evidence: Evidence) -> str:
+    ended = evidence.container is not None and evidence.container.state in ("terminated", "gone")
+    return "the runner stopped answering" if evidence.silent and not ended else "the runner died"
 
 
 def _informational(evidence: Evidence) -> Conclusion:

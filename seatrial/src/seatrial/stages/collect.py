@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seatrial.model.errors import SeatrialError
+from seatrial.inpod import waits
+from seatrial.model.errors import ExitCode, SeatrialError
+from seatrial.model.event import Note
 from seatrial.model.spec import Project
 from seatrial.ports import Object
 from seatrial.stages.context import Ctx, Report, done
@@ -33,6 +39,15 @@ _BUNDLE: Final = (
 
 _READERS: Final = 4
 
+_PATIENT: Final = 60.0
+"""Seconds without one file read after which the rest is left."""
+
+_LATE: Final = 5.0
+"""The same after the tests timed out."""
+
+_INTERRUPTED: Final = 1.5
+"""The same after Ctrl-C or SIGTERM."""
+
 
 def run(ctx: Ctx) -> Report:
     """Write logs, and after a failure a bundle, into the run's directory. What cannot be had is left out.
@@ -42,23 +57,72 @@ def run(ctx: Ctx) -> Report:
     """
     if ctx.facts.kube is None:
         return done()
-    pods = [pod for namespace in used_namespaces(ctx.project) for pod in ctx.kube.objects("v1/Pod", namespace)]
-    jobs = list(_containers(pods))
-    whole = ctx.failed or ctx.facts.fresh
-    since = None if whole else math.ceil((datetime.now(ctx.started.tzinfo) - ctx.started).total_seconds()) + 1
-    directory = ctx.run_dir / "bundle"
-    if ctx.failed:
-        directory.mkdir(parents=True)
-    with ThreadPoolExecutor(_READERS) as pool:
-        bundle = [pool.submit(_bundle, ctx, directory, *place) for place in _places(ctx.project)] if ctx.failed else []
-        written = sum(pool.map(lambda job: _log(ctx, *job, since=since), jobs))
-    for each in bundle:
-        each.result()
+    collected = _Collected(ctx)
+    try:
+        waits.call(collected.run, until=collected.is_stuck)
+    except waits.Left:
+        ctx.emit(Note(level="warning", text="not all logs were collected: the cluster does not answer"))
+    directory, written = collected.directory, collected.written
     facts = {"logs": str(written), **({"bundle": str(directory)} if ctx.failed else {})}
     if ctx.facts.fresh:
         made_of = ctx.env.nodes.images() if ctx.env.nodes else ()
         ctx.facts.images_size = ctx.env.images.weigh([*ctx.facts.used, *made_of])
     return done(**facts)
+
+
+class _Collected:
+    """The files of one run while they are read from the cluster.
+
+    Reading takes no executor: the interpreter waits for its threads, and one may be stuck in a node that is paused.
+    """
+
+    def __init__(self, ctx: Ctx) -> None:
+        self.ctx = ctx
+        self.directory = ctx.run_dir / "bundle"
+        self.written = 0
+        self.moved = time.monotonic()
+        self.problems: list[Exception] = []
+        tests = ctx.facts.tests
+        self.patience = _PATIENT
+        if tests is not None and tests.exit is ExitCode.OUT_OF_TIME:
+            self.patience = _LATE
+        elif tests is not None and tests.interrupted is not None:
+            self.patience = _INTERRUPTED
+
+    def is_stuck(self) -> bool:
+        """Whether nothing was read for too long."""
+        return time.monotonic() - self.moved > self.patience
+
+    def run(self) -> None:
+        """Read all."""
+        ctx = self.ctx
+        whole = ctx.failed or ctx.facts.fresh
+        since = None if whole else math.ceil((datetime.now(ctx.started.tzinfo) - ctx.started).total_seconds()) + 1
+        pods = [pod for namespace in used_namespaces(ctx.project) for pod in ctx.kube.objects("v1/Pod", namespace)]
+        jobs: queue.SimpleQueue[Callable[[], bool]] = queue.SimpleQueue()
+        if ctx.failed:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            for place in _places(ctx.project):
+                jobs.put(partial(_bundle, ctx, self.directory, *place))
+        for job in _containers(pods):
+            jobs.put(partial(_log, ctx, *job, since=since))
+        readers = [threading.Thread(target=self._read, args=(jobs,), daemon=True) for _ in range(_READERS)]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        if self.problems:
+            raise self.problems[0]
+
+    def _read(self, jobs: queue.SimpleQueue[Callable[[], bool]]) -> None:
+        with suppress(queue.Empty):
+            while True:
+                job = jobs.get_nowait()
+                try:
+                    self.written += job()
+                except Exception as error:  # noqa: BLE001 - raised by the thread that waits
+                    self.problems.append(error)
+                self.moved = time.monotonic()
 
 
 def used_namespaces(project: Project) -> list[str]:
@@ -97,14 +161,16 @@ def _places(project: Project) -> Iterator[tuple[str, str]]:
             yield kind, namespace
 
 
-def _bundle(ctx: Ctx, directory: Path, kind: str, namespace: str) -> None:
+def _bundle(ctx: Ctx, directory: Path, kind: str, namespace: str) -> bool:
+    """Write the objects of a kind; False, as they are no logs."""
     try:
         objects = ctx.kube.objects(kind, namespace)
     except SeatrialError:
         # In a cluster of others we may not read everything.
-        return
+        return False
     if objects or not namespace:
         name = "nodes" if kind == "v1/Node" else kind.rpartition("/")[2].lower()
         path = directory / namespace / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(objects, indent=1))
+    return False

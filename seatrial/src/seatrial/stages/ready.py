@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, Final
 
 from seatrial.inpod.definition import services_of
 from seatrial.inpod.fixtures.probes import question
@@ -95,6 +95,10 @@ def questions(services: dict[str, ServiceSpec], namespace: str) -> list[dict[str
     ]
 
 
+_SLACK: Final = 10.0
+"""Seconds that a command in a pod may take to start and end."""
+
+
 def _ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float) -> None:
     spec = ctx.project.runner
     if not asked:
@@ -104,7 +108,8 @@ def _ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float) -> None:
     says = {question["name"]: "no answer yet" for question in asked}
     pending = b""
     try:
-        for chunk in ctx.kube.exec(spec.pod, spec.namespace).stream(argv, container="tests"):
+        exec_ = ctx.kube.exec(spec.pod, spec.namespace)
+        for chunk in exec_.stream(argv, container="tests", silence=seconds + _SLACK):
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
                 told = json.loads(line)

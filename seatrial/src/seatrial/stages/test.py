@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from seatrial.inpod import waits
 from seatrial.inpod.definition import definition
 from seatrial.inpod.delta import Delta, plan
 from seatrial.inpod.options import resolve
@@ -15,7 +17,8 @@ from seatrial.inpod.protocol import CI_VARIABLES
 from seatrial.inpod.session import Request, TestOutcome, run_tests
 from seatrial.inpod.sync import PodDiffers, pod_files
 from seatrial.inpod.tree import Entry, Files, Tree, digest, left_out, read_tree
-from seatrial.model.errors import EnvironmentFailed, Inconclusive, UsageError
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import EnvironmentFailed, Inconclusive, OutOfTime, UsageError
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.ports import ContainerState
@@ -72,7 +75,7 @@ def run(ctx: Ctx) -> Report:
     def attempt(there: Files | None) -> tuple[Delta, TestOutcome]:
         tree = _tree(ctx, root)
         if there is None:
-            there = pod_files(exec_, directory, tree.paths)
+            there = _in_time(lambda: pod_files(exec_, directory, tree.paths), request.deadline)
         delta = _delta(ctx, tree, tree.view(there))
         for cause in delta.causes if ctx.explain else ():
             ctx.emit(Note(level="info", text=str(cause)))
@@ -88,6 +91,16 @@ def run(ctx: Ctx) -> Report:
             out=ctx.out,
             stop=ctx.cancelled,
             started=ctx.facts.submission.take() if ctx.facts.submission else None,
+            cut=keep,
+        )
+
+    def keep(outcome: TestOutcome) -> None:
+        ctx.facts.tests = TestsOutcome(
+            exit=outcome.exit,
+            says=f"{outcome.says}: {outcome.why}" if outcome.why else outcome.says,
+            counts=outcome.counts,
+            tree=outcome.tree,
+            interrupted=outcome.interrupted,
         )
 
     remembered = ctx.env.directory / "pod-files.json"
@@ -98,19 +111,20 @@ def run(ctx: Ctx) -> Report:
         # The pod is another one, or its files were touched there: by tests, or by hand.
         delta, outcome = attempt(differs.files)
     write(remembered, outcome.files)
-    ctx.facts.tests = TestsOutcome(
-        exit=outcome.exit,
-        says=f"{outcome.says}: {outcome.why}" if outcome.why else outcome.says,
-        counts=outcome.counts,
-        tree=outcome.tree,
-        interrupted=outcome.interrupted,
-    )
+    keep(outcome)
     return done(
         sent=str(len(delta.send)),
         deleted=str(len(delta.delete)),
         pytest=f"{outcome.seconds:.2f} s",
         memory=f"{outcome.memory_peak >> 20} MiB",
     )
+
+
+def _in_time(ask: Callable[[], Files], deadline: Deadline) -> Files:
+    try:
+        return waits.call(ask, until=lambda: deadline.passed)
+    except waits.Left:
+        raise OutOfTime("the tests were not started in their time", why="the runner pod did not answer") from None
 
 
 def _root(ctx: Ctx) -> Path:

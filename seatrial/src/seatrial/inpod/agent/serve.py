@@ -25,6 +25,8 @@ from .state import Lock, read_json, run_path, state, write_json
 __all__ = ["keep", "serve"]
 
 _POLL = 0.05
+_UNWATCHED = 90.0
+"""Seconds without a tail after which a run is ended: its host has given it up by then."""
 _KEPT_RUNS = 5
 
 
@@ -92,6 +94,7 @@ class _Run:
         self.terminal = -1
         self.copied = {"output": 0, "log": 0}
         self.oom = cgroup.oom_kills()
+        self.watched = (0.0, time.monotonic())
 
     def path(self, *parts: str) -> str:
         return run_path(self.id, *parts)
@@ -130,6 +133,17 @@ class _Run:
                         _write_all(1, data)
             except FileNotFoundError:
                 continue
+
+    def is_abandoned(self) -> bool:
+        """Whether nobody has followed the run for long, by this process' own clock: time in a paused node is none."""
+        now = time.monotonic()
+        try:
+            said = os.stat(self.path("request.json")).st_mtime
+        except OSError:
+            said = 0.0
+        if said != self.watched[0]:
+            self.watched = (said, now)
+        return now - self.watched[1] > _UNWATCHED
 
     def signal(self, number: int) -> None:
         """Signal its process group, as a terminal does."""
@@ -198,6 +212,8 @@ class _Server:
                 self.hand_over_terminal()
             if self.run:
                 self.run.copy()
+                if self.run.is_abandoned():
+                    self.end_run()
             self.reap()
 
     def next(self) -> None:
@@ -256,8 +272,13 @@ class _Server:
                 if word == "interrupt":
                     self.run.signal(signal.SIGINT)
                 elif word == "kill":
-                    self.run.signal(signal.SIGKILL)
-                    cgroup.kill_children()
+                    self.end_run()
+
+    def end_run(self) -> None:
+        """Kill all processes of the run; its end is told like any other."""
+        if self.run:
+            self.run.signal(signal.SIGKILL)
+        cgroup.kill_children()
 
     def hand_over_terminal(self) -> None:
         """Give the master side of the run's terminal to a process that came for it."""
