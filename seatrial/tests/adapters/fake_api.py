@@ -24,6 +24,7 @@ class FakeApi:
 
     Attributes:
         asked: method, path and query of each request.
+        repeated: headers of each request, all values of each name.
         bodies: what came with them, decoded.
         lines: what a watch of a path sends before it ends, by path; one list a connection.
         talk: what happens on an open WebSocket.
@@ -34,6 +35,7 @@ class FakeApi:
         self.asked: list[tuple[str, str, dict[str, list[str]]]] = []
         self.bodies: list[Any] = []
         self.headers: list[dict[str, str]] = []
+        self.repeated: list[dict[str, list[str]]] = []
         self.lines: dict[str, list[list[Any]]] = {}
         self.talk: Callable[[socket.socket], None] | None = None
         self.refuse: Answer | None = None
@@ -96,6 +98,7 @@ def serving(api: FakeApi) -> Iterator[Access]:
             url = urlsplit(self.path)
             api.asked.append((self.command, url.path, parse_qs(url.query)))
             api.headers.append(dict(self.headers))
+            api.repeated.append({name: self.headers.get_all(name, []) for name in self.headers})
             length = int(self.headers.get("Content-Length") or 0)
             if length:
                 api.bodies.append(json.loads(self.rfile.read(length)))

@@ -135,3 +135,47 @@ def test_dependencies_are_fetched_when_they_are_missing(tmp_path, files, asks):
     it.prepare(RELEASE, deadline=soon())
 
     assert [words[2] for words in processes.ran] == ([asks] if asks else [])
+
+
+ELSEWHERE = {
+    "HELM_KUBEAPISERVER": "https://evil:6443",
+    "HELM_KUBETOKEN": "t",
+    "HELM_KUBECONTEXT": "production",
+    "HELM_KUBECAFILE": "/ca",
+    "HELM_KUBEASUSER": "admin",
+    "HELM_KUBEASGROUPS": "system:masters",
+    "HELM_KUBEINSECURE_SKIP_TLS_VERIFY": "true",
+    "HELM_KUBETLS_SERVER_NAME": "evil",
+    "HELM_NAMESPACE": "prod",
+    "HELM_DRIVER": "sql",
+    "HELM_DRIVER_SQL_CONNECTION_STRING": "postgres://evil",
+}
+
+
+def test_the_users_variables_do_not_lead_helm_elsewhere(monkeypatch, tmp_path):
+    for name, value in {**ELSEWHERE, "HELM_CACHE_HOME": "/cache"}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "Chart.yaml").write_text("dependencies: [{name: a, version: 1.0.0}]")
+    given = []
+
+    class Recording(FakeProcesses):
+        def run(self, argv, *, env=None, **more):
+            given.append((argv[1], env))
+            return super().run(argv, **more)
+
+    it = HelmCharts(
+        Recording({"helm version": Answer(stdout="v4.3.1"), "helm": Answer()}),
+        kubeconfig=Path("/k"),
+        context="kind-it",
+        cwd=tmp_path,
+    )
+    it.version()
+    it.prepare(RELEASE, deadline=soon())
+    it.render(RELEASE, {}, deadline=soon())
+    it.install(RELEASE, {}, labels={}, deadline=soon(), log=tmp_path / "log")
+    it.recover(RELEASE, good=None, deadline=soon())
+    it.recover(RELEASE, good=1, deadline=soon())
+
+    assert [word for word, _ in given] == ["version", "dependency", "template", "upgrade", "uninstall", "rollback"]
+    assert all(env == dict.fromkeys(ELSEWHERE, "") for _, env in given)

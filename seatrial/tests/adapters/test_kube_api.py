@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 
@@ -9,7 +10,9 @@ import pytest
 from seatrial.adapters import kube as module
 from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import Access
-from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.errors import AccessDenied, EnvironmentFailed, NotServed
+
+from .fake_api import serving
 
 PODS = "/api/v1/namespaces/shop/pods"
 
@@ -291,3 +294,51 @@ def test_closed_watch_yields_nothing(api, kube):
     watch.close()
 
     assert list(watch) == []
+
+
+IMPERSONATING = (("Impersonate-User", "jäne"), ("Impersonate-Group", "dev"), ("Impersonate-Group", "ops"))
+
+
+def test_each_kind_of_request_impersonates(api):
+    api.on("GET", "/version", (200, {"gitVersion": "v1"}))
+    api.on("DELETE", "/api/v1/namespaces/shop/pods/web", (200, {}))
+    api.lines["/api/v1/namespaces/shop/pods"] = []
+    with serving(api) as access:
+        client = KubeApi(dataclasses.replace(access, impersonation=IMPERSONATING))
+        client.version()
+        client.answers(5)
+        client.delete("v1/Pod", "web", "shop")
+        connection, _ = client.stream("/version", {})
+        connection.close()
+        web = client.websocket("/ws", ("v5.channel.k8s.io",), silence=5)
+        web.close()
+        client.close()
+
+    assert len(api.repeated) == 5
+    for headers in api.repeated:
+        assert headers["Impersonate-Group"] == ["dev", "ops"]
+        assert headers["Impersonate-User"][0].encode("latin-1").decode() == "jäne"
+
+
+def test_rehearse_asks_as_somebody_else_and_creates_nothing(api):
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prod"}}
+    api.on("POST", "/api/v1/namespaces", (422, {"message": "confined"}), (201, namespace))
+    with serving(api) as access:
+        client = KubeApi(dataclasses.replace(access, impersonation=IMPERSONATING))
+        assert client.rehearse(namespace, user="sa", groups=("a", "b")) == "confined"
+        assert client.rehearse(namespace, user="sa", groups=()) == ""
+        client.close()
+
+    assert [query for *_, query in api.asked] == [{"dryRun": ["All"]}] * 2
+    assert api.repeated[0]["Impersonate-User"] == ["sa"]
+    assert api.repeated[0]["Impersonate-Group"] == ["a", "b"]
+    assert "Impersonate-Group" not in api.repeated[1]
+
+
+def test_a_right_that_is_missing_is_told_apart(api, kube):
+    api.on("GET", "/api/v1/namespaces", (403, {"message": "no"}))
+
+    with pytest.raises(AccessDenied):
+        kube.objects("v1/Namespace")
+    with pytest.raises(NotServed):
+        kube.objects("admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy")

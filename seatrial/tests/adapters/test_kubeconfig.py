@@ -128,6 +128,104 @@ def test_plugin_with_a_certificate(tmp_path, pair):
     assert access.authorization() == ""
 
 
+def test_plugin_is_run_again_when_its_credential_expires(tmp_path):
+    status = {"token": "abc", "expirationTimestamp": "2020-01-01T00:00:00Z"}
+    processes = FakeProcesses({"login": Answer(stdout=json.dumps({"status": status}))})
+    access = load_access(written(tmp_path, config(plugin())), "it", processes)
+    before = len(processes.ran)
+    access.authorization()
+    access.authorization()
+    assert len(processes.ran) == before + 2
+
+    status["expirationTimestamp"] = "2999-01-01T00:00:00Z"
+    processes = FakeProcesses({"login": Answer(stdout=json.dumps({"status": status}))})
+    access = load_access(written(tmp_path, config(plugin())), "it", processes)
+    access.authorization()
+    access.authorization()
+    assert len(processes.ran) == 1
+
+
+def test_plugin_by_path_is_relative_to_the_file_and_gets_the_cluster(tmp_path):
+    asked = {}
+
+    class Recording(FakeProcesses):
+        def run(self, argv, *, env=None, **more):
+            asked.update(argv=argv, info=json.loads(env["KUBERNETES_EXEC_INFO"]))
+            return super().run(argv, env=env, **more)
+
+    extension = {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "x"}}
+    given = config(plugin(command="./bin/login", provideClusterInfo=True), extensions=[extension])
+    processes = Recording({f"{tmp_path}/bin/login": Answer(stdout='{"status": {"token": "t"}}')})
+
+    assert load_access(written(tmp_path, given), "it", processes).authorization() == "Bearer t"
+    assert asked["argv"][0] == f"{tmp_path}/bin/login"
+    cluster = asked["info"]["spec"]["cluster"]
+    assert cluster == {"server": "https://10.0.0.1:6443/prefix/", "config": {"audience": "x"}}
+    assert extract(tmp_path / "config", "it", namespace="n")["users"][0]["user"]["exec"]["command"] == asked["argv"][0]
+
+
+IMPERSONATING = {
+    "token": "mine",
+    "as": "jäne",
+    "as-uid": "17",
+    "as-groups": ["dev", "ops"],
+    "as-user-extra": {"example.org/team": ["a", "b"]},
+}
+
+
+def test_impersonation_becomes_headers(tmp_path):
+    access = load_access(written(tmp_path, config(IMPERSONATING)), "it", NOBODY)
+
+    assert access.impersonation == (
+        ("Impersonate-User", "jäne"),
+        ("Impersonate-Uid", "17"),
+        ("Impersonate-Group", "dev"),
+        ("Impersonate-Group", "ops"),
+        ("Impersonate-Extra-example.org%2Fteam", "a"),
+        ("Impersonate-Extra-example.org%2Fteam", "b"),
+    )
+    assert load_access(written(tmp_path, config({"token": "t"})), "it", NOBODY).impersonation == ()
+
+
+def test_impersonation_survives_the_copy(tmp_path):
+    found = extract(written(tmp_path, config(IMPERSONATING)), "it", namespace="x")
+    copy = tmp_path / "copy"
+    copy.write_text(json.dumps(found))
+
+    assert load_access(copy, "it", NOBODY).impersonation[0] == ("Impersonate-User", "jäne")
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "says"),
+    [
+        ({"as-groups": ["dev"]}, {}, "as-groups without as"),
+        ({"as-uid": "1"}, {}, "as-uid without as"),
+        ({"as": 5}, {}, "as is not a text: 5"),
+        ({"as": "me", "as-groups": "dev"}, {}, "as-groups is not a list of texts"),
+        ({"as": "me", "as-user-extra": ["x"]}, {}, "as-user-extra is not a mapping"),
+        ({"as": "me", "as-user-extra": {"x": "y"}}, {}, "as-user-extra.x is not a list of texts"),
+        ({"as": "me\r\nX-Evil: 1"}, {}, "not printable"),
+        ({"exec": {"args": []}}, {}, "has no command"),
+        ({"exec": {"command": "login", "interactiveMode": "Always"}}, {}, "asks for input"),
+        ({"auth-provider": {"name": "gcp"}}, {}, "has an auth-provider"),
+        ({}, {"proxy-url": "http://proxy:3128"}, "has a proxy-url"),
+    ],
+)
+def test_what_cannot_be_honored_is_refused(tmp_path, user, cluster, says):
+    with pytest.raises(UsageError) as caught:
+        load_access(written(tmp_path, config(user, **cluster)), "it", NOBODY)
+    assert says in caught.value.what
+    assert str(tmp_path / "config") in caught.value.what
+
+
+def test_plugin_that_is_not_installed(tmp_path):
+    access = load_access(written(tmp_path, config(plugin(installHint="get it\nthere"))), "bare", NOBODY)
+    assert access.authorization() == ""
+    with pytest.raises(UsageError, match="credential plugin login is not on PATH") as caught:
+        load_access(written(tmp_path, config(plugin(installHint="get it\nthere"))), "it", NOBODY)
+    assert caught.value.why == "get it there"
+
+
 @pytest.mark.parametrize("said", ["", "{}", "[1]"])
 def test_plugin_that_says_nothing_of_use(tmp_path, said):
     processes = FakeProcesses({"login": Answer(stdout=said)})

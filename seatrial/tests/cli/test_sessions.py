@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from msgspec.structs import replace as changed
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.ledger import Ledger
 from seatrial.cli import sessions
-from seatrial.cli.wiring import Machine, environment
+from seatrial.cli.wiring import Machine, environment, visitor
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
 from seatrial.model.errors import UsageError
 from seatrial.model.session import Made
@@ -400,3 +401,68 @@ def test_what_never_was_anything_leaves_no_record(world):
     session = world.new(this)
     sessions.settle(this, session, gone=False, keep=False)
     assert this.ledger.sessions() == []
+
+
+def theirs(path, token):
+    """Write a kubeconfig of somebody else's cluster."""
+    users = [{"name": "u", "user": {"token": token}}]
+    clusters = [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}]
+    contexts = [{"name": "theirs", "context": {"cluster": "c", "user": "u"}}]
+    path.write_text(json.dumps({"users": users, "clusters": clusters, "contexts": contexts}))
+
+
+@pytest.fixture
+def existing(world, tmp_path):
+    """A project in somebody else's cluster, and its kubeconfig."""
+    source = tmp_path / "their-config"
+    theirs(source, "one")
+    return changed(world.project, cluster=changed(EXISTING, kubeconfig=source)), source
+
+
+def test_an_older_kubeconfig_with_other_content_is_noticed(world, existing):
+    project, source = existing
+    session = world.new(project=project)
+    copy = environment(world.this, project, session).cluster.kubeconfig
+    assert json.loads(copy.read_text())["users"][0]["user"]["token"] == "one"
+    assert copy.stat().st_mode & 0o077 == 0
+
+    theirs(source, "two")
+    os.utime(source, (1, 1))
+    assert environment(world.this, project, session).cluster.kubeconfig == copy
+    assert json.loads(copy.read_text())["users"][0]["user"]["token"] == "two"
+    assert copy.stat().st_mode & 0o077 == 0
+    before = copy.stat().st_ino
+    environment(world.this, project, session)
+    assert copy.stat().st_ino == before, "what is unchanged is not written"
+
+
+def test_the_copy_follows_the_namespace_of_the_tests(world, existing):
+    project, _ = existing
+    session = world.new(project=project)
+    environment(world.this, project, session)
+    moved = changed(project, runner=changed(project.runner, namespace="elsewhere"))
+    copy = environment(world.this, moved, session).cluster.kubeconfig
+
+    assert json.loads(copy.read_text())["contexts"][0]["context"]["namespace"] == "elsewhere"
+
+
+def test_a_look_into_a_cluster_of_others_leaves_no_credentials(world, existing):
+    project, source = existing
+    cluster = environment(world.this, project, visitor(world.this, project)).cluster
+
+    assert cluster.kubeconfig == source
+    assert [path for path in world.this.ledger.root.rglob("*") if path.is_file()] == []
+
+
+def test_directories_without_a_record_are_deleted_unless_somebody_makes_one(world):
+    left = world.this.ledger.directory("look-1234")
+    left.mkdir(parents=True)
+    (left / "kubeconfig").write_text("token")
+    other = world.machine()
+    other.ledger.claim("beginning")
+    it = kept(world)
+    sessions.reap(world.machine(), FakeClock().now(), world.said.append)
+
+    assert not left.exists()
+    assert world.this.ledger.directory("beginning").exists()
+    assert world.this.ledger.session(it.session) is not None

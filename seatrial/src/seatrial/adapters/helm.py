@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ __all__ = ["HelmCharts"]
 _QUICK: Final = 30.0
 _OLDEST: Final = (3, 18)
 _LOOPBACK: Final = re.compile(r"oci://(localhost|127(\.\d+){3}|\[::1\])(:\d+)?/")
+_ELSEWHERE: Final = ("HELM_KUBE", "HELM_NAMESPACE", "HELM_DRIVER")
+"""How variables begin that lead Helm to another cluster, user, namespace or store of releases."""
 
 
 class HelmCharts:
@@ -44,7 +47,8 @@ class HelmCharts:
             raise UsageError(
                 "helm is not on PATH", try_="install Helm 3.18 or newer: https://helm.sh/docs/intro/install/"
             )
-        done = self._processes.run(["helm", "version", "--template", "{{.Version}}"], deadline=Deadline.after(_QUICK))
+        argv = ["helm", "version", "--template", "{{.Version}}"]
+        done = self._processes.run(argv, deadline=Deadline.after(_QUICK), env=_only_ours())
         version = done.stdout.decode().strip()
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
         if numbers < _OLDEST:
@@ -56,7 +60,7 @@ class HelmCharts:
         chart = self._cwd / release.chart
         if (chart / "Chart.yaml").is_file() and _dependencies_missing(chart):
             how = "build" if (chart / "Chart.lock").is_file() else "update"
-            self._processes.run(["helm", "dependency", how, str(chart)], deadline=deadline)
+            self._processes.run(["helm", "dependency", how, str(chart)], deadline=deadline, env=_only_ours())
 
     def render(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline) -> list[Object]:
         """Return the objects that a release would make, hooks too, without a cluster.
@@ -67,7 +71,7 @@ class HelmCharts:
         import yaml  # noqa: PLC0415
 
         argv = ["helm", "template", release.name, *_chart(release, sets), "--namespace", release.namespace]
-        done = self._processes.run(argv, deadline=deadline, cwd=self._cwd)
+        done = self._processes.run(argv, deadline=deadline, cwd=self._cwd, env=_only_ours())
         documents = yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return [document for document in documents if isinstance(document, dict) and document.get("kind")]
 
@@ -95,8 +99,17 @@ class HelmCharts:
 
     def _helm(self, *argv: str, release: ReleaseSpec, deadline: Deadline, log: Path | None = None) -> None:
         self._processes.run(
-            ["helm", *argv, "--namespace", release.namespace, *self._cluster], deadline=deadline, cwd=self._cwd, log=log
+            ["helm", *argv, "--namespace", release.namespace, *self._cluster],
+            deadline=deadline,
+            cwd=self._cwd,
+            env=_only_ours(),
+            log=log,
         )
+
+
+def _only_ours() -> dict[str, str]:
+    """Return variables that take back those of the user that lead Helm elsewhere: to Helm, empty ones are not set."""
+    return {name: "" for name in os.environ if name.startswith(_ELSEWHERE)}
 
 
 def _dependencies_missing(chart: Path) -> bool:

@@ -11,7 +11,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,10 +21,10 @@ from seatrial.adapters.kube_exec import ApiPodExec
 from seatrial.adapters.kube_logs import ApiLines, log_query
 from seatrial.adapters.kubeconfig import Access
 from seatrial.adapters.websocket import WebSocket
-from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.errors import AccessDenied, EnvironmentFailed, NotServed
 from seatrial.ports import Change, Object, PodExec
 
-__all__ = ["KubeApi"]
+__all__ = ["KubeApi", "open_connection"]
 
 _MANAGER: Final = "seatrial"
 _TIMEOUT: Final = 30.0
@@ -35,6 +35,7 @@ _PAUSES: Final = (0.1, 0.5, 2.0)
 """Seconds between the tries of a request that found nobody, or a server that is starting or busy."""
 
 _BUSY: Final = (429, 500, 502, 503, 504)
+_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
 _GONE: Final = 410
@@ -59,7 +60,7 @@ class KubeApi:
         """Say whether the server answers within some seconds, asked once."""
         connection = self._connection(timeout=seconds)
         try:
-            connection.request("GET", self._target("/version", {}), headers=self._headers())
+            _send(connection, "GET", self._target("/version", {}), self._headers())
             return connection.getresponse().status < _ERROR
         except (OSError, http.client.HTTPException):
             return False
@@ -86,6 +87,16 @@ class KubeApi:
         path = self._kinds.path(kind, meta.get("namespace", ""), meta["name"])
         query = {"fieldManager": _MANAGER, "force": "true"}
         return self._found("PATCH", path, query=query, body=obj, content_type="application/apply-patch+yaml")
+
+    def rehearse(self, obj: Object, *, user: str, groups: Sequence[str]) -> str:
+        """Return why the API refuses to create an object as another user, empty if it does not; create nothing."""
+        meta = obj["metadata"]
+        path = self._kinds.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""))
+        as_them = (("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups))
+        status, answer = self._request(
+            "POST", path, {"dryRun": "All"}, json.dumps(obj).encode(), "application/json", impersonation=as_them
+        )
+        return _reason(status, answer) if status >= _ERROR else ""
 
     def create(self, obj: Object) -> bool:
         """Make an object; False: there is one of its name."""
@@ -158,7 +169,7 @@ class KubeApi:
         web = WebSocket(connection.sock, silence=silence)
         host = f"{self._access.host}:{self._access.port}"
         try:
-            web.open(host, self._access.path + target, {**self._headers(), "Accept": "*/*"}, subprotocols)
+            web.open(host, self._access.path + target, self._headers(accept="*/*"), subprotocols)
         except BaseException:
             web.close()
             raise
@@ -177,7 +188,7 @@ class KubeApi:
         """Send a GET and return its open response, with the connection that the caller hangs up."""
         connection = self._connection(timeout=None)
         try:
-            connection.request("GET", self._target(path, query), headers=self._headers())
+            _send(connection, "GET", self._target(path, query), self._headers())
             response = connection.getresponse()
         except (OSError, http.client.HTTPException):
             _hang_up(connection)
@@ -218,22 +229,30 @@ class KubeApi:
         if status == _NOT_FOUND and missing_ok:
             return None
         if status >= _ERROR:
-            raise EnvironmentFailed(f"the cluster refuses {method} {path}", why=_reason(status, answer))
+            failed = {_FORBIDDEN: AccessDenied, _NOT_FOUND: NotServed}.get(status, EnvironmentFailed)
+            raise failed(f"the cluster refuses {method} {path}", why=_reason(status, answer))
         result: Object = json.loads(answer)
         return result
 
     def _request(
-        self, method: str, path: str, query: Mapping[str, str], data: bytes | None = None, content_type: str = ""
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        data: bytes | None = None,
+        content_type: str = "",
+        *,
+        impersonation: tuple[tuple[str, str], ...] = (),
     ) -> tuple[int, bytes]:
         """Send a request and return status and body. All our requests may be sent twice, so broken ones are."""
-        headers = self._headers()
+        headers = self._headers(impersonation)
         if data is not None:
-            headers["Content-Type"] = content_type
+            headers.append(("Content-Type", content_type))
         target = self._target(path, query)
         for pause in (*_PAUSES, None):
             connection = self._pooled()
             try:
-                connection.request(method, target, body=data, headers=headers)
+                _send(connection, method, target, headers, data)
                 response = connection.getresponse()
                 status, body = response.status, response.read()
             except (OSError, http.client.HTTPException) as error:
@@ -247,20 +266,23 @@ class KubeApi:
             time.sleep(pause)
         raise AssertionError("unreachable")
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": _MANAGER}
-        if authorization := self._access.authorization():
-            headers["Authorization"] = authorization
-        return headers
+    def _headers(
+        self, impersonation: tuple[tuple[str, str], ...] = (), *, accept: str = "application/json"
+    ) -> list[tuple[str, str]]:
+        """Return the headers of a request; a user is impersonated with several groups."""
+        authorization = self._access.authorization()
+        return [
+            ("Accept", accept),
+            ("User-Agent", _MANAGER),
+            *([("Authorization", authorization)] if authorization else []),
+            *(impersonation or self._access.impersonation),
+        ]
 
     def _target(self, path: str, query: Mapping[str, str]) -> str:
         return self._access.path + path + (f"?{urlencode(query)}" if query else "")
 
     def _connection(self, *, timeout: float | None = _TIMEOUT) -> http.client.HTTPConnection:
-        access = self._access
-        if access.tls is None:
-            return http.client.HTTPConnection(access.host, access.port, timeout=timeout)
-        return _NamedConnection(access, timeout)
+        return open_connection(self._access, timeout)
 
     def _pooled(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._mine, "connection", None)
@@ -283,6 +305,29 @@ class KubeApi:
             why=str(error) or type(error).__name__,
             try_="seatrial status",
         )
+
+
+def open_connection(access: Access, timeout: float | None) -> http.client.HTTPConnection:
+    """Return a connection to an API server that is not open yet."""
+    if access.tls is None:
+        return http.client.HTTPConnection(access.host, access.port, timeout=timeout)
+    return _NamedConnection(access, timeout)
+
+
+def _send(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    headers: Iterable[tuple[str, str]],
+    body: bytes | None = None,
+) -> None:
+    """Send a request whose headers may repeat, which `http.client` takes from no dictionary."""
+    connection.putrequest(method, target)
+    for name, value in headers:
+        connection.putheader(name, value.encode())
+    if body is not None:
+        connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body)
 
 
 class ApiWatch:

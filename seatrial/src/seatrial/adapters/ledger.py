@@ -80,6 +80,16 @@ class Ledger:
         shutil.rmtree(self.directory(session), ignore_errors=True)
         self.release(session)
 
+    def tidy(self) -> None:
+        """Delete directories without a record: a command died while it forgot them. Kubeconfig files may be in them.
+
+        Call it alone: a new session has its directory a moment before its record.
+        """
+        for directory in self._sessions.glob("*"):
+            session = SessionId(directory.name)
+            if not (directory / _RECORD).exists() and self.claim(session):
+                self.forget(session)
+
     def claim(self, session: SessionId) -> bool:
         """Become the owner of a session until `release` or our end; False: somebody else is."""
         if session in self._held:

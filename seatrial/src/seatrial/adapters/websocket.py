@@ -14,7 +14,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
@@ -65,7 +65,7 @@ class WebSocket:
         self._closed = False
         self.subprotocol = ""
 
-    def open(self, host: str, target: str, headers: Mapping[str, str], subprotocols: Sequence[str]) -> None:
+    def open(self, host: str, target: str, headers: Iterable[tuple[str, str]], subprotocols: Sequence[str]) -> None:
         """Shake hands.
 
         Raises:
@@ -81,7 +81,7 @@ class WebSocket:
             f"Sec-WebSocket-Key: {key.decode()}",
             "Sec-WebSocket-Version: 13",
             f"Sec-WebSocket-Protocol: {', '.join(subprotocols)}",
-            *(f"{name}: {value}" for name, value in headers.items()),
+            *(f"{name}: {value}" for name, value in headers),
         ]
         self._write("\r\n".join([*lines, "", ""]).encode())
         while (end := self._buffer.find(b"\r\n\r\n")) < 0 and len(self._buffer) < _MAX_HEADER:

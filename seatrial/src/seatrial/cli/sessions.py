@@ -196,6 +196,7 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
     """
     removed: list[str] = []
     gone: set[str] = set()
+    this.ledger.tidy()
     for listed in this.ledger.sessions():
         stays = _is_kept(this, listed, now) and not everything
         if listed.host in gone or stays or not this.ledger.claim(listed.session):

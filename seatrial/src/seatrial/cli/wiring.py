@@ -36,6 +36,9 @@ EXPIRY: Final = timedelta(hours=24)
 """How long a kept environment outlives its last use."""
 
 _KUBECONFIG: Final = "kubeconfig"
+_VISITOR: Final = SessionId("look")
+"""A session that is not on the books and leaves nothing in the state directory."""
+
 _CERTS: Final = "/etc/containerd/certs.d"
 
 
@@ -121,8 +124,7 @@ def visitor(this: Machine, project: Project) -> Session | None:
         return None
     now = this.clock.now()
     return Session(
-        # One for each context: what it leaves in the state directory is a kubeconfig.
-        session=SessionId(f"look-{hashlib.sha256(f'{project.root} {spec.context}'.encode()).hexdigest()[:8]}"),
+        session=_VISITOR,
         project=str(project.root),
         identity=project.identity,
         command="up",
@@ -197,12 +199,20 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
 
 def _own_kubeconfig(directory: Path, source: Path, context: str, project: Project) -> Path:
     """Return a kubeconfig of the session's own: one context, the namespace of the tests, and nothing else in reach."""
-    target = directory / _KUBECONFIG
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        found = extract(source, context, namespace=project.runner.namespace)
-        target.touch(mode=0o600)
-        target.write_text(json.dumps(found, indent=1))
+    target, mark = directory / _KUBECONFIG, directory / f"{_KUBECONFIG}.source"
+    # By content: a file that is restored, or copied with its times, may be older than our copy.
+    origin = json.dumps([str(source), context, project.runner.namespace]).encode() + source.read_bytes()
+    digest = hashlib.sha256(origin).hexdigest()
+    if target.exists() and mark.exists() and mark.read_text() == digest:
+        return target
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = json.dumps(extract(source, context, namespace=project.runner.namespace), indent=1)
+    for path, content in ((target, text), (mark, digest)):
+        fresh = path.with_name(f"{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_text(content)
+        fresh.replace(path)
     return target
 
 
@@ -228,7 +238,9 @@ def _existing(this: Machine, project: Project, session: Session, common: Mapping
     directory = this.ledger.directory(session.session)
     cluster = ExistingCluster(
         spec.context,
-        kubeconfig=_own_kubeconfig(directory, given.kubeconfig, spec.context, project),
+        kubeconfig=given.kubeconfig
+        if session.session == _VISITOR
+        else _own_kubeconfig(directory, given.kubeconfig, spec.context, project),
         processes=this.processes,
         guard=_guard(project, session),
     )

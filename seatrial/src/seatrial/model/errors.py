@@ -3,7 +3,9 @@
 SeatrialError            something failed; the subclass decides the exit code
 ├── UsageError           4: what the user gave us, found wrong before anything is created
 ├── EnvironmentFailed    10: cluster, image, chart or service, once creation began
+│   ├── AccessDenied     the cluster's API says that we lack the right
 │   ├── CommandFailed    a program we ran; owns its argv and the end of its output
+│   ├── NotServed        the cluster's API does not know what we ask for
 │   └── NotReady         something will not become ready; owns the findings
 ├── OutOfTime            11: a deadline passed
 └── Inconclusive         12: the tests may have passed, but nothing proves it
@@ -22,11 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FOREIGN_CODES",
+    "AccessDenied",
     "CommandFailed",
     "EnvironmentFailed",
     "ExitCode",
     "Inconclusive",
     "NotReady",
+    "NotServed",
     "OutOfTime",
     "SeatrialError",
     "UsageError",
@@ -101,6 +105,14 @@ class UsageError(SeatrialError):
 
 class EnvironmentFailed(SeatrialError):
     """The environment could not be brought up, kept up or taken down."""
+
+
+class AccessDenied(EnvironmentFailed):
+    """The Kubernetes API refused a request because its user lacks the right."""
+
+
+class NotServed(EnvironmentFailed):
+    """The Kubernetes API serves no such path: the server is too old, or lacks what defines the kind."""
 
 
 class CommandFailed(EnvironmentFailed):

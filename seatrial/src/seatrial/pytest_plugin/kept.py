@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from seatrial.adapters.kube import KubeApi
+from seatrial.adapters.kube import KubeApi, open_connection
 from seatrial.adapters.kubeconfig import Access, load_access
 from seatrial.adapters.ledger import state_directory
 from seatrial.inpod.fixtures.api import Api
@@ -54,13 +53,12 @@ class Kept:
     def api(self) -> Api:
         """Return its API as the fixtures use it."""
         access = self.access()
-
-        def connect() -> http.client.HTTPConnection:
-            if access.tls is None:
-                return http.client.HTTPConnection(access.host, access.port, timeout=_TIMEOUT)
-            return http.client.HTTPSConnection(access.host, access.port, timeout=_TIMEOUT, context=access.tls)
-
-        return Api(connect, prefix=access.path, authorization=access.authorization)
+        return Api(
+            lambda: open_connection(access, _TIMEOUT),
+            prefix=access.path,
+            authorization=access.authorization,
+            impersonation=access.impersonation,
+        )
 
 
 def kept(root: Path, project: Callable[[], Project], namespace: str = "") -> Kept | None:
