@@ -64,9 +64,13 @@ locks: $(STAMP) ## write the lock files anew
 	@$(LOCK) --python-version 3.13 --group floe -o locks/floe.txt pyproject.toml
 	@printf 'pip\nhatchling>=1.28\n' | $(LOCK) --python-version 3.11 -o locks/action.txt seatrial/pyproject.toml -
 
+.PHONY: dist
+dist: $(STAMP) ## seatrial's wheel and sdist in dist/, reproducible, checked and installed as users do; ARGS=--release
+	@$(BIN)/python scripts/dist.py $(ARGS)
+
 .PHONY: clean
 clean: ## remove what runs and builds left in this checkout; the foundry's cache stays
-	@rm -rf .seatrial .foundry .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* coverage.xml
+	@rm -rf .seatrial .foundry build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* coverage.xml
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .PHONY: distclean

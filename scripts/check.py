@@ -73,6 +73,7 @@ STEPS = (
     ),
     Step("tool's coverage", (str(BIN / "python"), "scripts/check_coverage.py")),
     pytest("pytest in a pod", "seatrial/tests/conformance", *ON_ALL_CORES),
+    Step("dist", ("make", "--no-print-directory", "dist")),
     pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e", *ON_ALL_CORES),
     pytest("chart", "charts/tests"),
     # Each file has containers of its own, for all its tests.
