@@ -32,10 +32,10 @@ def test_an_interrupt_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     for number, interrupted in enumerate((before, behind)):
         out.add(f'["x",{number}]')
-        monkeypatch.setattr(os, "write", interrupted)
+        monkeypatch.setattr(out, "_write", interrupted)
         with pytest.raises(KeyboardInterrupt):
             out.flush()
-        monkeypatch.setattr(os, "write", write)
+        monkeypatch.setattr(out, "_write", write)
         out.flush()
 
     assert records(path) == [["x", 0], ["x", 1]]
@@ -50,7 +50,7 @@ def test_a_full_disk_breaks_the_log_and_no_test(tmp_path: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     out.add('["x"]')
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(out, "_write", full)
     out.flush()
     monkeypatch.undo()
     out.add('["y"]')

@@ -579,6 +579,60 @@ def test_undecodable_names(bench: Bench) -> None:
     assert outcome.counts.failed == 1
 
 
+STRANGE = """
+import logging, sys, warnings
+import pytest
+
+def pytest_collect_file(file_path, parent):
+    if file_path.name == "strange.txt":
+        return File.from_parent(parent, path=file_path)
+
+class File(pytest.File):
+    def collect(self):
+        for name in ("nul \\0 nul", "lone \\udce4", "line\\nfeed", "a::b", "", "\\x1b[31m", "e\\u0301 \\U0001f600"):
+            for works in (True, False):
+                yield Item.from_parent(self, name=f"{name} {works}", works=works)
+
+class Item(pytest.Item):
+    def __init__(self, *, works, **more):
+        super().__init__(**more)
+        self.works = works
+        self.add_marker("nul\\0marker")
+    def runtest(self):
+        print(f"says {self.name!a} \\udce4 \\0".encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+        logging.getLogger().warning("\\udce4 \\0 " + self.name)
+        self.user_properties.append(("\\udce4", "\\0" + self.name))
+        warnings.warn("\\udce4 \\0 " + self.name)
+        assert self.works, "\\udce4 \\0 " + self.name
+    def reportinfo(self):
+        return self.path, 0, self.name
+"""
+
+
+def test_strange_names_and_texts(bench: Bench) -> None:
+    """A plugin may name its tests as it likes: NUL, surrogates, terminal codes."""
+    bench.write(conftest_py=STRANGE)
+    (bench.root / "strange.txt").touch()
+    bench.build()
+
+    outcome = bench.run("-v")
+
+    assert (outcome.counts.passed, outcome.counts.failed) == (7, 7), outcome
+    assert (outcome.exit, outcome.proven) == (ExitCode.TESTS_FAILED, True)
+    assert r"nul \x00 nul True" in bench.text
+    assert (bench.run_dir / "junit.xml").exists()
+
+
+def test_output_of_any_bytes(bench: Bench) -> None:
+    bench.write(
+        test_a_py="import os, sys\ndef test_a():\n    os.write(1, bytes(range(256)))\n"
+        "    sys.stdout.buffer.write(bytes(range(256)))\n    os.write(2, b'\\xed\\xb3\\xa4')\n"
+    )
+    bench.build()
+
+    assert [bench.run(option).exit for option in ("-s", "-rA")] == [ExitCode.PASSED] * 2
+
+
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["serial", "xdist"])
 def test_tests_that_are_collected_twice(bench: Bench, workers: tuple[str, ...]) -> None:
     """One id twice is two tests, and each has to end."""

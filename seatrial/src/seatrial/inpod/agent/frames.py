@@ -4,6 +4,9 @@ The log is a file of frames, `SEQ LENGTH CRC JSON\n`: decimal number from 0, dec
 eight hexadecimal digits, and a list of records in ASCII. A record is a list whose first element is its kind. The CRC is
 that of the JSON of this frame and all frames before it, so each frame proves that none is missing. What has been
 written with `write(2)` is in the kernel's hands and survives the death of every process of the pod.
+
+Tests replace functions of the standard library, in its modules and in all that have imported them. So what is needed
+while tests run is bound to the writer when it is made.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ class FrameWriter:
         self._size = 0
         self._crc = 0
         self._lock = threading.RLock()
+        self._write, self._stat, self._checksum = os.write, os.fstat, zlib.crc32
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             self._fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH_FD)
@@ -61,19 +65,19 @@ class FrameWriter:
             if len(pending) != count:  # another thread was quicker
                 text = ",".join(pending[:count])
             text = f"[{text}]"
-            crc = zlib.crc32(text.encode(), self._crc)
+            crc = self._checksum(text.encode(), self._crc)
             data = f"{self.frames} {len(text)} {crc:08x} {text}\n".encode()
             size = len(data)
             try:
-                written = os.write(self._fd, data)
+                written = self._write(self._fd, data)
                 while written < size:
-                    written += os.write(self._fd, data[written:])
+                    written += self._write(self._fd, data[written:])
             except OSError as error:
                 self.broken = str(error)
                 return
             except BaseException:
                 # Ctrl-C may come between any two instructions; the file itself knows whether we had written.
-                if os.fstat(self._fd).st_size >= self._size + size:
+                if self._stat(self._fd).st_size >= self._size + size:
                     self._written(count, size, crc)
                 raise
             self._written(count, size, crc)

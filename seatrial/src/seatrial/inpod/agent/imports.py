@@ -16,8 +16,13 @@ import pytest
 __all__ = ["Imports", "imported"]
 
 
-def imported(packages: list[str]) -> dict[str, tuple[str, str]]:
-    """Return module name -> (file, sha256) of all loaded modules below the packages."""
+def imported(
+    packages: list[str], _open: Callable[..., Any] = open, _sha256: Callable[..., Any] = hashlib.sha256
+) -> dict[str, tuple[str, str]]:
+    """Return module name -> (file, sha256) of all loaded modules below the packages.
+
+    What it needs is bound before a test can replace it.
+    """
     wanted, found = set(packages), {}
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] not in wanted:
@@ -25,8 +30,8 @@ def imported(packages: list[str]) -> dict[str, tuple[str, str]]:
         path = getattr(module, "__file__", None)
         if isinstance(path, str) and path.endswith(".py"):
             try:
-                with open(path, "rb") as file:
-                    found[name] = (path, hashlib.sha256(file.read()).hexdigest())
+                with _open(path, "rb") as file:
+                    found[name] = (path, _sha256(file.read()).hexdigest())
             except OSError:
                 found[name] = (path, "")
     return found

@@ -32,13 +32,14 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import json
 import os
 import sys
 import time
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -73,14 +74,16 @@ if _directory:
             os.environ[_name] = _value
 
 
-def _spare_the_search_for_garbage() -> None:
+def _spare_the_search_for_garbage(
+    collect: Callable[[], object] = gc.collect, freeze: Callable[[], object] = gc.freeze
+) -> None:
     """Have the interpreter end without looking at all that was imported once more: a second, with large libraries.
 
     What is garbage by now goes first, as its `__del__` may have to write something; that of objects which still exist
     when the interpreter exits is not promised by Python either. https://docs.python.org/3/library/gc.html#gc.freeze
     """
-    gc.collect()
-    gc.freeze()
+    collect()
+    freeze()
 
 
 if _directory and _first:
@@ -105,8 +108,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(reporter.tests.statuses, "seatrial-statuses")
 
 
+def _flush_output() -> None:
+    """Flush what stands in place of standard output: a test may have put anything there, or closed it."""
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+
+
 class _Reporter:
-    """Turns hooks into records."""
+    """Turns hooks into records. What it needs while tests run is bound before: see `frames.py`."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -118,7 +127,9 @@ class _Reporter:
         self.session: Any = None
         self.terminal: Any = None
         self.counted = self.distinct = 0
-        self.began = time.time()
+        self.clock, self.size_of, self.output = time.perf_counter, os.stat, os.path.join(_directory, "output")
+        self.coverage_xml = os.path.join(_directory, "home", "coverage", "coverage.xml")
+        self.began = self.clock()
         self.phase = 0
         self.verbose = config.option.verbose
         self.stopped = False
@@ -161,8 +172,8 @@ class _Reporter:
     def flush_behind_output(self) -> None:
         """Flush; say how far the output had come, so that both are shown in their order."""
         if self.out.waiting:
-            sys.stdout.flush()
-            self.out.add(f'["o",{os.stat(os.path.join(_directory, "output")).st_size}]')
+            _flush_output()
+            self.out.add(f'["o",{self.size_of(self.output).st_size}]')
         self.out.flush()
 
     # The session begins.
@@ -285,7 +296,7 @@ class _Reporter:
             self.refuse_debugger()
         if not _terminal or self.fds:
             return
-        sys.stdout.flush()
+        _flush_output()
         with open(os.path.join(_directory, "debugger"), "w", encoding="ascii") as file:
             file.write(str(os.getpid()))
         terminal = os.open(_terminal, os.O_RDWR | os.O_NOCTTY)
@@ -310,7 +321,7 @@ class _Reporter:
 
     def leave_debugger(self) -> None:
         if self.fds:
-            sys.stdout.flush()
+            _flush_output()
             for fd, before in enumerate(self.fds):
                 os.dup2(before, fd)
                 os.close(before)
@@ -350,7 +361,7 @@ class _Reporter:
             return
         self.coverage()
         if self.follow_output:
-            sys.stdout.flush()
+            _flush_output()
         self.flush()
         self.record(
             "end",
@@ -360,7 +371,7 @@ class _Reporter:
                 "collected": self.session.testscollected,
                 "collect_only": bool(self.config.option.collectonly),
                 "tally": self.tests.counts(),
-                "seconds": time.time() - self.began,
+                "seconds": self.clock() - self.began,
             },
         )
         self.out.flush()
@@ -371,8 +382,7 @@ class _Reporter:
         measured = getattr(getattr(plugin, "cov_controller", None), "cov", None)
         if measured is None:
             return
-        path = os.path.join(_directory, "home", "coverage", "coverage.xml")
         try:
-            measured.xml_report(outfile=path, ignore_errors=True)
+            measured.xml_report(outfile=self.coverage_xml, ignore_errors=True)
         except Exception as error:  # noqa: BLE001  # no data, mostly; the host says so
             self.record("text", f"coverage.xml: {error}\n", 2)

@@ -30,6 +30,7 @@ _INI = (
 
 
 _DEEPEST = 20
+_getline = linecache.getline
 
 
 def safe_json(value: Any) -> str:
@@ -37,7 +38,7 @@ def safe_json(value: Any) -> str:
     try:
         return _encode(value)
     except (TypeError, ValueError):
-        return json.dumps(_plain(value, 0), separators=(",", ":"))
+        return _encode(_plain(value, 0))
 
 
 def _shown(value: Any) -> str:
@@ -111,7 +112,10 @@ def warning_record(message: Any, when: str, nodeid: str, location: Any) -> dict[
     """Return a warning with its source line, which the host has no file to read it from."""
     line = message.line
     if line is None:
-        line = linecache.getline(message.filename, message.lineno)
+        try:
+            line = _getline(message.filename, message.lineno)
+        except Exception:  # noqa: BLE001  # a test may have replaced what reads files
+            line = ""
     suffix = ""
     if message.source is not None:
         try:
@@ -121,7 +125,7 @@ def warning_record(message: Any, when: str, nodeid: str, location: Any) -> dict[
                 message.message, message.category, message.filename, message.lineno, line=message.line
             )
             suffix = warning_record_to_str(message)[len(warning_record_to_str(plain)) :]
-        except (ImportError, TypeError):
+        except Exception:  # noqa: BLE001  # the same, or another pytest
             suffix = ""
     return {
         "text": _shown(message.message),

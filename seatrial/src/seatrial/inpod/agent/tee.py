@@ -23,7 +23,8 @@ _MODULES: dict[str, str] = {}
 _OWN: set[Any] = set()
 """Code of hooks that the host runs too and that call the terminal writer themselves: most writes, found at once."""
 _DIRECT = 5
-_PLUGGY = os.path.dirname(pluggy.__file__) + os.sep
+_SEP = os.sep
+_PLUGGY = os.path.dirname(pluggy.__file__) + _SEP
 
 
 class Tee:
@@ -40,6 +41,7 @@ class Tee:
 
     def __init__(self, log: str, foreign: Callable[..., None], flush: Callable[[], None], *, verbatim: bool) -> None:
         self._fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._write, self._frame = os.write, sys._getframe
         self._pending: list[str] = []
         self._foreign = foreign
         self._flush_foreign = flush
@@ -49,12 +51,12 @@ class Tee:
     def write(self, text: str) -> int:
         """Take a piece of text."""
         self._pending.append(text)
-        if sys._getframe(3).f_code in _OWN and not self._verbatim:
+        if self._frame(3).f_code in _OWN and not self._verbatim:
             return len(text)
         if self._verbatim:
             self._foreign(text, showing=False)
             self._has_foreign = True
-        elif (hook := _writer()) != _REPLAYED_HOOK:
+        elif (hook := _writer(self._frame(1))) != _REPLAYED_HOOK:
             showing = hook == "pytest_runtest_logreport"
             self._foreign(text, showing=showing)
             self._has_foreign = self._has_foreign or not showing
@@ -70,7 +72,7 @@ class Tee:
             self._pending.clear()
             try:
                 while data:
-                    data = data[os.write(self._fd, data) :]
+                    data = data[self._write(self._fd, data) :]
             except OSError:
                 return  # a full disk must not fail a test; the frames will tell
 
@@ -83,9 +85,8 @@ class Tee:
         return self._fd
 
 
-def _writer() -> str:
+def _writer(frame: Any) -> str:
     """Return the name of the hook that writes, `replayed` if the host runs it too, or nothing."""
-    frame: Any = sys._getframe(2)
     inner = frame
     depth = 2
     while frame is not None:
@@ -94,7 +95,7 @@ def _writer() -> str:
             name: str = code.co_name
             replayed = _MODULES.get(code.co_filename)
             if replayed is None:
-                replayed = _MODULES[code.co_filename] = _kind(code.co_filename.replace(os.sep, "/"))
+                replayed = _MODULES[code.co_filename] = _kind(code.co_filename.replace(_SEP, "/"))
             if replayed == "all" or (replayed == "summary" and name == "pytest_terminal_summary"):
                 if depth == _DIRECT:
                     _OWN.add(code)

@@ -30,8 +30,14 @@ _CUT = "\0"
 _NANO, _MICRO = 1_000_000_000, 1_000_000
 _QUICK = 0.005
 _BOTH = 2
+_CUTS = 2
 _LONG = 1 << 14
 _PIECE = 1 << 17
+
+
+def _printable(name: str) -> str:
+    r"""Return a name without NUL, which cuts records: `\x00` as pytest writes it in ids. Any string names a test."""
+    return name.replace(_CUT, "\\x00") if _CUT in name else name
 
 
 def _report(data: dict[str, Any]) -> Any:
@@ -83,11 +89,11 @@ class Tests:
             self._news()
         self._location = location
         path, line, domain = location
-        if line.__class__ is int:
-            # One string, because quoting three takes three times as long.
-            add(f'["s",{quoted(f"{nodeid}{_CUT}{path}{_CUT}{domain}")},{line}]')
-        else:
-            add(safe_json(("s", f"{nodeid}{_CUT}{path}{_CUT}{domain}", line)))
+        # One string, because quoting three takes three times as long.
+        name = f"{nodeid}{_CUT}{path}{_CUT}{domain}"
+        if name.count(_CUT) != _CUTS:
+            name = _CUT.join(_printable(part) for part in (nodeid, path, domain))
+        add(f'["s",{quoted(name)},{line}]' if line.__class__ is int else safe_json(("s", name, line)))
         self._flush()
 
     @pytest.hookimpl(trylast=True)
@@ -123,7 +129,7 @@ class Tests:
         if self._over:
             return
         self.settle()
-        self._out.add(f'["f",{quoted(nodeid)}]')
+        self._out.add(f'["f",{quoted(_printable(nodeid))}]')
         if self._distributed:
             # Otherwise the next test begins at once, or the session ends.
             self._flush()
@@ -143,7 +149,7 @@ class Tests:
             setup, call = calls
             self._plain += 1
             add(
-                f'["p",{quoted(_CUT.join(setup["keywords"]))},{int(setup["duration"] * _NANO)},'
+                f'["p",{quoted(_CUT.join(map(_printable, setup["keywords"])))},{int(setup["duration"] * _NANO)},'
                 f"{int(setup.get('start', 0) * _MICRO)},{int(call['duration'] * _NANO)},"
                 f"{int(call.get('start', 0) * _MICRO)}]"
             )
@@ -154,7 +160,7 @@ class Tests:
             data = kept[-1]
             if not plain(data):
                 self._serialise(_report(data))
-                add(f'["f",{quoted(_report(data).nodeid)}]')
+                add(f'["f",{quoted(_printable(_report(data).nodeid))}]')
                 return
             self._torn_down += 1
             add(f'["t",{int(data["duration"] * _NANO)},{int(data.get("start", 0) * _MICRO)}]')
@@ -188,6 +194,7 @@ class Tests:
     def _serialise(self, report: Any) -> None:
         status = self.statuses.of(report)
         data = report_json(self._config, report)
+        data["nodeid"] = _printable(report.nodeid)
         more: dict[str, Any] = {"status": status} if status else {}
         if data.get("_report_type") == "SubTestReport":
             if report.failed:
