@@ -8,6 +8,7 @@ import signal
 import time
 
 import pytest
+from seatrial.cli.wiring import machine
 from shop_project import NAME, PATIENCE, containers, copy, docker
 
 
@@ -103,11 +104,41 @@ def test_a_runner_that_ran_out_of_memory_is_made_anew(shop):
 
 
 def test_a_lost_registry_is_made_again(shop):
-    docker("rm", "--force", "seatrial-registry")
+    docker("rm", "--force", machine().registry().container)
     # A version that no earlier run of this test has built an image of.
     shop.edit("pyproject.toml", 'version = "0"', f'version = "0.{time.time_ns()}"')
     assert "8 passed" in shop("test").out
     assert shop.stage("build")["outcome"] == "done", "pyproject.toml rebuilds"
+
+
+def test_pods_run_what_was_pushed_by_digest(shop):
+    runner = json.loads(shop.kubectl("get", "pod", "test-runner", "-o", "json"))
+
+    (image,) = {each["image"] for each in runner["spec"]["containers"]}
+    name, _, digest = image.partition("@")
+    assert name.startswith("shop-test:")
+    assert digest.startswith("sha256:")
+    assert {each["imageID"].partition("@")[2] for each in runner["status"]["containerStatuses"]} == {digest}
+
+
+def test_a_pod_can_neither_read_nor_write_the_registry(shop):
+    ask = """
+import http.client, sys
+place = "/v2/docker.io/library/shop-test"
+for method, path in (("GET", "/v2/"), ("GET", "/v2/_catalog"), ("POST", f"{place}/blobs/uploads/"),
+                     ("PUT", f"{place}/manifests/1"), ("DELETE", f"{place}/manifests/sha256:{'0' * 64}")):
+    connection = http.client.HTTPConnection(sys.argv[1], 5000, timeout=10)
+    connection.request(method, path)
+    print(connection.getresponse().status)
+"""
+    container = machine().registry().container
+    found = json.loads(docker("container", "inspect", container))[0]["NetworkSettings"]["Networks"]["kind"]["IPAddress"]
+    said = shop.kubectl("exec", "test-runner", "-c", "tests", "--", "python3", "-c", ask, found)
+    assert said.split() == ["401"] * 5
+    # Its own node pulls from there, with a password that pods do not see.
+    hosts = docker("exec", f"{NAME}-life-control-plane", "cat", "/etc/containerd/certs.d/docker.io/hosts.toml")
+    assert f"http://{container}:5000/v2/docker.io" in hosts
+    assert "authorization" in hosts
 
 
 def test_looks(shop):

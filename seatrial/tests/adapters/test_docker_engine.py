@@ -228,11 +228,13 @@ def test_drop():
         docker_volume=Answer(), docker_image_ls=Answer(stdout="a:1\nb:2\n<none>:<none>\n"), docker_rmi=Answer()
     )
 
-    assert it.drop(volume="v", label="l") == ["v", "a:1", "b:2"]
-    assert ("docker", "rmi", "a:1") in processes.ran
+    assert it.drop(volume="v", label="l", images={"a:1", "gone:1"}) == ["v", "a:1"]
+    assert [words for words in processes.ran if words[1] == "rmi"] == [("docker", "rmi", "a:1")], (
+        "b:2 is another user's"
+    )
 
 
 def test_drop_keeps_what_is_in_use():
     it, _ = engine(docker_volume=Answer(code=1), docker_image_ls=Answer(stdout="a:1\n"), docker_rmi=Answer(code=1))
 
-    assert it.drop(volume="v", label="l") == []
+    assert it.drop(volume="v", label="l", images={"a:1"}) == []

@@ -8,7 +8,7 @@ import pytest
 from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.proxy import LOOPBACK, direct
 from seatrial.adapters.reachable import registry_silence
-from seatrial.adapters.registry import CONTAINER
+from seatrial.adapters.registry import DOMAIN
 from seatrial.model.deadline import Deadline
 
 PROXY = "http://proxy.invalid:3128"
@@ -41,7 +41,7 @@ def test_programs_reach_loopback_and_the_registry_without_the_proxy(monkeypatch)
 
     done = LocalProcesses().run(["sh", "-c", "echo $NO_PROXY $no_proxy"], deadline=Deadline.after(10))
 
-    expected = ",".join(["mine.example", *LOOPBACK, CONTAINER])
+    expected = ",".join(["mine.example", *LOOPBACK, DOMAIN])
     assert done.stdout.decode().split() == [expected, expected]
 
 

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import tarfile
 import threading
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import bcrypt
+import msgspec
 import pytest
+import yaml
 from seatrial.adapters.docker import DockerEngine
+from seatrial.adapters.process import _DIRECT
+from seatrial.adapters.proxy import direct
 from seatrial.adapters.registry import LocalRegistry, RemoteRegistry
+from seatrial.adapters.registry_keys import Keys, authorization, client_config, keys_in, password_file
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
+from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime, UsageError
+
+KEYS = Keys(id="3f2a9c1b", write="w" * 64, read="r" * 64)
+NAME = "3f2a9c1b.seatrial-registry"
+WRITER = f"{NAME}-writer"
 
 
 @contextmanager
@@ -22,12 +37,15 @@ def serving(manifests, status=200):
             pass
 
         def do_GET(self):
-            self.send_response(status)
+            given = self.headers["Authorization"]
+            known = given in (authorization("seatrial", KEYS.write), authorization("node", KEYS.read))
+            self.send_response(status if known else 401)
             self.end_headers()
 
         def do_HEAD(self):
             digest = manifests.get(self.path)
             assert "application/vnd.oci.image.manifest.v1+json" in self.headers["Accept"]
+            assert self.headers["Authorization"] == authorization("seatrial", KEYS.write)
             self.send_response(200 if digest else 404)
             if digest:
                 self.send_header("Docker-Content-Digest", digest)
@@ -40,8 +58,9 @@ def serving(manifests, status=200):
     server.server_close()
 
 
-def container(port, *, running=True, networks=()):
+def container(name, port, *, running=True, networks=()):
     return {
+        "Name": f"/{name}",
         "State": {"Running": running},
         "NetworkSettings": {
             "Ports": {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]} if port else {},
@@ -50,16 +69,39 @@ def container(port, *, running=True, networks=()):
     }
 
 
+def both(port, **more):
+    """Return what the engine says of reader and writer."""
+    return Answer(stdout=json.dumps([container(NAME, port, **more), container(WRITER, port, **more)]))
+
+
 def registry(tmp_path, answers, *, image=None):
+    home = tmp_path / "registry"
+    home.mkdir(exist_ok=True)
+    (home / "keys.json").write_bytes(msgspec.json.encode(KEYS))
     processes = FakeProcesses(answers)
     it = LocalRegistry(
         DockerEngine(processes),
+        home=home,
         image=image,
         network="kind",
         mark=tmp_path / "shared" / "mark",
         port_is_free=lambda _, port: port > 5002,
     )
     return it, processes
+
+
+def in_turn(processes, command, answers):
+    """Have one docker command answer differently each time; the last answer stays."""
+    real, left = processes.run, list(answers)
+
+    def run(argv, **more):
+        done = real(argv, **more)
+        if argv[1] == command:
+            answer = left.pop(0) if len(left) > 1 else left[0]
+            return type(done)(argv=done.argv, code=0, stdout=answer.stdout.encode(), stderr=b"")
+        return done
+
+    processes.run = run
 
 
 def inspected(value):
@@ -72,7 +114,7 @@ def soon():
 
 def test_running_registry_is_used(tmp_path):
     with serving({"/v2/docker.io/library/a/manifests/1": "sha256:aa"}) as port:
-        it, processes = registry(tmp_path, {"docker container": inspected(container(port, networks=["kind"]))})
+        it, processes = registry(tmp_path, {"docker container": both(port, networks=["kind"])})
         it.ensure(deadline=soon())
 
         assert it.host == f"localhost:{port}"
@@ -82,26 +124,29 @@ def test_running_registry_is_used(tmp_path):
     assert len(processes.ran) == 1
 
 
-def test_new_registry(tmp_path):
+def test_new_registry_has_a_writer_on_loopback_and_a_reader_that_cannot_write(tmp_path):
     with serving({}) as port:
-        answers = iter(["[]", json.dumps([container(port)])])
         it, processes = registry(tmp_path, {"docker image": Answer(stdout="[]"), "docker": Answer()}, image="mine:1")
-        real = processes.run
-
-        def run(argv, **more):
-            done = real(argv, **more)
-            if argv[1] == "container":
-                return type(done)(argv=done.argv, code=0, stdout=next(answers).encode(), stderr=b"")
-            return done
-
-        processes.run = run
+        in_turn(processes, "container", [Answer(stdout="[]"), Answer(stdout="[]"), both(port)])
         it.ensure(deadline=soon())
 
-    started = next(words for words in processes.ran if words[1] == "run")
-    assert "127.0.0.1:5003:5000" in started, "the first port that is free"
-    assert started[-1] == "mine:1"
-    assert "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=none" in started, "it would believe in layers that are gone"
+    writer, reader = (words for words in processes.ran if words[1] == "create")
+    assert writer[3] == WRITER
+    assert "127.0.0.1:5003:5000" in writer, "the first port that is free"
+    assert f"{NAME}:/var/lib/registry:rw" in writer
+    assert "kind" not in writer
+    assert reader[3] == NAME
+    assert "127.0.0.1::5000" in reader
+    assert f"{NAME}:/var/lib/registry:ro" in reader
+    assert 'REGISTRY_STORAGE_MAINTENANCE_READONLY={"enabled": true}' in reader
+    for words in (writer, reader):
+        assert {"REGISTRY_AUTH=htpasswd", "REGISTRY_AUTH_HTPASSWD_PATH=/seatrial-htpasswd"} <= set(words)
+        assert "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=none" in words, "it would believe in layers that are gone"
+        assert words[-1] == "mine:1"
+        assert not any(KEYS.write in word or KEYS.read in word for word in words), "no password in a command line"
     assert ("docker", "pull", "--quiet", "mine:1") in processes.ran
+    copied = [words[-1] for words in processes.ran if words[1] == "cp"]
+    assert copied == [f"{WRITER}:/", f"{NAME}:/"]
 
 
 def test_image_that_cannot_be_had(tmp_path):
@@ -111,6 +156,7 @@ def test_image_that_cannot_be_had(tmp_path):
             "docker container": Answer(code=1, stdout="[]"),
             "docker image": Answer(stdout="[]"),
             "docker pull": Answer(code=1, stderr="no such host"),
+            "docker rm": Answer(),
         },
     )
     with pytest.raises(EnvironmentFailed) as caught:
@@ -119,55 +165,47 @@ def test_image_that_cannot_be_had(tmp_path):
     assert "SEATRIAL_REGISTRY_IMAGE" in caught.value.try_
 
 
-def test_somebody_else_was_quicker(tmp_path):
-    """Two runs at once: the second finds the first one's container, which publishes no port yet."""
-    it, _ = registry(
-        tmp_path,
-        {
-            "docker container": Answer(code=1, stdout="[]"),
-            "docker image": inspected({"Id": "sha256:a", "RepoTags": ["registry:2"]}),
-            "docker network": Answer(),
-            "docker run": Answer(code=125, stderr="The container name is already in use"),
-        },
-    )
-    with pytest.raises(EnvironmentFailed) as caught:
+def test_registry_that_another_command_started_meanwhile_is_used(tmp_path):
+    with serving({}) as port:
+        it, processes = registry(tmp_path, {"docker": Answer()})
+        in_turn(processes, "container", [Answer(stdout="[]"), both(port)])
         it.ensure(deadline=soon())
-    assert "publishes no port" in caught.value.what
+
+    assert [words[1] for words in processes.ran] == ["container", "container"]
 
 
-def test_container_that_cannot_start(tmp_path):
-    it, _ = registry(
+def test_container_that_cannot_start_leaves_none(tmp_path):
+    it, processes = registry(
         tmp_path,
         {
             "docker container": Answer(code=1, stdout="[]"),
             "docker image": inspected({"Id": "sha256:a", "RepoTags": ["registry:2"]}),
-            "docker network": Answer(),
-            "docker run": Answer(code=125, stderr="no space left on device"),
+            "docker start": Answer(code=125, stderr="no space left on device"),
+            "docker": Answer(),
         },
     )
     with pytest.raises(CommandFailed):
         it.ensure(deadline=soon())
+    assert processes.ran[-1] == ("docker", "rm", "--force", "--volumes", NAME, WRITER)
 
 
-def test_stopped_registry_is_replaced(tmp_path):
-    it, processes = registry(
-        tmp_path,
-        {
-            "docker container": inspected(container(0, running=False)),
-            "docker rm": Answer(),
-            "docker image": inspected({"Id": "sha256:a", "RepoTags": ["foundry.invalid/registry:2"]}),
-            "docker network": Answer(),
-            "docker run": Answer(),
-        },
-    )
-    with pytest.raises(EnvironmentFailed):
+@pytest.mark.parametrize("stopped", [0, 1])
+def test_registry_with_a_stopped_container_is_replaced(tmp_path, stopped):
+    with serving({}) as port:
+        it, processes = registry(tmp_path, {"docker": Answer()})
+        running = both(port)
+        half = json.loads(running.stdout)
+        half[stopped]["State"]["Running"] = False
+        in_turn(processes, "container", [Answer(stdout=json.dumps(half))] * 2 + [running])
         it.ensure(deadline=soon())
-    assert [words[1] for words in processes.ran] == ["container", "rm", "image", "network", "run", "container"]
+    commands = [words[1] for words in processes.ran]
+    assert commands[:4] == ["container", "container", "rm", "image"]
+    assert commands[-2:] == ["start", "container"]
 
 
 def test_registry_that_never_answers(tmp_path):
     with serving({}, status=500) as port:
-        it, _ = registry(tmp_path, {"docker container": inspected(container(port))})
+        it, _ = registry(tmp_path, {"docker container": both(port)})
         with pytest.raises(OutOfTime):
             it.ensure(deadline=Deadline.after(0.3))
 
@@ -199,30 +237,125 @@ def test_joining_twice_is_no_error(tmp_path):
     assert it.join()
 
 
-def test_network_goes_only_if_it_was_not_there_before_us(tmp_path):
-    ours, processes = registry(
-        tmp_path, {"docker network inspect": Answer(code=1), "docker network rm": Answer(), "docker rm": Answer()}
+def network(tmp_path, *, before, now="n1", members=""):
+    """Return a registry that claimed the network, joined it and is removed, and the commands of the removal."""
+    it, processes = registry(
+        tmp_path,
+        {
+            "docker network inspect": Answer(stdout=f"{before}\n") if before else Answer(code=1),
+            "docker ps": Answer(stdout=members),
+            "docker": Answer(),
+        },
     )
-    ours.claim_network()
-    ours.remove()
-    ours.remove()
+    it.claim_network()
+    processes._answers[("docker", "network", "inspect")] = Answer(stdout="n1\n")
+    it.join()
+    processes._answers[("docker", "network", "inspect")] = Answer(stdout=f"{now}\n") if now else Answer(code=1)
+    it.remove()
+    return [words[1:] for words in processes.ran if words[1:3] == ("network", "rm")], it, processes
+
+
+def test_network_that_was_not_there_before_us_is_removed_once(tmp_path):
+    removed, it, processes = network(tmp_path, before="")
+    assert removed == [("network", "rm", "kind")]
+
+    it.remove()
     assert [words[1:3] for words in processes.ran].count(("network", "rm")) == 1
 
-    theirs, processes = registry(tmp_path, {"docker network inspect": Answer(), "docker rm": Answer()})
-    theirs.claim_network()
-    theirs.remove()
-    assert ("docker", "network", "rm", "kind") not in processes.ran
+
+@pytest.mark.parametrize(
+    "case", [{"before": "n0"}, {"before": "", "now": "n2"}, {"before": "", "members": "their-control-plane\n"}]
+)
+def test_network_of_others_is_kept(tmp_path, case):
+    removed, _, _ = network(tmp_path, **case)
+    assert removed == []
 
 
-def test_push(tmp_path):
+def test_network_that_we_never_joined_is_kept(tmp_path):
+    it, processes = registry(tmp_path, {"docker network inspect": Answer(code=1), "docker": Answer()})
+    it.claim_network()
+    processes._answers[("docker", "network", "inspect")] = Answer(stdout="n1\n")
+    it.remove()
+
+    assert not any(words[1:3] == ("network", "rm") for words in processes.ran)
+
+
+def test_push_logs_in_without_the_users_configuration(tmp_path, monkeypatch):
+    users = tmp_path / "users"
+    (users / "contexts").mkdir(parents=True)
+    theirs = '{"auths": {"r.example.com": {"auth": "x"}}, "credsStore": "desktop", "currentContext": "colima"}'
+    (users / "config.json").write_text(theirs)
+    monkeypatch.setenv("DOCKER_CONFIG", str(users))
     with serving({"/v2/ghcr.io/x/y/manifests/1": "sha256:aa"}) as port:
-        it, processes = registry(tmp_path, {"docker container": inspected(container(port)), "docker": Answer()})
+        it, processes = registry(tmp_path, {"docker container": both(port), "docker": Answer()})
+        envs = []
+        real = processes.run
+        processes.run = lambda argv, **more: (envs.append((argv[1], more.get("env"))), real(argv, **more))[1]
         it.ensure(deadline=soon())
 
         assert it.push("ghcr.io/x/y:1", deadline=soon(), progress=lambda _: None) == "sha256:aa"
         assert ("docker", "push", "--quiet", f"localhost:{port}/ghcr.io/x/y:1") in processes.ran
         with pytest.raises(EnvironmentFailed):
             it.push("lost:1", deadline=soon(), progress=lambda _: None)
+    directory = tmp_path / "registry" / "docker"
+    assert ("push", {"DOCKER_CONFIG": str(directory)}) in envs
+    written = json.loads((directory / "config.json").read_text())
+    login = base64.b64encode(f"seatrial:{KEYS.write}".encode()).decode()
+    assert written == {"currentContext": "colima", "auths": {f"localhost:{port}": {"auth": login}}}
+    assert (directory / "config.json").stat().st_mode & 0o777 == 0o600
+    assert (directory / "contexts").resolve() == users / "contexts"
+    assert (users / "config.json").read_text() == theirs
+
+
+def test_login_follows_the_port_and_the_users_context(tmp_path):
+    client_config(tmp_path / "docker", "localhost:5001", KEYS, {"DOCKER_CONFIG": str(tmp_path / "one")})
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "config.json").write_text("{")
+    client_config(tmp_path / "docker", "localhost:5002", KEYS, {"DOCKER_CONFIG": str(tmp_path / "two")})
+
+    assert list(json.loads((tmp_path / "docker" / "config.json").read_text())["auths"]) == ["localhost:5002"]
+    assert (tmp_path / "docker" / "contexts").readlink() == tmp_path / "two" / "contexts"
+
+
+class TestKeys:
+    def test_are_generated_once_for_the_user_alone(self, tmp_path):
+        home = tmp_path / "state" / "registry"
+        first = keys_in(home)
+
+        assert keys_in(home) == first
+        assert (home / "keys.json").stat().st_mode & 0o777 == 0o600
+        assert home.stat().st_mode & 0o777 == 0o700
+        assert len({first.write, first.read, *(keys_in(tmp_path / "other"),)}) == 3
+        assert len(first.write) == len(first.read) == 64
+
+    def test_are_those_of_the_quicker_of_two_commands(self, tmp_path):
+        with ThreadPoolExecutor(8) as pool:
+            found = set(pool.map(lambda _: keys_in(tmp_path), range(32)))
+
+        assert len(found) == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["keys.json"]
+
+    @pytest.mark.parametrize("text", ["", "{", '{"id": "a"}', '{"id": "a", "write": 1, "read": "b"}'])
+    def test_that_are_damaged_are_named(self, tmp_path, text):
+        (tmp_path / "keys.json").write_text(text)
+        with pytest.raises(UsageError) as caught:
+            keys_in(tmp_path)
+        assert str(tmp_path / "keys.json") in caught.value.what
+        assert "rm " in caught.value.try_
+
+    def test_that_cannot_be_written_are_named(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(UsageError, match="cannot read or write"):
+            keys_in(tmp_path / "file")
+
+    def test_password_file_has_a_hash_of_one_user(self):
+        with tarfile.open(fileobj=io.BytesIO(password_file("node", "secret"))) as archive:
+            (member,) = archive.getmembers()
+            user, _, hashed = archive.extractfile(member).read().decode().strip().partition(":")
+
+        assert (member.name, user) == ("seatrial-htpasswd", "node")
+        assert bcrypt.checkpw(b"secret", hashed.encode())
+        assert not bcrypt.checkpw(b"other", hashed.encode())
 
 
 def test_nodes_are_told_a_path_for_each_registry(tmp_path):
@@ -230,18 +363,34 @@ def test_nodes_are_told_a_path_for_each_registry(tmp_path):
     it._port = 5001
     mirrors = it.mirrors(["a:1", "b/c:2", "example.com:8443/d"])
 
-    assert set(mirrors) == {"docker.io", "example.com:8443", "localhost:5001"}
-    assert '"http://seatrial-registry:5000/v2/docker.io"' in mirrors["docker.io"]
-    assert "override_path = true" in mirrors["docker.io"]
-    assert '"http://seatrial-registry:5000/v2/example.com_8443"' in mirrors["example.com:8443"]
-    assert "override_path" not in mirrors["localhost:5001"]
+    assert set(mirrors) == {"docker.io", "example.com:8443", "localhost:5001", f"{NAME}:5000"}
+    read = {host: tomllib.loads(text)["host"] for host, text in mirrors.items()}
+    hub = read["docker.io"][f"http://{NAME}:5000/v2/docker.io"]
+    assert hub == {
+        "capabilities": ["pull", "resolve"],
+        "override_path": True,
+        "header": {"authorization": authorization("node", KEYS.read)},
+    }
+    assert list(read["example.com:8443"]) == [f"http://{NAME}:5000/v2/example.com_8443"]
+    assert "override_path" not in read["localhost:5001"][f"http://{NAME}:5000"]
+    assert not any(KEYS.write in text or authorization("seatrial", KEYS.write) in text for text in mirrors.values())
+
+
+def test_nodes_behind_a_proxy_ask_the_registry_directly(tmp_path):
+    """As Go reads NO_PROXY: an entry stands for the host and for all names below it."""
+    it, _ = registry(tmp_path, {})
+    exempt = direct({"HTTPS_PROXY": "http://proxy:3128"}, _DIRECT)["NO_PROXY"].split(",")
+
+    assert any(it.container == each or it.container.endswith(f".{each}") for each in exempt)
 
 
 def test_announcement_for_other_tools(tmp_path):
     it, _ = registry(tmp_path, {})
     it._port = 5001
 
-    assert 'host: "localhost:5001"' in it.announcement()["data"]["localRegistryHosting.v1"]
+    hosting = yaml.safe_load(it.announcement()["data"]["localRegistryHosting.v1"])
+    assert hosting == {"host": "localhost:5001", "hostFromContainerRuntime": f"{NAME}:5000"}
+    assert "Read-only" in it.announcement()["data"]["localRegistryHosting.v1"]
     assert it.name_for("a:1") == "a:1"
 
 

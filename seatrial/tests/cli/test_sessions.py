@@ -280,7 +280,31 @@ def test_the_cache_goes_only_when_nobody_uses_it(world):
     assert sessions.drop_cache(world.this, world.said.append) == []
     sessions.reap(world.machine(), FakeClock().now(), world.said.append, everything=True)
 
-    assert sessions.drop_cache(world.machine(), world.said.append) == ["seatrial-registry"]
+    this = world.machine()
+    world.processes._answers[("docker", "image", "ls")] = Answer(stdout="shop:aa\ntheirs:bb\n")
+    (this.ledger.root / "shared").mkdir()
+    (this.ledger.root / "shared" / "built.json").write_text('{"shop inputs": "shop:aa"}')
+    assert sessions.drop_cache(this, world.said.append) == [this.registry().volume, "shop:aa"]
+
+
+def test_registry_is_removed_with_the_last_session_of_its_own_ledger_alone(world, tmp_path):
+    """Another user's sessions are in another ledger, and pull from another registry."""
+    theirs = Machine(
+        processes=world.processes,
+        engine=DockerEngine(world.processes),
+        ledger=Ledger(tmp_path / "another" / "state"),
+        clock=FakeClock(),
+    )
+    world.machines.append(theirs)
+    world.new(theirs)
+    this = world.machine()
+    sessions.remove(this, world.new(this))
+
+    removed = [words for words in world.processes.ran if words[1] == "rm"]
+    assert len(removed) == 1
+    assert this.registry().container in removed[0]
+    assert theirs.registry().container not in removed[0]
+    assert this.registry().container != theirs.registry().container
 
 
 EXISTING = ClusterSpec(provider="existing", context="theirs", registry="r.example.com")

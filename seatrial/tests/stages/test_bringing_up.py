@@ -19,6 +19,7 @@ from seatrial.model.spec import ImageSpec, Project, ReadySpec, ReleaseSpec, Runn
 from seatrial.ports import Change, Completed, StreamBroken
 from seatrial.stages import (
     build,
+    charts,
     cluster,
     deliver,
     freshness,
@@ -422,6 +423,44 @@ class TestDeliver:
 
         assert f"render shop {{'web.image.repository': 'shop-test', 'web.image.tag': '{tag}'}}" in world.charts.log
 
+    def test_pods_are_told_the_digest_of_what_was_pushed(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        reference = ctx.facts.tags["shop-test"]
+        tag = reference.rpartition(":")[2]
+        digest = world.registry.has[reference]
+
+        (release,) = ctx.project.release
+        assert charts.sets_of(ctx, release) == {
+            "web.image.repository": "shop-test",
+            "web.image.tag": f"{tag}@{digest}",
+        }
+        assert charts.pod_image(ctx, reference) == f"{reference}@{digest}"
+        assert charts.pod_image(ctx, f"{reference}@sha256:aa") == f"{reference}@sha256:aa"
+        assert charts.pod_image(ctx, "far:1") == "far:1", "the mirror does not have it"
+
+    def test_second_build_of_the_same_inputs_updates_the_release(self, tmp_path):
+        world = made_world(tmp_path)
+        before = dict(delivered(world)[0].facts.release_digests)
+        assert delivered(world)[0].facts.release_digests == before
+        ctx, _ = delivered(world)
+        world.registry.has.clear()
+        world.registry.pushed += ["another"]
+
+        assert delivered(world)[0].facts.release_digests != before
+        assert ctx.facts.release_digests == before
+
+    def test_files_with_the_password_of_nodes_are_for_the_user_alone(self, tmp_path):
+        world = made_world(tmp_path)
+        file = world.env().certs / "docker.io" / "hosts.toml"
+        file.parent.mkdir(parents=True)
+        file.write_text("older")
+        file.chmod(0o644)
+        delivered(world)
+
+        assert file.read_text() != "older"
+        assert file.stat().st_mode & 0o777 == 0o600
+
     def test_changed_image_of_the_same_name_is_renewed_on_nodes(self, tmp_path):
         world = made_world(tmp_path)
         delivered(world)
@@ -464,7 +503,10 @@ class TestDeliver:
 
         world.cluster.run = run
         ctx, _ = delivered(world)
-        wanted = {("it-worker", "docker.io/library/base:1")}
+        reference = ctx.facts.tags["shop-test"]
+        ours = f"docker.io/library/shop-test@{world.registry.has[reference]}"
+        # The project's own by the name that a kubelet looks for when a pod asks by digest.
+        wanted = {("it-worker", "docker.io/library/base:1"), ("it-worker", ours)}
         for _ in range(500):
             if wanted <= set(pulled):
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -126,12 +126,23 @@ class DockerEngine:
         for name in named[keep:]:
             self.docker("rmi", name, check=False)
 
-    def push(self, reference: str, target: str, *, deadline: Deadline, progress: Progress) -> None:
-        """Push an image under another name; only layers that the registry lacks travel."""
+    def push(
+        self, reference: str, target: str, *, deadline: Deadline, progress: Progress, config: Path | None = None
+    ) -> None:
+        """Push an image under another name; only layers that the registry lacks travel.
+
+        Args:
+            reference: the image.
+            target: its name in the registry.
+            deadline: when it must be there.
+            progress: is told what goes on.
+            config: configuration directory of the client, with the login; None: the user's own.
+        """
+        env = {"DOCKER_CONFIG": str(config)} if config else None
         self.docker("tag", reference, target)
         try:
             progress(f"pushing {reference}")
-            self._processes.run(["docker", "push", "--quiet", target], deadline=deadline)
+            self._processes.run(["docker", "push", "--quiet", target], deadline=deadline, env=env)
         finally:
             # The name was for the push only.
             self.docker("rmi", "--no-prune", target, check=False)
@@ -146,19 +157,39 @@ class DockerEngine:
         found: list[dict[str, Any]] = json.loads(done.stdout or b"[]")
         return found[0] if found else None
 
+    def containers(self, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return what the engine knows of those of the containers that are there, by name."""
+        done = self.docker("container", "inspect", *names, check=False)
+        found: list[dict[str, Any]] = json.loads(done.stdout or b"[]")
+        return {str(each["Name"]).removeprefix("/"): each for each in found}
+
+    def copy_into(self, container: str, archive: bytes, *, deadline: Deadline) -> None:
+        """Unpack a tar archive in the root directory of a container, whether it runs or not."""
+        self._processes.run(["docker", "cp", "--quiet", "-", f"{container}:/"], deadline=deadline, stdin=archive)
+
+    def network(self, name: str) -> str:
+        """Return the id of a network, empty if there is none of that name."""
+        done = self.docker("network", "inspect", "--format", "{{.Id}}", name, check=False)
+        return "" if done.code else done.stdout.decode().strip()
+
+    def containers_in(self, network: str) -> list[str]:
+        """Return the names of all containers that belong to a network, running or not."""
+        listed = self.docker("ps", "--all", "--filter", f"network={network}", "--format", "{{.Names}}")
+        return listed.stdout.decode().split()
+
     def remove_containers(self, names: Sequence[str], *, deadline: Deadline) -> None:
         """Remove containers, running or not, with their unnamed volumes; those that are not there do not matter."""
         if names:
             self.docker("rm", "--force", "--volumes", *names, deadline=deadline)
 
-    def drop(self, *, volume: str, label: str) -> list[str]:
-        """Remove a volume, and all images with a label that no container uses; return the names of what went."""
+    def drop(self, *, volume: str, label: str, images: Collection[str]) -> list[str]:
+        """Remove a volume, and those of the images that have a label and that no container uses; return their names."""
         dropped = []
         if not self.docker("volume", "rm", volume, check=False).code:
             dropped.append(volume)
         listed = self.docker("image", "ls", "--filter", f"label={label}", "--format", "{{.Repository}}:{{.Tag}}")
-        tagged = [each for each in listed.stdout.decode().split() if not each.endswith(":<none>")]
-        return dropped + [each for each in tagged if not self.docker("rmi", each, check=False).code]
+        ours = [each for each in listed.stdout.decode().split() if each in images]
+        return dropped + [each for each in ours if not self.docker("rmi", each, check=False).code]
 
 
 def _local_image(reference: str, entry: dict[str, Any]) -> LocalImage:

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from seatrial.cli.wiring import EXPIRY, VOLUME, Machine
+from seatrial.cli.wiring import EXPIRY, Machine
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT, OWNER, new_session_id
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project, ReleaseSpec
 from seatrial.stages import lease, namespaces
+from seatrial.stages.memory import read
 
 __all__ = [
     "NONE",
@@ -297,12 +298,15 @@ def _is_ours(this: Machine, session: Session, made: Made) -> bool:
 
 
 def drop_cache(this: Machine, say: Say) -> list[str]:
-    """Remove the registry's volume and images that were built for projects, and return what went."""
+    """Remove the registry's volume and the images that this user's projects built, and return what went."""
     if this.ledger.sessions():
         say("the cache stays: an environment is up and pulls from it")
         return []
-    this.registry().remove()
-    return this.engine.drop(volume=VOLUME, label="seatrial.dev/project")
+    registry = this.registry()
+    registry.remove()
+    # The label alone does not say whose an image is: another user's images on the same engine have it, too.
+    built = read(this.ledger.root / "shared" / "built.json", dict[str, str]) or {}
+    return this.engine.drop(volume=registry.volume, label="seatrial.dev/project", images=set(built.values()))
 
 
 def remember(this: Machine, session: Session, made: Made) -> Session:

@@ -22,7 +22,7 @@ from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
 from seatrial.adapters.ours_only import Guard
 from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.reachable import registry_silence
-from seatrial.adapters.registry import CONTAINER, VOLUME, LocalRegistry, RemoteRegistry
+from seatrial.adapters.registry import LocalRegistry, RemoteRegistry
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.errors import UsageError
 from seatrial.model.names import SessionId
@@ -30,7 +30,7 @@ from seatrial.model.session import Session
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
 
-__all__ = ["EXPIRY", "VOLUME", "Machine", "environment", "machine", "registry_silence", "visitor"]
+__all__ = ["EXPIRY", "Machine", "environment", "machine", "registry_silence", "visitor"]
 
 EXPIRY: Final = timedelta(hours=24)
 """How long a kept environment outlives its last use."""
@@ -91,11 +91,18 @@ class Machine:
         return f"{os.environ.get('USER') or os.getuid()}@{platform.node()}"
 
     def registry(self) -> LocalRegistry:
-        """Return our registry."""
+        """Return the registry of this state directory."""
         network = os.environ.get("KIND_EXPERIMENTAL_DOCKER_NETWORK") or "kind"
         image = os.environ.get("SEATRIAL_REGISTRY_IMAGE")
         mark = self.ledger.root / "shared" / "network-is-ours"
-        return LocalRegistry(self.engine, image=image, network=network, mark=mark, port_is_free=port_is_free)
+        return LocalRegistry(
+            self.engine,
+            home=self.ledger.root / "registry",
+            image=image,
+            network=network,
+            mark=mark,
+            port_is_free=port_is_free,
+        )
 
     def is_last(self, session: Session) -> bool:
         """Whether no other session needs what all of them share."""
@@ -179,7 +186,7 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
     )
     registry = this.registry()
     mirror = LocalMirror(
-        container=CONTAINER,
+        container=registry.container,
         join=registry.join,
         mirrors=registry.mirrors,
         announcement=registry.announcement,

@@ -12,7 +12,7 @@ from seatrial.ports import Object
 from seatrial.stages.context import Ctx
 from seatrial.stages.memory import read, write
 
-__all__ = ["images_of", "pod_image", "release_digest", "render_all", "sets_of"]
+__all__ = ["images_of", "pin_digests", "pod_image", "release_digest", "render_all", "sets_of"]
 
 
 def sets_of(ctx: Ctx, release: ReleaseSpec) -> dict[str, str]:
@@ -27,11 +27,11 @@ def sets_of(ctx: Ctx, release: ReleaseSpec) -> dict[str, str]:
 
 
 def pod_image(ctx: Ctx, reference: str) -> str:
-    """Return what a pod has to say to get an image: in a registry of somebody else's by its digest, once it is known.
+    """Return the image reference for a pod: with the digest of what was pushed, once it is known.
 
-    Images that are none of this project stay where they are.
+    In a registry of others, images that are not of this project keep their names.
     """
-    if ctx.env.mirror or reference not in ctx.facts.tags.values():
+    if "@" in reference or not (ctx.env.mirror or reference in ctx.facts.tags.values()):
         return reference
     digest = ctx.facts.delivered.get(reference, "")
     return ctx.env.registry.name_for(reference) + (f"@{digest}" if digest else "")
@@ -63,6 +63,17 @@ def render_all(ctx: Ctx) -> None:
             objects = ctx.env.charts.render(release, sets, deadline=ctx.deadline.child(ctx.project.timeouts.install))
             write(path, objects)
         ctx.facts.rendered[release.name] = objects
+
+
+def pin_digests(ctx: Ctx) -> None:
+    """Have the digests of delivered images decide, too, whether a release is as it should be.
+
+    The tag alone says what an image was built from. A second build of the same can come to another image.
+    """
+    for release in ctx.project.release:
+        if release.images:
+            digest = release_digest(release, sets_of(ctx, release), ctx.project.root)
+            ctx.facts.release_digests[release.name] = digest
 
 
 def _tool(path: str | None) -> str:

@@ -6,7 +6,7 @@ import re
 import shlex
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from typing import Final
@@ -55,20 +55,21 @@ def run(ctx: Ctx) -> Report:
     before = frozenset(known)
     stale = [reference for reference in present if not _is_there(ctx, reference, present[reference], known)]
     ahead = _Ahead(ctx, deadline)
-    ahead.pull(reference for reference in present if reference not in stale)
+    ahead.pull({reference: _as_pulled(ctx, reference, known) for reference in present if reference not in stale})
     with ThreadPoolExecutor(_PUSHES) as pool:
         jobs = {pool.submit(_push, ctx, reference, deadline): reference for reference in stale}
         for job in as_completed(jobs):
             reference = jobs[job]
             known[reference] = Pushed(image=present[reference].digest, digest=job.result())
             write(memory, known)
-            ahead.pull([reference])
-            if not ctx.facts.fresh and reference in before:
+            ahead.pull({reference: _as_pulled(ctx, reference, known)})
+            if not ctx.facts.fresh and reference in before and not _is_pinned(ctx, reference):
                 _renew(ctx, reference, deadline)
     for reference in wanted:
         ctx.facts.used[reference] = _used(reference, present.get(reference), known)
         if reference in present:
             ctx.facts.delivered[reference] = known[reference].digest
+    charts.pin_digests(ctx)
     return done(pushed=", ".join(stale)) if stale else unchanged(images=str(len(present)))
 
 
@@ -92,6 +93,9 @@ def _have_registry(ctx: Ctx, wanted: list[str], deadline: Deadline) -> None:
         for host, text in mirror.mirrors(wanted).items():
             file = ctx.env.certs / host / "hosts.toml"
             file.parent.mkdir(parents=True, exist_ok=True)
+            # It contains a password.
+            file.touch(mode=0o600)
+            file.chmod(0o600)
             file.write_text(text)
         if not ctx.facts.fresh:
             mirror.join()
@@ -118,6 +122,17 @@ def _is_there(ctx: Ctx, reference: str, image: LocalImage, known: dict[str, Push
 
 def _push(ctx: Ctx, reference: str, deadline: Deadline) -> str:
     return ctx.env.registry.push(reference, deadline=deadline, progress=ctx.progress(Stage.DELIVER))
+
+
+def _is_pinned(ctx: Ctx, reference: str) -> bool:
+    """Whether pods ask for an image by its digest: the project's own images and the runner's."""
+    return "@" not in reference and (reference in ctx.facts.tags.values() or reference == runner_image(ctx))
+
+
+def _as_pulled(ctx: Ctx, reference: str, known: Mapping[str, Pushed]) -> str:
+    """Return the name that a node stores an image under when a pod asks for it: with a digest, no tag."""
+    name = canonical(reference)
+    return f"{name.rpartition(':')[0]}@{known[reference].digest}" if _is_pinned(ctx, reference) else name
 
 
 def _renew(ctx: Ctx, reference: str, deadline: Deadline) -> None:
@@ -156,11 +171,15 @@ class _Ahead:
         else:
             self._ready.set()
 
-    def pull(self, references: Iterable[str]) -> None:
-        """Pull images, as soon as the node can."""
-        for reference in references:
+    def pull(self, names: Mapping[str, str]) -> None:
+        """Pull images, as soon as the node can.
+
+        Args:
+            names: image reference to the name that it is pulled by.
+        """
+        for reference, name in names.items():
             outcome = self._ctx.facts.ahead[reference] = Future()
-            threading.Thread(target=self._pull, args=(reference, outcome), daemon=True).start()
+            threading.Thread(target=self._pull, args=(name, outcome), daemon=True).start()
 
     def _prepare(self, nodes: Nodes, mirror: LocalMirror) -> None:
         try:
@@ -181,14 +200,14 @@ class _Ahead:
     def _has_containerd(self, nodes: Nodes, node: str) -> bool:
         return nodes.run(node, ["bash", "-c", _CONTAINERD], deadline=self._deadline, check=False).code == 0
 
-    def _pull(self, reference: str, outcome: Future[bool]) -> None:
+    def _pull(self, name: str, outcome: Future[bool]) -> None:
         pulled = False
         try:
             self._ready.wait(self._deadline.left)
             nodes = self._ctx.env.nodes
             with self._turns:
                 if self._node and nodes and not self._ctx.cancelled.is_set():
-                    argv = [*_PULL, canonical(reference)]
+                    argv = [*_PULL, name]
                     with suppress(SeatrialError):
                         pulled = nodes.run(self._node, argv, deadline=self._deadline, check=False).code == 0
         finally:
