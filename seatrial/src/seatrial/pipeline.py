@@ -18,6 +18,7 @@ from seatrial.model import event as e
 from seatrial.model.errors import FOREIGN_CODES, EnvironmentFailed, ExitCode, NotReady, SeatrialError, understood
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
+from seatrial.model.redaction import safe_struct
 from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, StageResult
 from seatrial.ports import Clock
 from seatrial.stages import build, cluster, collect, deliver, install, preflight, ready, teardown, test
@@ -85,7 +86,7 @@ class Recorder:
     def __call__(self, body: e.Body) -> None:
         """Record one fact."""
         with self._lock:
-            event = e.Event(run=self._run, seq=self._next, at=self._clock.now(), body=body)
+            event = e.Event(run=self._run, seq=self._next, at=self._clock.now(), body=e.safe_body(body))
             self._next += 1
             for sink in tuple(self._sinks):
                 try:
@@ -261,7 +262,7 @@ def _write(path: Path, result: RunResult) -> None:
     """Write a result whole or not at all."""
     fresh = path.with_name(path.name + ".new")
     try:
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(safe_struct(result)), indent=1) + b"\n")
         fresh.replace(path)
     except OSError:
         fresh.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,16 +42,32 @@ def test_no_helm():
     assert caught.value.what == "helm is not on PATH"
 
 
-def test_render():
-    it, processes = charts({"helm template": Answer(stdout="kind: Pod\n---\n# nothing\n---\nkind: Job\n")})
+class Reading(FakeProcesses):
+    """Reads the files that arguments name, while they are there."""
 
-    assert it.render(RELEASE, {"image.tag": "abc"}, deadline=soon()) == [{"kind": "Pod"}, {"kind": "Job"}]
-    assert processes.ran == [
-        (
-            *("helm", "template", "shop", "chart", "--values", "/v.yaml"),
-            *("--set-string", r"a=1\,2", "--set-string", "image.tag=abc", "--namespace", "ns"),
-        )
-    ]
+    def run(self, argv, **more):
+        self.values = {}
+        for flag, word in pairwise(argv):
+            if flag == "--set-file":
+                key, _, path = word.partition("=")
+                assert Path(path).parent.stat().st_mode & 0o777 == 0o700
+                self.values[key] = Path(path).read_text()
+        return super().run(argv, **more)
+
+
+def test_render_passes_texts_by_files_and_not_by_arguments():
+    processes = Reading({"helm template": Answer(stdout="kind: Pod\n---\n# nothing\n---\nkind: Job\n")})
+    it = HelmCharts(processes, kubeconfig=Path("/k"), context="kind-it", cwd=Path("/p"))
+    sets = {"image.tag": "abc", "password": "pl@nted,{secret}\n"}
+
+    assert it.render(RELEASE, sets, deadline=soon()) == [{"kind": "Pod"}, {"kind": "Job"}]
+    (argv,) = processes.ran
+    assert argv[:6] == ("helm", "template", "shop", "chart", "--values", "/v.yaml")
+    assert argv[-2:] == ("--namespace", "ns")
+    assert processes.values == {"a": "1,2", **sets}
+    assert not [word for word in argv if "secret" in word]
+    files = [Path(word.partition("=")[2]) for flag, word in pairwise(argv) if flag == "--set-file"]
+    assert not any(file.exists() for file in files)
 
 
 def test_what_is_no_text_is_none_for_the_chart_either():
@@ -58,9 +75,8 @@ def test_what_is_no_text_is_none_for_the_chart_either():
     release = changed(RELEASE, values=(), set={"on": False, "replicas": 2, "text": "false"})
     it.render(release, {}, deadline=soon())
 
-    assert processes.ran[0][4:-2] == (
-        *("--set-json", "on=false", "--set-json", "replicas=2", "--set-string", "text=false"),
-    )
+    assert processes.ran[0][4:-3] == ("--set-json", "on=false", "--set-json", "replicas=2", "--set-file")
+    assert processes.ran[0][-3].startswith("text=")
 
 
 def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):

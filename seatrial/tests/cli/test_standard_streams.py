@@ -125,7 +125,7 @@ def test_a_project_whose_path_is_not_utf_8_is_refused(project, words):
 
 
 def test_a_locale_without_our_characters_shows_them_escaped(project):
-    done = seatrial(project, "$SEATRIAL --set runner.env.NAME=…\u20ac config show", PYTHONIOENCODING="ascii")
+    done = seatrial(project, "$SEATRIAL --set runner.workdir=…\u20ac config show", PYTHONIOENCODING="ascii")
 
     assert done.returncode == 0
     assert rb"\u2026\u20ac" in done.stdout

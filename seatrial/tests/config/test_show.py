@@ -36,10 +36,10 @@ def test_every_value_with_its_source(settings, tmp_path):
     said = {key.strip(): source for key, _, source in (line.rpartition("  # ") for line in lines)}
 
     assert said['release[0].chart = "chart"'] == "seatrial.toml:3"
-    assert said['release[0].set."a.b" = "1"'] == "seatrial.toml:4"
+    assert said['release[0].set."a.b" = "***"'] == "seatrial.toml:4"
     assert said["service.api.ready.status = [200, 401]"] == "seatrial.toml:8"
     assert said["service.api.ready.tcp = false"] == "default"
-    assert said['runner.env.QUOTED = "a \\"b\\""'] == "seatrial.toml:12"
+    assert said['runner.env.QUOTED = "***"'] == "seatrial.toml:12"
     assert said['runner.pod = "p"'] == "SEATRIAL_RUNNER_POD"
     assert said["timeouts.run = 9"] == "--set"
     assert said["image = []"] == "default"

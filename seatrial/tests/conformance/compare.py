@@ -16,6 +16,7 @@ from seatrial.inpod.session import TestOutcome, run_tests
 from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
+from seatrial.model.text import safe_text
 
 from conformance.suites import Case
 from conformance.transport import Transport
@@ -105,9 +106,15 @@ def differences(both: Both) -> str:
         found.append(f"exit: {expected} expected, {both.outcome.exit!r}: {both.outcome.says}, {both.outcome.why}")
     if both.outcome.pytest_exit != both.plain_exit:
         found.append(f"pytest's exit: {both.plain_exit} locally, {both.outcome.pytest_exit} in the pod")
-    found += _diff("terminal", _lines(both.plain_text, both), _lines(both.text, both))
-    found += _diff("junit", _junit(both.plain_junit), _junit(both.junit))
+    plain = safe_text(both.plain_text.replace("\r", "\n"), colors=True)
+    found += _diff("terminal", _lines(plain, both), _lines(both.text, both))
+    found += _diff("junit", _junit(_escaped(both.plain_junit)), _junit(both.junit))
     return "\n".join(found)
+
+
+def _escaped(junit: str) -> str:
+    """Return a JUnit file with control characters as the decoder of records writes them; pytest writes `#x01`."""
+    return re.sub(r"#x(?!1B\[)([0-9A-F]{2})(?![0-9A-F])", lambda match: f"\\x{match[1].lower()}", junit)
 
 
 def _diff(what: str, plain: list[str], ours: list[str]) -> list[str]:

@@ -31,14 +31,14 @@ def test_an_interrupt_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     for number, interrupted in enumerate((before, behind)):
-        out.add(f'["x",{number}]')
+        out.add(f'["count",{number}]')
         monkeypatch.setattr(out, "_write", interrupted)
         with pytest.raises(KeyboardInterrupt):
             out.flush()
         monkeypatch.setattr(out, "_write", write)
         out.flush()
 
-    assert records(path) == [["x", 0], ["x", 1]]
+    assert records(path) == [["count", 0], ["count", 1]]
 
 
 def test_a_full_disk_breaks_the_log_and_no_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +64,8 @@ def test_a_frame_of_its_own(tmp_path: Path) -> None:
     """A record may overtake those that wait."""
     path = tmp_path / "frames"
     out = FrameWriter(str(path))
-    out.add('["waits"]')
-    out.alone('["alone"]')
+    out.add('["looped"]')
+    out.alone('["collecting"]')
     out.flush()
 
-    assert records(path) == [["alone"], ["waits"]]
+    assert records(path) == [["collecting"], ["looped"]]

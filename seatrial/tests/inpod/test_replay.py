@@ -29,7 +29,7 @@ def shown(tmp_path: Path, frames: list[list[Any]], control: bytes = b"") -> tupl
     reader, writer = os.pipe()
     settings = {"frames": str(tmp_path / "frames"), "output": str(tmp_path / "output"), "directory": str(tmp_path),
                 "where": "here", "junit": str(tmp_path / "j.xml"), "junit_line": "", "colour": "no", "arguments": [],
-                "reply": writer}  # fmt: skip
+                "reply": writer, "interactive": False}  # fmt: skip
     (tmp_path / "settings.json").write_text(json.dumps(settings))
     end = {"end": {"proven": False, "says": "it died", "why": "of hunger", "suspects": []}}
     with (tmp_path / "out").open("wb") as out:

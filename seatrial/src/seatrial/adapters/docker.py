@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed, UsageError
@@ -18,6 +19,13 @@ from seatrial.ports import Completed, LocalImage, Processes, Progress
 __all__ = ["DockerEngine"]
 
 _QUICK = 30.0
+
+_OF_THE_CLIENT: Final = re.compile(
+    r"(?:BUILDKIT|BUILDX|COMPOSE|DOCKER|DYLD|GIT|GO|LC|LD|OTEL|SSH|SSL|XDG)[A-Z0-9_]*"
+    r"|(?:ALL|FTP|HTTPS?|NO)_PROXY|HOME|LANG|PATH|TERM|TMPDIR|USER",
+    re.IGNORECASE,
+)
+"""Build arguments that would mean something to Docker's client itself if they were in its environment."""
 
 
 class DockerEngine:
@@ -98,14 +106,19 @@ class DockerEngine:
         argv += ["--tag", reference, "--file", str(spec.dockerfile or spec.context / "Dockerfile")]
         for key, value in labels.items():
             argv += ["--label", f"{key}={value}"]
+        env = {"BUILDKIT_PROGRESS": "plain", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         for key, value in spec.args.items():
-            argv += ["--build-arg", f"{key}={value}"]
+            if _OF_THE_CLIENT.fullmatch(key) and os.environ.get(key) != value:
+                argv += ["--build-arg", f"{key}={value}"]
+            else:
+                # Its value may be a secret, which arguments of a program are not on its machine.
+                argv += ["--build-arg", key]
+                env[key] = value
         if spec.target:
             argv += ["--target", spec.target]
         for secret in spec.secrets:
             argv += ["--secret", secret]
         # Attestations have the time in them: the same files would be another image after each build.
-        env = {"BUILDKIT_PROGRESS": "plain", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1"}
         try:
             self._processes.run(
                 [*argv, str(spec.context)], deadline=deadline, env=env, log=log, line=lambda line: _step(line, progress)

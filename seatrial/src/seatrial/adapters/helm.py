@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from seatrial.model.deadline import Deadline
@@ -70,8 +72,9 @@ class HelmCharts:
         """
         import yaml  # noqa: PLC0415
 
-        argv = ["helm", "template", release.name, *_chart(release, sets), "--namespace", release.namespace]
-        done = self._processes.run(argv, deadline=deadline, cwd=self._cwd, env=_only_ours())
+        with _chart(release, sets) as chart:
+            argv = ["helm", "template", release.name, *chart, "--namespace", release.namespace]
+            done = self._processes.run(argv, deadline=deadline, cwd=self._cwd, env=_only_ours())
         documents = yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return [document for document in documents if isinstance(document, dict) and document.get("kind")]
 
@@ -91,11 +94,13 @@ class HelmCharts:
             CommandFailed: Helm failed; its last line is the reason.
         """
         seconds = max(1, int(deadline.left))
-        argv = ["upgrade", release.name, *_chart(release, sets), "--install", "--timeout", f"{seconds}s"]
         # An upgrade that is given no values takes over those of the release: a value taken away would stay.
-        argv += ["--reset-values", "--labels", ",".join(f"{key}={value}" for key, value in labels.items())]
+        more = ["--reset-values", "--labels", ",".join(f"{key}={value}" for key, value in labels.items())]
         # Without a limit Helm keeps ten revisions as Secrets, each with the whole chart.
-        self._helm(*argv, "--history-max", "3", release=release, deadline=deadline, log=log)
+        more += ["--history-max", "3"]
+        with _chart(release, sets) as chart:
+            argv = ["upgrade", release.name, *chart, "--install", "--timeout", f"{seconds}s", *more]
+            self._helm(*argv, release=release, deadline=deadline, log=log)
 
     def _helm(self, *argv: str, release: ReleaseSpec, deadline: Deadline, log: Path | None = None) -> None:
         self._processes.run(
@@ -125,8 +130,13 @@ def _dependencies_missing(chart: Path) -> bool:
     )
 
 
-def _chart(release: ReleaseSpec, sets: Mapping[str, str]) -> list[str]:
-    """Return the arguments that say which chart with which values."""
+@contextmanager
+def _chart(release: ReleaseSpec, sets: Mapping[str, str]) -> Iterator[list[str]]:
+    """Yield the arguments that say which chart with which values.
+
+    Texts may be secrets, and the arguments of a program are no secret on its machine: they go by files that only this
+    user can read. `--set-file` takes precedence over `--set-json` whatever their order, as `--set-string` did.
+    """
     argv = [release.chart]
     if release.repository:
         argv += ["--repo", release.repository]
@@ -137,14 +147,12 @@ def _chart(release: ReleaseSpec, sets: Mapping[str, str]) -> list[str]:
         argv.append("--plain-http")
     for path in release.values:
         argv += ["--values", str(path)]
-    for key, value in {**release.set, **sets}.items():
-        if isinstance(value, str):
-            argv += ["--set-string", f"{key}={_escaped(value)}"]
-        else:
-            argv += ["--set-json", f"{key}={json.dumps(value)}"]
-    return argv
-
-
-def _escaped(value: str) -> str:
-    """Escape what --set-string would take for syntax."""
-    return re.sub(r"([\\,{}])", r"\\\1", value)
+    with TemporaryDirectory(prefix="seatrial-helm-") as directory:
+        for number, (key, value) in enumerate({**release.set, **sets}.items()):
+            if isinstance(value, str):
+                file = Path(directory) / str(number)
+                file.write_bytes(value.encode())
+                argv += ["--set-file", f"{key}={file}"]
+            else:
+                argv += ["--set-json", f"{key}={json.dumps(value)}"]
+        yield argv

@@ -43,6 +43,12 @@ class Ledger:
         self._sessions = root / "sessions"
         self._held: dict[SessionId, IO[bytes]] = {}
 
+    def make_private(self) -> None:
+        """Have the state directory, for this user alone: kubeconfigs and rendered charts are in it."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.root.stat().st_mode & 0o077:
+            self.root.chmod(0o700)
+
     def directory(self, session: SessionId) -> Path:
         """Return the directory of a session."""
         return self._sessions / session
@@ -62,6 +68,7 @@ class Ledger:
 
     def write(self, session: Session) -> None:
         """Write a session down; it is on disk when this returns."""
+        self.make_private()
         directory = self.directory(session.session)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = directory / f"{_RECORD}.new"
@@ -118,7 +125,7 @@ class Ledger:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the only one that chooses names and reaps, waiting for others to finish that."""
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.make_private()
         with (self.root / _LOCK).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

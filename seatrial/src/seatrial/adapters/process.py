@@ -16,6 +16,7 @@ from typing import IO, Final
 from seatrial.adapters.proxy import LOOPBACK, direct
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, OutOfTime
+from seatrial.model.redaction import SECRETS
 from seatrial.ports import Completed, Progress
 
 __all__ = ["LocalProcesses"]
@@ -103,9 +104,11 @@ class LocalProcesses:
                 self._running.discard(process)
             run.close()
         if not ended:
-            raise OutOfTime(f"{shlex.join(argv)} did not end in time", why=run.last(), log=str(log) if log else "")
+            said = f"{shlex.join(map(SECRETS.text, argv))} did not end in time"
+            raise OutOfTime(said, why=SECRETS.text(run.last()), log=str(log) if log else "")
         if check and process.returncode != 0:
-            raise CommandFailed(argv, process.returncode, run.tail(), log=str(log) if log else "")
+            shown = [SECRETS.text(word) for word in argv]
+            raise CommandFailed(shown, process.returncode, SECRETS.text(run.tail()), log=str(log) if log else "")
         return Completed(argv=tuple(argv), code=process.returncode, stdout=run.out(), stderr=run.err())
 
     def stop(self) -> None:
@@ -151,7 +154,7 @@ class _Run:
         if log:
             log.parent.mkdir(parents=True, exist_ok=True)
             self._log = log.open("ab")
-            self._log.write(f"$ {shlex.join(argv)}\n".encode())
+            self._log.write(f"$ {shlex.join(map(SECRETS.text, argv))}\n".encode())
             self._log.flush()
         self._lock = threading.Lock()
         self._kept: tuple[list[bytes], list[bytes]] = ([], [])
@@ -200,7 +203,7 @@ class _Run:
                 kept.append(line)
                 with self._lock:
                     if self._log:
-                        self._log.write(line)
+                        self._log.write(SECRETS.data(line))
                         self._log.flush()
                 if self._line:
                     self._line(line.decode(errors="replace").rstrip("\r\n"))

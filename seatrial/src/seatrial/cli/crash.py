@@ -12,6 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from seatrial import __version__
+from seatrial.model.redaction import hide_in_traceback, hide_settings
+from seatrial.model.text import safe_text
 
 __all__ = ["report_text", "write_report"]
 
@@ -24,12 +26,12 @@ def report_text(error: BaseException, argv: Sequence[str]) -> str:
         [
             f"# seatrial {__version__}: {type(error).__name__}",
             "",
-            f"- command: `seatrial {shlex.join(argv)}`",
+            f"- command: `seatrial {shlex.join(hide_settings(argv))}`",
             f"- Python {platform.python_version()} ({sys.executable}) on {platform.platform()}",
             f"- {', '.join(f'{name} {_version(name)}' for name in _PACKAGES)}",
             "",
             "```",
-            *"".join(traceback.format_exception(error)).rstrip().splitlines(),
+            safe_text(hide_in_traceback("".join(traceback.format_exception(error)), argv)).rstrip(),
             "```",
             "",
         ]

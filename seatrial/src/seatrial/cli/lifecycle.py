@@ -161,7 +161,10 @@ def _run_directory(root: Path, run: RunId) -> Path:
         )
     fresh = runs / f".latest-{run}"
     try:
-        directory.mkdir(parents=True)
+        # For this user alone: what tests and containers print may hold secrets.
+        for private in (runs.parent, runs, directory):
+            private.mkdir(mode=0o700, parents=True, exist_ok=private is not directory)
+        runs.chmod(0o700)
         fresh.symlink_to(run)
         fresh.replace(latest)
         old = sorted(each for each in runs.iterdir() if each.is_dir() and not each.is_symlink())[:-_RUNS_KEPT]

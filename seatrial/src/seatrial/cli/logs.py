@@ -99,6 +99,8 @@ def command(
     """
     from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.inpod.records import decode_log  # noqa: PLC0415
+    from seatrial.model.redaction import SECRETS  # noqa: PLC0415
     from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
 
     newer = seconds(since) if since else None
@@ -122,8 +124,7 @@ def command(
         text = kube.logs(meta["name"], meta["namespace"], each, tail=tail, since=newer, previous=previous)
         if text and len(containers) > 1:
             print(f"==> {meta['name']}/{each} <==", flush=True)
-        sys.stdout.buffer.write(text)
-        sys.stdout.buffer.flush()
+        print(decode_log(SECRETS.data(text)), end="", flush=True)
         printed = printed or bool(text)
     if not printed:
         context.say("no container was restarted" if previous else "nothing has been printed")

@@ -99,10 +99,13 @@ class Context:
         everywhere else; with `-q` or `--json`, plain lines that only tell what went wrong and the verdict.
         """
         from seatrial.sinks.choose import renderer  # noqa: PLC0415 - keeps --help quick
+        from seatrial.sinks.guard import CommandGuard  # noqa: PLC0415
         from seatrial.sinks.jsonl import JsonLines  # noqa: PLC0415
 
+        guard = [CommandGuard(self.out)] if os.environ.get("GITHUB_ACTIONS") == "true" else []
         return [
             JsonLines(run_dir / "events.jsonl"),
+            *guard,
             renderer(
                 sys.stderr,
                 environ=os.environ,
@@ -110,13 +113,17 @@ class Context:
                 quiet=self.quiet or self.as_json,
                 verbose=self.verbose,
                 shares_terminal=self.out.isatty(),
+                commands=self.out,
             ),
         ]
 
     def say(self, text: str) -> None:
         """Tell a person something on the way: to stderr, not with `-q`."""
         if not self.quiet:
-            print(text, file=sys.stderr)
+            from seatrial.model.redaction import SECRETS  # noqa: PLC0415 - keeps --help quick
+            from seatrial.model.text import safe_text  # noqa: PLC0415
+
+            print(safe_text(SECRETS.text(text), colors=True), file=sys.stderr)
 
     def print_result(self, value: object, text: str | Callable[[], str]) -> None:
         """Print a command's result on stdout: `value` as JSON with `--json`, else `text`.
@@ -128,14 +135,21 @@ class Context:
         if self.as_json:
             self.print_json(value)
         else:
-            print((text if isinstance(text, str) else text()).rstrip("\n"))
+            from seatrial.model.redaction import SECRETS  # noqa: PLC0415 - keeps --help quick
+            from seatrial.model.text import safe_text  # noqa: PLC0415
+
+            shown = (text if isinstance(text, str) else text()).rstrip("\n")
+            print(safe_text(SECRETS.text(shown), colors=True))
 
     def print_json(self, value: object) -> None:
         """Print a value on stdout as JSON, whatever the options say."""
         import msgspec  # noqa: PLC0415 - keeps --help quick
 
+        from seatrial.model.redaction import SECRETS  # noqa: PLC0415
+        from seatrial.model.text import safe_json  # noqa: PLC0415
+
         encoded = msgspec.json.encode(value, enc_hook=_encode)
-        print(msgspec.json.format(encoded, indent=2).decode())
+        print(safe_json(SECRETS.text(msgspec.json.format(encoded, indent=2).decode())))
 
 
 def _encode(value: object) -> object:

@@ -27,7 +27,7 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
         if error.told:
             return error.exit_code
         for problem in getattr(error, "problems", ()):
-            print(problem, file=sys.stderr)
+            _print(str(problem))
         _say(error.what, error.why, error.try_, error.log)
         return error.exit_code
     from seatrial.cli.crash import report_text, write_report  # noqa: PLC0415 - only when needed
@@ -45,7 +45,15 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
 
 
 def _say(what: str, why: str, try_: str, log: str) -> None:
-    print(f"seatrial: {what}", file=sys.stderr)
+    _print(f"seatrial: {what}")
     for label, text in (("why", why), ("try", try_), ("log", log)):
         if text:
-            print(f"  {label}: {text}", file=sys.stderr)
+            _print(f"  {label}: {text}")
+
+
+def _print(text: str) -> None:
+    """Print a text that may quote a secret, or what a program or pod said."""
+    from seatrial.model.redaction import SECRETS  # noqa: PLC0415 - only when needed
+    from seatrial.model.text import safe_text  # noqa: PLC0415
+
+    print(safe_text(SECRETS.text(text)), file=sys.stderr)

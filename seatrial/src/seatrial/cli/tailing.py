@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from seatrial.inpod.records import decode_log
 from seatrial.model.errors import SeatrialError
+from seatrial.model.redaction import SECRETS
 
 if TYPE_CHECKING:
     from seatrial.cli.logs import Chosen
@@ -64,7 +66,7 @@ def tail_all(
     for namespace in namespaces:
         crowd.start(kube.watch("v1/Pod", namespace))
     colors = itertools.cycle(_COLORS)
-    prefixes: dict[str, bytes] = {}
+    prefixes: dict[str, str] = {}
     try:
         while True:
             item = told.get()
@@ -73,10 +75,11 @@ def tail_all(
             source, line = item
             if source not in prefixes:
                 text = click.style(source, fg=next(colors)) if color else source
-                prefixes[source] = b"" if alone else f"{text} | ".encode()
-            sys.stdout.buffer.write(prefixes[source] + line.rstrip(b"\n") + b"\n")
+                prefixes[source] = "" if alone else f"{text} | "
+            text = decode_log(SECRETS.data(line.rstrip(b"\n")))
+            sys.stdout.write(prefixes[source] + text.replace("\n", "\n" + prefixes[source]) + "\n")
             if told.empty():
-                sys.stdout.buffer.flush()
+                sys.stdout.flush()
     finally:
         crowd.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from seatrial.config import overrides
+from seatrial.config import overrides, secrets
 from seatrial.config.check import as_path, check, nearest
 from seatrial.config.discover import Document, discover
 from seatrial.config.paths import missing, resolve
@@ -82,6 +82,7 @@ def load(
     root = document.path.parent
     project = msgspec.convert(resolve(data, sources, root), Project, dec_hook=as_path)
     _refuse([*broken(project, where), *missing(project, where)])
+    secrets.learn(project)
     return Loaded(project, document, sources)
 
 

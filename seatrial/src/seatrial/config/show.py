@@ -11,8 +11,10 @@ import msgspec
 from seatrial.config.check import nearest
 from seatrial.config.load import Loaded
 from seatrial.config.positions import KeyPath, dotted
+from seatrial.config.secrets import is_secret
 from seatrial.config.shape import fields, kind_of
 from seatrial.config.source import DEFAULT, Source
+from seatrial.model.redaction import HIDDEN
 from seatrial.model.spec import Project
 
 __all__ = ["Setting", "as_text", "flatten"]
@@ -36,7 +38,11 @@ def flatten(loaded: Loaded) -> list[Setting]:
     """Return all settings in the order of the schema."""
     return [
         # Without a configured project id, the id that is in use.
-        Setting(dotted(path), loaded.project.identity if path == ("project",) else _plain(value), _source(loaded, path))
+        Setting(
+            dotted(path),
+            loaded.project.identity if path == ("project",) else _shown(path, value),
+            _source(loaded, path),
+        )
         for path, value in _walk(loaded.project, Project, ())
     ]
 
@@ -75,6 +81,13 @@ def _source(loaded: Loaded, path: KeyPath) -> Source:
     around = nearest(loaded.sources, path)
     inside_a_value = around is not None and any(key[: len(path)] == path for key in loaded.sources)
     return around if around is not None and inside_a_value else DEFAULT
+
+
+def _shown(path: KeyPath, value: Any) -> Any:
+    """Return a value for people and scripts; what may be a secret is hidden, whatever it is."""
+    if not value or not is_secret((*path, "")):
+        return _plain(value)
+    return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN
 
 
 def _plain(value: Any) -> Any:

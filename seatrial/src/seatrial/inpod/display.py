@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import os
@@ -12,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Final, Self, TextIO
+from typing import Any, Final, Self, TextIO
 
 from seatrial.inpod.request import Request
 from seatrial.inpod.verdict import Conclusion
@@ -24,6 +25,19 @@ _LOOK: Final = 0.1
 
 _FAREWELL: Final = 2.0
 """Seconds for the end of a run that was cut off."""
+
+_ENTRY: Final = (
+    "import sys; sys.path += sys.argv[2:]; from seatrial.inpod.replay.__main__ import main; sys.exit(main(sys.argv[1]))"
+)
+
+_OWN_VARIABLES: Final = ("PYTHON", "PYTEST_")
+_KEPT_VARIABLES: Final = frozenset(
+    (
+        "PYTHONCOERCECLOCALE", "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONIOENCODING", "PYTHONNOUSERSITE",
+        "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE", "PYTHONUTF8",
+    )
+)  # fmt: skip
+"""Of Python's own variables, those that add no code."""
 
 
 class Display:
@@ -45,6 +59,7 @@ class Display:
             "colour": "yes" if request.colour else "no",
             "arguments": list(host_args),
             "reply": child_reply,
+            "interactive": request.interactive,
         }
         path = run_dir / "replay.json"
         path.write_text(json.dumps(settings))
@@ -56,7 +71,15 @@ class Display:
             out.flush()
             stdout = out.fileno()
         with (run_dir / "replay-errors.log").open("wb") as errors:
-            self._process = self._start(path, stdout, errors, child_reply, request.width)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _ENTRY, str(path), *_libraries(request, host_args)],
+                stdin=subprocess.PIPE,
+                stdout=stdout,
+                stderr=errors,
+                pass_fds=(child_reply,),
+                env=_environment(request.width),
+                start_new_session=True,
+            )
         os.close(child_reply)
         assert self._process.stdin is not None  # noqa: S101  # for type checkers
         self._control = self._process.stdin
@@ -64,20 +87,6 @@ class Display:
         if self._process.stdout is not None:
             self._copier = threading.Thread(target=_copy, args=(self._process.stdout, out), daemon=True)
             self._copier.start()
-
-    @staticmethod
-    def _start(
-        settings: Path, stdout: int | TextIO, errors: IO[bytes], reply: int, width: int
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "seatrial.inpod.replay", str(settings)],
-            stdin=subprocess.PIPE,
-            stdout=stdout,
-            stderr=errors,
-            pass_fds=(reply,),
-            env={**os.environ, "COLUMNS": str(width)},
-            start_new_session=True,
-        )
 
     def __enter__(self) -> Self:
         return self
@@ -105,8 +114,14 @@ class Display:
         """Say that the debugger let go."""
         self._say({"go": True}, must=True)
 
-    def end(self, conclusion: Conclusion, *, until: Callable[[], bool]) -> None:
-        """Say that nothing more will come; return once all has been shown, or `until` says to leave it."""
+    def end(self, conclusion: Conclusion, *, frames: int, until: Callable[[], bool]) -> str:
+        """Say that nothing more will come; return once all has been shown, or why it was not.
+
+        Args:
+            conclusion: what to say last.
+            frames: how many frames of the log were good.
+            until: says when to leave it.
+        """
         self._say(
             {
                 "end": {
@@ -125,9 +140,16 @@ class Display:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_LOOK)
             if until():
-                return
+                return "it was left"
+        code = self._process.returncode
         if self._copier:
             self._copier.join()
+        if code:
+            return f"it ended with {code}" if code > 0 else f"signal {-code} ended it"
+        words = self._reply.read().split()
+        if words[-2:-1] != [b"shown"]:
+            return "it ended before the run did"
+        return "" if int(words[-1]) == frames else f"it read {int(words[-1])} of {frames} frames"
 
     def _say(self, message: dict[str, Any], *, must: bool, until: Callable[[], bool] = lambda: False) -> None:
         line = memoryview(json.dumps(message).encode() + b"\n")
@@ -140,6 +162,30 @@ class Display:
                     if not must or until():
                         return
                     select.select([], [self._control], [], _LOOK)
+
+
+def _environment(width: int) -> dict[str, str]:
+    """Return the environment of the child: nothing in it makes Python or pytest load code."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_OWN_VARIABLES) or name in _KEPT_VARIABLES
+    }
+    return {**kept, "COLUMNS": str(width), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+def _libraries(request: Request, host_args: Sequence[str]) -> list[str]:
+    """Return where else the child may import from, behind Python's own library and site-packages.
+
+    That is where this process has seatrial, msgspec and pytest from. PYTHONPATH counts only for a plugin that the user
+    asks for by `--on-host=-p`. Never the project or the working directory: a `json.py` there would be code of ours.
+    """
+    specs = [importlib.util.find_spec(name) for name in ("seatrial", "msgspec", "pytest")]
+    found = [str(Path(spec.origin).resolve().parent.parent) for spec in specs if spec and spec.origin]
+    if "-p" in host_args:
+        found += os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    never = {request.root.resolve(), Path.cwd().resolve()}
+    return [path for path in dict.fromkeys(found) if Path(path).is_absolute() and Path(path).resolve() not in never]
 
 
 def _copy(source: Any, target: TextIO) -> None:

@@ -1,18 +1,19 @@
-"""What comes home after a run, and where it goes."""
+"""Bring home what a run leaves in the pod: pytest's cache, coverage, files that options ask for, artifacts."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from seatrial.inpod.agent.tree import Refused, apply
+from seatrial.inpod.archive import deliver, unpack
 from seatrial.inpod.coverage import CoverageHome, map_coverage
 from seatrial.inpod.request import Request
 
 __all__ = ["Home", "bring_home"]
+
+_PLACES: Final = ("cache", "coverage", "files", "artifacts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +34,14 @@ class Home:
 def bring_home(archive: Path, request: Request, run_dir: Path) -> Home:
     """Unpack the archive: pytest's cache into the project, coverage and artifacts into the run's directory."""
     incoming = run_dir / "incoming"
-    places = {name: str(incoming / name) for name in ("cache", "coverage", "files", "artifacts")}
-    notes: list[str] = []
-    for place in places.values():
-        Path(place).mkdir(parents=True, exist_ok=True)
-    try:
-        with tarfile.open(archive) as tar:
-            listed = tar.extractfile("notes.json")
-            notes += json.loads(listed.read()) if listed else []
-        with tarfile.open(archive) as tar:
-            members = [member for member in tar if member.name != "notes.json"]
-            for member in members:
-                try:
-                    apply(tar, places, [], [member])
-                except Refused as refused:
-                    notes.append(str(refused))
-    except (tarfile.TarError, OSError, ValueError, KeyError) as error:
-        notes.append(f"what the run left in the pod could not be unpacked: {error}")
-    coverage = _take_coverage(Path(places["coverage"]), request, run_dir, notes)
+    for leftover in (incoming, run_dir / "coverage", run_dir / "artifacts"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    notes = unpack(archive, incoming, _PLACES)
+    coverage = _take_coverage(incoming / "coverage", request, run_dir, notes)
     _deliver_files(incoming, run_dir, request, notes)
-    artifacts = _take(Path(places["artifacts"]), run_dir / "artifacts")
+    artifacts = _take(incoming / "artifacts", run_dir / "artifacts")
     if request.cache and not request.informational:
-        _take_cache(Path(places["cache"]), request.root / ".pytest_cache")
+        _take_cache(incoming / "cache", request.root, notes)
     shutil.rmtree(incoming, ignore_errors=True)
     archive.unlink(missing_ok=True)
     return Home(artifacts, coverage, tuple(notes))
@@ -64,43 +51,41 @@ def _deliver_files(incoming: Path, run_dir: Path, request: Request, notes: list[
     """Put files that options asked for where the user wants them; coverage has been mapped by now."""
     for inside, target in request.files:
         source = run_dir / inside if inside.startswith("coverage/") else incoming / inside
-        if not source.exists():
-            notes.append(f"{target.name} was not written in the pod")
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
+        if source.exists():
+            notes += deliver(source, target, root=request.root)
         else:
-            shutil.copyfile(source, target)
+            notes.append(f"{target.name} was not written in the pod")
 
 
 def _take(source: Path, target: Path) -> Path | None:
     if not any(source.iterdir()):
         return None
-    shutil.rmtree(target, ignore_errors=True)
     source.rename(target)
     return target
 
 
-def _take_cache(source: Path, target: Path) -> None:
+def _take_cache(source: Path, root: Path, notes: list[str]) -> None:
     """Let the pod's cache be the project's, as if pytest had run here."""
     if not any(source.iterdir()):
         return
+    target = root / ".pytest_cache"
+    if target.is_symlink():
+        notes.append(f"pytest's cache was not copied: {target} is a symbolic link")
+        return
     shutil.rmtree(target / "v", ignore_errors=True)
-    shutil.copytree(source, target, dirs_exist_ok=True)
+    notes += deliver(source, target, root=root)
 
 
 def _take_coverage(source: Path, request: Request, run_dir: Path, notes: list[str]) -> CoverageHome | None:
     if not any(source.iterdir()):
         return None
     target = run_dir / "coverage"
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(source, target)
+    source.rename(target)
     try:
         home = map_coverage(target, root=request.root, directory_in_pod=request.directory)
     except (OSError, ValueError) as error:
         notes.append(f"coverage could not be mapped to the project: {error}")
         return None
     if home.data.is_file():
-        shutil.copyfile(home.data, request.root / ".coverage")
+        notes += deliver(home.data, request.root / ".coverage", root=request.root)
     return home

@@ -1,19 +1,25 @@
-"""What comes out of the pod, decoded: chunks of the tail's stream, and in them the frames of the log. Pure.
+"""Decode the stream from the pod: chunks of the tail, and in them the frames of the log. Bounded. Pure.
 
-The formats are described where they are written: `agent/tail.py`, `agent/frames.py`, `agent/plugin.py`.
+The formats are described where they are written: `agent/tail.py`, `agent/frames.py`, `agent/plugin.py`. What is in a
+frame is decoded by `records.py`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+
+from seatrial.inpod.records import CUT, Malformed, Record, decode_records
 
 __all__ = [
     "CI_VARIABLES",
     "CUT",
+    "LARGEST",
+    "LONGEST_CHUNK",
+    "LONGEST_FRAME",
     "MICRO",
     "NANO",
     "Chunk",
@@ -25,38 +31,28 @@ __all__ = [
     "decode_records",
 ]
 
-Record = list[Any]
-
 CI_VARIABLES: Final = ("CI", "BUILD_NUMBER")
 """pytest shortens nothing where one of them is set: https://docs.pytest.org/en/stable/explanation/ci.html"""
-CUT: Final = "\0"
-"""Between strings that travel as one."""
 NANO: Final = 1_000_000_000
 MICRO: Final = 1_000_000
 
+LONGEST_FRAME: Final = 64 << 20
+"""Bytes of the JSON of one frame. Long output of tests is cut into pieces; what --collect-only tells is not."""
+
+LONGEST_CHUNK: Final[Mapping[str, int]] = {"F": 1 << 20, "O": 1 << 20, "H": 1 << 20}
+"""Bytes of a piece of a file; the agent's have 256 KiB. Chunks of other kinds are shorter."""
+
+LARGEST: Final[Mapping[str, int]] = {"F": 4 << 30, "O": 1 << 30, "H": 1 << 30}
+"""Bytes of each file of a run that are kept on the host."""
+
+_LONGEST_WORD: Final = 1 << 16
+
 _HEADER: Final = re.compile(rb"#([A-Z.]) (\d{1,18}) (\d{1,9})\n")
 _LONGEST_HEADER: Final = 40
+_LONGEST_FRAME_HEADER: Final = 40
 _PIECES: Final = (b"F", b"O", b"H")
+_FRAME_HEADER: Final = re.compile(rb"(\d{1,12}) (\d{1,12}) [0-9a-f]{8} ")
 _FRAME: Final = re.compile(rb"(\d{1,12}) (\d{1,12}) ([0-9a-f]{8}) (.*)", re.DOTALL)
-
-
-def decode_records(body: bytes) -> Any:
-    r"""Return the content of a frame.
-
-    Lone surrogates, which undecodable file names have, become `\udce4`: pytest prints them, but no file takes them.
-    """
-    records = json.loads(body)
-    return _printable(records) if b"\\ud" in body else records
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, list):
-        return [_printable(each) for each in value]
-    if isinstance(value, dict):
-        return {_printable(name): _printable(each) for name, each in value.items()}
-    return value
 
 
 class Garbled(Exception):
@@ -82,7 +78,7 @@ class ChunkReader:
         """Return the chunks that are complete now.
 
         Raises:
-            Garbled: something else is between them.
+            Garbled: something else is between them, or a chunk is longer than any that the agent writes.
         """
         self._buffer += data
         chunks: list[Chunk] = []
@@ -94,11 +90,14 @@ class ChunkReader:
                 if rest > _LONGEST_HEADER or (rest and b"\n" in self._buffer[start:]):
                     raise Garbled(f"expected a chunk, found {bytes(self._buffer[start : start + 80])!r}")
                 break
-            end = header.end() + int(header[3])
+            kind, size = header[1].decode(), int(header[3])
+            if size > LONGEST_CHUNK.get(kind, _LONGEST_WORD):
+                raise Garbled(f"a chunk {kind} of {size} bytes is longer than any that the agent writes")
+            end = header.end() + size
             if end > len(self._buffer):
                 break
             content = bytes(self._buffer[header.end() : end])
-            chunks.append(Chunk(header[1].decode(), int(header[2]), content))
+            chunks.append(Chunk(kind, int(header[2]), content))
             start = end
         del self._buffer[:start]
         return chunks
@@ -166,7 +165,23 @@ class FrameReader:
             frames.append(frame)
             start = end + 1
         del self._buffer[:start]
+        self._check_pending()
         return frames
+
+    def _check_pending(self) -> None:
+        """Break the log as soon as the frame that is coming cannot be a good one: nothing of it is kept then."""
+        header = _FRAME_HEADER.match(self._buffer)
+        if self.broken:
+            pass
+        elif header is None:
+            if len(self._buffer) > _LONGEST_FRAME_HEADER:
+                self._fail(f"frame {self.frames} is not one: {bytes(self._buffer[:80])!r}")
+        elif int(header[2]) > LONGEST_FRAME:
+            self._fail(f"frame {self.frames} has {int(header[2])} bytes, more than {LONGEST_FRAME}")
+        elif len(self._buffer) > header.end() + int(header[2]):
+            self._fail(f"frame {self.frames} is longer than it says")
+        if self.broken:
+            self._buffer.clear()
 
     def _decode(self, line: bytes) -> Frame | None:
         match = _FRAME.fullmatch(line[:-1])
@@ -175,15 +190,15 @@ class FrameReader:
         sequence, length, crc, body = int(match[1]), int(match[2]), int(match[3], 16), match[4]
         if sequence != self.frames:
             return self._fail(f"frame {self.frames} is missing, {sequence} came instead")
+        if length > LONGEST_FRAME:
+            return self._fail(f"frame {sequence} has {length} bytes, more than {LONGEST_FRAME}")
         if length != len(body) or zlib.crc32(body, self._crc) != crc:
             return self._fail(f"frame {self.frames} is damaged")
         if self.blobs or not body.startswith(b'[["blob",'):
             try:
                 records = decode_records(body)
-            except ValueError as error:
-                return self._fail(f"frame {self.frames} is not JSON: {error}")
-            if not isinstance(records, list) or not all(isinstance(each, list) and each for each in records):
-                return self._fail(f"frame {self.frames} holds no records")
+            except Malformed as error:
+                return self._fail(f"frame {self.frames} holds no records: {error}")
         else:
             records = []
         frame = Frame(self.frames, self.size, len(line), records)
@@ -191,6 +206,11 @@ class FrameReader:
         self.frames += 1
         self.size += len(line)
         return frame
+
+    def reject(self, why: str) -> None:
+        """Take nothing more: the log cannot be trusted from here on."""
+        if not self.broken:
+            self._fail(why)
 
     def _fail(self, why: str) -> Frame | None:
         self.broken = why

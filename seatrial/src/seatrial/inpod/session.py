@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+import msgspec
+
 from seatrial.inpod import stale, waits
+from seatrial.inpod.archive import deliver
 from seatrial.inpod.coverage import CoverageHome
 from seatrial.inpod.display import Display
 from seatrial.inpod.home import Home, bring_home
 from seatrial.inpod.podside import agent_argv
 from seatrial.inpod.progress import Progress
-from seatrial.inpod.protocol import Chunk, ChunkReader, FrameReader, Garbled
+from seatrial.inpod.protocol import LARGEST, Chunk, ChunkReader, FrameReader, Garbled
+from seatrial.inpod.records import Malformed, decode_exited
 from seatrial.inpod.request import Request
 from seatrial.inpod.sync import Submitted, submit
 from seatrial.inpod.tree import Files
@@ -194,6 +196,7 @@ class _Session:
         self.told_at = 0.0
         self.killed_at = 0.0
         self.attached = 0
+        self.exceeded: set[str] = set()
 
     def result(self, submitted: Submitted, cut: Callable[[TestOutcome], None] | None) -> TestOutcome:
         with first_sets(self.stop, patience=2) as self.noted:
@@ -272,11 +275,15 @@ class _Session:
             self.append(chunk)
         elif chunk.kind == "T":
             self.display.tick(frames=self.sizes["F"], output=self.sizes["O"])
-            if self.progress.debugger > self.attached:
+            if self.progress.debugger > self.attached and self.request.interactive:
                 self.attached = self.progress.debugger
                 self.debug()
         elif chunk.kind == "X":
-            self.exited, self.exited_at = json.loads(chunk.data), time.monotonic()
+            try:
+                self.exited, self.exited_at = msgspec.structs.asdict(decode_exited(chunk.data)), time.monotonic()
+            except Malformed as error:
+                self.emit(Note(level="warning", text=f"how the command ended is not known: {error}"))
+                self.lost = True
         elif chunk.kind == "L":
             self.lost = True
         elif chunk.kind == "D":
@@ -290,6 +297,10 @@ class _Session:
         data = chunk.data[have - chunk.offset :]
         if not data:
             return
+        if have + len(data) > LARGEST[chunk.kind]:
+            self.exceed(chunk.kind)
+            self.sizes[chunk.kind] = have + len(data)
+            return
         with self.paths[chunk.kind].open("r+b") as file:
             file.seek(have)
             file.write(data)
@@ -298,6 +309,15 @@ class _Session:
             for frame in self.frames.feed(data):
                 for body in self.progress.take(frame):
                     self.emit(body)
+
+    def exceed(self, kind: str) -> None:
+        """Keep no more of a file that is larger than any run needs."""
+        limit = f"{_FILES[kind]} from the pod is larger than {LARGEST[kind] >> 30} GiB"
+        if kind not in self.exceeded:
+            self.exceeded.add(kind)
+            self.emit(Note(level="warning", text=f"{limit}; the rest is dropped"))
+        if kind == "F":
+            self.frames.reject(limit)
 
     # Ending.
 
@@ -386,7 +406,13 @@ class _Session:
         conclusion = conclude(evidence)
         began = time.monotonic()
         # Whoever reads our output may have stopped to: a pager, a terminal that is halted.
-        self.display.end(conclusion, until=lambda: self.stop.is_set() and time.monotonic() - began > _SILENT)
+        lost = self.display.end(
+            conclusion,
+            frames=self.frames.frames,
+            until=lambda: self.stop.is_set() and time.monotonic() - began > _SILENT,
+        )
+        if lost and not self.stop.is_set():
+            conclusion = _not_shown(conclusion, lost)
         if self.done:
             home = bring_home(self.paths["H"], self.request, self.run_dir)
         else:
@@ -396,10 +422,10 @@ class _Session:
     def _outcome(self, conclusion: Conclusion, submitted: Submitted, home: Home) -> TestOutcome:
         exited, end = self.exited or {}, self.progress.end
         written = self.run_dir / "junit.xml"
+        notes: list[str] = []
         if self.request.junit is not None and written.exists():
-            self.request.junit.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(written, self.request.junit)
-        for note in (*home.notes, *_unmapped(home.coverage)):
+            notes = deliver(written, self.request.junit, root=self.request.root)
+        for note in (*notes, *home.notes, *_unmapped(home.coverage)):
             self.emit(Note(level="warning", text=note))
         return TestOutcome(
             exit=conclusion.exit,
@@ -417,6 +443,18 @@ class _Session:
             home=home,
             interrupted=self.noted.first() if self.noted.first else None,
         )
+
+
+def _not_shown(conclusion: Conclusion, why: str) -> Conclusion:
+    """Return the verdict of a run whose results were not shown to the end: never 0, as nobody saw what passed."""
+    if conclusion.exit is not ExitCode.PASSED:
+        return replace(conclusion, why=f"{conclusion.why}; the results were not shown: {why}".removeprefix("; "))
+    return replace(
+        conclusion,
+        exit=ExitCode.ENVIRONMENT,
+        says="all tests passed, but the host-side renderer failed and their results were not shown",
+        why=f"{why}; see replay-errors.log in the directory of the run",
+    )
 
 
 def _unmapped(coverage: CoverageHome | None) -> tuple[str, ...]:

@@ -11,8 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from seatrial.inpod.archive import read_tree_below
 from seatrial.inpod.delta import Delta, check_size
 from seatrial.inpod.podside import AGENT_ENTRY, agent_argv
+from seatrial.inpod.records import Answer, Malformed, decode_answer, decode_log
 from seatrial.inpod.request import Request
 from seatrial.inpod.tree import Entry, Files, Tree, digest, entries, packages
 from seatrial.model.errors import EnvironmentFailed
@@ -23,6 +25,8 @@ __all__ = ["ChangedMeanwhile", "PodDiffers", "Submitted", "pod_files", "submit"]
 
 _TIMEOUT: Final = 60.0
 _CACHE_LIMIT: Final = 20 << 20
+_LAST_WORDS: Final = 4096
+"""Bytes at the end of what the agent printed to stderr, of which the last line is shown."""
 
 
 class ChangedMeanwhile(EnvironmentFailed):
@@ -63,7 +67,7 @@ def pod_files(
     """
     asked = json.dumps({"root": directory, "paths": list(paths)}).encode() + b"\n"
     argv = agent_argv("manifest", python=python, entry=entry)
-    return entries(_answer(exec_, argv, asked)["files"])
+    return entries(_answer(exec_, argv, asked).files)
 
 
 def submit(exec_: PodExec, request: Request, started: Started | None = None) -> Submitted:
@@ -109,11 +113,11 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
     answer = _answer(exec_, argv, stdin, started)
     if tree is None:
         return Submitted({}, None)
-    files = entries(answer["files"])
+    files = entries(answer.files)
     return Submitted(files, TreeProof(host=digest(tree.files), pod=digest(tree.view(files)), files=len(tree.files)))
 
 
-def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started | None = None) -> dict[str, Any]:
+def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started | None = None) -> Answer:
     try:
         done = started.finish(stdin) if started else exec_.run(argv, stdin=stdin, container="tests", timeout=_TIMEOUT)
     except StreamBroken as broken:
@@ -121,15 +125,16 @@ def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started 
             "the connection to the runner pod was cut before it had answered", why=str(broken), try_="run again"
         ) from broken
     try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
+        answer = decode_answer(done.stdout)
+    except Malformed as malformed:
+        last = decode_log(done.stderr[-_LAST_WORDS:]).strip().rsplit("\n", 1)[-1]
         raise EnvironmentFailed(
             "the agent in the runner pod does not answer",
-            why=done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1] or f"exit code {done.code}",
+            why=last or (str(malformed) if done.stdout.strip() else f"exit code {done.code}"),
         ) from None
-    error, why = answer.get("error"), answer.get("why", "")
+    error, why = answer.error, answer.why
     if error == "differs":
-        raise PodDiffers(entries(answer["files"]))
+        raise PodDiffers(entries(answer.files))
     if error == "busy":
         raise EnvironmentFailed(
             f"the runner is busy with run {why}", why="somebody else's terminal shows it",
@@ -178,14 +183,5 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644)
 
 
 def _cache(root: Path) -> dict[str, bytes]:
-    """Return pytest's cache as the host has it: what --lf and --ff go by."""
-    directory = root / ".pytest_cache"
-    found: dict[str, bytes] = {}
-    total = 0
-    for path in sorted(directory.rglob("*")) if directory.is_dir() else ():
-        if path.is_file() and not path.is_symlink():
-            total += path.stat().st_size
-            if total > _CACHE_LIMIT:
-                return {}
-            found[path.relative_to(directory).as_posix()] = path.read_bytes()
-    return found
+    """Return pytest's cache as the host has it: what --lf and --ff go by. A link in it is none of pytest's."""
+    return read_tree_below(root / ".pytest_cache", limit=_CACHE_LIMIT) or {}

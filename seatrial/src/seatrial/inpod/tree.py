@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -89,7 +89,7 @@ def _has_files(place: Path) -> bool:
     return any(file.is_file() and file.suffix != ".pyc" for file in found)
 
 
-def entries(found: Mapping[str, list[Any]]) -> Files:
+def entries(found: Mapping[str, Sequence[Any]]) -> Files:
     """Return what the agent's `scan` found, here or in the pod."""
     return {path: Entry(kind, bool(mode), size, content) for path, (kind, mode, size, content) in found.items()}
 

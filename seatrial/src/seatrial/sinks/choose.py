@@ -19,6 +19,7 @@ def renderer(
     quiet: bool = False,
     verbose: int = 0,
     shares_terminal: bool = True,
+    commands: TextIO | None = None,
 ) -> Sink:
     """Return what renders a run to `stream`.
 
@@ -29,11 +30,12 @@ def renderer(
         quiet: only what went wrong, and the verdict.
         verbose: how much more to tell.
         shares_terminal: whether pytest writes to the same terminal.
+        commands: where GitHub's commands about tests go: behind the tests' own output; default: to `stream`.
     """
     if environ.get("GITHUB_ACTIONS") == "true" and not quiet:
         from seatrial.sinks.github import GitHub  # noqa: PLC0415 - each only where needed
 
-        return GitHub(stream, verbose=verbose, summary=environ.get("GITHUB_STEP_SUMMARY"))
+        return GitHub(stream, verbose=verbose, summary=environ.get("GITHUB_STEP_SUMMARY"), commands=commands)
     if stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI") and not quiet:
         from seatrial.sinks.console import Console  # noqa: PLC0415 - importing rich takes 60 ms
 

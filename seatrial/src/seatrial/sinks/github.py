@@ -5,6 +5,8 @@ Commands: https://docs.github.com/en/actions/reference/workflows-and-actions/wor
 
 from __future__ import annotations
 
+import html
+import re
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -31,17 +33,22 @@ class GitHub:
         stream: where to.
         verbose: as for `Plain`.
         summary: file that GitHub shows on the page of the job: GITHUB_STEP_SUMMARY.
+        commands: where annotations of tests go, when commands count again; default: to `stream`.
     """
 
-    def __init__(self, stream: TextIO, *, verbose: int = 0, summary: str | None = None) -> None:
+    def __init__(
+        self, stream: TextIO, *, verbose: int = 0, summary: str | None = None, commands: TextIO | None = None
+    ) -> None:
         self._plain = Plain(stream, verbose=verbose)
         self._stream = stream
+        self._commands = commands or stream
         self._summary = Path(summary) if summary else None
         self._lines: dict[Stage, list[str]] = {}
         self._annotated: set[str] = set()
         self._findings: list[Finding] = []
         self._failed: list[str] = []
         self._directory = ""
+        self._held: list[str] | None = None
 
     def __call__(self, event: Event, /) -> None:
         """Write what the event is worth."""
@@ -49,11 +56,17 @@ class GitHub:
             case e.RunStarted(directory=directory):
                 self._directory = directory
                 self._plain(event)
+            case e.StageStarted(stage=Stage.TEST):
+                self._plain(event)
+                # Until its end no command counts: see `guard.py`.
+                self._held = []
             case e.StageProgress(stage=stage, text=text):
                 self._keep(stage, text)
             case e.ServiceSeen(name=name, ready=ready, waits_for=waits_for):
                 self._keep(Stage.READY, f"{name} is ready" if ready else words.waiting(name, waits_for))
             case e.StageEnded() as ended:
+                if ended.stage is Stage.TEST:
+                    self._release()
                 self._group(ended)
             case e.FindingMade(finding=finding):
                 if finding not in self._findings:
@@ -76,6 +89,7 @@ class GitHub:
 
     def close(self) -> None:
         """Write the lines of stages that never ended: the run was cut short."""
+        self._release()
         for stage, lines in self._lines.items():
             self._print(f"::group::{stage} did not end", *lines, "::endgroup::")
         self._lines.clear()
@@ -96,7 +110,16 @@ class GitHub:
             return
         self._annotated.add(message)
         properties = f"title={_property(title)}" + (f",file={_property(file)}" if file else "")
-        self._print(f"::{level} {properties}::{_data(message)}")
+        command = f"::{level} {properties}::{_data(message)}"
+        if self._held is None:
+            self._print(command)
+        else:
+            self._held.append(command)
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        for command in held:
+            print(command, file=self._commands, flush=True)
 
     def _markdown(self, result: RunResult) -> str:
         rows = "".join(
@@ -104,16 +127,16 @@ class GitHub:
             f" {_cell(words.facts(stage.facts))} |\n"
             for stage in result.stages
         )
-        failed = "".join(f"- `{nodeid}`\n" for nodeid in self._failed)
+        failed = "".join(f"- {_code(nodeid)}\n" for nodeid in self._failed)
         findings = "".join(
             f"- **{_cell(words.finding(finding))}**" + (f" ({_cell(finding.try_)})" if finding.try_ else "") + "\n"
             for finding in self._findings
         )
         return (
-            f"### {words.last_line(result, '')}\n\n"
+            f"### {_cell(words.last_line(result, ''))}\n\n"
             + (f"{findings}\n" if findings else "")
             + (f"{failed}\n" if failed else "")
-            + "".join(f"{line}\n" for line in words.remarks(result))
+            + "".join(f"{_cell(line)}\n" for line in words.remarks(result))
             + f"| stage | outcome | time | |\n| --- | --- | ---: | --- |\n{rows}\n"
         )
 
@@ -131,4 +154,12 @@ def _property(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Escape what Markdown, tables and HTML would take for markup."""
+    return re.sub(r"([\\`*_\[\]|])", r"\\\1", html.escape(text, quote=False).replace("\n", " "))
+
+
+def _code(text: str) -> str:
+    """Return a text as code in Markdown: nothing in it is markup, whatever it holds."""
+    fence = "`" * (max(map(len, re.findall(r"`+", text)), default=0) + 1)
+    space = " " if "`" in text else ""
+    return f"{fence}{space}{text}{space}{fence}".replace("\n", " ")

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Object
 from seatrial.stages.context import Ctx
 from seatrial.stages.memory import read, write
+from seatrial.stages.secrets import secret_values
 
 __all__ = ["images_of", "pin_digests", "pod_image", "release_digest", "render_all", "sets_of"]
 
@@ -62,6 +64,7 @@ def render_all(ctx: Ctx) -> None:
             ctx.env.charts.prepare(release, deadline=ctx.deadline.child(ctx.project.timeouts.install))
             objects = ctx.env.charts.render(release, sets, deadline=ctx.deadline.child(ctx.project.timeouts.install))
             write(path, objects)
+        SECRETS.learn(secret_values(objects))
         ctx.facts.rendered[release.name] = objects
 
 

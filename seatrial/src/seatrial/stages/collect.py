@@ -17,9 +17,11 @@ from typing import Final
 from seatrial.inpod import waits
 from seatrial.model.errors import ExitCode, SeatrialError
 from seatrial.model.event import Note
+from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import Project
 from seatrial.ports import Object
 from seatrial.stages.context import Ctx, Report, done
+from seatrial.stages.secrets import without_secrets
 
 __all__ = ["run", "used_namespaces"]
 
@@ -149,7 +151,7 @@ def _log(ctx: Ctx, namespace: str, pod: str, container: str, previous: bool, *, 
         name = f"{container}{'-previous' if previous else ''}.log"
         path = ctx.run_dir / "logs" / "pods" / namespace / pod / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text)
+        path.write_bytes(SECRETS.data(text))
     return bool(text)
 
 
@@ -172,5 +174,5 @@ def _bundle(ctx: Ctx, directory: Path, kind: str, namespace: str) -> bool:
         name = "nodes" if kind == "v1/Node" else kind.rpartition("/")[2].lower()
         path = directory / namespace / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(objects, indent=1))
+        path.write_text(SECRETS.text(json.dumps([without_secrets(each) for each in objects], indent=1)))
     return False

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from seatrial.inpod.records import decode_log
 from seatrial.model.errors import NotReady
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Kube
@@ -30,7 +31,7 @@ def evident(kube: Kube, seen: Snapshot, finding: Finding) -> Finding:
         for previous in (True, False):
             log = kube.logs(pod, finding.subject.namespace, container, tail=_TAIL, previous=previous)
             if log.strip():
-                lines = log.decode(errors="replace").strip().splitlines()
+                lines = decode_log(log).strip().split("\n")
                 return replace(finding, evidence=(*finding.evidence, *lines))
     return finding
 

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from seatrial.inpod.records import decode_log
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import Stage
@@ -97,7 +98,7 @@ def wait(ctx: Ctx, deadline: Deadline) -> float:
             seconds=int(deadline.child(_ENOUGH).left),
         )
         done = nodes.run(name, ["bash", "-c", script], deadline=deadline, check=False)
-        return "" if done.code == 0 else f"{name}: {done.stdout.decode(errors='replace').strip()}"
+        return "" if done.code == 0 else f"{name}: {decode_log(done.stdout).strip()}"
 
     with ThreadPoolExecutor(len(names)) as pool:
         failures = [said for said in pool.map(probe, names) if said]

@@ -139,7 +139,7 @@ def _tried(ctx: Ctx) -> str:
         done = ctx.kube.exec(spec.pod, spec.namespace).run(argv, container="tests", timeout=_SECONDS + 10)
     except (SeatrialError, StreamBroken):
         return "unknown"
-    return {"reached": "ignored", "blocked": "enforced"}.get(done.stdout.decode().strip(), "unknown")
+    return {"reached": "ignored", "blocked": "enforced"}.get(done.stdout.decode(errors="replace").strip(), "unknown")
 
 
 def _forbidden(pod: Object) -> tuple[str, str] | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from seatrial.inpod.definition import services_of
 from seatrial.inpod.fixtures.probes import question
 from seatrial.inpod.podside import AGENT_DIRECTORY
+from seatrial.inpod.records import Malformed, ProbeReader
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady
 from seatrial.model.event import ServiceSeen
@@ -106,16 +107,14 @@ def _ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float) -> None:
     script = f"{AGENT_DIRECTORY}/probes.py"
     argv = ["python3", script, json.dumps(asked), f"{max(1.0, seconds):.0f}"]
     says = {question["name"]: "no answer yet" for question in asked}
-    pending = b""
+    reader = ProbeReader(says)
     try:
         exec_ = ctx.kube.exec(spec.pod, spec.namespace)
         for chunk in exec_.stream(argv, container="tests", silence=seconds + _SLACK):
-            *lines, pending = (pending + chunk).split(b"\n")
-            for line in lines:
-                told = json.loads(line)
-                says[told["name"]] = told["says"]
-                ctx.emit(ServiceSeen(name=told["name"], ready=not told["says"], waits_for=told["says"]))
-    except StreamBroken as broken:
+            for probe in reader.feed(chunk):
+                says[probe.name] = probe.says
+                ctx.emit(ServiceSeen(name=probe.name, ready=not probe.says, waits_for=probe.says))
+    except (StreamBroken, Malformed) as broken:
         raise NotReady("the services could not be asked", (), why=str(broken)) from broken
     findings = [
         Finding(

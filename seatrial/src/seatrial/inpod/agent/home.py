@@ -90,6 +90,14 @@ def _add(archive: tarfile.TarFile, path: str, name: str, notes: list[str]) -> No
             _add(archive, os.path.join(path, entry), f"{name}/{entry}", notes)
         return
     try:
-        archive.add(path, name, recursive=False)
+        member = archive.gettarinfo(path, name)
+        if member.islnk():
+            # Its second name in the archive: a file of its own there, because the host takes no links.
+            member.type, member.linkname, member.size = tarfile.REGTYPE, "", os.lstat(path).st_size
+        if not member.isreg():
+            archive.addfile(member)
+            return
+        with open(path, "rb") as file:
+            archive.addfile(member, file)
     except OSError as error:
         notes.append(f"{name}: {error.strerror}")

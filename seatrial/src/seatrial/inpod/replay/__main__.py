@@ -8,5 +8,13 @@ from pathlib import Path
 
 from seatrial.inpod.replay.show import show
 
+__all__ = ["main"]
+
+
+def main(settings: str) -> int:
+    """Show the run that the file `settings` describes; return 0 if all of it was shown."""
+    return show(json.loads(Path(settings).read_text()))
+
+
 if __name__ == "__main__":
-    sys.exit(show(json.loads(Path(sys.argv[1]).read_text())))
+    sys.exit(main(sys.argv[1]))

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from seatrial.inpod.protocol import Frame, FrameReader, Record, decode_records
+from seatrial.inpod.protocol import Frame, FrameReader
+from seatrial.inpod.records import Record, decode_records
+from seatrial.model.text import TextFilter
 
 __all__ = ["Ended", "Feed", "Place", "Printed", "Told"]
 
@@ -36,7 +38,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """Bytes that the run's processes printed past pytest."""
+    """Text that the run's processes printed past pytest, safe to show; UTF-8."""
 
     data: bytes
 
@@ -66,12 +68,20 @@ class Feed:
         self._read = 0
         self._printed = 0
         self._frames: IO[bytes] | None = None
+        self._filter = TextFilter()
+
+    @property
+    def frames(self) -> int:
+        """How many frames of the log were good."""
+        return self._reader.frames
 
     def __iter__(self) -> Iterator[Told | Printed | Ended]:
         for line in self._control:
             message = json.loads(line)
             if "end" in message:
                 yield from self._tick(None)
+                if rest := self._filter.feed(b"", final=True):
+                    yield Printed(rest.encode())
                 yield Ended(message["end"])
                 return
             if "frames" in message:
@@ -131,4 +141,5 @@ class Feed:
                 if not data:
                     return
                 self._printed += len(data)
-                yield Printed(data)
+                if text := self._filter.feed(data):
+                    yield Printed(text.encode())

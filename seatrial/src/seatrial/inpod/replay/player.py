@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 import warnings
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from seatrial.inpod.protocol import Record
+from seatrial.inpod.records import Record
 from seatrial.inpod.replay.feed import Ended, Feed, Place, Printed, Told
 from seatrial.inpod.replay.junit import Junit
 from seatrial.inpod.replay.reports import Reports, TextRepr
@@ -88,7 +89,7 @@ class Player:
         feed: Feed,
         junit: Junit | None,
         where: str,
-        reply: int,
+        reply: int | None,
     ) -> None:
         self.config = config
         self.session = session
@@ -210,7 +211,9 @@ class Player:
 
     def _warning(self, record: Record, _place: Place) -> None:
         data = record[1]
-        category = getattr(__import__("builtins"), data["category"], None) or type(data["category"], (Warning,), {})
+        category = getattr(builtins, data["category"], None)
+        if not (isinstance(category, type) and issubclass(category, Warning)):
+            category = type(data["category"], (Warning,), {})
         message = warnings.WarningMessage(
             data["text"], category, data["filename"], data["lineno"], line=_source(data["line"], data["suffix"])
         )
@@ -248,6 +251,8 @@ class Player:
             self.junit.attribute(record[1], record[2], record[3])
 
     def _debugger(self, _record: Record, _place: Place) -> None:
+        if self.reply is None:
+            return
         self.terminal._tw.flush()
         os.write(self.reply, b"debugger\n")
         self.feed.wait()
@@ -337,9 +342,12 @@ def _item(chain: list[list[str]]) -> _Item:
 _NODES: dict[tuple[str, str], _Item] = {}
 
 
-def _source(line: str, suffix: str) -> str | None:
-    """Return the source line of a warning with what else pytest prints below it."""
-    return f"{line.strip()}\n{suffix}" if suffix else line or None
+def _source(line: str, suffix: str) -> str:
+    """Return the source line of a warning with what else pytest prints below it.
+
+    Never None: Python would read the line from the file that the warning names.
+    """
+    return f"{line.strip()}\n{suffix}" if suffix else line
 
 
 _HANDLERS = {

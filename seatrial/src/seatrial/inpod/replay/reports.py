@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from seatrial.inpod.protocol import CUT, MICRO, NANO, Record
+from seatrial.inpod.protocol import CUT, MICRO, NANO
+from seatrial.inpod.records import Record
 from seatrial.inpod.replay.feed import Feed, Place
 
 __all__ = ["Reports", "TextRepr", "Worker"]

@@ -19,17 +19,22 @@ from seatrial.inpod.replay.player import Player
 
 __all__ = ["show"]
 
-_QUIET_PLUGINS: Final = ("cacheprovider", "faulthandler", "logging", "warnings", "doctest", "unraisableexception",
-                         "threadexception", "stepwise")  # fmt: skip
+_QUIET_PLUGINS: Final = ("cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "logging", "pastebin",
+                         "python_path", "stepwise", "threadexception", "tmpdir", "unraisableexception",
+                         "warnings")  # fmt: skip
+"""Plugins of pytest that would report about this process, write files, send what they see elsewhere or find code."""
+
 _SHOWN_INI: Final = ("console_output_style", "verbosity_test_cases", "verbosity_subtests", "max_warnings")
 
 
 def show(settings: dict[str, Any]) -> int:
-    """Show a run from the settings' files until its end; return 0.
+    """Show a run from the settings' files until its end; return 0 if all of it was shown.
+
+    Says so on `reply` too, with the number of frames: a process can end with 0 for other reasons.
 
     Settings: `frames`, `output` (paths), `directory` (for what pytest wants to write), `where` (a line for the header),
     `junit` (path or null), `junit_line` (the path to print, or empty), `colour` (yes, no, auto), `arguments` (for this
-    pytest only), `reply` (descriptor for words to the tool).
+    pytest only), `reply` (descriptor for words to the tool), `interactive` (the tool connects debuggers to a terminal).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
@@ -39,9 +44,12 @@ def show(settings: dict[str, Any]) -> int:
         if isinstance(event, Printed):
             _print(event.data)
         elif isinstance(event, Told) and event.record[0] == "session":
-            _session(settings, event.record[1], feed, events)
+            if code := _session(settings, event.record[1], feed, events):
+                return code
         elif isinstance(event, Ended):
             break
+    sys.stdout.flush()
+    os.write(settings["reply"], b"shown %d\n" % feed.frames)
     return 0
 
 
@@ -52,20 +60,23 @@ def _print(data: bytes) -> None:
         view = view[os.write(1, view) :]
 
 
-def _session(settings: dict[str, Any], session: dict[str, Any], feed: Feed, events: Iterator[Any]) -> None:
+def _session(settings: dict[str, Any], session: dict[str, Any], feed: Feed, events: Iterator[Any]) -> int:
+    """Play a session; return 0 if it was played to its end."""
     directory = Path(settings["directory"])
     ini = directory / "replay.ini"
     lines = [f"{name} = {value}" for name, value in session["ini"].items() if name in _SHOWN_INI and value is not None]
     ini.write_text("\n".join(["[pytest]", *lines, ""]))
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", *CI_VARIABLES):
-        os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith("PYTEST_") or name in CI_VARIABLES]:
+        del os.environ[name]
     if session["ci"]:
         os.environ["CI"] = "true"
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     quiet = [part for name in _QUIET_PLUGINS for part in ("-p", f"no:{name}")]
     plugin = _Replay(settings, session, feed, events)
-    options = ["--rootdir", str(directory), "--noconftest", "--no-header", "-s", "--color", settings["colour"]]
-    pytest.main(["-c", str(ini), *options, *quiet, *settings["arguments"]], plugins=[plugin])
+    options = ["-c", str(ini), "--rootdir", str(directory), "--confcutdir", str(directory), "--noconftest"]
+    options += ["--assert=plain", "--no-header", "-s", "--color", settings["colour"]]
+    code = int(pytest.main([*options, *quiet, *settings["arguments"]], plugins=[plugin]))
+    return code or int(not plugin.played)
 
 
 class _Replay:
@@ -78,6 +89,7 @@ class _Replay:
         self.events = events
         self.player: Player | None = None
         self.junit: Junit | None = None
+        self.played = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> int:
@@ -95,11 +107,12 @@ class _Replay:
             feed=self.feed,
             junit=self.junit,
             where=self.settings["where"],
-            reply=self.settings["reply"],
+            reply=self.settings["reply"] if self.settings["interactive"] else None,
         )
         try:
             for event in self.events:
                 if player.play(event):
+                    self.played = True
                     break
         finally:
             config._ensure_unconfigure()

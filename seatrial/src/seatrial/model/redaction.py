@@ -1,0 +1,180 @@
+"""Keep secrets out of what seatrial writes: one list of known values for the process, applied where text leaves it.
+
+Known are the values of `release.set`, `image.args` and `runner.env`, wherever they were set, and those of the Secrets
+of the charts. A value is found as it is and as base64, URL or JSON write it, also in the middle of other base64.
+
+Not secret are values that say nothing (numbers, booleans, versions, paths, names of the project's own objects and their
+addresses in the cluster) and those too short to be told from other text: with them replaced, no log could be read.
+What tests print is theirs: it is shown as they print it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, quote_plus
+
+import msgspec
+
+from seatrial.model.text import safe_line, safe_text
+
+__all__ = ["HIDDEN", "SECRETS", "Redactor", "hide_in_traceback", "hide_settings", "safe_struct"]
+
+HIDDEN: Final = "***"
+
+_SHORTEST: Final = 6
+_SHORTEST_BASE64: Final = 8
+_SHORTEST_LINE: Final = 16
+"""Characters of a line of a value of several lines: logs cut a private key into its lines."""
+
+_ORDINARY: Final = re.compile(
+    r"[-+0-9.,:_/]+|true|false|none|null|enabled|disabled|always|never|default"
+    r"|v?\d+(\.\d+)*([-+.][0-9a-z.]+)?"  # versions
+    r"|/[\w./-]*"  # paths
+    r"|[\w-]+(\.[\w-]+)*\.svc(\.cluster\.local\.?)?"
+    r"|https?://[\w.-]+(:\d+)?(/[\w./-]*)?",  # without user, password and query
+    re.IGNORECASE,
+)
+
+
+_SETTING: Final = re.compile(r"((?:--set=)?[^=]*=)(.*)", re.DOTALL)
+
+
+class Redactor:
+    """Replaces known values."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._ordinary: set[str] = set()
+        self._text: tuple[str, ...] = ()
+        self._data: tuple[bytes, ...] = ()
+
+    def learn(self, values: Iterable[str], *, ordinary: Iterable[str] = ()) -> None:
+        """Know these values from now on.
+
+        Args:
+            values: secrets, perhaps.
+            ordinary: names that are none although a value may be the same.
+        """
+        self._ordinary.update(ordinary)
+        self._values.update(values)
+        secret = [value for value in self._values if self._is_secret(value)]
+        variants = {variant for value in secret for variant in _variants(value)}
+        # Longer ones first: a value may contain another one.
+        self._text = tuple(sorted(variants, key=lambda variant: (-len(variant), variant)))
+        self._data = tuple(variant.encode("utf-8", "surrogateescape") for variant in self._text)
+
+    def forget(self) -> None:
+        """Know no value any more."""
+        self.__init__()  # type: ignore[misc]
+
+    def text(self, text: str) -> str:
+        """Return a text without known values."""
+        for variant in self._text:
+            if variant in text:
+                text = text.replace(variant, HIDDEN)
+        return text
+
+    def data(self, data: bytes) -> bytes:
+        """Return bytes without known values."""
+        for variant in self._data:
+            if variant in data:
+                data = data.replace(variant, HIDDEN.encode())
+        return data
+
+    def _is_secret(self, value: str) -> bool:
+        return len(value) >= _SHORTEST and value not in self._ordinary and not _ORDINARY.fullmatch(value)
+
+
+SECRETS: Final = Redactor()
+"""What this process knows."""
+
+
+def hide_settings(argv: Sequence[str]) -> list[str]:
+    """Return a command line of seatrial's with the values of `--set KEY=VALUE` hidden, whatever they are."""
+    return [f"{start}{HIDDEN}" if value else SECRETS.text(start) for start, value in _settings(argv)]
+
+
+def hide_in_traceback(text: str, argv: Sequence[str]) -> str:
+    """Return a text about a command line without its values of `--set`, and without known secrets."""
+    for _, value in _settings(argv):
+        if len(value) >= _SHORTEST:
+            text = text.replace(value, HIDDEN)
+    return SECRETS.text(text)
+
+
+def _settings(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each word: of one that sets a value, what comes before it and the value; of any other, all and nothing."""
+    follows = False
+    for word in argv:
+        if not follows and word in ("--set", "-s"):
+            follows = True
+            yield word, ""
+            continue
+        match = _SETTING.fullmatch(word) if follows or word.startswith(("--set=", "-s")) else None
+        follows = False
+        yield (match[1], match[2]) if match else (word, "")
+
+
+_PARAGRAPHS: Final = frozenset(("evidence", "message", "says", "text", "why"))
+"""Fields of values whose texts may have several lines."""
+
+_Struct = TypeVar("_Struct", bound=msgspec.Struct)
+
+
+def safe_struct(value: _Struct) -> _Struct:
+    """Return a value with all its texts safe to print and without known secrets."""
+    changed: _Struct = _safe(value, paragraphs=False)
+    return changed
+
+
+def _safe(value: Any, *, paragraphs: bool) -> Any:
+    if isinstance(value, msgspec.Struct):
+        fields = {
+            name: _safe(before, paragraphs=name in _PARAGRAPHS)
+            for name in value.__struct_fields__
+            if (before := getattr(value, name)) and not isinstance(before, int | float)
+        }
+        changed = {name: after for name, after in fields.items() if after != getattr(value, name)}
+        return msgspec.structs.replace(value, **changed) if changed else value
+    if isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        text = SECRETS.text(value)
+        return safe_text(text) if paragraphs else safe_line(text)
+    if isinstance(value, tuple):
+        return tuple(_safe(each, paragraphs=paragraphs) for each in value)
+    if isinstance(value, dict):
+        return {_safe(name, paragraphs=False): _safe(each, paragraphs=paragraphs) for name, each in value.items()}
+    return value
+
+
+def _variants(value: str) -> Iterable[str]:
+    lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE] if "\n" in value else []
+    for each in (value, *lines):
+        yield each
+        yield quote(each, safe="")
+        yield quote(each)
+        yield quote_plus(each)
+        for ascii_only in (True, False):
+            yield json.dumps(each, ensure_ascii=ascii_only)[1:-1]
+        # Helm's --set syntax.
+        yield re.sub(r"([\\,{}])", r"\\\1", each)
+        raw = each.encode("utf-8", "surrogateescape")
+        yield from _in_base64(raw)
+
+
+def _in_base64(raw: bytes) -> Iterable[str]:
+    """Yield what the base64 of any text has in it that has these bytes in it: three alignments, two alphabets."""
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + raw)
+        bits = 8 * shift
+        start = -(-bits // 6)
+        end = (bits + 8 * len(raw)) // 6
+        for found in {encoded[start:end], encoded[start:end].translate(bytes.maketrans(b"+/", b"-_"))}:
+            if len(found) >= _SHORTEST_BASE64:
+                yield found.decode()

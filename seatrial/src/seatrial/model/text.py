@@ -1,0 +1,104 @@
+"""Make text from outside the tool safe to print: no control characters, no commands to a CI system. Pure.
+
+Text from a pod, an image or a cluster reaches terminals and CI logs. A terminal obeys escape sequences: OSC 52 sets the
+clipboard, others hide or replace lines. A CI system obeys lines that look like commands: `::error::` and `##[error]` on
+GitHub, `##vso[…]` on Azure Pipelines, `##teamcity[…]` on TeamCity. GitLab's commands need escape sequences.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from typing import Final
+
+__all__ = ["TextFilter", "safe_json", "safe_line", "safe_text"]
+
+# Control characters but tab and line feed, bidirectional and invisible format characters, line separators, surrogates.
+# Joiners (U+200C, U+200D) stay: scripts and emoji need them.
+_UNSAFE: Final = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f"
+)
+_COLOR: Final = r"\x1b\[[0-9;:]{0,32}m"
+"""SGR: changes how the text behind it looks and nothing else."""
+
+_ONE_UNSAFE: Final = re.compile(f"[\t\n{_UNSAFE}]")
+_ONE_UNSAFE_BUT_LINES: Final = re.compile(f"[{_UNSAFE}]")
+_UNSAFE_OR_COLOR: Final = re.compile(f"\r\n?|{_COLOR}|[{_UNSAFE}]")
+_COMMAND: Final = re.compile(r"^([^\S\n]*)(?=::[A-Za-z])|#(?=#[A-Za-z]{0,16}\[)", re.MULTILINE)
+_UNFINISHED: Final = re.compile(r"(?:\r|\x1b(?:\[[0-9;:]{0,32})?|##?[A-Za-z]{0,16}|^[^\S\n]{0,16}::?)\Z", re.MULTILINE)
+_SHORT_ESCAPES: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def safe_line(text: str) -> str:
+    r"""Return a text in one line, with every unsafe character as its Python escape: `\x1b`, `\n`."""
+    if not text.isprintable():
+        text = _ONE_UNSAFE.sub(_escaped, text)
+    if "##" in text or ("::" in text and text.lstrip().startswith("::")):
+        text = _COMMAND.sub(_disarmed, text)
+    return text
+
+
+def safe_text(text: str, *, colors: bool = False, starts_line: bool = True) -> str:
+    """Return a text of any number of lines, with unsafe characters as Python escapes and CI commands disarmed.
+
+    A lone carriage return, which would overwrite the line, begins a new line instead.
+
+    Args:
+        text: the text.
+        colors: keep sequences that set colors and style.
+        starts_line: the text begins at the beginning of a line, so its first line can be a command.
+    """
+    if not text.isprintable():
+        text = _UNSAFE_OR_COLOR.sub(_colored if colors else _plain, text)
+    if "##" in text or "::" in text:
+        text = _COMMAND.sub(_disarmed, text) if starts_line else _COMMAND.sub(_disarmed, f"x{text}")[1:]
+    return text
+
+
+def safe_json(text: str) -> str:
+    """Return JSON that is the same value in characters that are safe to print."""
+    text = _ONE_UNSAFE_BUT_LINES.sub(lambda match: json.dumps(match[0])[1:-1], text)
+    return text.replace("##", r"#\u0023")
+
+
+class TextFilter:
+    """Make a stream of bytes safe to print, however it is cut. Colors are kept."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+        self._held = ""
+        self._starts_line = True
+
+    def feed(self, data: bytes, *, final: bool = False) -> str:
+        """Return what can be printed now. The beginning of what may become a sequence or a command is held back."""
+        text = self._held + self._decoder.decode(data, final)
+        self._held = ""
+        if not final and (unfinished := _UNFINISHED.search(text if self._starts_line else f"x{text}")):
+            start = unfinished.start() - (not self._starts_line)
+            text, self._held = text[:start], text[start:]
+        if not text:
+            return ""
+        safe = safe_text(text, colors=True, starts_line=self._starts_line)
+        self._starts_line = safe.endswith("\n")
+        return safe
+
+
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    return _SHORT_ESCAPES.get(character) or ascii(character)[1:-1]
+
+
+def _colored(match: re.Match[str]) -> str:
+    return match[0] if len(match[0]) > 1 and match[0][0] == "\x1b" else _plain(match)
+
+
+def _plain(match: re.Match[str]) -> str:
+    if match[0][0] == "\r":
+        return "\n"
+    return "".join(ascii(character)[1:-1] if character != "[" else "[" for character in match[0])
+
+
+def _disarmed(match: re.Match[str]) -> str:
+    return "#\\" if match[0] == "#" else f"{match[0]}\\"

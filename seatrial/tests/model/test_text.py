@@ -1,0 +1,108 @@
+"""Text that is safe to print."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seatrial.model.text import TextFilter, safe_line, safe_text
+
+HOSTILE = {
+    "OSC 52 sets the clipboard": "\x1b]52;c;cm0gLXJmIH4=\x07",
+    "a title": "\x1b]0;you are root\x1b\\",
+    "clear": "\x1b[2J\x1b[H",
+    "conceal by cursor": "failed\x1b[6Dpassed",
+    "carriage return": "FAILED\rpassed",
+    "backspace": "FAILED\b\b\b\b\b\bpassed",
+    "C1 control": "\x9b2J\x9d52;c;eA==\x9c",
+    "bidirectional override": "\u202edessap\u202c",
+    "isolates": "\u2066x\u2069",
+    "line separator": "a\u2028b",
+    "invisible": "pas\u200bsed\ufeff",
+    "tag characters": "\U000e0041",
+    "surrogate": "\udce4",
+    "device control": "\x1bP1$r\x1b\\",
+    "GitHub": "::error file=a.py::gone",
+    "GitHub, indented": "   ::add-mask::x",
+    "GitHub, older": "see ##[error]x",
+    "Azure": "x ##vso[task.setvariable variable=PATH]/tmp",
+    "TeamCity": "##teamcity[testFailed name='x']",
+    "GitLab": "\x1b[0Ksection_start:1:x\r\x1b[0K",
+}
+
+
+def is_harmless(text: str, *, colors: bool = False) -> bool:
+    if colors:
+        text = re.sub(r"\x1b\[[0-9;:]*m", "", text)
+    controls = [each for each in text if unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") and each not in "\n\t"]
+    hidden = [
+        each for each in text if each in "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2069\ufeff\U000e0041"
+    ]
+    commands = [line for line in text.split("\n") if line.lstrip().startswith("::") and line.lstrip()[2:3].isalpha()]
+    return not controls and not hidden and not commands and "##[" not in text and "##vso[" not in text
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_safe_text_and_line_leave_nothing_that_a_terminal_or_ci_obeys(text: str) -> None:
+    for safe in (safe_text(text), safe_text(text, colors=True), safe_line(text)):
+        assert is_harmless(safe, colors=True), repr(safe)
+        assert "teamcity" not in safe or "##teamcity[" not in safe
+    assert "\n" not in safe_line(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "plain",
+        "a.py::test_b[::x]",
+        "::1 is an address",
+        "## heading",
+        "tab\tline\n",
+        "naïve 日本語 👩‍💻 ✓",
+        "100 %",
+        "C:\\x",
+    ],
+)
+def test_ordinary_text_stays_as_it_is(text: str) -> None:
+    assert safe_text(text) == text
+
+
+def test_colors_stay_only_where_they_are_wanted() -> None:
+    assert safe_text("\x1b[1;31mred\x1b[0m", colors=True) == "\x1b[1;31mred\x1b[0m"
+    assert safe_text("\x1b[31mred") == "\\x1b[31mred"
+    assert safe_line("\x1b[31mred") == "\\x1b[31mred"
+
+
+def test_a_lone_carriage_return_begins_a_new_line() -> None:
+    assert safe_text("10 %\r20 %\r\ndone") == "10 %\n20 %\ndone"
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_any_text_becomes_harmless(text: str) -> None:
+    assert is_harmless(safe_text(text))
+    assert is_harmless(safe_line(text))
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.sampled_from([*HOSTILE.values(), "x\n", "a.py", "::t ", ":", "#", "\x1b", "[31m", "\n"])).map("".join),
+    st.data(),
+)
+def test_a_stream_becomes_the_same_wherever_it_is_cut(text: str, data: st.DataObject) -> None:
+    raw = text.encode("utf-8", "surrogatepass")
+    whole = TextFilter()
+    expected = whole.feed(raw) + whole.feed(b"", final=True)
+    pieces, cut = "", TextFilter()
+    while raw:
+        size = data.draw(st.integers(min_value=1, max_value=len(raw)))
+        pieces += cut.feed(raw[:size])
+        raw = raw[size:]
+    pieces += cut.feed(b"", final=True)
+
+    assert pieces == expected
+    assert is_harmless(pieces, colors=True), repr(pieces)
