@@ -44,9 +44,8 @@ EXIT_CODES: Final = {
     ExitCode.NO_TESTS: ("no tests collected", "the selection"),
     ExitCode.ENVIRONMENT: (
         (
-            "cluster, image, chart or service failed once creation began; or tests passed and could not be shown; or a bug of seatrial's, which"
-            " says so and names"
-            " a report"
+            "cluster, image, chart or service failed once creation began; or tests passed and could not be shown;"
+            " or a bug of seatrial's, which says so and names a report"
         ),
         "the platform: may be tried again",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from seatrial.adapters.docker import DockerEngine
+from seatrial.adapters.docker import IMAGE_LABEL, DockerEngine
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed, UsageError
@@ -82,18 +82,24 @@ def test_images_weigh_what_they_need_together():
     assert it.weigh([*steps, "none:1"]) == 100 + 5 + 7 + 1000
 
 
+TAGS = ["a" * 12, "b" * 12, "c" * 12, "d" * 12]
+
+
 def test_old_images_of_a_name_go():
-    """Newest first; one that a container uses cannot go, and that is no fault of ours."""
+    """Newest first; one that a container uses cannot go, and that is no fault of ours. Names of the user stay."""
+    four, three, two, one = (f"shop:{tag}" for tag in TAGS)
     it, processes = engine(
-        docker_image_ls=Answer(stdout="shop:4\nshop:3\n<none>:<none>\nshop:2\nshop:1\n"),
-        **{"docker rmi shop:2": Answer(code=1, stderr="in use"), "docker rmi shop:1": Answer()},
+        docker_image_ls=Answer(
+            stdout=f"{four}\nmine:1\n{three}\n<none>:<none>\nshop:latest\n{two}\nmy/shop:{TAGS[0]}\n{one}\n"
+        ),
+        **{f"docker rmi {two}": Answer(code=1, stderr="in use"), f"docker rmi {one}": Answer()},
     )
 
-    it.thin({"project": "a", "image": "shop"}, keep=2)
+    it.thin({"project": "a", IMAGE_LABEL: "shop"}, keep=2)
 
-    assert [words[2:] for words in processes.ran if words[1] == "rmi"] == [("shop:2",), ("shop:1",)]
+    assert [words[2:] for words in processes.ran if words[1] == "rmi"] == [(two,), (one,)]
     (listed,) = [words for words in processes.ran if words[1] == "image"]
-    assert listed[3:7] == ("--filter", "label=project=a", "--filter", "label=image=shop")
+    assert listed[3:7] == ("--filter", "label=project=a", "--filter", f"label={IMAGE_LABEL}=shop")
 
 
 def test_inspect_by_name_digest_and_id():
@@ -203,11 +209,33 @@ def test_build_secrets_need_buildx(tmp_path):
 
 
 def test_push_leaves_no_name_behind():
-    it, processes = engine(docker=Answer(), docker_push=Answer(code=1, stderr="denied"))
+    it, processes = engine(
+        docker=Answer(), docker_image_inspect=Answer(code=1), docker_push=Answer(code=1, stderr="denied")
+    )
 
     with pytest.raises(CommandFailed):
         it.push("a:1", "localhost:5001/a:1", deadline=Deadline.after(5), progress=silent)
-    assert [words[1] for words in processes.ran] == ["tag", "push", "rmi"]
+    assert [words[1] for words in processes.ran] == ["image", "tag", "push", "rmi"]
+
+
+def test_push_that_is_stopped_leaves_no_name_behind():
+    it, processes = engine(docker=Answer(), docker_image_inspect=Answer(code=1))
+    processes._answers[("docker", "push")] = Answer(code=-15, does=lambda _: processes.stop())
+
+    with pytest.raises(CommandFailed):
+        it.push("a:1", "localhost:5001/a:1", deadline=Deadline.after(5), progress=silent)
+    assert processes.ran[-1] == ("docker", "rmi", "--no-prune", "localhost:5001/a:1")
+
+
+def test_push_gives_a_name_of_the_user_back():
+    theirs = {"Id": "sha256:theirs", "RepoTags": ["registry.example.com/a:1"]}
+    it, processes = engine(docker=Answer(), docker_image_inspect=Answer(stdout=json.dumps([theirs])))
+    it.push("a:1", "registry.example.com/a:1", deadline=Deadline.after(5), progress=silent)
+
+    assert [words[1:] for words in processes.ran if words[1] in ("tag", "rmi")] == [
+        ("tag", "a:1", "registry.example.com/a:1"),
+        ("tag", "sha256:theirs", "registry.example.com/a:1"),
+    ]
 
 
 def test_containers():

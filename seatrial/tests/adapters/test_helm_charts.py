@@ -80,11 +80,11 @@ def test_what_is_no_text_is_none_for_the_chart_either():
 
 
 def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
-    it, processes = charts({"helm upgrade": Answer()})
+    it, processes = charts({"helm upgrade": Answer(), "helm version": Answer(stdout="v4.3.1")})
     remote = ReleaseSpec(name="x", chart="redis", repository="https://charts.example.com", version="1.2.3")
     it.install(remote, {}, labels={"a/b": "c", "d": "e"}, deadline=soon(), log=tmp_path / "log")
 
-    (argv,) = processes.ran
+    *_, argv = processes.ran
     assert argv[:8] == (
         *("helm", "upgrade", "x", "redis", "--repo", "https://charts.example.com"),
         *("--version", "1.2.3"),
@@ -107,21 +107,22 @@ def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
     ],
 )
 def test_registry_on_this_machine_is_asked_without_tls(chart, plain, tmp_path):
-    it, processes = charts({"helm": Answer(stdout="")})
+    it, processes = charts({"helm": Answer(stdout=""), "helm version": Answer(stdout="v4.3.1")})
     release = ReleaseSpec(name="x", chart=chart, version="1.0.0")
     it.render(release, {}, deadline=soon())
     it.install(release, {}, labels={}, deadline=soon(), log=tmp_path / "log")
 
-    assert ["--plain-http" in argv for argv in processes.ran] == [plain, plain]
+    asked = [argv for argv in processes.ran if argv[1] != "version"]
+    assert ["--plain-http" in argv for argv in asked] == [plain, plain]
 
 
 def test_recovery():
-    it, processes = charts({"helm": Answer()})
+    it, processes = charts({"helm": Answer(), "helm version": Answer(stdout="v3.19.2")})
     it.recover(RELEASE, good=3, deadline=soon())
     it.recover(RELEASE, good=None, deadline=soon())
 
-    assert processes.ran[0][:4] == ("helm", "rollback", "shop", "3")
-    assert processes.ran[1][:4] == ("helm", "uninstall", "shop", "--ignore-not-found")
+    assert processes.ran[1][:4] == ("helm", "rollback", "shop", "3")
+    assert processes.ran[2][:4] == ("helm", "uninstall", "shop", "--ignore-not-found")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,21 @@ def test_recovery():
             "build",
         ),
         ({}, None),
+        (
+            {
+                "Chart.yaml": "dependencies: [{name: db, version: 1.0.0, repository: file://../db}]",
+                "charts/db-1.0.0.tgz": "",
+            },
+            "update",
+        ),
+        (
+            {
+                "Chart.yaml": "dependencies: [{name: db, version: ^1, repository: file://../db}]",
+                "Chart.lock": "dependencies: [{name: db, version: 1.0.0, repository: file://../db}]",
+                "charts/db-1.0.0.tgz": "",
+            },
+            "build",
+        ),
     ],
 )
 def test_dependencies_are_fetched_when_they_are_missing(tmp_path, files, asks):
@@ -195,3 +211,41 @@ def test_the_users_variables_do_not_lead_helm_elsewhere(monkeypatch, tmp_path):
 
     assert [word for word, _ in given] == ["version", "dependency", "template", "upgrade", "uninstall", "rollback"]
     assert all(env == dict.fromkeys(ELSEWHERE, "") for _, env in given)
+
+
+def test_dependencies_are_packed_once_a_command(tmp_path):
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "Chart.yaml").write_text(
+        "dependencies: [{name: db, version: 1.0.0, repository: file://../db}]"
+    )
+    it, processes = charts({"helm dependency": Answer()}, cwd=tmp_path)
+    for _ in range(2):
+        it.prepare(RELEASE, deadline=soon())
+
+    assert len(processes.ran) == 1
+
+
+@pytest.mark.parametrize("text", [b"dependencies: [", b"name: caf\xe9\n"])
+def test_a_chart_file_that_is_no_yaml_is_named(tmp_path, text):
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "Chart.yaml").write_bytes(text)
+
+    with pytest.raises(UsageError, match=r"chart/Chart\.yaml"):
+        charts({}, cwd=tmp_path)[0].prepare(RELEASE, deadline=soon())
+
+
+FORCE = ("--server-side=true", "--force-conflicts")
+
+
+@pytest.mark.parametrize(
+    ("version", "forced"), [("v3.18.0", False), ("v3.19.2", False), ("v4.0.0", True), ("v4.3.1", True)]
+)
+def test_helm_4_takes_back_fields_that_were_edited_by_hand(tmp_path, version, forced):
+    it, processes = charts({"helm": Answer(), "helm version": Answer(stdout=version)})
+    it.install(RELEASE, {}, labels={"a": "b"}, deadline=soon(), log=tmp_path / "log")
+    it.recover(RELEASE, good=3, deadline=soon())
+    upgrade, rollback = (words for words in processes.ran if words[1] in ("upgrade", "rollback"))
+
+    assert (set(FORCE) <= set(upgrade)) is forced
+    assert (set(FORCE) <= set(rollback)) is forced
+    assert len([words for words in processes.ran if words[1] == "version"]) == 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 from seatrial.adapters.docker import DockerEngine
-from seatrial.adapters.kind import KindCluster, cluster_config, host_ports
+from seatrial.adapters.kind import KindCluster, cluster_config, host_ports, kind_strays, ours
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed
@@ -142,25 +143,120 @@ def test_nodes_are_woken_by_what_ails_them(tmp_path, listed, state, done):
     assert [" ".join(argv) for argv in processes.ran if argv[1] != "ps"] == done
 
 
-def test_removal_takes_half_made_clusters_too(tmp_path):
-    there = ["it-worker"]
-    it, processes = cluster(tmp_path, {"docker rm": Answer(does=lambda _: there.clear())})
-    it.names = lambda: tuple(there)
+def container(identifier, *sources, role="worker"):
+    labels = {"io.x-k8s.kind.cluster": "it", "io.x-k8s.kind.role": role}
+    return {"Id": identifier, "Mounts": [{"Source": source} for source in sources], "Config": {"Labels": labels}}
+
+
+OURS = "/home/me/.local/state/seatrial/sessions/aa/certs.d"
+THEIRS = "/home/me/.local/state/seatrial/sessions/bb/certs.d"
+
+
+@pytest.mark.parametrize(
+    ("containers", "removed"),
+    [
+        ([container("1", "/lib/modules", OURS), container("2", OURS)], ["1", "2"]),
+        ([container("1", f"/host_mnt{OURS}")], ["1"]),
+        ([container("1", OURS), container("2", THEIRS)], ["1"]),
+        ([container("1", OURS), container("2", "/lib/modules"), container("3")], ["1"]),
+        ([container("1", OURS), container("2", role="external-load-balancer")], ["1", "2"]),
+        ([container("1", OURS), container("2", THEIRS), container("3", role="external-load-balancer")], ["1"]),
+        ([container("1", "/home/me/sessions/aaa/certs.d"), container("2", "/sessions/aa")], []),
+        ([], []),
+    ],
+)
+def test_only_containers_that_mount_a_folder_of_the_session_are_its_own(containers, removed):
+    assert ours(containers, "aa") == removed
+
+
+def engine_with(*containers):
+    """An engine with these containers, which go when they are removed."""
+    there = {each["Id"]: each for each in containers}
+
+    def inspected(_):
+        answers[("docker", "container", "inspect")] = Answer(stdout=json.dumps(list(there.values())))
+
+    def removed(words):
+        for identifier in words[4:]:
+            there.pop(identifier)
+        answers[("docker", "ps")] = Answer(stdout="\n".join(there), does=inspected)
+
+    answers = {
+        ("docker", "ps"): Answer(stdout="\n".join(there), does=inspected),
+        ("docker", "container", "inspect"): Answer(),
+        ("docker", "rm"): Answer(does=removed),
+    }
+    return there, answers
+
+
+def with_engine(tmp_path, *containers):
+    there, answers = engine_with(*containers)
+    it, processes = cluster(tmp_path, {})
+    processes._answers = answers
+    return it, processes, there
+
+
+def test_removal_leaves_a_cluster_of_others_with_the_same_name(tmp_path):
+    it, _, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"), container("2", THEIRS))
     it.delete(deadline=Deadline.after(5))
 
-    assert processes.ran == [("docker", "rm", "--force", "--volumes", "it-worker")]
+    assert list(there) == ["2"]
+
+
+def test_an_engine_that_does_not_answer_has_removed_nothing(tmp_path):
+    it, _ = cluster(tmp_path, {"docker ps": Answer(code=1, stderr="no engine")})
+
+    with pytest.raises(CommandFailed):
+        it.delete(deadline=Deadline.after(5))
 
 
 def test_removal_waits_for_what_a_killed_kind_asked_for(tmp_path, monkeypatch):
-    late = [("it-worker",), ()]
-    it, processes = cluster(tmp_path, {"kind create": Answer(code=1), "docker rm": Answer()})
-    monkeypatch.setattr("seatrial.adapters.kind._SETTLE", 0.0)
+    monkeypatch.setattr("seatrial.adapters.kind._SETTLE", 0.2)
+    monkeypatch.setattr("seatrial.adapters.kind._LOOK", 0.01)
+    it, processes, there = with_engine(tmp_path)
+    processes._answers[("kind", "create")] = Answer(code=1)
     with pytest.raises(CommandFailed):
         it.create(deadline=Deadline.after(5), log=tmp_path / "log", progress=print)
-    it.names = late.pop
+    late = threading.Timer(0.1, lambda: there.update({"1": container("1", "/sessions/session/certs.d")}))
+    late.start()
+    processes._answers[("docker", "ps")] = Answer(
+        does=lambda words: processes._answers.update(
+            {
+                ("docker", "ps"): Answer(stdout="\n".join(there), does=processes._answers[("docker", "ps")].does),
+                ("docker", "container", "inspect"): Answer(stdout=json.dumps(list(there.values()))),
+            }
+        )
+    )
+    # Another command, after the one that began was killed.
+    another, _ = cluster(tmp_path, {})
+    another._engine, another._processes = it._engine, processes
+    another.delete(deadline=Deadline.after(5))
+
+    assert there == {}
+    assert not list((tmp_path / "session").glob("kind-create-began"))
+
+
+def test_a_cluster_that_was_made_whole_is_removed_without_a_wait(tmp_path, monkeypatch):
+    monkeypatch.setattr("seatrial.adapters.kind._SETTLE", 60.0)
+    it, _, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"))
     it.delete(deadline=Deadline.after(5))
 
-    assert processes.ran[-1] == ("docker", "rm", "--force", "--volumes", "it-worker")
+    assert there == {}
+
+
+def test_strays_are_containers_of_sessions_that_the_ledger_does_not_know(tmp_path):
+    root = Path("/home/me/.local/state/seatrial")
+    foreign = container("4", "/home/you/.local/state/seatrial/sessions/cc/certs.d")
+    _, answers = engine_with(
+        container("1", OURS), container("2", role="external-load-balancer"), container("3", THEIRS), foreign
+    )
+    processes = FakeProcesses({})
+    processes._answers = answers
+    engine = DockerEngine(processes)
+
+    assert kind_strays(engine, root, lambda _: True) == []
+    (stray,) = kind_strays(engine, root, lambda session: session == "bb")
+    assert (stray.name, stray.identifiers) == ("it", ("1",)), "and the load balancer of a mixed cluster stays"
 
 
 def test_identity(tmp_path):

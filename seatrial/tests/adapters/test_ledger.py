@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -54,6 +56,39 @@ def test_what_is_not_understood_is_left_alone(ledger):
 
     assert ledger.sessions() == []
     assert broken.exists()
+
+
+def test_a_record_is_on_disk_before_it_has_its_name_and_the_name_before_write_returns(ledger, monkeypatch):
+    """What is lost at a power cut cannot be removed by the next command: data, then name, then the names of folders."""
+    order = []
+    fsync, rename = os.fsync, Path.replace
+
+    def synced(descriptor):
+        order.append(f"fsync {Path(f'/dev/fd/{descriptor}').readlink().name}")
+        return fsync(descriptor)
+
+    def renamed(path, target):
+        order.append(f"rename {path.name} {Path(target).name}")
+        assert path.read_bytes(), "written, not only buffered"
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    ledger.write(session())
+
+    assert order == ["fsync session.json.new", "rename session.json.new session.json", "fsync aa", "fsync sessions"]
+
+
+def test_a_write_that_fails_leaves_the_record_as_it_was(ledger, monkeypatch):
+    ledger.write(session())
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        ledger.write(replace(session(), kept=True))
+    assert [each.kept for each in ledger.sessions()] == [False]
 
 
 def test_forgetting(ledger):
@@ -120,4 +155,5 @@ def test_choosing_names_is_done_alone(ledger):
 
 def test_state_directory():
     assert state_directory({"XDG_STATE_HOME": "/s"}) == Path("/s/seatrial")
+    assert state_directory({"XDG_STATE_HOME": "s"}) == Path.home() / ".local/state/seatrial", "relative: to be ignored"
     assert state_directory({}) == Path.home() / ".local/state/seatrial"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -148,3 +150,47 @@ def test_quick_commands_are_quick(processes):
         processes.run(["true"], deadline=soon())
 
     assert time.monotonic() - started < 2
+
+
+def test_what_cleans_up_runs_after_everything_was_stopped():
+    it = LocalProcesses()
+    it.stop()
+    with pytest.raises(CommandFailed, match="true"):
+        it.run(["true"], deadline=Deadline.after(5))
+
+    assert it.run(["echo", "cleaned"], deadline=Deadline.after(5), cleanup=True).stdout == b"cleaned\n"
+
+
+def test_a_program_that_a_killed_command_left_behind_is_ended_with_its_children(tmp_path):
+    mark = str(tmp_path / "kubeconfig")
+    program = tmp_path / "kind"
+    program.write_text(
+        f"#!{sys.executable}\nimport subprocess, time\nsubprocess.Popen(['sleep', '61'])\ntime.sleep(60)\n"
+    )
+    program.chmod(0o755)
+    with subprocess.Popen([program, "create", mark], start_new_session=True) as orphan:
+        until = time.monotonic() + 60
+        while not _children(orphan.pid) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not LocalProcesses().end_left_behind("kind", mark + "-of-another")
+        assert not LocalProcesses().end_left_behind("helm", mark)
+        assert orphan.poll() is None
+        assert LocalProcesses().end_left_behind("kind", mark)
+        assert orphan.wait(30) in (-signal.SIGTERM, -signal.SIGKILL)
+        until = time.monotonic() + 20
+        while (left := _children(orphan.pid)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert left == []
+
+
+def _children(group):
+    """Return the living processes of a group but for its leader."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and os.getpgid(int(entry.name)) == group != int(entry.name):
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+                found += [int(entry.name)] if state != "Z" else []
+        except OSError:
+            continue
+    return found

@@ -21,10 +21,11 @@ def kube(api):
 
 
 def there(api, path, **meta):
-    """Have an object, and a server that takes every change of it."""
+    """Have an object, and a server that takes every change of it, and new objects beside it."""
     api.on("GET", path, (200, {"metadata": meta}))
-    for method in ("PATCH", "DELETE"):
+    for method in ("PATCH", "PUT", "DELETE"):
         api.on(method, path, (200, {"metadata": meta}))
+    api.on("POST", path.rpartition("/")[0], (201, {"metadata": meta}))
 
 
 def changes(api):
@@ -40,8 +41,10 @@ def test_all_that_is_in_a_namespace_of_ours_is_ours(api, kube):
     there(api, "/api/v1/namespaces/pr-42/secrets/x")
 
     kube.apply(secret("pr-42"))
+    assert kube.create(secret("pr-42"))
+    assert kube.replace(secret("pr-42"))
     assert kube.delete("v1/Secret", "x", "pr-42")
-    assert changes(api) == ["PATCH", "DELETE"]
+    assert changes(api) == ["PATCH", "POST", "PUT", "DELETE"]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,12 @@ def test_nothing_is_changed_in_a_namespace_of_others(api, kube, labels):
     there(api, "/api/v1/namespaces/other", labels=labels)
     there(api, "/api/v1/namespaces/other/secrets/x", labels=OURS)
 
-    for change in (lambda: kube.apply(secret("other")), lambda: kube.delete("v1/Secret", "x", "other")):
+    for change in (
+        lambda: kube.apply(secret("other")),
+        lambda: kube.create(secret("other")),
+        lambda: kube.replace(secret("other")),
+        lambda: kube.delete("v1/Secret", "x", "other"),
+    ):
         with pytest.raises(EnvironmentFailed, match="nothing is changed in namespace other"):
             change()
     assert changes(api) == []
@@ -74,9 +82,13 @@ def test_where_its_owner_allows_it_only_what_is_ours_is_changed(api, kube):
     there(api, "/api/v1/namespaces/team/secrets/x", labels={"app": "theirs"})
     with pytest.raises(EnvironmentFailed, match="Secret x in namespace team is not ours and is not changed"):
         kube.apply(secret("team"))
+    with pytest.raises(EnvironmentFailed, match="is not replaced"):
+        kube.replace(secret("team"))
     with pytest.raises(EnvironmentFailed, match="is not deleted"):
         kube.delete("v1/Secret", "x", "team")
     assert changes(api) == ["PATCH", "PATCH"]
+    # A new object takes nothing from anybody: the API refuses a name that is taken.
+    assert kube.create(secret("team"))
 
 
 def test_namespaces_and_other_things_of_the_whole_cluster(api, kube):
@@ -97,3 +109,38 @@ def test_objects_of_our_release_are_ours(api, kube):
     there(api, path, annotations={**mine, "meta.helm.sh/release-namespace": "prod"})
     with pytest.raises(EnvironmentFailed, match="Deployment web"):
         kube.delete("apps/v1/Deployment", "web", "team")
+
+
+CLUSTER_WIDE = [
+    ("v1/Namespace", "/api/v1/namespaces/x"),
+    ("rbac.authorization.k8s.io/v1/ClusterRole", "/apis/rbac.authorization.k8s.io/v1/clusterroles/x"),
+    ("storage.k8s.io/v1/StorageClass", "/apis/storage.k8s.io/v1/storageclasses/x"),
+]
+
+
+@pytest.mark.parametrize(("kind", "path"), CLUSTER_WIDE)
+@pytest.mark.parametrize("labels", [{}, {"seatrial.dev/owner": "seatrial"}, {**OURS, "seatrial.dev/project": "theirs"}])
+def test_what_belongs_to_the_whole_cluster_and_others_is_neither_applied_replaced_nor_deleted(
+    api, kube, kind, path, labels
+):
+    there(api, path, labels=labels)
+    version, _, bare = kind.rpartition("/")
+    obj = {"apiVersion": version, "kind": bare, "metadata": {"name": "x"}}
+
+    for change in (lambda: kube.apply(obj), lambda: kube.replace(obj), lambda: kube.delete(kind, "x")):
+        with pytest.raises(EnvironmentFailed, match=f"{bare} x is not ours"):
+            change()
+    assert changes(api) == []
+
+
+@pytest.mark.parametrize(("kind", "path"), CLUSTER_WIDE)
+def test_what_belongs_to_the_whole_cluster_and_to_us_is_changed(api, kube, kind, path):
+    there(api, path, labels=OURS)
+    version, _, bare = kind.rpartition("/")
+    obj = {"apiVersion": version, "kind": bare, "metadata": {"name": "x"}}
+    kube.apply(obj)
+    kube.create(obj)
+    kube.replace(obj)
+    kube.delete(kind, "x")
+
+    assert changes(api) == ["PATCH", "POST", "PUT", "DELETE"]

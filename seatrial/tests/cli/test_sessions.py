@@ -56,7 +56,8 @@ class World:
 
     def removed(self):
         """Clusters that were removed."""
-        return [words[4].removeprefix("label=io.x-k8s.kind.cluster=") for words in self.processes.ran if "ps" in words]
+        label = "label=io.x-k8s.kind.cluster="
+        return [words[4].removeprefix(label) for words in self.processes.ran if "ps" in words and label in words[4]]
 
 
 @pytest.fixture
@@ -199,17 +200,6 @@ def test_what_cannot_be_removed_stays_on_the_books(world):
     assert "stays" in world.said[-1]
 
 
-def test_a_later_cluster_of_the_same_name_is_not_ours_to_remove(world):
-    session = kept(world)
-    this = world.machine()
-    this.ledger.write(changed(session, kept=True, made=(Made(kind="cluster", name="it", identity="ours"),)))
-    world.processes._answers[("docker", "container")] = Answer(stdout=json.dumps([{"Id": "theirs"}]))
-    sessions.reap(this, this.clock.now(), world.said.append, everything=True)
-
-    assert world.removed() == []
-    assert this.ledger.sessions() == []
-
-
 def test_finding(world):
     assert sessions.find(world.this, world.project) is None
     with pytest.raises(UsageError) as caught:
@@ -219,6 +209,36 @@ def test_finding(world):
 
     assert sessions.find(world.this, world.project).session == session.session
     assert sessions.find(world.this, changed(world.project, cluster=ClusterSpec(name="other"))) is None
+
+
+def test_the_environment_of_another_project_is_not_found_under_the_same_cluster_name(world, tmp_path):
+    other = changed(world.project, root=tmp_path / "other")
+    kept(world)
+
+    assert sessions.find(world.this, other) is None
+    with pytest.raises(UsageError, match="there is no environment"):
+        sessions.require(world.this, other)
+    with pytest.raises(UsageError, match="there is no environment"):
+        sessions.claim_kept(world.this, other)
+    new = sessions.found_or_new(world.machine(), other, say=world.said.append)
+    assert new.project == str(tmp_path / "other")
+    assert world.removed() == []
+
+
+def test_an_environment_that_another_project_makes_is_not_waited_for(world, tmp_path):
+    other = changed(world.project, root=tmp_path / "other")
+    world.new(world.machine(), command="up")
+
+    with pytest.raises(UsageError, match="there is no environment"):
+        sessions.claim_kept(world.this, other)
+
+
+def test_the_newest_kept_environment_of_a_project_is_found(world):
+    kept(world)
+    newest = kept(world, created=FakeClock().now() + timedelta(hours=1))
+    world.this.ledger.write(changed(newest, cluster="it", kept=True, created=FakeClock().now() + timedelta(hours=1)))
+
+    assert sessions.find(world.this, world.project).session == newest.session
 
 
 def test_what_is_still_being_made_is_waited_for(world):

@@ -25,6 +25,7 @@ from seatrial.stages import (
     freshness,
     gate,
     install,
+    manifests,
     monitor,
     namespaces,
     objects,
@@ -267,6 +268,33 @@ class TestCluster:
         world.kube.apply = apply
         with pytest.raises(EnvironmentFailed):
             gate.wait(world.ctx(), world.ctx().deadline)
+
+    def test_the_gate_waits_for_a_storage_class(self, world, monkeypatch):
+        monkeypatch.setattr(gate, "_RETRY", 0.0)
+        with_gate(world).kube.delete("storage.k8s.io/v1/StorageClass", "standard")
+        real, asked = world.kube.objects, []
+
+        def late(kind, namespace="", **more):
+            if kind.endswith("StorageClass"):
+                asked.append(kind)
+                if len(asked) == 3:
+                    world.kube.put(STORAGE)
+            return real(kind, namespace, **more)
+
+        world.kube.objects = late
+        gate.wait(world.ctx(), world.ctx().deadline)
+
+        assert len(asked) == 3
+        assert world.recorded.of(Note) == []
+
+    def test_a_cluster_without_a_storage_class_is_told(self, world, monkeypatch):
+        monkeypatch.setattr(gate, "_STORAGE", 0.05)
+        monkeypatch.setattr(gate, "_RETRY", 0.01)
+        with_gate(world).kube.delete("storage.k8s.io/v1/StorageClass", "standard")
+        gate.wait(world.ctx(), world.ctx().deadline)
+
+        (note,) = world.recorded.of(Note)
+        assert (note.level, "no StorageClass" in note.text) == ("warning", True)
 
     def test_machines_of_others_are_not_entered(self, world):
         assert gate.wait(world.ctx(env=world.env(nodes=None)), world.ctx().deadline) == 0.0
@@ -861,7 +889,7 @@ class TestObjects:
         folder = tmp_path / "manifests"
         folder.mkdir()
         (folder / "a.yaml").write_text(
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: other}\n---\n---\n- odd\n"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: other}\n---\n---\n- odd\n---\nplain\n"
         )
         (folder / "b.yml").write_text(
             "apiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Secret, metadata: {name: b, labels: {x: y}}}]\n"
@@ -872,8 +900,8 @@ class TestObjects:
         )
         world = World(tmp_path)
         ctx = world.ctx(project=changed(world.project, release=(release,)))
-        objects.apply_pull_secrets(ctx)
-        objects.apply_before(ctx, release)
+        manifests.bring(ctx, manifests.pull_secrets(ctx.project.release, tmp_path))
+        manifests.bring(ctx, manifests.manifests_of(release))
         made = {obj["metadata"]["name"]: obj for obj in world.kube.applied}
 
         assert made["pull"]["type"] == "kubernetes.io/dockerconfigjson"
@@ -886,7 +914,7 @@ class TestObjects:
         bad.write_text("a: [")
 
         with pytest.raises(UsageError):
-            objects.apply_before(World(tmp_path).ctx(), ReleaseSpec(name="s", chart="c", manifests=(bad,)))
+            manifests.check([ReleaseSpec(name="s", chart="c", manifests=(bad,))], tmp_path)
 
     def test_jobs_have_no_fingerprint(self, world):
         job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}}

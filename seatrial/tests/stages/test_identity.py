@@ -12,7 +12,7 @@ from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.ledger import Ledger
 from seatrial.cli import sessions, shared
 from seatrial.cli.wiring import Machine, environment, visitor
-from seatrial.doubles import FakeClock, FakeProcesses
+from seatrial.doubles import Answer, FakeClock, FakeProcesses
 from seatrial.model.session import Session
 from seatrial.model.spec import ClusterSpec, Project, ReleaseSpec, RunnerSpec
 
@@ -34,7 +34,7 @@ def namespace(name: str, environment: str, project: str) -> dict:
 
 @pytest.fixture
 def this(tmp_path) -> Iterator[Machine]:
-    processes = FakeProcesses({})
+    processes = FakeProcesses({"docker ps": Answer()})
     machine = Machine(
         processes=processes,
         engine=DockerEngine(processes),

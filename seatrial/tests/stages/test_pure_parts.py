@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
+from pathlib import Path
 
 import pytest
 from seatrial.model.errors import UsageError
@@ -153,6 +155,123 @@ def test_release_digest_covers_chart_values_and_single_values(tmp_path):
     seen.add(charts.release_digest(ReleaseSpec(name="y", chart="chart", values=(values,)), {}, tmp_path))
 
     assert len(seen) == 5
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """A chart whose parts are reached through links, and the release of it."""
+    chart, shared = tmp_path / "chart", tmp_path / "shared"
+    for path, text in {
+        chart / "Chart.yaml": "name: x\ndependencies:\n- {name: db, version: 1.0.0, repository: 'file://../db'}\n",
+        shared / "templates" / "web.yaml": "kind: Pod\n",
+        shared / "files" / "deep" / "conf.ini": "a = 1\n",
+        shared / "values.yaml": "a: 1\n",
+        tmp_path / "db" / "templates" / "db.yaml": "kind: Pod\n",
+        chart / "charts" / "db-1.0.0.tgz": "packed",
+        chart / "charts" / "other-1.0.0.tgz": "packed",
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (chart / "templates").symlink_to("../shared/templates")
+    (chart / "files").mkdir()
+    (chart / "files" / "conf").symlink_to(shared / "files")
+    (tmp_path / "values.yaml").symlink_to("shared/values.yaml")
+    return ReleaseSpec(name="x", chart="chart", values=(tmp_path / "values.yaml",))
+
+
+LINKED = [
+    "shared/templates/web.yaml",
+    "shared/files/deep/conf.ini",
+    "shared/values.yaml",
+    "db/templates/db.yaml",
+    "chart/Chart.yaml",
+    "chart/charts/other-1.0.0.tgz",
+]
+
+
+@pytest.mark.parametrize("name", LINKED)
+@pytest.mark.parametrize("change", ["edit", "delete", "add", "retarget"])
+def test_release_digest_sees_what_helm_sees_through_links(linked, tmp_path, name, change):
+    before, file = charts.release_digest(linked, {}, tmp_path), tmp_path / name
+    if change == "edit":
+        file.write_text(file.read_text() + "# more\n")
+    elif change == "add":
+        file.with_name("new.yaml").write_text("kind: Service\n")
+    elif change == "retarget":
+        (file.parent / "elsewhere").write_text(file.read_text() + "# other\n")
+        file.unlink()
+        file.symlink_to("elsewhere")
+    else:
+        file.unlink()
+    if change == "delete" and name == "shared/values.yaml":
+        # A link that leads nowhere.
+        assert charts.release_digest(linked, {}, tmp_path) != before
+        return
+
+    beside = change == "add" and name == "shared/values.yaml"
+    assert (charts.release_digest(linked, {}, tmp_path) != before) is not beside, (
+        "a file beside the values is none of it"
+    )
+
+
+def test_release_digest_ignores_archives_that_are_packed_anew_each_time(linked, tmp_path):
+    before = charts.release_digest(linked, {}, tmp_path)
+    (tmp_path / "chart" / "charts" / "db-1.0.0.tgz").write_text("packed at another time")
+
+    assert charts.release_digest(linked, {}, tmp_path) == before
+
+
+def test_release_digest_of_links_that_lead_nowhere_or_back(linked, tmp_path):
+    chart = tmp_path / "chart"
+    seen = {charts.release_digest(linked, {}, tmp_path)}
+    (chart / "files" / "nowhere").symlink_to("/nowhere/at/all")
+    seen.add(charts.release_digest(linked, {}, tmp_path))
+    (chart / "files" / "nowhere").unlink()
+    (chart / "files" / "nowhere").symlink_to("/nowhere/else")
+    seen.add(charts.release_digest(linked, {}, tmp_path))
+    (chart / "files" / "back").symlink_to("..")
+    (chart / "files" / "self").symlink_to("self")
+    os.mkfifo(chart / "files" / "pipe")
+    (chart / "files" / os.fsdecode(b"caf\xe9")).write_text("1")
+    seen.add(charts.release_digest(linked, {}, tmp_path))
+    (chart / "files" / os.fsdecode(b"caf\xe9")).write_text("2")
+    seen.add(charts.release_digest(linked, {}, tmp_path))
+
+    assert len(seen) == 5
+
+
+def test_a_chart_that_is_the_project_itself_is_not_changed_by_runs(tmp_path):
+    (tmp_path / "Chart.yaml").write_text("name: x\n")
+    release = ReleaseSpec(name="x", chart=".")
+    before = charts.release_digest(release, {}, tmp_path)
+    (tmp_path / ".seatrial" / "runs").mkdir(parents=True)
+    (tmp_path / ".seatrial" / "runs" / "events.jsonl").write_text("{}")
+
+    assert charts.release_digest(release, {}, tmp_path) == before
+
+
+def test_values_that_look_alike_are_not_the_same(tmp_path):
+    digests = {
+        charts.release_digest(ReleaseSpec(name="x", chart="oci://c", set={"a": value}), {}, tmp_path)
+        for value in (1, "1", True, "true", 1.5)
+    }
+
+    assert len(digests) == 5
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "secret.yaml").write_text("a: 1\n")
+    real = Path.read_bytes
+
+    def denied(path):
+        if path.name == "secret.yaml":
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.raises(UsageError, match=r"cannot read .*/chart/secret\.yaml"):
+        charts.release_digest(ReleaseSpec(name="x", chart="chart"), {}, tmp_path)
 
 
 def test_release_digest_of_archives_and_remote_charts(tmp_path):

@@ -16,7 +16,10 @@ from seatrial.model.names import canonical
 from seatrial.model.spec import ImageSpec
 from seatrial.ports import Completed, LocalImage, Processes, Progress
 
-__all__ = ["DockerEngine"]
+__all__ = ["IMAGE_LABEL", "DockerEngine"]
+
+IMAGE_LABEL = "seatrial.dev/image"
+"""Label of a built image: its name in the configuration."""
 
 _QUICK = 30.0
 
@@ -34,9 +37,12 @@ class DockerEngine:
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
 
-    def docker(self, *args: str, deadline: Deadline | None = None, check: bool = True) -> Completed:
+    def docker(
+        self, *args: str, deadline: Deadline | None = None, check: bool = True, cleanup: bool = False
+    ) -> Completed:
         """Run a docker command that takes no time to speak of."""
-        return self._processes.run(["docker", *args], deadline=deadline or Deadline.after(_QUICK), check=check)
+        limit = deadline or Deadline.after(_QUICK)
+        return self._processes.run(["docker", *args], deadline=limit, check=check, cleanup=cleanup)
 
     def version(self) -> str:
         """Return the engine's version.
@@ -134,8 +140,10 @@ class DockerEngine:
         """Remove the images with these labels but for the `keep` newest, and those that a container uses."""
         filters = [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
         listed = self.docker("image", "ls", *filters, "--format", "{{.Repository}}:{{.Tag}}", check=False)
-        # Newest first. Those without a name were replaced, or are steps of builds, which go with the last name.
-        named = [name for name in listed.stdout.decode().split() if "<none>" not in name]
+        # Newest first. Those without a name were replaced, or are steps of builds, which go with the last name. Other
+        # names of the same images are the user's.
+        image = labels.get(IMAGE_LABEL, "")
+        named = [name for name in listed.stdout.decode().split() if _is_built(name, image)]
         for name in named[keep:]:
             self.docker("rmi", name, check=False)
 
@@ -143,6 +151,8 @@ class DockerEngine:
         self, reference: str, target: str, *, deadline: Deadline, progress: Progress, config: Path | None = None
     ) -> None:
         """Push an image under another name; only layers that the registry lacks travel.
+
+        Afterwards that name means what it meant before, however the push ends.
 
         Args:
             reference: the image.
@@ -152,13 +162,16 @@ class DockerEngine:
             config: configuration directory of the client, with the login; None: the user's own.
         """
         env = {"DOCKER_CONFIG": str(config)} if config else None
+        before = self.inspect([target]).get(target)
         self.docker("tag", reference, target)
         try:
             progress(f"pushing {reference}")
             self._processes.run(["docker", "push", "--quiet", target], deadline=deadline, env=env)
         finally:
-            # The name was for the push only.
-            self.docker("rmi", "--no-prune", target, check=False)
+            if before is None:
+                self.docker("rmi", "--no-prune", target, check=False, cleanup=True)
+            else:
+                self.docker("tag", before.digest, target, check=False, cleanup=True)
 
     def pull(self, reference: str, *, deadline: Deadline) -> None:
         """Pull an image."""
@@ -190,6 +203,17 @@ class DockerEngine:
         listed = self.docker("ps", "--all", "--filter", f"network={network}", "--format", "{{.Names}}")
         return listed.stdout.decode().split()
 
+    def labelled_containers(self, label: str) -> list[dict[str, Any]]:
+        """Return what the engine knows of the containers with a label, running or not."""
+        listed = self.docker("ps", "--all", "--filter", f"label={label}", "--no-trunc", "--format", "{{.ID}}")
+        identifiers = listed.stdout.decode().split()
+        if not identifiers:
+            return []
+        # Those that were removed in between are left out of the answer, which is an error then.
+        done = self.docker("container", "inspect", *identifiers, check=False)
+        found: list[dict[str, Any]] = json.loads(done.stdout or b"[]")
+        return found
+
     def remove_containers(self, names: Sequence[str], *, deadline: Deadline) -> None:
         """Remove containers, running or not, with their unnamed volumes; those that are not there do not matter."""
         if names:
@@ -203,6 +227,12 @@ class DockerEngine:
         listed = self.docker("image", "ls", "--filter", f"label={label}", "--format", "{{.Repository}}:{{.Tag}}")
         ours = [each for each in listed.stdout.decode().split() if each in images]
         return dropped + [each for each in ours if not self.docker("rmi", each, check=False).code]
+
+
+def _is_built(name: str, image: str) -> bool:
+    """Whether a name is one that we gave: that of the image, with the digest of its inputs as tag."""
+    tag = name.rpartition(":")[2]
+    return bool(re.fullmatch(r"[0-9a-f]{12,64}", tag)) and canonical(name) == canonical(f"{image}:{tag}")
 
 
 def _local_image(reference: str, entry: dict[str, Any]) -> LocalImage:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import UsageError
@@ -38,6 +38,8 @@ class HelmCharts:
         self._processes = processes
         self._cluster = ["--kubeconfig", str(kubeconfig), "--kube-context", context]
         self._cwd = cwd
+        self._prepared: set[Path] = set()
+        self._version = ""
 
     def version(self) -> str:
         """Return Helm's version: `v4.3.1`.
@@ -55,14 +57,25 @@ class HelmCharts:
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
         if numbers < _OLDEST:
             raise UsageError(f"helm {version} is too old", try_="install Helm 3.18 or newer")
+        self._version = version
         return version
 
     def prepare(self, release: ReleaseSpec, *, deadline: Deadline) -> None:
-        """Fetch what a chart of this project depends on, unless it is there already."""
+        """Fetch what a chart of this project depends on, unless it is there already.
+
+        Dependencies in this project (`file://…`) are packed each time: their archive does not follow their files.
+
+        Raises:
+            CommandFailed: Helm cannot have them.
+            UsageError: Chart.yaml or Chart.lock is not YAML.
+        """
         chart = self._cwd / release.chart
-        if (chart / "Chart.yaml").is_file() and _dependencies_missing(chart):
+        if chart in self._prepared or not (chart / "Chart.yaml").is_file():
+            return
+        if _dependencies_missing(chart):
             how = "build" if (chart / "Chart.lock").is_file() else "update"
             self._processes.run(["helm", "dependency", how, str(chart)], deadline=deadline, env=_only_ours())
+        self._prepared.add(chart)
 
     def render(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline) -> list[Object]:
         """Return the objects that a release would make, hooks too, without a cluster.
@@ -83,7 +96,7 @@ class HelmCharts:
         if good is None:
             self._helm("uninstall", release.name, "--ignore-not-found", release=release, deadline=deadline)
         else:
-            self._helm("rollback", release.name, str(good), release=release, deadline=deadline)
+            self._helm("rollback", release.name, str(good), *self._force(), release=release, deadline=deadline)
 
     def install(
         self, release: ReleaseSpec, sets: Mapping[str, str], *, labels: Mapping[str, str], deadline: Deadline, log: Path
@@ -97,10 +110,18 @@ class HelmCharts:
         # An upgrade that is given no values takes over those of the release: a value taken away would stay.
         more = ["--reset-values", "--labels", ",".join(f"{key}={value}" for key, value in labels.items())]
         # Without a limit Helm keeps ten revisions as Secrets, each with the whole chart.
-        more += ["--history-max", "3"]
+        more += ["--history-max", "3", *self._force()]
         with _chart(release, sets) as chart:
             argv = ["upgrade", release.name, *chart, "--install", "--timeout", f"{seconds}s", *more]
             self._helm(*argv, release=release, deadline=deadline, log=log)
+
+    def _force(self) -> list[str]:
+        """Return what makes Helm 4 take fields back that somebody edited by hand, as Helm 3 does without a word.
+
+        Without it, one `kubectl edit` makes every further upgrade fail with a field conflict.
+        """
+        version = self._version or self.version()
+        return [] if version.startswith("v3.") else ["--server-side=true", "--force-conflicts"]
 
     def _helm(self, *argv: str, release: ReleaseSpec, deadline: Deadline, log: Path | None = None) -> None:
         self._processes.run(
@@ -118,16 +139,29 @@ def _only_ours() -> dict[str, str]:
 
 
 def _dependencies_missing(chart: Path) -> bool:
+    lock = chart / "Chart.lock"
+    locked = _yaml(lock if lock.is_file() else chart / "Chart.yaml")
+    return not all(_has(chart, entry) for entry in locked.get("dependencies") or ())
+
+
+def _has(chart: Path, entry: Mapping[str, Any]) -> bool:
+    """Whether a chart has a dependency, as it is now."""
+    name, charts = str(entry.get("name", "")), chart / "charts"
+    if (charts / name).is_dir():
+        return True
+    if str(entry.get("repository", "")).startswith("file://"):
+        return False
+    return any(charts.glob(f"{name}-{entry.get('version', '*')}.tgz"))
+
+
+def _yaml(path: Path) -> dict[str, Any]:
     import yaml  # noqa: PLC0415
 
-    meta = yaml.safe_load((chart / "Chart.yaml").read_text()) or {}
-    lock = chart / "Chart.lock"
-    locked = yaml.safe_load(lock.read_text()) if lock.is_file() else meta
-    return not all(
-        (chart / "charts" / str(entry["name"])).is_dir()
-        or any((chart / "charts").glob(f"{entry['name']}-{entry.get('version', '*')}.tgz"))
-        for entry in (locked or {}).get("dependencies") or ()
-    )
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"cannot read {path}", why=" ".join(str(error).split())) from error
+    return found if isinstance(found, dict) else {}
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +15,18 @@ from seatrial.adapters.kubeconfig import load_access
 from seatrial.adapters.ours_only import Guard, OursOnly
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.names import SessionId
 from seatrial.ports import ClusterState, Completed, Processes, Progress
 
-__all__ = ["KindCluster", "cluster_config", "host_ports"]
+__all__ = ["KindCluster", "Stray", "cluster_config", "host_ports", "kind_strays", "ours"]
 
 _LABEL: Final = "io.x-k8s.kind.cluster"
-_SETTLE: Final = 1.0
+_ROLE: Final = "io.x-k8s.kind.role"
+_BALANCER: Final = "external-load-balancer"
+_SETTLE: Final = 2.0
+"""Seconds without a new container after which the engine has made all that a dead kind asked for."""
+
+_LOOK: Final = 0.25
 _PARALLEL_PULLS: Final = "kind: KubeletConfiguration\nserializeImagePulls: false\n"
 _MIRRORS: Final = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
 """Where the nodes' containerd looks for registries' hosts.toml: no default before containerd 2.2 (kind 0.31)."""
@@ -58,8 +65,9 @@ class KindCluster:
         self._cwd = cwd
         self._processes = processes
         self._engine = engine
-        self._half_made = False
         self._guard = guard
+        # On disk, so that the next command knows what one that was killed had begun.
+        self._unfinished = directory / "kind-create-began"
 
     def exists(self) -> bool:
         """Say whether a cluster of this name has containers, whoever made it."""
@@ -81,19 +89,30 @@ class KindCluster:
         config.write_text(json.dumps(self._config, indent=1))
         argv = ["kind", "create", "cluster", "--name", self.name, "--config", str(config)]
         argv += ["--kubeconfig", str(self.kubeconfig), "--retain", "--verbosity", "1"]
-        self._half_made = True
+        self._unfinished.touch()
         self._processes.run(argv, deadline=deadline, cwd=self._cwd, log=log, line=lambda line: _tell(line, progress))
-        self._half_made = False
+        self._unfinished.unlink()
         self._as_json()
 
     def delete(self, *, deadline: Deadline) -> None:
-        """Remove the cluster, whole or half-made."""
-        while names := self.names():
-            self._engine.remove_containers(names, deadline=deadline)
-        if self._half_made:
-            # The engine may still be making what a kind that we killed asked for.
-            time.sleep(_SETTLE)
-            self._engine.remove_containers(self.names(), deadline=deadline)
+        """Remove the cluster, whole or half-made: those of its containers that this session asked for.
+
+        Containers of another cluster of the same name stay, whoever made it and when.
+        """
+        unfinished = self._unfinished.exists()
+        if unfinished:
+            # A killed command leaves its kind running, and that goes on making containers.
+            self._processes.end_left_behind("kind", str(self.kubeconfig))
+        while ours := self._ours():
+            self._engine.remove_containers(ours, deadline=deadline)
+        # Nor does the engine stop making what a kind that is dead has asked for.
+        until = time.monotonic() + (_SETTLE if unfinished else 0.0)
+        while time.monotonic() < until:
+            time.sleep(_LOOK)
+            if ours := self._ours():
+                self._engine.remove_containers(ours, deadline=deadline)
+                until = time.monotonic() + _SETTLE
+        self._unfinished.unlink(missing_ok=True)
 
     def state(self) -> ClusterState:
         """Say what its nodes do."""
@@ -127,6 +146,10 @@ class KindCluster:
     def run(self, node: str, argv: Sequence[str], *, deadline: Deadline, check: bool = True) -> Completed:
         """Run a command on a node."""
         return self._engine.docker("exec", node, *argv, deadline=deadline, check=check)
+
+    def _ours(self) -> list[str]:
+        """Return the ids of the containers that this session made."""
+        return ours(self._engine.labelled_containers(f"{_LABEL}={self.name}"), self._directory.name)
 
     def _states(self) -> dict[str, str]:
         """Return what the engine says of each node container, by name."""
@@ -190,6 +213,62 @@ def host_ports(config: Mapping[str, Any]) -> list[tuple[str, int]]:
         for mapping in node.get("extraPortMappings") or ()
         if mapping.get("hostPort")
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Containers of a cluster whose session is on the books no more.
+
+    Attributes:
+        name: of the cluster.
+    """
+
+    name: str
+    identifiers: tuple[str, ...]
+    engine: DockerEngine
+
+    def remove(self, deadline: Deadline) -> None:
+        """Remove them."""
+        self.engine.remove_containers(self.identifiers, deadline=deadline)
+
+
+def kind_strays(engine: DockerEngine, root: Path, known: Callable[[SessionId], bool]) -> list[Stray]:
+    """Return node containers that sessions of a ledger made and whose session is not known there any more.
+
+    Args:
+        engine: where they are.
+        root: the state directory of the ledger.
+        known: says whether the ledger has a record of a session.
+    """
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    lost: dict[tuple[str, str], None] = {}
+    for container in engine.labelled_containers(_LABEL):
+        name = _labels(container)[_LABEL]
+        by_name.setdefault(name, []).append(container)
+        for source in _sources(container):
+            head, _, session = source.removesuffix("/certs.d").rpartition("/sessions/")
+            if source.endswith("/certs.d") and head.endswith(str(root)) and not known(SessionId(session)):
+                lost[name, session] = None
+    return [Stray(name, tuple(ours(by_name[name], session)), engine) for name, session in sorted(lost)]
+
+
+def ours(containers: Sequence[Mapping[str, Any]], session: str) -> list[str]:
+    """Return the ids of those containers of a cluster that a session made: they mount a folder of the session. Pure.
+
+    kind cannot label containers. Its load balancer mounts nothing; it goes with the last of the nodes.
+    """
+    balancers = [each for each in containers if _labels(each).get(_ROLE) == _BALANCER]
+    nodes = [each for each in containers if each not in balancers]
+    mine = [each for each in nodes if any(f"/sessions/{session}/" in source for source in _sources(each))]
+    return [str(each["Id"]) for each in (*mine, *(balancers if len(mine) == len(nodes) else ()))]
+
+
+def _sources(container: Mapping[str, Any]) -> list[str]:
+    return [str(mount.get("Source") or "") for mount in container.get("Mounts") or ()]
+
+
+def _labels(container: Mapping[str, Any]) -> dict[str, str]:
+    return (container.get("Config") or {}).get("Labels") or {}
 
 
 def _tell(line: str, progress: Progress) -> None:

@@ -64,7 +64,8 @@ class Kinds:
             for plural in plurals.split():
                 if bare.lower() in (plural, plural.removesuffix("s"), plural.removesuffix("es"), f"{plural[:-3]}y"):
                     return plural, namespaced
-        if api not in self._known:
+        # Asked again for a kind that is not known: it may have been defined in the meantime.
+        if bare not in self._known.get(api, {}):
             found = self._discover(_root(api)) or {}
             self._known[api] = {
                 entry["kind"]: (entry["name"], bool(entry["namespaced"]))

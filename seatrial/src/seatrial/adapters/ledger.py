@@ -21,14 +21,16 @@ from seatrial.model.session import SESSION_SCHEMA, Session
 
 __all__ = ["Ledger", "state_directory"]
 
+_SESSIONS = "sessions"
 _RECORD = "session.json"
 _LOCK = "lock"
 
 
 def state_directory(environ: dict[str, str]) -> Path:
     """Return where state of this user goes: https://specifications.freedesktop.org/basedir-spec/latest/."""
-    base = environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "seatrial"
+    base = environ.get("XDG_STATE_HOME") or ""
+    # The specification says to ignore a relative one; nodes mount folders of it by absolute path.
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state") / "seatrial"
 
 
 class Ledger:
@@ -40,7 +42,7 @@ class Ledger:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._sessions = root / "sessions"
+        self._sessions = root / _SESSIONS
         self._held: dict[SessionId, IO[bytes]] = {}
 
     def make_private(self) -> None:
@@ -65,6 +67,10 @@ class Ledger:
         except (OSError, msgspec.DecodeError):
             return None
         return found if found.schema == SESSION_SCHEMA else None
+
+    def has(self, session: SessionId) -> bool:
+        """Say whether there is a record of a session, whatever version of seatrial wrote it."""
+        return (self.directory(session) / _RECORD).exists()
 
     def write(self, session: Session) -> None:
         """Write a session down; it is on disk when this returns."""

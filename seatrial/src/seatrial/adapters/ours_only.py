@@ -58,6 +58,29 @@ class OursOnly(KubeApi):
         self._refuse("changed", f"{obj['apiVersion']}/{obj['kind']}", meta["name"], meta.get("namespace", ""))
         return super().apply(obj)
 
+    def create(self, obj: Object) -> bool:
+        """Create an object, unless its namespace is not ours; False: there is one of its name.
+
+        Raises:
+            EnvironmentFailed: it is not.
+        """
+        meta = obj["metadata"]
+        kind, namespace = f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", "")
+        # What is there already is not changed by this: whose it is does not matter.
+        if namespace and self._kinds.namespaced(kind):
+            self._is_ours(namespace)
+        return super().create(obj)
+
+    def replace(self, obj: Object) -> bool:
+        """Replace an object of ours; False: another client changed or removed it since it was read.
+
+        Raises:
+            EnvironmentFailed: it, or its namespace, is not ours.
+        """
+        meta = obj["metadata"]
+        self._refuse("replaced", f"{obj['apiVersion']}/{obj['kind']}", meta["name"], meta.get("namespace", ""))
+        return super().replace(obj)
+
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool:
         """Delete an object of ours.
 

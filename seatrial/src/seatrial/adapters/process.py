@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
@@ -26,6 +27,9 @@ _TAIL: Final = 40
 
 _DIRECT: Final = (*LOOPBACK, "seatrial-registry")
 """What programs reach without a proxy: this machine, and the registry by the name that nodes use."""
+
+_LOOK: Final = 0.05
+"""Seconds between two looks at a process that is not our child."""
 
 _GRACE: Final = 5.0
 """Seconds between SIGTERM and SIGKILL."""
@@ -54,6 +58,7 @@ class LocalProcesses:
         log: Path | None = None,
         line: Progress | None = None,
         check: bool = True,
+        cleanup: bool = False,
     ) -> Completed:
         """Run a program to its end.
 
@@ -66,6 +71,7 @@ class LocalProcesses:
             log: file that argv and output are appended to while it runs.
             line: called with each line that it prints, without the line's end.
             check: whether an exit code other than 0 is an error.
+            cleanup: it undoes what another program did, so it runs after `stop` too.
 
         Raises:
             CommandFailed: it cannot be started, or `check` and it failed.
@@ -74,7 +80,7 @@ class LocalProcesses:
         run = _Run(argv, log, line)
         try:
             with self._lock:
-                if self._stopped:
+                if self._stopped and not cleanup:
                     raise CommandFailed(argv, -signal.SIGTERM, "not started: everything is being stopped")
                 process = subprocess.Popen(
                     list(argv),
@@ -124,12 +130,62 @@ class LocalProcesses:
         with self._lock:
             self._stopped = False
 
+    def end_left_behind(self, program: str, mark: str) -> bool:
+        """End programs that a killed command of ours left running, with their children; say if there were any.
+
+        Args:
+            program: name of the program.
+            mark: one of its arguments, which no other program has.
+        """
+        # An interpreter may stand before the name of a script.
+        found = [
+            pid for pid, argv in _processes() if mark in argv and program in (Path(word).name for word in argv[:3])
+        ]
+        # What we start leads a process group of its own.
+        leaders = [pid for pid in found if _group(pid) == pid and pid not in {each.pid for each in self._running}]
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in leaders:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, number)
+            until = time.monotonic() + _GRACE
+            while any(_group(pid) == pid for pid in leaders) and time.monotonic() < until:
+                time.sleep(_LOOK)
+        return bool(leaders)
+
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         _signal(process, signal.SIGTERM)
         _ended(process, _GRACE)
         # Children may have outlived the leader of the group.
         _signal(process, signal.SIGKILL)
         process.wait()
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    """Yield the processes of this machine with their arguments, as far as we may see them."""
+    if Path("/proc/self/cmdline").exists():
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdigit():
+                    words = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+                    yield int(entry.name), [os.fsdecode(word) for word in words]
+        return
+    listed = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, check=False)
+    for line in listed.stdout.decode(errors="surrogateescape").splitlines():
+        pid, _, command = line.strip().partition(" ")
+        yield int(pid), command.split()
+
+
+def _group(pid: int) -> int:
+    """Return the process group of a process, 0 if it has ended."""
+    try:
+        if (
+            Path(f"/proc/{pid}/stat").exists()
+            and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        ):
+            return 0
+        return os.getpgid(pid)
+    except (OSError, IndexError):
+        return 0
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -42,10 +42,20 @@ def command(context: Context) -> ExitCode:
 
     In a project whose cluster is somebody else's, also those that other machines made there.
     """
-    from seatrial.cli.wiring import machine  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
+    from seatrial.cli.wiring import machine  # noqa: PLC0415
 
     this = machine()
     rows = [_row(this, session) for session in this.ledger.sessions()]
+    rows += [
+        _Row(
+            cluster=stray.name,
+            project="",
+            made_by="run",
+            state="left behind: the next run, up, down or clean removes it",
+        )
+        for stray in sessions.strays(this)
+    ]
     rows += [row for row in _elsewhere(context, this) if (row.cluster, row.namespace) not in _places(rows)]
     context.print_result(rows, lambda: _text(rows))
     return ExitCode.PASSED

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from seatrial.cli.wiring import EXPIRY, Machine
+from seatrial.cli.wiring import EXPIRY, Machine, Stray, kind_strays
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT, OWNER, new_session_id
@@ -29,6 +29,7 @@ __all__ = [
     "remove",
     "require",
     "settle",
+    "strays",
 ]
 
 _REMOVAL_SECONDS = 120.0
@@ -198,6 +199,10 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
     removed: list[str] = []
     gone: set[str] = set()
     this.ledger.tidy()
+    for cluster in strays(this):
+        say(f"removing containers of cluster {cluster.name}, which were made after their command had died")
+        cluster.remove(Deadline.after(_REMOVAL_SECONDS))
+        removed.append(cluster.name)
     for listed in this.ledger.sessions():
         stays = _is_kept(this, listed, now) and not everything
         if listed.host in gone or stays or not this.ledger.claim(listed.session):
@@ -222,6 +227,14 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
             gone.add(session.session)
             removed.append(session.namespace or session.cluster)
     return removed
+
+
+def strays(this: Machine) -> list[Stray]:
+    """Return node containers of sessions that are on the books no more; none if no engine answers."""
+    try:
+        return kind_strays(this.engine, this.ledger.root, this.ledger.has)
+    except SeatrialError:
+        return []
 
 
 def _is_kept(this: Machine, session: Session, now: datetime) -> bool:
@@ -262,9 +275,8 @@ def remove(this: Machine, session: Session) -> None:
         _claim(this, each)
     if session.shares:
         _remove_objects(this, session, deadline)
-    for made in reversed(session.made):
-        if made.kind == "cluster" and _is_ours(this, session, made):
-            this.kind(session).delete(deadline=deadline)
+    if any(made.kind == "cluster" for made in session.made):
+        this.kind(session).delete(deadline=deadline)
     for each in lodgers:
         this.ledger.forget(each.session)
     if this.is_last(session):
@@ -290,11 +302,6 @@ def _remove_objects(this: Machine, session: Session, deadline: Deadline) -> None
             namespaces.remove(kube, made.name, session.session)
         elif made.kind == "objects":
             namespaces.sweep(kube, made.name, ",".join(f"{key}={value}" for key, value in marks.items()))
-
-
-def _is_ours(this: Machine, session: Session, made: Made) -> bool:
-    """Whether the cluster of that name is the one that the session made, and not a later one of somebody else."""
-    return not made.identity or this.kind(session).identity() in ("", made.identity)
 
 
 def drop_cache(this: Machine, say: Say) -> list[str]:

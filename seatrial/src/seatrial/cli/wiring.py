@@ -15,7 +15,7 @@ from typing import Any, Final
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.existing import ExistingCluster
 from seatrial.adapters.helm import HelmCharts
-from seatrial.adapters.kind import KindCluster, cluster_config, host_ports
+from seatrial.adapters.kind import KindCluster, Stray, cluster_config, host_ports, kind_strays
 from seatrial.adapters.kubeconfig import extract
 from seatrial.adapters.ledger import Ledger, state_directory
 from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
@@ -30,7 +30,7 @@ from seatrial.model.session import Session
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
 
-__all__ = ["EXPIRY", "Machine", "environment", "machine", "registry_silence", "visitor"]
+__all__ = ["EXPIRY", "Machine", "Stray", "environment", "kind_strays", "machine", "registry_silence", "visitor"]
 
 EXPIRY: Final = timedelta(hours=24)
 """How long a kept environment outlives its last use."""

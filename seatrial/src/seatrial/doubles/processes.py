@@ -63,15 +63,18 @@ class FakeProcesses:
         log: Path | None = None,
         line: Progress | None = None,
         check: bool = True,
+        cleanup: bool = False,
     ) -> Completed:
         """Answer as told.
 
         Raises:
-            CommandFailed: the answer's code is not 0, and `check`.
+            CommandFailed: the answer's code is not 0, and `check`; or all were told to stop.
             OutOfTime: the answer is to hang, or the deadline has passed.
             LookupError: there is no answer for such a command line: the test forgot it.
         """
         del cwd, env, stdin
+        if self.stopped and not cleanup:
+            raise CommandFailed(argv, -15, "not started: everything is being stopped")
         words = tuple(argv)
         self.ran.append(words)
         fitting = [known for known in self._answers if words[: len(known)] == known]
@@ -94,6 +97,15 @@ class FakeProcesses:
             raise CommandFailed(words, answer.code, said)
         return Completed(argv=words, code=answer.code, stdout=answer.stdout.encode(), stderr=answer.stderr.encode())
 
+    def end_left_behind(self, program: str, mark: str) -> bool:
+        """Say that no program of a killed command runs."""
+        del program, mark
+        return False
+
     def stop(self) -> None:
-        """Be told to stop."""
+        """Be told to stop: until `resume`, nothing is run but for cleanup."""
         self.stopped = True
+
+    def resume(self) -> None:
+        """Run programs again."""
+        self.stopped = False

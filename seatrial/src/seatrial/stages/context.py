@@ -75,6 +75,7 @@ class Facts:
         images: what is on the engine, by reference.
         release_digests: digest of what each release is made from, by its name, as it was before it was installed.
         rendered: the objects of each release, by its name.
+        applied: the objects of manifests and pull Secrets that this run applied, by the name of their set.
         installed: the objects of each release that was installed by this run, as Helm made them.
         targets: the workloads of each release that must be ready.
         used: images that take part, for the result.
@@ -93,6 +94,7 @@ class Facts:
     images: dict[str, LocalImage] = field(default_factory=dict)
     release_digests: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, list[Object]] = field(default_factory=dict)
+    applied: dict[str, list[Object]] = field(default_factory=dict)
     installed: dict[str, list[Object]] = field(default_factory=dict)
     targets: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     used: dict[str, ImageUsed] = field(default_factory=dict)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import wait
+from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from seatrial.model.errors import SeatrialError
 from seatrial.model.result import Stage
 from seatrial.model.session import Made
 from seatrial.model.spec import ReleaseSpec
 from seatrial.readiness.workload import WORKLOADS
-from seatrial.stages import charts, namespaces, neighbours, objects, runner
+from seatrial.stages import charts, configuration_users, manifests, namespaces, neighbours, objects, runner
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.deliver import runner_image
 from seatrial.stages.helm_state import manifest, newest, newest_good
-from seatrial.stages.memory import Installed, read
+from seatrial.stages.memory import Installed, read, write
 from seatrial.stages.monitor import Monitor, targets_of
 
 __all__ = ["run"]
+
+_HELM: Final = ("helm",)
+"""Helm's field manager, from version 4 on; before, it applies on the client's side."""
 
 _PULL_SECONDS: Final = 60.0
 """After which the kubelet may ask as well."""
@@ -38,19 +44,23 @@ def run(ctx: Ctx) -> Report:
     ):
         if namespaces.have(ctx, namespace) and ctx.session.namespace:
             neighbours.have(ctx, namespace)
-    objects.apply_pull_secrets(ctx)
+    manifests.bring(ctx, manifests.pull_secrets(ctx.project.release, ctx.project.root))
     pod = _Runner(ctx)
     pod.have_in_time()
-    changed = []
+    configuration = _Configuration(ctx)
+    changed = _remove_dropped(ctx)
     for index, release in enumerate(ctx.project.release):
-        if before := _installed(ctx, release):
+        touched = manifests.bring(ctx, manifests.manifests_of(release))
+        configuration.changed += touched
+        before = _installed(ctx, release, configuration)
+        if before and not touched:
             ctx.facts.targets[release.name] = before.targets
             continue
-        objects.apply_before(ctx, release)
-        _install(ctx, release, pod)
+        _install(ctx, release, pod, configuration)
         changed.append(release.name)
         if index + 1 < len(ctx.project.release):
             _await(ctx, release)
+    configuration.restart_users()
     pod.have()
     runner.keep_up(ctx)
     ahead = ctx.facts.ahead.values()
@@ -59,20 +69,78 @@ def run(ctx: Ctx) -> Report:
     return done(installed=", ".join(changed), **facts) if changed else unchanged()
 
 
-def _installed(ctx: Ctx, release: ReleaseSpec) -> Installed | None:
-    """Return what is remembered of a release, if it still is what the configuration says and nobody edited it."""
-    before = read(ctx.env.directory / f"release-{release.name}.json", Installed)
-    if before is None or before.digest != ctx.facts.release_digests[release.name]:
+class _Configuration:
+    """What changed of ConfigMaps and Secrets, and the pods that were there before."""
+
+    def __init__(self, ctx: Ctx) -> None:
+        self._ctx = ctx
+        self.changed: list[str] = []
+        self.reverted: dict[str, list[str]] = {}
+        self._pods: set[str] | None = None
+
+    def remember_pods(self) -> None:
+        """Take note of the pods that there are before the first change."""
+        if self._pods is None:
+            self._pods = set() if self._ctx.facts.fresh else configuration_users.pods_now(self._ctx)
+
+    def restart_users(self) -> None:
+        """Have pods made anew that run with what changed."""
+        if self._pods and self.changed:
+            configuration_users.restart(self._ctx, self._pods, self.changed)
+
+
+def _record(ctx: Ctx, name: str) -> Path:
+    return ctx.env.directory / f"release-{name}.json"
+
+
+def _remove_dropped(ctx: Ctx) -> list[str]:
+    """Uninstall releases that this environment has and the configuration no longer names, and return those."""
+    configured = {(release.name, release.namespace) for release in ctx.project.release}
+    names = {release.name for release in ctx.project.release}
+    removed = []
+    for path in sorted(ctx.env.directory.glob("release-*.json")):
+        name, known = path.stem.removeprefix("release-"), read(path, Installed)
+        if known is None or not known.namespace or (name, known.namespace) in configured:
+            continue
+        marks = ",".join(f"{key}={value}" for key, value in objects.owners(ctx).items())
+        if ctx.kube.objects("v1/Secret", known.namespace, labels=f"owner=helm,name={name},{marks}"):
+            ctx.warn(f"release {name} in namespace {known.namespace} is no longer configured; deleting")
+            spec = ReleaseSpec(name=name, chart="", namespace=known.namespace)
+            limit = ctx.deadline.child(ctx.project.timeouts.install)
+            ctx.env.charts.recover(spec, good=None, deadline=limit)
+            removed.append(f"without {name}")
+        if name not in names:
+            manifests.bring(ctx, manifests.nothing(f"manifests-{name}"))
+        path.unlink()
+    return removed
+
+
+def _installed(ctx: Ctx, release: ReleaseSpec, configuration: _Configuration) -> Installed | None:
+    """Return what is remembered of a release, if it still is what the configuration says and nobody edited it.
+
+    Edits are reverted as far as an upgrade would leave them.
+    """
+    before = read(_record(ctx, release.name), Installed)
+    if before is None:
         return None
     state = newest(ctx.kube, release)
     if state is None or state.status != "deployed" or state.revision != before.revision:
         return None
-    changed = objects.edited(ctx.kube, before.objects)
-    if changed:
-        ctx.warn(f"somebody changed {changed[0].replace(' ', ' of ', 1).replace(' ', '/')}: taking that back")
-        objects.remove_workloads(ctx.kube, changed)
-        return None
-    return before
+    edited = objects.edited(ctx.kube, before.objects)
+    if not edited:
+        return before if before.digest == ctx.facts.release_digests[release.name] else None
+    kind, name, _ = objects.split(edited[0])
+    ctx.warn(f"{kind.rpartition('/')[2].lower()}/{name} was modified outside seatrial; reverting")
+    configuration.remember_pods()
+    configuration.changed += edited
+    objects.remove_workloads(ctx.kube, edited)
+    made = {objects.key_of(obj, release.namespace): obj for obj in manifest(ctx.kube, release, state.revision)}
+    configuration.reverted[release.name] = [
+        key
+        for key in edited
+        if key in made and not key.startswith("apps/v1/") and objects.restore(ctx.kube, made[key], release.namespace)
+    ]
+    return None
 
 
 class _Runner:
@@ -102,7 +170,8 @@ class _Runner:
         self._made = True
 
 
-def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner) -> None:
+def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner, configuration: _Configuration) -> None:
+    configuration.remember_pods()
     seconds = release.timeout or ctx.project.timeouts.install
     deadline = ctx.deadline.child(seconds)
     ctx.progress(Stage.INSTALL)(f"helm upgrade --install {release.name}")
@@ -115,6 +184,12 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner) -> None:
         charts_of = ctx.env.charts
         ctx.undo.push(f"release {release.name}", lambda limit: charts_of.recover(release, good=None, deadline=limit))
         ctx.remember(Made(kind="release", name=f"{release.namespace}/{release.name}"))
+    before = manifest(ctx.kube, release, state.revision) if state else []
+    # Before the fact: a release that is dropped from the configuration later is uninstalled.
+    path = _record(ctx, release.name)
+    known = read(path, Installed) or Installed(digest="", revision=0, objects={}, targets=[])
+    write(path, replace(known, digest="", namespace=release.namespace))
+    ctx.env.charts.prepare(release, deadline=deadline)
     rendered = ctx.facts.rendered[release.name]
     hooks = [
         (obj["kind"], obj["metadata"].get("namespace") or release.namespace, obj["metadata"]["name"])
@@ -155,6 +230,8 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner) -> None:
         raise failure[0]
     now = newest(ctx.kube, release)
     made = manifest(ctx.kube, release, now.revision) if now else []
+    configuration.changed += configuration_users.changed_between(before, made, release.namespace)
+    objects.own(ctx.kube, configuration.reverted.get(release.name, ()), _HELM)
     ctx.facts.installed[release.name] = made
     ctx.facts.targets[release.name] = targets_of(made, release.namespace)
 

@@ -9,7 +9,7 @@ import msgspec
 
 from seatrial.inpod.tree import Entry
 
-__all__ = ["Answered", "Installed", "Pushed", "Runner", "read", "read_runner", "write"]
+__all__ = ["Answered", "Applied", "Installed", "Pushed", "Runner", "read", "read_runner", "write"]
 
 T = TypeVar("T")
 
@@ -21,18 +21,34 @@ class Pushed(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """Objects that we applied ourselves: manifests before a release, image pull Secrets.
+
+    Attributes:
+        digest: over the objects as they are written; empty: they may not be applied yet.
+        created: keys of those that were not there before us, oldest first: what may be deleted again.
+        objects: key to a digest of what the object was like once all was ready; None: that was not yet so.
+    """
+
+    digest: str = ""
+    created: list[str] = []
+    objects: dict[str, str] | None = None
+
+
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """A release as it was found good.
 
     Attributes:
-        digest: over chart, values and single values.
+        digest: over chart, values and single values; empty: its installation began, and it was not found good yet.
         revision: Helm's.
+        namespace: that it is in; empty in records of older versions.
         objects: `kind namespace name` to a digest of what the object was like; Jobs are left out: they may vanish.
         targets: kind, namespace and name of its workloads, without Jobs.
     """
 
     digest: str
     revision: int
+    namespace: str = ""
     objects: dict[str, str]
     targets: list[tuple[str, str, str]]
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
-from seatrial.model.errors import EnvironmentFailed, UsageError
+from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import (
     LABEL_EXPIRES,
     LABEL_OWNER,
@@ -18,23 +16,30 @@ from seatrial.model.names import (
     LABEL_SESSION,
     OWNER,
 )
-from seatrial.model.spec import Project, ReleaseSpec
+from seatrial.model.spec import Project
 from seatrial.ports import Kube, Object
 from seatrial.stages.context import Ctx
 
 __all__ = [
-    "apply_before",
-    "apply_pull_secrets",
     "edited",
     "fingerprints",
+    "key_of",
     "labels",
+    "own",
     "owners",
     "pull_secrets",
     "remove_workloads",
+    "restore",
+    "split",
 ]
 
 _MANY: Final = 3
 """From so many on, one list is quicker than a question for each."""
+
+_BOUND: Final = ("v1/PersistentVolumeClaim", "v1/PersistentVolume", "v1/Namespace", "v1/Node")
+"""Kinds that are never replaced as a whole: others write into their specification, and much depends on them."""
+
+_CONTROLLERS: Final = ("app.kubernetes.io/managed-by", "deployment.kubernetes.io/revision")
 
 _LARGE: Final = ("v1/Secret", "v1/ConfigMap")
 """Asked one by one: others of these in the same place may hold megabytes, as Helm's own records do."""
@@ -62,55 +67,13 @@ def pull_secrets(project: Project, namespace: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(entry.partition("=")[0] for entry in entries))
 
 
-def apply_pull_secrets(ctx: Ctx) -> None:
-    """Apply the image pull Secrets of all releases.
-
-    Raises:
-        UsageError: a file is not there.
-    """
-    for release in ctx.project.release:
-        for entry in release.pull_secrets:
-            name, _, file = entry.partition("=")
-            try:
-                config = base64.b64encode((ctx.project.root / Path(file).expanduser()).read_bytes()).decode()
-            except OSError as error:
-                raise UsageError(f"pull secret {name}: cannot read {file}", why=str(error.strerror)) from error
-            ctx.kube.apply(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Secret",
-                    "type": "kubernetes.io/dockerconfigjson",
-                    "metadata": {"name": name, "namespace": release.namespace, "labels": labels(ctx)},
-                    "data": {".dockerconfigjson": config},
-                }
-            )
-
-
-def apply_before(ctx: Ctx, release: ReleaseSpec) -> None:
-    """Apply the manifests that stand before a release.
-
-    Raises:
-        UsageError: a file is not what it should be.
-    """
-    for path in release.manifests:
-        for obj in _documents(path):
-            meta = obj.setdefault("metadata", {})
-            meta["labels"] = {**(meta.get("labels") or {}), **labels(ctx)}
-            meta.setdefault("namespace", release.namespace)
-            ctx.kube.apply(obj)
-
-
 def fingerprints(kube: Kube, made: Iterable[Object], namespace: str) -> dict[str, str]:
     """Return `kind namespace name` of each object of a release to a digest of it as it lives in the cluster.
 
     What controllers and the API server write about an object is left out, what a person can edit is not. Jobs are left
     out: they may vanish when they are done.
     """
-    keys = [
-        f"{obj['apiVersion']}/{obj['kind']} {obj['metadata'].get('namespace') or namespace} {obj['metadata']['name']}"
-        for obj in made
-        if obj["kind"] != "Job"
-    ]
+    keys = [key_of(obj, namespace) for obj in made if obj["kind"] != "Job"]
     return {key: _fingerprint(obj) for key, obj in _live(kube, keys).items()}
 
 
@@ -118,6 +81,59 @@ def edited(kube: Kube, before: dict[str, str]) -> list[str]:
     """Return the keys of objects that are not as they were when `fingerprints` looked, or not there."""
     live = _live(kube, before)
     return [key for key, digest in before.items() if _fingerprint(live[key]) != digest]
+
+
+def restore(kube: Kube, wanted: Object, namespace: str) -> bool:
+    """Bring an object that was edited by hand to what is wanted, without what was added to it; say whether it is so.
+
+    An apply takes back what it says itself, and leaves whatever else was added: a key of a ConfigMap, say.
+    """
+    kind, name, place = split(key_of(wanted, namespace))
+    live = kube.get(kind, name, place)
+    if live is None or kind in _BOUND:
+        return False
+    meta, has = wanted["metadata"], live["metadata"]
+    marks = {
+        part: {**(meta.get(part) or {}), **{key: value for key, value in (has.get(part) or {}).items() if _kept(key)}}
+        for part in ("labels", "annotations")
+    }
+    exact = {key: value for key, value in wanted.items() if key != "status"}
+    exact["metadata"] = {**meta, **marks, "name": name, "resourceVersion": has.get("resourceVersion")}
+    if place:
+        exact["metadata"]["namespace"] = place
+    if has.get("finalizers"):
+        exact["metadata"]["finalizers"] = has["finalizers"]
+    try:
+        return kube.replace(exact)
+    except EnvironmentFailed:
+        # A field that cannot be changed, or is the server's to fill in.
+        return False
+
+
+def own(kube: Kube, keys: Iterable[str], managers: Iterable[str]) -> None:
+    """Leave the fields of objects to these field managers alone, so that what they no longer say goes again.
+
+    https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    names = tuple(managers)
+    for key in keys:
+        live = kube.get(*split(key))
+        entries = (live or {}).get("metadata", {}).get("managedFields") or ()
+        ours = [each for each in entries if _manages(each, names)]
+        left = [each for each in entries if _manages(each, names) or each.get("subresource")]
+        if live is not None and ours and len(left) < len(entries):
+            live["metadata"]["managedFields"] = left
+            with suppress(EnvironmentFailed):
+                kube.replace(live)
+
+
+def _manages(entry: Object, names: tuple[str, ...]) -> bool:
+    return entry.get("operation") == "Apply" and entry.get("manager") in names
+
+
+def _kept(key: str) -> bool:
+    """Whether a label or annotation of an object is the work of Helm or of a controller."""
+    return key.startswith(("meta.helm.sh/", "seatrial.dev/", "pv.kubernetes.io/")) or key in _CONTROLLERS
 
 
 def remove_workloads(kube: Kube, keys: Iterable[str]) -> None:
@@ -128,7 +144,7 @@ def remove_workloads(kube: Kube, keys: Iterable[str]) -> None:
     """
     for key in keys:
         if key.startswith("apps/v1/"):
-            kube.delete(*_split(key))
+            kube.delete(*split(key))
 
 
 def _live(kube: Kube, keys: Iterable[str]) -> dict[str, Object | None]:
@@ -149,12 +165,19 @@ def _live(kube: Kube, keys: Iterable[str]) -> dict[str, Object | None]:
 def _by_place(keys: Iterable[str]) -> dict[tuple[str, str], list[str]]:
     places: dict[tuple[str, str], list[str]] = {}
     for key in keys:
-        kind, name, namespace = _split(key)
+        kind, name, namespace = split(key)
         places.setdefault((kind, namespace), []).append(name)
     return places
 
 
-def _split(key: str) -> tuple[str, str, str]:
+def key_of(obj: Object, namespace: str = "") -> str:
+    """Return `kind namespace name` of an object."""
+    meta = obj["metadata"]
+    return f"{obj['apiVersion']}/{obj['kind']} {meta.get('namespace') or namespace} {meta['name']}"
+
+
+def split(key: str) -> tuple[str, str, str]:
+    """Return kind, name and namespace of a key."""
     kind, namespace, name = key.split(" ")
     return kind, name, namespace
 
@@ -167,27 +190,3 @@ def _fingerprint(obj: Object | None) -> str:
     # The uid tells an object from one that was made anew under its name.
     seen["metadata"] = {key: meta.get(key) for key in ("uid", "labels", "annotations", "finalizers")}
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()
-
-
-def _documents(path: Path) -> list[Object]:
-    import yaml  # noqa: PLC0415
-
-    files = (
-        sorted(each for each in path.rglob("*") if each.suffix in (".yaml", ".yml", ".json"))
-        if path.is_dir()
-        else [path]
-    )
-    found: list[Object] = []
-    for file in files:
-        try:
-            documents = list(yaml.safe_load_all(file.read_text()))
-        except yaml.YAMLError as error:
-            raise UsageError(f"{file} is not YAML", why=" ".join(str(error).split())) from error
-        for document in documents:
-            if isinstance(document, dict):
-                found += (
-                    document.get("items") or [document]
-                    if str(document.get("kind", "")).endswith("List")
-                    else [document]
-                )
-    return found

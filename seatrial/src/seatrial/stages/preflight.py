@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seatrial.model.errors import UsageError
-from seatrial.stages import beside, revival
+from seatrial.stages import beside, manifests, revival
 from seatrial.stages.context import Ctx, Report, done
 
 __all__ = ["run"]
@@ -18,6 +18,8 @@ def run(ctx: Ctx) -> Report:
     env = ctx.env
     cluster = next((made for made in ctx.session.made if made.kind == "cluster"), None)
     ctx.facts.fresh = cluster is None and not ctx.session.shares
+    if not ctx.session.kept:
+        manifests.check(ctx.project.release, ctx.project.root)
     if ctx.session.shares:
         return beside.enter(ctx)
     if not ctx.facts.fresh:

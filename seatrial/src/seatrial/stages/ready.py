@@ -17,7 +17,7 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import LABEL_THROWAWAY
 from seatrial.model.spec import ServiceSpec
 from seatrial.ports import Object, StreamBroken
-from seatrial.stages import neighbours, objects
+from seatrial.stages import manifests, neighbours, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.freshness import outdated
 from seatrial.stages.helm_state import newest
@@ -53,6 +53,7 @@ def run(ctx: Ctx) -> Report:
         neighbours.verify(ctx)
     for name, made in ctx.facts.installed.items():
         _remember(ctx, name, made)
+    manifests.found_good(ctx)
     facts = {"workloads": str(len(targets)), "services": str(len(asked))}
     return unchanged(**facts) if at_once else done(**facts)
 
@@ -139,6 +140,7 @@ def _remember(ctx: Ctx, name: str, made: list[Object]) -> None:
         installed = Installed(
             digest=ctx.facts.release_digests[name],
             revision=state.revision,
+            namespace=release.namespace,
             objects=objects.fingerprints(ctx.kube, made, release.namespace),
             targets=[target for target in ctx.facts.targets[name] if target[0] != "Job"],
         )

@@ -1,0 +1,126 @@
+"""Commands that are killed while kind makes a cluster, and clusters of others that come in between: real processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+from fake_machine import FakeMachine
+from seatrial.adapters.process import LocalProcesses
+
+
+@pytest.mark.parametrize(
+    ("command", "delay", "late"), [("up", 0.0, 0.0), ("run", 0.2, 0.0), ("up", 0.7, 1.0), ("run", 0.0, 1.5)]
+)
+def test_sigkill_while_kind_makes_a_cluster_leaves_nothing_after_the_next_clean(tmp_path, command, delay, late):
+    machine = FakeMachine.make(tmp_path, nodes=3, between=0.3, late=late)
+    with machine.start(command) as process:
+        machine.wait_for_kind(process)
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+    (listed,) = json.loads(machine.run("list", "--json").stdout)
+    assert listed["state"].startswith("dead")
+
+    cleaned = machine.run("clean")
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert machine.programs("kind") == [], "it would go on making containers"
+    time.sleep(late)
+    assert (machine.containers, machine.sessions) == ([], [])
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.3, 0.6])
+def test_sigkill_at_any_moment_leaves_nothing_after_the_next_clean(tmp_path, moment):
+    machine = FakeMachine.make(tmp_path, nodes=2, late=0.3)
+    with machine.start("up") as process:
+        time.sleep(moment)
+        process.kill()
+        process.communicate()
+    machine.run("clean")
+
+    assert (machine.programs("kind"), machine.containers, machine.sessions) == ([], [], [])
+
+
+def test_a_container_that_comes_after_the_clean_is_listed_and_removed_by_the_next_one(tmp_path):
+    machine = FakeMachine.make(tmp_path, late=6)
+    with machine.start("up") as process:
+        machine.wait_for_kind(process)
+        process.kill()
+        process.communicate()
+    machine.run("clean")
+    assert (machine.containers, machine.sessions) == ([], []), "the engine has not made it yet"
+    until = time.monotonic() + 20
+    while not machine.containers and time.monotonic() < until:
+        time.sleep(0.1)
+
+    (listed,) = json.loads(machine.run("list", "--json").stdout)
+    assert (listed["cluster"], listed["state"].partition(":")[0]) == ("it", "left behind")
+    assert json.loads(machine.run("clean", "--json").stdout) == ["it"]
+    assert machine.containers == []
+
+
+def test_up_goes_on_after_a_killed_up(tmp_path):
+    machine = FakeMachine.make(tmp_path, late=1)
+    with machine.start("up") as process:
+        machine.wait_for_kind(process)
+        process.kill()
+        process.communicate()
+    (tmp_path / "fake" / "kind.json").write_text(json.dumps({"fails": True}))
+    done = machine.run("up")
+
+    assert b"that seatrial did not make" not in done.stderr, "it is ours"
+    assert b"it, which was left by a command that died" in done.stderr
+    assert (machine.containers, machine.sessions) == ([], [])
+
+
+@pytest.mark.parametrize("nodes", [0, 2])
+def test_a_cluster_of_others_that_comes_in_between_is_left_alone(tmp_path, nodes):
+    machine = FakeMachine.make(tmp_path, nodes=nodes, foreign=True, fails=True)
+    done = machine.run("run")
+
+    assert done.returncode == 10
+    assert b"node(s) already exist" in done.stderr
+    assert machine.containers == ["theirs"], "what this run asked for is gone, and nothing else"
+    assert machine.sessions == []
+
+
+def test_a_cluster_of_others_that_comes_in_between_survives_a_killed_run(tmp_path):
+    machine = FakeMachine.make(tmp_path, nodes=2, foreign=True)
+    with machine.start("run") as process:
+        machine.wait_for_kind(process)
+        time.sleep(1)
+        process.kill()
+        process.communicate()
+    for words in (["clean"], ["down"], ["clean", "--all"]):
+        machine.run(*words)
+
+    assert machine.containers == ["theirs"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_nothing(tmp_path, number):
+    machine = FakeMachine.make(tmp_path, nodes=2, between=0.2, late=0.5)
+    with machine.start("run") as process:
+        machine.wait_for_kind(process)
+        time.sleep(0.3)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 128 + number, err
+    assert (machine.programs("kind"), machine.containers, machine.sessions) == ([], [], [])
+
+
+def test_programs_of_the_user_on_the_same_cluster_are_not_ended(tmp_path):
+    mark = str(tmp_path / "kubeconfig")
+    sleeper = tmp_path / "kubectl"
+    sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
+    sleeper.chmod(0o755)
+    with subprocess.Popen([str(sleeper), "--kubeconfig", mark], start_new_session=True) as user:
+        try:
+            assert not LocalProcesses().end_left_behind("kind", mark)
+            assert user.poll() is None
+        finally:
+            user.kill()
