@@ -1092,6 +1092,49 @@ def running(world, name, image_id, owner=True):
     world.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status})
 
 
+class TestPullsThatFailedBefore:
+    def pod(self, world, name, image, reason, *, owner=True):
+        running(world, name, "", owner=owner)
+        pod = world.kube.get("v1/Pod", name, "shop")
+        pod["spec"]["containers"][0]["image"] = image
+        pod["status"] = {
+            "phase": "Pending",
+            "containerStatuses": [{"name": "c", "imageID": "", "state": {"waiting": {"reason": reason}}}],
+        }
+        world.kube.put(pod)
+
+    @pytest.mark.parametrize(
+        ("image", "reason", "owner", "recreated"),
+        [
+            ("base:1", "ImagePullBackOff", True, True),
+            ("docker.io/library/base:1@sha256:aa", "ErrImagePull", True, True),
+            ("base:1", "ContainerCreating", True, False),
+            ("base:1", "CrashLoopBackOff", True, False),
+            ("base:2", "ImagePullBackOff", True, False),
+            ("base:1", "ImagePullBackOff", False, False),
+        ],
+    )
+    def test_pod_is_recreated_if_its_image_was_pushed_since(self, world, image, reason, owner, recreated):
+        ctx, _ = installed(world)
+        ctx.facts.fresh = False
+        ctx.facts.pushed = {"base:1"}
+        self.pod(world, "web-1", image, reason, owner=owner)
+
+        freshness.retry_pulls(ctx)
+
+        assert (world.kube.get("v1/Pod", "web-1", "shop") is None) is recreated
+
+    def test_nothing_is_asked_if_nothing_was_pushed(self, world):
+        ctx, _ = installed(world)
+        ctx.facts.fresh = False
+        ctx.facts.pushed = set()
+        self.pod(world, "web-1", "base:1", "ImagePullBackOff")
+
+        freshness.retry_pulls(ctx)
+
+        assert world.kube.get("v1/Pod", "web-1", "shop") is not None
+
+
 class TestStuckStatefulSet:
     def test_its_broken_pod_of_an_older_template_is_made_anew(self, world):
         stateful = {

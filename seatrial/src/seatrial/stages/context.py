@@ -81,6 +81,7 @@ class Facts:
         used: images that take part, for the result.
         ahead: of images that a node pulls before any pod asks: whether it could.
         delivered: canonical reference to digest of its manifest in the registry.
+        pushed: references of the images that this command pushed.
         images_size: bytes of all images, the nodes' too, layers that they share once; 0: not measured.
         submission: the command in the runner that takes the run, started before its turn.
         tests: what they came to; None: they did not run.
@@ -100,6 +101,7 @@ class Facts:
     used: dict[str, ImageUsed] = field(default_factory=dict)
     ahead: dict[str, Future[bool]] = field(default_factory=dict)
     delivered: dict[str, str] = field(default_factory=dict)
+    pushed: set[str] = field(default_factory=set)
     images_size: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     submission: Submission | None = None

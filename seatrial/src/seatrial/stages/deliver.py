@@ -62,6 +62,7 @@ def run(ctx: Ctx) -> Report:
             reference = jobs[job]
             known[reference] = Pushed(image=present[reference].digest, digest=job.result())
             write(memory, known)
+            ctx.facts.pushed.add(reference)
             ahead.pull({reference: _as_pulled(ctx, reference, known)})
             if not ctx.facts.fresh and reference in before and not _is_pinned(ctx, reference):
                 _renew(ctx, reference, deadline)

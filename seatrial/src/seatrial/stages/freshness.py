@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import canonical
@@ -11,7 +12,9 @@ from seatrial.readiness.snapshot import controller_of
 from seatrial.stages.collect import used_namespaces
 from seatrial.stages.context import Ctx
 
-__all__ = ["outdated", "stale_images"]
+__all__ = ["outdated", "retry_pulls", "stale_images"]
+
+_PULL_FAILED: Final = ("ErrImagePull", "ImagePullBackOff")
 
 
 def outdated(ctx: Ctx) -> bool:
@@ -37,6 +40,36 @@ def outdated(ctx: Ctx) -> bool:
             ctx.kube.delete("v1/Pod", name, namespace)
             found = True
     return found
+
+
+def retry_pulls(ctx: Ctx) -> None:
+    """Delete pods that wait for an image which this command pushed, so that their controllers create new ones.
+
+    The kubelet waits up to 5 minutes between two attempts.
+    """
+    if ctx.facts.fresh or not ctx.facts.pushed:
+        return
+    pushed = {canonical(reference) for reference in ctx.facts.pushed}
+    for namespace in used_namespaces(ctx.project):
+        for pod in ctx.kube.objects("v1/Pod", namespace):
+            name = pod["metadata"]["name"]
+            failed = next((image for image in _failed_pulls(pod) if canonical(image.partition("@")[0]) in pushed), "")
+            if failed and controller_of(pod) != ("", ""):
+                ctx.warn(f"pod {name} could not pull {failed}, which was pushed since: recreating it")
+                ctx.kube.delete("v1/Pod", name, namespace)
+
+
+def _failed_pulls(pod: Object) -> Iterator[str]:
+    """Yield the images that containers of a pod wait for since an attempt failed."""
+    status = pod.get("status") or {}
+    waiting = {
+        each["name"]: ((each.get("state") or {}).get("waiting") or {}).get("reason")
+        for key in ("initContainerStatuses", "containerStatuses")
+        for each in status.get(key) or ()
+    }
+    for container in (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]):
+        if waiting.get(container["name"]) in _PULL_FAILED:
+            yield str(container["image"])
 
 
 def stale_images(pod: Object, delivered: Mapping[str, str]) -> Iterator[str]:

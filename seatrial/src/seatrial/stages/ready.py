@@ -19,7 +19,7 @@ from seatrial.model.spec import ServiceSpec
 from seatrial.ports import Object, StreamBroken
 from seatrial.stages import manifests, neighbours, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
-from seatrial.stages.freshness import outdated
+from seatrial.stages.freshness import outdated, retry_pulls
 from seatrial.stages.helm_state import newest
 from seatrial.stages.memory import Answered, Installed, read, write
 from seatrial.stages.monitor import Monitor, Target, glance
@@ -37,6 +37,7 @@ def run(ctx: Ctx) -> Report:
     targets: list[Target] = [("Pod", spec.namespace, spec.pod)]
     for release in ctx.project.release:
         targets += ctx.facts.targets[release.name]
+    retry_pulls(ctx)
     at_once = glance(ctx, targets) or _wait(ctx, targets, until)
     if outdated(ctx):
         at_once = _wait(ctx, targets, until)
