@@ -42,9 +42,9 @@ def secrets(cluster: Cluster, namespace: str) -> dict[str, dict[str, str]]:
 
 
 def query(cluster: Cluster, namespace: str, role: str, password: str, sql: str, *, database: str = "") -> str:
-    """Ask with the password, at the pod's own address: 127.0.0.1 is trusted, and policies let nothing out of it."""
-    uri = f"postgresql://{role}:{password}@$(hostname -i):5432/{database or role}"
-    return cluster.exec(namespace, "statefulset/postgresql", "sh", "-c", f'exec psql "{uri}" -tAqc "$0"', sql).strip()
+    """Ask with the password, from inside of the pod: policies let nothing out of it."""
+    uri = f"postgresql://{role}:{password}@127.0.0.1:5432/{database or role}"
+    return cluster.exec(namespace, "statefulset/postgresql", "sh", "-c", f'exec psql -w "{uri}" -tAqc "$0"', sql).strip()
 
 
 # A Service's proxies learn of a pod that is ready a moment after everybody else: until then it is refused.
@@ -167,6 +167,14 @@ class TestAsTestsInstallIt:
             query(cluster, self.NAMESPACE, "dagster", password, "select 1", database="polaris")
         with pytest.raises(AssertionError, match="password authentication failed"):
             query(cluster, self.NAMESPACE, "dagster", "wrong", "select 1")
+
+    @pytest.mark.parametrize("where", ["-h127.0.0.1", "-h::1", "-h/var/run/postgresql"])
+    def test_nobody_is_trusted_for_where_they_come_from(self, cluster: Cluster, where: str):
+        """A port-forward comes by the loopback."""
+        argv = ["psql", "-w", where, "-U", "postgres", "-tAqc", "select 1"]
+        with pytest.raises(AssertionError, match="no password supplied"):
+            cluster.exec(self.NAMESPACE, "statefulset/postgresql", *argv)
+
 
     def test_buckets_and_role_come_back_with_localstack(self, cluster: Cluster):
         """It keeps nothing over a restart."""

@@ -34,7 +34,8 @@ def upgrade(cluster: Cluster, chart: Path = CHART) -> str:
 
 def query(cluster: Cluster, sql: str) -> str:
     """Ask the database dagster as its own role, from inside of its pod."""
-    return cluster.exec(NAMESPACE, "statefulset/postgresql", "psql", "-h", "127.0.0.1", "-U", "dagster", "-tAqc", sql)
+    ask = 'PGPASSWORD=$(cat /run/roles/dagster) exec psql -h 127.0.0.1 -U dagster -tAqc "$0"'
+    return cluster.exec(NAMESPACE, "statefulset/postgresql", "sh", "-c", ask, sql)
 
 
 def until(question: Callable[[], Any], *, within: float) -> Any:

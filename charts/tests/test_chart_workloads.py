@@ -364,11 +364,26 @@ def test_localstack_makes_the_warehouses_bucket_last():
     assert container["readinessProbe"]["httpGet"]["path"].startswith("/warehouse?")
 
 
+def test_postgresql_asks_everybody_for_a_password():
+    manifests = render(TEST)
+    pod = find(manifests, "StatefulSet/postgresql")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    access = volumes[mounts["/etc/postgresql"]]["configMap"]["name"]
+    lines = find(manifests, f"ConfigMap/{access}")["data"]["pg_hba.conf"].splitlines()
+
+    assert {line.split()[0] for line in lines} == {"local", "host"}
+    assert {line.split()[-1] for line in lines} == {"scram-sha-256"}
+
+
 def test_server_settings_are_arguments():
     (container,) = find(render(TEST), "StatefulSet/postgresql")["spec"]["template"]["spec"]["containers"]
 
     assert container["args"] == [
         "postgres",
+        "-c",
+        "hba_file=/etc/postgresql/pg_hba.conf",
         "-c",
         "fsync=off",
         "-c",

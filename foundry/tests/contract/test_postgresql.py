@@ -106,6 +106,24 @@ def test_the_usual_extensions_are_there(server):
     )
 
 
+def test_with_scram_everywhere_nobody_is_trusted_for_where_they_come_from(image, boxes, tmp_path: Path):
+    """A chart's own rules hold from the first start on, while init scripts log in with the superuser's password."""
+    (tmp_path / "pg_hba.conf").write_text("local all all scram-sha-256\nhost all all all scram-sha-256\n")
+    (tmp_path / "pg_hba.conf").chmod(0o644)
+    (tmp_path / "init.sh").write_text("psql --username postgres -c 'CREATE TABLE made (by text)'\n")
+    options = [
+        f"--volume={tmp_path}/pg_hba.conf:/etc/postgresql/pg_hba.conf:ro",
+        f"--volume={tmp_path}/init.sh:/docker-entrypoint-initdb.d/init.sh:ro",
+    ]
+    hba = ["-c", "hba_file=/etc/postgresql/pg_hba.conf"]
+    box = ready(boxes.run(image, *QUICK, *hba, env={"POSTGRES_PASSWORD": PASSWORD, **INITDB}, options=options))
+
+    assert sql(box, "SELECT count(*) FROM made") == "0"
+    for where in ("127.0.0.1", "/var/run/postgresql"):
+        said = box.exec("psql", "-w", "-h", where, "-U", "postgres", "-Atc", "SELECT 1", check=False)
+        assert "no password supplied" in said
+
+
 def test_without_a_password_it_refuses_to_begin(image, boxes):
     box = boxes.run(image)
 
