@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", f"service(*names): the services this test fails without; of {', '.join(SERVICES)}"
     )
     config.addinivalue_line("markers", "needs_real(service): of what a stand-in of the service does not have")
+    # seatrial's own; told here, too, for whoever collects the tests without it.
+    config.addinivalue_line("markers", "isolated_namespace(quota, limits): what the fixture of that name creates")
 
 
 def services_of(item: pytest.Item) -> list[str]:

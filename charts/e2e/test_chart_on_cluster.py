@@ -44,7 +44,9 @@ def secrets(cluster: Cluster, namespace: str) -> dict[str, dict[str, str]]:
 def query(cluster: Cluster, namespace: str, role: str, password: str, sql: str, *, database: str = "") -> str:
     """Ask with the password, from inside of the pod: policies let nothing out of it."""
     uri = f"postgresql://{role}:{password}@127.0.0.1:5432/{database or role}"
-    return cluster.exec(namespace, "statefulset/postgresql", "sh", "-c", f'exec psql -w "{uri}" -tAqc "$0"', sql).strip()
+    return cluster.exec(
+        namespace, "statefulset/postgresql", "sh", "-c", f'exec psql -w "{uri}" -tAqc "$0"', sql
+    ).strip()
 
 
 # A Service's proxies learn of a pod that is ready a moment after everybody else: until then it is refused.
@@ -174,7 +176,6 @@ class TestAsTestsInstallIt:
         argv = ["psql", "-w", where, "-U", "postgres", "-tAqc", "select 1"]
         with pytest.raises(AssertionError, match="no password supplied"):
             cluster.exec(self.NAMESPACE, "statefulset/postgresql", *argv)
-
 
     def test_buckets_and_role_come_back_with_localstack(self, cluster: Cluster):
         """It keeps nothing over a restart."""

@@ -104,64 +104,6 @@ def test_it(number, isolated_namespace):
     assert isolated_namespace
 """
 
-RIGHTS = """
-import json, os, pathlib, ssl, urllib.error, urllib.request
-import pytest
-
-MOUNT = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount")
-RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
-
-def call(method, path, body=None):
-    tls = ssl.create_default_context(cafile=MOUNT / "ca.crt")
-    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    headers = {"Authorization": "Bearer " + (MOUNT / "token").read_text(), "Content-Type": "application/json"}
-    url = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}{path}"
-    data = json.dumps(body).encode() if body else None
-    try:
-        request = urllib.request.Request(url, method=method, data=data, headers=headers)
-        with urllib.request.urlopen(request, context=tls) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-def named(kind, name, **more):
-    group = "rbac.authorization.k8s.io/v1" if kind == "RoleBinding" else "v1"
-    return {"apiVersion": group, "kind": kind, "metadata": {"name": name}, **more}
-
-def binding(role):
-    return named(
-        "RoleBinding",
-        "x",
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        subjects=[{"kind": "ServiceAccount", "name": "test-runner", "namespace": "shop"}],
-    )
-
-POD = named("Pod", "x", spec={"containers": [{"name": "a", "image": "b"}]})
-
-@pytest.mark.parametrize(("method", "path", "body"), [
-    ("DELETE", "/api/v1/namespaces/shop?dryRun=All", None),
-    ("DELETE", "/api/v1/namespaces/kube-system?dryRun=All", None),
-    ("POST", "/api/v1/namespaces?dryRun=All", named("Namespace", "prod")),
-    ("POST", f"{RBAC}/kube-system/rolebindings?dryRun=All", binding("seatrial-isolated-namespace")),
-    ("POST", f"{RBAC}/shop/rolebindings?dryRun=All", binding("cluster-admin")),
-    ("POST", "/api/v1/namespaces/shop/pods?dryRun=All", POD),
-    ("GET", "/api/v1/namespaces/kube-system/secrets", None),
-    ("GET", "/api/v1/nodes", None),
-], ids=range(8))
-def test_forbidden(method, path, body):
-    status, said = call(method, path, body)
-    assert status in (403, 422), said
-    assert "forbidden" in said
-
-def test_allowed(isolated_namespace):
-    assert call("POST", "/api/v1/namespaces", named("Namespace", "test-12ab34cd"))[0] == 201
-    assert call("DELETE", "/api/v1/namespaces/test-12ab34cd")[0] == 200
-    base = f"/api/v1/namespaces/{isolated_namespace}"
-    assert call("POST", f"{base}/configmaps", named("ConfigMap", "x"))[0] == 201
-    assert '"pods":"20"' in call("GET", f"{base}/resourcequotas/seatrial")[1]
-"""
-
 
 @dataclass(frozen=True)
 class Shop:
@@ -198,7 +140,7 @@ def shop(tmp_path_factory):
     (root / "seatrial.toml").write_text(text)
     kind = (root / "kind.yaml").read_text()
     (root / "kind.yaml").write_text(kind[: kind.index("  - role: worker")])
-    for name, suite in {"everywhere": SUITE, "fifty": FIFTY, "rights": RIGHTS, "install": INSTALL}.items():
+    for name, suite in {"everywhere": SUITE, "fifty": FIFTY, "install": INSTALL}.items():
         (root / "tests" / f"test_{name}.py").write_text(suite)
     for name, text in PARCEL.items():
         file = root / "tests" / "parcel" / name
@@ -225,10 +167,6 @@ def test_the_same_results_in_the_pod_and_from_the_host(shop):
     assert [test for test, outcome in outcomes(pod).items() if outcome != "PASSED"] == [
         "tests/test_everywhere.py::test_absent"
     ]
-
-
-def test_rights_of_the_runner(shop):
-    assert "9 passed" in shop.in_the_pod("tests/test_rights.py", "-q", "--no-cov")
 
 
 def test_a_chart_in_a_namespace_of_its_own(shop):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import company as the_company
 import pytest
+import yaml
 from company import CONTEXT, Company
 from shop_project import ENVIRONMENT, PATIENCE, Shop, copy
 
@@ -227,3 +229,95 @@ def test_what_no_second_one_can_have_is_refused(company, ours):
 
     assert "hostPort" in done.err
     ours("clean", "--keep-prs", "")
+
+
+KINDS = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings,namespaces"
+
+
+def cluster_wide(company: Company) -> set[str]:
+    """Return the cluster-wide objects, without namespaces that are on their way out."""
+    found = company.get(KINDS)["items"]
+    return {
+        f"{each['kind']} {each['metadata']['name']}" for each in found if "deletionTimestamp" not in each["metadata"]
+    }
+
+
+def isolate(shop: Shop) -> None:
+    """Let the project's tests create namespaces, in a cluster of others, too."""
+    shop.edit("seatrial.toml", "[cluster]\n", "[cluster]\nallow-isolated-namespaces = true\n")
+    shop.edit("seatrial.toml", "[runner]\n", "[runner]\nisolated-namespaces = true\n")
+
+
+@pytest.fixture
+def isolating(tmp_path_factory, company) -> Machine:
+    it = machine(tmp_path_factory, company, "isolating")
+    isolate(it)
+    return it
+
+
+def test_isolated_namespaces_need_consent(company, isolating):
+    before = cluster_wide(company)
+    isolating.edit("seatrial.toml", "allow-isolated-namespaces = true\n", "")
+    done = isolating("up", "--namespace", "pr-60", code=4)
+
+    assert "add allow-isolated-namespaces = true to [cluster]" in done.err
+    assert cluster_wide(company) == before
+
+
+def test_what_isolated_namespaces_have_in_the_whole_cluster_goes(tmp_path_factory, company, isolating):
+    """Owned and lent, by `down` and by `clean --all`, while a second project does the same beside it."""
+    company.kubectl("create", "namespace", "lent")
+    company.kubectl("label", "namespace", "lent", "seatrial.dev/use=allowed")
+    before = cluster_wide(company)
+    second = machine(tmp_path_factory, company, "second")
+    isolate(second)
+    second.edit("seatrial.toml", 'project = "', 'project = "second-')
+    second("up", "--namespace", "second")
+    others = cluster_wide(company)
+
+    for namespace, command in (("lent", ("down", "--namespace", "lent")), ("lent", ("clean", "--all")),
+                               ("pr-61", ("clean", "--all"))):  # fmt: skip
+        isolating("up", "--namespace", namespace)
+        made = {name for name in cluster_wide(company) - others if not name.startswith("Namespace ")}
+        assert len(made) == 11, made
+        isolating(*command)
+        assert cluster_wide(company) == others, f"{command} after {namespace}"
+    assert company.names("pods,secrets,roles,rolebindings", "-n", "lent") == []
+    assert "8 passed" in second("test", "--namespace", "second").out
+    second("down", "--namespace", "second")
+    assert cluster_wide(company) == before
+    company.kubectl("delete", "namespace", "lent", "--wait=false")
+
+
+def credentials(state: Path) -> list[Path]:
+    """Return the files below a state directory that hold a key."""
+    return [path for path in state.rglob("*") if path.is_file() and b"client-key-data" in path.read_bytes()]
+
+
+def test_the_kubeconfig_says_as_whom_and_leaves_no_copy(tmp_path_factory, company):
+    it = machine(tmp_path_factory, company, "as")
+    own = it.root / "kubeconfig"
+    own.write_bytes(company.kubeconfig.read_bytes())
+    it.edit("seatrial.toml", str(company.kubeconfig), str(own))
+
+    def act_as(user: str, *groups: str) -> None:
+        config = yaml.safe_load(company.kubeconfig.read_text())
+        (entry,) = config["users"]
+        entry["user"] |= {"as": user, "as-groups": list(groups)}
+        own.write_text(yaml.safe_dump(config))
+        # Older than any copy.
+        os.utime(own, (1, 1))
+
+    act_as("jane", "dev")
+    assert 'User "jane" cannot' in it("up", "--namespace", "pr-62", code=10).err
+    assert credentials(it.state) == []
+    act_as("jane", "system:masters")
+    it("list")
+    assert credentials(it.state) == []
+    it("up", "--namespace", "pr-62")
+    assert len(credentials(it.state)) == 1
+    act_as("john")
+    assert 'User "john" cannot' in it("test", "--namespace", "pr-62", code=10).err
+    act_as("jane", "system:masters")
+    it("down", "--namespace", "pr-62")
+    assert credentials(it.state) == []

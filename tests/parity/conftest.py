@@ -75,7 +75,7 @@ class Scene:
         group = "rbac.authorization.k8s.io"
         binding = {
             "metadata": {"name": "runner"},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "seatrial-isolated-namespace"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": os.environ["SEATRIAL_ISOLATED_ROLE"]},
             "subjects": [{"kind": "ServiceAccount", "name": "test-runner", "namespace": self.floe}],
         }
         client.RbacAuthorizationV1Api().create_namespaced_role_binding(self.namespace, binding)

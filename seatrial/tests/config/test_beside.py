@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from seatrial.config.beside import beside
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import Project, ReleaseSpec, RunnerSpec, ServiceSpec
@@ -36,3 +37,12 @@ def test_what_only_one_can_have_is_set_otherwise():
 def test_what_no_namespace_can_be_called_is_refused(name):
     with pytest.raises(UsageError, match="namespace"):
         beside(PROJECT, name)
+
+
+def test_names_of_the_tests_own_namespaces_are_refused():
+    assert beside(PROJECT, "test-42").runner.namespace == "test-42"
+    isolating = replace(PROJECT, runner=replace(PROJECT.runner, isolated_namespaces=True))
+
+    assert beside(isolating, "pr-42").runner.namespace == "pr-42"
+    with pytest.raises(UsageError, match="namespace 'test-42' begins with test-"):
+        beside(isolating, "test-42")

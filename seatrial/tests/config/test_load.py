@@ -293,6 +293,44 @@ def test_an_image_needs_its_context_and_dockerfile(project):
     ]
 
 
+OTHERS = 'project = "a-1"\n[cluster]\nprovider = "existing"\ncontext = "theirs"\nregistry = "r.example.com/team"\n'
+
+
+def test_cluster_wide_objects_in_a_cluster_of_others_are_created_on_request_only(project):
+    assert refused(OTHERS + MINIMAL + "isolated-namespaces = true\n") == [
+        (
+            "seatrial.toml:8: runner.isolated-namespaces: needs cluster-wide roles and policies, which with provider"
+            ' = "existing" are created only on request; add allow-isolated-namespaces = true to [cluster], or remove'
+            " isolated-namespaces"
+        ),
+    ]
+    allowed = OTHERS + "allow-isolated-namespaces = true\n" + MINIMAL + "isolated-namespaces = true\n"
+    (project / "seatrial.toml").write_text(allowed)
+    assert load(environ={}).project.cluster.allow_isolated_namespaces
+    assert refused("[cluster]\nallow-isolated-namespaces = true\n" + MINIMAL) == [
+        (
+            'seatrial.toml:2: cluster.allow-isolated-namespaces: is for provider = "existing"; remove it, or set'
+            ' provider = "existing"'
+        ),
+    ]
+
+
+def test_namespaces_of_the_project_are_not_the_tests_own(project):
+    text = '[[release]]\nname = "a"\nchart = "charts/app"\nnamespace = "test-data"\n' + MINIMAL
+    assert refused(text + 'namespace = "test-a"\nisolated-namespaces = true\n') == [
+        (
+            "seatrial.toml:4: release[0].namespace: 'test-data' begins with test-: with isolated-namespaces the tests"
+            " could delete it; another name"
+        ),
+        (
+            "seatrial.toml:7: runner.namespace: 'test-a' begins with test-: with isolated-namespaces the tests could"
+            " delete it; another name"
+        ),
+    ]
+    (project / "seatrial.toml").write_text(text + 'namespace = "test-a"\n')
+    assert load(environ={}).project.runner.namespace == "test-a"
+
+
 def test_existing_clusters_must_be_allowed_by_name(project):
     assert refused('project = "a-1"\n[cluster]\nprovider = "existing"\nimage = "x:1"\n' + MINIMAL) == [
         (

@@ -47,6 +47,7 @@ def test_by_default_it_has_quota_and_limits():
     meta = found["Namespace"][1]["metadata"]
     assert meta["labels"] == {
         "seatrial.dev/session": "s",
+        "pod-security.kubernetes.io/enforce": "baseline",
         "seatrial.dev/isolated": "true",
         "seatrial.dev/expires": "4600",
     }

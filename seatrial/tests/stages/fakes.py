@@ -78,6 +78,7 @@ class FakeKube:
 
     Attributes:
         refuses: errors that the next `apply` calls raise, one each.
+        says: what `rehearse` answers, used up one by one; the last one stays.
         then: later changes that watches of a kind tell, after what is there.
     """
 
@@ -92,6 +93,8 @@ class FakeKube:
         self.pod = FakeExec()
         self.watches: list[FakeWatch] = []
         self.broken: Exception | None = None
+        self.rehearsed: list[tuple[Object, str, tuple[str, ...]]] = []
+        self.says: list[str] = ["seatrial confines tests"]
         for obj in objects:
             self.put(obj)
 
@@ -136,6 +139,10 @@ class FakeKube:
         self.applied.append(obj)
         self.put(obj)
         return obj
+
+    def rehearse(self, obj: Object, *, user: str, groups: Sequence[str]) -> str:
+        self.rehearsed.append((obj, user, tuple(groups)))
+        return self.says.pop(0) if len(self.says) > 1 else self.says[0]
 
     def create(self, obj: Object) -> bool:
         meta = obj["metadata"]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace as changed
+from seatrial.cli import shared
 from seatrial.cli.shared import Found, expired, numbers, superfluous
-from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
+from seatrial.model.errors import AccessDenied, EnvironmentFailed, NotServed, OutOfTime, UsageError
 from seatrial.model.event import Note
 from seatrial.model.spec import NamespaceSpec, ReleaseSpec
 from seatrial.ports import Completed
@@ -48,6 +50,32 @@ def marks(world):
 
 def holder(world):
     return world.kube.get("coordination.k8s.io/v1/Lease", "seatrial", "pr-42")["spec"]["holderIdentity"]
+
+
+ISOLATION = [
+    "rbac.authorization.k8s.io/v1/ClusterRoleBinding",
+    "rbac.authorization.k8s.io/v1/ClusterRole",
+    "v1/Namespace",
+    "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding",
+    "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",
+]
+
+
+def _prefix(kind):
+    return "test-" if kind == "v1/Namespace" else ""
+
+
+def put_isolation(world, namespace, project):
+    """Put one of each kind that isolated namespaces have in the whole cluster."""
+    for kind in ISOLATION:
+        api, _, bare = kind.rpartition("/")
+        labels = {OWNER: "seatrial", PROJECT: project, "seatrial.dev/isolated-for": namespace}
+        meta = {"name": f"{_prefix(kind)}{namespace}-{project}", "labels": labels}
+        world.kube.put({"apiVersion": api, "kind": bare, "metadata": meta})
+
+
+def cluster_wide(world):
+    return {(kind, name) for kind, namespace, name in world.kube.store if not namespace}
 
 
 class TestEnter:
@@ -153,13 +181,41 @@ class TestGoing:
 
     def test_what_its_runner_has_in_the_whole_cluster_goes_with_it(self, world):
         world.kube.put(ours(world, session="aa"))
-        for name, session in (("seatrial-pr-42-runner", "aa"), ("seatrial-pr-41-runner", "bb"), ("seatrial-all", "aa")):
-            meta = {"name": name, "labels": {SESSION: session}}
-            world.kube.put({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": meta})
+        put_isolation(world, "pr-42", world.project.root.name)
+        put_isolation(world, "pr-41", world.project.root.name)
+        put_isolation(world, "pr-42", "other")
+        before = cluster_wide(world)
 
         assert namespaces.remove(world.kube, "pr-42", "aa")
-        left = {name for kind, _, name in world.kube.store if kind.endswith("ClusterRole")}
-        assert left == {"seatrial-pr-41-runner", "seatrial-all"}
+        gone = {(kind, f"{_prefix(kind)}pr-42-{world.project.root.name}") for kind in ISOLATION}
+        assert before - cluster_wide(world) == gone | {("v1/Namespace", "pr-42")}
+        deleted = [kind for kind, _, name in world.kube.deleted if name != "pr-42"]
+        assert deleted == ISOLATION, "rights go before the policies that confine them"
+
+    def test_a_namespace_of_another_name_is_not_deleted_for_its_label(self, world):
+        marks = {"owner": "seatrial", "project": world.project.root.name, "isolated-for": "pr-42"}
+        world.kube.put(namespace("production", **marks))
+        namespaces.remove_isolation(world.kube, "pr-42", f"{OWNER}=seatrial")
+
+        assert world.kube.deleted == []
+
+    @pytest.mark.parametrize("failed", [AccessDenied("no"), NotServed("too old")])
+    def test_who_may_not_see_them_has_none(self, world, failed):
+        def objects(kind, namespace="", *, labels=""):
+            raise failed
+
+        world.kube.objects = objects
+        namespaces.remove_isolation(world.kube, "pr-42", f"{OWNER}=seatrial")
+
+    def test_a_server_that_does_not_answer_is_no_reason_to_leave_them(self, world):
+        def objects(kind, namespace="", *, labels=""):
+            raise EnvironmentFailed("it does not answer")
+
+        world.kube.put(ours(world, session="aa"))
+        world.kube.objects = objects
+        with pytest.raises(EnvironmentFailed):
+            namespaces.remove(world.kube, "pr-42", "aa")
+        assert world.kube.get("v1/Namespace", "pr-42") is not None
 
     def test_where_we_are_guests_only_our_things_go(self, world):
         world.kube.put(namespace(use="allowed"))
@@ -169,11 +225,13 @@ class TestGoing:
         marked = {"name": "mine", "namespace": "pr-42", "labels": {OWNER: "seatrial", PROJECT: world.project.root.name}}
         for meta in (marked, {"name": "theirs", "namespace": "pr-42", "labels": {}}):
             world.kube.put({"apiVersion": "v1", "kind": "Secret", "metadata": meta})
+        put_isolation(world, "pr-42", world.project.root.name)
         while step := ctx.undo.pop():
             step[1](ctx.deadline)
 
         names = {name for kind, _, name in world.kube.store if kind in ("v1/Secret", "v1/Namespace")}
         assert names == {"theirs", "pr-42"}
+        assert cluster_wide(world) == {("v1/Namespace", "pr-42")}
         assert marks(world) == {USE: "allowed"}
 
 
@@ -192,6 +250,35 @@ class TestIsolation:
         assert quota["spec"]["hard"]["services.nodeports"] == "0"
         assert limits["spec"]["limits"][0]["default"] == {"memory": "512Mi"}
         assert all(each["metadata"]["labels"] == {"a": "b"} for each in (limits, quota, policy))
+
+    def test_a_runner_with_rights_reaches_the_api_server(self, world):
+        ports = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default"}}
+        world.kube.put({**ports, "spec": {"clusterIPs": ["10.96.0.1", "fd00::1"], "ports": [{"port": 443}]}})
+        meta = {"name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}}
+        part = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": meta}
+        world.kube.put({**part, "endpoints": [{"addresses": ["172.18.0.3"]}], "ports": [{"port": 6443}]})
+        neighbours.have(world.ctx(), "pr-42")
+        assert "seatrial-api" not in [obj["metadata"]["name"] for obj in world.kube.applied], "others need none"
+
+        rule = {"apiGroups": ("",), "resources": ("pods",), "verbs": ("get",)}
+        world.project = changed(world.project, runner=changed(world.project.runner, rules=(rule,)))
+        neighbours.have(world.ctx(), "pr-42-data")
+        assert "seatrial-api" not in [obj["metadata"]["name"] for obj in world.kube.applied]
+        neighbours.have(world.ctx(), "pr-42")
+        policy = world.kube.applied[-1]
+
+        assert policy["metadata"]["name"] == "seatrial-api"
+        assert policy["spec"]["podSelector"] == {"matchLabels": {"app": "test-runner"}}
+        assert policy["spec"]["policyTypes"] == ["Egress"]
+        assert [(each["to"][0]["ipBlock"]["cidr"], each["ports"][0]["port"]) for each in policy["spec"]["egress"]] == [
+            ("10.96.0.1/32", 443),
+            ("fd00::1/128", 443),
+            ("172.18.0.3/32", 6443),
+        ]
+        world.project = changed(world.project, namespace=NamespaceSpec(isolated=False))
+        world.kube.applied.clear()
+        neighbours.have(world.ctx(), "pr-42")
+        assert "NetworkPolicy" not in [obj["kind"] for obj in world.kube.applied]
 
     def test_policies_can_be_left_out(self):
         kinds = [each["kind"] for each in objects_of("x", NamespaceSpec(isolated=False), "x", {})]
@@ -258,6 +345,78 @@ class TestIsolation:
         world.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": runner})
         world.kube.put(ours(world))
         return asked
+
+
+class TestLeftBehind:
+    """What another machine left, which is gone with its ledger."""
+
+    @pytest.fixture
+    def clean(self, world, monkeypatch):
+        monkeypatch.setattr(shared, "_kube", lambda *_: world.kube)
+        monkeypatch.setattr(shared, "_environment", lambda *_: world.env())
+        this = SimpleNamespace(clock=world.clock)
+        project = changed(world.project, id="shop")
+        return lambda: shared.remove_lent(this, project, lambda _: None)
+
+    def lend(self, world, hours, **marks):
+        """Have a run leave things in a namespace, so many hours ago."""
+        at = world.clock.now() - timedelta(hours=hours)
+        labels = {OWNER: "seatrial", PROJECT: "shop"}
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {"holderIdentity": ""}}
+        lease["spec"]["renewTime"] = f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
+        world.kube.put({**lease, "metadata": {"name": "seatrial", "namespace": "team-a", "labels": labels}})
+        world.kube.put(namespace("team-a", **marks))
+        put_isolation(world, "team-a", "shop")
+        record = {"owner": "helm", "name": "web", OWNER: "seatrial"}
+        for release, project in (("web", "shop"), ("theirs", "other")):
+            meta = {"name": f"sh.helm.{release}", "namespace": "team-a"}
+            labels = {**record, "name": release, PROJECT: project}
+            world.kube.put({"apiVersion": "v1", "kind": "Secret", "metadata": {**meta, "labels": labels}})
+
+    def test_a_lent_namespace_is_emptied_a_day_after_its_last_run(self, world, clean):
+        self.lend(world, 25, use="allowed")
+        put_isolation(world, "team-b", "other")
+        others = {key for key in cluster_wide(world) if "team-b" in key[1]}
+
+        assert clean() == ["team-a"]
+        assert cluster_wide(world) == others | {("v1/Namespace", "team-a")}
+        assert world.charts.log == ["recover web None"]
+        assert ("v1/Secret", "team-a", "sh.helm.theirs") in world.kube.store
+        assert clean() == []
+
+    @pytest.mark.parametrize(("hours", "marks"), [(23, {"use": "allowed"}), (25, {})])
+    def test_what_was_used_since_or_is_not_lent_stays(self, world, clean, hours, marks):
+        self.lend(world, hours, **marks)
+        before = dict(world.kube.store)
+
+        assert clean() == []
+        assert world.kube.store == before
+
+    def test_rights_go_with_the_namespace_of_their_runner(self, world, clean):
+        put_isolation(world, "gone", "shop")
+        put_isolation(world, "there", "shop")
+        world.kube.put(namespace("there"))
+
+        assert clean() == ["gone"]
+        assert not [name for _, name in cluster_wide(world) if "gone" in name]
+        assert len(cluster_wide(world)) == len(ISOLATION) + 1
+
+    def test_who_sees_one_namespace_only_cleans_nothing(self, world, clean):
+        def objects(kind, namespace="", *, labels=""):
+            raise AccessDenied("no")
+
+        world.kube.objects = objects
+        assert clean() == []
+
+
+@pytest.mark.parametrize("label", ["soon", "-1", "9" * 40, "²", ""])
+def test_a_label_of_somebody_elses_making_stops_no_list(world, label):
+    there = namespace("pr-7", owner="seatrial", project="shop", environment="pr-7")
+    there["metadata"]["labels"]["seatrial.dev/expires"] = label
+    world.kube.put(there)
+
+    (found,) = shared._found(world.kube, datetime(2026, 1, 1, tzinfo=UTC), "shop")
+    assert found.expires == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_pull_requests_are_numbers():

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace as changed
 from seatrial.model.spec import Resources, RunnerSpec
 from seatrial.ports import LocalImage
-from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects
+from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects, runner_policies
 
 SPEC = RunnerSpec(
     image="t",
@@ -139,16 +139,31 @@ def test_the_digest_changes_with_all_that_matters_and_with_nothing_else():
     assert len({digest(), *others}) == 6
 
 
+OWNED = {"seatrial.dev/owner": "seatrial", "seatrial.dev/project": "p-1"}
+ISOLATED = changed(SPEC, isolated_namespaces=True)
+
+
 def test_namespaces_of_the_tests_own_are_asked_for():
-    made = runner_objects(changed(SPEC, isolated_namespaces=True), shape())
+    made = runner_objects(ISOLATED, shape(labels=OWNED))
     kinds = [obj["kind"] for obj in made]
-    inside, own = (obj for obj in made if obj["kind"] == "ClusterRole")
-    policy = next(obj for obj in made if obj["kind"] == "ValidatingAdmissionPolicy")
 
     assert kinds[-1] == "Pod"
     assert kinds.count("ClusterRoleBinding") == 1, "what the tests may do in a namespace they get in that namespace"
-    assert made[kinds.index("ClusterRoleBinding")]["roleRef"]["name"] == own["metadata"]["name"]
-    assert inside["metadata"]["name"] == own["rules"][-1]["resourceNames"][0]
-    assert "system:serviceaccount:shop:test-runner" in policy["spec"]["matchConditions"][0]["expression"]
-    assert "startsWith('test-')" in policy["spec"]["validations"][0]["expression"]
     assert made[-1]["spec"]["automountServiceAccountToken"] is True
+    assert {"name": "SEATRIAL_ISOLATED_ROLE", "value": "seatrial.shop.test-runner.inside"} in (
+        made[-1]["spec"]["containers"][0]["env"]
+    )
+    # The policies come first, and somebody makes sure that they hold.
+    assert not [kind for kind in kinds if "Admission" in kind]
+    assert len(runner_policies(ISOLATED, shape(labels=OWNED))) == 8
+    assert runner_policies(SPEC, shape()) == []
+
+
+def test_other_rights_are_another_pod():
+    def digest(spec=SPEC, **more):
+        return runner_objects(spec, shape(labels=OWNED, **more))[-1]["metadata"]["annotations"][DIGEST]
+
+    one = changed(SPEC, rules=({"apiGroups": ("",), "resources": ("pods",), "verbs": ("get",)},))
+    other = changed(SPEC, rules=({"apiGroups": ("",), "resources": ("pods",), "verbs": ("list",)},))
+    found = [digest(), digest(one), digest(other), digest(ISOLATED), digest(ISOLATED, shared=True)]
+    assert len(set(found)) == 5

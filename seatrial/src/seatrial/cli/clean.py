@@ -67,4 +67,4 @@ def _in_cluster(context: Context, this: Machine, keep_prs: str | None) -> list[s
     names = shared.expired(found, this.clock.now())
     if keep is not None:
         names |= shared.superfluous((each.name for each in found), keep)
-    return shared.remove(this, project, names, context.say)
+    return shared.remove(this, project, names, context.say) + shared.remove_lent(this, project, context.say)

@@ -13,12 +13,14 @@ from typing import Final
 import msgspec
 
 from seatrial.cli import sessions
-from seatrial.cli.wiring import Machine, environment, visitor
+from seatrial.cli.wiring import EXPIRY, Machine, environment, visitor
+from seatrial.environments.kubernetes import Kubernetes
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import SeatrialError, UsageError
+from seatrial.model.errors import AccessDenied, SeatrialError, UsageError
 from seatrial.model.names import (
     LABEL_ENVIRONMENT,
     LABEL_EXPIRES,
+    LABEL_ISOLATED_FOR,
     LABEL_OWNER,
     LABEL_PROJECT,
     LABEL_SESSION,
@@ -29,11 +31,15 @@ from seatrial.ports import Kube, Object
 from seatrial.stages import lease, namespaces
 from seatrial.stages.neighbours import ENFORCED
 
-__all__ = ["Found", "expired", "found_in", "numbers", "remove", "superfluous"]
+__all__ = ["Found", "expired", "found_in", "numbers", "remove", "remove_lent", "superfluous"]
 
 _LEASE: Final = "coordination.k8s.io/v1/Lease"
 _PULL_REQUEST: Final = re.compile(r"pr-?(\d+)", re.IGNORECASE)
 _SECONDS: Final = 120.0
+_LONGEST: Final = 11
+"""Digits of a moment; with this many it is in the year 5138."""
+
+_RIGHTS: Final = "rbac.authorization.k8s.io/v1/ClusterRoleBinding"
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,31 +120,72 @@ def remove(this: Machine, project: Project, names: Collection[str], say: Callabl
     return removed
 
 
+def remove_lent(this: Machine, project: Project, say: Callable[[str], None]) -> list[str]:
+    """Remove what is left of a project in namespaces of others, and return these.
+
+    A lent namespace is not labelled as ours. The Lease in it tells when a run last worked there, on whatever machine.
+    Cluster-wide objects are left over if the namespace of their runner was deleted.
+    """
+    kube = _kube(this, project)
+    if kube is None:
+        return []
+    mine, now, removed = f"{LABEL_OWNER}={OWNER},{LABEL_PROJECT}={project.identity}", this.clock.now(), []
+    for found in _listed(kube, _LEASE, mine):
+        place = found["metadata"]["namespace"]
+        used = found["metadata"]["name"] != lease.NAME or lease.age(found, now) < EXPIRY.total_seconds()
+        if used or not namespaces.allowed(kube.get("v1/Namespace", place)):
+            continue
+        charts, deadline = _environment(this, project).charts, Deadline.after(_SECONDS)
+        for name in _releases(kube, place, project.identity):
+            charts.recover(ReleaseSpec(name=name, chart="", namespace=place), good=None, deadline=deadline)
+        namespaces.sweep(kube, place, mine)
+        removed.append(place)
+    places = {found["metadata"]["labels"].get(LABEL_ISOLATED_FOR) for found in _listed(kube, _RIGHTS, mine)}
+    for place in sorted(filter(None, places)):
+        if kube.get("v1/Namespace", place) is None:
+            namespaces.remove_isolation(kube, place, mine)
+            removed.append(place)
+    for place in removed:
+        say(f"removed what was left of namespace {place}")
+    return removed
+
+
+def _listed(kube: Kube, kind: str, labels: str) -> list[Object]:
+    """Return objects of the whole cluster, none if we may not see them."""
+    try:
+        return kube.objects(kind, labels=labels)
+    except AccessDenied:
+        return []
+
+
 def _kube(this: Machine, project: Project) -> Kube | None:
     """Return the API of the cluster that the project's environments share."""
-    session = sessions.find(this, project) or visitor(this, project)
-    if session is None:
+    if sessions.find(this, project) is None and visitor(this, project) is None:
         return None
-    kube = environment(this, project, session).cluster.connect()
+    kube = _environment(this, project).cluster.connect()
     return kube if kube.answers(5.0) else None
+
+
+def _environment(this: Machine, project: Project) -> Kubernetes:
+    session = sessions.find(this, project) or visitor(this, project)
+    assert session is not None, "it was found there"  # noqa: S101
+    return environment(this, project, session)
 
 
 def _remove(this: Machine, project: Project, found: Found) -> None:
     """Remove an environment that another machine made."""
-    session = sessions.find(this, project) or visitor(this, project)
-    assert session is not None, "it was found there"  # noqa: S101
-    env = environment(this, project, session)
+    env = _environment(this, project)
     kube, deadline = env.cluster.connect(), Deadline.after(_SECONDS)
     for namespace in found.namespaces:
-        for name in _releases(kube, namespace):
+        for name in _releases(kube, namespace, project.identity):
             env.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
         there = kube.get("v1/Namespace", namespace) or {"metadata": {}}
         namespaces.remove(kube, namespace, str((there["metadata"].get("labels") or {}).get(LABEL_SESSION)))
 
 
-def _releases(kube: Kube, namespace: str) -> list[str]:
-    """Return the Helm releases of ours in a namespace."""
-    records = kube.objects("v1/Secret", namespace, labels=f"owner=helm,{LABEL_OWNER}={OWNER}")
+def _releases(kube: Kube, namespace: str, project: str) -> list[str]:
+    """Return the Helm releases of a project in a namespace."""
+    records = kube.objects("v1/Secret", namespace, labels=f"owner=helm,{LABEL_OWNER}={OWNER},{LABEL_PROJECT}={project}")
     return sorted({record["metadata"]["labels"]["name"] for record in records})
 
 
@@ -154,7 +201,7 @@ def _found(kube: Kube, now: datetime, project: str) -> list[Found]:
 
 def _told(kube: Kube, now: datetime, name: str, project: str, members: list[Object]) -> Found:
     names = tuple(sorted(each["metadata"]["name"] for each in members))
-    ends = [int(each["metadata"]["labels"].get(LABEL_EXPIRES) or 0) for each in members]
+    ends = [_seconds(each["metadata"]["labels"].get(LABEL_EXPIRES, "")) for each in members]
     leases = [found for place in names if (found := kube.get(_LEASE, lease.NAME, place)) and lease.lives(found, now)]
     notes = [(each["metadata"].get("annotations") or {}).get(ENFORCED, "") for each in members]
     return Found(
@@ -165,3 +212,8 @@ def _told(kube: Kube, now: datetime, name: str, project: str, members: list[Obje
         holder=lease.holder_of(leases[0]) if leases else "",
         policies=next((note for note in notes if note), ""),
     )
+
+
+def _seconds(label: str) -> int:
+    """Return the seconds since the epoch that a label says, 0 if it says none: anybody may have written it."""
+    return int(label) if label.isascii() and label.isdigit() and len(label) <= _LONGEST else 0

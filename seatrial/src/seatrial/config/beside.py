@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from seatrial.model.errors import UsageError
-from seatrial.model.names import dns_label
+from seatrial.model.names import ISOLATED_PREFIX, dns_label
 from seatrial.model.spec import Project
 
 __all__ = ["beside"]
@@ -27,6 +27,12 @@ def beside(project: Project, name: str) -> Project:
         found = dns_label(name if namespace == main else f"{name}-{namespace}", what="namespace")
         if found == "default" or found.startswith("kube-"):
             raise UsageError(f"namespace {found!r} is the cluster's own", try_="--namespace pr-42")
+        if project.runner.isolated_namespaces and found.startswith(ISOLATED_PREFIX):
+            raise UsageError(
+                f"namespace {found!r} begins with {ISOLATED_PREFIX}",
+                why="with isolated-namespaces the tests could delete it",
+                try_="--namespace pr-42",
+            )
         return found
 
     return replace(

@@ -14,7 +14,7 @@ from seatrial.config.check import Where
 from seatrial.config.positions import KeyPath
 from seatrial.config.problem import Problem, did_you_mean
 from seatrial.model.errors import UsageError
-from seatrial.model.names import dns_label, new_project_id
+from seatrial.model.names import ISOLATED_PREFIX, dns_label, new_project_id
 from seatrial.model.spec import Project, ReadySpec
 
 __all__ = ["broken"]
@@ -74,9 +74,10 @@ def _cluster(project: Project) -> _Found:
             if getattr(cluster, name):
                 yield ("cluster", name), 'is for provider = "kind"', "remove it"
     else:
-        for name in ("context", "registry", "kubeconfig"):
+        for name in ("context", "registry", "kubeconfig", "allow_isolated_namespaces"):
             if getattr(cluster, name):
-                yield ("cluster", name), 'is for provider = "existing"', 'remove it, or set provider = "existing"'
+                key = ("cluster", name.replace("_", "-"))
+                yield key, 'is for provider = "existing"', 'remove it, or set provider = "existing"'
 
 
 def _images(project: Project) -> _Found:
@@ -126,6 +127,21 @@ def _services(project: Project) -> _Found:
             yield from _ready((*at, "ready"), service.ready)
 
 
+def _isolation(project: Project) -> _Found:
+    cluster, runner = project.cluster, project.runner
+    if cluster.provider == "existing" and not cluster.allow_isolated_namespaces:
+        yield (
+            ("runner", "isolated-namespaces"),
+            'needs cluster-wide roles and policies, which with provider = "existing" are created only on request',
+            "add allow-isolated-namespaces = true to [cluster], or remove isolated-namespaces",
+        )
+    releases = ((("release", index, "namespace"), each.namespace) for index, each in enumerate(project.release))
+    for key, namespace in ((("runner", "namespace"), runner.namespace), *releases):
+        if namespace.startswith(ISOLATED_PREFIX):
+            says = f"{namespace!r} begins with {ISOLATED_PREFIX}: with isolated-namespaces the tests could delete it"
+            yield key, says, "another name"
+
+
 def _ready(at: KeyPath, ready: ReadySpec) -> _Found:
     asked = [name for name in ("http", "sql", "bucket", "tcp", "command") if getattr(ready, name)]
     if len(asked) != 1:
@@ -155,6 +171,8 @@ def _runner(project: Project) -> _Found:
     if runner.isolated_namespaces and runner.service_account:
         says = "is for our own ServiceAccount, and runner.service-account names another"
         yield ("runner", "isolated-namespaces"), says, "remove it, and give that ServiceAccount the rights"
+    if runner.isolated_namespaces:
+        yield from _isolation(project)
     images = [image.name for image in project.image]
     if runner.image not in images and not re.search(r"[:/]", runner.image):
         try_ = did_you_mean(runner.image, images) or "add [[image]], or write a reference with its tag"

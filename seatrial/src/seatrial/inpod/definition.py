@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.model.spec import Project, ServiceSpec
+from seatrial.model.names import LABEL_ISOLATED_FOR
+from seatrial.model.spec import Project, RunnerSpec, ServiceSpec
 
-__all__ = ["ISOLATION_ROLE", "definition", "isolation_rights", "services_of"]
+__all__ = ["definition", "isolation_rights", "isolation_role", "services_of"]
 
-ISOLATION_ROLE = "seatrial-isolated-namespace"
-"""ClusterRole that the tests get in namespaces that they make, and nowhere else."""
+
+def isolation_role(runner: RunnerSpec) -> str:
+    """Return the name of the ClusterRole that the tests get in namespaces that they create, and nowhere else.
+
+    A namespace's name has no dots, so no two runners of a cluster share the name.
+    """
+    return f"seatrial.{runner.namespace}.{runner.pod}.inside"
 
 
 def services_of(services: Mapping[str, ServiceSpec], namespace: str) -> dict[str, dict[str, Any]]:
@@ -43,7 +49,7 @@ def isolation_rights(project: Project) -> dict[str, str] | None:
     runner = project.runner
     if not runner.isolated_namespaces:
         return None
-    return {"role": ISOLATION_ROLE, "account": runner.pod, "namespace": runner.namespace}
+    return {"role": isolation_role(runner), "account": runner.pod, "namespace": runner.namespace}
 
 
 def definition(project: Project, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -56,6 +62,6 @@ def definition(project: Project, labels: Mapping[str, str]) -> dict[str, Any]:
     return {
         "namespace": project.runner.namespace,
         "services": services_of(project.service, project.runner.namespace),
-        "labels": dict(labels),
+        "labels": {**labels, LABEL_ISOLATED_FOR: project.runner.namespace},
         "rights": isolation_rights(project),
     }

@@ -12,8 +12,10 @@ from typing import NewType
 from seatrial.model.errors import UsageError
 
 __all__ = [
+    "ISOLATED_PREFIX",
     "LABEL_ENVIRONMENT",
     "LABEL_EXPIRES",
+    "LABEL_ISOLATED_FOR",
     "LABEL_KEPT",
     "LABEL_OWNER",
     "LABEL_PROJECT",
@@ -49,6 +51,12 @@ LABEL_ENVIRONMENT = "seatrial.dev/environment"
 
 LABEL_KEPT = "seatrial.dev/kept"
 """On namespaces: whether the environment outlives the command that made it."""
+
+LABEL_ISOLATED_FOR = "seatrial.dev/isolated-for"
+"""On namespaces that the tests create, and on the cluster-wide objects that confine them: the runner's namespace."""
+
+ISOLATED_PREFIX = "test-"
+"""Names of namespaces that the tests create begin with it."""
 
 LABEL_THROWAWAY = "seatrial.dev/throwaway"
 """On pods of `seatrial debug`."""

@@ -47,6 +47,9 @@ class ClusterSpec(_Spec, frozen=True, kw_only=True):
     kubeconfig: Annotated[Path | None, Meta(description="existing: kubeconfig file; default as kubectl finds it")] = (
         None
     )
+    allow_isolated_namespaces: Annotated[
+        bool, Meta(description="existing: let runner.isolated-namespaces create cluster-wide roles and policies there")
+    ] = False
 
 
 class ImageSpec(_Spec, frozen=True, kw_only=True):
@@ -180,9 +183,14 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
         ),
     ] = ()
     isolated_namespaces: Annotated[
-        bool, Meta(description="let the tests make namespaces of their own; sets up cluster-wide objects")
+        bool, Meta(description="let the tests create namespaces of their own; creates cluster-wide roles and policies")
     ] = False
     artifacts: Annotated[tuple[str, ...], Meta(description="paths in the image brought home after the tests")] = ()
+
+    @property
+    def has_rights(self) -> bool:
+        """Whether the tests may ask the Kubernetes API for anything."""
+        return bool(self.rules or self.service_account or self.isolated_namespaces)
 
     @property
     def values(self) -> dict[str, str]:

@@ -1,53 +1,261 @@
-"""What lets the tests in the runner pod make namespaces of their own, and nothing else in the cluster. Pure.
+"""Cluster-wide objects that let the tests create namespaces, and admission policies that confine them. Pure.
 
-RBAC knows no patterns of names. So the ServiceAccount may make, see and delete namespaces and bind itself to one role,
-and an admission policy keeps all of that to namespaces whose names begin with `test-`: what else it could do in a
-namespace it gets by that binding only, and rules of admission do not hold for reading.
-https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/ (stable since Kubernetes 1.30).
+RBAC knows neither labels nor patterns of names: `create namespaces` is a right in the whole cluster. So admission
+policies keep the runner's ServiceAccount to the namespaces of its tests, and the pods in these to the Pod Security
+baseline. Admission does not see reads: what the tests may read is decided by the RoleBinding in each namespace.
+
+In a kind cluster of our own, the tests' namespaces are those whose names begin with `test-`, so that tests can create
+them with any client. In a cluster that others use too, they are those that carry this environment's labels.
+
+https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/ (stable since Kubernetes 1.30)
+https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from seatrial.inpod.definition import ISOLATION_ROLE
-from seatrial.inpod.fixtures.isolation import PREFIX
+from seatrial.inpod.definition import isolation_role
+from seatrial.model.names import ISOLATED_PREFIX, LABEL_ENVIRONMENT, LABEL_ISOLATED_FOR, LABEL_PROJECT
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import Object
 
-__all__ = ["isolation_objects"]
+__all__ = ["REFUSAL", "isolation_policies", "isolation_rights", "probe"]
+
+REFUSAL: Final = "seatrial confines tests"
+"""How each refusal of these policies begins."""
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _ADMISSION: Final = "admissionregistration.k8s.io/v1"
+_WRITE: Final = ("create", "update", "patch", "delete", "deletecollection")
+_READ: Final = ("get", "list", "watch")
 _INSIDE: Final = (
-    ("", ("configmaps", "secrets", "services", "serviceaccounts", "pods", "pods/log", "pods/exec", "pods/portforward",
-          "persistentvolumeclaims", "resourcequotas", "limitranges", "endpoints", "events")),
-    ("apps", ("deployments", "statefulsets", "daemonsets", "replicasets")),
-    ("batch", ("jobs", "cronjobs")),
-    ("networking.k8s.io", ("networkpolicies", "ingresses")),
-    ("policy", ("poddisruptionbudgets",)),
-    ("autoscaling", ("horizontalpodautoscalers",)),
-    ("discovery.k8s.io", ("endpointslices",)),
-    (_RBAC, ("roles", "rolebindings")),
+    (
+        "",
+        (
+            "configmaps",
+            "secrets",
+            "services",
+            "serviceaccounts",
+            "pods",
+            "persistentvolumeclaims",
+            "endpoints",
+            "events",
+        ),
+        (*_READ, *_WRITE),
+    ),
+    # Neither changed nor deleted: they are the tests' own limits.
+    ("", ("resourcequotas", "limitranges"), (*_READ, "create")),
+    ("", ("pods/log",), ("get",)),
+    ("", ("pods/exec", "pods/portforward"), ("create", "get")),
+    ("apps", ("deployments", "statefulsets", "daemonsets", "replicasets"), (*_READ, *_WRITE)),
+    ("batch", ("jobs", "cronjobs"), (*_READ, *_WRITE)),
+    ("networking.k8s.io", ("networkpolicies", "ingresses"), (*_READ, *_WRITE)),
+    ("policy", ("poddisruptionbudgets",), (*_READ, *_WRITE)),
+    ("autoscaling", ("horizontalpodautoscalers",), (*_READ, *_WRITE)),
+    ("discovery.k8s.io", ("endpointslices",), (*_READ, *_WRITE)),
+    # No `bind` and no `escalate`: with these, a Role could give what its author does not have.
+    (_RBAC, ("roles", "rolebindings"), (*_READ, *_WRITE)),
+)
+"""What the tests may do in a namespace of theirs: API group, resources, verbs."""
+
+_PODS: Final = ("pods", "pods/ephemeralcontainers")
+_KEPT: Final = (
+    LABEL_ISOLATED_FOR,
+    LABEL_PROJECT,
+    "pod-security.kubernetes.io/enforce",
+    "pod-security.kubernetes.io/enforce-version",
+)
+"""Labels of a tests' namespace that nobody changes."""
+
+_CONTAINERS: Final = (
+    "object.spec.containers"
+    " + (has(object.spec.initContainers) ? object.spec.initContainers : [])"
+    " + (has(object.spec.ephemeralContainers) ? object.spec.ephemeralContainers : [])"
+)
+_CONTEXTS: Final = (
+    "variables.containers.filter(c, has(c.securityContext)).map(c, c.securityContext)"
+    " + (has(object.spec.securityContext) ? [object.spec.securityContext] : [])"
+)
+_CAPABILITIES: Final = (
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
+    "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 )  # fmt: skip
+_SYSCTLS: Final = (
+    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_wmem",
+)  # fmt: skip
+_SELINUX_TYPES: Final = ("", "container_t", "container_init_t", "container_kvm_t", "container_engine_t")
+_APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
+_NO_HOST: Final = (
+    "['httpGet', 'tcpSocket'].all(h, !(h in {0}) || !has({0}[h].host) || {0}[h].host == '')"  # of a probe or a handler
+)
 
 
-def isolation_objects(spec: RunnerSpec, labels: Mapping[str, str]) -> list[Object]:
-    """Return the cluster-wide objects for a runner; the ServiceAccount is its own."""
-    name = f"seatrial-{spec.namespace}-{spec.pod}"
-    meta = {"labels": dict(labels)}
+def _words(names: Iterable[str]) -> str:
+    return "[" + ", ".join(f"'{name}'" for name in names) + "]"
+
+
+_BASELINE: Final = {
+    "no host namespaces": (
+        "['hostNetwork', 'hostPID', 'hostIPC'].all(n, !(n in object.spec) || object.spec[n] == false)"
+    ),
+    "no hostPath volumes": "!has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.hostPath))",
+    "no privileged containers": "variables.contexts.all(c, !has(c.privileged) || c.privileged == false)",
+    "no capabilities beyond the default set": (
+        "variables.contexts.all(c, !has(c.capabilities) || !has(c.capabilities.add)"
+        f" || c.capabilities.add.all(n, n in {_words(_CAPABILITIES)}))"
+    ),
+    "no host ports": (
+        "variables.containers.all(c, !has(c.ports) || c.ports.all(p, !has(p.hostPort) || p.hostPort == 0))"
+    ),
+    "no host in probes and lifecycle hooks": (
+        "variables.containers.all(c, ['livenessProbe', 'readinessProbe', 'startupProbe']"
+        f".all(p, !(p in c) || {_NO_HOST.format('c[p]')})"
+        " && (!has(c.lifecycle) || ['postStart', 'preStop']"
+        f".all(p, !(p in c.lifecycle) || {_NO_HOST.format('c.lifecycle[p]')})))"
+    ),
+    "the default /proc mount": "variables.contexts.all(c, !has(c.procMount) || c.procMount == 'Default')",
+    "a seccomp profile that confines": (
+        "variables.contexts.all(c, !has(c.seccompProfile) || c.seccompProfile.type in ['RuntimeDefault', 'Localhost'])"
+    ),
+    "an AppArmor profile that confines": (
+        "variables.contexts.all(c,"
+        " !has(c.appArmorProfile) || c.appArmorProfile.type in ['RuntimeDefault', 'Localhost'])"
+        " && (!has(object.metadata.annotations) || object.metadata.annotations.all(k,"
+        f" !k.startsWith('{_APPARMOR}') || object.metadata.annotations[k] == 'runtime/default'"
+        " || object.metadata.annotations[k].startsWith('localhost/')))"
+    ),
+    "SELinux types of containers, and no user or role": (
+        "variables.contexts.all(c, !has(c.seLinuxOptions)"
+        f" || ((!has(c.seLinuxOptions.type) || c.seLinuxOptions.type in {_words(_SELINUX_TYPES)})"
+        " && (!has(c.seLinuxOptions.user) || c.seLinuxOptions.user == '')"
+        " && (!has(c.seLinuxOptions.role) || c.seLinuxOptions.role == '')))"
+    ),
+    "safe sysctls": (f"variables.contexts.all(c, !has(c.sysctls) || c.sysctls.all(s, s.name in {_words(_SYSCTLS)}))"),
+    "no Windows host processes": (
+        "variables.contexts.all(c, !has(c.windowsOptions) || !has(c.windowsOptions.hostProcess)"
+        " || c.windowsOptions.hostProcess == false)"
+    ),
+}
+"""The Pod Security baseline: what it demands, and how that is told from a pod."""
+
+
+def isolation_policies(spec: RunnerSpec, labels: Mapping[str, str], *, shared: bool) -> list[Object]:
+    """Return the policies and their bindings; they have to be in force before the tests get `isolation_rights`.
+
+    The guard, which `probe` asks for, is the last of both: a server that knows it knows the others.
+
+    Args:
+        spec: the runner.
+        labels: that say whose the objects are.
+        shared: whether others use the cluster too: then labels tell the tests' namespaces, else their names.
+    """
+    name, ours = _name(spec), _marks(spec, labels)
+    user = f"system:serviceaccount:{spec.namespace}:{spec.pod}"
+    selector = {"namespaceSelector": {"matchLabels": ours}} if shared else {}
+    by_name = [] if shared else [_condition("tests-namespace", f"request.namespace.startsWith('{ISOLATED_PREFIX}')")]
+    policies = [
+        (
+            "labels",
+            {
+                "matchConditions": [
+                    _condition("tests-namespace", f"[object, oldObject].exists(n, {_carries('n', ours)})")
+                ],
+                "matchConstraints": {"resourceRules": [_rule("", ("namespaces", "namespaces/*"), "UPDATE")]},
+                "validations": [
+                    _validation(
+                        f"{_words(_KEPT)}.all(k, {_value('object')} == {_value('oldObject')})",
+                        "and keeps the labels of their namespaces as they are",
+                    )
+                ],
+            },
+        ),
+        (
+            "pods",
+            {
+                "matchConditions": by_name,
+                "matchConstraints": {"resourceRules": [_rule("", _PODS, "CREATE", "UPDATE")], **selector},
+                "variables": [
+                    {"name": "containers", "expression": _CONTAINERS},
+                    {"name": "contexts", "expression": _CONTEXTS},
+                ],
+                "validations": [
+                    _validation(expression, f"to the Pod Security baseline: {demand}")
+                    for demand, expression in _BASELINE.items()
+                ],
+            },
+        ),
+        (
+            "services",
+            {
+                "matchConditions": by_name,
+                "matchConstraints": {"resourceRules": [_rule("", ("services",), "CREATE", "UPDATE")], **selector},
+                "validations": [
+                    _validation(
+                        "!has(object.spec.externalIPs) || object.spec.externalIPs.size() == 0",
+                        "to Services without externalIPs, which take over the traffic of others",
+                    )
+                ],
+            },
+        ),
+        (
+            "guard",
+            {
+                "matchConditions": [_condition("runner", f"request.userInfo.username == '{user}'")],
+                "matchConstraints": {
+                    "resourceRules": [
+                        _rule("", ("namespaces", "namespaces/*"), "CREATE", "UPDATE", "DELETE"),
+                        _rule(_RBAC, ("rolebindings",), "CREATE", "UPDATE", "DELETE"),
+                    ]
+                },
+                "variables": [{"name": "touched", "expression": _TOUCHED}, {"name": "name", "expression": _CALLED}],
+                "validations": [
+                    _validation(
+                        f"variables.name.startsWith('{ISOLATED_PREFIX}')",
+                        f"to namespaces whose names begin with {ISOLATED_PREFIX}",
+                    ),
+                    _validation(
+                        f"variables.touched.all(n, {_carries('n', ours) if shared else _no_others('n', ours)})",
+                        "to namespaces with the labels of their environment"
+                        if shared
+                        else "to namespaces without the labels of another environment",
+                    ),
+                    _validation(
+                        f"variables.touched.all(n, !has(n.metadata.labels) || !('{LABEL_ENVIRONMENT}' in"
+                        " n.metadata.labels))",
+                        "to namespaces that are no environment themselves",
+                    ),
+                ],
+            },
+        ),
+    ]
+    meta = {"labels": {**labels, **ours}}
+    return [
+        *(_policy(f"{name}.{suffix}", meta, policy) for suffix, policy in policies),
+        *(_binding(f"{name}.{suffix}", meta) for suffix, _ in policies),
+    ]
+
+
+def isolation_rights(spec: RunnerSpec, labels: Mapping[str, str]) -> list[Object]:
+    """Return the ClusterRoles and the binding that let a runner create namespaces; the ServiceAccount is its own."""
+    name, role = _name(spec), isolation_role(spec)
+    meta = {"labels": {**labels, **_marks(spec, labels)}}
     account = {"kind": "ServiceAccount", "name": spec.pod, "namespace": spec.namespace}
-    inside = [{"apiGroups": [group], "resources": list(resources), "verbs": ["*"]} for group, resources in _INSIDE]
+    inside = [
+        {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
+        for group, resources, verbs in _INSIDE
+    ]
     own: list[dict[str, Any]] = [
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create", "get", "list", "watch", "delete"]},
         {"apiGroups": [_RBAC], "resources": ["rolebindings"], "verbs": ["create"]},
-        {"apiGroups": [_RBAC], "resources": ["clusterroles"], "resourceNames": [ISOLATION_ROLE], "verbs": ["bind"]},
+        {"apiGroups": [_RBAC], "resources": ["clusterroles"], "resourceNames": [role], "verbs": ["bind"]},
     ]
-    user = f"system:serviceaccount:{spec.namespace}:{spec.pod}"
-    where = "request.resource.resource == 'namespaces' ? request.name : request.namespace"
     return [
-        _rbac("ClusterRole", ISOLATION_ROLE, meta, rules=inside),
+        _rbac("ClusterRole", role, meta, rules=inside),
         _rbac("ClusterRole", name, meta, rules=own),
         _rbac(
             "ClusterRoleBinding",
@@ -56,39 +264,84 @@ def isolation_objects(spec: RunnerSpec, labels: Mapping[str, str]) -> list[Objec
             roleRef={"apiGroup": _RBAC, "kind": "ClusterRole", "name": name},
             subjects=[account],
         ),
-        {
-            "apiVersion": _ADMISSION,
-            "kind": "ValidatingAdmissionPolicy",
-            "metadata": {**meta, "name": name},
-            "spec": {
-                "failurePolicy": "Fail",
-                "matchConditions": [{"name": "the-runner", "expression": f"request.userInfo.username == '{user}'"}],
-                "matchConstraints": {
-                    "resourceRules": [
-                        _operations("", "namespaces", "CREATE", "DELETE"),
-                        _operations(_RBAC, "rolebindings", "CREATE"),
-                    ]
-                },
-                "validations": [
-                    {
-                        "expression": f"({where}).startsWith('{PREFIX}')",
-                        "message": f"tests make and delete only namespaces whose names begin with {PREFIX}",
-                    }
-                ],
-            },
-        },
-        {
-            "apiVersion": _ADMISSION,
-            "kind": "ValidatingAdmissionPolicyBinding",
-            "metadata": {**meta, "name": name},
-            "spec": {"policyName": name, "validationActions": ["Deny"]},
-        },
     ]
+
+
+def probe(spec: RunnerSpec) -> tuple[Object, str, tuple[str, ...]]:
+    """Return a namespace that the policies refuse, and as whom to ask for it.
+
+    The groups give all rights, so that what refuses it is the policies: the ServiceAccount has no rights yet.
+    """
+    refused = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"seatrial-probe-{spec.namespace}"[:63]}}
+    user = f"system:serviceaccount:{spec.namespace}:{spec.pod}"
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{spec.namespace}", "system:authenticated")
+    return refused, user, (*groups, "system:masters")
+
+
+_TOUCHED: Final = (
+    "request.resource.resource != 'namespaces' ? [dyn(namespaceObject)]"
+    " : request.operation == 'CREATE' ? [object]"
+    " : request.operation == 'DELETE' ? [oldObject]"
+    " : [object, oldObject]"
+)
+"""The namespaces that a request is about, as they are and as they will be."""
+
+_CALLED: Final = (
+    "request.resource.resource != 'namespaces' ? request.namespace"
+    " : request.name != '' ? request.name"
+    " : object.metadata.generateName"
+)
+
+
+def _name(spec: RunnerSpec) -> str:
+    return f"seatrial.{spec.namespace}.{spec.pod}"
+
+
+def _marks(spec: RunnerSpec, labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that bind the tests' namespaces to their environment."""
+    return {LABEL_PROJECT: labels[LABEL_PROJECT], LABEL_ISOLATED_FOR: spec.namespace}
+
+
+def _carries(namespace: str, marks: Mapping[str, str]) -> str:
+    """Return the condition that a namespace has all of these labels."""
+    labels = f"{namespace}.metadata.labels"
+    return " && ".join(
+        [f"has({labels})", *(f"'{k}' in {labels} && {labels}['{k}'] == '{v}'" for k, v in marks.items())]
+    )
+
+
+def _no_others(namespace: str, marks: Mapping[str, str]) -> str:
+    """Return the condition that a namespace is not bound to another environment."""
+    labels = f"{namespace}.metadata.labels"
+    return f"!has({labels}) || !('{LABEL_ISOLATED_FOR}' in {labels}) || ({_carries(namespace, marks)})"
+
+
+def _value(obj: str) -> str:
+    labels = f"{obj}.metadata.labels"
+    return f"(has({labels}) && k in {labels} ? {labels}[k] : '')"
+
+
+def _policy(name: str, meta: Mapping[str, Any], spec: Mapping[str, Any]) -> Object:
+    kind = {"apiVersion": _ADMISSION, "kind": "ValidatingAdmissionPolicy"}
+    return {**kind, "metadata": {**meta, "name": name}, "spec": {"failurePolicy": "Fail", **spec}}
+
+
+def _binding(name: str, meta: Mapping[str, Any]) -> Object:
+    kind = {"apiVersion": _ADMISSION, "kind": "ValidatingAdmissionPolicyBinding"}
+    return {**kind, "metadata": {**meta, "name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}
+
+
+def _rule(group: str, resources: Iterable[str], *operations: str) -> dict[str, Any]:
+    return {"apiGroups": [group], "apiVersions": ["*"], "resources": list(resources), "operations": list(operations)}
+
+
+def _condition(name: str, expression: str) -> dict[str, str]:
+    return {"name": name, "expression": expression}
+
+
+def _validation(expression: str, message: str) -> dict[str, str]:
+    return {"expression": expression, "message": f"{REFUSAL} {message}"}
 
 
 def _rbac(kind: str, name: str, meta: Mapping[str, Any], **more: Any) -> Object:
     return {"apiVersion": f"{_RBAC}/v1", "kind": kind, "metadata": {**meta, "name": name}, **more}
-
-
-def _operations(group: str, resource: str, *operations: str) -> dict[str, Any]:
-    return {"apiGroups": [group], "apiVersions": ["*"], "resources": [resource], "operations": list(operations)}

@@ -6,9 +6,11 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
+from seatrial.model.errors import AccessDenied, NotServed, OutOfTime, UsageError
 from seatrial.model.names import (
+    ISOLATED_PREFIX,
     LABEL_ENVIRONMENT,
+    LABEL_ISOLATED_FOR,
     LABEL_KEPT,
     LABEL_OWNER,
     LABEL_PROJECT,
@@ -21,7 +23,7 @@ from seatrial.ports import Kube, Object
 from seatrial.stages.context import Ctx
 from seatrial.stages.objects import labels, owners
 
-__all__ = ["allowed", "check", "enter", "have", "remove", "sweep"]
+__all__ = ["allowed", "check", "enter", "have", "remove", "remove_isolation", "sweep"]
 
 _GIVEN: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 _GONE_SECONDS: Final = 90.0
@@ -42,10 +44,14 @@ _OURS: Final = (
 _CLUSTER_WIDE: Final = (
     "rbac.authorization.k8s.io/v1/ClusterRoleBinding",
     "rbac.authorization.k8s.io/v1/ClusterRole",
+    "v1/Namespace",
     "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding",
     "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy",
 )
-"""Kinds of what lets the tests make namespaces of their own: `[runner] isolated-namespaces`."""
+"""Kinds that `[runner] isolated-namespaces` and its tests create in the whole cluster, in the order of their deletion.
+
+Rights are deleted before the policies that confine them.
+"""
 
 
 def enter(ctx: Ctx, name: str) -> None:
@@ -128,20 +134,34 @@ def remove(kube: Kube, name: str, session: str) -> bool:
     marks = (there or {}).get("metadata", {}).get("labels") or {}
     if marks.get(LABEL_SESSION) != session:
         return False
-    # Who may not see these has not made any.
-    with suppress(EnvironmentFailed):
-        for kind in _CLUSTER_WIDE:
-            for obj in kube.objects(kind, labels=f"{LABEL_SESSION}={session}"):
-                if obj["metadata"]["name"].startswith(f"seatrial-{name}-"):
-                    kube.delete(kind, obj["metadata"]["name"])
+    remove_isolation(kube, name, ",".join(f"{key}={marks.get(key, '')}" for key in (LABEL_OWNER, LABEL_PROJECT)))
     return kube.delete("v1/Namespace", name)
 
 
 def sweep(kube: Kube, namespace: str, selector: str) -> None:
-    """Delete the objects of ours in a namespace that is not."""
+    """Delete the objects of ours in a namespace that is not, and those that its runner has in the whole cluster."""
     for kind in _OURS:
         for obj in kube.objects(kind, namespace, labels=selector):
             kube.delete(kind, obj["metadata"]["name"], namespace)
+    remove_isolation(kube, namespace, selector)
+
+
+def remove_isolation(kube: Kube, namespace: str, selector: str) -> None:
+    """Delete what the runner of a namespace has in the whole cluster: its rights, its tests' namespaces, its policies.
+
+    Args:
+        kube: the API.
+        namespace: the runner's.
+        selector: of the labels that say whose the objects are.
+    """
+    for kind in _CLUSTER_WIDE:
+        found: list[Object] = []
+        # Users who may not list a kind have not created any of it, nor has anybody where it is not served.
+        with suppress(AccessDenied, NotServed):
+            found = kube.objects(kind, labels=f"{selector},{LABEL_ISOLATED_FOR}={namespace}")
+        for name in (obj["metadata"]["name"] for obj in found):
+            if kind != "v1/Namespace" or name.startswith(ISOLATED_PREFIX):
+                kube.delete(kind, name)
 
 
 def _undo(ctx: Ctx, name: str) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from seatrial.model.errors import SeatrialError
 from seatrial.model.names import LABEL_ENVIRONMENT
-from seatrial.model.spec import NamespaceSpec
+from seatrial.model.spec import NamespaceSpec, RunnerSpec
 from seatrial.ports import Object, StreamBroken
 from seatrial.readiness.pod import is_ready
 from seatrial.stages.context import Ctx
 from seatrial.stages.memory import read, write
 from seatrial.stages.objects import labels
 
-__all__ = ["ENFORCED", "have", "objects_of", "verify"]
+__all__ = ["ENFORCED", "api_policy", "have", "objects_of", "verify"]
 
 ENFORCED: Final = "seatrial.dev/policies"
 """Annotation of the namespace: enforced, ignored or unknown."""
@@ -73,11 +73,50 @@ def objects_of(name: str, spec: NamespaceSpec, environment: str, marks: Mapping[
     return found
 
 
+def api_policy(runner: RunnerSpec, servers: Sequence[tuple[str, int]], marks: Mapping[str, str]) -> Object:
+    """Return the policy that lets the runner reach the API server. Pure.
+
+    Args:
+        runner: the runner.
+        servers: addresses and ports of the API server: of its Service and behind it.
+        marks: labels of ours.
+    """
+    egress = [
+        {
+            "to": [{"ipBlock": {"cidr": f"{address}/{128 if ':' in address else 32}"}}],
+            "ports": [{"port": port, "protocol": "TCP"}],
+        }
+        for address, port in servers
+    ]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": f"{_NAME}-api", "namespace": runner.namespace, "labels": dict(marks)},
+        "spec": {"podSelector": {"matchLabels": {"app": runner.pod}}, "policyTypes": ["Egress"], "egress": egress},
+    }
+
+
 def have(ctx: Ctx, namespace: str) -> None:
     """Bring quota, limits and policies of a namespace to what is configured."""
-    objects = objects_of(namespace, ctx.project.namespace, ctx.session.namespace, labels(ctx))
+    spec, runner = ctx.project.namespace, ctx.project.runner
+    objects = objects_of(namespace, spec, ctx.session.namespace, labels(ctx))
+    if spec.isolated and namespace == runner.namespace and runner.has_rights:
+        objects.append(api_policy(runner, _api_servers(ctx), labels(ctx)))
     for obj in objects:
         ctx.kube.apply(obj)
+
+
+def _api_servers(ctx: Ctx) -> list[tuple[str, int]]:
+    """Return addresses and ports of the API server, as pods know it; some networks look at those of its Service."""
+    found: list[tuple[str, int]] = []
+    service = ctx.kube.get("v1/Service", "kubernetes", "default") or {"spec": {}}
+    for address in service["spec"].get("clusterIPs") or ():
+        found += [(address, port["port"]) for port in service["spec"]["ports"]]
+    selector = "kubernetes.io/service-name=kubernetes"
+    for part in ctx.kube.objects("discovery.k8s.io/v1/EndpointSlice", "default", labels=selector):
+        for endpoint in part["endpoints"]:
+            found += [(address, port["port"]) for address in endpoint["addresses"] for port in part["ports"]]
+    return found
 
 
 def verify(ctx: Ctx) -> str:

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from typing import Final
 
 from msgspec.structs import replace
 
 from seatrial.inpod.podside import agent_files
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import OutOfTime, SeatrialError
+from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError
 from seatrial.ports import Object
 from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
 from seatrial.stages.deliver import runner_image
+from seatrial.stages.isolation import REFUSAL, probe
 from seatrial.stages.memory import Runner, read_runner, write
-from seatrial.stages.objects import labels, pull_secrets
-from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects
+from seatrial.stages.namespaces import remove_isolation
+from seatrial.stages.objects import labels, owners, pull_secrets
+from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects, runner_policies
 from seatrial.stages.watching import closing
 
 __all__ = ["have", "keep_up"]
 
 _GONE_SECONDS = 60.0
+_IN_FORCE_SECONDS: Final = 30.0
+"""An API server takes about a second to put a new policy into force."""
+
+_PAUSE: Final = 0.1
 
 
 def have(ctx: Ctx) -> None:
@@ -36,6 +44,7 @@ def have(ctx: Ctx) -> None:
         agent=agent_files(),
         directories=tuple(path for path in spec.sync if (ctx.project.root / path).is_dir()),
         labels=labels(ctx),
+        shared=ctx.session.shares,
     )
     *others, pod = runner_objects(spec, shape)
     there = ctx.kube.get("v1/Pod", spec.pod, spec.namespace)
@@ -47,6 +56,10 @@ def have(ctx: Ctx) -> None:
         return
     if there is not None:
         _remove(ctx, ctx.deadline.child(_GONE_SECONDS))
+        if not spec.isolated_namespaces:
+            selector = ",".join(f"{key}={value}" for key, value in owners(ctx).items())
+            remove_isolation(ctx.kube, spec.namespace, selector)
+    _confine(ctx, runner_policies(spec, shape))
     for obj in others:
         ctx.kube.apply(obj)
     ctx.kube.apply(pod)
@@ -67,6 +80,28 @@ def keep_up(ctx: Ctx) -> None:
         have(ctx)
         known = read_runner(ctx.env.directory) or known
     write(ctx.env.directory / "runner.json", replace(known, values=values))
+
+
+def _confine(ctx: Ctx, policies: list[Object]) -> None:
+    """Apply policies and wait until the API server refuses what they forbid.
+
+    Raises:
+        EnvironmentFailed: they are not in force in time.
+    """
+    if not policies:
+        return
+    for obj in policies:
+        ctx.kube.apply(obj)
+    refused, user, groups = probe(ctx.project.runner)
+    deadline = ctx.deadline.child(_IN_FORCE_SECONDS)
+    while REFUSAL not in (said := ctx.kube.rehearse(refused, user=user, groups=groups)):
+        if deadline.passed:
+            raise EnvironmentFailed(
+                "the policies that confine isolated namespaces are not in force, so the tests get no rights",
+                why=said or f"the cluster still lets {user} create namespace {refused['metadata']['name']}",
+                try_="isolated-namespaces needs Kubernetes 1.30 and a cluster administrator, who may impersonate",
+            )
+        time.sleep(_PAUSE)
 
 
 def _values(ctx: Ctx) -> str:

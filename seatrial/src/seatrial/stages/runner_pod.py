@@ -13,15 +13,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from seatrial.inpod.definition import isolation_role
 from seatrial.inpod.podside import AGENT_DIRECTORY, STATE_DIRECTORY, agent_argv
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import LocalImage, Object
-from seatrial.stages.isolation import isolation_objects
+from seatrial.stages.isolation import isolation_policies, isolation_rights
 
-__all__ = ["DIGEST", "Shape", "runner_objects"]
+__all__ = ["DIGEST", "Shape", "runner_objects", "runner_policies"]
 
 DIGEST: Final = "seatrial.dev/digest"
 """Annotation of the pod: digest over all that it was made from."""
+
+ROLE_VARIABLE: Final = "SEATRIAL_ISOLATED_ROLE"
+"""Variable of the tests: the ClusterRole that they may bind their ServiceAccount to in a namespace of theirs."""
 
 _SEED: Final = "/seatrial/tree"
 _USER: Final = 1000
@@ -39,6 +43,7 @@ class Shape:
         directories: directories below the working directory that changes may be sent to.
         labels: that say whose it is.
         pull_secrets: names of the Secrets that the image is pulled with.
+        shared: whether others use the cluster too.
     """
 
     image: str
@@ -48,10 +53,16 @@ class Shape:
     directories: tuple[str, ...]
     labels: Mapping[str, str]
     pull_secrets: tuple[str, ...] = ()
+    shared: bool = False
+
+
+def runner_policies(spec: RunnerSpec, shape: Shape) -> list[Object]:
+    """Return the policies that must be in force before the runner gets its rights."""
+    return isolation_policies(spec, shape.labels, shared=shape.shared) if spec.isolated_namespaces else []
 
 
 def runner_objects(spec: RunnerSpec, shape: Shape) -> list[Object]:
-    """Return all objects of the runner in the order in which they are made; the pod is the last."""
+    """Return all objects of the runner in the order in which they are made, after its policies; the pod is the last."""
     meta = {"namespace": spec.namespace, "labels": {**shape.labels, "app": spec.pod}}
     account = spec.service_account or spec.pod
     found: list[Object] = []
@@ -80,15 +91,15 @@ def runner_objects(spec: RunnerSpec, shape: Shape) -> list[Object]:
             },
         ]
     if spec.isolated_namespaces:
-        found += isolation_objects(spec, shape.labels)
+        found += isolation_rights(spec, shape.labels)
     agent = f"{spec.pod}-agent"
     found.append(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**meta, "name": agent}, "data": dict(shape.agent)}
     )
     pod_spec = _pod_spec(spec, shape, account, agent)
-    digest = hashlib.sha256(
-        json.dumps([pod_spec, dict(shape.agent), shape.digest], sort_keys=True).encode()
-    ).hexdigest()
+    # A pod keeps its rights for as long as it lives: other rights need another pod. Labels say whose it is, not what.
+    others = [{**obj, "metadata": obj["metadata"]["name"]} for obj in (*runner_policies(spec, shape), *found)]
+    digest = hashlib.sha256(json.dumps([pod_spec, others, shape.digest], sort_keys=True).encode()).hexdigest()
     annotations = {DIGEST: digest, "kubectl.kubernetes.io/default-container": "tests"}
     found.append(
         {
@@ -120,6 +131,7 @@ def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[
         {"name": "SEATRIAL_LOCATION", "value": "pod"},
         {"name": "SEATRIALSTATE_DIRECTORY", "value": STATE_DIRECTORY},
         {"name": "HOME", "value": STATE_DIRECTORY},
+        *([{"name": ROLE_VARIABLE, "value": isolation_role(spec)}] if spec.isolated_namespaces else []),
         *_environment(spec),
     ]
     volumes: list[dict[str, Any]] = [
@@ -137,7 +149,7 @@ def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[
     return {
         **({"imagePullSecrets": [{"name": each} for each in shape.pull_secrets]} if shape.pull_secrets else {}),
         "serviceAccountName": account,
-        "automountServiceAccountToken": bool(spec.rules or spec.service_account or spec.isolated_namespaces),
+        "automountServiceAccountToken": spec.has_rights,
         # Else each Service adds variables such as DATABASE_PORT=tcp://10.96.0.7:5432.
         "enableServiceLinks": False,
         "restartPolicy": "Never",
