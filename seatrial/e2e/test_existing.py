@@ -219,6 +219,25 @@ def test_one_environment_a_pull_request(company, ours, ci):
     assert untouched(company) == before
 
 
+def test_a_project_in_a_directory_of_the_same_name_touches_nothing_of_ours(company, ours, tmp_path_factory):
+    other = machine(tmp_path_factory, company, "theirs")
+    assert other.root.name == ours.root.name
+    toml = other.root / "seatrial.toml"
+    toml.write_text(toml.read_text().replace("shop-801a411f", "shop-11111111"))
+    ours("up", "--namespace", "pr-7")
+
+    assert other("clean", "--keep-prs", "1").out == "nothing to remove\n"
+    assert "this project's" in other("up", "--namespace", "pr-7", code=4).err
+    other("down", "--namespace", "pr-7")
+    assert "8 passed" in ours("test", "--namespace", "pr-7").out
+
+    toml.write_text(toml.read_text().replace('project = "shop-11111111"\n', ""))
+    for command in (("up",), ("clean", "--keep-prs", "1"), ("down", "--namespace", "pr-7")):
+        assert 'add project = "' in other(*command, code=4).err
+    assert "pr-7" in company.names("namespaces")
+    ours("down", "--namespace", "pr-7")
+
+
 def test_what_no_second_one_can_have_is_refused(company, ours):
     """Host ports belong to one environment of a node: the namespace's Pod Security Standard says so."""
     chart = ours.root / "chart" / "templates" / "web.yaml"

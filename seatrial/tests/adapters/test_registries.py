@@ -189,6 +189,41 @@ def test_container_that_cannot_start_leaves_none(tmp_path):
     assert processes.ran[-1] == ("docker", "rm", "--force", "--volumes", NAME, WRITER)
 
 
+def test_port_that_another_user_takes_meanwhile_is_left_to_them(tmp_path):
+    with serving({}) as port:
+        it, processes = registry(tmp_path, {"docker": Answer()})
+        in_turn(processes, "container", [Answer(stdout="[]"), Answer(stdout="[]"), both(port)])
+        processes._answers[("docker", "start")] = Answer(code=1, stderr="127.0.0.1:5003: port is already allocated")
+        real, taken = processes.run, set()
+
+        def run(argv, **more):
+            try:
+                return real(argv, **more)
+            finally:
+                if argv[1] == "start":
+                    processes._answers[("docker", "start")] = Answer()
+                    taken.add(5003)
+
+        processes.run = run
+        it._port_is_free = lambda _, port: port > 5002 and port not in taken
+        it.ensure(deadline=soon())
+
+    created = [words for words in processes.ran if words[1] == "create" and WRITER in words]
+    published = [words[words.index("--publish") + 1] for words in created]
+    assert published == ["127.0.0.1:5003:5000", "127.0.0.1:5004:5000"]
+
+
+def test_port_that_is_never_free_ends(tmp_path):
+    taken = Answer(code=1, stderr="listen tcp4 127.0.0.1:5003: bind: address already in use")
+    image = inspected({"Id": "sha256:a", "RepoTags": ["registry:2"]})
+    answers = {"docker container": Answer(code=1, stdout="[]"), "docker image": image, "docker start": taken}
+    it, processes = registry(tmp_path, {**answers, "docker": Answer()})
+    with pytest.raises(CommandFailed):
+        it.ensure(deadline=soon())
+    assert [words[1] for words in processes.ran].count("start") == 5
+    assert processes.ran[-1][1] == "rm"
+
+
 @pytest.mark.parametrize("stopped", [0, 1])
 def test_registry_with_a_stopped_container_is_replaced(tmp_path, stopped):
     with serving({}) as port:
@@ -199,7 +234,7 @@ def test_registry_with_a_stopped_container_is_replaced(tmp_path, stopped):
         in_turn(processes, "container", [Answer(stdout=json.dumps(half))] * 2 + [running])
         it.ensure(deadline=soon())
     commands = [words[1] for words in processes.ran]
-    assert commands[:4] == ["container", "container", "rm", "image"]
+    assert commands[:5] == ["container", "container", "image", "pull", "rm"]
     assert commands[-2:] == ["start", "container"]
 
 

@@ -49,6 +49,7 @@ _IMAGES: Final = ("foundry/registry:2", "registry:2")
 """What it runs, first come first served; the last is pulled."""
 
 _FIRST_PORT: Final = 5001
+_ATTEMPTS: Final = 5
 _QUICK: Final = 30.0
 _MANIFESTS: Final = (
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json,"
@@ -230,25 +231,33 @@ class LocalRegistry:
         return found if len(up) == 2 else {}  # noqa: PLR2004
 
     def _start(self, deadline: Deadline) -> dict[str, dict[str, Any]]:
-        # One may be beyond starting (its port is taken, its network gone); all that they know is in the volume.
-        names = [self.container, self._writer]
-        self._engine.remove_containers(names, deadline=deadline)
         image = self._image(deadline)
+        names = [self.container, self._writer]
+        for left in reversed(range(_ATTEMPTS)):
+            # One may be beyond starting (its port is taken, its network gone); all that they know is in the volume.
+            self._engine.remove_containers(names, deadline=deadline)
+            try:
+                self._create(image, deadline)
+                self._engine.docker("start", *names, deadline=deadline)
+            except CommandFailed as failed:
+                self._engine.remove_containers(names, deadline=Deadline.after(_QUICK))
+                # Another user's registry may have been quicker to take the port.
+                if not left or not re.search(r"already (allocated|in use)", failed.tail):
+                    raise
+            else:
+                break
+        return self._engine.containers(names)
+
+    def _create(self, image: str, deadline: Deadline) -> None:
         port = next(port for port in range(_FIRST_PORT, 1 << 16) if self._port_is_free("127.0.0.1", port))
         network = ["--network", self._network] if self._engine.network(self._network) else []
-        try:
-            for name, user, password, more in (
-                (self._writer, WRITER, self._keys.write, [*self._mounted("rw"), *_published_on(port)]),
-                (self.container, READER, self._keys.read, [*self._mounted("ro"), *_published_on(""), *network]),
-            ):
-                argv = ["create", "--name", name, "--label", "seatrial.dev/owner=seatrial", *_HARDENED, *more, image]
-                self._engine.docker(*argv, deadline=deadline)
-                self._engine.copy_into(name, password_file(user, password), deadline=deadline)
-            self._engine.docker("start", *names, deadline=deadline)
-        except CommandFailed:
-            self._engine.remove_containers(names, deadline=Deadline.after(_QUICK))
-            raise
-        return self._engine.containers(names)
+        for name, user, password, more in (
+            (self._writer, WRITER, self._keys.write, [*self._mounted("rw"), *_published_on(port)]),
+            (self.container, READER, self._keys.read, [*self._mounted("ro"), *_published_on(""), *network]),
+        ):
+            argv = ["create", "--name", name, "--label", "seatrial.dev/owner=seatrial", *_HARDENED, *more, image]
+            self._engine.docker(*argv, deadline=deadline)
+            self._engine.copy_into(name, password_file(user, password), deadline=deadline)
 
     def _mounted(self, mode: Literal["ro", "rw"]) -> tuple[str, ...]:
         return "--volume", f"{self.volume}:/var/lib/registry:{mode}", *(_READ_ONLY if mode == "ro" else _WRITABLE)
