@@ -385,6 +385,7 @@ CASES = (
     Case(name="mixed-showlocals", files=_MIXED, steps=(("-l", "-k", "fails"),)),
     Case(name="mixed-setup-show", files=_MIXED, steps=(("--setup-show", "-k", "teardown or passes"),)),
     Case(name="mixed-setup-plan", files=_MIXED, steps=(("--setup-plan",),)),
+    Case(name="mixed-setup-only", files=_MIXED, steps=(("--setup-only",),)),
     Case(name="mixed-count", files=_MIXED, steps=(("-o", "console_output_style=count"),)),
     Case(name="mixed-classic", files=_MIXED, steps=(("-o", "console_output_style=classic"),)),
     Case(name="subtests", files=_SUBTESTS),
@@ -447,6 +448,8 @@ CASES = (
          steps=(("-p", "my_plugin", "-o", "pythonpath=."),)),
     Case(name="exit", files={"test_exit.py": _EXIT["test_exit.py"] % "2"}),
     Case(name="exit-with-code", files={"test_exit.py": _EXIT["test_exit.py"] % "7"}),
+    Case(name="exit-of-a-plugin",
+         files={"conftest.py": "def pytest_sessionfinish(session): session.exitstatus = 42\n", **_SELECT}),
     Case(name="exit-as-if-green", files={"test_exit.py": _EXIT["test_exit.py"] % "0"}, exit=2),
     Case(name="keyboard-interrupt", files=_INTERRUPT),
     # The full trace shows all of pytest's frames, and one of ours.
