@@ -120,11 +120,12 @@ def made_cluster() -> Iterator[Cluster]:
         run(*start, "foundry.invalid/registry:2")
         address = run("docker", "port", REGISTRY, "5000/tcp").splitlines()[0]
         for image in {*foundry_images(), "foundry.invalid/python:3.13"}:
-            run("docker", "tag", image, f"{address}/{image}")
-            run("docker", "push", "--quiet", f"{address}/{image}", seconds=600)
-            run("docker", "rmi", "--no-prune", f"{address}/{image}")
+            there = f"{address}/{image.removeprefix('foundry.invalid/')}"
+            run("docker", "tag", image, there)
+            run("docker", "push", "--quiet", there, seconds=600)
+            run("docker", "rmi", "--no-prune", there)
         mirror = f'[host."http://{REGISTRY}:5000"]\n  capabilities = ["pull", "resolve"]\n'
-        hosts = "/etc/containerd/certs.d/docker.io"
+        hosts = "/etc/containerd/certs.d/foundry.invalid"
         script = f"mkdir -p {hosts} && cat > {hosts}/hosts.toml"
         run("docker", "exec", "--interactive", f"{NAME}-control-plane", "sh", "-c", script, stdin=mirror)
         made = Cluster(kubeconfig)

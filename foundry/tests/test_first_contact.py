@@ -407,6 +407,41 @@ def test_clone_without_root_and_without_go_reaches_everything_is_there(public, e
     assert "standIn: false" in values
 
 
+def test_tests_of_a_stand_in_are_not_run_where_the_real_one_is(engine):
+    refs = [one.ref for one in CATALOGUE.artefacts.values() if one.kind == "image" and one.name != "iceberg-rest"]
+    engine.has(
+        **{
+            f"image{n}": {"Id": f"sha256:{n}", "RepoTags": [ref], "Config": {"Labels": None}}
+            for n, ref in enumerate(refs)
+        }
+    )
+    contract = Path(__file__).parent / "contract"
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-rs",
+            "-p",
+            "no:cacheprovider",
+            "test_iceberg_rest.py",
+            "test_sizes.py",
+        ],
+        cwd=contract,
+        env={**os.environ, "PATH": engine.path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    real = "foundry.invalid/polaris:1.8.0, foundry.invalid/polaris-admin-tool:1.8.0"
+    assert f"not run: {real} is here, and iceberg-rest stands in for nothing" in done.stdout
+    assert not engine.calls("pull")
+
+
 def test_setup_of_this_project_needs_no_build_where_registries_answer():
     wanted = [one for one in CATALOGUE.artefacts.values() if one.setup]
 

@@ -34,10 +34,17 @@ def test_a_principal_comes_and_goes(as_root, principal, token_of):
 
 
 def test_rotated_credentials_replace_the_old_ones(principal, token_of, management, http):
-    name, client_id, secret = principal
-    own = {"Authorization": f"Bearer {token_of(client_id, secret).json()['access_token']}"}
+    """Polaris keeps the secret before the last one valid, so that clients have time: the second rotation ends it."""
+    name, client_id, first = principal
 
-    rotated = http.post(f"{management}/principals/{name}/rotate", headers=own)
+    def rotate(secret):
+        own = {"Authorization": f"Bearer {token_of(client_id, secret).json()['access_token']}"}
+        rotated = http.post(f"{management}/principals/{name}/rotate", headers=own)
+        assert rotated.status_code == httpx.codes.OK, rotated.text
+        return rotated.json()["credentials"]["clientSecret"]
 
-    assert rotated.status_code == httpx.codes.OK, rotated.text
-    assert token_of(client_id, rotated.json()["credentials"]["clientSecret"]).status_code == httpx.codes.OK
+    second = rotate(first)
+    third = rotate(second)
+
+    assert token_of(client_id, third).status_code == httpx.codes.OK
+    assert token_of(client_id, first).status_code != httpx.codes.OK

@@ -215,6 +215,14 @@ def built(reference: str) -> bool:
 
 
 @functools.cache
+def replaced_by(artefact: str) -> str:
+    """The real images that are here instead of a stand-in, which then is not; empty where it has to be."""
+    real = [one.ref for one in CATALOGUE.artefacts.values() if one.stand_in == artefact]
+    here = bool(real) and all(facts(ref) for ref in real) and not facts(CATALOGUE[artefact].ref)
+    return ", ".join(real) if here else ""
+
+
+@functools.cache
 def images(artefact: str) -> dict[str, str]:
     """The images to test, by the name of their origin. The one that charts use belongs to them, present or not."""
     ref = CATALOGUE[artefact].ref
@@ -228,7 +236,12 @@ def images(artefact: str) -> dict[str, str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "image" in metafunc.fixturenames:
-        found = images(metafunc.module.ARTEFACT)
+        artefact = metafunc.module.ARTEFACT
+        if real := replaced_by(artefact):
+            skip = pytest.mark.skip(reason=f"not run: {real} is here, and {artefact} stands in for nothing")
+            metafunc.parametrize("image", [pytest.param("", id="replaced", marks=skip)], scope="module")
+            return
+        found = images(artefact)
         metafunc.parametrize("image", found.values(), ids=found.keys(), scope="module")
 
 
@@ -248,9 +261,19 @@ def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> list[str]:
 def own(request: pytest.FixtureRequest) -> str:
     """Foundry's image of the module's artefact, made by its recipe: for what it promises beyond upstream's."""
     ref = CATALOGUE[request.module.ARTEFACT].ref
+    if real := replaced_by(request.module.ARTEFACT):
+        pytest.skip(f"not run: {real} is here, and {request.module.ARTEFACT} stands in for nothing")
     if facts(ref) and not built(ref):
         pytest.skip(f"{ref} is upstream's own here")
     return ref
+
+
+@pytest.fixture
+def _there(request: pytest.FixtureRequest) -> None:
+    """Skip a test of an artefact in whose place the real image is."""
+    artefact = request.getfixturevalue("artefact")
+    if real := replaced_by(artefact):
+        pytest.skip(f"not run: {real} is here, and {artefact} stands in for nothing")
 
 
 @pytest.fixture

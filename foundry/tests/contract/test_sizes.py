@@ -9,7 +9,7 @@ BASES = {"python": "debian", "postgresql": "debian", "iceberg-rest": "debian", "
 
 
 @pytest.fixture
-def found(artefact, catalogue, inspect):
+def found(_there, artefact, catalogue, inspect):
     """What the engine knows about an artefact's image."""
     facts = inspect(catalogue[artefact].ref)
     assert facts, f"{catalogue[artefact].ref} is not there: foundry up"
