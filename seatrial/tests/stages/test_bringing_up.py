@@ -1043,28 +1043,89 @@ class TestReady:
         told = [(seen.ready, seen.waits_for) for seen in world.recorded.of(ServiceSeen) if seen.name == "web"][-2:]
         assert told == [(False, "HTTP status 503"), (True, "")]
 
+    def web_pod(self, world, **more):
+        status = {"restarts": 0, "ready": "True", "since": "2026-01-01T00:00:00Z", "uid": "p", **more}
+        world.kube.put(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": "web-1", "namespace": "shop", "uid": status["uid"]},
+                "spec": {"containers": []},
+                "status": {
+                    "phase": "Running",
+                    "containerStatuses": [{"name": "c", "restartCount": status["restarts"]}],
+                    "conditions": [{"type": "Ready", "status": status["ready"], "lastTransitionTime": status["since"]}],
+                },
+            }
+        )
+
+    def answered(self, tmp_path):
+        """An environment whose services answered well, and what asks again."""
+        world, ctx = self.up(tmp_path, service=SERVICE)
+        self.web_pod(world)
+        world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
+        ready.run(ctx)
+        assert len(world.kube.pod.asked) == 2, "one good answer after a change is no proof"
+        world.kube.pod.asked.clear()
+
+        def again():
+            ctx, _ = installed(world)
+            runner_pod(world, ctx)
+            ready.run(ctx)
+            return len(world.kube.pod.asked)
+
+        return world, again
+
     def test_the_same_pods_are_not_asked_twice(self, tmp_path):
+        _, again = self.answered(tmp_path)
+
+        assert again() == 0
+
+    @pytest.mark.parametrize(
+        "change", [{"restarts": 1}, {"uid": "other"}, {"since": "2026-01-01T00:00:09Z"}, {"ready": "False"}]
+    )
+    def test_pods_that_restarted_or_were_not_ready_for_a_moment_are_asked_again(self, tmp_path, change):
+        world, again = self.answered(tmp_path)
+        self.web_pod(world, **change)
+
+        assert again() == 2
+        world.kube.pod.asked.clear()
+        assert again() == 0
+
+    def test_a_pod_that_restarts_while_its_service_is_asked_is_asked_again(self, tmp_path):
+        world, ctx = self.up(tmp_path, service=SERVICE)
+        self.web_pod(world)
+        world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
+        stream, rounds = world.kube.pod.stream, []
+
+        def flaps(argv, **more):
+            rounds.append(argv)
+            if len(rounds) in (1, 3):
+                self.web_pod(world, restarts=len(rounds))
+            return stream(argv, **more)
+
+        world.kube.pod.stream = flaps
+        ready.run(ctx)
+
+        # 1: restarted meanwhile; 2: good; 3: restarted meanwhile; 4 and 5: good, with the same pods.
+        assert len(rounds) == 5
+
+    def test_pods_that_never_stay_as_they_are_do_not_hold_up_the_tests(self, tmp_path):
         world, ctx = self.up(tmp_path, service=SERVICE)
         world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
+        stream, rounds = world.kube.pod.stream, []
+
+        def flaps(argv, **more):
+            rounds.append(argv)
+            self.web_pod(world, restarts=len(rounds))
+            return stream(argv, **more)
+
+        world.kube.pod.stream = flaps
         ready.run(ctx)
-        again, _ = installed(world)
-        runner_pod(world, again)
-        ready.run(again)
 
-        assert len(world.kube.pod.asked) == 1
-
-    def test_restarted_pods_are_asked_again(self, tmp_path):
-        world, ctx = self.up(tmp_path, service=SERVICE)
-        world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
-        ready.run(ctx)
-        restarted = {"metadata": {"name": "web-1", "namespace": "shop", "uid": "p"}, "spec": {"containers": []}}
-        status = {"phase": "Running", "containerStatuses": [{"name": "c", "restartCount": 1}]}
-        world.kube.put({"apiVersion": "v1", "kind": "Pod", **restarted, "status": status})
-        again, _ = installed(world)
-        runner_pod(world, again)
-        ready.run(again)
-
-        assert len(world.kube.pod.asked) == 2
+        assert "pods still change while their services are asked: web-1" in [
+            note.text for note in world.recorded.of(Note)
+        ]
 
     def test_service_that_does_not_answer(self, tmp_path):
         world, ctx = self.up(tmp_path, service=SERVICE)

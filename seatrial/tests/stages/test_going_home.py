@@ -10,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from seatrial.inpod.tree import Entry
 from seatrial.model.errors import EnvironmentFailed, ExitCode
-from seatrial.model.event import Note
+from seatrial.model.event import FindingMade, Note
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.result import Counts
-from seatrial.model.spec import ImageSpec, RunnerSpec
+from seatrial.model.spec import ImageSpec, Project, ReadySpec, RunnerSpec, ServiceSpec
+from seatrial.ports import StreamBroken
 from seatrial.stages import collect, survey, teardown
 from seatrial.stages.context import TestsOutcome
 from seatrial.stages.evidence import evident
 from seatrial.stages.inputs import context_files
-from seatrial.stages.memory import Installed, Runner, read, write
+from seatrial.stages.memory import Answered, Installed, Runner, read, write
 from seatrial.stages.watching import WatchSet
 
 from .fakes import FakeKube, World, refused
@@ -38,6 +39,52 @@ def pod(name="web-1", restarts=0, init=False, **status):
         "spec": {"containers": [{"name": "c", "image": "base:1"}]},
         "status": {**given, **status},
     }
+
+
+class TestAfterRedTests:
+    @pytest.fixture
+    def world(self, tmp_path):
+        service = {"web": ServiceSpec(port=80, ready=ReadySpec(http="/"))}
+        return World(
+            tmp_path, Project(root=tmp_path, runner=RunnerSpec(image="r:1", namespace="shop"), service=service)
+        )
+
+    def collected(self, world, code, *, answers=b'{"name": "web", "says": "Connection refused"}\n'):
+        ctx = world.ctx()
+        ctx.facts.tests = TestsOutcome(exit=code, says="it", counts=Counts())
+        ctx.failed = code is not ExitCode.PASSED
+        world.kube.pod.chunks = [answers]
+        return collect.run(ctx)
+
+    @pytest.mark.parametrize("code", [ExitCode.TESTS_FAILED, ExitCode.INCONCLUSIVE])
+    def test_a_service_that_does_not_answer_is_a_finding(self, world, code):
+        report = self.collected(world, code)
+
+        assert [(each.subject.name, each.says) for each in report.findings] == [
+            ("web", "service web does not answer as declared: Connection refused")
+        ]
+        assert [body.finding for body in world.recorded.of(FindingMade)] == list(report.findings)
+
+    def test_services_that_answer_are_no_finding(self, world):
+        assert self.collected(world, ExitCode.TESTS_FAILED, answers=b'{"name": "web", "says": ""}\n').findings == ()
+
+    @pytest.mark.parametrize("code", [ExitCode.PASSED, ExitCode.INTERRUPTED, ExitCode.NO_TESTS])
+    def test_green_and_interrupted_runs_ask_nobody(self, world, code):
+        self.collected(world, code)
+
+        assert world.kube.pod.asked == []
+
+    def test_pods_that_restarted_during_the_tests_are_named(self, world):
+        world.kube.put(pod())
+        write(world.env().directory / "answered.json", Answered(questions="q", pods={"other": "web-0 0 True then"}))
+        self.collected(world, ExitCode.TESTS_FAILED)
+
+        assert any("web-0, web-1" in note.text for note in world.recorded.of(Note))
+
+    def test_a_cluster_in_trouble_does_not_hide_the_result(self, world):
+        world.kube.pod.fails = StreamBroken("cut")
+
+        assert self.collected(world, ExitCode.TESTS_FAILED, answers=b"").findings == ()
 
 
 class TestCollect:

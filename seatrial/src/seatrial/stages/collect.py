@@ -20,6 +20,7 @@ from seatrial.model.event import Note
 from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import Project
 from seatrial.ports import Object
+from seatrial.stages import probing
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.stages.secrets import without_secrets
 
@@ -59,6 +60,7 @@ def run(ctx: Ctx) -> Report:
     """
     if ctx.facts.kube is None:
         return done()
+    findings = probing.after_red_tests(ctx)
     collected = _Collected(ctx)
     try:
         waits.call(collected.run, until=collected.is_stuck)
@@ -69,7 +71,7 @@ def run(ctx: Ctx) -> Report:
     if ctx.facts.fresh:
         made_of = ctx.env.nodes.images() if ctx.env.nodes else ()
         ctx.facts.images_size = ctx.env.images.weigh([*ctx.facts.used, *made_of])
-    return done(**facts)
+    return done(**facts)._replace(findings=findings)
 
 
 class _Collected:

@@ -58,11 +58,11 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         questions: digest of what they were asked.
-        pods: uid to restarts of all pods that the releases had then.
+        pods: uid to name, restarts and readiness of the pods that there were then.
     """
 
     questions: str
-    pods: dict[str, int]
+    pods: dict[str, str]
 
 
 class Runner(msgspec.Struct, frozen=True, kw_only=True):

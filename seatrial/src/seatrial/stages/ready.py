@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any, Final
 
-from seatrial.inpod.definition import services_of
-from seatrial.inpod.fixtures.probes import question
-from seatrial.inpod.podside import AGENT_DIRECTORY
-from seatrial.inpod.records import Malformed, ProbeReader
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import NotReady
-from seatrial.model.event import ServiceSeen
-from seatrial.model.finding import Finding, ObjectRef
-from seatrial.model.names import LABEL_THROWAWAY
-from seatrial.model.spec import ServiceSpec
-from seatrial.ports import Object, StreamBroken
+from seatrial.ports import Object
 from seatrial.stages import manifests, neighbours, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.freshness import outdated, retry_pulls
 from seatrial.stages.helm_state import newest
 from seatrial.stages.memory import Answered, Installed, read, write
 from seatrial.stages.monitor import Monitor, Target, glance
+from seatrial.stages.probing import ask, changed_pods, pod_states, questions
 
-__all__ = ["questions", "run"]
+__all__ = ["run"]
+
+_STEADY: Final = 2
+_ROUNDS: Final = 10
+"""After which pods that come and go are taken for no part of the services."""
 
 
 def run(ctx: Ctx) -> Report:
@@ -42,13 +37,12 @@ def run(ctx: Ctx) -> Report:
     if outdated(ctx):
         at_once = _wait(ctx, targets, until)
     asked = questions(ctx.project.service, spec.namespace)
-    pods = _pods(ctx)
-    answered = Answered(questions=hashlib.sha256(repr(asked).encode()).hexdigest(), pods=pods)
+    digest = hashlib.sha256(repr(asked).encode()).hexdigest()
     memory = ctx.env.directory / "answered.json"
-    # The same pods, all ready, that answered well before: nothing new to ask.
-    if not at_once or read(memory, Answered) != answered:
-        _ask(ctx, asked, until.left)
-        write(memory, answered)
+    # The same pods, ready since then, that answered well before: nothing new to ask.
+    if not at_once or read(memory, Answered) != Answered(questions=digest, pods=pod_states(ctx)):
+        pods = _ask_until_steady(ctx, asked, targets, until)
+        write(memory, Answered(questions=digest, pods=pods))
         at_once = False
     if ctx.session.namespace:
         neighbours.verify(ctx)
@@ -69,68 +63,24 @@ def _wait(ctx: Ctx, targets: list[Target], until: Deadline) -> bool:
     return False
 
 
-def _pods(ctx: Ctx) -> dict[str, int]:
-    """Return uid and restarts of the pods in all namespaces that declared services live in."""
-    spec = ctx.project.runner
-    places = dict.fromkeys(service.namespace or spec.namespace for service in ctx.project.service.values())
-    pods = [pod for place in places for pod in ctx.kube.objects("v1/Pod", place)]
-    return {
-        pod["metadata"]["uid"]: sum(
-            int(each.get("restartCount") or 0) for each in (pod.get("status") or {}).get("containerStatuses") or ()
-        )
-        for pod in pods
-        if pod["metadata"]["name"] != spec.pod and LABEL_THROWAWAY not in (pod["metadata"].get("labels") or {})
-    }
+def _ask_until_steady(ctx: Ctx, asked: list[dict[str, Any]], targets: list[Target], until: Deadline) -> dict[str, str]:
+    """Ask all services until two rounds in a row went well with the same pods; return how those are.
 
-
-def questions(services: dict[str, ServiceSpec], namespace: str) -> list[dict[str, Any]]:
-    """Return what each service is asked, for the script in the pod; without a question an open port is enough."""
-    return [
-        {
-            "name": name,
-            **question(
-                service,
-                f"{service['service']}.{service['namespace']}.svc",
-                (service["ready"] or {}).get("port") or service["port"],
-            ),
-        }
-        for name, service in services_of(services, namespace).items()
-    ]
-
-
-_SLACK: Final = 10.0
-"""Seconds that a command in a pod may take to start and end."""
-
-
-def _ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float) -> None:
-    spec = ctx.project.runner
-    if not asked:
-        return
-    script = f"{AGENT_DIRECTORY}/probes.py"
-    argv = ["python3", script, json.dumps(asked), f"{max(1.0, seconds):.0f}"]
-    says = {question["name"]: "no answer yet" for question in asked}
-    reader = ProbeReader(says)
-    try:
-        exec_ = ctx.kube.exec(spec.pod, spec.namespace)
-        for chunk in exec_.stream(argv, container="tests", silence=seconds + _SLACK):
-            for probe in reader.feed(chunk):
-                says[probe.name] = probe.says
-                ctx.emit(ServiceSeen(name=probe.name, ready=not probe.says, waits_for=probe.says))
-    except (StreamBroken, Malformed) as broken:
-        raise NotReady("the services could not be asked", (), why=str(broken)) from broken
-    findings = [
-        Finding(
-            cause="NoAnswer",
-            subject=ObjectRef(kind="Service", name=name, namespace=spec.namespace),
-            says=f"service {name} does not answer as declared: {text}",
-            try_=f"seatrial logs {name}",
-        )
-        for name, text in says.items()
-        if text
-    ]
-    if findings:
-        names = ", ".join(name for name, text in says.items() if text)
-        raise NotReady(f"{names} not ready within {seconds:.0f} s", findings)
+    Under load a pod that was ready restarts, or a node leads its Service elsewhere for a moment: one good answer is no
+    proof that the next connection is taken.
+    """
+    told: dict[str, str] = {}
+    pods, good = pod_states(ctx), 0
+    for _ in range(_ROUNDS):
+        ask(ctx, asked, until.left, told=told)
+        before, pods = pods, pod_states(ctx)
+        good = good + 1 if pods == before else 0
+        if good == _STEADY or not asked:
+            return pods
+        if not good:
+            _wait(ctx, targets, until)
+    ctx.warn(f"pods still change while their services are asked: {', '.join(changed_pods(before, pods))}")
+    return pods
 
 
 def _remember(ctx: Ctx, name: str, made: list[Object]) -> None:
