@@ -1,0 +1,98 @@
+"""Runs that are ended while tests run: by Ctrl-C, SIGTERM and a time-out, also on nodes that are paused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from xml.etree import ElementTree as ET
+
+import pytest
+from shop_project import NAME, PATIENCE, Shop, containers, docker
+
+SLOW = """
+import time
+
+def test_quick(): pass
+
+def test_slow():
+    time.sleep(300)
+"""
+AT_ONCE = 10
+"""Seconds that a run may take to end: 2 for its waits, the rest for the renderer, for logs and on a busy machine."""
+
+
+@pytest.fixture
+def slow(shop: Shop):
+    """The environment with a test that takes long, and with its nodes awake afterwards."""
+    path = shop.root / "tests" / "test_slow.py"
+    path.write_text(SLOW)
+    yield shop
+    path.unlink()
+    for node in containers(f"{NAME}-life"):
+        subprocess.run(["docker", "unpause", node], capture_output=True, check=False)
+    shop("test")
+
+
+def start(shop: Shop, *argv: str) -> subprocess.Popen[str]:
+    """Start a run and return once its slow test runs."""
+    before = (shop.root / ".seatrial" / "runs" / "latest").resolve()
+    run = shop.start(*argv, "test", "tests/test_slow.py")
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        latest = (shop.root / ".seatrial" / "runs" / "latest").resolve()
+        events = latest / "events.jsonl"
+        if latest != before and events.exists() and "test_slow.py::test_slow" in events.read_text():
+            return run
+        assert run.poll() is None, run.communicate()
+        time.sleep(0.1)
+    raise AssertionError("the slow test did not start")
+
+
+def ended(run: subprocess.Popen[str]) -> tuple[int, float]:
+    began = time.monotonic()
+    _, err = run.communicate(timeout=PATIENCE)
+    print(err)
+    return run.returncode, time.monotonic() - began
+
+
+def assert_partial(shop: Shop) -> None:
+    assert shop.result["counts"]["passed"] == 1
+    cases = ET.parse(shop.root / ".seatrial/runs/latest/junit.xml").iter("testcase")
+    assert "test_quick" in [case.get("name") for case in cases]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_ends_the_tests_in_the_pod_and_keeps_their_results(slow: Shop, number: int, code: int) -> None:
+    run = start(slow)
+    run.send_signal(number)
+
+    assert ended(run)[0] == code
+    assert_partial(slow)
+    listing = "import os; print([open(f'/proc/{p}/cmdline').read() for p in os.listdir('/proc') if p.isdigit()])"
+    assert "pytest" not in slow.kubectl(
+        "exec", "-n", "shop", "test-runner", "-c", "tests", "--", "python3", "-c", listing
+    )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_first_signal_ends_a_run_on_paused_nodes(slow: Shop, number: int, code: int) -> None:
+    run = start(slow)
+    docker("pause", *containers(f"{NAME}-life"))
+    time.sleep(2)
+    run.send_signal(number)
+
+    found, seconds = ended(run)
+    assert (found, seconds < AT_ONCE) == (code, True), seconds
+    assert_partial(slow)
+
+
+def test_time_out_ends_a_run_on_paused_nodes(slow: Shop) -> None:
+    run = start(slow, "--set", "timeouts.test=15")
+    docker("pause", *containers(f"{NAME}-life"))
+
+    found, seconds = ended(run)
+    assert (found, seconds < 15 + AT_ONCE) == (11, True), seconds
+    assert_partial(slow)
+    assert json.loads((slow.root / ".seatrial/runs/latest/result.json").read_text())["exit"] == 11
