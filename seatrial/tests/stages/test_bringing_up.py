@@ -467,6 +467,17 @@ class TestDeliver:
         assert charts.pod_image(ctx, f"{reference}@sha256:aa") == f"{reference}@sha256:aa"
         assert charts.pod_image(ctx, "far:1") == "far:1", "the mirror does not have it"
 
+    def test_chart_that_labels_with_the_tag_gets_no_digest_in_it(self, tmp_path):
+        world = made_world(tmp_path)
+        tag = delivered(world)[0].facts.tags["shop-test"].rpartition(":")[2]
+        labelled = deployment()
+        labelled["spec"]["template"]["metadata"] = {"labels": {"app.kubernetes.io/version": tag}}
+        ctx, _ = delivered(world)
+        ctx.facts.rendered["shop"] = [labelled]
+
+        assert charts.sets_of(ctx, ctx.project.release[0])["web.image.tag"] == tag
+        assert "@sha256:" in charts.pod_image(ctx, ctx.facts.tags["shop-test"]), "the runner's pod has no such label"
+
     def test_second_build_of_the_same_inputs_updates_the_release(self, tmp_path):
         world = made_world(tmp_path)
         before = dict(delivered(world)[0].facts.release_digests)

@@ -29,6 +29,9 @@ def sets_of(ctx: Ctx, release: ReleaseSpec) -> dict[str, str]:
     for path, image in release.images.items():
         name, at, digest = pod_image(ctx, ctx.facts.tags[image]).partition("@")
         repository, _, tag = name.rpartition(":")
+        # A label cannot contain a digest. Into our own registry nobody else pushes, so the tag alone means the same.
+        if ctx.env.mirror and any(tag in label for label in _labels(ctx.facts.rendered.get(release.name, []))):
+            at = digest = ""
         # Charts write REPOSITORY:TAG; with a digest behind the tag, that is what counts.
         sets[f"{path}.repository"], sets[f"{path}.tag"] = repository, f"{tag}{at}{digest}"
     return sets
@@ -125,6 +128,18 @@ def images_of(objects: Iterable[Object]) -> list[str]:
         for image in _images(obj):
             found[image] = None
     return list(found)
+
+
+def _labels(value: object) -> Iterator[str]:
+    """Yield the values of all labels and selectors in rendered objects."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("labels", "matchLabels", "selector") and isinstance(inner, dict):
+                yield from (each for each in inner.values() if isinstance(each, str))
+            yield from _labels(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _labels(inner)
 
 
 def _images(value: object) -> Iterator[str]:

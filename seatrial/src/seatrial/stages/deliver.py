@@ -64,7 +64,7 @@ def run(ctx: Ctx) -> Report:
             write(memory, known)
             ctx.facts.pushed.add(reference)
             ahead.pull({reference: _as_pulled(ctx, reference, known)})
-            if not ctx.facts.fresh and reference in before and not _is_pinned(ctx, reference):
+            if not ctx.facts.fresh and reference in before:
                 _renew(ctx, reference, deadline)
     for reference in wanted:
         ctx.facts.used[reference] = _used(reference, present.get(reference), known)
