@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from foundry import artefacts, builder, daemon, keys, lock, machine, plan, process
+from foundry import artefacts, builder, daemon, keys, lock, machine, marker, plan, process
 from foundry.engine import Engine
 from foundry.errors import FoundryError, UsageError
 from foundry.plan import Status
@@ -151,6 +151,7 @@ def _setup(provider: Provider) -> list[str]:
 
 
 def _up(provider: Provider, options: argparse.Namespace) -> int:
+    marker.claim(provider.cache.root)
     daemon.ensure(provider.engine, provider.cache, say)
     statuses = provider.statuses()
     names = options.names or _setup(provider)
@@ -256,6 +257,7 @@ def _build(provider: Provider, options: argparse.Namespace) -> int:
     for name in names:
         if not provider.catalogue[name].recipe:
             raise UsageError(f"{name} has no recipe", f"only {provider.catalogue[name].upstream} provides it")
+    marker.claim(provider.cache.root)
     daemon.ensure(provider.engine, provider.cache, say)
     with _work(provider):
         if not provider.make(names, force=options.force):
@@ -271,11 +273,9 @@ def _clean(provider: Provider, options: argparse.Namespace) -> int:
         for gone in provider.remove(names) if provider.engine.version() else []:
             say(f"removed {gone}")
         if not options.names:
-            for folder in provider.cache.root.iterdir():
-                # The engine outlives its images: it may run what is not ours.
-                if folder.name not in {"engine", "lock"}:
-                    remove(folder)
-                    say(f"removed {folder}")
+            for folder in marker.owned(provider.cache.root):
+                remove(folder)
+                say(f"removed {folder}")
     return 0
 
 

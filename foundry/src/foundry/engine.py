@@ -137,8 +137,14 @@ class Engine:
         self.run("tag", image, ref)
 
     def remove_images(self, refs: Sequence[str]) -> None:
-        """Remove names; images lose their data when no other name or container needs them."""
+        """Remove names; images lose their data when no other name or container needs them.
+
+        A digest stays while the image has a tag of the same repository: the engine would remove that, too, and it is
+        the user's.
+        """
         for ref in refs:
+            if "@" in ref and self._has_tag(ref):
+                continue
             try:
                 self.run("image", "rm", ref)
             except CommandFailedError as error:
@@ -148,6 +154,10 @@ class Engine:
                     and "dependent" not in error.tail
                 ):
                     raise
+
+    def _has_tag(self, ref: str) -> bool:
+        image, repository = self.image(ref), _familiar(ref.partition("@")[0])
+        return image is not None and any(_familiar(name).rpartition(":")[0] == repository for name in image.names)
 
     def remove_scratch(self, cache: Path) -> None:
         """Remove the containers that builds of a dead foundry left; only with that cache's lock held.
@@ -165,6 +175,14 @@ class Engine:
             )
             return done.stdout
         return ""
+
+
+def _familiar(repository: str) -> str:
+    """Return a repository as the engine lists it: without Docker Hub's name, which nobody writes."""
+    for prefix in ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/"):
+        if repository.startswith(prefix):
+            return repository.removeprefix(prefix)
+    return repository.removeprefix("library/")
 
 
 def scratch_prefix(cache: Path) -> str:

@@ -8,11 +8,17 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from foundry import marker
+
 
 @contextlib.contextmanager
 def exclusive(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the cache's lock, having waited for whoever holds it. It ends with the process, however that ends."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Hold the cache's lock, having waited for whoever holds it. It ends with the process, however that ends.
+
+    Raises:
+        UsageError: the folder is not a cache of foundry's.
+    """
+    marker.claim(folder)
     with (folder / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -100,16 +100,17 @@ class Registries:
         """
         causes = self.causes.setdefault(artefact.name, [])
         for source in sources(artefact, key, self.arch, self.private):
+            before = self.engine.image(source.ref)
             if why := self._try(source, watch):
                 causes.append(f"{host(source.ref)}: {why}")
                 continue
             image = self.engine.image(source.ref)
             if image and image.architecture == self.arch and (not source.key or image.key == source.key):
                 self.engine.tag(image.id, artefact.ref)
-                self._untag(source.ref, artefact.ref)
+                self._untag(source.ref, artefact.ref, before)
                 return Pulled(image, resolved(source.ref, image.digests))
             causes.append(f"{source.ref} is not the image wanted: {image.architecture if image else 'it vanished'}")
-            self._untag(source.ref, artefact.ref)
+            self._untag(source.ref, artefact.ref, before)
         return None
 
     def _try(self, source: Source, watch: Callable[[str], None]) -> str:
@@ -181,11 +182,16 @@ class Registries:
         elif not (absent(why) and self.private and source.ref.startswith(self.private)):
             self.say(f"  {source.ref}: pull failed: {why}")
 
-    def _untag(self, ref: str, keep: str) -> None:
-        # Names of upstream's stay upstream's: whoever pulls them later shall get what the registry has then.
-        if ref != keep:
-            with contextlib.suppress(FoundryError):
+    def _untag(self, ref: str, keep: str, before: Image | None) -> None:
+        """Give a name the meaning that it had before the pull: none, or the user's own image of that name."""
+        if ref == keep:
+            return
+        with contextlib.suppress(FoundryError):
+            if before is None:
+                # Names of upstream's stay upstream's: whoever pulls them later shall get what the registry has then.
                 self.engine.remove_images([ref])
+            elif "@" not in ref:
+                self.engine.tag(before.id, ref)
 
 
 def told(error: FoundryError) -> str:
