@@ -8,7 +8,6 @@ import io
 import json
 import os
 import secrets
-import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -83,7 +82,9 @@ def keys_in(directory: Path) -> Keys:
 
 def password_file(user: str, password: str) -> bytes:
     """Return a tar archive with the htpasswd file of one user, for `docker cp`."""
-    import bcrypt  # noqa: PLC0415 - only needed when a registry is created
+    import tarfile  # noqa: PLC0415 - only needed when a registry is created, as is the next
+
+    import bcrypt  # noqa: PLC0415
 
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(_ROUNDS)).decode()
     content = f"{user}:{hashed}\n".encode()
