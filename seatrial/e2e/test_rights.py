@@ -258,16 +258,15 @@ def test_in_a_cluster_that_others_use_too(shop, tenants):
         made = {name for name in cluster_wide(shop) - before if not name.startswith("Namespace ")}
         assert len(made) == 11
         # What a killed run leaves.
-        shop.kubectl("create", "namespace", "test-left")
-        mine = (
-            "seatrial.dev/owner=seatrial",
-            f"seatrial.dev/project={project_of(shop)}",
-            "seatrial.dev/isolated-for=pr-9",
-        )
-        shop.kubectl("label", "namespace", "test-left", *mine)
-        for labels in ("pod-security.kubernetes.io/enforce=privileged", "seatrial.dev/isolated-for=shop"):
+        marks = {"owner": "seatrial", "project": project_of(shop), "isolated-for": "pr-9"}
+        labels = {f"seatrial.dev/{key}": value for key, value in marks.items()}
+        left = shop.root / "left.json"
+        meta = {"name": "test-left", "labels": labels}
+        left.write_text(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}))
+        shop.kubectl("create", "-f", str(left))
+        for label in ("pod-security.kubernetes.io/enforce=privileged", "seatrial.dev/isolated-for=shop"):
             with pytest.raises(subprocess.CalledProcessError) as refused:
-                shop.kubectl("label", "--overwrite", "namespace", "test-left", labels)
+                shop.kubectl("label", "--overwrite", "namespace", "test-left", label)
             assert "seatrial confines tests" in refused.value.stderr
         shop("down", "--namespace", "pr-9")
     # test-of-pr-9 has no owner's label: it is somebody else's.

@@ -320,6 +320,15 @@ class TestIsolation:
         assert neighbours.verify(world.ctx()) == "unknown"
         assert not asked
 
+    def test_in_a_lent_namespace_nothing_is_tried_and_nothing_written(self, world):
+        asked = self.dns(world, b"blocked\n")
+        world.kube.put(namespace(use="allowed"))
+        world.kube.applied.clear()
+
+        assert neighbours.verify(world.ctx()) == ""
+        assert neighbours.verify(world.ctx()) == ""
+        assert (asked, world.kube.applied) == ([], [])
+
     def test_without_policies_nothing_is_tried(self, world):
         world.project = changed(world.project, namespace=NamespaceSpec(isolated=False))
         assert neighbours.verify(world.ctx()) == ""

@@ -12,6 +12,7 @@ from seatrial.ports import Object, StreamBroken
 from seatrial.readiness.pod import is_ready
 from seatrial.stages.context import Ctx
 from seatrial.stages.memory import read, write
+from seatrial.stages.namespaces import allowed
 from seatrial.stages.objects import labels
 
 __all__ = ["ENFORCED", "api_policy", "have", "objects_of", "verify"]
@@ -127,7 +128,7 @@ def verify(ctx: Ctx) -> str:
     reset.
 
     Returns:
-        enforced, ignored or unknown; empty: there are no policies.
+        enforced, ignored or unknown; empty: there are no policies of ours.
     """
     spec = ctx.project.runner
     if not ctx.project.namespace.isolated:
@@ -137,6 +138,10 @@ def verify(ctx: Ctx) -> str:
     before = read(memory, dict[str, str])
     if before and before["runner"] == uid:
         return before["policies"]
+    if allowed(ctx.kube.get("v1/Namespace", spec.namespace)):
+        # A lent namespace gets no policies of ours, and no annotation either.
+        write(memory, {"runner": uid, "policies": ""})
+        return ""
     found = _tried(ctx)
     ctx.kube.apply(
         {
