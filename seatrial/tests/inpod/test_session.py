@@ -695,6 +695,31 @@ def test_exit_code_of_a_plugin_is_passed_on(bench: Bench, code: int, expected: i
     )
 
 
+@pytest.mark.parametrize(
+    ("hook", "expected"),
+    [
+        ("pytest_configure(config): pytest.exit('x', returncode=7)", 7),
+        ("pytest_configure(config): pytest.exit('x')", 2),
+        ("pytest_configure(config): 1 / 0", 3),
+        ("pytest_sessionstart(session): pytest.exit('x', returncode=7)", 7),
+        ("pytest_collection_modifyitems(items): pytest.exit('x', returncode=9)", 9),
+        ("pytest_sessionfinish(session): pytest.exit('x', returncode=9)", 9),
+        ("pytest_cmdline_main(config): return 8", 8),
+        # pytest itself ends with 0 here, without one test.
+        ("pytest_runtestloop(session): return True", 12),
+        ("pytest_runtest_protocol(item): return True", 12),
+        ("pytest_collection_modifyitems(items): items.clear()", 5),
+    ],
+)
+def test_exit_from_a_hook_is_that_of_pytest_and_never_green(bench: Bench, hook: str, expected: int) -> None:
+    bench.write(conftest_py=f"import pytest\ndef {hook}\n", test_a_py=PASSES)
+    bench.build()
+
+    outcome = bench.run()
+
+    assert (outcome.exit, outcome.interrupted) == (expected, None), outcome
+
+
 @pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["serial", "xdist"])
 def test_set_up_without_tests_is_not_called_passed(bench: Bench, option: str, workers: tuple[str, ...]) -> None:

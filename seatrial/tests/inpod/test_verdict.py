@@ -164,15 +164,19 @@ def test_death_between_tests() -> None:
         (exited(code=4), ExitCode.USAGE),
         (exited(code=3), ExitCode.PYTEST_INTERNAL),
         (exited(code=1), ExitCode.PYTEST_INTERNAL),
+        (exited(code=2), ExitCode.INTERRUPTED),
+        (exited(code=5), ExitCode.PYTEST_INTERNAL),
+        (exited(code=7), 7),
+        (exited(code=10), ExitCode.PYTEST_INTERNAL),
         (exited(code=None, signal=9), ExitCode.INCONCLUSIVE),
         (exited(code=137), ExitCode.INCONCLUSIVE),
         (exited(code=None, error="No such file or directory: uv"), ExitCode.ENVIRONMENT),
         (None, ExitCode.INCONCLUSIVE),
     ],
 )
-def test_no_session(ended: dict[str, Any] | None, expected: ExitCode) -> None:
+def test_no_session(ended: dict[str, Any] | None, expected: int) -> None:
     """A command that never got as far as a session is not green, and says whose fault it is."""
-    assert concluded([], ended).exit is expected
+    assert concluded([], ended).exit == expected
 
 
 def test_two_sessions_are_inconclusive() -> None:

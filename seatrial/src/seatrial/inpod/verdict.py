@@ -207,9 +207,11 @@ def _never_began(evidence: Evidence) -> Conclusion:
         )  # fmt: skip
     if code == ExitCode.USAGE:
         return Conclusion(exit=ExitCode.USAGE, says="pytest was used wrongly", why="what it printed is above")
+    # pytest.exit() in pytest_configure; 1 is what Python ends with after an exception.
+    passed_on = code == ExitCode.INTERRUPTED or code in FOREIGN_CODES
     return Conclusion(
-        exit=ExitCode.PYTEST_INTERNAL, says=f"pytest ended with {code} before its session began",
-        why="what it printed is above",
+        exit=ExitCode(code) if passed_on else ExitCode.PYTEST_INTERNAL,
+        says=f"pytest ended with {code} before its session began", why="what it printed is above",
     )  # fmt: skip
 
 
