@@ -40,6 +40,10 @@ types: $(STAMP) ## mypy strict and the import contracts
 check-seed: $(STAMP) ## docs/seed-map.md against the repository; ARGS=--apply takes each feature away on a cluster
 	@$(BIN)/python scripts/check_seed.py $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## mutated bytes for what reads a pod's output, 10 s a target; ARGS="--seconds 600 decoder"
+	@cd seatrial/tests && ../../$(BIN)/python -m fuzz.run $(ARGS)
+
 .PHONY: coverage
 coverage: $(STAMP) ## the tool's own tests without a cluster; fails below 95 % of its pure parts' branches
 	@$(BIN)/python scripts/check.py tool "tool's coverage"

@@ -72,6 +72,8 @@ STEPS = (
         *ON_ALL_CORES,
     ),
     Step("tool's coverage", (str(BIN / "python"), "scripts/check_coverage.py")),
+    # 10 s for each of two targets.
+    Step("fuzz", ("make", "--no-print-directory", "fuzz")),
     pytest("pytest in a pod", "seatrial/tests/conformance", *ON_ALL_CORES),
     Step("dist", ("make", "--no-print-directory", "dist")),
     pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e", *ON_ALL_CORES),

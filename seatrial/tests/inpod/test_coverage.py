@@ -133,3 +133,45 @@ def test_something_else(root: Path, tmp_path: Path) -> None:
         connection.execute("create table x (y)")
     with pytest.raises(ValueError, match="no such table"):
         map_coverage(tmp_path, root=root, directory_in_pod="/app")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        (
+            "create table x (id, path); create view file as"
+            " with recursive c(n) as (select 1 union all select n + 1 from c)"
+            " select n as id, 'p' || n as path from c"
+        ),
+        (
+            "create table file (id integer primary key, path text); create trigger t after update on file begin"
+            " delete from file; end"
+        ),
+        "create table file (id, path); insert into file values (1, x'00')",
+        "create table file (id, path); insert into file values (1, 5)",
+        "create table file (id, path); insert into file values (1, null)",
+    ],
+    ids=["endless view", "trigger", "bytes", "number", "null"],
+)
+def test_data_that_computes_or_is_of_another_shape_is_refused(tmp_path: Path, schema: str) -> None:
+    """It comes from the pod: an endless view would keep the host busy for ever."""
+    with closing(sqlite3.connect(tmp_path / ".coverage")) as connection:
+        connection.executescript(schema)
+
+    with pytest.raises(ValueError, match="data file"):
+        map_coverage(tmp_path, root=tmp_path, directory_in_pod="/app")
+
+
+def test_report_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "coverage.xml").write_text("<a>" * 100_000 + "</a>" * 100_000)
+
+    with pytest.raises(ValueError, match=r"coverage\.xml"):
+        map_coverage(tmp_path, root=tmp_path, directory_in_pod="/app")
+
+
+def test_path_that_climbs_out_is_no_file_of_the_project(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "project").mkdir()
+
+    assert PathMap(tmp_path / "project", "/app").find("../secret") is None
+    assert PathMap(tmp_path / "project", "/app").find("/app/../secret") is None

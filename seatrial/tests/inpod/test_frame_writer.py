@@ -31,14 +31,14 @@ def test_an_interrupt_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     for number, interrupted in enumerate((before, behind)):
-        out.add(f'["count",{number}]')
+        out.add(f'["count",{number},{number}]')
         monkeypatch.setattr(out, "_write", interrupted)
         with pytest.raises(KeyboardInterrupt):
             out.flush()
         monkeypatch.setattr(out, "_write", write)
         out.flush()
 
-    assert records(path) == [["count", 0], ["count", 1]]
+    assert records(path) == [["count", 0, 0], ["count", 1, 1]]
 
 
 def test_a_full_disk_breaks_the_log_and_no_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

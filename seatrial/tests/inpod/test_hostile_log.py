@@ -68,11 +68,12 @@ def session(**changes: Any) -> list[Any]:
         ["s", "no cut", 1],
         ["s", "a\0b\0c\0d", 1],
         ["p", "kw", 1, 2, 3, "4"],
-        ["report", {"nodeid": 1, "outcome": "passed"}],
+        ["report", {"nodeid": 1, "when": "call", "outcome": "passed"}],
         ["report", {"outcome": "passed"}],
-        ["report", {"nodeid": "a", "outcome": "skipped", "longrepr": ["only", "two"]}],
-        ["report", {"nodeid": "a", "outcome": "passed", "sections": [["name", {"$blob": "x"}]]}],
-        ["report", {"nodeid": "a", "outcome": "passed"}, {"status": ["a", "b", ["c"]]}],
+        ["report", {"nodeid": "a", "outcome": "passed"}],
+        ["report", {"nodeid": "a", "when": "call", "outcome": "skipped", "longrepr": ["only", "two"]}],
+        ["report", {"nodeid": "a", "when": "call", "outcome": "passed", "sections": [["name", {"$blob": "x"}]]}],
+        ["report", {"nodeid": "a", "when": "call", "outcome": "passed"}, {"status": ["a", "b", ["c"]]}],
         ["attribute", "a", 'x"><evil', "y"],
         ["end", {"frames": 1}],
         ["o", -1],
@@ -88,13 +89,15 @@ def test_decoder_refuses_a_record_that_the_agent_does_not_write(record: list[Any
 def test_decoder_refuses_deep_nesting(depth: int, brackets: tuple[bytes, bytes]) -> None:
     """Not a RecursionError, which no handler expects."""
     nested = brackets[0] * depth + b"1" + brackets[1] * depth
-    body = b'[["report",{"nodeid":"a","outcome":"passed","keywords":{"k":' + nested + b"}}]]"
+    body = b'[["report",{"nodeid":"a","when":"call","outcome":"passed","keywords":{"k":' + nested + b"}}]]"
     with pytest.raises(Malformed):
         decode_records(body)
 
 
 def test_decoder_refuses_millions_of_values_before_it_makes_them() -> None:
-    body = b'[["report",{"nodeid":"a","outcome":"passed","keywords":{"k":[' + b"[]," * 4_000_000 + b"1]}}]]"
+    body = (
+        b'[["report",{"nodeid":"a","when":"call","outcome":"passed","keywords":{"k":[' + b"[]," * 4_000_000 + b"1]}}]]"
+    )
     began = time.monotonic()
     with pytest.raises(Malformed, match="values"):
         decode_records(body)
@@ -102,7 +105,7 @@ def test_decoder_refuses_millions_of_values_before_it_makes_them() -> None:
 
 
 def test_decoder_takes_what_python_writes_beyond_json() -> None:
-    report = {"nodeid": "a\udce4", "outcome": "passed", "user_properties": [["x", float("nan")]]}
+    report = {"nodeid": "a\udce4", "when": "call", "outcome": "passed", "user_properties": [["x", float("nan")]]}
 
     ((_, decoded),) = decode_records(json.dumps([["report", report]]).encode())
 
@@ -110,11 +113,11 @@ def test_decoder_takes_what_python_writes_beyond_json() -> None:
 
 
 def test_decoder_drops_what_plugins_add_to_reports() -> None:
-    report = {"nodeid": "a", "outcome": "passed", "toterminal": "x", "__class__": "y", "_to_json": "z"}
+    report = {"nodeid": "a", "when": "call", "outcome": "passed", "toterminal": "x", "__class__": "y", "_to_json": "z"}
 
     ((_, decoded),) = decode_records(json.dumps([["report", report]]).encode())
 
-    assert decoded == {"nodeid": "a", "outcome": "passed"}
+    assert decoded == {"nodeid": "a", "when": "call", "outcome": "passed"}
 
 
 def test_decoder_refuses_bytes_that_are_not_ascii() -> None:
@@ -142,10 +145,10 @@ EVIL = "\x1b]52;c;eA==\x07\x1b[2J\u202e\r\b"
         ["attribute", EVIL, "name", EVIL],
         ["imports", {EVIL: [EVIL, "0"]}],
         ["collected", 1, 1, [[[EVIL, EVIL, EVIL]]], [EVIL, [EVIL]]],
-        ["report", {"nodeid": EVIL, "outcome": "failed", "longrepr": EVIL, "sections": [[EVIL, EVIL]],
+        ["report", {"nodeid": EVIL, "when": "call", "outcome": "failed", "longrepr": EVIL, "sections": [[EVIL, EVIL]],
                     "keywords": {EVIL: 1}, "location": [EVIL, 1, EVIL], "$shown": EVIL, "node": EVIL,
                     "user_properties": [[EVIL, {EVIL: [EVIL]}]], "wasxfail": EVIL}],
-        ["report", {"nodeid": "a", "outcome": "failed", "longrepr": {EVIL: {EVIL: [EVIL]}}},
+        ["report", {"nodeid": "a", "when": "call", "outcome": "failed", "longrepr": {EVIL: {EVIL: [EVIL]}}},
          {"longrepr": EVIL, "status": [EVIL, EVIL, [EVIL, {EVIL: True}]]}],
         ["warning", {"text": EVIL, "category": "Warn", "module": EVIL, "filename": EVIL, "lineno": 1, "line": EVIL,
                      "suffix": EVIL, "when": "runtest", "nodeid": EVIL, "location": [EVIL, 1, EVIL]}],
@@ -322,7 +325,8 @@ def test_renderer_prints_what_tests_printed_without_sequences(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("frames", "host_args", "why"),
     [
-        ([[SESSION], [["report", {"nodeid": "a", "outcome": "failed", "longrepr": {"x": 1}}]]], (), "ended with 1"),
+        ([[SESSION], [["report", {"nodeid": "a", "when": "call", "outcome": "failed", "longrepr": {"x": 1}}]]], (),
+         "ended with 1"),
         ([[SESSION], [["report", {"nodeid": "a", "outcome": "failed", "when": "call", "location": ["a", 1, "b"],
                                   "longrepr": {"reprcrash": 1, "reprtraceback": {"reprentries": 3}, "sections": 1},
                                   "$report_type": "TestReport"}]]], (), "ended with 1"),
@@ -378,7 +382,7 @@ _TEMPLATES: list[list[Any]] = [
     ["blob", 1, "text"], ["text", "text", 0, 0], ["text", "text", 2, None], ["header", ["h"]], ["collecting"],
     ["collect", {"nodeid": "a", "outcome": "failed", "longrepr": "x", "result": None, "sections": [],
                  "$report_type": "CollectReport"}, 3],
-    ["deselected", 3], ["verbose", 3], ["count", 3], ["worker", "gw0", {"id": "gw0"}], ["debugger"],
+    ["deselected", 3], ["verbose", 3], ["count", 3, 3], ["worker", "gw0", {"id": "gw0"}], ["debugger"],
     ["property", "a", "b"], ["attribute", "a", "b", "c"], ["imports", {"a": ["b", "c"]}], ["looped"],
     ["interrupt", {"type": "Exit", "text": "x", "path": "a", "line": 1, "message": "m"}], ["internal", "x"],
     ["o", 3], ["finishing", 1, "", ""],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -515,6 +516,51 @@ def test_artifacts_come_home(bench: Bench) -> None:
     assert outcome.home.artifacts is not None
     assert (outcome.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
     assert outcome.home.notes == ("artifacts: nothing is at missing/*",)
+
+
+def test_links_and_pipes_among_artifacts_do_not_change_the_verdict(bench: Bench) -> None:
+    """A dangling link, one to a secret of the host, a loop and a pipe are left out with one warning each kind."""
+    secret = bench.runs.parent / "secret"
+    secret.write_text("key")
+    bench.write(
+        test_a_py="import os, pathlib\ndef test_a():\n    os.mkdir('out')\n    os.symlink('nowhere', 'out/dangling')\n"
+        f"    os.symlink({str(secret)!r}, 'out/secret')\n    os.symlink('loop', 'out/loop')\n"
+        "    os.mkfifo('out/pipe')\n"
+        "    pathlib.Path('out/a').write_text('x')\n    os.link('out/a', 'out/b')\n"
+    )
+    bench.build()
+
+    outcome = bench.run(artifacts=("out",))
+
+    assert outcome.exit is ExitCode.PASSED
+    assert outcome.home.artifacts is not None
+    found = {path.name: path.read_text() for path in (outcome.home.artifacts / "out").iterdir()}
+    assert found == {"a": "x", "b": "x"}, "a file with two names is two files"
+    links, pipe = outcome.home.notes
+    assert "dangling" in links
+    assert "secret" in links
+    assert "loop" in links
+    assert "out/pipe" in pipe
+
+
+def test_output_and_names_of_tests_reach_nobody_s_terminal_as_sequences(bench: Bench) -> None:
+    bench.write(
+        test_a_py="import pytest, warnings\nEVIL = '\\x1b]52;c;eA==\\x07\\x1b[2J\\u202e\\r\\x9b1A'\n"
+        "@pytest.mark.parametrize('x', [1], ids=[EVIL])\ndef test_a(x):\n    print(EVIL, '\\n::error::x')\n"
+        "    warnings.warn(EVIL)\n    assert not EVIL, EVIL\n"
+        "def test_b():\n    import os\n    os.write(1, EVIL.encode())\n"
+    )
+    bench.build()
+
+    for more in ((), ("-s", "-vv"), ("--tb=native", "-rA", "--color=yes")):
+        outcome = bench.run(*more)
+
+        assert outcome.exit is ExitCode.TESTS_FAILED
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", bench.text)
+        assert not set(plain) & set("\x1b\x07\x9b\u202e"), more
+        assert "\n::error" not in plain
+        names = [getattr(each, "nodeid", "") for each in bench.events]
+        assert all(name.isprintable() for name in names)
 
 
 def test_other_files_come_home(bench: Bench) -> None:

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seatrial.model.text import TextFilter, safe_line, safe_text
+from seatrial.model.text import TerminalFilter, TextFilter, safe_line, safe_text
 
 HOSTILE = {
     "OSC 52 sets the clipboard": "\x1b]52;c;cm0gLXJmIH4=\x07",
@@ -106,3 +106,20 @@ def test_a_stream_becomes_the_same_wherever_it_is_cut(text: str, data: st.DataOb
 
     assert pieces == expected
     assert is_harmless(pieces, colors=True), repr(pieces)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"\x1b]52;c;eA==\x07", b"\x1b]0;title\x1b\\", b"\x1bP1$r\x1b\\", b"\x1b_apc\x1b\\", b"\x1b^pm\x1b\\",
+        b"\x1bXsos\x1b\\",
+        b"\xc2\x9d52;c;eA==\xc2\x9c",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_terminal_of_a_debugger_gets_cursor_and_colors_and_no_strings(hostile: bytes, size: int) -> None:
+    stream = b"(Pdb) \x1b[31mp\x1b[0m\x1b[K" + hostile + "é\r\n".encode() + hostile + b"end"
+    screen = TerminalFilter()
+    shown = b"".join(screen.feed(stream[start : start + size]) for start in range(0, len(stream), size))
+
+    assert shown == b"(Pdb) \x1b[31mp\x1b[0m\x1b[K" + "é\r\n".encode() + b"end"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import time
@@ -12,6 +13,7 @@ from seatrial.inpod.tree import Entry
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import FindingMade, Note
 from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.redaction import SECRETS
 from seatrial.model.result import Counts
 from seatrial.model.spec import ImageSpec, Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import StreamBroken
@@ -20,6 +22,7 @@ from seatrial.stages.context import TestsOutcome
 from seatrial.stages.evidence import evident
 from seatrial.stages.inputs import context_files
 from seatrial.stages.memory import Answered, Installed, Runner, read, write
+from seatrial.stages.secrets import secret_values
 from seatrial.stages.watching import WatchSet
 
 from .fakes import FakeKube, World, refused
@@ -328,3 +331,50 @@ def test_broken_watches_break_the_wait():
     with pytest.raises(EnvironmentFailed):
         watches.wait(5)
     watches.close()
+
+
+class TestSecrets:
+    """What is collected holds no value that is known to be secret, and no environment."""
+
+    @pytest.fixture(autouse=True)
+    def known(self):
+        SECRETS.learn(["pl@nted-value"])
+
+    def test_logs_of_containers_hold_no_secret(self, world):
+        world.kube.put(pod())
+        encoded = base64.b64encode(b"pl@nted-value")
+        world.kube.texts[("web-1", "c", False)] = b"login with pl@nted-value or " + encoded
+        ctx = world.ctx()
+        collect.run(ctx)
+
+        log = (ctx.run_dir / "logs" / "pods" / "shop" / "web-1" / "c.log").read_bytes()
+        assert b"login with ***" in log
+        assert b"pl@nted" not in log
+        assert encoded not in log
+
+    def test_bundle_holds_no_environment_and_no_copy_of_former_objects(self, world):
+        found = pod()
+        found["spec"]["containers"][0]["env"] = [
+            {"name": "PASSWORD", "value": "of the chart"},
+            {"name": "FROM", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        ]
+        found["spec"]["containers"][0]["args"] = ["--password=pl@nted-value"]
+        found["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": '{"of": "the chart"}'}
+        world.kube.put(found)
+        ctx = world.ctx()
+        ctx.failed = True
+        collect.run(ctx)
+
+        text = (ctx.run_dir / "bundle" / "shop" / "pod.json").read_text()
+        assert "of the chart" not in text
+        assert "the chart" not in text
+        assert "pl@nted" not in text
+        assert '"secretKeyRef"' in text
+
+    def test_secrets_of_charts_are_known_by_their_values(self):
+        objects = [
+            {"kind": "Secret", "data": {"a": base64.b64encode(b"in data").decode()}, "stringData": {"b": "as string"}},
+            {"kind": "ConfigMap", "data": {"c": "no secret"}},
+        ]
+
+        assert sorted(secret_values(objects)) == ["as string", "in data"]

@@ -26,6 +26,11 @@ _CHUNK: Final = 512 * 1024
 _SILENCE: Final = 3600.0
 """Seconds without output of a command that a user started and can interrupt."""
 
+_LARGEST: Final = 64 << 20
+"""Bytes that a command may answer: the list of 500,000 files has less."""
+_TAIL: Final = 1 << 16
+"""Bytes at the end of what a command printed to stderr that are kept for an error."""
+
 Connect = Callable[..., WebSocket]
 
 
@@ -81,6 +86,7 @@ class ApiPodExec:
                     yield data
                 elif channel == _STDERR:
                     errors += data
+                    del errors[:-_TAIL]
                 elif code := _exit_code(json.loads(data)):
                     raise StreamBroken(f"{argv[0]} ended with {code}: {errors.decode(errors='replace').strip()}")
                 else:
@@ -165,6 +171,7 @@ class _Started:
         deadline = Deadline.after(self._timeout)
         late = f"{self._argv[0]} in container {self._container} did not end in {self._timeout:.0f} s"
         output: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
+        kept = 0
         try:
             if stdin:
                 _feed(self._web, stdin)
@@ -177,6 +184,9 @@ class _Started:
                         stderr=b"".join(output[_STDERR]),
                     )
                 output[channel].append(data)
+                kept += len(data)
+                if kept > _LARGEST:
+                    raise EnvironmentFailed(f"{self._argv[0]} prints more than {_LARGEST >> 20} MiB")
                 if deadline.passed:
                     raise OutOfTime(late)
         except StreamBroken:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from seatrial.adapters.websocket import WebSocket
+from seatrial.model.text import TerminalFilter
 from seatrial.ports import StreamBroken
 
 __all__ = ["bridge"]
@@ -36,10 +37,11 @@ def bridge(web: WebSocket) -> bytes:
     with _raw(sys.stdin.fileno()), _resizing(web):
         keys = threading.Thread(target=_send_keys, args=(web, over), daemon=True)
         keys.start()
+        screen = TerminalFilter()
         try:
             while (message := web.receive()) is not None:
                 if message[0] == _STDOUT:
-                    sys.stdout.buffer.write(message[1:])
+                    sys.stdout.buffer.write(screen.feed(message[1:]))
                     sys.stdout.buffer.flush()
                 elif message[0] == _STATUS:
                     return message[1:]

@@ -19,6 +19,13 @@ from xml.etree import ElementTree as ET
 __all__ = ["CoverageHome", "PathMap", "map_coverage"]
 
 _NOT_OURS: Final = frozenset((".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox", ".seatrial"))
+_MOST_FILES: Final = 200_000
+_LONGEST_PATH: Final = 4096
+_LARGEST_XML: Final = 128 << 20
+_STEP: Final = 100_000
+_MOST_STEPS: Final = 100_000
+"""Times _STEP instructions of SQLite: minutes. Data of a large project needs seconds."""
+
 _INSTALLED: Final = ("site-packages", "dist-packages")
 
 
@@ -59,6 +66,8 @@ class PathMap:
         only file that ends like it.
         """
         pure = PurePosixPath(path)
+        if ".." in pure.parts:
+            return None
         if not pure.is_absolute():
             return path if (self.root / path).is_file() else None
         if pure.is_relative_to(self.directory):
@@ -90,9 +99,11 @@ def map_coverage(directory: Path, *, root: Path, directory_in_pod: str) -> Cover
     data, xml = directory / ".coverage", directory / "coverage.xml"
     mapped, unmapped = _map_data(data, paths) if data.is_file() else (0, ())
     if xml.is_file():
+        if xml.stat().st_size > _LARGEST_XML:
+            raise ValueError(f"{xml.name} is larger than {_LARGEST_XML >> 20} MiB")
         try:
             _map_xml(xml, paths)
-        except ET.ParseError as error:
+        except (ET.ParseError, RecursionError) as error:
             raise ValueError(f"{xml.name}: {error}") from error
     return CoverageHome(data, xml if xml.is_file() else None, mapped, unmapped)
 
@@ -100,15 +111,35 @@ def map_coverage(directory: Path, *, root: Path, directory_in_pod: str) -> Cover
 def _map_data(data: Path, paths: PathMap) -> tuple[int, tuple[str, ...]]:
     try:
         with closing(sqlite3.connect(data)) as connection, connection:
+            _refuse_code(connection)
             return _map_files(connection, paths)
     except sqlite3.DatabaseError as error:
         raise ValueError(f"{data.name}: {error}") from error
 
 
+def _refuse_code(connection: sqlite3.Connection) -> None:
+    """Refuse a database that computes: it comes from the pod, and coverage.py's has tables and nothing else.
+
+    Raises:
+        ValueError: it has a view, a trigger or a virtual table.
+        sqlite3.DatabaseError: later, if a query takes longer than any that is needed.
+    """
+    steps = iter(range(_MOST_STEPS))
+    connection.set_progress_handler(lambda: next(steps, None) is None, _STEP)
+    connection.execute("pragma trusted_schema = off")
+    computes = "select name from sqlite_master where type not in ('table', 'index') or sql like 'create virtual%'"
+    if found := connection.execute(computes).fetchone():
+        raise ValueError(f"the data file has {found[0]!r}, which coverage.py does not make")
+
+
 def _map_files(connection: sqlite3.Connection, paths: PathMap) -> tuple[int, tuple[str, ...]]:
     places: dict[str, list[int]] = defaultdict(list)
-    unmapped = []
+    unmapped: list[str] = []
     for number, path in connection.execute("select id, path from file order by id").fetchall():
+        if not isinstance(path, str) or len(path) > _LONGEST_PATH:
+            raise ValueError("the data file has a path that is none")
+        if len(unmapped) + len(places) > _MOST_FILES:
+            raise ValueError(f"the data file has more than {_MOST_FILES} files")
         found = paths.find(path)
         if found is None:
             unmapped.append(path)

@@ -160,6 +160,12 @@ class _Report(msgspec.Struct):
     subtype: Word = msgspec.field(name="_report_type", default="")
 
 
+class _TestReport(_Report, kw_only=True):
+    """A report of a phase of a test."""
+
+    when: Word
+
+
 _REPORT_FIELDS: Final = frozenset(
     (
         "nodeid", "outcome", "when", "duration", "start", "stop", "location", "keywords", "sections", "longrepr",
@@ -249,7 +255,7 @@ class _Verbose(_R, array_like=True, forbid_unknown_fields=True, tag="verbose"):
 
 class _CountKnown(_R, array_like=True, forbid_unknown_fields=True, tag="count"):
     count: Count
-    distinct: Count = 0
+    distinct: Count
 
 
 class _Start(_R, array_like=True, forbid_unknown_fields=True, tag="s"):
@@ -271,7 +277,7 @@ class _TornDown(_R, array_like=True, forbid_unknown_fields=True, tag="t"):
 
 
 class _Reported(_R, array_like=True, forbid_unknown_fields=True, tag="report"):
-    report: _Report
+    report: _TestReport
     change: _Change = msgspec.field(default_factory=_Change)
 
 

@@ -12,7 +12,7 @@ import json
 import re
 from typing import Final
 
-__all__ = ["TextFilter", "safe_json", "safe_line", "safe_text"]
+__all__ = ["TerminalFilter", "TextFilter", "safe_json", "safe_line", "safe_text"]
 
 # Control characters but tab and line feed, bidirectional and invisible format characters, line separators, surrogates.
 # Joiners (U+200C, U+200D) stay: scripts and emoji need them.
@@ -27,7 +27,7 @@ _ONE_UNSAFE: Final = re.compile(f"[\t\n{_UNSAFE}]")
 _ONE_UNSAFE_BUT_LINES: Final = re.compile(f"[{_UNSAFE}]")
 _UNSAFE_OR_COLOR: Final = re.compile(f"\r\n?|{_COLOR}|[{_UNSAFE}]")
 _COMMAND: Final = re.compile(r"^([^\S\n]*)(?=::[A-Za-z])|#(?=#[A-Za-z]{0,16}\[)", re.MULTILINE)
-_UNFINISHED: Final = re.compile(r"(?:\r|\x1b(?:\[[0-9;:]{0,32})?|##?[A-Za-z]{0,16}|^[^\S\n]{0,16}::?)\Z", re.MULTILINE)
+_UNFINISHED: Final = re.compile(r"(?:\r|\x1b(?:\[[0-9;:]{0,32})?|##?[A-Za-z]{0,16}|^[^\S\n]*::?)\Z", re.MULTILINE)
 _SHORT_ESCAPES: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
@@ -81,8 +81,52 @@ class TextFilter:
         if not text:
             return ""
         safe = safe_text(text, colors=True, starts_line=self._starts_line)
-        self._starts_line = safe.endswith("\n")
+        _, newline, last = safe.rpartition("\n")
+        # White space before a command does not keep it from being one.
+        self._starts_line = (bool(newline) or self._starts_line) and not last.strip()
         return safe
+
+
+class TerminalFilter:
+    """Drop from the stream of an interactive terminal what is not for the screen.
+
+    Cursor and colors are the program's: a debugger edits its line by them. Strings that a terminal emulator takes for
+    itself are dropped: OSC (clipboard, title, links), DCS, APC, PM and SOS, to their end.
+    """
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._in_string = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what is for the screen; the first byte of a sequence waits for the second."""
+        data, self._held = self._held + data, b""
+        kept = bytearray()
+        start = 0
+        while start < len(data):
+            if self._in_string:
+                end = _STRING_END.search(data, start)
+                if end is None:
+                    # Its end may have begun.
+                    self._held = data[-1:] if data.endswith((b"\x1b", b"\xc2")) else b""
+                    break
+                self._in_string, start = False, end.end()
+                continue
+            begin = _STRING_BEGIN.search(data, start)
+            if begin is None:
+                rest = data[start:]
+                if rest.endswith((b"\x1b", b"\xc2")):
+                    self._held, rest = rest[-1:], rest[:-1]
+                kept += rest
+                break
+            kept += data[start : begin.start()]
+            self._in_string, start = True, begin.end()
+        return bytes(kept)
+
+
+# C1 controls in UTF-8 are two bytes, of which the first is 0xc2.
+_STRING_BEGIN: Final = re.compile(rb"\x1b[\]PX^_]|\xc2[\x90\x98\x9d\x9e\x9f]")
+_STRING_END: Final = re.compile(rb"\x07|\x1b\\|\xc2\x9c|\x18|\x1a")
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -84,6 +84,7 @@ class _Collected:
         self.ctx = ctx
         self.directory = ctx.run_dir / "bundle"
         self.written = 0
+        self.lock = threading.Lock()
         self.moved = time.monotonic()
         self.problems: list[Exception] = []
         tests = ctx.facts.tests
@@ -123,7 +124,9 @@ class _Collected:
             while True:
                 job = jobs.get_nowait()
                 try:
-                    self.written += job()
+                    is_log = job()
+                    with self.lock:
+                        self.written += is_log
                 except Exception as error:  # noqa: BLE001 - raised by the thread that waits
                     self.problems.append(error)
                 self.moved = time.monotonic()

@@ -1,0 +1,1 @@
+"""Fuzz targets for what reads hostile bytes."""
