@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from concurrent.futures import Future
 from datetime import timedelta
 
@@ -1053,6 +1055,18 @@ class TestReady:
         assert ready.run(ctx).facts["services"] == "1"
         told = [(seen.ready, seen.waits_for) for seen in world.recorded.of(ServiceSeen) if seen.name == "web"][-2:]
         assert told == [(False, "HTTP status 503"), (True, "")]
+
+    def test_question_to_a_paused_node_is_left_when_the_run_ends(self, tmp_path):
+        world, ctx = self.up(tmp_path, service=SERVICE)
+        block = threading.Event()
+        world.kube.pod.stream = lambda *args, **more: iter(lambda: block.wait() and None, None)
+        threading.Timer(0.3, ctx.cancelled.set).start()
+        began = time.monotonic()
+
+        ready.run(ctx)
+
+        assert time.monotonic() - began < 5
+        block.set()
 
     def web_pod(self, world, **more):
         status = {"restarts": 0, "ready": "True", "since": "2026-01-01T00:00:00Z", "uid": "p", **more}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, Final
 
 from seatrial.inpod import waits
@@ -67,12 +68,17 @@ def ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float, *, told: dict[str
     reader = ProbeReader(says)
     try:
         exec_ = ctx.kube.exec(spec.pod, spec.namespace)
-        for chunk in exec_.stream(argv, container="tests", silence=seconds + _SLACK):
-            for probe in reader.feed(chunk):
-                says[probe.name] = probe.says
-                if told.get(probe.name) != probe.says:
-                    told[probe.name] = probe.says
-                    ctx.emit(ServiceSeen(name=probe.name, ready=not probe.says, waits_for=probe.says))
+        stream = waits.pieces(lambda: exec_.stream(argv, container="tests", silence=seconds + _SLACK))
+        with closing(stream):
+            for chunk in stream:
+                if ctx.cancelled.is_set():
+                    # The run ends: nobody waits for the answers of a pod whose node may be paused.
+                    return
+                for probe in reader.feed(chunk) if chunk else ():
+                    says[probe.name] = probe.says
+                    if told.get(probe.name) != probe.says:
+                        told[probe.name] = probe.says
+                        ctx.emit(ServiceSeen(name=probe.name, ready=not probe.says, waits_for=probe.says))
     except (StreamBroken, Malformed) as broken:
         raise NotReady("the services could not be asked", (), why=str(broken)) from broken
     findings = [
