@@ -72,7 +72,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalImage:
-    """An image on the engine. `digest` is that of its configuration: the image id."""
+    """An image on the engine. `digest` is that of its configuration: the image id; `triggers`: it has ONBUILD steps."""
 
     reference: str
     digest: str
@@ -81,6 +81,7 @@ class LocalImage:
     workdir: str
     env: Mapping[str, str]
     user: str
+    triggers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from seatrial.inpod.delta import Delta, plan
+from seatrial.inpod.delta import plan
 from seatrial.inpod.options import resolve
 from seatrial.inpod.request import Request
 from seatrial.inpod.session import TestOutcome, run_tests
@@ -66,9 +66,7 @@ class Bench:
         if sync:
             tree = read_tree(self.root, sync)
             have = pod_files(self.pod, str(self.pod.workdir), sync, python=self.pod.python, entry=self.pod.entry)
-            planned = plan(image={}, context={}, tree=tree.files, pod=tree.view(have), sync=sync, rebuild=())
-            assert isinstance(planned, Delta)
-            delta = planned
+            delta = plan(tree=tree, pod=have.files)
         values: dict[str, Any] = {
             "run": RunId(f"20260101-00000{self.number % 10}-0000"),
             "argv": invocation.argv,

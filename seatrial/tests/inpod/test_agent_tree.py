@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import shutil
+import socket
 import tarfile
 from pathlib import Path
 
@@ -31,16 +35,26 @@ def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarIn
     return member
 
 
+def folder(name: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode = tarfile.DIRTYPE, 0o755
+    return member
+
+
 def test_files_links_and_modes(tmp_path: Path) -> None:
-    """What the delta has is there afterwards; modes are plain or executable."""
+    """What the delta has is there afterwards, with its modes."""
     count = apply(
-        archive(tree__a__b_py="text", tree__exec="run", c=link("tree/a/link", "b.py")), {"tree": str(tmp_path)}, []
+        archive(tree__a__b_py="text", tree__exec="run", c=link("tree/a/link", "b.py"), d=folder("tree/empty/in")),
+        {"tree": str(tmp_path)},
+        [],
     )
+    found = scan(str(tmp_path), ["."])
 
     assert count == 3
-    assert scan(str(tmp_path), ["."])["a/b.py"][:3] == ["f", 0, 4]
-    assert scan(str(tmp_path), ["."])["exec"][:3] == ["f", 1, 3]
-    assert scan(str(tmp_path), ["."])["a/link"] == ["l", 0, 0, "b.py"]
+    assert found["a/b.py"][:3] == ["f", 0o600, 4]
+    assert found["exec"][:3] == ["f", 0o755, 3]
+    assert found["a/link"] == ["l", 0, 0, "b.py"]
+    assert [path for path, entry in found.items() if entry[0] == "d"] == ["a", "empty", "empty/in"]
     assert not [path for path in tmp_path.rglob("*") if "seatrial-" in path.name]
 
 
@@ -68,26 +82,48 @@ def test_compiled_modules_elsewhere_go_too(tmp_path: Path, monkeypatch: pytest.M
     assert list(place.iterdir()) == []
 
 
-def test_deletions_take_empty_directories_along(tmp_path: Path) -> None:
-    """An empty directory would still be importable, and compiled modules in it would run."""
-    apply(archive(tree__p__q__m_py="x", tree__keep_py="x"), {"tree": str(tmp_path)}, [])
+def test_modes_elsewhere_are_plain(tmp_path: Path) -> None:
+    """What comes home is the user's; modes of a container say nothing there."""
+    apply(archive(files__a="text", files__exec="run", d=folder("files/d")), {"files": str(tmp_path)}, [])
+
+    assert {path: entry[1] for path, entry in scan(str(tmp_path), ["."]).items()} == {"a": 0o644, "exec": 0o755}
+
+
+def test_deletions_take_named_directories_along(tmp_path: Path) -> None:
+    """With what Python compiled there; others stay as empty as they are on the host."""
+    apply(archive(tree__p__q__m_py="x", tree__r__m_py="x", tree__keep_py="x"), {"tree": str(tmp_path)}, [])
     (tmp_path / "p/q/__pycache__").mkdir()
     (tmp_path / "p/q/__pycache__/m.cpython-313.pyc").touch()
     (tmp_path / "p/q/__pycache__/other.pyc").touch()
+    names = ["tree/p", "tree/p/q", "tree/p/q/m.py", "tree/r/m.py", "tree/was/never/there.py"]
 
-    apply(None, {"tree": str(tmp_path)}, ["tree/p/q/m.py", "tree/was/never/there.py"])
+    apply(None, {"tree": str(tmp_path)}, names)
 
-    assert [path.name for path in tmp_path.iterdir()] == ["keep.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["keep.py", "r"]
+
+
+def test_a_directory_with_something_in_it_stays(tmp_path: Path) -> None:
+    """The comparison afterwards tells."""
+    apply(archive(tree__p__other="x"), {"tree": str(tmp_path)}, [])
+    apply(None, {"tree": str(tmp_path)}, ["tree/p"])
+
+    assert (tmp_path / "p/other").exists()
 
 
 def test_a_file_becomes_a_directory_and_back(tmp_path: Path) -> None:
     """A rename over it works in one direction only."""
-    apply(archive(tree__a__b="x"), {"tree": str(tmp_path)}, [])
-    apply(archive(tree__a="x"), {"tree": str(tmp_path)}, [])
+    place = {"tree": str(tmp_path)}
+    apply(archive(tree__a__b="x"), place, [])
+    apply(archive(tree__a="x"), place, ["tree/a/b"])
     assert (tmp_path / "a").is_file()
 
-    apply(archive(tree__a__b="x"), {"tree": str(tmp_path)}, ["tree/a"])
+    apply(archive(d=folder("tree/a"), tree__a__b="x"), place, [])
     assert (tmp_path / "a/b").is_file()
+
+    apply(archive(c=link("tree/a", "keep")), place, ["tree/a/b"])
+    assert (tmp_path / "a").is_symlink()
+    apply(archive(d=folder("tree/a"), tree__a__c="x"), place, [])
+    assert (tmp_path / "a/c").is_file()
 
 
 @pytest.mark.parametrize(
@@ -123,12 +159,41 @@ def test_no_way_through_a_link_that_is_there(tmp_path: Path) -> None:
 
 def test_scan_leaves_compiled_modules_out(tmp_path: Path) -> None:
     """They are made in the pod; and paths that are not there are no files."""
-    for name in ("a.py", "__pycache__/a.pyc", "b.pyc", ".git/config"):
+    for name in ("a.py", "__pycache__/a.pyc", "lone.pyc", ".git/config"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
 
-    assert list(scan(str(tmp_path), [".", "not/there"])) == ["a.py"]
+    assert list(scan(str(tmp_path), [".", "not/there"])) == [".git", ".git/config", "a.py", "lone.pyc"]
     assert list(scan(str(tmp_path), ["a.py"])) == ["a.py"]
+
+
+def test_scan_tells_what_is_no_file(tmp_path: Path) -> None:
+    """Nothing blocks on a pipe."""
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        found = scan(str(tmp_path), ["."])
+
+    assert {path: (entry[0], entry[3]) for path, entry in found.items()} == {
+        "pipe": ("o", "fifo"),
+        "socket": ("o", "socket"),
+    }
+
+
+def test_what_vanishes_during_a_scan_is_not_there(tmp_path: Path) -> None:
+    """Editors and tests write while it lasts."""
+    for name in ("a", "b/c", "d"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    def vanish(path: str, _: bool) -> bool:
+        if path == "a":
+            (tmp_path / "d").unlink()
+        if path == "b":
+            shutil.rmtree(tmp_path / "b")
+        return False
+
+    assert list(scan(str(tmp_path), ["."], vanish)) == ["a"]
 
 
 def test_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,3 +208,32 @@ def test_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert (target / "src/a.py").read_text() == "1"
     assert sorted(path.name for path in target.iterdir()) == ["none", "one", "src"]
+
+
+def test_seed_lists_what_the_image_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later it tells what the build made from what was sent; a pipe is not copied."""
+    monkeypatch.chdir(tmp_path)
+    apply(archive(tree__src__a_py="1"), {"tree": str(tmp_path)}, [])
+    os.mkfifo(tmp_path / "src/pipe")
+    listing = tmp_path / "seed.json"
+
+    assert seed(str(tmp_path / "volume"), ["src", "none"], str(listing)) == 0
+
+    assert list(json.loads(listing.read_text())) == ["src", "src/a.py"]
+    assert [path.name for path in (tmp_path / "volume/src").iterdir()] == ["a.py"]
+
+
+def test_seed_names_what_it_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pod does not start, and its log says why."""
+
+    def refuse(source: str, target: str, **_: object) -> None:
+        raise shutil.Error([(source, target, "Permission denied: src/a.py")])
+
+    monkeypatch.chdir(tmp_path)
+    apply(archive(tree__src__a_py="1"), {"tree": str(tmp_path)}, [])
+    monkeypatch.setattr(shutil, "copytree", refuse)
+
+    assert seed(str(tmp_path / "volume"), ["src"]) == 1
+    assert capsys.readouterr().err == "src of the image cannot be copied: Permission denied: src/a.py\n"

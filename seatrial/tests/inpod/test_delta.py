@@ -2,55 +2,100 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
-from seatrial.inpod.delta import LIMIT, Delta, Rebuild, below, check_size, matches, plan
-from seatrial.inpod.tree import Entry
+from seatrial.inpod.copies import analyze
+from seatrial.inpod.delta import LIMIT, Delta, Lost, check_size, image_needs, matches, plan
+from seatrial.inpod.manifest import Manifest
+from seatrial.inpod.places import Places
+from seatrial.inpod.tree import Entry, Files, Tree, below, digest
 from seatrial.model.errors import UsageError
 
-SYNC = ("tests", "src")
 REBUILD = ("Dockerfile", "pyproject.toml", "**/pyproject.toml", "*.lock", "requirements*.txt", "locks/*")
+TEXT = "FROM a\nWORKDIR /app\nCOPY . .\n"
 
 
 def files(**texts: str) -> dict[str, Entry]:
     """Return files: `tests__a_py="1"` is tests/a.py with content 1."""
     return {
-        name.replace("__", "/").replace("_py", ".py").replace("_toml", ".toml"): Entry("f", False, len(text), text)
+        name.replace("__", "/").replace("_py", ".py").replace("_toml", ".toml"): Entry("f", 0o644, len(text), text)
         for name, text in texts.items()
     }
 
 
+def tree(now: Files, built: Files | None = None, generated: Files | None = None) -> Tree:
+    return Tree(Path("/p"), ("tests", "src"), now, now if built is None else built, generated or {}, now)
+
+
+def manifest(**more: Any) -> Manifest:
+    return Manifest(**{"dockerfile": "d", **more})
+
+
+def causes(before: Files, now: Files, **more: Any) -> list[str]:
+    """Return why a new image is needed, with tests and src as places."""
+    analysis = analyze(TEXT)
+    places = Places(analysis, "/app", ("src", "tests"), {**before, **now})
+    found = image_needs(
+        manifest(files=before), manifest(files=now, **more), places=places, rebuild=REBUILD, everything=True
+    )
+    return [str(cause) for cause in found]
+
+
 def test_nothing_changed() -> None:
     """The pod has the tree: nothing to do."""
-    tree = files(tests__a_py="1")
+    now = files(tests__a_py="1")
 
-    result = plan(image=tree, context=tree, tree=tree, pod=tree, sync=SYNC, rebuild=REBUILD)
-
-    assert isinstance(result, Delta)
-    assert result.empty
+    assert plan(tree=tree(now), pod=now).empty
+    assert causes(now, now) == []
 
 
 def test_changes_are_sent_and_deletions_too() -> None:
     """What differs between pod and tree goes over, whatever the image had."""
-    image = files(tests__a_py="1", tests__b_py="1", tests__c_py="1")
     pod = files(tests__a_py="2", tests__b_py="1", tests__gone_py="1")
-    tree = files(tests__a_py="1", tests__b_py="2", tests__new_py="1")
+    now = files(tests__a_py="1", tests__b_py="2", tests__new_py="1", other_py="1")
 
-    result = plan(image=image, context=tree, tree=tree, pod=pod, sync=SYNC, rebuild=REBUILD)
+    result = plan(tree=tree(now), pod=pod)
 
-    assert isinstance(result, Delta)
     assert result.send == ("tests/a.py", "tests/b.py", "tests/new.py")
     assert result.delete == ("tests/gone.py",)
     assert str(result.causes[0]) == "tests/a.py: changed, sent"
 
 
-def test_a_mode_is_a_change() -> None:
+def test_a_mode_is_a_change_and_that_of_a_directory_is_none() -> None:
     """chmod +x has to reach the pod."""
-    plain, executable = {"tests/a": Entry("f", False, 1, "1")}, {"tests/a": Entry("f", True, 1, "1")}
+    pod = {"tests": Entry("d", 0o2775, 0, ""), "tests/a": Entry("f", 0o644, 1, "1")}
+    now = {"tests": Entry("d", 0o755, 0, ""), "tests/a": Entry("f", 0o755, 1, "1")}
 
-    result = plan(image=plain, context=executable, tree=executable, pod=plain, sync=SYNC, rebuild=REBUILD)
+    assert plan(tree=tree(now), pod=pod).send == ("tests/a",)
 
-    assert isinstance(result, Delta)
-    assert result.send == ("tests/a",)
+
+def test_what_the_build_made_stays() -> None:
+    """An editable installation leaves its metadata beside the sources."""
+    made = files(src__a_egg="1")
+    now = files(src__a_py="1")
+
+    assert plan(tree=tree(now, generated=made), pod={**now, **made}).empty
+    assert digest(tree(now, generated=made).seen({**now, **made})) == digest(now)
+
+
+@pytest.mark.parametrize("pod", [files(src__a_py="1"), files(src__a_py="1", src__a_egg="2")])
+def test_what_the_build_made_and_the_pod_lost_needs_a_new_pod(pod: dict[str, Entry]) -> None:
+    """It is nowhere on the host."""
+    with pytest.raises(Lost) as caught:
+        plan(tree=tree(files(src__a_py="1"), generated=files(src__a_egg="1")), pod=pod)
+    assert caught.value.path == "src/a_egg"
+
+
+def test_files_outside_of_places_are_those_of_the_image() -> None:
+    """So a change there that nobody built is seen in the proof."""
+    built = files(tests__a_py="1", conf_py="1")
+    now = files(tests__a_py="2", conf_py="2")
+    pod = files(tests__a_py="2")
+
+    assert digest(tree(now, built).seen(pod)) != digest(now)
+    assert digest(tree({**built, **pod}, built).seen(pod)) == digest({**built, **pod})
 
 
 @pytest.mark.parametrize(
@@ -59,33 +104,55 @@ def test_a_mode_is_a_change() -> None:
         ("pyproject.toml", "which rebuilds the image (rebuild: pyproject.toml)"),
         ("src/pkg/pyproject.toml", "which rebuilds the image (rebuild: **/pyproject.toml)"),
         ("locks/floe.txt", "which rebuilds the image (rebuild: locks/*)"),
-        ("scripts/start.sh", "which is not below the paths that are sent (sync)"),
+        ("scripts/start.sh", "which rebuilds the image: it is not in a folder that files are sent to"),
     ],
 )
 def test_other_changes_rebuild(path: str, why: str) -> None:
     """A dependency or a file outside of what is sent needs a new image."""
-    before, after = {path: Entry("f", False, 1, "1")}, {path: Entry("f", False, 1, "2")}
+    entry, other = Entry("f", 0o644, 1, "1"), Entry("f", 0o644, 1, "2")
 
-    result = plan(image=before, context=after, tree={}, pod={}, sync=SYNC, rebuild=REBUILD)
+    assert causes({path: entry}, {path: other}) == [f"{path}: changed, {why}"]
+    assert causes({}, {path: entry}) == [f"{path}: new, {why}"]
+    assert causes({path: entry}, {}) == [f"{path}: deleted, {why}"]
 
-    assert isinstance(result, Rebuild)
-    assert [(cause.path, cause.what, cause.why) for cause in result.causes] == [(path, "changed", why)]
+
+def test_a_place_that_is_gone_rebuilds() -> None:
+    """`mv tests checks`: the pod would keep an empty folder, where a build leaves none, or fails."""
+    before = {"tests": Entry("d", 0o755, 0, ""), **files(tests__a_py="1")}
+    now = {"checks": Entry("d", 0o755, 0, ""), **files(checks__a_py="1")}
+
+    assert "tests: deleted, which rebuilds the image" in causes(before, now)
 
 
-def test_a_new_dependency_file_rebuilds_and_so_does_a_deleted_one() -> None:
-    """Also files that came or went."""
-    entry = {"uv.lock": Entry("f", False, 1, "1")}
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"dockerfile": "other"}, "Dockerfile: changed, which rebuilds the image"),
+        ({"target": "t"}, "target: changed, which rebuilds the image"),
+        ({"args": {"A": "1"}}, "build argument A: new, which rebuilds the image"),
+        ({"secrets": {"id=a,src=/x": "1"}}, "build secret id=a: new, which rebuilds the image"),
+        ({"bases": {"python:3": "sha256:2"}}, "base image python:3: new, which rebuilds the image"),
+    ],
+)
+def test_inputs_that_are_no_files_rebuild(more: dict[str, Any], says: str) -> None:
+    assert causes({}, {}, **more) == [says]
 
-    assert isinstance(plan(image={}, context=entry, tree={}, pod={}, sync=SYNC, rebuild=REBUILD), Rebuild)
-    assert isinstance(plan(image=entry, context={}, tree={}, pod={}, sync=SYNC, rebuild=REBUILD), Rebuild)
+
+def test_the_first_cause_is_enough() -> None:
+    """Only --explain wants all."""
+    entry = Entry("f", 0o644, 1, "1")
+    places = Places(analyze(TEXT), "/app", (), {})
+    found = image_needs(manifest(), manifest(files={"a": entry, "b": entry}), places=places, rebuild=())
+
+    assert [cause.path for cause in found] == ["a"]
 
 
 def test_too_much_is_refused_by_name() -> None:
     """Data that does not belong into a delta is named, largest first."""
-    tree = {"tests/data.bin": Entry("f", False, LIMIT, "1"), "tests/more.bin": Entry("f", False, 2 << 20, "2")}
+    found = {"tests/data.bin": Entry("f", 0o644, LIMIT, "1"), "tests/more.bin": Entry("f", 0o644, 2 << 20, "2")}
 
     with pytest.raises(UsageError) as caught:
-        check_size(tree, Delta(tuple(tree), (), ()))
+        check_size(found, Delta(tuple(found), (), ()))
 
     assert "tests/data.bin (50.0 MB), tests/more.bin (2.0 MB)" in caught.value.why
 

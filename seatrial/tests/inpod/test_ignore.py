@@ -1,85 +1,11 @@
-"""git is asked what its rules mean; Docker's are those of moby's own tests."""
+"""The rules of `.dockerignore`: those of moby's own tests. The engine is asked in tests/conformance."""
 
 from __future__ import annotations
-
-import subprocess
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from seatrial.inpod.ignore import DockerIgnore, GitIgnore
-from seatrial.inpod.tree import left_out, read_rules, read_tree
-
-GIT_FILES = {
-    "": "*.log\n!keep.log\n/build\ntmp/\ndoc/*.txt\n**/deep\na/**/z\nout/**\n\\#x\n\\!y\nsp\\ \n# comment\nq[0-9]?.c\n"
-    "[!a]b\n",
-    "sub": "*.dat\n!../up.dat\nlocal/\n",
-    "sub/inner": "!important.log\n",
-}
-PATHS = (
-    "x.log", "keep.log", "sub/x.log", "sub/keep.log", "build", "build/a", "sub/build", "tmp/a", "sub/tmp/a", "tmpx",
-    "doc/a.txt", "doc/b/a.txt", "sub/doc/a.txt", "deep", "u/v/deep", "u/deep/w", "a/z", "a/b/z", "a/b/c/z", "out/a",
-    "out/b/c", "#x", "!y", "sp ", "q1x.c", "qx1.c", "bb", "ab", "sub/a.dat", "a.dat", "sub/local/x", "local/x",
-    "sub/inner/important.log", "sub/inner/other.log", "tmp", "sub/inner/local/x",
-)  # fmt: skip
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A repository with rules in several directories."""
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    for place, text in GIT_FILES.items():
-        (tmp_path / place).mkdir(parents=True, exist_ok=True)
-        (tmp_path / place / ".gitignore").write_text(text)
-    return tmp_path
-
-
-def test_git_says_the_same(repository: Path) -> None:
-    """Every path of a list, asked of git itself."""
-    asked = subprocess.run(
-        ["git", "check-ignore", "-z", "--stdin", "--no-index"], cwd=repository, input="\0".join(PATHS).encode(),
-        capture_output=True, check=False,
-    )  # fmt: skip
-    theirs = set(filter(None, asked.stdout.decode().split("\0")))
-
-    rules = GitIgnore(GIT_FILES)
-    ours = {path for path in PATHS if rules.ignored(path, directory=False)}
-
-    assert ours == theirs
-
-
-def test_a_tracked_file_is_not_ignored(repository: Path) -> None:
-    """`git add -f` counts: its changes have to reach the pod."""
-    (repository / "forced.log").write_text("x")
-    (repository / "other.log").write_text("x")
-    subprocess.run(["git", "add", "-f", "forced.log"], cwd=repository, check=True)
-
-    tree = read_tree(repository, ["."], read_rules(repository))
-
-    assert "forced.log" in tree.files
-    assert "other.log" not in tree.files
-
-
-def test_rules_of_the_repository_around_the_project(repository: Path) -> None:
-    """A project in a directory of a repository obeys the rules above it."""
-    project = repository / "sub"
-    for name in ("a.dat", "b.py", "c.log"):
-        (project / name).write_text("x")
-    (repository / ".git" / "info" / "exclude").write_text("b.py\n")
-
-    assert set(read_tree(project, ["."]).files) == {".gitignore", "inner/.gitignore"}
-
-
-def test_a_project_that_the_repository_around_it_ignores_is_whole(repository: Path) -> None:
-    """Else nothing of it would ever be sent, and a run without the changes would be green."""
-    project = repository / "tmp" / "project"
-    (project / "tests").mkdir(parents=True)
-    for name in ("tests/test_it.py", "tests/it.log"):
-        (project / name).write_text("x")
-    (project / ".gitignore").write_text("*.log\n")
-
-    assert set(read_tree(project, ["tests"]).files) == {"tests/test_it.py"}
+from seatrial.inpod.ignore import BadPattern, DockerIgnore
 
 
 @pytest.mark.parametrize(
@@ -121,27 +47,29 @@ def test_docker(rules: str, path: str, expected: bool) -> None:
     assert DockerIgnore(rules).ignored(path) is expected
 
 
-def test_both_files_count(tmp_path: Path) -> None:
-    """What either leaves out is not sent; directories with files that come back are looked into."""
-    for name in ("src/a.py", "src/a.log", "src/secret/b.py", "src/secret/keep.py", "src/__pycache__/a.pyc"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x")
-    (tmp_path / ".gitignore").write_text("*.log\n")
-    (tmp_path / ".dockerignore").write_text("src/secret\n!src/secret/keep.py\n")
+@pytest.mark.parametrize(
+    ("rules", "path", "expected"),
+    [
+        ("a[!b]", "a!", True),
+        ("a[!b]", "ac", False),
+        ("[a\\-c]x", "-x", True),
+        ("[a\\-c]x", "bx", False),
+        ("a&&[&|~]", "a&&|", True),
+        ("caf\udce9", "caf\udce9", True),
+        ("a b", "a b", True),
+        ("a\x0cb", "a\x0cb", True),
+    ],
+)
+def test_characters_mean_what_they_mean_to_go(rules: str, path: str, expected: bool) -> None:
+    """A class is negated by ^ only; bytes of another encoding are bytes."""
+    assert DockerIgnore(rules).ignored(path) is expected
 
-    assert set(read_tree(tmp_path, ["src"]).files) == {"src/a.py", "src/secret/keep.py"}
 
-
-def test_what_is_ignored_as_a_whole_is_named(tmp_path: Path) -> None:
-    """Nothing of it is sent, so nothing of it would be proven; a place without files has nothing to prove."""
-    for name in ("tests/test_a.py", "src/a.py", "empty/__pycache__/a.pyc", "conftest.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x")
-    (tmp_path / ".gitignore").write_text("tests/\nconftest.py\n")
-    paths = ["tests/", "src", "empty", "conftest.py"]
-
-    assert left_out(tmp_path, [*paths, "none"], read_tree(tmp_path, paths)) == ["tests/", "conftest.py"]
-    assert left_out(tmp_path, ["."], read_tree(tmp_path, ["."])) == []
+@pytest.mark.parametrize("pattern", ["[b-a]", "[", "a[", "[]", "[]a]", "[^]", "a\\", "[a", "!", "[-a]"])
+def test_a_pattern_that_docker_refuses_is_named_with_its_line(pattern: str) -> None:
+    with pytest.raises(BadPattern) as caught:
+        DockerIgnore(f"# comment\n*.log\n{pattern}\n")
+    assert (caught.value.pattern, caught.value.line) == (pattern, 3)
 
 
 _NAMES = st.sampled_from(["a", "b", "ab", "x.py"])

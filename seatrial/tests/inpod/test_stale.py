@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seatrial.inpod.ignore import DockerIgnore, GitIgnore
 from seatrial.inpod.stale import reason
-from seatrial.inpod.tree import Entry, Rules, Tree, digest, packages
+from seatrial.inpod.tree import Entry, Tree, digest, packages
 from seatrial.model.result import TreeProof
 
-TREE = Tree(
-    Path("/project"),
-    ("src", "tests"),
-    {
-        "src/pkg/__init__.py": Entry("f", False, 0, "empty"),
-        "src/pkg/code.py": Entry("f", False, 1, "new"),
-        "src/lone.py": Entry("f", False, 1, "lone"),
-        "tests/test_x.py": Entry("f", False, 1, "test"),
-        "tests/data.json": Entry("f", False, 1, "data"),
-    },
-    Rules(DockerIgnore(), GitIgnore()),
-)
+FILES = {
+    "src/pkg/__init__.py": Entry("f", 0o644, 0, "empty"),
+    "src/pkg/code.py": Entry("f", 0o644, 1, "new"),
+    "src/lone.py": Entry("f", 0o644, 1, "lone"),
+    "tests/test_x.py": Entry("f", 0o644, 1, "test"),
+    "tests/data.json": Entry("f", 0o644, 1, "data"),
+}
+TREE = Tree(Path("/project"), ("src", "tests"), FILES, FILES, {}, FILES)
 SAME = TreeProof(host="a", pod="a", files=5)
 
 
@@ -71,14 +66,20 @@ def test_names_of_the_project() -> None:
 
 def test_the_digest_covers_everything() -> None:
     """Path, kind, mode and content each change it."""
-    base = {"a": Entry("f", False, 1, "x")}
+    base = {"a": Entry("f", 0o644, 1, "x")}
     others = [
-        {"b": Entry("f", False, 1, "x")},
-        {"a": Entry("l", False, 1, "x")},
-        {"a": Entry("f", True, 1, "x")},
-        {"a": Entry("f", False, 1, "y")},
+        {"b": Entry("f", 0o644, 1, "x")},
+        {"a": Entry("l", 0o644, 1, "x")},
+        {"a": Entry("f", 0o755, 1, "x")},
+        {"a": Entry("f", 0o644, 1, "y")},
         {},
     ]
 
     assert len({digest(files) for files in [base, *others]}) == 6
     assert digest({"a": base["a"], "b": base["a"]}) == digest({"b": base["a"], "a": base["a"]})
+
+
+def test_modes_of_directories_do_not_count_in_the_digest() -> None:
+    """In a pod they are the runner's own; that they are there counts."""
+    assert digest({"a": Entry("d", 0o755, 0, "")}) == digest({"a": Entry("d", 0o2775, 0, "")})
+    assert digest({"a": Entry("d", 0o755, 0, "")}) != digest({})

@@ -36,7 +36,7 @@ from seatrial.stages import (
     revival,
     runner,
 )
-from seatrial.stages.memory import Runner, read_runner, write
+from seatrial.stages.memory import read_runner
 from seatrial.stages.runner_pod import DIGEST
 
 from .fakes import World, refused
@@ -303,7 +303,7 @@ class TestCluster:
 
 
 def project(root, **more):
-    (root / "Dockerfile").write_text("FROM base:1\n")
+    (root / "Dockerfile").write_text("FROM base:1\nWORKDIR /app\nCOPY tests tests\n")
     (root / ".dockerignore").write_text("*\n!tests\n")
     (root / "tests").mkdir(exist_ok=True)
     (root / "tests" / "a.py").write_text("1\n")
@@ -319,33 +319,6 @@ def project(root, **more):
 
 
 class TestBuild:
-    def test_built_once(self, tmp_path):
-        world = World(tmp_path, project(tmp_path))
-        first = world.ctx()
-        assert build.run(first).outcome is Outcome.DONE
-        reference = first.facts.tags["shop-test"]
-
-        again = world.ctx()
-        assert build.run(again).outcome is Outcome.UNCHANGED
-        assert again.facts.tags == {"shop-test": reference}
-        assert len(world.images.built) == 1
-
-    def test_another_base_of_the_same_name_builds_anew(self, tmp_path):
-        world = World(tmp_path, project(tmp_path))
-        build.run(world.ctx())
-        world.images.present["base:1"] = "sha256:new"
-
-        assert build.run(world.ctx()).outcome is Outcome.DONE
-
-    def test_arguments_are_filled_in(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("INDEX", "http://i")
-        image = ImageSpec(name="shop-test", context=tmp_path, args={"I": "$INDEX", "N": "$NOBODY"})
-        world = World(tmp_path, project(tmp_path, image=(image,)))
-        build.run(world.ctx())
-
-        assert world.images.built == ["shop-test {'I': 'http://i'}"]
-        assert [labels["seatrial.dev/image"] for labels, _ in world.images.thinned] == ["shop-test"]
-
     def test_inputs_that_come_to_the_same_image_keep_its_name(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
         real = world.images.build
@@ -364,31 +337,6 @@ class TestBuild:
             assert build.run(again).outcome is outcome
             assert again.facts.tags == first.facts.tags
         assert len(world.images.built) == 2, "the third time it is known what comes out"
-
-    def warm(self, tmp_path, **files):
-        world = World(tmp_path, project(tmp_path))
-        ctx = world.ctx(explain=True)
-        build.run(ctx)
-        write(world.env().directory / "runner.json", Runner(reference="shop-test:old", files=dict(ctx.facts.context)))
-        for name, text in files.items():
-            (tmp_path / name.replace("__", "/")).write_text(text)
-        again = world.ctx(explain=True)
-        again.facts.fresh = False
-        build.run(again)
-        return world, again
-
-    def test_a_changed_test_builds_nothing(self, tmp_path):
-        world, ctx = self.warm(tmp_path, tests__a="2\n", tests__b="new\n")
-
-        assert ctx.facts.tags == {"shop-test": "shop-test:old"}
-        assert len(world.images.built) == 1
-
-    def test_a_changed_dockerfile_builds_and_says_why(self, tmp_path):
-        world, ctx = self.warm(tmp_path, Dockerfile="FROM base:1\n#\n")
-
-        assert ctx.facts.tags["shop-test"] != "shop-test:old"
-        assert len(world.images.built) == 2
-        assert any("Dockerfile" in note.text for note in world.recorded.of(Note))
 
 
 def deployment(name="web", image="base:1", **status):
@@ -607,7 +555,10 @@ class TestRunner:
         assert [obj["kind"] for obj in world.kube.applied] == ["ServiceAccount", "ConfigMap", "Pod"]
         remembered = read_runner(world.env().directory)
         assert remembered.reference == ctx.facts.tags["shop-test"]
-        assert isinstance(remembered.files["tests/a.py"], Entry)
+        assert remembered.image == world.images.present[remembered.reference]
+        assert remembered.uid == "Pod test-runner"
+        assert isinstance(remembered.manifest.files["tests/a.py"], Entry)
+        assert remembered.places == ("tests",)
 
     def test_kept_while_it_fits(self, tmp_path):
         world = made_world(tmp_path)
@@ -628,7 +579,7 @@ class TestRunner:
         (world.env().directory / "runner.json").unlink()
         runner.have(ctx)
 
-        assert read_runner(world.env().directory) == made
+        assert read_runner(world.env().directory) == changed(made, uid="runner")
 
     @pytest.mark.parametrize(
         "change",

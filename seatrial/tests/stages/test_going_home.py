@@ -9,24 +9,23 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from seatrial.inpod.tree import Entry
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import FindingMade, Note
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.redaction import SECRETS
 from seatrial.model.result import Counts
-from seatrial.model.spec import ImageSpec, Project, ReadySpec, RunnerSpec, ServiceSpec
+from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import StreamBroken
 from seatrial.stages import collect, survey, teardown
+from seatrial.stages import runner as made_runner
 from seatrial.stages.context import TestsOutcome
 from seatrial.stages.evidence import evident
-from seatrial.stages.inputs import context_files
-from seatrial.stages.memory import Answered, Installed, Runner, read, write
+from seatrial.stages.memory import Answered, Installed, read, write
 from seatrial.stages.secrets import secret_values
 from seatrial.stages.watching import WatchSet
 
 from .fakes import FakeKube, World, refused
-from .test_bringing_up import READY, deployment, project
+from .test_bringing_up import READY, delivered, deployment, project
 from .test_pure_parts import revision
 
 
@@ -223,30 +222,40 @@ class TestSurvey:
 
         assert survey.releases(world.kube, world.project)[0].revision == 3
 
-    def runner(self, tmp_path, files=None, **more):
+    def runner(self, tmp_path, **more):
+        """Tell of the runner of a world in which an image was built and its pod made."""
         world = World(tmp_path, project(tmp_path, **more))
+        world.images.present["base:1"] = "sha256:base"
+        ctx, _ = delivered(world)
+        made_runner.have(ctx)
         world.kube.put(pod("test-runner"))
-        if files is not None:
-            write(world.env().directory / "runner.json", Runner(reference="shop-test:1", files=files))
-        return survey.runner(world.kube, world.project, world.env())
+        return world
+
+    def next(self, world):
+        return survey.runner(world.kube, world.project, world.env()).next
 
     def test_runner_that_is_gone(self, tmp_path):
-        assert self.runner(tmp_path).next == "make it"
+        assert self.next(World(tmp_path, project(tmp_path))) == "make it"
 
     def test_runner_as_it_was(self, tmp_path):
-        project(tmp_path)
-        files = dict(context_files(ImageSpec(name="x", context=tmp_path)))
+        world = self.runner(tmp_path)
 
-        assert self.runner(tmp_path, files).next == "go on in it"
-        files["tests/a.py"] = Entry("f", executable=False, size=1, content="other")
-        assert self.runner(tmp_path, files).next == "send it the files that changed"
-        files["Dockerfile"] = Entry("f", executable=False, size=1, content="other")
-        assert self.runner(tmp_path, files).next.startswith("rebuild its image: Dockerfile")
+        assert self.next(world) == "go on in it"
+        (tmp_path / "tests" / "a.py").write_text("other")
+        assert self.next(world) == "send it the files that changed"
+        (tmp_path / "Dockerfile").write_text("FROM base:1\n")
+        assert self.next(world).startswith("rebuild its image: Dockerfile")
+
+    def test_runner_whose_image_is_not_on_the_engine(self, tmp_path):
+        world = self.runner(tmp_path)
+        world.images.present.clear()
+
+        assert self.next(world) == "rebuild its image: it is not on the engine"
 
     def test_runner_with_an_image_of_others(self, tmp_path):
-        assert (
-            self.runner(tmp_path, {}, runner=RunnerSpec(image="x:1", namespace="shop"), image=()).next == "go on in it"
-        )
+        world = self.runner(tmp_path, runner=RunnerSpec(image="x:1", namespace="shop"), image=(), release=())
+
+        assert self.next(world) == "go on in it"
 
     def test_findings(self, world):
         world.kube.put(deployment())

@@ -9,10 +9,9 @@ import os
 from pathlib import Path
 
 import pytest
-from seatrial.model.errors import UsageError
 from seatrial.model.result import Outcome, Stage, StageResult
-from seatrial.model.spec import ImageSpec, ReleaseSpec
-from seatrial.stages import charts, gate, helm_state, inputs
+from seatrial.model.spec import ReleaseSpec
+from seatrial.stages import charts, gate, helm_state
 from seatrial.stages.deliver import only_worker
 from seatrial.stages.freshness import stale_images
 from seatrial.stages.timeline import on_path
@@ -40,93 +39,6 @@ def test_the_parts_add_up_to_what_stages_cover():
     stages = [stage(Stage.CLUSTER, 0.5, 4.2), stage(Stage.BUILD, 0.7, 5.1), stage(Stage.TEST, 6, 1)]
 
     assert sum(on_path(stages, 7.5).values()) == pytest.approx(4.2 + 1.1 + 1)
-
-
-DOCKERFILE = """
-ARG BASE=python
-ARG TAG=3.13
-FROM --platform=linux/amd64 ${BASE}:$TAG AS base
-FROM base AS tests
-RUN echo FROM nowhere
-COPY --from=ghcr.io/astral/uv:1 /uv /uv
-COPY --chown=1 \\
-    --from=base /a /a
-COPY --from=0 /b /b
-FROM scratch
-FROM ${OTHER:-alpine}
-"""
-
-
-def test_base_images():
-    assert inputs.base_images(DOCKERFILE, {}) == ["python:3.13", "ghcr.io/astral/uv:1", "alpine"]
-    assert inputs.base_images(DOCKERFILE, {"TAG": "3.14"})[0] == "python:3.14"
-
-
-def test_arguments_out_of_the_environment():
-    spec = ImageSpec(name="x", args={"A": "plain", "B": "$INDEX", "C": "${MISSING}"})
-
-    assert inputs.arguments(spec, {"INDEX": "http://i"}) == {"A": "plain", "B": "http://i"}
-
-
-@pytest.fixture
-def context(tmp_path):
-    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    (tmp_path / ".dockerignore").write_text("*\n!src\n**/*.log\n")
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "a.py").write_text("1\n")
-    (tmp_path / "src" / "b.log").write_text("1\n")
-    (tmp_path / "README").write_text("1\n")
-    return tmp_path
-
-
-def test_context_is_what_the_build_sees(context):
-    assert sorted(inputs.context_files(ImageSpec(name="x", context=context))) == ["Dockerfile", "src/a.py"]
-
-
-def test_an_ignore_file_of_the_dockerfile_wins(context):
-    (context / "docker").mkdir()
-    (context / "docker" / "Tests").write_text("FROM scratch\n")
-    (context / "docker" / "Tests.dockerignore").write_text("*\n!README\n")
-    spec = ImageSpec(name="x", context=context, dockerfile=context / "docker" / "Tests")
-
-    assert sorted(inputs.context_files(spec)) == ["Dockerfile", "README"]
-
-
-def test_no_dockerfile(tmp_path):
-    with pytest.raises(UsageError):
-        inputs.context_files(ImageSpec(name="x", context=tmp_path))
-
-
-def digest(context, bases=None, **more):
-    spec = ImageSpec(name="x", context=context, **more)
-    return inputs.inputs_digest(spec, inputs.context_files(spec), bases or {})
-
-
-def test_every_input_changes_the_digest(context):
-    seen = {digest(context)}
-    seen.add(digest(context, args={"A": "b"}))
-    seen.add(digest(context, target="t"))
-    seen.add(digest(context, secrets=("id=a,env=A",)))
-    seen.add(digest(context, bases={"python": "sha256:a"}))
-    (context / "src" / "a.py").chmod(0o755)
-    seen.add(digest(context))
-    (context / "src" / "a.py").write_text("2\n")
-    seen.add(digest(context))
-    (context / "src" / "c.py").symlink_to("a.py")
-    seen.add(digest(context))
-    (context / "Dockerfile").write_text("FROM scratch\n#\n")
-    seen.add(digest(context))
-
-    assert len(seen) == 9
-
-
-def test_what_is_no_input_does_not_change_the_digest(context):
-    before = digest(context)
-    (context / "README").write_text("other\n")
-    (context / "src" / "b.log").write_text("other\n")
-    (context / "src" / "a.py").touch()
-
-    assert digest(context) == before
 
 
 def test_images_of_objects():

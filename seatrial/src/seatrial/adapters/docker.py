@@ -245,6 +245,7 @@ def _local_image(reference: str, entry: dict[str, Any]) -> LocalImage:
         workdir=config.get("WorkingDir") or "/",
         env=dict(variable.split("=", 1) for variable in config.get("Env") or () if "=" in variable),
         user=config.get("User") or "",
+        triggers=bool(config.get("OnBuild")),
     )
 
 

@@ -21,7 +21,8 @@ import click
 from seatrial.cli.command import namespace_option, pytest_command
 from seatrial.cli.options import Context
 from seatrial.cli.report import tell
-from seatrial.model.errors import ExitCode
+from seatrial.model.errors import ExitCode, SeatrialError
+from seatrial.model.spec import Project
 
 __all__ = ["Wish", "command", "loop", "next_wish"]
 
@@ -71,8 +72,9 @@ _ARGUMENTS: Final[dict[Wish, tuple[str, ...]]] = {
 def command(ctx: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
     """Run the tests again on every save, failed ones first.
 
-    Files that git ignores do not count. Keys between runs: Enter or a runs all, f only those that failed, q quits.
-    Ctrl-C ends the running tests, once more quits. A save or a key during a run counts when it is over.
+    Files count that an image, a chart or the configuration is made from. Keys between runs: Enter or a runs all, f only
+    those that failed, q quits. Ctrl-C ends the running tests, once more quits. A save or a key during a run counts
+    when it is over.
     """
     from seatrial.cli.test import run_once  # noqa: PLC0415 - keeps --help quick
 
@@ -85,7 +87,9 @@ def command(ctx: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
 
     saved, tell_saved = os.pipe()
     stop = Flag()
-    watcher = Thread(target=_watch, args=(ctx.project.root, tell_saved, stop), daemon=True)
+    # Read again for each burst of saves: the configuration may be what was saved.
+    args = (ctx.project.root, lambda: replace(ctx).project, tell_saved, stop)
+    watcher = Thread(target=_watch, args=args, daemon=True)
     watcher.start()
     try:
         return loop(run, lambda: next_wish(saved), say=ctx.say)
@@ -158,10 +162,10 @@ def _keyboard() -> Iterator[int | None]:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-def _watch(project: Path, tell_saved: int, stop: Flag) -> None:
+def _watch(project: Path, read: Callable[[], Project], tell_saved: int, stop: Flag) -> None:
     import watchfiles  # noqa: PLC0415 - keeps --help quick
 
-    from seatrial.inpod.tree import read_rules  # noqa: PLC0415
+    from seatrial.stages.matters import matters  # noqa: PLC0415
 
     root = project.resolve()
     usual = watchfiles.DefaultFilter
@@ -170,8 +174,11 @@ def _watch(project: Path, tell_saved: int, stop: Flag) -> None:
         ignore_entity_patterns=(*usual.ignore_entity_patterns, *_IGNORED_FILES),
     )
     for changes in watchfiles.watch(root, watch_filter=ignore, debounce=_LONGEST, step=_QUIET, stop_event=stop):
-        rules = read_rules(root)
-        paths = (Path(path).relative_to(root).as_posix() for _, path in changes)
-        # What git leaves out is made by builds and tests, and not by somebody who waits for an answer.
-        if not all(rules.git.ignored(rules.prefix + path, directory=False) for path in paths):
+        paths = [project / Path(path).relative_to(root) for _, path in changes]
+        try:
+            wanted = any(map(matters(read()), paths))
+        except SeatrialError:
+            # The command that follows tells what is wrong.
+            wanted = True
+        if wanted:
             os.write(tell_saved, b".")

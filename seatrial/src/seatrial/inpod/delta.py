@@ -1,35 +1,24 @@
-"""What has to happen so that the pod runs the working tree: nothing, some files, or a new image. Pure."""
+"""Decide whether a changed working tree needs a new image or can be sent to the pod, and which files to send. Pure."""
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from seatrial.inpod.tree import Files
+from seatrial.inpod.manifest import Cause, Manifest, changes, differences
+from seatrial.inpod.places import Places
+from seatrial.inpod.tree import Files, Tree, same, shown
 from seatrial.model.errors import UsageError
 
-__all__ = ["LIMIT", "Cause", "Delta", "Rebuild", "check_size", "plan"]
+__all__ = ["LIMIT", "Delta", "Lost", "check_size", "image_needs", "matches", "plan"]
 
 LIMIT: Final = 50 << 20
 """Bytes that a delta may have. More than that is no edit but data, which belongs into the image."""
 
 _CULPRITS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """One file and what its change means, for `--explain`."""
-
-    path: str
-    what: str
-    why: str
-
-    def __str__(self) -> str:
-        """As a line for people."""
-        return f"{self.path}: {self.what}, {self.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +35,60 @@ class Delta:
         return not self.send and not self.delete
 
 
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """Only a new image will do."""
+class Lost(Exception):
+    """Files that the build made, and that the pod has no longer, or has changed: only a new pod has them."""
 
-    causes: tuple[Cause, ...]
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
-def plan(
-    *, image: Files, context: Files, tree: Files, pod: Files, sync: Sequence[str], rebuild: Sequence[str]
-) -> Delta | Rebuild:
-    """Return what has to happen.
+def image_needs(
+    before: Manifest, now: Manifest, *, places: Places, rebuild: Sequence[str], everything: bool = False
+) -> list[Cause]:
+    """Return why an image has to be built anew; nothing: all that changed may be sent to its pod instead.
 
     Args:
-        image: the build context as it was when the pod's image was built.
-        context: the build context as it is.
-        tree: of it, and of the working tree, what is below the `sync` paths.
-        pod: what the pod has below the same paths, without what the ignore files leave out.
-        sync: paths that are sent.
+        before: what the pod's image was built from.
+        now: what it would be built from.
+        places: where files may be sent to.
         rebuild: patterns of files whose change rebuilds, wherever they are.
+        everything: all causes, not only the first.
     """
-    causes = []
-    for path, what in _changes(image, context):
+    causes = differences(before, now)
+    for path, what in changes(before.files, now.files):
+        if causes and not everything:
+            break
         pattern = next((each for each in rebuild if matches(path, each)), None)
         if pattern is not None:
             causes.append(Cause(path, what, f"which rebuilds the image (rebuild: {pattern})"))
-        elif not below(path, sync):
-            causes.append(Cause(path, what, "which is not below the paths that are sent (sync)"))
-    if causes:
-        return Rebuild(tuple(causes))
+        elif why := places.refuses(path, before.files.get(path), now.files.get(path)):
+            causes.append(Cause(path, what, f"which rebuilds the image: {why}"))
+    for place in places.paths:
+        if place in before.files and place not in now.files and (everything or not causes):
+            causes.append(Cause(place, "deleted", "which rebuilds the image"))
+    return causes
+
+
+def plan(*, tree: Tree, pod: Files) -> Delta:
+    """Return what has to be sent and deleted so that the pod has the tree.
+
+    Args:
+        tree: what it has to have.
+        pod: what it has below the tree's places.
+
+    Raises:
+        Lost: it lacks files that only its image has.
+    """
     send: list[str] = []
     delete: list[str] = []
-    for path, what in _changes(pod, tree):
+    causes = []
+    wanted = tree.wanted
+    for path, what in changes(pod, wanted):
+        if what == "changed" and same(pod[path], wanted[path]):
+            continue
+        if what != "deleted" and path not in tree.files:
+            raise Lost(path)
         (delete if what == "deleted" else send).append(path)
         causes.append(Cause(path, what, "deleted in the pod too" if what == "deleted" else "sent"))
     return Delta(tuple(send), tuple(delete), tuple(causes))
@@ -93,17 +104,12 @@ def check_size(tree: Files, delta: Delta) -> None:
     total = sum(size for size, _ in sizes)
     if total <= LIMIT:
         return
-    culprits = ", ".join(f"{path} ({size / (1 << 20):.1f} MB)" for size, path in sizes[:_CULPRITS])
+    culprits = ", ".join(f"{shown(path)} ({size / (1 << 20):.1f} MB)" for size, path in sizes[:_CULPRITS])
     raise UsageError(
         f"the changes to send are {total / (1 << 20):.0f} MB; at most {LIMIT >> 20} MB are sent",
         why=f"largest: {culprits}",
-        try_="name them in .dockerignore or .gitignore, or take their directory out of [runner] sync",
+        try_="name them in .dockerignore, or take their directory out of [runner] sync",
     )
-
-
-def below(path: str, places: Iterable[str]) -> bool:
-    """Return whether a path is one of the places or below one."""
-    return any(f"{path}/".startswith(place.rstrip("/") + "/") or place in (".", "") for place in places)
 
 
 def matches(path: str, pattern: str) -> bool:
@@ -123,16 +129,3 @@ def matches(path: str, pattern: str) -> bool:
         else:
             regex += re.escape(part)
     return re.fullmatch(regex, path) is not None
-
-
-def _changes(before: Files, after: Files) -> list[tuple[str, str]]:
-    """Return (path, new | changed | deleted) of what differs, sorted."""
-    changes = []
-    for path in sorted(before.keys() | after.keys()):
-        if path not in after:
-            changes.append((path, "deleted"))
-        elif path not in before:
-            changes.append((path, "new"))
-        elif before[path] != after[path]:
-            changes.append((path, "changed"))
-    return changes

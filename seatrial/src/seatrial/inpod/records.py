@@ -568,19 +568,21 @@ def _one_line(value: Any, depth: int = 2) -> Any:
 # Answers of the agent.
 
 
+_File = tuple[Literal["f", "l", "d", "o"], Annotated[int, Meta(ge=0, le=0o7777)], Size, Path]
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What the agent answers to `submit` and `manifest`.
 
     Attributes:
-        files: path -> kind, executable, size, digest or target.
+        files: path -> kind, mode, size, digest or target.
+        seeded: the same, of what the image had there when the pod began.
         error: why the agent did nothing, in a word; empty if it did what it was asked.
         why: the same for people.
     """
 
-    files: Annotated[
-        dict[Path, tuple[Literal["f", "l"], Annotated[int, Meta(ge=0, le=1)] | bool, Size, Path]],
-        Meta(max_length=_MOST_FILES),
-    ] = {}
+    files: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
+    seeded: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
     error: Annotated[str, Meta(max_length=64)] = ""
     why: Annotated[str, Meta(max_length=1 << 14)] = ""
     changed: Size = 0

@@ -1,4 +1,4 @@
-"""Whether what ran was the working tree. Pure."""
+"""Decide whether the code that ran is the working tree. Pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def reason(tree: Tree | None, directory: str, imports: Mapping[str, tuple[str, s
     if proof is not None and proof.host != proof.pod:
         return "files in the pod differ from the working tree although it was sent"
     for module, (path, content) in sorted(imports.items()):
-        here = _counterparts(tree.files, module, path, directory)
-        if here and all(tree.files[each].content != content for each in here):
+        here = _counterparts(tree.modules, module, path, directory)
+        if here and all(tree.modules[each].content != content for each in here):
             return (
                 f"{module} was imported from {path}, which is not {here[0]} of the working tree; "
                 "install the package as editable in the image, or rebuild it"

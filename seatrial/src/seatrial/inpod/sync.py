@@ -1,4 +1,4 @@
-"""Files to the pod: what it has, what it gets, and that it then has the working tree."""
+"""Compare the pod's files with the working tree, send what differs, and prove that both are equal."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from seatrial.inpod.delta import Delta, check_size
 from seatrial.inpod.podside import AGENT_ENTRY, agent_argv
 from seatrial.inpod.records import Answer, Malformed, decode_answer, decode_log
 from seatrial.inpod.request import Request
-from seatrial.inpod.tree import Entry, Files, Tree, digest, entries, packages
+from seatrial.inpod.tree import Entry, Files, Tree, digest, entries, packages, shown
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import TreeProof
 from seatrial.ports import PodExec, Started, StreamBroken
 
-__all__ = ["ChangedMeanwhile", "PodDiffers", "Submitted", "pod_files", "submit"]
+__all__ = ["ChangedMeanwhile", "PodDiffers", "PodFiles", "Submitted", "pod_files", "submit"]
 
 _TIMEOUT: Final = 60.0
 _CACHE_LIMIT: Final = 20 << 20
@@ -57,9 +57,16 @@ class Submitted(NamedTuple):
     proof: TreeProof | None
 
 
+class PodFiles(NamedTuple):
+    """What the pod has below some paths, and what its image had there."""
+
+    files: Files
+    seeded: Files
+
+
 def pod_files(
     exec_: PodExec, directory: str, paths: Sequence[str], *, python: str = "python3", entry: str = AGENT_ENTRY
-) -> Files:
+) -> PodFiles:
     """Return what the pod has below `paths` of `directory`.
 
     Raises:
@@ -67,7 +74,8 @@ def pod_files(
     """
     asked = json.dumps({"root": directory, "paths": list(paths)}).encode() + b"\n"
     argv = agent_argv("manifest", python=python, entry=entry)
-    return entries(_answer(exec_, argv, asked).files)
+    answer = _answer(exec_, argv, asked)
+    return PodFiles(entries(answer.files), entries(answer.seeded))
 
 
 def submit(exec_: PodExec, request: Request, started: Started | None = None) -> Submitted:
@@ -86,7 +94,7 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
     tree, delta = request.tree, request.delta
     cache = _cache(request.root) if request.cache and not request.informational else {}
     wanted: dict[str, Any] = {
-        "tree": {"root": request.directory, "paths": list(tree.paths), "expect": request.expect} if tree else None,
+        "tree": {"root": request.directory, "paths": list(tree.places), "expect": request.expect} if tree else None,
         "delete": [f"tree/{path}" for path in delta.delete] if delta else [],
         "cache": request.cache,
         "archive": bool(cache or (delta and delta.send)),
@@ -100,7 +108,7 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
             "junit": request.junit is not None,
             "colour": request.colour,
             "width": request.width,
-            "imports": packages(tree.files) if tree else [],
+            "imports": packages(tree.modules) if tree else [],
             "fixtures": request.fixtures,
             "unsure": [asdict(each) for each in request.unsure],
             "paths_given": request.paths_given,
@@ -114,7 +122,7 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
     if tree is None:
         return Submitted({}, None)
     files = entries(answer.files)
-    return Submitted(files, TreeProof(host=digest(tree.files), pod=digest(tree.view(files)), files=len(tree.files)))
+    return Submitted(files, TreeProof(host=digest(tree.files), pod=digest(tree.seen(files)), files=len(tree.files)))
 
 
 def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started | None = None) -> Answer:
@@ -143,8 +151,7 @@ def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started 
     if error == "dead":
         raise EnvironmentFailed("the runner's supervisor is not alive", why=why)
     if error:
-        hint = "let the image's user own the paths of [runner] sync" if "ermission denied" in why else ""
-        raise EnvironmentFailed("the runner cannot take the changed files", why=why, try_=hint)
+        raise EnvironmentFailed("the runner cannot take the changed files", why=why)
     return answer
 
 
@@ -163,6 +170,11 @@ def _archive(tree: Tree | None, delta: Delta | None, cache: dict[str, bytes]) ->
 def _add_entry(archive: tarfile.TarFile, root: Path, path: str, entry: Entry) -> None:
     source = root / path
     try:
+        if entry.kind == "d":
+            member = tarfile.TarInfo(f"tree/{path}")
+            member.type, member.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(member)
+            return
         if entry.kind == "l":
             member = tarfile.TarInfo(f"tree/{path}")
             member.type, member.linkname = tarfile.SYMTYPE, entry.content
@@ -170,10 +182,10 @@ def _add_entry(archive: tarfile.TarFile, root: Path, path: str, entry: Entry) ->
             return
         content = source.read_bytes()
     except OSError as error:
-        raise ChangedMeanwhile(f"{path} cannot be read", why=str(error)) from error
+        raise ChangedMeanwhile(f"{shown(path)} cannot be read", why=str(error.strerror)) from error
     if hashlib.sha256(content).hexdigest() != entry.content:
-        raise ChangedMeanwhile(f"{path} changed while it was being sent", try_="run again")
-    _add(archive, f"tree/{path}", content, 0o755 if entry.executable else 0o644)
+        raise ChangedMeanwhile(f"{shown(path)} changed while it was being sent", try_="run again")
+    _add(archive, f"tree/{path}", content, entry.mode & 0o777)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:

@@ -1,26 +1,26 @@
-"""The project's files as they are on the host: what the pod has to have."""
+"""The files of a project as they are on the host, and as the pod has to have them."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from seatrial.inpod.agent.tree import digest
-from seatrial.inpod.agent.tree import scan as scan_directory
-from seatrial.inpod.ignore import DockerIgnore, GitIgnore
+from seatrial.inpod.agent.tree import digest, scan
 
-__all__ = ["Entry", "Rules", "Tree", "digest", "entries", "left_out", "packages", "read_rules", "read_tree"]
+__all__ = ["Entry", "Files", "Tree", "below", "digest", "entries", "packages", "read_tree", "same", "shown"]
 
 
 class Entry(NamedTuple):
-    """A file (`kind` f) or a symbolic link (l). `content` is the SHA-256 of a file, the target of a link."""
+    """A file (`kind` f), symbolic link (l), directory (d) or other entry (o).
+
+    `mode` has the permission bits, 0 for a link. `content` is the SHA-256 of a file, the target of a link, and what
+    another entry is: `fifo`, `socket`, `device`.
+    """
 
     kind: str
-    executable: bool
+    mode: int
     size: int
     content: str
 
@@ -29,69 +29,66 @@ Files = Mapping[str, Entry]
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What both ignore files leave out; paths are relative to the project's root."""
-
-    docker: DockerIgnore
-    git: GitIgnore
-    prefix: str = ""
-    """Of the project's root in its repository, with the slash; empty if they are the same."""
-
-    def ignored(self, path: str) -> bool:
-        """Return whether the file is left out."""
-        return self.docker.ignored(path) or self.git.ignored(self.prefix + path, directory=False)
-
-    def prune(self, path: str, directory: bool) -> bool:
-        """Return whether neither the entry nor anything below it can be wanted."""
-        return self.git.ignored(self.prefix + path, directory=directory) or self.docker.ignored(
-            path, directory=directory
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Tree:
-    """The files below some paths of the project.
+    """What the pod has to have.
 
     Attributes:
-        root: the project.
-        paths: the paths that were asked for, relative to it.
-        files: path -> entry, without what the rules leave out.
+        root: directory on the host that the paths are relative to.
+        places: folders that are compared with the pod's and brought up to date.
+        files: all files that the pod's image is made from, as they are on the host now.
+        built: the same files as they were when the image was built.
+        generated: files below the places that the image has and the build context had not.
+        modules: those of `files` whose modules tests may import by name.
     """
 
     root: Path
-    paths: tuple[str, ...]
+    places: tuple[str, ...]
     files: Files
-    rules: Rules
+    built: Files
+    generated: Files
+    modules: Files
 
-    def view(self, files: Files) -> Files:
-        """Return of other files below the same paths those that this tree would have."""
-        return {path: entry for path, entry in files.items() if path in self.files or not self.rules.ignored(path)}
+    @property
+    def wanted(self) -> Files:
+        """What the pod has to have below the places."""
+        return {**self.generated, **{path: entry for path, entry in self.files.items() if below(path, self.places)}}
 
-
-def read_tree(root: Path, paths: Iterable[str], rules: Rules | None = None) -> Tree:
-    """Read and digest the files below `paths`, relative to `root`."""
-    rules = rules or read_rules(root)
-    wanted = tuple(str(PurePosixPath(path)) for path in paths)
-    return Tree(root, wanted, entries(scan_directory(str(root), list(wanted), rules.prune)), rules)
-
-
-def left_out(root: Path, paths: Iterable[str], tree: Tree) -> list[str]:
-    """Return those of the paths that have files of which none counts: one empty tree equals any other."""
-    return [path for path in paths if not _counts(path.rstrip("/"), tree.files) and _has_files(root / path)]
-
-
-def _counts(path: str, files: Files) -> bool:
-    return path in files or any(file.startswith(f"{path}/") for file in files) or (path == "." and bool(files))
+    def seen(self, pod: Files) -> Files:
+        """Return which of all files the pod has, given what it has below the places: elsewhere it has its image's."""
+        image = {path: entry for path, entry in self.built.items() if not below(path, self.places)}
+        kept = {
+            path: entry
+            for path, entry in pod.items()
+            if not (path in self.generated and path not in self.files and same(self.generated[path], entry))
+        }
+        return {**image, **kept}
 
 
-def _has_files(place: Path) -> bool:
-    found = [place] if place.is_file() else place.rglob("*")
-    return any(file.is_file() and file.suffix != ".pyc" for file in found)
+def read_tree(root: Path, paths: Iterable[str]) -> Tree:
+    """Read the files below paths that are sent as they are: of an image that is not built from this project."""
+    places = tuple(dict.fromkeys(paths))
+    files = entries(scan(str(root), [path for path in places if (root / path).exists()]))
+    return Tree(root, places, files, {}, {}, files)
+
+
+def same(one: Entry, other: Entry) -> bool:
+    """Whether two entries are equal. The mode of a directory does not count: in a pod it is the runner's own."""
+    return one == other or (one.kind == other.kind == "d")
 
 
 def entries(found: Mapping[str, Sequence[Any]]) -> Files:
     """Return what the agent's `scan` found, here or in the pod."""
-    return {path: Entry(kind, bool(mode), size, content) for path, (kind, mode, size, content) in found.items()}
+    return {path: Entry(kind, int(mode), size, content) for path, (kind, mode, size, content) in found.items()}
+
+
+def below(path: str, places: Iterable[str]) -> bool:
+    """Return whether a path is one of the places or below one."""
+    return any(f"{path}/".startswith(place.rstrip("/") + "/") or place in (".", "") for place in places)
+
+
+def shown(path: str) -> str:
+    """Return a path as it can be printed: a name need not be UTF-8."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def packages(files: Files) -> list[str]:
@@ -107,65 +104,3 @@ def packages(files: Files) -> list[str]:
         if top.isidentifier() and top != "__init__":
             names.add(top)
     return sorted(names)
-
-
-def read_rules(root: Path) -> Rules:
-    """Read the ignore files that count for a project: its own, and those of the repository around it."""
-    dockerfile = root / ".dockerignore"
-    docker = DockerIgnore(dockerfile.read_text() if dockerfile.is_file() else "")
-    repository = next((each for each in (root, *root.parents) if (each / ".git").exists()), None)
-    if repository is None:
-        return Rules(docker, GitIgnore(_gitignores(root, root)))
-    files = _gitignores(repository, root)
-    excluded = repository / ".git" / "info" / "exclude"
-    if excluded.is_file():
-        files[""] = excluded.read_text() + "\n" + files.get("", "")
-    prefix = root.relative_to(repository).as_posix()
-    git = GitIgnore(files, _tracked(repository))
-    if prefix == ".":
-        return Rules(docker, git)
-    if git.ignored(prefix, directory=True):
-        # A project in a folder that the repository around it ignores is no part of that repository. By its rules all
-        # files were left out, and no change would ever reach the pod.
-        return Rules(docker, GitIgnore(_gitignores(root, root)))
-    return Rules(docker, git, prefix + "/")
-
-
-def _gitignores(repository: Path, root: Path) -> dict[str, str]:
-    """Return directory -> text of the `.gitignore` files above and below the project's root."""
-    found: dict[str, str] = {}
-
-    def note(directory: Path) -> None:
-        path = directory / ".gitignore"
-        if path.is_file():
-            name = directory.relative_to(repository).as_posix()
-            found["" if name == "." else name] = path.read_text(errors="surrogateescape")
-
-    for above in (root, *root.parents):
-        note(above)
-        if above == repository:
-            break
-    _walk(root, note)
-    return found
-
-
-def _walk(root: Path, note: Callable[[Path], None]) -> None:
-    for directory, names, files in os.walk(root):
-        names[:] = [name for name in names if name not in (".git", "node_modules", "__pycache__", ".venv", ".tox")]
-        if ".gitignore" in files:
-            note(Path(directory))
-
-
-def _tracked(repository: Path) -> list[str]:
-    """Return files that git has although its rules leave them out: `git add -f`."""
-    try:
-        done = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--ignored", "--exclude-standard"],
-            cwd=repository,
-            capture_output=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [name for name in done.stdout.decode("utf-8", "surrogateescape").split("\0") if name]

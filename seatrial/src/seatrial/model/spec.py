@@ -167,7 +167,10 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     ] = {}
     sync: Annotated[
         tuple[str, ...],
-        Meta(description="paths below the project that are sent to a warm runner when changed; all else rebuilds"),
+        Meta(
+            description="folders, relative to the build context of the runner's image, that are sent to its pod where a"
+            " build gives the same; all else rebuilds"
+        ),
     ] = ("tests", "src", "packages")
     rebuild: Annotated[
         tuple[str, ...], Meta(description="files whose change always rebuilds the image (glob patterns)")

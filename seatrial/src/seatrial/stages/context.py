@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from seatrial.environments.kubernetes import Kubernetes
+from seatrial.inpod.manifest import Manifest
 from seatrial.inpod.submission import Submission
-from seatrial.inpod.tree import Files
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
 from seatrial.model.event import Note, StageProgress
@@ -71,8 +71,10 @@ class Facts:
         kube: the cluster's API, once there is one.
         usable: whether the cluster came to be of use.
         tags: image name to reference, as it is built or will be.
-        context: the files of the build context of the runner's image as they are on this machine.
+        manifest: what the image of the runner's pod was built from; None: it is not built from this project.
+        places: folders of the runner's pod that files may be sent to.
         images: what is on the engine, by reference.
+        looked: images that the engine was asked for, by reference; None for what it has not.
         release_digests: digest of what each release is made from, by its name, as it was before it was installed.
         rendered: the objects of each release, by its name.
         applied: the objects of manifests and pull Secrets that this run applied, by the name of their set.
@@ -91,8 +93,10 @@ class Facts:
     kube: Kube | None = None
     usable: bool = False
     tags: dict[str, str] = field(default_factory=dict)
-    context: Files = field(default_factory=dict)
+    manifest: Manifest | None = None
+    places: tuple[str, ...] = ()
     images: dict[str, LocalImage] = field(default_factory=dict)
+    looked: dict[str, LocalImage | None] = field(default_factory=dict)
     release_digests: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, list[Object]] = field(default_factory=dict)
     applied: dict[str, list[Object]] = field(default_factory=dict)
@@ -106,6 +110,10 @@ class Facts:
     versions: dict[str, str] = field(default_factory=dict)
     submission: Submission | None = None
     tests: TestsOutcome | None = None
+
+    def looked_at(self, references: Iterable[str]) -> dict[str, LocalImage]:
+        """Return those of the images that the engine has; it must have been asked for them."""
+        return {each: image for each in references if (image := self.looked.get(each)) is not None}
 
 
 class Undo:

@@ -19,6 +19,7 @@ from seatrial.model.result import ImageUsed, Stage
 from seatrial.model.session import Made
 from seatrial.ports import LocalImage, Nodes, Object
 from seatrial.stages import charts
+from seatrial.stages.build import LOOKED, look
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.memory import Pushed, read, write
 
@@ -47,8 +48,10 @@ def run(ctx: Ctx) -> Report:
     wanted = list(dict.fromkeys(_wanted(ctx, rendered)))
     with ThreadPoolExecutor(1) as beside:
         registry = beside.submit(_have_registry, ctx, wanted, deadline)
-        present = ctx.env.images.inspect(wanted)
+        look(ctx, wanted)
         registry.result()
+    present = ctx.facts.looked_at(wanted)
+    _remember_looks(ctx)
     ctx.facts.images.update(present)
     memory = ctx.env.shared / "pushed.json"
     known = read(memory, dict[str, Pushed]) or {}
@@ -72,6 +75,13 @@ def run(ctx: Ctx) -> Report:
             ctx.facts.delivered[reference] = known[reference].digest
     charts.pin_digests(ctx)
     return done(pushed=", ".join(stale)) if stale else unchanged(images=str(len(present)))
+
+
+def _remember_looks(ctx: Ctx) -> None:
+    """Write down which images this command asked for: the next one asks for all of them at once."""
+    memory, looked = ctx.env.directory / LOOKED, sorted(ctx.facts.looked)
+    if read(memory, list[str]) != looked:
+        write(memory, looked)
 
 
 def _wanted(ctx: Ctx, rendered: list[Object]) -> list[str]:

@@ -1,37 +1,73 @@
-"""What an image is made of: files, arguments, and the images it starts from; one digest over all of it."""
+"""Read everything that decides what an image is: Dockerfile, arguments, secrets, base images, files of its context."""
 
 from __future__ import annotations
 
 import hashlib
-import re
+import os
+import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from seatrial.inpod.agent.tree import scan
-from seatrial.inpod.ignore import DockerIgnore
-from seatrial.inpod.tree import Files, digest, entries
+from seatrial.inpod.copies import Analysis, BaseImage, Doubt, analyze
+from seatrial.inpod.ignore import BadPattern, DockerIgnore
+from seatrial.inpod.manifest import Manifest
+from seatrial.inpod.places import Places
+from seatrial.inpod.tree import Entry, Files, below, entries, shown
 from seatrial.model.errors import UsageError
-from seatrial.model.spec import ImageSpec
+from seatrial.model.spec import ImageSpec, Project
+from seatrial.ports import LocalImage
+from seatrial.stages.written import Written
 
-__all__ = ["TAG_LENGTH", "arguments", "base_images", "context_files", "dockerfile_of", "inputs_digest"]
-
-_WRITTEN_BY_RUNS: Final = (".seatrial", ".pytest_cache")
-"""No inputs, whatever the ignore file says: each run would make the next one build anew."""
+__all__ = [
+    "TAG_LENGTH",
+    "Inputs",
+    "arguments",
+    "base_images",
+    "dockerfile_of",
+    "ignore_file",
+    "left_out",
+    "read_inputs",
+]
 
 TAG_LENGTH: Final = 12
 """Hexadecimal digits of a digest that make a tag."""
 
-_LOGICAL_LINE: Final = re.compile(r"\\\s*\n")
-_FROM: Final = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
-_COPY_FROM: Final = re.compile(r"COPY\s+(?:--\S+\s+)*?--from=(\S+)", re.IGNORECASE)
-_ARG: Final = re.compile(r"ARG\s+(\w+)(?:=(.*))?$", re.IGNORECASE)
-_VARIABLE: Final = re.compile(r"\$(?:(\w+)|\{(\w+)(?::-([^}]*))?\})")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The inputs of an image as they are now.
+
+    Attributes:
+        manifest: all of them.
+        analysis: what the Dockerfile does with the files.
+        args: build arguments with their values.
+        settled: whether no file's content decides what an editable installation makes.
+    """
+
+    manifest: Manifest
+    analysis: Analysis
+    args: Mapping[str, str]
+    settled: bool
+
+    def places(self, directory: str, paths: tuple[str, ...], built: Manifest) -> Places:
+        """Return the places of an image that was built from other files, and what may be sent there."""
+        files = {**built.files, **self.manifest.files}
+        return Places(self.analysis, directory, paths, files, self.settled)
 
 
 def dockerfile_of(spec: ImageSpec) -> Path:
     """Return the Dockerfile of an image."""
     return spec.dockerfile or spec.context / "Dockerfile"
+
+
+def ignore_file(spec: ImageSpec) -> Path:
+    """Return the ignore file of an image's context; BuildKit prefers the one beside the Dockerfile."""
+    dockerfile = dockerfile_of(spec)
+    own = dockerfile.with_name(dockerfile.name + ".dockerignore")
+    return own if own.is_file() else spec.context / ".dockerignore"
 
 
 def arguments(spec: ImageSpec, environ: Mapping[str, str]) -> dict[str, str]:
@@ -45,68 +81,193 @@ def arguments(spec: ImageSpec, environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def context_files(spec: ImageSpec) -> Files:
-    """Return the files of an image's build context, and its Dockerfile wherever that is.
+def base_images(spec: ImageSpec, environ: Mapping[str, str]) -> list[str]:
+    """Return the images that an image starts from or copies out of.
 
     Raises:
         UsageError: there is no Dockerfile.
     """
+    found = analyze(_text(spec), target=spec.target, args=arguments(spec, environ))
+    return [base.reference for base in found.bases]
+
+
+def read_inputs(
+    project: Project, spec: ImageSpec, environ: Mapping[str, str], present: Mapping[str, LocalImage]
+) -> Inputs:
+    """Return the inputs of an image.
+
+    Args:
+        project: the project, whose runs leave files that are no inputs.
+        spec: the image.
+        environ: where `$NAME` of arguments and secrets come from.
+        present: base images that are on the engine.
+
+    Raises:
+        UsageError: there is no Dockerfile, or a file of the context cannot be read.
+    """
+    text, args = _text(spec), arguments(spec, environ)
+    known = {reference: BaseImage(image.workdir, image.env, image.triggers) for reference, image in present.items()}
+    analysis = _without_links(spec, analyze(text, target=spec.target, args=args, bases=known))
+    files = _context(project, spec, analysis)
+    if link := next((path for path, entry in files.items() if entry.kind == "l" and _is_source(path, analysis)), ""):
+        analysis = replace(analysis, everything=Doubt(0, f"{link}, which the Dockerfile copies, is a symbolic link"))
+        files = _context(project, spec, analysis)
+    manifest = Manifest(
+        dockerfile=_digest(text),
+        target=spec.target or "",
+        args={name: _digest(value) for name, value in args.items()},
+        secrets={secret: _secret(secret, environ) for secret in spec.secrets},
+        bases={
+            base.reference: present[base.reference].digest if base.reference in present else ""
+            for base in analysis.bases
+        },
+        files=dict(files),
+    )
+    editable = any(read.editable for read in analysis.reads)
+    settled = not editable or _is_settled(spec.context, files)
+    return Inputs(manifest=manifest, analysis=analysis, args=args, settled=settled)
+
+
+def left_out(spec: ImageSpec, paths: tuple[str, ...], files: Files) -> list[str]:
+    """Return those of the paths that have files of which the ignore file leaves out all."""
+    missing = [path for path in paths if not any(below(file, [path]) for file in files)]
+    if not missing:
+        return []
+    ignore = _ignore(spec)
+    found = []
+    for path in missing:
+        place = spec.context / path
+        listed = [place] if place.is_file() else place.rglob("*")
+        names = [file.relative_to(spec.context).as_posix() for file in listed if file.is_file()]
+        names = [name for name in names if "__pycache__" not in name.split("/")]
+        if names and all(ignore.ignored(name) for name in names):
+            found.append(path)
+    return found
+
+
+def _text(spec: ImageSpec) -> str:
     dockerfile = dockerfile_of(spec)
-    if not dockerfile.is_file():
-        raise UsageError(f"image {spec.name} has no Dockerfile", why=f"{dockerfile} is not there")
-    # BuildKit's name for the ignore file of one Dockerfile among several.
-    own = dockerfile.with_name(dockerfile.name + ".dockerignore")
-    file = own if own.is_file() else spec.context / ".dockerignore"
-    ignore = DockerIgnore(file.read_text() if file.is_file() else "")
+    try:
+        return dockerfile.read_bytes().decode("utf-8", "surrogateescape")
+    except FileNotFoundError as error:
+        raise UsageError(f"image {spec.name} has no Dockerfile", why=f"{dockerfile} is not there") from error
+    except OSError as error:
+        raise UsageError(f"{dockerfile} cannot be read", why=str(error.strerror)) from error
+
+
+def _ignore(spec: ImageSpec) -> DockerIgnore:
+    path = ignore_file(spec)
+    try:
+        return DockerIgnore(path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else "")
+    except BadPattern as bad:
+        raise UsageError(
+            f"{path}:{bad.line}: {shown(bad.pattern)} is no pattern",
+            why="Docker refuses it",
+            try_="correct the line: https://docs.docker.com/build/concepts/context/#dockerignore-files",
+        ) from bad
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read", why=str(error.strerror)) from error
+
+
+def _without_links(spec: ImageSpec, analysis: Analysis) -> Analysis:
+    """Let all files count where a path that the Dockerfile copies leads through a symbolic link."""
+    for read in analysis.reads:
+        for source in read.sources:
+            plain = [name for name in source.path.split("/") if name] if not source.parts else []
+            for depth in range(1, len(plain) + 1):
+                if (spec.context / "/".join(plain[:depth])).is_symlink():
+                    doubt = Doubt(read.line, f"{source.path} leads through a symbolic link", "name the folder itself")
+                    return replace(analysis, everything=analysis.everything or doubt)
+    return analysis
+
+
+def _is_source(path: str, analysis: Analysis) -> bool:
+    """Whether a path is what a pattern of the Dockerfile stands for, not only in it."""
+    if analysis.everything is not None:
+        return False
+    sources = [source for read in analysis.reads for source in read.sources if source.parts]
+    return any(source.matches(path) and source.top(path) == path for source in sources)
+
+
+def _context(project: Project, spec: ImageSpec, analysis: Analysis) -> Files:
+    """Return the files of the build context that the image can have."""
+    ignore, context = _ignore(spec), spec.context
+    ours = {project.root / ".seatrial", context / ".pytest_cache"}
 
     def prune(path: str, directory: bool) -> bool:
-        return path in _WRITTEN_BY_RUNS or ignore.ignored(path, directory=directory)
+        if ignore.ignored(path, directory=directory) or (directory and context / path in ours):
+            return True
+        return not (analysis.reaches_below(path) if directory else analysis.copies(path))
 
-    found = scan(str(spec.context), ["."], prune)
-    return {**entries(found), "Dockerfile": entries(scan(str(dockerfile.parent), [dockerfile.name]))[dockerfile.name]}
-
-
-def inputs_digest(spec: ImageSpec, files: Files, bases: Mapping[str, str]) -> str:
-    """Return the digest of all inputs of an image.
-
-    Args:
-        spec: as configured: arguments count as written there, not by what the environment makes of them.
-        files: of its context.
-        bases: reference to image id of what it starts from; empty for what is not on the engine.
-    """
-    parts = (
-        digest(files),
-        repr(sorted(spec.args.items())),
-        repr(spec.target),
-        repr(sorted(spec.secrets)),
-        repr(sorted(bases.items())),
-    )
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def base_images(text: str, args: Mapping[str, str]) -> list[str]:
-    """Return the images that a Dockerfile starts from or copies out of, without its own stages.
-
-    Args:
-        text: the Dockerfile.
-        args: build arguments, which win over its defaults.
-    """
-    values: dict[str, str] = {}
-    stages: set[str] = set()
-    found: dict[str, None] = {}
-    for raw in _LOGICAL_LINE.sub(" ", text).splitlines():
-        line = raw.strip()
-        if match := _ARG.match(line):
-            name, default = match[1], (match[2] or "").strip("\"'")
-            values[name] = args.get(name, default)
-        elif (match := _FROM.match(line)) or (match := _COPY_FROM.match(line)):
-            reference = _expanded(match[1], values)
-            if reference != "scratch" and reference.lower() not in stages and not reference.isdigit():
-                found[reference] = None
-            if line[:4].upper() == "FROM" and match[2]:
-                stages.add(match[2].lower())
-    return list(found)
+    try:
+        found = entries(scan(str(context), ["."], prune))
+    except OSError as error:
+        name = os.path.relpath(error.filename or context, context)
+        raise UsageError(
+            f"{shown(name)} of image {spec.name} cannot be read",
+            why=str(error.strerror),
+            try_=f"correct its permissions, or name it in {ignore_file(spec).name}",
+        ) from error
+    for path, entry in found.items():
+        if entry.kind == "o" and entry.content != "socket":
+            raise UsageError(
+                f"{shown(path)} of image {spec.name} is no file but a {entry.content}",
+                try_=f"remove it, or name it in {ignore_file(spec).name}",
+            )
+    written = Written.read(project.root)
+    dropped = {path for path, entry in found.items() if entry.kind == "o" or written.wrote(context / path, entry)}
+    kept = {path: entry for path, entry in found.items() if path not in dropped}
+    return _with_directories(kept, dropped, ignore, analysis)
 
 
-def _expanded(text: str, values: Mapping[str, str]) -> str:
-    return _VARIABLE.sub(lambda match: values.get(match[1] or match[2]) or match[3] or "", text)
+def _with_directories(files: dict[str, Entry], dropped: set[str], ignore: DockerIgnore, analysis: Analysis) -> Files:
+    """Leave out directories that the builder does not see, and those that have nothing but what runs left there."""
+    full = {parent for path, entry in files.items() if entry.kind != "d" for parent in _parents(path)}
+    of_runs = {parent for path in dropped for parent in _parents(path)}
+    return {
+        path: entry
+        for path, entry in files.items()
+        if entry.kind != "d"
+        or (analysis.copies(path) and (path in full or (path not in of_runs and not ignore.ignored(path))))
+    }
+
+
+def _parents(path: str) -> list[str]:
+    names = path.split("/")
+    return ["/".join(names[:depth]) for depth in range(1, len(names))]
+
+
+def _is_settled(context: Path, files: Files) -> bool:
+    """Whether the metadata of all projects in the context is static and no script builds them."""
+    for path in files:
+        name = path.rpartition("/")[2]
+        if name == "setup.py":
+            return False
+        if name == "pyproject.toml":
+            try:
+                data = tomllib.loads((context / path).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                return False
+            declared = data.get("project")
+            if not isinstance(declared, dict) or declared.get("dynamic"):
+                return False
+    return True
+
+
+def _secret(secret: str, environ: Mapping[str, str]) -> str:
+    """Return a digest of the content of a build secret, as Docker finds it; nothing if it is not there."""
+    given = dict(part.partition("=")[::2] for part in secret.split(","))
+    name = given.get("id", "")
+    file, variable = given.get("src") or given.get("source"), given.get("env")
+    if not file and not variable:
+        file, variable = (name, None) if name not in environ else (None, name)
+    if variable:
+        return _digest(environ[variable]) if variable in environ else ""
+    try:
+        return hashlib.sha256(Path(str(file)).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

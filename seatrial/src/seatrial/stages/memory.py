@@ -1,15 +1,28 @@
-"""What commands remember of each other: files beside the ledger's, each replaced as a whole."""
+"""Saved state of an environment between commands: files beside the ledger's, each replaced as a whole."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from seatrial.inpod.manifest import Manifest
 from seatrial.inpod.tree import Entry
 
-__all__ = ["Answered", "Applied", "Installed", "Pushed", "Runner", "read", "read_runner", "write"]
+__all__ = [
+    "Answered",
+    "Applied",
+    "Built",
+    "Installed",
+    "PodFiles",
+    "Pushed",
+    "Runner",
+    "read",
+    "read_runner",
+    "write",
+]
 
 T = TypeVar("T")
 
@@ -65,25 +78,57 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
     pods: dict[str, str]
 
 
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """An image that was built: its reference, and its id on the engine."""
+
+    reference: str
+    image: str
+
+
 class Runner(msgspec.Struct, frozen=True, kw_only=True):
     """The runner pod that stands in the cluster.
 
     Attributes:
         reference: its image.
-        files: the build context that the image was made from.
+        image: its id on the engine; empty: it is not there.
+        uid: of the pod.
+        places: folders that files may be sent to.
+        manifest: what the image was built from.
         values: digest of what its variables got from Secrets and ConfigMaps; empty: unknown.
     """
 
     reference: str
-    files: dict[str, Entry]
+    image: str
+    uid: str
+    places: tuple[str, ...]
+    manifest: Manifest
     values: str = ""
+
+
+class PodFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of a runner pod below its places.
+
+    Attributes:
+        uid: of the pod.
+        files: what it had after the last change.
+        seeded: what its image has there.
+    """
+
+    uid: str
+    files: dict[str, Entry]
+    seeded: dict[str, Entry]
 
 
 def read(path: Path, kind: type[T]) -> T | None:
     """Return what a file holds, None if there is none or it is not understood: then all is done anew."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError):
+        content = path.read_bytes()
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except msgspec.DecodeError:
+            # A file's name need not be UTF-8: only the standard library takes what it then becomes.
+            return msgspec.convert(json.loads(content), type=kind)
+    except (OSError, ValueError, msgspec.ValidationError):
         return None
 
 
@@ -91,7 +136,11 @@ def write(path: Path, value: object) -> None:
     """Replace a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
-    fresh.write_bytes(msgspec.json.encode(value))
+    try:
+        content = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        content = json.dumps(msgspec.to_builtins(value)).encode()
+    fresh.write_bytes(content)
     fresh.replace(path)
 
 

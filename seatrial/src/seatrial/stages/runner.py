@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 import time
 from typing import Final
 
 from msgspec.structs import replace
 
+from seatrial.inpod.manifest import Manifest
 from seatrial.inpod.podside import agent_files
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError
+from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
 from seatrial.ports import Object
 from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
@@ -23,7 +25,7 @@ from seatrial.stages.objects import labels, owners, pull_secrets
 from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects, runner_policies
 from seatrial.stages.watching import closing
 
-__all__ = ["have", "keep_up"]
+__all__ = ["have", "keep_up", "recreate"]
 
 _GONE_SECONDS = 60.0
 _IN_FORCE_SECONDS: Final = 30.0
@@ -36,22 +38,32 @@ def have(ctx: Ctx) -> None:
     """Have a runner pod that is made from what is configured; whether it runs is the next stage's question."""
     spec = ctx.project.runner
     reference = runner_image(ctx)
+    known = read_runner(ctx.env.directory)
+    places = ctx.facts.places if ctx.facts.manifest else _sent_places(ctx, known.places if known else ())
+    local = ctx.facts.images.get(reference)
     shape = Shape(
         image=pod_image(ctx, reference),
         pull_secrets=pull_secrets(ctx.project, spec.namespace),
         digest=ctx.facts.delivered.get(reference, ""),
-        local=ctx.facts.images.get(reference),
+        local=local,
         agent=agent_files(),
-        directories=tuple(path for path in spec.sync if (ctx.project.root / path).is_dir()),
+        directories=places,
         labels=labels(ctx),
         shared=ctx.session.shares,
     )
     *others, pod = runner_objects(spec, shape)
     there = ctx.kube.get("v1/Pod", spec.pod, spec.namespace)
-    made = Runner(reference=reference, files=dict(ctx.facts.context))
+    made = Runner(
+        reference=reference,
+        image=local.digest if local else "",
+        uid=there["metadata"].get("uid", "") if there else "",
+        places=places,
+        manifest=ctx.facts.manifest or Manifest(dockerfile=""),
+    )
     if there is not None and _fits(there, pod):
-        if read_runner(ctx.env.directory) is None:
-            # Another machine made it, of the image that was just built or found here.
+        # The same pod may have been found to be what a later build gives, and another machine may have made it.
+        made = replace(made, values=known.values if known and known.uid == made.uid else "")
+        if known != made:
             write(ctx.env.directory / "runner.json", made)
         return
     if there is not None:
@@ -62,8 +74,35 @@ def have(ctx: Ctx) -> None:
     _confine(ctx, runner_policies(spec, shape))
     for obj in others:
         ctx.kube.apply(obj)
-    ctx.kube.apply(pod)
-    write(ctx.env.directory / "runner.json", made)
+    uid = ctx.kube.apply(pod)["metadata"].get("uid", "")
+    write(ctx.env.directory / "runner.json", replace(made, uid=uid))
+
+
+def recreate(ctx: Ctx) -> None:
+    """Delete the pod and create it anew; it is not ready yet then."""
+    _remove(ctx, ctx.deadline.child(_GONE_SECONDS))
+    have(ctx)
+
+
+def _sent_places(ctx: Ctx, before: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the folders that are sent to an image that is not built from this project.
+
+    Raises:
+        UsageError: one of them is a file or a link.
+    """
+    spec, root = ctx.project.runner, ctx.project.root
+    found = dict.fromkeys(before)
+    for path in spec.sync:
+        place = root / path
+        if place.is_symlink() or place.is_file():
+            raise UsageError(
+                f"runner.sync names {path}, which is {'a symbolic link' if place.is_symlink() else 'a file'}",
+                why=f"image {spec.image} is not built from this project: only folders can be sent to it",
+                try_="name the folder itself" if place.is_symlink() else "move it into a folder that is sent",
+            )
+        if place.is_dir():
+            found[posixpath.normpath(path)] = None
+    return tuple(found)
 
 
 def keep_up(ctx: Ctx) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import msgspec
 
 from seatrial.diagnose.causes import ranked, restarts, troubled_nodes, unserved
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.inpod.delta import Delta, plan
+from seatrial.inpod.delta import image_needs
 from seatrial.model.finding import Finding
 from seatrial.model.spec import Project
 from seatrial.ports import Change, Kube
@@ -114,11 +115,16 @@ def runner(kube: Kube, project: Project, env: Kubernetes) -> RunnerSeen:
     verdict = judge_pod(pod, [])
     step = "go on in it"
     if image is not None:
-        files = inputs.context_files(image)
-        decided = plan(image=made.files, context=files, tree={}, pod={}, sync=spec.sync, rebuild=spec.rebuild)
-        if not isinstance(decided, Delta):
-            step = f"rebuild its image: {decided.causes[0]}"
-        elif dict(made.files) != dict(files):
+        present = env.images.inspect([*inputs.base_images(image, os.environ), made.reference])
+        given = inputs.read_inputs(project, image, os.environ, present)
+        local = present.get(made.reference)
+        places = given.places(spec.workdir or (local.workdir if local else "/"), made.places, made.manifest)
+        causes = image_needs(made.manifest, given.manifest, places=places, rebuild=spec.rebuild)
+        if local is None or local.digest != made.image:
+            step = "rebuild its image: it is not on the engine"
+        elif causes:
+            step = f"rebuild its image: {causes[0]}"
+        elif made.manifest.files != given.manifest.files:
             step = "send it the files that changed"
     return RunnerSeen(pod=spec.pod, image=made.reference, state=verdict.why or "ready", next=step)
 

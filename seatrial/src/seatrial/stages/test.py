@@ -1,4 +1,4 @@
-"""The tests: in the pod, shown here while they happen."""
+"""Test stage: sync the working tree, run pytest in the runner pod and stream its results."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ from pathlib import Path
 
 from seatrial.inpod import waits
 from seatrial.inpod.definition import definition
-from seatrial.inpod.delta import Delta, plan
+from seatrial.inpod.delta import Delta, Lost, image_needs, plan
 from seatrial.inpod.options import resolve
 from seatrial.inpod.protocol import CI_VARIABLES
 from seatrial.inpod.session import Request, TestOutcome, run_tests
-from seatrial.inpod.sync import PodDiffers, pod_files
-from seatrial.inpod.tree import Entry, Files, Tree, digest, left_out, read_tree
+from seatrial.inpod.sync import PodDiffers, PodFiles, pod_files
+from seatrial.inpod.tree import Files, Tree, below, digest, read_tree, shown
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import EnvironmentFailed, Inconclusive, OutOfTime, UsageError
+from seatrial.model.errors import EnvironmentFailed, Inconclusive, OutOfTime
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
-from seatrial.ports import ContainerState
+from seatrial.ports import ContainerState, PodExec
 from seatrial.readiness.pod import container_state
+from seatrial.stages import inputs, runner
 from seatrial.stages.context import Ctx, Report, TestsOutcome, done
-from seatrial.stages.memory import read, read_runner, write
+from seatrial.stages.memory import PodFiles as Remembered
+from seatrial.stages.memory import Runner, read, read_runner, write
+from seatrial.stages.monitor import Monitor
 from seatrial.stages.objects import labels
+from seatrial.stages.written import Written
 
 __all__ = ["run"]
 
@@ -72,18 +76,16 @@ def run(ctx: Ctx) -> Report:
             # Nobody answers: that says nothing about the container.
             return ContainerState(state="running")
 
-    def attempt(there: Files | None) -> tuple[Delta, TestOutcome]:
-        tree = _tree(ctx, root)
-        if there is None:
-            there = _in_time(lambda: pod_files(exec_, directory, tree.paths), request.deadline)
-        delta = _delta(ctx, tree, tree.view(there))
+    def attempt(there: PodFiles) -> tuple[Delta, TestOutcome]:
+        tree = _tree(ctx, root, there.seeded)
+        delta = plan(tree=tree, pod=there.files)
         for cause in delta.causes if ctx.explain else ():
             ctx.emit(Note(level="info", text=str(cause)))
         if not delta.empty:
             ctx.progress(Stage.TEST)(f"sending {len(delta.send)} files, deleting {len(delta.delete)}")
         return delta, run_tests(
             exec_,
-            replace(request, tree=tree, delta=delta, expect=digest(there)),
+            replace(request, tree=tree, delta=delta, expect=digest(there.files)),
             emit=ctx.emit,
             state=state,
             host_args=asked.host_args,
@@ -103,14 +105,22 @@ def run(ctx: Ctx) -> Report:
             interrupted=outcome.interrupted,
         )
 
-    remembered = ctx.env.directory / "pod-files.json"
-    known = None if ctx.explain else read(remembered, dict[str, Entry])
+    results = [root / ".coverage", *(target for _, target in asked.files), *([asked.junit] if asked.junit else [])]
+    before = Written.stamps(results)
+    pod = _Pod(ctx, exec_, directory, request.deadline)
     try:
-        delta, outcome = attempt(known)
-    except PodDiffers as differs:
-        # The pod is another one, or its files were touched there: by tests, or by hand.
-        delta, outcome = attempt(differs.files)
-    write(remembered, outcome.files)
+        try:
+            delta, outcome = attempt(pod.known() if not ctx.explain else pod.read())
+        except PodDiffers as differs:
+            # Its files were touched there: by tests, or by hand.
+            delta, outcome = attempt(PodFiles(differs.files, pod.read().seeded))
+        except Lost as lost:
+            ctx.warn(f"{shown(lost.path)}, which the build made, changed in the pod: it is made anew")
+            _recreate(ctx)
+            delta, outcome = attempt(pod.read())
+    finally:
+        Written.read(ctx.project.root).remember(before, results)
+    pod.remember(outcome.files)
     keep(outcome)
     return done(
         sent=str(len(delta.send)),
@@ -120,7 +130,7 @@ def run(ctx: Ctx) -> Report:
     )
 
 
-def _in_time(ask: Callable[[], Files], deadline: Deadline) -> Files:
+def _in_time(ask: Callable[[], PodFiles], deadline: Deadline) -> PodFiles:
     try:
         return waits.call(ask, until=lambda: deadline.passed)
     except waits.Left:
@@ -141,37 +151,75 @@ def _directory(ctx: Ctx) -> str:
     return spec.workdir or (local.workdir if local else "") or "/"
 
 
-def _tree(ctx: Ctx, root: Path) -> Tree:
-    """Read the working tree.
+class _Pod:
+    """What is known of the files in the runner pod."""
 
-    Raises:
-        UsageError: files that run here are ignored, so that none of them would run there.
-    """
-    spec = ctx.project.runner
-    tree = read_tree(root, [path for path in spec.sync if (root / path).exists()])
-    if lost := left_out(root, spec.sync, tree):
-        raise UsageError(
-            f"nothing of {', '.join(lost)} would reach the runner: what ran would not be what is here",
-            why="ignore files leave out all that is in it",
-            try_="correct .gitignore or .dockerignore, or take it out of runner.sync",
-        )
-    return tree
+    def __init__(self, ctx: Ctx, exec_: PodExec, directory: str, deadline: Deadline) -> None:
+        self._ctx = ctx
+        self._deadline = deadline
+        self._exec = exec_
+        self._directory = directory
+        self._memory = ctx.env.directory / "pod-files.json"
+        self._seeded: Files = {}
+
+    def known(self) -> PodFiles:
+        """Return what is remembered of this pod; else what it says."""
+        found = read(self._memory, Remembered)
+        if found is None or found.uid != self._runner.uid:
+            return self.read()
+        self._seeded = found.seeded
+        return PodFiles(found.files, found.seeded)
+
+    def read(self) -> PodFiles:
+        """Return what the pod says."""
+        places = self._runner.places
+        found = _in_time(lambda: pod_files(self._exec, self._directory, places), self._deadline)
+        self._seeded = found.seeded
+        return found
+
+    def remember(self, files: Files) -> None:
+        """Write down what the pod has now."""
+        write(self._memory, Remembered(uid=self._runner.uid, files=dict(files), seeded=dict(self._seeded)))
+
+    @property
+    def _runner(self) -> Runner:
+        return _runner(self._ctx)
 
 
-def _delta(ctx: Ctx, tree: Tree, there: Files) -> Delta:
-    """Compare the working tree with what the pod has.
-
-    Raises:
-        Inconclusive: the image itself changed since it was built, in the seconds between.
-    """
-    spec = ctx.project.runner
+def _runner(ctx: Ctx) -> Runner:
     runner = read_runner(ctx.env.directory)
-    built = runner.files if runner else {}
-    decided = plan(
-        image=built, context=ctx.facts.context, tree=tree.files, pod=there, sync=spec.sync, rebuild=spec.rebuild
-    )
-    if isinstance(decided, Delta):
-        return decided
-    raise Inconclusive(
-        "files of the image changed while it was being built", why=str(decided.causes[0]), try_="run it again"
-    )
+    if runner is None:
+        raise EnvironmentFailed("what the runner pod was made from is not known any more", try_="run it again")
+    return runner
+
+
+def _recreate(ctx: Ctx) -> None:
+    """Have a new runner pod, and wait until it runs."""
+    runner.recreate(ctx)
+    spec = ctx.project.runner
+    monitor = Monitor(ctx, [("Pod", spec.namespace, spec.pod)])
+    try:
+        monitor.wait(ctx.project.timeouts.ready)
+    finally:
+        monitor.close()
+
+
+def _tree(ctx: Ctx, root: Path, seeded: Files) -> Tree:
+    """Read what the pod has to have.
+
+    Raises:
+        Inconclusive: files that need a build changed since the image was built, in the seconds between.
+    """
+    spec, pod = ctx.project.runner, _runner(ctx)
+    image = next((image for image in ctx.project.image if image.name == spec.image), None)
+    if image is None:
+        return read_tree(root, pod.places)
+    present = ctx.facts.looked_at(pod.manifest.bases)
+    given = inputs.read_inputs(ctx.project, image, os.environ, present)
+    places = given.places(_directory(ctx), pod.places, pod.manifest)
+    if causes := image_needs(pod.manifest, given.manifest, places=places, rebuild=spec.rebuild):
+        raise Inconclusive("files of the image changed after it was built", why=str(causes[0]), try_="run it again")
+    files = given.manifest.files
+    generated = {path: entry for path, entry in seeded.items() if path not in pod.manifest.files}
+    modules = {path: entry for path, entry in files.items() if below(path, spec.sync)}
+    return Tree(root, pod.places, files, pod.manifest.files, generated, modules)

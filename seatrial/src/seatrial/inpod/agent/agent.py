@@ -60,9 +60,10 @@ def main(argv: list[str]) -> int:
 
         return manifest()
     if command == "seed":
+        from .state import state
         from .tree import seed
 
-        return seed(arguments[0], arguments[1:])
+        return seed(arguments[0], arguments[1:], state("seed.json"))
     if command == "lend":
         from .beside import lend
         from .serve import keep

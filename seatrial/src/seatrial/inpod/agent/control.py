@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -23,9 +24,12 @@ _START = 5.0
 
 
 def manifest() -> int:
-    """Read `{"root", "paths"}`, print what files there are."""
+    """Read `{"root", "paths"}`, print what files there are, and which the image had there when the pod began."""
     asked = json.loads(sys.stdin.buffer.readline())
-    _answer({"files": scan(asked["root"], asked["paths"])})
+    seeded: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError), open(state("seed.json"), encoding="ascii") as file:
+        seeded = json.load(file)
+    _answer({"files": scan(asked["root"], asked["paths"]), "seeded": seeded})
     return 0
 
 

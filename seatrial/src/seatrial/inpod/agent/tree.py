@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import stat
@@ -14,7 +15,10 @@ from typing import IO, Any, Callable
 
 __all__ = ["Refused", "apply", "digest", "scan", "seed"]
 
-_SKIPPED = {"__pycache__", ".git"}
+_COMPILED = "__pycache__"
+
+
+_OTHERS = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
 
 
 class Refused(Exception):
@@ -24,54 +28,69 @@ class Refused(Exception):
 def scan(
     root: str, paths: list[str], skip: Callable[[str, bool], bool] = lambda _path, _directory: False
 ) -> dict[str, list[Any]]:
-    """Return what is below `paths` (relative to `root`): path -> [kind, executable, size, sha256 or target].
+    """Return what is below `paths` (relative to `root`): path -> [kind, mode, size, content].
 
-    Kind is `f` or `l`; directories are what their files need. Compiled modules are left out, and what `skip` names: it
-    is asked for the path of each entry and whether it is a directory.
+    Kind is `f` (content: SHA-256), `l` (target), `d`, or `o` for all else (what it is). Mode has the permission bits, 0
+    for links. Directories of compiled modules are left out, and what `skip` names: it is asked for the path of each
+    entry and whether it is a directory. Entries that vanish meanwhile are not there.
     """
     found: dict[str, list[Any]] = {}
     for path in paths:
         absolute = os.path.join(root, path)
         name = os.path.relpath(absolute, root).replace(os.sep, "/")
         if os.path.isdir(absolute) and not os.path.islink(absolute):
+            if name != ".":
+                _scan_entry(absolute, name, found)
             _scan_directory(absolute, "" if name == "." else name + "/", skip, found)
         elif not skip(path, False):
-            _scan_file(absolute, name, found)
+            _scan_entry(absolute, name, found)
     return found
 
 
 def digest(found: Mapping[str, Sequence[Any]]) -> str:
-    """Return the SHA-256 over paths, kinds, modes and contents of what `scan` found, in the order of the paths."""
+    """Return the SHA-256 over paths, kinds, modes and contents of what `scan` found, in the order of the paths.
+
+    Modes of directories do not count: in a pod they are the runner's own.
+    """
     whole = hashlib.sha256()
     for path in sorted(found):
-        kind, executable, _, content = found[path]
-        whole.update(f"{path}\0{kind}\0{int(executable)}\0{content}\n".encode("utf-8", "surrogateescape"))
+        kind, mode, _, content = found[path]
+        mode = int(mode) if kind == "f" else 0
+        whole.update(f"{path}\0{kind}\0{mode:o}\0{content}\n".encode("utf-8", "surrogateescape"))
     return whole.hexdigest()
 
 
 def _scan_directory(
     directory: str, prefix: str, skip: Callable[[str, bool], bool], found: dict[str, list[Any]]
 ) -> None:
-    with os.scandir(directory) as entries:
-        for entry in sorted(entries, key=lambda each: each.name):
-            below, name = entry.is_dir(follow_symlinks=False), prefix + entry.name
-            if entry.name in _SKIPPED or entry.name.endswith(".pyc") or skip(name, below):
-                continue
-            if below:
-                _scan_directory(entry.path, name + "/", skip, found)
-            else:
-                _scan_file(entry.path, name, found)
+    try:
+        with os.scandir(directory) as listed:
+            entries = sorted(listed, key=lambda each: each.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        below, name = entry.is_dir(follow_symlinks=False), prefix + entry.name
+        if (below and entry.name == _COMPILED) or skip(name, below):
+            continue
+        _scan_entry(entry.path, name, found)
+        if below:
+            _scan_directory(entry.path, name + "/", skip, found)
 
 
-def _scan_file(path: str, name: str, found: dict[str, list[Any]]) -> None:
+def _scan_entry(path: str, name: str, found: dict[str, list[Any]]) -> None:
     try:
         info = os.lstat(path)
-        if stat.S_ISLNK(info.st_mode):
+        kind, mode = stat.S_IFMT(info.st_mode), stat.S_IMODE(info.st_mode)
+        if kind == stat.S_IFLNK:
             found[name] = ["l", 0, 0, os.readlink(path)]
-        elif stat.S_ISREG(info.st_mode):
+        elif kind == stat.S_IFREG:
             with open(path, "rb") as file:
-                digest = _sha256(file)
-            found[name] = ["f", 1 if info.st_mode & 0o100 else 0, info.st_size, digest]
+                content = _sha256(file)
+            found[name] = ["f", mode, info.st_size, content]
+        elif kind == stat.S_IFDIR:
+            found[name] = ["d", mode, 0, ""]
+        else:
+            found[name] = ["o", mode, 0, _OTHERS.get(kind, "device")]
     except FileNotFoundError:
         return
 
@@ -92,9 +111,10 @@ def apply(
     """Unpack and delete; return how many files changed.
 
     Args:
-        archive: its members are named `PLACE/path`; files and symbolic links only. None: nothing to unpack.
+        archive: its members are named `PLACE/path`; files, directories and symbolic links only. None: nothing to
+            unpack. In the place `tree` files get the modes that they have there, elsewhere plain ones.
         places: place -> directory that it stands for.
-        delete: `PLACE/path` of what is to go.
+        delete: `PLACE/path` of what is to go; directories if nothing else is in them.
         members: take these only.
 
     Every file is written beside its place and then renamed over it. What Python compiled from the former content goes
@@ -104,20 +124,19 @@ def apply(
         Refused: a member is none of these, or would be outside of its place.
         OSError: as the system says, with the file's name.
     """
-    for name in delete:
-        # First: a directory may take the place of a file.
-        path = _inside(name, places)
-        _forget_compiled(path)
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(path)
-        _remove_empty(os.path.dirname(path), places)
+    # First, and from below: a directory may take the place of a file, and a file that of a directory.
+    for name in sorted(delete, reverse=True):
+        _delete(_inside(name, places))
     ready: list[tuple[str, str]] = []
     try:
         for member in members if members is not None else archive or ():
-            if member.isdir():
-                continue
             assert archive is not None  # for type checkers
+            if member.isdir() and not member.name.startswith("tree/"):
+                continue
             path = _inside(member.name, places)
+            if member.isdir():
+                _make_directory(path)
+                continue
             os.makedirs(os.path.dirname(path), exist_ok=True)
             temporary = f"{path}.seatrial-{os.getpid()}"
             ready.append((temporary, path))
@@ -159,7 +178,27 @@ def _unpack(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> Non
         raise Refused(f"{member.name!r} is neither a file nor a symbolic link")
     with open(path, "wb") as file:
         shutil.copyfileobj(content, file)
-    os.chmod(path, 0o755 if member.mode & 0o100 else 0o644)
+    mode = member.mode & 0o777 if member.name.startswith("tree/") else 0o755 if member.mode & 0o100 else 0o644
+    os.chmod(path, mode)
+
+
+def _make_directory(path: str) -> None:
+    if os.path.islink(path) or not os.path.isdir(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+    os.makedirs(path, exist_ok=True)
+
+
+def _delete(path: str) -> None:
+    """Delete a file, or a directory with nothing but compiled modules in it."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(os.path.join(path, _COMPILED), ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
+        return
+    _forget_compiled(path)
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
 
 
 def _climbs_out(name: str, target: str) -> bool:
@@ -184,38 +223,47 @@ def _forget_compiled(path: str) -> None:
             os.remove(os.path.join(place, each))
 
 
-def _remove_empty(directory: str, places: dict[str, str]) -> None:
-    """Remove directories that a deletion has emptied: an empty package would still be importable."""
-    roots = {os.path.realpath(place) for place in places.values()}
-    while directory not in roots:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(os.path.join(directory, "__pycache__")) if _only_compiled(directory) else None
-        try:
-            os.rmdir(directory)
-        except OSError:
-            return
-        directory = os.path.dirname(directory)
-
-
-def _only_compiled(directory: str) -> bool:
-    return os.listdir(directory) == ["__pycache__"]
-
-
-def seed(directory: str, paths: list[str]) -> int:
+def seed(directory: str, paths: list[str], listing: str = "") -> int:
     """Copy each path (relative to the working directory) to the same place below `directory`, unless it is there.
 
     For images whose files the pod's user may not write: an init container seeds a volume that is mounted over them.
+    What the image has there is written to the file `listing`, as `scan` tells it.
     """
+    found: dict[str, list[Any]] = {}
     for path in paths:
+        found.update(scan(os.getcwd(), [path]) if os.path.exists(path) else {})
         target = os.path.join(directory, path)
         if os.path.exists(target):
             continue
-        if os.path.isdir(path):
-            shutil.copytree(path, target, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-        elif os.path.exists(path):
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy2(path, target)
-        else:
-            os.makedirs(target)
-            sys.stderr.write(f"{path} is not in the image\n")
+        try:
+            _seed(path, target)
+        except (OSError, shutil.Error) as error:
+            first = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+            sys.stderr.write(f"{path} of the image cannot be copied: {first}\n")
+            return 1
+    if listing:
+        with open(listing + ".new", "w", encoding="ascii") as file:
+            json.dump({path: entry for path, entry in found.items() if entry[0] != "o"}, file)
+        os.replace(file.name, listing)
     return 0
+
+
+def _seed(path: str, target: str) -> None:
+    if os.path.isdir(path):
+        shutil.copytree(path, target, symlinks=True, ignore=_not_seeded)
+    elif os.path.exists(path):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy2(path, target)
+    else:
+        os.makedirs(target)
+        sys.stderr.write(f"{path} is not in the image\n")
+
+
+def _not_seeded(directory: str, names: list[str]) -> list[str]:
+    """Return what is not copied: compiled modules, and what is neither file, directory nor link."""
+    odd = []
+    for name in names:
+        mode = os.lstat(os.path.join(directory, name)).st_mode
+        if name == _COMPILED or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+            odd.append(name)
+    return odd

@@ -1,0 +1,69 @@
+"""Tell which saved files can change what the tests run against."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from seatrial.inpod.copies import Analysis, analyze
+from seatrial.inpod.ignore import BadPattern, DockerIgnore
+from seatrial.inpod.tree import Entry, below
+from seatrial.model.spec import ImageSpec, Project
+from seatrial.stages.inputs import arguments, dockerfile_of, ignore_file
+from seatrial.stages.written import Written
+
+__all__ = ["matters"]
+
+_CONFIGURATIONS: Final = ("seatrial.toml", "pyproject.toml")
+
+
+def matters(project: Project) -> Callable[[Path], bool]:
+    """Return a function that tells whether a saved file counts: an input of an image, a chart, values, a manifest."""
+    root, written = project.root, Written.read(project.root)
+    images = [(spec, *_read(spec)) for spec in project.image]
+    files = {root / name for name in _CONFIGURATIONS}
+    folders = [path for release in project.release for path in (Path(release.chart), *release.manifests)]
+    for spec in project.image:
+        files |= {dockerfile_of(spec), ignore_file(spec), spec.context / ".dockerignore"}
+    for release in project.release:
+        files |= set(release.values)
+    if all(spec.name != project.runner.image for spec in project.image):
+        folders += [root / path for path in project.runner.sync]
+
+    def counts(path: Path) -> bool:
+        if path in files or any(path.is_relative_to(folder) for folder in folders):
+            return True
+        if below(os.path.relpath(path, root), [".seatrial", ".pytest_cache"]) or _is_written(written, path):
+            return False
+        for spec, analysis, ignore in images:
+            if path.is_relative_to(spec.context):
+                name = path.relative_to(spec.context).as_posix()
+                if analysis.copies(name) and not ignore.ignored(name):
+                    return True
+        return False
+
+    return counts
+
+
+def _read(spec: ImageSpec) -> tuple[Analysis, DockerIgnore]:
+    """Return what decides of an image's context; of what cannot be read, that all files count."""
+    text, ignored = (
+        path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else ""
+        for path in (dockerfile_of(spec), ignore_file(spec))
+    )
+    try:
+        ignore = DockerIgnore(ignored)
+    except BadPattern:
+        ignore = DockerIgnore()
+    return analyze(text, target=spec.target, args=arguments(spec, os.environ)), ignore
+
+
+def _is_written(written: Written, path: Path) -> bool:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return written.wrote(path, Entry("f", 0, len(content), hashlib.sha256(content).hexdigest()))

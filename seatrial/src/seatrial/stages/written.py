@@ -1,0 +1,62 @@
+"""Remember which files of the project runs wrote: they are no inputs of an image while nobody edits them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seatrial.inpod.tree import Entry
+from seatrial.stages.memory import read, write
+
+__all__ = ["Written"]
+
+_MEMORY = "written.json"
+
+
+@dataclass(slots=True)
+class Written:
+    """Files below the project, by path relative to it, with the SHA-256 of what runs wrote."""
+
+    root: Path
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, root: Path) -> Written:
+        """Return what is remembered of a project."""
+        return cls(root, read(root / ".seatrial" / _MEMORY, dict[str, str]) or {})
+
+    def wrote(self, path: Path, entry: Entry) -> bool:
+        """Whether a run wrote the file as it is now."""
+        if entry.kind != "f" or not path.is_relative_to(self.root):
+            return False
+        return self.digests.get(path.relative_to(self.root).as_posix()) == entry.content
+
+    @staticmethod
+    def stamps(places: Iterable[Path]) -> Mapping[Path, tuple[int, int]]:
+        """Return what tells a file from the same file after it was written again, for all files in some places."""
+        found = {}
+        for path in _files(places):
+            with suppress(OSError):
+                info = path.stat()
+                found[path] = info.st_mtime_ns, info.st_ino
+        return found
+
+    def remember(self, before: Mapping[Path, tuple[int, int]], places: Iterable[Path]) -> None:
+        """Write down the files in some places that are not as they were before a run."""
+        now = self.stamps(places)
+        fresh = {
+            path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in now
+            if before.get(path) != now[path] and path.is_relative_to(self.root)
+        }
+        if fresh:
+            self.digests.update(fresh)
+            write(self.root / ".seatrial" / _MEMORY, self.digests)
+
+
+def _files(places: Iterable[Path]) -> Iterator[Path]:
+    for place in places:
+        yield from (path for path in ([place] if place.is_file() else place.rglob("*")) if path.is_file())
