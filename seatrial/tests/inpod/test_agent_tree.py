@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from seatrial.inpod.agent import tree
 from seatrial.inpod.agent.tree import Refused, apply, scan, seed
 
 
@@ -178,6 +179,25 @@ def test_scan_tells_what_is_no_file(tmp_path: Path) -> None:
         "pipe": ("o", "fifo"),
         "socket": ("o", "socket"),
     }
+
+
+def test_what_cannot_be_read_is_told_in_a_pod_and_raised_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may leave such a file: it is deleted before the next run, and locks nobody out."""
+
+    def refuse(path: str, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    (tmp_path / "a").touch()
+    monkeypatch.setattr(tree, "_sha256", refuse)
+
+    assert scan(str(tmp_path), ["."], lenient=True) == {"a": ["o", 0, 0, "unreadable"]}
+    with pytest.raises(PermissionError):
+        scan(str(tmp_path), ["."])
+    monkeypatch.setattr(os, "scandir", refuse)
+    (tmp_path / "d").mkdir()
+    assert scan(str(tmp_path), ["d"], lenient=True) == {"d": ["o", 0, 0, "unreadable"]}
+    with pytest.raises(PermissionError):
+        scan(str(tmp_path), ["d"])
 
 
 def test_what_vanishes_during_a_scan_is_not_there(tmp_path: Path) -> None:

@@ -79,7 +79,6 @@ class Read:
     Attributes:
         order: its place in the chain of stages that the image consists of; -1: it stands in another stage.
         destination: absolute path in the image; None: unknown.
-        folder: the destination is a directory for sure.
         owned: it sets an owner.
         editable: line of a later RUN that installs projects without copying them; 0: none.
         doubt: why none of its files may be sent; None: they may.
@@ -89,7 +88,6 @@ class Read:
     line: int
     sources: tuple[Source, ...]
     destination: str | None = None
-    folder: bool = False
     owned: bool = False
     editable: int = 0
     doubt: Doubt | None = None
@@ -466,7 +464,6 @@ class _Analyzer:
         words = instruction.words
         target = self.expanded(words[-1], values) if words else None
         destination = _joined(workdir, target)
-        folder = target is not None and (target.endswith("/") or posixpath.basename(target) in (".", ""))
         line, name = instruction.line, instruction.name
         if instruction.flag("from") is not None or remote:
             says = f"{name} of other files to {words[-1]}"
@@ -491,7 +488,6 @@ class _Analyzer:
                 line=line,
                 sources=sources,
                 destination=destination,
-                folder=folder or len(words[:-1]) > 1,
                 owned=instruction.flag("chown") is not None,
                 doubt=doubt,
             )

@@ -171,7 +171,7 @@ def _odd(path: str, before: Entry | None, now: Entry | None, *, owned: bool) -> 
         wanted = 0o005 if now.kind == "d" else 0o004
         if now.mode & wanted != wanted and not (owned and now.mode & wanted << 6 == wanted << 6):
             return "others than its owner may not read it"
-    if before is not None and now is not None and "d" == before.kind == now.kind:
+    if before is not None and now is not None and "d" == before.kind == now.kind and before.mode != now.mode:
         return "the mode of a folder changed"
     return ""
 

@@ -106,10 +106,10 @@ def _is_warm(ctx: Ctx, spec: ImageSpec, given: Inputs) -> bool:
     image = ctx.facts.looked.get(runner.reference) if runner else None
     if runner is None or ctx.facts.fresh or image is None or image.digest != runner.image:
         return False
-    if any(spec.name in release.images.values() for release in ctx.project.release) and (
-        runner.manifest != given.manifest
-    ):
-        # The product is made of it, too: there is nowhere to send files to.
+    released = any(spec.name in release.images.values() for release in ctx.project.release)
+    if released and runner.manifest != given.manifest:
+        # There is nowhere to send files to.
+        ctx.emit(Note(level="info", text=f"image {spec.name} is also that of a release: it is built"))
         return False
     directory = ctx.project.runner.workdir or image.workdir or "/"
     causes = image_needs(

@@ -51,7 +51,7 @@ def run(ctx: Ctx) -> Report:
         look(ctx, wanted)
         registry.result()
     present = ctx.facts.looked_at(wanted)
-    _remember_looks(ctx)
+    _remember_looks(ctx, wanted)
     ctx.facts.images.update(present)
     memory = ctx.env.shared / "pushed.json"
     known = read(memory, dict[str, Pushed]) or {}
@@ -77,11 +77,11 @@ def run(ctx: Ctx) -> Report:
     return done(pushed=", ".join(stale)) if stale else unchanged(images=str(len(present)))
 
 
-def _remember_looks(ctx: Ctx) -> None:
-    """Write down which images this command asked for: the next one asks for all of them at once."""
-    memory, looked = ctx.env.directory / LOOKED, sorted(ctx.facts.looked)
-    if read(memory, list[str]) != looked:
-        write(memory, looked)
+def _remember_looks(ctx: Ctx, wanted: list[str]) -> None:
+    """Write down which images this command needs: the next one asks for all of them at once."""
+    memory = ctx.env.directory / LOOKED
+    if read(memory, list[str]) != wanted:
+        write(memory, wanted)
 
 
 def _wanted(ctx: Ctx, rendered: list[Object]) -> list[str]:

@@ -95,6 +95,7 @@ class Runner(msgspec.Struct, frozen=True, kw_only=True):
         places: folders that files may be sent to.
         manifest: what the image was built from.
         values: digest of what its variables got from Secrets and ConfigMaps; empty: unknown.
+        broken: its files could not be brought up to date: the next command recreates it.
     """
 
     reference: str
@@ -103,6 +104,7 @@ class Runner(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[str, ...]
     manifest: Manifest
     values: str = ""
+    broken: bool = False
 
 
 class PodFiles(msgspec.Struct, frozen=True, kw_only=True):

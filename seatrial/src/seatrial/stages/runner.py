@@ -60,7 +60,8 @@ def have(ctx: Ctx) -> None:
         places=places,
         manifest=ctx.facts.manifest or Manifest(dockerfile=""),
     )
-    if there is not None and _fits(there, pod):
+    broken = known is not None and known.broken and known.uid == made.uid
+    if there is not None and _fits(there, pod) and not broken:
         # The same pod may have been found to be what a later build gives, and another machine may have made it.
         made = replace(made, values=known.values if known and known.uid == made.uid else "")
         if known != made:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace as changed
+
 from seatrial.inpod import waits
 from seatrial.inpod.definition import definition
 from seatrial.inpod.delta import Delta, Lost, image_needs, plan
@@ -121,6 +123,9 @@ def run(ctx: Ctx) -> Report:
     finally:
         Written.read(ctx.project.root).remember(before, results)
     pod.remember(outcome.files)
+    if outcome.tree is not None and outcome.tree.host != outcome.tree.pod:
+        # Whatever is wrong in that pod: the next command begins in a new one.
+        pod.give_up()
     keep(outcome)
     return done(
         sent=str(len(delta.send)),
@@ -180,6 +185,10 @@ class _Pod:
     def remember(self, files: Files) -> None:
         """Write down what the pod has now."""
         write(self._memory, Remembered(uid=self._runner.uid, files=dict(files), seeded=dict(self._seeded)))
+
+    def give_up(self) -> None:
+        """Write down that the pod cannot be brought up to date."""
+        write(self._ctx.env.directory / "runner.json", changed(self._runner, broken=True))
 
     @property
     def _runner(self) -> Runner:

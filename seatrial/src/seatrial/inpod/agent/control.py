@@ -29,7 +29,7 @@ def manifest() -> int:
     seeded: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError), open(state("seed.json"), encoding="ascii") as file:
         seeded = json.load(file)
-    _answer({"files": scan(asked["root"], asked["paths"]), "seeded": seeded})
+    _answer({"files": scan(asked["root"], asked["paths"], lenient=True), "seeded": seeded})
     return 0
 
 
@@ -67,7 +67,7 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"files": {}, "changed": 0}
     tree = asked.get("tree")
     if tree and tree.get("expect"):
-        answer["files"] = scan(tree["root"], tree["paths"])
+        answer["files"] = scan(tree["root"], tree["paths"], lenient=True)
         if digest(answer["files"]) != tree["expect"]:
             return {"error": "differs", "files": answer["files"]}
     if asked.get("cache"):
@@ -78,7 +78,7 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
         if refused:
             return {"error": "refused", "why": refused}
     if tree:
-        answer["files"] = scan(tree["root"], tree["paths"])
+        answer["files"] = scan(tree["root"], tree["paths"], lenient=True)
     if request := asked.get("request"):
         with open(state("inbox", request["run"] + ".new"), "w", encoding="ascii") as file:
             json.dump(request, file)

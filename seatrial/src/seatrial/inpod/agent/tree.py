@@ -26,13 +26,17 @@ class Refused(Exception):
 
 
 def scan(
-    root: str, paths: list[str], skip: Callable[[str, bool], bool] = lambda _path, _directory: False
+    root: str,
+    paths: list[str],
+    skip: Callable[[str, bool], bool] = lambda _path, _directory: False,
+    lenient: bool = False,
 ) -> dict[str, list[Any]]:
     """Return what is below `paths` (relative to `root`): path -> [kind, mode, size, content].
 
     Kind is `f` (content: SHA-256), `l` (target), `d`, or `o` for all else (what it is). Mode has the permission bits, 0
     for links. Directories of compiled modules are left out, and what `skip` names: it is asked for the path of each
-    entry and whether it is a directory. Entries that vanish meanwhile are not there.
+    entry and whether it is a directory. Entries that vanish meanwhile are not there. With `lenient`, what cannot be
+    read is an entry of kind `o`.
     """
     found: dict[str, list[Any]] = {}
     for path in paths:
@@ -40,10 +44,10 @@ def scan(
         name = os.path.relpath(absolute, root).replace(os.sep, "/")
         if os.path.isdir(absolute) and not os.path.islink(absolute):
             if name != ".":
-                _scan_entry(absolute, name, found)
-            _scan_directory(absolute, "" if name == "." else name + "/", skip, found)
+                _scan_entry(absolute, name, found, lenient)
+            _scan_directory(absolute, "" if name == "." else name + "/", skip, found, lenient)
         elif not skip(path, False):
-            _scan_entry(absolute, name, found)
+            _scan_entry(absolute, name, found, lenient)
     return found
 
 
@@ -61,23 +65,28 @@ def digest(found: Mapping[str, Sequence[Any]]) -> str:
 
 
 def _scan_directory(
-    directory: str, prefix: str, skip: Callable[[str, bool], bool], found: dict[str, list[Any]]
+    directory: str, prefix: str, skip: Callable[[str, bool], bool], found: dict[str, list[Any]], lenient: bool
 ) -> None:
     try:
         with os.scandir(directory) as listed:
             entries = sorted(listed, key=lambda each: each.name)
     except (FileNotFoundError, NotADirectoryError):
         return
+    except PermissionError:
+        if not lenient:
+            raise
+        found[prefix.rstrip("/")] = ["o", 0, 0, "unreadable"]
+        return
     for entry in entries:
         below, name = entry.is_dir(follow_symlinks=False), prefix + entry.name
         if (below and entry.name == _COMPILED) or skip(name, below):
             continue
-        _scan_entry(entry.path, name, found)
+        _scan_entry(entry.path, name, found, lenient)
         if below:
-            _scan_directory(entry.path, name + "/", skip, found)
+            _scan_directory(entry.path, name + "/", skip, found, lenient)
 
 
-def _scan_entry(path: str, name: str, found: dict[str, list[Any]]) -> None:
+def _scan_entry(path: str, name: str, found: dict[str, list[Any]], lenient: bool) -> None:
     try:
         info = os.lstat(path)
         kind, mode = stat.S_IFMT(info.st_mode), stat.S_IMODE(info.st_mode)
@@ -93,6 +102,10 @@ def _scan_entry(path: str, name: str, found: dict[str, list[Any]]) -> None:
             found[name] = ["o", mode, 0, _OTHERS.get(kind, "device")]
     except FileNotFoundError:
         return
+    except PermissionError:
+        if not lenient:
+            raise
+        found[name] = ["o", 0, 0, "unreadable"]
 
 
 def _sha256(file: IO[bytes]) -> str:
