@@ -265,6 +265,7 @@ class TestWhatIsSent:
         [
             (None, Entry("f", 0o600, 1, "x"), "others than its owner"),
             (None, Entry("d", 0o700, 0, ""), "others than its owner"),
+            (Entry("f", 0o600, 1, "x"), Entry("f", 0o644, 1, "x"), "others than its owner"),
             (None, Entry("f", 0o4755, 1, "x"), "more than permissions"),
             (None, Entry("l", 0, 0, "/etc/passwd"), "leads out"),
             (None, Entry("l", 0, 0, "../../x"), "leads out"),

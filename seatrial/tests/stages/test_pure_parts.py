@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+from seatrial.model.errors import UsageError
 from seatrial.model.result import Outcome, Stage, StageResult
 from seatrial.model.spec import ReleaseSpec
 from seatrial.stages import charts, gate, helm_state

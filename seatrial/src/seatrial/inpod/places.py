@@ -162,14 +162,16 @@ def _odd(path: str, before: Entry | None, now: Entry | None, *, owned: bool) -> 
     """Return what is special about a file, so that a pod could not have it as an image has it."""
     if any("\udc80" <= char <= "\udcff" for char in path):
         return "its name is not UTF-8"
+    # What the image has matters, too: its pod may not even start.
     for entry in (before, now):
-        if entry is not None and entry.kind == "l" and _leads_out(path, entry.content):
+        if entry is None:
+            continue
+        if entry.kind == "l" and _leads_out(path, entry.content):
             return "the link leads out of the tree"
-    if now is not None and now.mode & 0o7000 and now.kind == "f":
-        return "its mode has more than permissions"
-    if now is not None and now.kind in "fd":
-        wanted = 0o005 if now.kind == "d" else 0o004
-        if now.mode & wanted != wanted and not (owned and now.mode & wanted << 6 == wanted << 6):
+        if entry.mode & 0o7000 and entry.kind == "f":
+            return "its mode has more than permissions"
+        wanted = {"f": 0o004, "d": 0o005}.get(entry.kind, 0)
+        if entry.mode & wanted != wanted and not (owned and entry.mode & wanted << 6 == wanted << 6):
             return "others than its owner may not read it"
     if before is not None and now is not None and "d" == before.kind == now.kind and before.mode != now.mode:
         return "the mode of a folder changed"
