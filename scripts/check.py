@@ -50,7 +50,14 @@ ON_ALL_CORES = ("--numprocesses=auto",)
 # Without our own plugin: beside an environment that is up, it imports parts of the tool before they are measured.
 COVERAGE = ("-p", "no:seatrial", "--cov=seatrial", "--cov-branch", "--cov-report=json:.seatrial/check/coverage.json")
 
-SLOW = ("test_ended_runs.py", "test_everywhere.py", "test_existing.py", "test_restart.py", "test_tutorial.py")
+SLOW = (
+    "test_delivery_more.py",
+    "test_ended_runs.py",
+    "test_everywhere.py",
+    "test_existing.py",
+    "test_restart.py",
+    "test_tutorial.py",
+)
 
 # They count as not run where the cluster's network ignores policies, and this cluster's may not.
 WITH_POLICIES = (
@@ -94,6 +101,7 @@ MORE = (
     pytest("engine", "foundry/tests/e2e"),
     pytest("tutorial", "seatrial/e2e/test_tutorial.py"),
     pytest("cluster of others", "seatrial/e2e/test_existing.py"),
+    pytest("more deliveries", "seatrial/e2e/test_delivery_more.py"),
     pytest("stopped nodes", "seatrial/e2e/test_restart.py"),
     pytest("ended runs", "seatrial/e2e/test_ended_runs.py"),
     pytest("one test everywhere", "seatrial/e2e/test_everywhere.py"),
