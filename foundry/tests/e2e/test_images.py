@@ -216,18 +216,16 @@ def silent() -> object:
         yield f"localhost:{server.getsockname()[1]}"
 
 
-def test_a_registry_that_says_nothing_costs_three_seconds_once(project, name, silent):
+def test_a_registry_that_says_nothing_is_waited_for_once(project, name, silent):
     project.write(
         table(name, upstream=f'"{silent}/a:1"') + table(f"{name}-2", upstream=f'"{silent}/b:1"', values="[]"),
         **{module(name): BUILD, module(f"{name}-2"): BUILD},
     )
-    began = time.monotonic()
-
     told = project.run("up").stderr
 
-    assert told.count(f"{silent} does not answer here") == 1
+    assert told.count(f"{silent} accepts connections but has not answered yet") == 1
+    assert told.count(f"no images from {silent}") == 1
     assert told.count(": built") == 2
-    assert time.monotonic() - began >= 3
 
 
 def test_what_no_registry_has_is_stood_in_for_and_said_so(project, name):
@@ -245,7 +243,7 @@ def test_what_no_registry_has_is_stood_in_for_and_said_so(project, name):
     began = time.monotonic()
     second = project.run("up")
 
-    assert f"real: not to be had here, {name} stands in for it" in first.stderr
+    assert f"real: not available here, {name} stands in for it" in first.stderr
     assert time.monotonic() - began < 30, "what stands in is not looked for again"
     assert "building" not in second.stderr
     values = (project.root / ".foundry" / "values-images.yaml").read_text()

@@ -1,0 +1,66 @@
+"""Answers of Docker 28.5.2 with the containerd image store, which is the default of Docker 29.
+
+There an image's id is the digest of its manifest, and a push leaves that digest as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from seatrial.adapters.docker import IMAGE_LABEL, DockerEngine
+from seatrial.model.deadline import Deadline
+from seatrial.ports import Completed
+
+ANSWERS = Path(__file__).parent / "answers" / "docker-28.5.2-containerd.json"
+ONE, AGAIN, TWO = (f"docker29-shop:{digit * 12}" for digit in "1a2")
+PYTHON = "foundry.invalid/python:3.13"
+
+
+class Recorded:
+    """Gives the recorded answers in their order: to the same questions, and to no others."""
+
+    def __init__(self, answers: list[dict[str, Any]]) -> None:
+        self.left = answers
+
+    def run(self, argv: Sequence[str], *, check: bool = True, **_: Any) -> Completed:
+        answer = self.left.pop(0)
+        assert list(argv) == ["docker", *answer["argv"]]
+        assert not (check and answer["code"])
+        return Completed(
+            argv=tuple(argv), code=answer["code"], stdout=answer["stdout"].encode(), stderr=answer["stderr"].encode()
+        )
+
+
+@pytest.fixture
+def engine():
+    recorded = Recorded(json.loads(ANSWERS.read_text()))
+    yield DockerEngine(recorded)
+    assert recorded.left == []
+
+
+def test_images_are_found_weighed_pushed_pulled_and_removed(engine):
+    id_ = json.loads(json.loads(ANSWERS.read_text())[0]["stdout"])[0]["Id"]
+    found = engine.inspect([ONE, f"docker.io/library/{TWO}", id_, PYTHON, "none:1"])
+    assert found.keys() == {ONE, f"docker.io/library/{TWO}", id_, PYTHON}
+    assert found[ONE].digest == found[id_].digest == id_
+    assert (found[ONE].user, found[ONE].workdir, found[ONE].env["A"]) == ("1000", "/app", "b")
+
+    base = engine.weigh([PYTHON])
+    assert base < engine.weigh([ONE, TWO]) < base + (1 << 20), "the base counts once"
+
+    limit = Deadline.after(60)
+    target = f"localhost:5055/library/{ONE}"
+    engine.push(ONE, target, deadline=limit, progress=lambda _: None)
+    assert engine.inspect([target]) == {}, "the name was for the push only"
+    assert engine.inspect([ONE])[ONE].digest == id_
+    engine.pull(target, deadline=limit)
+    assert engine.inspect([target])[target].digest == id_, "the id is the digest in the registry"
+    engine.docker("rmi", target)
+
+    engine.thin({"dev.seatrial.docker29": "shop", IMAGE_LABEL: "docker29-shop"}, keep=1)
+    assert engine.inspect([ONE, AGAIN, TWO]).keys() == {TWO}, "the newest stays"
+    assert engine.drop(volume="docker29-none", label="dev.seatrial.docker29", images=[TWO]) == [TWO]
