@@ -35,6 +35,14 @@ def test_green_needs_everything() -> None:
     assert (result.exit, result.proven, result.says) == (ExitCode.PASSED, True, "all tests passed")
 
 
+def test_evidence_of_a_good_run_needs_no_more_than_its_records_and_its_exit() -> None:
+    progress = Progress()
+    for frame in FrameReader().feed(b"".join(green())):
+        progress.take(frame)
+
+    assert conclude(Evidence(progress=progress, exited=EXITED)).exit is ExitCode.PASSED
+
+
 def test_a_failure_is_a_failure() -> None:
     """One test failed and pytest ended with 1."""
     frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x"), *one_test("y", "failed")]
@@ -57,6 +65,15 @@ def test_a_failure_stays_one_if_pytest_hides_it() -> None:
     lines = whole(frames, exit_code=0, collected=1, counted=tally(failed=1))
 
     assert concluded(lines).exit is ExitCode.TESTS_FAILED
+
+
+def test_an_error_of_a_fixture_stays_one_if_pytest_hides_it() -> None:
+    frames = [[SESSION], [["collected", 1, 1, [], []]], *setup_only(a="failed")[2:]]
+    counted = {"setup/failed/": 1, "teardown/passed/": 1}
+
+    result = concluded(whole(frames, exit_code=0, collected=1, counted=counted))
+
+    assert (result.exit, result.why) == (ExitCode.TESTS_FAILED, "a plugin made pytest end with 0")
 
 
 @pytest.mark.parametrize(("code", "expected"), [(1, 1), (2, 1), (5, 1), (10, 1), (12, 1), (14, 14), (77, 77), (130, 1)])
@@ -168,6 +185,8 @@ def test_death_between_tests() -> None:
         (exited(code=5), ExitCode.PYTEST_INTERNAL),
         (exited(code=7), 7),
         (exited(code=10), ExitCode.PYTEST_INTERNAL),
+        (exited(code=128), ExitCode.PYTEST_INTERNAL),
+        (exited(code=129), ExitCode.INCONCLUSIVE),
         (exited(code=None, signal=9), ExitCode.INCONCLUSIVE),
         (exited(code=137), ExitCode.INCONCLUSIVE),
         (exited(code=None, error="No such file or directory: uv"), ExitCode.ENVIRONMENT),
@@ -408,6 +427,70 @@ def test_the_order_of_causes() -> None:
     assert concluded(lines, interrupted=True, out_of_time=True).exit is ExitCode.INTERRUPTED
     late = concluded(lines, out_of_time=True)
     assert (late.exit, late.why) == (ExitCode.OUT_OF_TIME, "while running x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "expected"), [("Interrupted", 42, 42), ("Interrupted", 2, 1), ("KeyboardInterrupt", 2, 2)]
+)
+def test_only_pytest_that_stopped_itself_for_failures_is_a_failure(kind: str, code: int, expected: int) -> None:
+    interrupt = {"type": kind, "message": "stopping after 1 failures"}
+    frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x", "failed"), [["interrupt", interrupt]]]
+
+    result = concluded(whole(frames, exit_code=code, collected=2, counted=tally(failed=1)), exited(code=code))
+
+    assert result.exit == expected
+
+
+@pytest.mark.parametrize(
+    ("container", "silent", "says", "why"),
+    [
+        (None, True, "the runner stopped answering while running x", ""),
+        (ContainerState(state="running"), True, "the runner stopped answering while running x",
+         "its container is running"),
+        (ContainerState(state="running"), False, "the runner died while running x", "its container is running"),
+        (ContainerState(state="terminated", code=1), True, "the runner died while running x",
+         "its container: ended, exit code 1"),
+        (ContainerState(state="terminated"), True, "the runner died while running x", "its container: ended"),
+        (ContainerState(state="gone"), True, "the runner died while running x", "the pod is gone"),
+        (None, False, "the runner died while running x", ""),
+    ],
+)  # fmt: skip
+def test_silent_runner_is_not_called_dead(container: ContainerState | None, silent: bool, says: str, why: str) -> None:
+    lines = log([SESSION], [["s", "x\0\0", 1]])
+
+    result = concluded(lines, None, container=container, silent=silent)
+    before = concluded([], None, container=container, silent=silent)
+
+    assert (result.says, before.says) == (says, says.replace("while running x", "before pytest began"))
+    assert (result.why, before.why) == (why, why)
+
+
+def test_failed_tests_stay_failed_if_the_exit_status_was_lost() -> None:
+    frames = [[SESSION], [["collected", 1, 1, [], []]], *one_test("x", "failed")]
+    lines = whole(frames, exit_code=1, collected=1, counted=tally(failed=1))
+
+    assert concluded(lines, None).exit is ExitCode.TESTS_FAILED
+
+
+def test_command_killed_for_memory_before_pytest_began_is_inconclusive() -> None:
+    """A shell may hide the signal."""
+    result = concluded([], exited(code=1, oom_kills=1))
+
+    assert (result.exit, result.says) == (ExitCode.INCONCLUSIVE, "the command died before pytest began")
+
+
+def test_interrupted_session_that_ended_has_no_suspects() -> None:
+    """Its end is told, so that no test killed it; without an end, the running ones may have."""
+    frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x"), [["s", "y\0\0", 1]]]
+    whole_log = whole(frames, exit_code=2, collected=2, counted=tally(passed=1))
+
+    ended, cut = concluded(whole_log, interrupted=True), concluded(log(*frames), interrupted=True)
+
+    assert (ended.exit, ended.says, ended.why, ended.suspects, ended.proven) == (2, "interrupted", "", (), True)
+    assert (cut.exit, cut.suspects, cut.proven) == (2, ("y",), False)
+    late, cut_late = concluded(whole_log, out_of_time=True), concluded(log(*frames), out_of_time=True)
+    assert (late.exit, late.why, late.suspects, late.proven) == (11, "between tests", (), True)
+    assert (cut_late.exit, cut_late.why, cut_late.suspects, cut_late.proven) == (11, "while running y", ("y",), False)
 
 
 @pytest.mark.parametrize(

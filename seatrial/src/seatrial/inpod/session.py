@@ -405,11 +405,11 @@ class _Session:
         )
         conclusion = conclude(evidence)
         began = time.monotonic()
-        # Whoever reads our output may have stopped to: a pager, a terminal that is halted.
+        # The reader of our output may be halted: a pager, a terminal. A long JUnit file takes its time, too.
         lost = self.display.end(
             conclusion,
             frames=self.frames.frames,
-            until=lambda: self.stop.is_set() and time.monotonic() - began > _SILENT,
+            until=lambda: self.stop.is_set() and (self.noted.count > 1 or time.monotonic() - began > self.grace),
         )
         if lost and not self.stop.is_set():
             conclusion = _not_shown(conclusion, lost)

@@ -184,7 +184,7 @@ def _words(progress: Progress, end: End) -> tuple[ExitCode, str]:
         return ExitCode.PASSED, f"{progress.collected} tests collected, none run"
     if progress.setup_only:
         return ExitCode.PASSED, f"{progress.ends} tests set up or planned, none run"
-    if not progress.finished and not counts.skipped:
+    if not progress.finished:
         return ExitCode.NO_TESTS, "no tests were run"
     ran = counts.passed or counts.xfailed or counts.xpassed
     return ExitCode.PASSED, "all tests passed" if ran else "no test failed, all were skipped"
