@@ -88,7 +88,7 @@ STEPS = (
     # Each file has containers of its own, for all its tests.
     pytest("images", "foundry/tests/contract", *ON_ALL_CORES, "--dist=loadfile"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s", "ARGS=--junitxml={report}"), needed=WITH_POLICIES),
-    pytest("chart in cluster", "charts/e2e/test_chart_on_cluster.py"),
+    pytest("chart in cluster", "charts/e2e/test_polaris_schema.py", "charts/e2e/test_chart_on_cluster.py"),
     pytest("tool in cluster", "seatrial/e2e", *(f"--ignore=seatrial/e2e/{name}" for name in SLOW)),
 )
 

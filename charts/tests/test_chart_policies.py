@@ -102,7 +102,7 @@ class TestNetworkPolicies:
             if to == "postgresql"
         }
 
-        assert users == {"polaris", "migrations", "seed-data", "test-services"}
+        assert users == {"polaris", "polaris-schema", "migrations", "seed-data", "test-services"}
 
     def test_clients_may_use_every_service(self):
         for service in ("postgresql", "localstack", "polaris", "jaeger"):

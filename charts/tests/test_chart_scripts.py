@@ -439,6 +439,7 @@ def test_configmaps_carry_the_files_as_they_are():
         ("localstack-init", "resources.py"): "localstack_resources.py",
         ("polaris-bootstrap", "bootstrap.py"): "bootstrap.py",
         ("polaris-bootstrap", "wait_for_port.py"): "wait_for_port.py",
+        ("polaris-schema", "polaris_schema.sh"): "polaris_schema.sh",
         ("hostports", "proxy.py"): "proxy.py",
         ("postgresql-init", "databases.sh"): "postgresql_databases.sh",
         ("test-services", "services.py"): "helm_test.py",

@@ -281,26 +281,57 @@ class TestStandIn:
 
         real, other = flat(stands_in=False), flat(stands_in=True)
         different = {path for path in real.keys() | other.keys() if real.get(path) != other.get(path)}
+        schema = {path for path in different if path.split()[0] in {"Job/polaris-schema-1", "ConfigMap/polaris-schema"}}
+        # The script for the servers' wait, and what follows it.
         volumes = {
-            path for path in different if path.startswith("Deployment/polaris spec.template.spec.volumes[3]")
-        } | {path for path in different if path.startswith("Deployment/polaris spec.template.spec.volumes[4]")}
+            path for path in different if re.match(r"Deployment/polaris spec\.template\.spec\.volumes\[[34]\]", path)
+        }
         job = {
             path
             for path in different
             if path.startswith("Job/polaris-bootstrap-1 spec.template.spec.containers[0].env[")
         }
-        assert different == volumes | job
+        # Who may ask the database.
+        policies = {
+            path
+            for path in different
+            if path.startswith(("NetworkPolicy/to-postgresql ", "NetworkPolicy/from-polaris-schema "))
+        }
+        assert different == schema | volumes | job | policies
         assert {real[path] for path in job} >= {"CATALOG"}
+        assert not schema & other.keys()
 
-    def test_the_real_one_gets_its_schema_first(self):
+    def test_servers_of_the_real_one_wait_for_the_job_that_makes_its_schema(self):
         pod = find(render(), "Deployment/polaris")["spec"]["template"]["spec"]
 
-        assert [container["name"] for container in pod["initContainers"]] == ["wait-for-postgresql", "admin-tool"]
+        assert [container["name"] for container in pod["initContainers"]] == ["wait-for-postgresql", "wait-for-schema"]
         stand_in = find(render(FOUNDRY_IMAGES), "Deployment/polaris")["spec"]["template"]["spec"]
         assert [container["name"] for container in stand_in["initContainers"]] == ["wait-for-postgresql"]
 
+    def test_one_admin_tool_runs_at_a_time_and_ends_in_time(self):
+        manifests = render({"polaris": {"replicaCount": 3, "bootstrap": {"timeoutSeconds": 77}}})
+        job = find(manifests, "Job/polaris-schema-1")["spec"]
+        pod = job["template"]["spec"]
+
+        initial = [each["name"] for _, spec in pods(manifests) for each in spec["spec"].get("initContainers", [])]
+        assert initial.count("admin-tool") == 1
+        assert job["activeDeadlineSeconds"] == 77
+        assert job.get("parallelism", 1) == 1
+        assert [container["name"] for container in pod["initContainers"]] == ["turn", "admin-tool"]
+        assert pod["initContainers"][0]["restartPolicy"] == "Always", "it holds the lock while the tool runs"
+
+    def test_note_of_success_names_the_tool_that_servers_wait_for(self):
+        manifests = render()
+        (record,) = find(manifests, "Job/polaris-schema-1")["spec"]["template"]["spec"]["containers"]
+        (_, wait) = find(manifests, "Deployment/polaris")["spec"]["template"]["spec"]["initContainers"]
+
+        def tool(container: dict[str, Any]) -> str:
+            return next(str(each["value"]) for each in container["env"] if each["name"] == "ADMIN_TOOL")
+
+        assert tool(record) == tool(wait) == "apache/polaris-admin-tool:1.8.0"
+
     def test_secrets_are_not_among_the_admin_tools_arguments(self):
-        (_, tool) = find(render(), "Deployment/polaris")["spec"]["template"]["spec"]["initContainers"]
+        (_, tool) = find(render(), "Job/polaris-schema-1")["spec"]["template"]["spec"]["initContainers"]
 
         assert tool["args"] == ["bootstrap", "--credentials-file", "/run/polaris/root/credentials.json"]
 
@@ -397,7 +428,8 @@ def test_each_revision_has_its_own_job():
     """Kubernetes lets nobody change a Job; Helm would fail to upgrade one. It makes its hooks' Jobs anew itself."""
     jobs = [manifest for manifest in render() if manifest["kind"] == "Job"]
 
-    assert {key_of(job) for job in jobs if "annotations" not in job["metadata"]} == {"Job/polaris-bootstrap-1"}
+    own = {key_of(job) for job in jobs if "annotations" not in job["metadata"]}
+    assert own == {"Job/polaris-schema-1", "Job/polaris-bootstrap-1"}
     for job in jobs:
         if hook := job["metadata"].get("annotations"):
             assert hook["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"

@@ -95,6 +95,15 @@ annotations:
       key: {{ index . 2 }}
 {{- end -}}
 
+{{/* The variables of psql and libpq, out of a Secret with a database's address: "postgresql-polaris". */}}
+{{- define "floe.postgresqlClient" -}}
+{{ include "floe.secretEnv" (list "PGHOST" . "host") }}
+{{ include "floe.secretEnv" (list "PGPORT" . "port") }}
+{{ include "floe.secretEnv" (list "PGUSER" . "username") }}
+{{ include "floe.secretEnv" (list "PGPASSWORD" . "password") }}
+{{ include "floe.secretEnv" (list "PGDATABASE" . "database") }}
+{{- end -}}
+
 {{/* Spec of a PersistentVolumeClaim for a persistence value. */}}
 {{- define "floe.claimSpec" -}}
 accessModes: ["ReadWriteOnce"]
