@@ -301,7 +301,7 @@ def test_what_isolated_namespaces_have_in_the_whole_cluster_goes(tmp_path_factor
         assert len(made) == 11, made
         isolating(*command)
         assert cluster_wide(company) == others, f"{command} after {namespace}"
-    assert company.names("pods,secrets,roles,rolebindings", "-n", "lent") == []
+    assert company.names("deployments,secrets,roles,rolebindings", "-n", "lent") == []
     assert "8 passed" in second("test", "--namespace", "second").out
     second("down", "--namespace", "second")
     assert cluster_wide(company) == before
