@@ -166,6 +166,30 @@ def test_death_of_the_container_names_its_suspects() -> None:
     assert result.why == "the pod is gone"
 
 
+def test_three_suspects_are_all_named() -> None:
+    lines = log([SESSION], [["s", f"{name}\0\0", 1] for name in "abc"])
+
+    assert concluded(lines, None).says == "the runner died while running a, b, c"
+
+
+def test_doubts_say_what_they_are_about() -> None:
+    """With one line more only where there is more to know."""
+    started = concluded([], exited(code=None, error="No such file or directory: uv"))
+    twice, lost = concluded(green(), exited(sessions=2)), concluded(green(), None)
+    stale, none = concluded(green(), stale="x"), concluded([], exited(code=0, sessions=0))
+    doubt = concluded(whole([[SESSION]], exit_code=0, collected=0, counted={"x": 1}))
+
+    assert (started.says, started.why) == (
+        "the command of the tests could not be started", "No such file or directory: uv"
+    )  # fmt: skip
+    assert (twice.says, twice.why) == ("the command started pytest 2 times", "one run shows one session")
+    assert (lost.says, lost.why) == ("the command's exit status was lost", "")
+    assert (stale.says, stale.why) == ("what ran was not the working tree", "x")
+    assert (none.says, none.why) == ("the command ended with 0, but no pytest session was seen", "")
+    assert doubt.says == "pytest's end does not fit what arrived"
+    assert concluded(log([SESSION]), out_of_time=True).says == "the tests did not end in their time"
+
+
 def test_death_between_tests() -> None:
     """Nothing was running."""
     result = concluded(log([SESSION], *one_test("x")), None, container=ContainerState(state="waiting", reason="Oh"))
@@ -254,6 +278,7 @@ def test_pytest_stopped_by_failures_is_a_failure(outcome: str, expected: int) ->
     result = concluded(lines, exited(code=2))
 
     assert (result.exit, result.why) == (expected, "Interrupted: stopping after 1 failures")
+    assert result.says == ("tests failed" if expected == 1 else "pytest was interrupted")
 
 
 def test_collection_errors_are_failures() -> None:
