@@ -203,6 +203,19 @@ def test_removal_leaves_a_cluster_of_others_with_the_same_name(tmp_path):
     assert list(there) == ["2"]
 
 
+def test_a_removal_that_the_engine_refuses_at_first_is_asked_for_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("seatrial.adapters.kind._LOOK", 0.0)
+    it, processes, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"))
+    removes = processes._answers["docker", "rm"]
+    refuses = Answer(
+        code=1, stderr="in progress", does=lambda _: processes._answers.update({("docker", "rm"): removes})
+    )
+    processes._answers["docker", "rm"] = refuses
+    it.delete(deadline=Deadline.after(60))
+
+    assert there == {}
+
+
 def test_an_engine_that_does_not_answer_has_removed_nothing(tmp_path):
     it, _ = cluster(tmp_path, {"docker ps": Answer(code=1, stderr="no engine")})
 

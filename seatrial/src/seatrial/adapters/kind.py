@@ -14,7 +14,7 @@ from seatrial.adapters.kube import KubeApi
 from seatrial.adapters.kubeconfig import load_access
 from seatrial.adapters.ours_only import Guard, OursOnly
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
 from seatrial.model.names import SessionId
 from seatrial.ports import ClusterState, Completed, Processes, Progress
 
@@ -25,6 +25,9 @@ _ROLE: Final = "io.x-k8s.kind.role"
 _BALANCER: Final = "external-load-balancer"
 _SETTLE: Final = 2.0
 """Seconds without a new container after which the engine has made all that a dead kind asked for."""
+
+_REFUSALS: Final = 30.0
+"""Seconds for which an engine that refuses a removal is asked again."""
 
 _LOOK: Final = 0.25
 _PARALLEL_PULLS: Final = "kind: KubeletConfiguration\nserializeImagePulls: false\n"
@@ -103,14 +106,12 @@ class KindCluster:
         if unfinished:
             # A killed command leaves its kind running, and that goes on making containers.
             self._processes.end_left_behind("kind", str(self.kubeconfig))
-        while ours := self._ours():
-            self._engine.remove_containers(ours, deadline=deadline)
+        self._remove(deadline)
         # Nor does the engine stop making what a kind that is dead has asked for.
         until = time.monotonic() + (_SETTLE if unfinished else 0.0)
         while time.monotonic() < until:
             time.sleep(_LOOK)
-            if ours := self._ours():
-                self._engine.remove_containers(ours, deadline=deadline)
+            if self._remove(deadline):
                 until = time.monotonic() + _SETTLE
         self._unfinished.unlink(missing_ok=True)
 
@@ -146,6 +147,22 @@ class KindCluster:
     def run(self, node: str, argv: Sequence[str], *, deadline: Deadline, check: bool = True) -> Completed:
         """Run a command on a node."""
         return self._engine.docker("exec", node, *argv, deadline=deadline, check=check)
+
+    def _remove(self, deadline: Deadline) -> bool:
+        """Remove the containers that there are of ours, and say if there were any.
+
+        An engine that still starts a container may refuse its removal, or take long to answer.
+        """
+        patience, removed = deadline.child(_REFUSALS), False
+        while identifiers := self._ours():
+            removed = True
+            try:
+                self._engine.remove_containers(identifiers, deadline=deadline)
+            except (CommandFailed, OutOfTime):
+                if patience.passed:
+                    raise
+                time.sleep(_LOOK)
+        return removed
 
     def _ours(self) -> list[str]:
         """Return the ids of the containers that this session made."""
