@@ -102,6 +102,15 @@ def test_old_images_of_a_name_go():
     assert listed[3:7] == ("--filter", "label=project=a", "--filter", f"label={IMAGE_LABEL}=shop")
 
 
+def test_image_that_was_built_from_the_cache_stays_though_it_is_old():
+    tags = [f"shop:{digit * 12}" for digit in "321"]
+    it, processes = engine(docker_image_ls=Answer(stdout="\n".join(tags)), docker_rmi=Answer())
+
+    it.thin({IMAGE_LABEL: "shop"}, keep=1, spare=tags[2])
+
+    assert [words[2:] for words in processes.ran if words[1] == "rmi"] == [(tags[1],)]
+
+
 def test_inspect_by_name_digest_and_id():
     # Exit code 1: one of them is not there. The others are told all the same.
     it, _ = engine(docker_image_inspect=Answer(code=1, stdout=json.dumps([IMAGE])))

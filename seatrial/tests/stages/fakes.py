@@ -265,7 +265,7 @@ class FakeImages:
     def weigh(self, references: Sequence[str]) -> int:
         return 1000 * len(references)
 
-    def thin(self, labels: Mapping[str, str], *, keep: int) -> None:
+    def thin(self, labels: Mapping[str, str], *, keep: int, spare: str = "") -> None:
         self.thinned.append((dict(labels), keep))
 
     def build(self, spec: Any, reference: str, **more: Any) -> LocalImage:

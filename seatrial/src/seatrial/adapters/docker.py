@@ -136,8 +136,11 @@ class DockerEngine:
             raise EnvironmentFailed(f"the build of {spec.name} left no image", log=str(log))
         return built[reference]
 
-    def thin(self, labels: Mapping[str, str], *, keep: int) -> None:
-        """Remove the images with these labels but for the `keep` newest, and those that a container uses."""
+    def thin(self, labels: Mapping[str, str], *, keep: int, spare: str = "") -> None:
+        """Remove the images with these labels but for the `keep` newest, those that a container uses, and `spare`.
+
+        An image that was built just now, all of it from the builder's cache, is as old as when it was built first.
+        """
         filters = [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
         listed = self.docker("image", "ls", *filters, "--format", "{{.Repository}}:{{.Tag}}", check=False)
         # Newest first. Those without a name were replaced, or are steps of builds, which go with the last name. Other
@@ -145,7 +148,8 @@ class DockerEngine:
         image = labels.get(IMAGE_LABEL, "")
         named = [name for name in listed.stdout.decode().split() if _is_built(name, image)]
         for name in named[keep:]:
-            self.docker("rmi", name, check=False)
+            if canonical(name) != canonical(spare):
+                self.docker("rmi", name, check=False)
 
     def push(
         self, reference: str, target: str, *, deadline: Deadline, progress: Progress, config: Path | None = None

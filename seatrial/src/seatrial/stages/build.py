@@ -170,7 +170,7 @@ def _build(ctx: Ctx, spec: ImageSpec, given: Inputs) -> tuple[str, bool, Manifes
         kept = [pair for pair in known.items() if pair[0] not in names]
         write(memory, dict([*kept[-_REMEMBERED:], *((each, built) for each in sorted(names))]))
         ctx.facts.images[reference] = named or image
-        ctx.env.images.thin(labels, keep=_KEPT)
+        ctx.env.images.thin(labels, keep=_KEPT, spare=reference)
         return reference, reference == fresh, again.manifest, again
     raise Inconclusive(
         f"files of image {spec.name} changed while it was being built, twice",
