@@ -278,7 +278,9 @@ class Bench:
         assert self.in_image(image) == wanted["app"]
         pods = json.loads(self.shop.kubectl("get", "pods", "-l", "app=web", "-o", "json"))["items"]
         running = {
-            pod["spec"]["containers"][0]["image"] for pod in pods if not pod["metadata"].get("deletionTimestamp")
+            pod["spec"]["containers"][0]["image"].partition("@")[0]
+            for pod in pods
+            if not pod["metadata"].get("deletionTimestamp")
         }
         assert running == {image}
         for obj in self.rendered(image):
