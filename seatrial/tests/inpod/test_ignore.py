@@ -40,6 +40,9 @@ from seatrial.inpod.ignore import BadPattern, DockerIgnore
         ("\\*", "*", True),
         ("\\*", "x", False),
         ("*/b", "a/b/c", True),
+        # A `!` pattern is not tried on a directory that is included, and files in it do not match it themselves.
+        ("**/*.txt\n!tests/b", "tests/b/three.txt", True),
+        ("tests\n!tests/b", "tests/b/three.txt", False),
     ],
 )
 def test_docker(rules: str, path: str, expected: bool) -> None:
@@ -58,6 +61,14 @@ def test_docker(rules: str, path: str, expected: bool) -> None:
         ("caf\udce9", "caf\udce9", True),
         ("a b", "a b", True),
         ("a\x0cb", "a\x0cb", True),
+        ("\\a", "a", False),
+        ("\\a", "\a", True),
+        ("\\d", "7", True),
+        ("[\\d]", "7", True),
+        ("\\d", "\u0667", False),
+        ("\\[x\\]", "[x]", True),
+        ("# the first line\n\ufeff*.txt", "a.txt", True),
+        ("# the first line\n\ufeffa.txt", "a.txt", False),
     ],
 )
 def test_characters_mean_what_they_mean_to_go(rules: str, path: str, expected: bool) -> None:
@@ -65,7 +76,7 @@ def test_characters_mean_what_they_mean_to_go(rules: str, path: str, expected: b
     assert DockerIgnore(rules).ignored(path) is expected
 
 
-@pytest.mark.parametrize("pattern", ["[b-a]", "[", "a[", "[]", "[]a]", "[^]", "a\\", "[a", "!", "[-a]"])
+@pytest.mark.parametrize("pattern", ["[b-a]", "[", "a[", "[]", "[]a]", "[^]", "a\\", "[a", "!", "[-a]", "\\c", "[\\9]"])
 def test_a_pattern_that_docker_refuses_is_named_with_its_line(pattern: str) -> None:
     with pytest.raises(BadPattern) as caught:
         DockerIgnore(f"# comment\n*.log\n{pattern}\n")

@@ -1,19 +1,26 @@
 """Match paths against the rules of `.dockerignore`. Pure.
 
-Rules: https://docs.docker.com/build/concepts/context/#dockerignore-files, matched by moby/patternmatcher: a pattern
-also matches what is below what it matches, the last match decides, `!` brings back.
+Rules: https://docs.docker.com/build/concepts/context/#dockerignore-files, as `MatchesUsingParentResults` of
+https://github.com/moby/patternmatcher applies them. A pattern also matches the files below a directory that it matches.
+The last match decides. `!` includes a path again, and is only tried on a path that is excluded so far: `!tests/b` after
+`**/*.txt` does not include `tests/b/c.txt`, because the directory `tests/b` was not excluded.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 __all__ = ["BadPattern", "DockerIgnore", "translate"]
 
 _WILD: Final = re.compile(r"[*?\[\\]")
+_GO_ESCAPES: Final = {
+    **{char: f"\\x{ord(code):02x}" for char, code in zip("afnrtv", "\a\f\n\r\t\v", strict=True)},
+    **{char: f"\\{char}" for char in "dDwWsS"},
+}
 _CLASS: Final = re.compile(r"\[(\^?+)((?:\\.|[^\]\\-])(?:\\.|[^\]\\])*)\]", re.DOTALL)
 
 
@@ -58,6 +65,7 @@ class DockerIgnore:
         # Not splitlines(): only a line feed ends a line there.
         lines = text.removeprefix("\ufeff").split("\n")
         self._rules = [rule for number, line in enumerate(lines, 1) if (rule := _rule(line, number))]
+        self._parents: dict[str, tuple[bool, ...]] = {"": (False,) * len(self._rules)}
 
     def ignored(self, path: str, *, directory: bool = False) -> bool:
         """Return whether the file is left out, or the directory with all that is in it.
@@ -66,23 +74,29 @@ class DockerIgnore:
             path: relative to the build context.
             directory: it is one: left out only if no `!` rule brings back something in it.
         """
-        ignored, after = False, 0
-        lines = _with_parents(path)
-        for number, rule in enumerate(self._rules, 1):
-            if rule.keep == ignored and any(rule.pattern.fullmatch(line) for line in lines):
-                ignored, after = not rule.keep, number
+        ignored, _ = self._match(path)
         if ignored and directory:
-            return not any(rule.keep and rule.reaches_below(path) for rule in self._rules[after:])
+            # The classic builder skips the directory unless a `!` pattern begins with its name; BuildKit also heeds
+            # wildcards. A file too many costs a build, one too few a wrong verdict.
+            return not any(rule.keep and rule.reaches_below(path) for rule in self._rules)
         return ignored
 
+    def _match(self, path: str) -> tuple[bool, tuple[bool, ...]]:
+        """Return whether a path is excluded, and for each rule whether it or a directory above it matched."""
+        ignored, matches = False, []
+        for rule, matched in zip(self._rules, self._matches_of(path.rpartition("/")[0]), strict=True):
+            match = matched or (rule.keep == ignored and rule.pattern.fullmatch(path) is not None)
+            matches.append(match)
+            if match:
+                ignored = not rule.keep
+        return ignored, tuple(matches)
 
-def _with_parents(path: str) -> list[str]:
-    """Return the path and the directories above it, nearest first, without the root."""
-    found = [path]
-    while (cut := path.rfind("/")) > 0:
-        path = path[:cut]
-        found.append(path)
-    return found
+    def _matches_of(self, directory: str) -> tuple[bool, ...]:
+        known = self._parents.get(directory)
+        if known is None:
+            _, known = self._match(directory)
+            self._parents[directory] = known
+        return known
 
 
 def _rule(line: str, number: int) -> _Rule | None:
@@ -98,14 +112,23 @@ def _rule(line: str, number: int) -> _Rule | None:
     text = posixpath.normpath(text).lstrip("/")
     if text in ("", "."):
         return None
+    if _WILD.search(text):
+        # Go's text/scanner, which reads patterns with wildcards, drops a byte order mark.
+        text = text.removeprefix("\ufeff")
     try:
-        return _Rule(re.compile(translate(text), re.DOTALL), keep, parts=tuple(text.split("/")))
+        return _Rule(
+            re.compile(translate(text, escapes=_escape), re.DOTALL | re.ASCII), keep, parts=tuple(text.split("/"))
+        )
     except (BadPattern, re.error) as error:
         raise BadPattern(line.strip(), number) from error
 
 
-def translate(text: str) -> str:
+def translate(text: str, *, escapes: Callable[[str], str] = re.escape) -> str:
     """Return a pattern of the builder as a regular expression.
+
+    Args:
+        text: the pattern.
+        escapes: returns the expression for a character behind a backslash.
 
     Raises:
         BadPattern: it is none.
@@ -127,13 +150,13 @@ def translate(text: str) -> str:
         elif char == "\\":
             if index >= len(text):
                 raise BadPattern(text)
-            out.append(re.escape(text[index]))
+            out.append(escapes(text[index]))
             index += 1
         elif char == "[":
             match = _CLASS.match(text, index - 1)
             if match is None:
                 raise BadPattern(text)
-            out.append(f"[{match[1]}{_escaped(match[2])}]")
+            out.append(f"[{match[1]}{_escaped(match[2], escapes)}]")
             index = match.end()
         else:
             out.append(re.escape(char))
@@ -145,6 +168,26 @@ def translate(text: str) -> str:
     return expression
 
 
-def _escaped(content: str) -> str:
+def _escape(char: str) -> str:
+    r"""Return the expression for an escaped character of `.dockerignore`, which the builder hands to Go's regexp.
+
+    There `\d` is a digit and `\a` a bell (https://pkg.go.dev/regexp/syntax). Of other letters and digits the builder
+    refuses most; the rest, such as `\b` and `\x41`, is refused here too.
+
+    Raises:
+        BadPattern: the builder refuses it.
+    """
+    if char in _GO_ESCAPES:
+        return _GO_ESCAPES[char]
+    if char.isascii() and char.isalnum():
+        raise BadPattern(f"\\{char}")
+    return re.escape(char)
+
+
+def _escaped(content: str, escapes: Callable[[str], str]) -> str:
     """Return the inside of a character class, where only `-` and the escape character mean anything."""
-    return re.sub(r"\\(.)|([\[^&~|!])", lambda match: f"\\{match[1] or match[2]}", content, flags=re.DOTALL)
+
+    def replace(match: re.Match[str]) -> str:
+        return escapes(match[1]) if match[1] else f"\\{match[2]}"
+
+    return re.sub(r"\\(.)|([\[^&~|!])", replace, content, flags=re.DOTALL)
