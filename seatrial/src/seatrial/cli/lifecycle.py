@@ -18,7 +18,7 @@ from seatrial.model.errors import ExitCode, UsageError
 from seatrial.model.names import RunId, new_run_id
 from seatrial.model.result import Stage
 from seatrial.model.session import Made, Session
-from seatrial.pipeline import Ended, Recorder, execute
+from seatrial.pipeline import Ended, Recorder, code_of, execute
 from seatrial.sinks import Sink
 from seatrial.stages.context import Ctx
 
@@ -122,13 +122,17 @@ def _leave(ctx: Ctx) -> None:
 
 
 def finish(context: Context, ended: Ended) -> ExitCode:
-    """Print the result where it is asked for, and return what the process ends with; raise what stopped the run."""
+    """Print the result where it is asked for, and return the run's exit code; raise the problem that decided it."""
     if context.as_json:
         context.print_result(ended.result, "")
     for bug in ended.bugs:
         tell(bug, sys.argv[1:])
-    if ended.problem is not None:
-        raise ended.problem
+    problem = ended.problem
+    if problem is not None and code_of(problem) is ended.result.exit:
+        raise problem
+    if problem is not None:
+        # The tests ended worse, for example inconclusively before a failed teardown: their code is the run's.
+        tell(problem, sys.argv[1:])
     return ended.result.exit
 
 
