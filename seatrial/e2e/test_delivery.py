@@ -8,7 +8,7 @@ import time
 
 import pytest
 from delivery_project import delivered, until
-from shop_project import NAME, docker
+from shop_project import NAME, PATIENCE, docker
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +94,20 @@ def test_registry_after_garbage_collection_takes_and_gives_images(shop):
 
     assert "12 passed" in done.out
     assert "which was pushed since: recreating it" in done.err
+
+
+def test_command_after_a_killed_one_is_not_overwritten_by_its_helm(shop):
+    values = shop.root / "late" / "values.yaml"
+    before = values.read_text()
+    values.write_text('{"seconds": 300}')
+    killed = shop.start("test")
+    try:
+        until(lambda: shop.release("late") == "pending-upgrade", "a pending release")
+    finally:
+        killed.kill()
+        killed.communicate(timeout=PATIENCE)
+        values.write_text(before)
+
+    assert "12 passed" in shop("test").out
+    assert shop.release("late") == "deployed"
+    assert shop.kubectl("get", "configmap", "late", "-o", "jsonpath={.data.seconds}") == "0"

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from msgspec.structs import replace as changed
 from seatrial.adapters.helm import HelmCharts
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import UsageError
+from seatrial.model.errors import CommandFailed, UsageError
 from seatrial.model.spec import ReleaseSpec
 
+KUBECONFIG = Path(mkdtemp()) / "kubeconfig"
 RELEASE = ReleaseSpec(name="shop", chart="chart", namespace="ns", values=(Path("/v.yaml"),), set={"a": "1,2"})
 
 
 def charts(answers, cwd=Path("/p")):
     processes = FakeProcesses(answers)
-    return HelmCharts(processes, kubeconfig=Path("/k"), context="kind-it", cwd=cwd), processes
+    return HelmCharts(processes, kubeconfig=KUBECONFIG, context="kind-it", cwd=cwd), processes
 
 
 def soon():
@@ -57,7 +59,7 @@ class Reading(FakeProcesses):
 
 def test_render_passes_texts_by_files_and_not_by_arguments():
     processes = Reading({"helm template": Answer(stdout="kind: Pod\n---\n# nothing\n---\nkind: Job\n")})
-    it = HelmCharts(processes, kubeconfig=Path("/k"), context="kind-it", cwd=Path("/p"))
+    it = HelmCharts(processes, kubeconfig=KUBECONFIG, context="kind-it", cwd=Path("/p"))
     sets = {"image.tag": "abc", "password": "pl@nted,{secret}\n"}
 
     assert it.render(RELEASE, sets, deadline=soon()) == [{"kind": "Pod"}, {"kind": "Job"}]
@@ -92,7 +94,7 @@ def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
     assert "--wait" not in argv
     assert "--reset-values" in argv, "else Helm would keep values that were taken away"
     assert argv[argv.index("--labels") + 1] == "a/b=c,d=e"
-    assert argv[-4:] == ("--kubeconfig", "/k", "--kube-context", "kind-it")
+    assert argv[-4:] == ("--kubeconfig", str(KUBECONFIG), "--kube-context", "kind-it")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +200,7 @@ def test_the_users_variables_do_not_lead_helm_elsewhere(monkeypatch, tmp_path):
 
     it = HelmCharts(
         Recording({"helm version": Answer(stdout="v4.3.1"), "helm": Answer()}),
-        kubeconfig=Path("/k"),
+        kubeconfig=KUBECONFIG,
         context="kind-it",
         cwd=tmp_path,
     )
@@ -249,3 +251,50 @@ def test_helm_4_takes_back_fields_that_were_edited_by_hand(tmp_path, version, fo
     assert (set(FORCE) <= set(upgrade)) is forced
     assert (set(FORCE) <= set(rollback)) is forced
     assert len([words for words in processes.ran if words[1] == "version"]) == 1
+
+
+class Ending(FakeProcesses):
+    """Records what is ended."""
+
+    def __init__(self, answers):
+        super().__init__(answers)
+        self.ended = []
+
+    def end_left_behind(self, program, mark):
+        self.ended.append((program, mark))
+        return True
+
+
+def helm_in(directory, answers):
+    processes = Ending(answers)
+    return HelmCharts(processes, kubeconfig=directory / "kubeconfig", context="kind-it", cwd=directory), processes
+
+
+def test_helm_of_a_killed_command_is_ended_by_the_next_one(tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def dies(argv):
+        # What SIGKILL leaves: the note that Helm runs.
+        (tmp_path / "copy").write_bytes((tmp_path / "helm-unfinished").read_bytes())
+        raise Killed
+
+    it, _ = helm_in(tmp_path, {"helm uninstall": Answer(does=dies)})
+    with pytest.raises(Killed):
+        it.recover(RELEASE, good=None, deadline=soon())
+    (tmp_path / "copy").rename(tmp_path / "helm-unfinished")
+
+    it, processes = helm_in(tmp_path, {})
+    it.end_left_behind()
+    it.end_left_behind()
+
+    assert processes.ended == [("helm", str(tmp_path / "kubeconfig"))]
+
+
+def test_helm_that_ended_is_not_looked_for(tmp_path):
+    it, processes = helm_in(tmp_path, {"helm uninstall": Answer(code=1)})
+    with pytest.raises(CommandFailed):
+        it.recover(RELEASE, good=None, deadline=soon())
+    it.end_left_behind()
+
+    assert processes.ended == []

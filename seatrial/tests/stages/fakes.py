@@ -315,6 +315,9 @@ class FakeCharts:
     def version(self) -> str:
         return "v4.3.1"
 
+    def end_left_behind(self) -> None:
+        self.log.append("end left behind")
+
     def prepare(self, release: ReleaseSpec, *, deadline: Deadline) -> None:
         del deadline
         self.log.append(f"prepare {release.name}")

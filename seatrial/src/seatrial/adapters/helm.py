@@ -37,6 +37,7 @@ class HelmCharts:
     def __init__(self, processes: Processes, *, kubeconfig: Path, context: str, cwd: Path) -> None:
         self._processes = processes
         self._cluster = ["--kubeconfig", str(kubeconfig), "--kube-context", context]
+        self._unfinished = kubeconfig.with_name("helm-unfinished")
         self._cwd = cwd
         self._prepared: set[Path] = set()
         self._version = ""
@@ -123,14 +124,26 @@ class HelmCharts:
         version = self._version or self.version()
         return [] if version.startswith("v3.") else ["--server-side=true", "--force-conflicts"]
 
+    def end_left_behind(self) -> None:
+        """End the Helm that a killed command left running: it would overwrite what the next command installs."""
+        if self._unfinished.exists():
+            self._processes.end_left_behind("helm", self._cluster[1])
+            self._unfinished.unlink(missing_ok=True)
+
     def _helm(self, *argv: str, release: ReleaseSpec, deadline: Deadline, log: Path | None = None) -> None:
-        self._processes.run(
-            ["helm", *argv, "--namespace", release.namespace, *self._cluster],
-            deadline=deadline,
-            cwd=self._cwd,
-            env=_only_ours(),
-            log=log,
-        )
+        self._unfinished.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._unfinished.touch()
+        try:
+            self._processes.run(
+                ["helm", *argv, "--namespace", release.namespace, *self._cluster],
+                deadline=deadline,
+                cwd=self._cwd,
+                env=_only_ours(),
+                log=log,
+            )
+        finally:
+            # Not reached by a command that is killed: its Helm lives on.
+            self._unfinished.unlink(missing_ok=True)
 
 
 def _only_ours() -> dict[str, str]:

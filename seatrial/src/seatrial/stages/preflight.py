@@ -18,6 +18,8 @@ def run(ctx: Ctx) -> Report:
     env = ctx.env
     cluster = next((made for made in ctx.session.made if made.kind == "cluster"), None)
     ctx.facts.fresh = cluster is None and not ctx.session.shares
+    if not ctx.facts.fresh:
+        env.charts.end_left_behind()
     if not ctx.session.kept:
         manifests.check(ctx.project.release, ctx.project.root)
     if ctx.session.shares:
