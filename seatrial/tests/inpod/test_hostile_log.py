@@ -183,7 +183,7 @@ def test_decoder_disarms_commands_in_frames_that_are_clean_otherwise() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"null", b"[]", b'{"files": []}', b'{"files": {"a": ["d", 0, 1, "x"]}}', b'{"files": {"a": ["f", 0, 1]}}',
+        b"", b"null", b"[]", b'{"files": []}', b'{"files": {"a": ["x", 0, 1, "x"]}}', b'{"files": {"a": ["f", 0, 1]}}',
         b'{"error": 1}', b'{"error": "busy", "why": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )  # fmt: skip

@@ -23,6 +23,7 @@ READS = {
     "inpod/archive.py": "the archive from a pod: the decoder",
     "inpod/sync.py": "writes the archive for the pod",
     "inpod/coverage.py": "coverage.xml from the archive, by expat with its limits",
+    "inpod/dockerfile.py": "the JSON form of instructions in the project's Dockerfile",
     "inpod/replay/feed.py": "the tool's own words to the renderer",
     "inpod/replay/__main__.py": "the tool's own settings for the renderer",
 }
