@@ -282,7 +282,9 @@ def test_a_lent_namespace_is_left_as_it_was(shop):
         assert len(cluster_wide(shop) - before) == 11
         shop("down", "--namespace", "lent")
     assert cluster_wide(shop) == before
-    # Pods of the release end within their grace period; nobody waits for that.
-    left = shop.kubectl("get", "deployments,services,secrets,roles,rolebindings,leases", "-n", "lent", "-o", "name")
+    # `down` does not wait for the grace period of the release's pods.
+    shop.kubectl("wait", "--for=delete", "pods", "--all", "-n", "lent", "--timeout=60s")
+    kinds = "pods,deployments,services,secrets,roles,rolebindings,leases"
+    left = shop.kubectl("get", kinds, "-n", "lent", "-o", "name")
     assert left == ""
     shop.kubectl("delete", "namespace", "lent", "--wait=false")
