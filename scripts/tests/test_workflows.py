@@ -18,6 +18,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "k8s-tests.yml"
+CHECK = ROOT / ".github" / "workflows" / "check.yml"
 ACTION = ROOT / "action.yml"
 GITLAB = ROOT / ".gitlab" / "k8s-tests.yml"
 SHELLCHECK = Path(sys.executable).parent / "shellcheck"
@@ -62,7 +63,7 @@ def actionlint() -> str:
 def test_actionlint_is_content():
     # It runs shellcheck over the steps, too.
     done = subprocess.run(
-        [actionlint(), "-no-color", f"-shellcheck={SHELLCHECK}", str(WORKFLOW)],
+        [actionlint(), "-no-color", f"-shellcheck={SHELLCHECK}", str(WORKFLOW), str(CHECK)],
         capture_output=True,
         text=True,
         check=False,
@@ -353,3 +354,15 @@ def test_gitlab_asks_before_it_runs_a_fork_on_a_machine_with_docker():
         text = " ".join(page.read_text().replace("#", " ").replace(">", " ").split()).lower()
         assert "warning" in text
         assert "from a fork brings its own" in text
+
+
+def test_make_check_runs_for_each_change_and_check_more_every_night():
+    workflow = read(CHECK)
+    commands = {
+        name: [step.get("run") for step in job["steps"] if "run" in step] for name, job in workflow["jobs"].items()
+    }
+
+    assert {"pull_request", "push", "schedule"} <= set(workflow["on"])
+    assert commands == {"check": ["make check"], "check-more": ["make check-more"]}
+    assert "if" not in workflow["jobs"]["check"]
+    assert workflow["jobs"]["check-more"]["if"] == "github.event_name == 'schedule'"
