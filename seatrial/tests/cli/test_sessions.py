@@ -225,6 +225,17 @@ def test_the_environment_of_another_project_is_not_found_under_the_same_cluster_
     assert world.removed() == []
 
 
+def test_kept_environment_is_found_in_a_cluster_of_another_name(world, tmp_path):
+    kept(world)
+    other = changed(world.project, root=tmp_path / "other")
+    this = world.machine()
+    session = world.new(this, project=other, command="up")
+    this.ledger.write(changed(session, kept=True))
+
+    assert session.cluster == f"it-{session.session[:4]}"
+    assert sessions.find(world.this, other) == this.ledger.session(session.session)
+
+
 def test_an_environment_that_another_project_makes_is_not_waited_for(world, tmp_path):
     other = changed(world.project, root=tmp_path / "other")
     world.new(world.machine(), command="up")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from seatrial.cli.wiring import EXPIRY, Machine, Stray, kind_strays
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
-from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT, OWNER, new_session_id
+from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT, OWNER, SessionId, new_session_id
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project, ReleaseSpec
 from seatrial.stages import lease, namespaces
@@ -107,7 +107,8 @@ def _claim(this: Machine, session: Session) -> None:
 def _belongs(this: Machine, project: Project, session: Session) -> bool:
     """Whether a session lives in the cluster that the project says; a guest in that of its host."""
     if not session.host:
-        return session.cluster == _cluster_of(project)
+        wanted = _cluster_of(project)
+        return session.cluster in (wanted, _other_name(wanted, session.session))
     return any(each.session == session.host for each in this.ledger.sessions())
 
 
@@ -167,7 +168,7 @@ def new_session(
         elif holder and project.cluster.provider == "kind":
             if holder.project != str(project.root):
                 say(f"cluster name {wanted} is in use by the project in {holder.project}")
-            name, foreground = f"{wanted}-{identifier[:4]}", False
+            name, foreground = _other_name(wanted, identifier), False
             say(f"cluster {wanted} is in use: this one is {name}, without host ports")
         session = Session(
             session=identifier,
@@ -339,6 +340,11 @@ def settle(this: Machine, session: Session, *, gone: bool, keep: bool) -> None:
     if keep:
         this.ledger.write(replace(session, kept=True, expires=this.clock.now() + EXPIRY))
     this.ledger.release(session.session)
+
+
+def _other_name(wanted: str, session: SessionId) -> str:
+    """Return the name of a session's cluster where the one that the project says is in use."""
+    return f"{wanted}-{session[:4]}"
 
 
 def _cluster_of(project: Project) -> str:
