@@ -158,3 +158,15 @@ def test_a_full_disk_of_the_ledger_is_a_message(project):
     assert done.returncode in (4, 10)
     assert b"itself failed" not in done.stderr
     assert str(state).encode() in done.stderr
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_unbuffered_streams_pass_on_text_without_waiting_for_more(name):
+    code = (
+        "import os, sys; from seatrial.cli.streams import protect; protect();"
+        f"sys.{name}.write('shown'); os._exit(0)  # nothing flushes at the end"
+    )
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, env={**os.environ, "PYTHONUNBUFFERED": "1"}, capture_output=True, check=True)
+
+    assert getattr(done, name) == b"shown"

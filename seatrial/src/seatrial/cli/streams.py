@@ -63,14 +63,24 @@ class _Lossy(io.FileIO):
         return written
 
 
+class _Unbuffered(io.BufferedWriter):
+    """Passes on at once what is written, as streams do with PYTHONUNBUFFERED."""
+
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        self.flush()
+        return written
+
+
 def _protected(stream: TextIO, *, pipe_breaks: bool) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     stream.flush()
     # A locale that has no `…` shows `\u2026` in its place.
     errors = "backslashreplace" if stream.errors == "strict" else stream.errors
+    buffered = _Unbuffered if stream.write_through else io.BufferedWriter
     return io.TextIOWrapper(
-        io.BufferedWriter(_Lossy(stream.fileno(), pipe_breaks=pipe_breaks)),
+        buffered(_Lossy(stream.fileno(), pipe_breaks=pipe_breaks)),
         encoding=stream.encoding,
         errors=errors,
         line_buffering=stream.line_buffering,
