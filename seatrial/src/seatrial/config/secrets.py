@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from seatrial.config.positions import KeyPath
@@ -13,6 +14,10 @@ __all__ = ["is_secret", "learn"]
 
 _SECRET: Final = (("release", "set"), ("release", "set-beside"), ("image", "args"), ("runner", "env"))
 """Tables whose values may be secrets, without the numbers of their elements."""
+
+
+_IMAGE: Final = re.compile(r"(?:^|[._-])(?:image|tag|repository|registry|digest)$", re.IGNORECASE)
+"""Keys whose values name an image: what cannot be pulled has to be named."""
 
 
 def is_secret(path: KeyPath) -> bool:
@@ -27,11 +32,11 @@ def learn(project: Project) -> None:
 
 
 def _values(project: Project) -> Iterator[str]:
-    for release in project.release:
-        yield from (value for value in (*release.set.values(), *release.set_beside.values()) if isinstance(value, str))
-    for image in project.image:
-        yield from image.args.values()
-    yield from project.runner.env.values()
+    tables: list[Mapping[str, object]] = [project.runner.env]
+    tables += [release.set for release in project.release] + [release.set_beside for release in project.release]
+    tables += [image.args for image in project.image]
+    for table in tables:
+        yield from (value for key, value in table.items() if isinstance(value, str) and not _IMAGE.search(key))
 
 
 def _names(project: Project) -> Iterator[str]:
