@@ -91,13 +91,17 @@ def test_a_file_that_python_cannot_read_is_told_and_watching_goes_on(shop, watch
     watched.expect(WAITING)
 
 
-def test_what_git_ignores_and_what_runs_write_does_not_count(shop, watched):
+def test_files_that_no_image_copies_do_not_start_a_run(shop, watched):
     before = runs(shop)
     (shop.root / ".gitignore").write_text("*.log\n")
-    watched.expect(WAITING)
     (shop.root / "noise.log").write_text("x")
     (shop.root / ".seatrial" / "noise").write_text("x")
     time.sleep(2)
+    assert runs(shop) == before
+
+    # Git ignores it, and the image has it.
+    (shop.root / "tests" / "data.log").write_text("x")
+    watched.expect(WAITING)
     assert len(runs(shop) - before) == 1
 
 
