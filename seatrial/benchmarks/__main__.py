@@ -33,8 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and return the exit code."""
     asked = _arguments(argv)
     if asked.show:
+        show = table.markdown if asked.markdown else table.render
         for path in asked.show:
-            print(table.render(msgspec.json.decode(path.read_bytes(), type=Report)))
+            print(show(msgspec.json.decode(path.read_bytes(), type=Report)))
         return 0
     # SIGTERM is like Ctrl-C. What a shell starts in the background ignores that, and would hand it down.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,6 +97,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         "--lock", type=Path, metavar="FILE", help="hold this file's flock, as flock(1) does, but for waiting"
     )
     parser.add_argument("--show", type=Path, nargs="+", metavar="FILE", help="print tables of earlier measurements")
+    parser.add_argument("--markdown", action="store_true", help="with --show: print a Markdown table")
     asked = parser.parse_args(argv)
     if unknown := [name for name in asked.scenarios if name not in _SCENARIOS]:
         parser.error(f"no scenario {', '.join(unknown)}: there are {', '.join(_SCENARIOS)}")

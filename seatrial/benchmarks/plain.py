@@ -108,6 +108,10 @@ class Plain:
         wait = ("kubectl", "wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{self.pod}")
         return (*wait, f"--timeout={PATIENCE}s", f"--namespace={self.namespace}")
 
+    def phase(self) -> Argv:
+        """Print in which phase their pod is, as the notes' `kubectl get pods` shows it."""
+        return ("kubectl", "get", "pods", self.pod, "-n", self.namespace, "--output=jsonpath={.status.phase}")
+
     def logs(self) -> Argv:
         """Print what they printed."""
         return ("kubectl", "logs", "-n", self.namespace, self.pod)

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from benchmarks.compare import Judged, Spread, figures, judge, ratios, seconds_of, spread
 from benchmarks.values import OURS, Figure, Machine, Measured, Report
 
-__all__ = ["machine_lines", "render", "scenario_lines"]
+__all__ = ["machine_lines", "markdown", "render", "scenario_lines"]
 
 _SAYS = {
     Figure.WHOLE: "from start to end",
-    Figure.DELIVERED: "from the engine to all nodes",
     Figure.PYTEST: "pytest's own process",
     Figure.BESIDES: "all but pytest's own process",
     Figure.AFTER: "from pytest's end to the end",
@@ -51,6 +50,52 @@ def scenario_lines(measured: Measured) -> Iterator[str]:
     loads = spread(sample.load for sample in measured.samples)
     if loads is not None and loads.most:
         yield f"  load before a sample: {loads.least:.1f} to {loads.most:.1f}"
+
+
+def markdown(report: Report) -> str:
+    """Return the table of figures for a page, with the machine and the commit above it."""
+    lines = [
+        f"Measured on {report.started:%Y-%m-%d}, commit {report.commit}:",
+        *(f"{line}." for line in (", ".join(machine_lines(report.machine)),)),
+        "",
+        "| scenario | figure | side | seconds (least to most) | ratio (least to most) | samples | goal |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for measured in report.scenarios:
+        for figure in figures(measured):
+            lines += _rows(measured, figure)
+    return "\n".join(lines) + "\n"
+
+
+def _rows(measured: Measured, figure: Figure) -> Iterator[str]:
+    """Yield one row for each side that has the figure."""
+    for side in measured.sides:
+        took = spread(seconds_of(measured.samples, side.name, figure).values())
+        if took is None:
+            continue
+        beside = ratios(measured.samples, side.name, figure) if side.name != OURS else None
+        goals = [
+            _short_goal(judge(goal, measured.samples))
+            for goal in measured.goals
+            if goal.figure is figure and (goal.peer or OURS) == side.name
+        ]
+        span = f" ({_seconds(took.least)} to {_seconds(took.most)})" if took.count > 1 else ""
+        cells = (
+            f"`{measured.scenario}`",
+            _SAYS[figure],
+            side.name,
+            f"{_seconds(took.median)}{span}",
+            _beside(beside).strip(),
+            str(took.count),
+            "; ".join(goals),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def _short_goal(judged: Judged) -> str:
+    goal = judged.goal
+    wanted = f"{goal.seconds:g} s" if goal.seconds is not None else f"x {1 / (goal.times or 1):g}"
+    return f"{wanted}: {'met' if judged.met else 'missed'}"
 
 
 def _took(took: Spread) -> str:

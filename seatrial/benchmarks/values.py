@@ -18,8 +18,6 @@ class Figure(StrEnum):
 
     WHOLE = "whole"
     """From the start of the first command to the end of the last one."""
-    DELIVERED = "delivered"
-    """From an image on the engine to the image on all nodes."""
     PYTEST = "pytest"
     """The life of pytest's own process in the pod."""
     BESIDES = "besides"

@@ -1,25 +1,44 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks.projects import change_test, without_host_ports
-from benchmarks.scenarios.layer import pulls
+from benchmarks.scenarios.layer import run_everywhere
 
 
-def test_pulls_of_one_image_by_the_kubelets_own_words() -> None:
-    said = 'Successfully pulled image "{}" in {} ({} including waiting). Image size: 12 bytes.'
-    messages = [
-        said.format("big:1", "61ms", "61ms"),
-        said.format("big:2", "80ms", "1.08s"),
-        said.format("big:2", "1m2.5s", "1m2.5s"),
-        'Container image "big:2" already present on machine',
-    ]
+def pod(node: str, image: str, *, ready: bool = True, deleted: bool = False) -> dict[str, object]:
+    meta = {"deletionTimestamp": "2026-01-31T15:45:00Z"} if deleted else {}
+    return {
+        "metadata": meta,
+        "spec": {"nodeName": node, "containers": [{"image": image}]},
+        "status": {"containerStatuses": [{"ready": ready}]},
+    }
 
-    assert pulls(messages, "big:2") == pytest.approx([1.08, 62.5])
-    with pytest.raises(ValueError, match="no kubelet"):
-        pulls(messages, "big:3")
+
+def test_run_everywhere_accepts_a_ready_pod_on_each_node() -> None:
+    pods = [pod("a", "registry/big:2@sha256:0123"), pod("b", "registry/big:2")]
+
+    run_everywhere(json.dumps({"items": pods}), "big:2", 2)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pod("b", "registry/big:1"),
+        pod("b", "registry/big:2", ready=False),
+        pod("b", "registry/big:2", deleted=True),
+        pod("a", "registry/big:2"),
+    ],
+    ids=["older image", "not ready", "being deleted", "same node"],
+)
+def test_run_everywhere_refuses_a_node_without_the_image(other: dict[str, object]) -> None:
+    pods = [pod("a", "registry/big:2"), other]
+
+    with pytest.raises(ValueError, match="1 of 2 nodes"):
+        run_everywhere(json.dumps({"items": pods}), "big:2", 2)
 
 
 def test_a_changed_test_differs_each_time_and_does_not_grow(tmp_path: Path) -> None:

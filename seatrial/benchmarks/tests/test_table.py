@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from benchmarks.table import render
+from benchmarks.table import markdown, render
 from benchmarks.values import OURS, Figure, Goal, Machine, Measured, Report, Sample, SideInfo
 
 REPORT = Report(
@@ -54,6 +54,22 @@ cold: nothing there, everything gone
   MISSED  from the kubelet's word to ours at most 3 s: not measured
   load before a sample: 0.5 to 2.0
 """
+
+
+MARKDOWN = """\
+Measured on 2026-01-31, commit 0123abc:
+2 CPUs (Some CPU), 24 GiB, Debian GNU/Linux 12, Linux 6.1, Docker 20.10.24, kind 0.33.0.
+
+| scenario | figure | side | seconds (least to most) | ratio (least to most) | samples | goal |
+| --- | --- | --- | --- | --- | --- | --- |
+| `cold` | from start to end | seatrial | 42.0 (40.0 to 44.0) |  | 2 |  |
+| `cold` | from start to end | plain | 115.0 (110.0 to 120.0) | x 2.8 (2.5 to 3.0) | 2 | x 2.5: met |
+| `cold` | from pytest's end to the end | seatrial | 1.30 (1.25 to 1.35) |  | 2 | 1 s: missed |
+"""
+
+
+def test_markdown_has_a_row_for_each_side_of_each_figure() -> None:
+    assert markdown(REPORT) == MARKDOWN
 
 
 def test_a_report_as_people_read_it() -> None:
