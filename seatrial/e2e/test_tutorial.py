@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import local_images
 import pytest
 
 SEATRIAL = Path(__file__).resolve().parents[1]
@@ -18,19 +19,6 @@ CLUSTER = "orders-api-test"
 PATIENCE = 1500
 _BLOCK = re.compile(r"(?P<skipped><!-- not run.*?-->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
 _MARK = "=====8<===== "
-
-# Where Docker Hub does not answer, images that are on the engine stand in for what the example names: by the
-# environment, as docs/how-to/behind-a-mirror.md says, so that the commands stay as they are.
-LOCAL_NODE = "foundry.invalid/node:v1.34.4"
-LOCAL = {
-    "SEATRIAL_CLUSTER_IMAGE": LOCAL_NODE,
-    "SEATRIAL_SET": """
-image.orders-api.args={ PYTHON_IMAGE = "foundry.invalid/python:3.13" }
-image.orders-api-tests.args={ PYTHON_IMAGE = "foundry.invalid/python:3.13" }
-release.orders-api.set={ "postgresql.image.repository" = "foundry.invalid/postgresql" }
-""",
-}
-
 
 CACHE = Path(
     os.environ.get("FOUNDRY_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foundry"
@@ -49,12 +37,6 @@ class Said:
 def blocks(page: str) -> list[str]:
     """Return the blocks of commands that a reader runs, but for those that say that they are not run."""
     return [match["commands"] for match in _BLOCK.finditer((PAGES / page).read_text()) if not match["skipped"]]
-
-
-def has_image(reference: str) -> bool:
-    """Whether an image is on the engine."""
-    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", reference]
-    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +66,7 @@ def run(page: str, project: str, installed: Path, home: Path) -> list[Said]:
         "XDG_STATE_HOME": os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state"),
         # Last of all, where `make setup` puts kind and Helm on a machine that has none.
         "PATH": f"{installed}:{os.environ['PATH']}:{CACHE / 'bin'}",
-        **(LOCAL if has_image(LOCAL_NODE) else {}),
+        **(local_images.SETTINGS if local_images.present() else {}),
     }
     try:
         done = subprocess.run(

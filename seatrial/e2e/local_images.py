@@ -1,0 +1,28 @@
+"""Settings for the examples where Docker Hub does not answer: images of this engine in place of those that they name.
+
+They are environment variables, as docs/how-to/behind-a-mirror.md describes: commands and files stay as they are.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Final
+
+__all__ = ["NODE", "SETTINGS", "present"]
+
+NODE: Final = "foundry.invalid/node:v1.34.4"
+
+SETTINGS: Final = {
+    "SEATRIAL_CLUSTER_IMAGE": NODE,
+    "SEATRIAL_SET": """
+image.orders-api.args={ PYTHON_IMAGE = "foundry.invalid/python:3.13" }
+image.orders-api-tests.args={ PYTHON_IMAGE = "foundry.invalid/python:3.13" }
+release.orders-api.set={ "postgresql.image.repository" = "foundry.invalid/postgresql" }
+""",
+}
+
+
+def present() -> bool:
+    """Return whether these images are on the engine."""
+    argv = ["docker", "image", "inspect", "--format", "{{.Id}}", NODE]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,146 @@
+"""Record real runs of `examples/orders-api` for the documentation and for the tests of the renderers.
+
+    .venv/bin/python seatrial/e2e/record_runs.py
+
+Each run leaves its screen in `docs/recorded/NAME.txt` and its events in `tests/sinks/runs/NAME.jsonl`. The script then
+copies the screens into the pages that show them, below `<!-- recorded: NAME -->`. Afterwards, write the golden files
+with `SEATRIAL_GOLDEN=write .venv/bin/pytest seatrial/tests/sinks`. The script needs Docker, kind and Helm, and five
+minutes. With `--insert` it only copies the screens that it recorded earlier.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import shlex
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pyte
+from local_images import SETTINGS, present
+
+SEATRIAL: Final = Path(__file__).resolve().parents[1]
+RECORDED: Final = SEATRIAL / "docs" / "recorded"
+EVENTS: Final = SEATRIAL / "tests" / "sinks" / "runs"
+# Events name this directory, so it must not be somebody's home.
+PROJECT: Final = Path("/tmp/orders-api")
+PAGES: Final = (SEATRIAL / "README.md", *sorted((SEATRIAL / "docs").rglob("*.md")))
+ROWS: Final = 200
+COLUMNS: Final = 100
+BLOCK: Final = re.compile(
+    r"(?P<mark><!-- recorded: (?P<name>[\w-]+) -->\n)```console\n.*?^```$", re.DOTALL | re.MULTILINE
+)
+MISSING: Final = """seatrial --set release.orders-api.set='{ "postgresql.image.tag" = "nonesuch" }' up"""
+TEST: Final = PROJECT / "tests" / "test_orders.py"
+
+
+def screen_of(argv: tuple[str, ...], env: Mapping[str, str], *, interrupt_at: str = "") -> tuple[str, int]:
+    """Run a command in a terminal of its own; return what the terminal shows at the end, and the exit code.
+
+    Args:
+        argv: program and arguments.
+        env: the whole environment.
+        interrupt_at: press Ctrl-C once the terminal shows this text.
+    """
+    master, replica = pty.openpty()
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        argv, cwd=PROJECT, env=dict(env), stdin=replica, stdout=replica, stderr=replica, start_new_session=True
+    )
+    os.close(replica)
+    screen = pyte.Screen(COLUMNS, ROWS)
+    stream = pyte.ByteStream(screen)
+    pressed = not interrupt_at
+    while True:
+        try:
+            data = os.read(master, 1 << 16)
+        except OSError:  # the last holder of the terminal has ended
+            break
+        if not data:
+            break
+        stream.feed(data)
+        if not pressed and any(interrupt_at in line for line in screen.display):
+            pressed = True
+            process.send_signal(signal.SIGINT)
+    os.close(master)
+    lines = [line.rstrip() for line in screen.display]
+    return "\n".join(lines).strip() + "\n", process.wait()
+
+
+def record(name: str, typed: str, env: Mapping[str, str], *, code: int, interrupt_at: str = "") -> None:
+    """Run a command, check its exit code, and write down its screen and the events of its run."""
+    print(f"{name}: {typed}", flush=True)
+    shown, ended = screen_of((sys.executable, "-m", *shlex.split(typed)), env, interrupt_at=interrupt_at)
+    if ended != code:
+        sys.exit(f"{typed} ended with {ended} instead of {code}:\n{shown}")
+    (RECORDED / f"{name}.txt").write_text(f"$ {typed}\n{shown}")
+    latest = PROJECT / ".seatrial" / "runs" / "latest" / "events.jsonl"
+    if latest.is_file():
+        shutil.copyfile(latest, EVENTS / f"{name.replace('-', '_')}.jsonl")
+
+
+@contextmanager
+def changed(path: Path, old: str, new: str) -> Iterator[None]:
+    """Replace a text in a file while the block lasts."""
+    before = path.read_text()
+    if old not in before:
+        sys.exit(f"{path} does not contain {old!r}")
+    path.write_text(before.replace(old, new))
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+def insert() -> None:
+    """Copy the screens into the pages that show them."""
+    for page in PAGES:
+        text = page.read_text()
+        filled = BLOCK.sub(lambda match: f"{match['mark']}```console\n{recorded(match['name'])}```", text)
+        if filled != text:
+            page.write_text(filled)
+            print(f"wrote {page.relative_to(SEATRIAL)}")
+
+
+def recorded(name: str) -> str:
+    """Return a recorded screen."""
+    return (RECORDED / f"{name}.txt").read_text()
+
+
+def main() -> None:
+    """Record all runs."""
+    if "--insert" in sys.argv[1:]:
+        insert()
+        return
+    shutil.rmtree(PROJECT, ignore_errors=True)
+    shutil.copytree(SEATRIAL / "examples" / "orders-api", PROJECT)
+    RECORDED.mkdir(exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_", "CI"))}
+    env = {**kept, "TERM": "xterm", "NO_COLOR": "1", **(SETTINGS if present() else {})}
+    try:
+        record("init", "seatrial init", env, code=0)
+        record("green", "seatrial run", env, code=0)
+        record("interrupted", "seatrial run", env, code=130, interrupt_at="cluster")
+        record("up", "seatrial up", env, code=0)
+        with changed(TEST, '{"status": "ok"}', '{"status": "fine"}'):
+            record("failed", "seatrial test", env, code=1)
+        record("image-missing", MISSING, env, code=10)
+        with changed(PROJECT / "Dockerfile", "COPY orders orders", "COPY ordres orders"):
+            record("build-failed", "seatrial up", env, code=10)
+    finally:
+        subprocess.run([sys.executable, "-m", "seatrial", "down"], cwd=PROJECT, env=env, check=False)
+    insert()
+
+
+if __name__ == "__main__":
+    main()
