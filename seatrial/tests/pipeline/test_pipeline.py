@@ -323,9 +323,9 @@ def test_a_bug_beside_an_interruption_is_still_reported(world):
     ],
 )
 def test_an_error_of_the_file_system_is_a_message_and_no_bug(world, number, says):
-    ended, _ = run(world, deliver=raising(OSError(number, says, "/work/pushed.json")))
+    ended, _ = run(world, deliver=raising(OSError(number, says, "/state/pushed.json")))
 
-    assert (ended.problem.what, ended.problem.why) == ("cannot use /work/pushed.json", says)
+    assert (ended.problem.what, ended.problem.why) == ("cannot use /state/pushed.json", says)
     assert ended.result.exit is ExitCode.ENVIRONMENT
     assert ended.bugs == ()
 
