@@ -26,7 +26,7 @@ def command(context: Context) -> ExitCode:
     that makes the next one quick. `seatrial clean --cache` removes it. What commands left that died goes, too.
     """
     from seatrial.cli import sessions, shared  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import machine  # noqa: PLC0415
+    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
 
     this, project, namespace = machine(), context.project, context.namespace
     with this.ledger.alone():
@@ -39,6 +39,9 @@ def command(context: Context) -> ExitCode:
             context.say(f"there is no environment {namespace} of this project" if namespace else sessions.NONE)
         return ExitCode.PASSED
     session = sessions.claim_kept(this, project, namespace)
+    if session.provider == "existing":
+        # Brings the session's copy of the kubeconfig up to date: the user may have corrected it since.
+        environment(this, project, session)
     others = [each.namespace for each in sessions.guests(this, session)]
     sessions.remove(this, session)
     also = f", and with it {', '.join(others)}" if others else ""
