@@ -1,8 +1,9 @@
 """Random edits of a project beside a kept environment: after each, what runs is what a build from scratch gives, or the
 run is not green.
 
-SEATRIAL_EDITS sets how many, SEATRIAL_SEED begins the same row again. The oracle knows nothing of seatrial: it builds a
-copy of the project with Docker, reads files out of containers, and renders charts with Helm.
+SEATRIAL_EDITS sets how many. SEATRIAL_SEED begins another row of them; the default is always the same one, so that
+a check does not fail by chance. The oracle knows nothing of seatrial: it builds a copy of the project with Docker,
+reads files out of containers, and renders charts with Helm.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import yaml
 from shop_project import ENVIRONMENT, NAME, Shop, containers, copy, docker
 
 EDITS = int(os.environ.get("SEATRIAL_EDITS", "20"))
-SEED = int(os.environ.get("SEATRIAL_SEED", random.randrange(1 << 32)))
+SEED = int(os.environ.get("SEATRIAL_SEED", "1610541701"))
 
 DOCKERFILE = """
 FROM app AS tests

@@ -1,6 +1,7 @@
 """The engine itself says what it copies: ours must be a superset, and what is sent must be what it would build.
 
-SEATRIAL_BUILDS sets how many random contexts each property builds.
+SEATRIAL_BUILDS sets how many random contexts each property builds. SEATRIAL_SEED begins another row of them; the
+default is always the same one, so that a check does not fail by chance.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from seatrial.model.spec import ImageSpec, Project, RunnerSpec
 from seatrial.stages.inputs import Inputs, read_inputs
 
 COUNT = int(os.environ.get("SEATRIAL_BUILDS", "12"))
-SEED = int(os.environ.get("SEATRIAL_SEED", random.randrange(1 << 32)))
+SEED = int(os.environ.get("SEATRIAL_SEED", "1"))
 
 Image = dict[str, tuple[str, int, bytes]]
 """Path in an image to kind, mode and content or target."""
