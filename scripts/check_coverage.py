@@ -1,7 +1,7 @@
 """Branch coverage of the tool's pure parts, out of coverage.py's JSON report; exits 1 if one is below `ENOUGH`.
 
-What runs in processes of its own (the agent, the fixtures and clients in the pod, the replay) is measured by what comes
-out of them, not in lines; the pure files of fixtures and clients are.
+Code that runs in processes of its own is not measured in lines: the agent, the fixtures and clients in the pod, the
+renderer. The pure files of fixtures and clients are.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / ".seatrial" / "check" / "coverage.json"
 SOURCE = "seatrial/src/seatrial/"
-PARTS = ("config/", "diagnose/", "inpod/", "inpod/delta.py", "inpod/verdict.py", "model/", "readiness/")
+PARTS = ("config/", "diagnose/", "image_inputs/", "model/", "pod/", "readiness/", "runner/", "runner/verdict.py")
 PROGRAMS = (
-    "inpod/agent/",
-    "inpod/replay/",
-    *(f"inpod/clients/{name}.py" for name in ("http_client", "lend", "sql_client")),
-    *(f"inpod/fixtures/{name}.py" for name in ("api", "fixtures", "flags", "inside", "namespaces", "services")),
+    "pod/agent/",
+    "runner/renderer/",
+    *(f"pod/clients/{name}.py" for name in ("http_client", "lend", "sql_client")),
+    *(f"pod/fixtures/{name}.py" for name in ("api", "fixtures", "flags", "inside", "namespaces", "services")),
 )
 ENOUGH = 95.0
 """Per cent of lines and branches together, as coverage.py counts with branches."""

@@ -78,7 +78,7 @@ def node_config() -> str:
 
 def foundry_images() -> list[str]:
     """Return the images that the foundry maps the chart's to."""
-    assert IMAGES.is_file(), f"{IMAGES} is not there; try: make setup"
+    assert IMAGES.is_file(), f"{IMAGES} is not there; hint: make setup"
     found = []
 
     def walk(values: dict[str, Any]) -> None:

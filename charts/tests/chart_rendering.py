@@ -71,7 +71,7 @@ def helm_binary() -> str:
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     foundry = Path(os.environ.get("FOUNDRY_CACHE") or cache_home / "foundry")
     found = shutil.which("helm", path=f"{foundry / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}")
-    assert found, "helm is neither in the foundry's cache nor on the PATH; try: make setup"
+    assert found, "helm is neither in the foundry's cache nor on the PATH; hint: make setup"
     return found
 
 

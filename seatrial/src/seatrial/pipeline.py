@@ -247,7 +247,7 @@ def execute(
         _write(ctx.run_dir / "result.json", result)
     except OSError as error:
         run.problems.append(
-            EnvironmentFailed(f"cannot write {ctx.run_dir / 'result.json'}", why=str(error.strerror), try_=_DISK)
+            EnvironmentFailed(f"cannot write {ctx.run_dir / 'result.json'}", reason=str(error.strerror), hint=_DISK)
         )
         result = _result(run, peak())
     ctx.emit(e.RunEnded(result=result))
@@ -323,10 +323,10 @@ def _problem(worst: BaseException | None) -> Problem | None:
     if worst is None or isinstance(worst, KeyboardInterrupt):
         return None
     if isinstance(worst, SeatrialError):
-        return Problem(what=worst.what, why=worst.why, try_=worst.try_, log=worst.log)
+        return Problem(message=worst.message, reason=worst.reason, hint=worst.hint, log=worst.log)
     if isinstance(worst, BrokenPipeError):
-        return Problem(what=_failed(worst))
-    return Problem(what=_failed(worst), why="this is our bug", try_="open an issue with the report that follows")
+        return Problem(message=_failed(worst))
+    return Problem(message=_failed(worst), reason="this is our bug", hint="open an issue with the report that follows")
 
 
 def _failed(bug: BaseException) -> str:
@@ -349,7 +349,7 @@ def _verdict(ctx: Ctx, worst: BaseException | None) -> str:
     if worst is not None:
         if isinstance(worst, KeyboardInterrupt):
             return "interrupted"
-        return worst.what if isinstance(worst, SeatrialError) else _failed(worst)
+        return worst.message if isinstance(worst, SeatrialError) else _failed(worst)
     if tests is not None:
-        return tests.says
+        return tests.message
     return "the environment is up"

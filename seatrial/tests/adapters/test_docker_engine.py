@@ -55,7 +55,7 @@ def test_version():
 def test_no_engine():
     with pytest.raises(UsageError) as caught:
         engine(docker_version=Answer(code=1, stderr="warning\nCannot connect to the Docker daemon"))[0].version()
-    assert caught.value.why == "Cannot connect to the Docker daemon"
+    assert caught.value.reason == "Cannot connect to the Docker daemon"
 
 
 def test_images_weigh_what_they_need_together():
@@ -195,7 +195,7 @@ def test_build_that_fails_says_which(tmp_path):
 
     with pytest.raises(CommandFailed) as caught:
         build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
-    assert (caught.value.what, caught.value.why) == ("the build of image shop-test failed", "x: not found")
+    assert (caught.value.message, caught.value.reason) == ("the build of image shop-test failed", "x: not found")
 
 
 def test_build_without_a_result(tmp_path):
@@ -210,7 +210,7 @@ def test_build_secrets_need_buildx(tmp_path):
     without, _ = engine(docker_buildx=Answer(code=1))
     with pytest.raises(UsageError) as caught:
         build(without, spec, tmp_path=tmp_path)
-    assert "buildx" in caught.value.try_
+    assert "buildx" in caught.value.hint
 
     it, processes = engine(docker_buildx=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE])))
     build(it, spec, tmp_path=tmp_path)

@@ -260,7 +260,7 @@ def test_services_that_cannot_be_had(api, pods, forwarder):
 
     with pytest.raises(EnvironmentFailed, match="no Service shop/db") as caught:
         forwarder.open("db", "shop")
-    assert caught.value.try_ == "seatrial up"
+    assert caught.value.hint == "seatrial up"
     with pytest.raises(EnvironmentFailed, match="no TCP ports"):
         forwarder.open("out", "shop")
 

@@ -41,7 +41,7 @@ def test_old_versions(version):
 def test_no_helm():
     with pytest.raises(UsageError) as caught:
         charts({})[0].version()
-    assert caught.value.what == "helm is not on PATH"
+    assert caught.value.message == "helm is not on PATH"
 
 
 class Reading(FakeProcesses):

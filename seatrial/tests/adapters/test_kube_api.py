@@ -90,7 +90,7 @@ def test_refusal_says_why(api, kube):
 
     with pytest.raises(EnvironmentFailed) as caught:
         kube.get("v1/Pod", "web", "shop")
-    assert caught.value.why == 'pods "web" is forbidden'
+    assert caught.value.reason == 'pods "web" is forbidden'
 
 
 def test_refusal_without_a_status_object(api, kube):
@@ -98,7 +98,7 @@ def test_refusal_without_a_status_object(api, kube):
 
     with pytest.raises(EnvironmentFailed) as caught:
         kube.get("v1/Pod", "web", "shop")
-    assert caught.value.why == "HTTP status 418: teapot"
+    assert caught.value.reason == "HTTP status 418: teapot"
 
 
 def test_something_that_must_be_there(kube):
@@ -117,7 +117,7 @@ def test_busy_server_is_given_up(api, kube):
 
     with pytest.raises(EnvironmentFailed) as caught:
         kube.version()
-    assert caught.value.why == "etcd is down"
+    assert caught.value.reason == "etcd is down"
     assert len(api.asked) == 4
 
 
@@ -136,7 +136,7 @@ def test_nobody_answers():
 
     with pytest.raises(EnvironmentFailed) as caught:
         KubeApi(access).version()
-    assert "127.0.0.1:1 does not answer" in caught.value.what
+    assert "127.0.0.1:1 does not answer" in caught.value.message
 
 
 def test_discovery_is_asked_once(api, kube):
@@ -159,7 +159,7 @@ def test_unknown_kind(api, kube):
 
     with pytest.raises(EnvironmentFailed) as caught:
         kube.get("acme.io/v1/Widget", "w")
-    assert caught.value.what == "the cluster knows no kind Widget in acme.io/v1"
+    assert caught.value.message == "the cluster knows no kind Widget in acme.io/v1"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_what_is_forbidden_is_told(api, kube):
 
     with pytest.raises(EnvironmentFailed) as raised:
         kube.create(LEASE)
-    assert raised.value.why == "leases is forbidden"
+    assert raised.value.reason == "leases is forbidden"
 
 
 def test_it_answers_or_it_does_not(api, kube):

@@ -67,7 +67,7 @@ def test_nobody_answers_for_long():
 
     with pytest.raises(EnvironmentFailed, match="the stream of logs broke") as raised:
         list(ApiLines(open_, "/log", log_query("app", tail=None, since=None)))
-    assert raised.value.why == "refused"
+    assert raised.value.reason == "refused"
 
 
 def test_a_container_that_is_not_there_has_no_lines():

@@ -196,7 +196,7 @@ def test_impersonation_survives_the_copy(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("user", "cluster", "says"),
+    ("user", "cluster", "message"),
     [
         ({"as-groups": ["dev"]}, {}, "as-groups without as"),
         ({"as-uid": "1"}, {}, "as-uid without as"),
@@ -211,11 +211,11 @@ def test_impersonation_survives_the_copy(tmp_path):
         ({}, {"proxy-url": "http://proxy:3128"}, "has a proxy-url"),
     ],
 )
-def test_what_cannot_be_honored_is_refused(tmp_path, user, cluster, says):
+def test_what_cannot_be_honored_is_refused(tmp_path, user, cluster, message):
     with pytest.raises(UsageError) as caught:
         load_access(written(tmp_path, config(user, **cluster)), "it", NOBODY)
-    assert says in caught.value.what
-    assert str(tmp_path / "config") in caught.value.what
+    assert message in caught.value.message
+    assert str(tmp_path / "config") in caught.value.message
 
 
 def test_plugin_that_is_not_installed(tmp_path):
@@ -223,7 +223,7 @@ def test_plugin_that_is_not_installed(tmp_path):
     assert access.authorization() == ""
     with pytest.raises(UsageError, match="credential plugin login is not on PATH") as caught:
         load_access(written(tmp_path, config(plugin(installHint="get it\nthere"))), "it", NOBODY)
-    assert caught.value.why == "get it there"
+    assert caught.value.reason == "get it there"
 
 
 @pytest.mark.parametrize("said", ["", "{}", "[1]"])
@@ -235,7 +235,7 @@ def test_plugin_that_says_nothing_of_use(tmp_path, said):
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("[1]", "is not a kubeconfig file"),
         ("a: [", "is not YAML"),
@@ -244,10 +244,10 @@ def test_plugin_that_says_nothing_of_use(tmp_path, said):
         ({"contexts": [{"name": "it", "context": {"cluster": "x"}}]}, "has no cluster 'x'"),
     ],
 )
-def test_files_that_are_not_understood(tmp_path, content, says):
+def test_files_that_are_not_understood(tmp_path, content, message):
     with pytest.raises(UsageError) as caught:
         load_access(written(tmp_path, content), "it", NOBODY)
-    assert says in caught.value.what
+    assert message in caught.value.message
 
 
 def test_file_that_is_not_there(tmp_path):

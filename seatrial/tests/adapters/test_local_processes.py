@@ -75,9 +75,9 @@ def test_failure_owns_command_and_tail(processes, tmp_path):
         processes.run(["sh", "-c", "seq 100; echo broken >&2; exit 3"], deadline=soon(), log=log)
 
     error = caught.value
-    assert (error.code, error.why, error.log) == (3, "broken", str(log))
+    assert (error.code, error.reason, error.log) == (3, "broken", str(log))
     assert error.tail.splitlines()[0] == "62"
-    assert "sh -c" in error.what
+    assert "sh -c" in error.message
 
 
 def test_failure_that_is_asked_for(processes):
@@ -87,7 +87,7 @@ def test_failure_that_is_asked_for(processes):
 def test_program_that_is_not_there(processes):
     with pytest.raises(CommandFailed) as caught:
         processes.run(["no-such-program"], deadline=soon())
-    assert caught.value.try_ == "install no-such-program"
+    assert caught.value.hint == "install no-such-program"
 
 
 def test_deadline_kills_the_whole_group(processes, tmp_path):
@@ -95,7 +95,7 @@ def test_deadline_kills_the_whole_group(processes, tmp_path):
     with pytest.raises(OutOfTime) as caught:
         processes.run(["sh", "-c", "echo working; sleep 60 & echo $! > child; wait"], deadline=soon(0.5), cwd=tmp_path)
 
-    assert caught.value.why == "working"
+    assert caught.value.reason == "working"
     assert time.monotonic() - started < 5
     assert gone(int((tmp_path / "child").read_text()))
 

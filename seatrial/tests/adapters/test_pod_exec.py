@@ -121,7 +121,7 @@ def test_old_servers_cannot_close_stdin(api, kube):
 
     with pytest.raises(EnvironmentFailed) as caught:
         run(kube, stdin=b"x")
-    assert caught.value.try_ == "use Kubernetes 1.30 or newer"
+    assert caught.value.hint == "use Kubernetes 1.30 or newer"
 
 
 @pytest.mark.parametrize("last", [b"", frame(0, b"", code=8)])
@@ -137,7 +137,7 @@ def test_server_that_refuses(api, kube):
 
     with pytest.raises(EnvironmentFailed) as caught:
         run(kube)
-    assert caught.value.why == "container tests is not running"
+    assert caught.value.reason == "container tests is not running"
 
 
 def test_refusal_without_a_reason(api, kube):
@@ -145,7 +145,7 @@ def test_refusal_without_a_reason(api, kube):
 
     with pytest.raises(EnvironmentFailed) as caught:
         run(kube)
-    assert caught.value.why == "HTTP status 502"
+    assert caught.value.reason == "HTTP status 502"
 
 
 def test_command_that_cannot_be_run(api, kube):
@@ -153,7 +153,7 @@ def test_command_that_cannot_be_run(api, kube):
 
     with pytest.raises(EnvironmentFailed) as caught:
         run(kube)
-    assert caught.value.why == "exec: no such file"
+    assert caught.value.reason == "exec: no such file"
 
 
 def test_command_that_takes_too_long(api, kube):

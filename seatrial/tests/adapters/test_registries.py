@@ -161,8 +161,8 @@ def test_image_that_cannot_be_had(tmp_path):
     )
     with pytest.raises(EnvironmentFailed) as caught:
         it.ensure(deadline=soon())
-    assert caught.value.why == "no such host"
-    assert "SEATRIAL_REGISTRY_IMAGE" in caught.value.try_
+    assert caught.value.reason == "no such host"
+    assert "SEATRIAL_REGISTRY_IMAGE" in caught.value.hint
 
 
 def test_registry_that_another_command_started_meanwhile_is_used(tmp_path):
@@ -375,8 +375,8 @@ class TestKeys:
         (tmp_path / "keys.json").write_text(text)
         with pytest.raises(UsageError) as caught:
             keys_in(tmp_path)
-        assert str(tmp_path / "keys.json") in caught.value.what
-        assert "rm " in caught.value.try_
+        assert str(tmp_path / "keys.json") in caught.value.message
+        assert "rm " in caught.value.hint
 
     def test_that_cannot_be_written_are_named(self, tmp_path):
         (tmp_path / "file").write_text("")

@@ -82,22 +82,20 @@ def test_a_sound_machine():
          " cluster.image to a node image of 1.34")),
         ({"cpus": 1}, "warning  processors: 1; two or more, or everything takes its time"),
         ({"memory": 2 * GIB},
-         "warning  memory: 2.0 GiB available; 4 GiB or more: close something, or use a smaller cluster"),
+         "warning  memory: 2.0 GiB available; 4 GiB or more: close programs, or use a smaller cluster"),
         ({"disk": 3 * GIB},
          "warning  disk: 3.0 GiB free in /var/lib/docker; 10 GiB or more: docker system df says what takes it"),
         ({"limits": {"max_user_instances": 128, "max_user_watches": 524288}},
-         ("warning  inotify: fs.inotify.max_user_instances is 128: with several nodes, pods fail with too"
-         " many open files;"
+         ("warning  inotify: fs.inotify.max_user_instances is 128: several nodes run out of inotify instances;"
          " sudo sysctl fs.inotify.max_user_instances=512")),
         ({"limits": {"max_user_instances": 512, "max_user_watches": 8192}},
-         ("warning  inotify: fs.inotify.max_user_watches is 8192: with several nodes, pods fail with no space left on"
-         " device; sudo sysctl fs.inotify.max_user_watches=524288")),
+         ("warning  inotify: fs.inotify.max_user_watches is 8192: several nodes run out of inotify watches;"
+         " sudo sysctl fs.inotify.max_user_watches=524288")),
         ({"ports": (Port(address="127.0.0.1", port=80, taken_by="nginx (process 7)"),)},
          ("problem  port 127.0.0.1:80: is taken by nginx (process 7); end that, or change the port in the kind"
          " configuration")),
         ({"registries": {"ghcr.io": "timed out"}},
-         ("warning  registry ghcr.io: does not answer (timed out); images that are not on the engine yet cannot be had"
-         " from it")),
+         ("warning  registry ghcr.io: does not answer (timed out); missing images cannot be pulled")),
         ({"sessions": (("demo of /demo: expired", True),)},
          "warning  environment: demo of /demo: expired; seatrial clean"),
         ({"wanted_cluster": "other"},
@@ -233,7 +231,7 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
 
     document = json.loads(seatrial("doctor", "--json").out)
     assert document["summary"]["problem"] == 2
-    assert {"level", "about", "says", "try"} == document["checks"][0].keys()
+    assert {"level", "about", "message", "try"} == document["checks"][0].keys()
     assert all(not line.startswith("ok ") for line in seatrial("-q", "doctor").out.splitlines())
 
 
@@ -259,5 +257,5 @@ def test_services_that_were_said_to_be_somewhere():
     )
     web, db = (check for check in checks(facts) if check.about.startswith("service "))
 
-    assert (web.level, web.says) == ("ok", "w:1, because SEATRIAL_SERVICE_WEB says so")
-    assert (db.level, db.says) == ("problem", "SEATRIAL_SERVICE_DB: 'd' is not")
+    assert (web.level, web.message) == ("ok", "w:1, because SEATRIAL_SERVICE_WEB says so")
+    assert (db.level, db.message) == ("problem", "SEATRIAL_SERVICE_DB: 'd' is not")

@@ -101,10 +101,10 @@ def test_a_workload_a_pod_or_a_service_in_its_own_namespace():
 def test_what_is_not_there_is_named_with_what_is():
     with pytest.raises(UsageError, match="nothing is called 'wbe'") as raised:
         names(Cluster(), "wbe")
-    assert raised.value.try_ == "one of: pg, test-runner, web, runner"
+    assert raised.value.hint == "one of: pg, test-runner, web, runner"
     with pytest.raises(UsageError, match="no container is called 'sidecar'") as raised:
         names(Cluster(), "web", "sidecar")
-    assert raised.value.try_ == "one of: app, init, proxy"
+    assert raised.value.hint == "one of: app, init, proxy"
 
 
 @pytest.mark.parametrize(("text", "count"), [("90s", 90), ("5m", 300), ("2h", 7200), ("1d", 86400), ("7", 7)])

@@ -98,7 +98,7 @@ def test_the_version(seatrial):
 
 
 @pytest.mark.parametrize(
-    ("argv", "says", "try_"),
+    ("argv", "message", "hint"),
     [
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?", "seatrial --help"),
         (["config", "lnit"], "No such command 'lnit'. Did you mean 'lint'?", "seatrial config --help"),
@@ -110,13 +110,13 @@ def test_the_version(seatrial):
         (["--color", "pink", "run"], "Invalid value for '--color': 'pink' is not one of", "seatrial --help"),
     ],
 )
-def test_wrong_command_lines_end_with_4_and_say_what_was_meant(seatrial, argv, says, try_):
+def test_wrong_command_lines_end_with_4_and_say_what_was_meant(seatrial, argv, message, hint):
     said = seatrial(*argv)
 
     assert said.code == ExitCode.USAGE
     assert said.out == ""
-    assert says.rstrip(".") in said.err
-    assert f"  try: {try_}" in said.err
+    assert message.rstrip(".") in said.err
+    assert f"  hint: {hint}" in said.err
 
 
 def raising(monkeypatch, error: BaseException) -> None:
@@ -133,12 +133,12 @@ def raising(monkeypatch, error: BaseException) -> None:
     ("error", "code", "lines"),
     [
         (UsageError("wrong"), 4, ["seatrial: wrong"]),
-        (EnvironmentFailed("broken", why="because", try_="that", log="/x.log"), 10,
-         ["seatrial: broken", "  why: because", "  try: that", "  log: /x.log"]),
+        (EnvironmentFailed("broken", reason="because", hint="that", log="/x.log"), 10,
+         ["seatrial: broken", "  reason: because", "  hint: that", "  log: /x.log"]),
         (CommandFailed(["kind", "create"], 1, "line\nERROR: no\n"), 10,
-         ["seatrial: kind create failed with exit code 1", "  why: ERROR: no"]),
+         ["seatrial: kind create failed with exit code 1", "  reason: ERROR: no"]),
         (CommandFailed(["docker", "run"], 125, "docker: in use.\n\nRun 'docker run --help' for more information\n"),
-         10, ["seatrial: docker run failed with exit code 125", "  why: docker: in use."]),
+         10, ["seatrial: docker run failed with exit code 125", "  reason: docker: in use."]),
         (CommandFailed(["true"], 1, ""), 10, ["seatrial: true failed with exit code 1"]),
         (OutOfTime("late"), 11, ["seatrial: late"]),
         (Inconclusive("no proof"), 12, ["seatrial: no proof"]),
@@ -155,7 +155,7 @@ def test_errors_are_a_line_each_and_have_their_exit_code(seatrial, monkeypatch, 
 
 
 def test_what_the_run_told_already_is_not_told_again(seatrial, monkeypatch):
-    error = OutOfTime("late", why="slow")
+    error = OutOfTime("late", reason="slow")
     error.told = True
     raising(monkeypatch, error)
     said = seatrial("doctor")
@@ -169,9 +169,9 @@ def test_a_bug_of_ours_makes_a_report_instead_of_a_traceback(seatrial, monkeypat
     said = seatrial("doctor")
 
     assert said.code == ExitCode.ENVIRONMENT
-    what, why, try_, log = said.err.splitlines()
+    what, reason, hint, log = said.err.splitlines()
     assert what == "seatrial: seatrial itself failed: ZeroDivisionError: division by zero"
-    assert (why, try_) == ("  why: this is our bug", "  try: open an issue with the report")
+    assert (reason, hint) == ("  reason: this is our bug", "  hint: open an issue with the report")
     report = Path(log.removeprefix("  log: ")).read_text()
     assert "- command: `seatrial doctor`" in report
     assert f"# seatrial {__version__}: ZeroDivisionError" in report

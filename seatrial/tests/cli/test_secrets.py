@@ -122,7 +122,7 @@ def test_logs_and_errors_of_programs_hold_no_secret(project: Path, tmp_path: Pat
         LocalProcesses().run(["bash", "-c", script, secret], deadline=Deadline.after(20), log=tmp_path / "log")
 
     assert_clean((tmp_path / "log").read_text())
-    for text in (caught.value.what, caught.value.why, caught.value.tail, *caught.value.argv):
+    for text in (caught.value.message, caught.value.reason, caught.value.tail, *caught.value.argv):
         assert_clean(text)
 
 
@@ -143,7 +143,7 @@ def test_crash_report_and_error_hold_no_secret(
     bug = RuntimeError(" ".join(EVERYTHING[:9]) + f" {PLANTED['option']}")
     assert_clean(report_text(bug, argv))
     tell(bug, argv)
-    tell(EnvironmentFailed(PLANTED["env"], why=PLANTED["args"], try_=PLANTED["set"]), argv)
+    tell(EnvironmentFailed(PLANTED["env"], reason=PLANTED["args"], hint=PLANTED["set"]), argv)
     said = capsys.readouterr()
 
     assert_clean(said.out + said.err.replace(PLANTED["option"], "x"))
@@ -153,7 +153,7 @@ def test_crash_report_and_error_hold_no_secret(
 
 
 def test_error_shows_no_sequence_of_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    tell(EnvironmentFailed("a\x1b[2J", why="b\x1b]52;c;eA==\x07", try_="::error::c"), [])
+    tell(EnvironmentFailed("a\x1b[2J", reason="b\x1b]52;c;eA==\x07", hint="::error::c"), [])
 
     assert "\x1b" not in capsys.readouterr().err
 

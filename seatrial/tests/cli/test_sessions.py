@@ -204,7 +204,7 @@ def test_finding(world):
     assert sessions.find(world.this, world.project) is None
     with pytest.raises(UsageError) as caught:
         sessions.require(world.this, world.project)
-    assert caught.value.try_ == "seatrial up"
+    assert caught.value.hint == "seatrial up"
     session = kept(world)
 
     assert sessions.find(world.this, world.project).session == session.session
@@ -262,8 +262,8 @@ def test_what_is_still_being_made_is_waited_for(world):
     ):
         with pytest.raises(UsageError) as caught:
             ask()
-        assert "still being made" in caught.value.what
-        assert "seatrial list" in caught.value.try_
+        assert "still being made" in caught.value.message
+        assert "seatrial list" in caught.value.hint
 
     at_it.ledger.release(made.session)  # it died
     with pytest.raises(UsageError, match="there is no environment"):
@@ -276,7 +276,7 @@ def test_a_session_in_use_is_not_claimed_twice(world):
 
     with pytest.raises(UsageError) as caught:
         sessions.claim_kept(world.machine(), world.project)
-    assert "another command works" in caught.value.what
+    assert "another command works" in caught.value.message
 
 
 def test_up_goes_on_in_what_there_is(world):
@@ -348,7 +348,7 @@ def test_clusters_of_others_are_named_by_the_configuration(world, missing):
 
     with pytest.raises(UsageError) as caught:
         environment(world.this, project, session)
-    assert f"cluster.{missing}" in caught.value.what
+    assert f"cluster.{missing}" in caught.value.message
 
 
 @pytest.mark.parametrize("text", [None, "a: [", "- odd"])
@@ -397,7 +397,7 @@ def test_a_guest_lives_in_its_hosts_cluster_under_its_own_name(world):
     assert sessions.find(world.machine(), world.project, "pr-43") is None
     with pytest.raises(UsageError, match="no environment pr-43") as caught:
         sessions.require(world.machine(), world.project, "pr-43")
-    assert caught.value.try_ == "seatrial up --namespace pr-43"
+    assert caught.value.hint == "seatrial up --namespace pr-43"
 
 
 def test_a_guest_takes_neither_the_name_of_its_host_nor_of_another_guest(world):

@@ -83,7 +83,7 @@ def test_init_writes_what_it_found_and_never_overwrites(seatrial, tmp_path):
 def test_init_without_a_dockerfile_says_how_to_get_one(seatrial):
     said = seatrial("init")
     assert said.code == 4
-    assert "  try: seatrial init --dockerfile, which writes one to start with" in said.err
+    assert "  hint: seatrial init --dockerfile, which writes one to start with" in said.err
     assert "# seatrial.toml" in seatrial("init", "--dockerfile", "--print").out
     assert not Path("Dockerfile.tests").exists()
 
@@ -158,7 +158,7 @@ def test_render_the_latest_run_and_any_other(seatrial, tmp_path):
     Path("seatrial.toml").write_text(MINIMAL)
     none = seatrial("render")
     assert none.code == 4
-    assert "  try: seatrial run" in none.err
+    assert "  hint: seatrial run" in none.err
     run = tmp_path / ".seatrial/runs/20260131-154501-3f2a"
     run.mkdir(parents=True)
     shutil.copy(RUNS / "green.jsonl", run / "events.jsonl")
@@ -177,7 +177,7 @@ def test_render_the_latest_run_and_any_other(seatrial, tmp_path):
     assert seatrial("render", "-q").out.startswith("passed: 3 passed")
     unknown = seatrial("render", "other")
     assert unknown.code == 4
-    assert f"  try: one of: {run.name}" in unknown.err
+    assert f"  hint: one of: {run.name}" in unknown.err
 
 
 def test_render_a_run_that_was_killed(seatrial, tmp_path):

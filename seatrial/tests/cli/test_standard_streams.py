@@ -132,7 +132,7 @@ def test_a_locale_without_our_characters_shows_them_escaped(project):
 
 
 @pytest.mark.parametrize(
-    ("prepare", "says"),
+    ("prepare", "message"),
     [
         ("mkdir -p .seatrial/runs/latest", "latest is a directory"),
         ("touch .seatrial", "cannot write below"),
@@ -140,11 +140,11 @@ def test_a_locale_without_our_characters_shows_them_escaped(project):
         ("mkdir .seatrial && ln -s /nowhere/at/all .seatrial/runs", "cannot write below"),
     ],
 )
-def test_run_directory_that_cannot_be_made_leaves_nothing(project, prepare, says):
+def test_run_directory_that_cannot_be_made_leaves_nothing(project, prepare, message):
     done = seatrial(project, f"{prepare}; $SEATRIAL run")
 
     assert done.returncode == 4, done.stderr
-    assert says in done.stderr.decode().splitlines()[0]
+    assert message in done.stderr.decode().splitlines()[0]
     assert [path.name for path in project.glob(".seatrial/runs/*")] in ([], ["latest"])
     listed = seatrial(project, "$SEATRIAL list --json")
     assert json.loads(listed.stdout) == [], "no session stays on the books"

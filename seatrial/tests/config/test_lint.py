@@ -101,7 +101,7 @@ def test_traps_of_a_kind_configuration(warnings):
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("kind: Pod\n", "k.yaml:1: is no configuration of kind; it begins with kind: Cluster"),
         ("", "k.yaml:1: is no configuration of kind; it begins with kind: Cluster"),
@@ -110,10 +110,10 @@ def test_traps_of_a_kind_configuration(warnings):
         ("kind: Cluster\nname: seatrial\nnodes:\n- role: worker\n", None),
     ],
 )
-def test_odd_kind_configurations(warnings, content, says):
+def test_odd_kind_configurations(warnings, content, message):
     found = warnings({"seatrial.toml": '[cluster]\nconfig = "k.yaml"\n' + MINIMAL, "k.yaml": content})
 
-    assert [line.startswith(says) for line in found] == ([True] if says else [])
+    assert [line.startswith(message) for line in found] == ([True] if message else [])
 
 
 RELEASE = """\
@@ -155,7 +155,7 @@ env:
 
 
 @pytest.mark.parametrize(
-    ("files", "says"),
+    ("files", "message"),
     [
         ({"chart/x": ""}, "seatrial.toml:3: release[0].chart: chart has no Chart.yaml, so it is no chart"),
         ({"chart/Chart.yaml": "a: ["}, "chart/Chart.yaml: not YAML"),
@@ -163,12 +163,12 @@ env:
         ({"chart/Chart.yaml": "name: a\ndependencies: [x]", "chart/Chart.lock": ""}, None),
     ],
 )
-def test_broken_charts_and_values(warnings, files, says):
+def test_broken_charts_and_values(warnings, files, message):
     text = '[[release]]\nname = "a"\nchart = "chart"\nvalues = ["values.yaml"]\n' + MINIMAL
 
     found = warnings({"seatrial.toml": text, "values.yaml": "", **files})
 
-    assert [line.startswith(says) for line in found] == ([True] if says else [])
+    assert [line.startswith(message) for line in found] == ([True] if message else [])
 
 
 def test_traps_of_the_runner(warnings):
@@ -183,8 +183,7 @@ def test_traps_of_the_runner(warnings):
         "seatrial.toml:3: runner.namespace: kube-public belongs to Kubernetes; use a namespace of your own",
     ]
     assert warnings({"seatrial.toml": text.format('["make", "test"]')})[0] == (
-        "seatrial.toml:4: runner.command: does not say pytest; its results come home only if it starts"
-        " pytest in the end"
+        "seatrial.toml:4: runner.command: does not say pytest; results are collected only if the command starts pytest"
     )
 
 

@@ -182,7 +182,7 @@ def test_none_at_all(project):
     with pytest.raises(UsageError, match=r"no seatrial.toml in .* or above") as caught:
         load(environ={})
 
-    assert caught.value.try_.startswith("seatrial init")
+    assert caught.value.hint.startswith("seatrial init")
 
 
 def test_a_file_or_a_directory_may_be_given(project, tmp_path):

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from seatrial.inpod.options import resolve
-from seatrial.inpod.request import Request
-from seatrial.inpod.session import TestOutcome, run_tests
 from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
 from seatrial.model.text import safe_text
+from seatrial.runner.options import resolve
+from seatrial.runner.request import Request
+from seatrial.runner.test_run import TestOutcome, run_tests
 
 from conformance.suites import Case
 from conformance.transport import Transport
@@ -103,7 +103,7 @@ def differences(both: Both) -> str:
     found = []
     expected = both.case.exit if both.case.exit is not None else both.plain_exit
     if both.outcome.exit != expected:
-        found.append(f"exit: {expected} expected, {both.outcome.exit!r}: {both.outcome.says}, {both.outcome.why}")
+        found.append(f"exit: {expected} expected, {both.outcome.exit!r}: {both.outcome.message}, {both.outcome.reason}")
     if both.outcome.pytest_exit != both.plain_exit:
         found.append(f"pytest's exit: {both.plain_exit} locally, {both.outcome.pytest_exit} in the pod")
     plain = safe_text(both.plain_text.replace("\r", "\n"), colors=True)

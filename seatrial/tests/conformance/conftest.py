@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from inpod.local_pod import LocalPod
+from runner.local_pod import LocalPod
 
 from conformance.transport import Transport
 

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from seatrial.inpod.delta import image_needs
-from seatrial.inpod.places import places_of
-from seatrial.inpod.tree import Entry, below, same
+from seatrial.image_inputs.delta import image_needs
+from seatrial.image_inputs.sync_folders import places_of
+from seatrial.image_inputs.working_tree import Entry, below, same
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ImageSpec, Project, RunnerSpec
 from seatrial.stages.inputs import Inputs, read_inputs

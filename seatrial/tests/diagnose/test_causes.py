@@ -7,7 +7,7 @@ from seatrial.model.finding import Finding, ObjectRef
 
 
 def finding(cause, **more):
-    return Finding(cause=cause, subject=ObjectRef(kind="Pod", name="web"), says="it", **more)
+    return Finding(cause=cause, subject=ObjectRef(kind="Pod", name="web"), message="it", **more)
 
 
 def test_causes_stand_before_their_consequences():
@@ -64,8 +64,8 @@ def test_restarts():
     )
 
     assert [each.cause for each in found] == ["OOMKilled", "Restarted", "Restarted"]
-    assert found[1].says == "restarted 2 times, last because of Error, exit code 1"
-    assert found[2].says == "restarted 3 times, last because of unknown, exit code None"
+    assert found[1].message == "restarted 2 times, last because of Error, exit code 1"
+    assert found[2].message == "restarted 3 times, last because of unknown, exit code None"
 
 
 def service(name, selector=None):

@@ -72,7 +72,7 @@ def fuzz(name: str, seconds: float, start: int = 0) -> int:
 def guided(name: str, seconds: float) -> None:
     """Run a target by atheris, which ends the process."""
     atheris: Any = importlib.import_module("atheris")
-    for module in ("tarfile", *(each for each in sys.modules if each.startswith("seatrial.inpod"))):
+    for module in ("tarfile", *(each for each in sys.modules if each.startswith(("seatrial.pod", "seatrial.runner")))):
         for value in vars(sys.modules[module]).values():
             if getattr(value, "__module__", "") == module and callable(value) and hasattr(value, "__code__"):
                 atheris.instrument_func(value)

@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from inpod.frames import green, log
-from inpod.test_hostile_log import _TEMPLATES
-from seatrial.inpod.archive import Limits, unpack
-from seatrial.inpod.progress import Progress
-from seatrial.inpod.protocol import ChunkReader, FrameReader, Garbled
-from seatrial.inpod.records import Malformed, decode_answer, decode_exited, decode_notes, decode_probe, decode_records
+from runner.frames import green, log
+from runner.test_hostile_log import _TEMPLATES
+from seatrial.runner.archive import Limits, unpack
+from seatrial.runner.decoder import Malformed, decode_answer, decode_exited, decode_notes, decode_probe, decode_records
+from seatrial.runner.progress import Progress
+from seatrial.runner.protocol import ChunkReader, FrameReader, Garbled
 
 __all__ = ["SEEDS", "TARGETS"]
 
@@ -135,7 +135,7 @@ def _decoder_seeds() -> Iterator[bytes]:
         yield b"".join(log([template]))
     yield json.dumps({"files": {"a": ["f", 0, 1, "x"]}, "changed": 1}).encode()
     yield json.dumps({"code": 0, "signal": None, "error": "", "sessions": 1, "sizes": {"frames": 1}}).encode()
-    yield json.dumps({"name": "db", "says": ""}).encode()
+    yield json.dumps({"name": "db", "message": ""}).encode()
     yield json.dumps(["a note"]).encode()
 
 

@@ -17,7 +17,7 @@ def test_a_dns_label_is_returned_as_it_is(name):
 def test_what_is_none_is_refused_with_what_it_names(name):
     with pytest.raises(UsageError, match="namespace") as raised:
         dns_label(name, what="namespace")
-    assert "at most 63 characters" in raised.value.why
+    assert "at most 63 characters" in raised.value.reason
 
 
 def test_run_ids_sort_by_time_and_are_dns_labels():

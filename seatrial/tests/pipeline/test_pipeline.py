@@ -49,9 +49,9 @@ def usable(ctx):
     return done()
 
 
-def outcome(code=ExitCode.PASSED, says="all tests passed"):
+def outcome(code=ExitCode.PASSED, message="all tests passed"):
     def run(ctx):
-        ctx.facts.tests = TestsOutcome(exit=code, says=says, counts=Counts(passed=3))
+        ctx.facts.tests = TestsOutcome(exit=code, message=message, counts=Counts(passed=3))
         return done()
 
     return run
@@ -144,7 +144,7 @@ def test_a_failure_stops_what_runs_beside_it(world):
 
 
 def test_findings_stay_with_their_stage(world):
-    finding = Finding(cause="Crash", subject=ObjectRef(kind="Pod", name="web"), says="it crashed")
+    finding = Finding(cause="Crash", subject=ObjectRef(kind="Pod", name="web"), message="it crashed")
     ended, _ = run(world, test=raising(NotReady("web", [finding])))
     failed = next(each for each in ended.result.stages if each.stage is Stage.TEST)
 
@@ -206,7 +206,7 @@ def test_sigterm_at_the_end_is_noted_as_ctrl_c_is(world):
 
 def having_tested(**more):
     def test(ctx):
-        ctx.facts.tests = TestsOutcome(**{"says": "x", "counts": Counts(passed=3), **more})
+        ctx.facts.tests = TestsOutcome(**{"message": "x", "counts": Counts(passed=3), **more})
         return done()
 
     return test
@@ -301,7 +301,7 @@ def test_any_exception_in_any_stage_still_reaches_collect_teardown_and_the_resul
     assert ended.problem is error or ended.problem.__cause__ is error, "raised afterwards, with its traceback"
     written = msgspec.json.decode((ctx.run_dir / "result.json").read_bytes(), type=RunResult)
     assert written.exit is ExitCode.ENVIRONMENT
-    assert written.problem.what
+    assert written.problem.message
     outcomes = {each.stage: each.outcome for each in written.stages}
     assert outcomes[stage] is Outcome.FAILED
 
@@ -315,17 +315,17 @@ def test_a_bug_beside_an_interruption_is_still_reported(world):
 
 
 @pytest.mark.parametrize(
-    ("number", "says"),
+    ("number", "message"),
     [
         (errno.ENOSPC, "No space left on device"),
         (errno.EROFS, "Read-only file system"),
         (errno.ENOENT, "No such file or directory"),
     ],
 )
-def test_an_error_of_the_file_system_is_a_message_and_no_bug(world, number, says):
-    ended, _ = run(world, deliver=raising(OSError(number, says, "/state/pushed.json")))
+def test_an_error_of_the_file_system_is_a_message_and_no_bug(world, number, message):
+    ended, _ = run(world, deliver=raising(OSError(number, message, "/state/pushed.json")))
 
-    assert (ended.problem.what, ended.problem.why) == ("cannot use /state/pushed.json", says)
+    assert (ended.problem.message, ended.problem.reason) == ("cannot use /state/pushed.json", message)
     assert ended.result.exit is ExitCode.ENVIRONMENT
     assert ended.bugs == ()
 
@@ -338,7 +338,7 @@ def test_a_result_that_cannot_be_written_is_no_pass(world):
     ended, ctx = run(world, teardown=fills_the_disk)
 
     assert ended.result.exit is ExitCode.ENVIRONMENT
-    assert ended.problem.what == f"cannot write {ctx.run_dir / 'result.json'}"
+    assert ended.problem.message == f"cannot write {ctx.run_dir / 'result.json'}"
 
 
 class Full:
@@ -367,7 +367,7 @@ def test_a_record_of_events_with_a_gap_is_no_pass_and_stops_no_stage(world):
     ended, ctx = recorded(world, JsonLines(Full(OSError(errno.ENOSPC, "No space left on device"))))
 
     assert ended.result.exit is ExitCode.ENVIRONMENT
-    assert ended.problem.what == "cannot write the event stream"
+    assert ended.problem.message == "cannot write the event stream"
     assert len(ended.result.stages) == len(STAGES)
     assert (ctx.run_dir / "result.json").exists()
 

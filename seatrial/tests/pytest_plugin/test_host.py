@@ -65,8 +65,8 @@ def test_absent(service):
     service("db")
 
 def test_another_question(service):
-    assert service.says("web", http="/no") == "HTTP status 404"
-    assert service.says("web", tcp=True) == ""
+    assert service.probe("web", http="/no") == "HTTP status 404"
+    assert service.probe("web", tcp=True) == ""
 
 def test_port_that_is_none(service):
     service("web", port=1)
@@ -157,19 +157,19 @@ def test_a_service_that_the_cluster_has_not(project, web, api):
 import socket, pytest
 
 def test_db(service):
-    with pytest.raises(socket.gaierror, match="the cluster has no Service data/pg; try: seatrial up"):
+    with pytest.raises(socket.gaierror, match="the cluster has no Service data/pg; hint: seatrial up"):
         socket.getaddrinfo("pg.data", 1)
     service("db")
 """)
-    assert "service db is not there: the cluster has no Service data/pg; try: seatrial up" in project.pytest(code=1)
+    assert "service db is not there: the cluster has no Service data/pg; hint: seatrial up" in project.pytest(code=1)
 
 
 def test_overrides(project, web):
     project.write("""
 def test_it(service):
     web, db = service("web", check=False), service("db", check=False)
-    assert (web.url, web.location.why) == ("https://w:1", "SEATRIAL_SERVICE_WEB says so")
-    assert (db.url, db.location.why) == ("postgresql://d:2", "--seatrial-service says so")
+    assert (web.url, web.location.reason) == ("https://w:1", "SEATRIAL_SERVICE_WEB says so")
+    assert (db.url, db.location.reason) == ("postgresql://d:2", "--seatrial-service says so")
 """)
     project.pytest("--seatrial-service=db=d:2", SEATRIAL_SERVICE_WEB="https://w:1")
     assert "no service 'wbe'" in project.pytest("--seatrial-service=wbe=d:2", code=1)
@@ -238,7 +238,7 @@ def test_namespace(isolated_namespace):
     said = project.pytest("-rN", code=1)
 
     assert "2 passed, 1 failed, 1 error" in said or "1 failed, 2 passed, 1 error" in said
-    assert "there is no environment of this project; try: seatrial up" in said
+    assert "there is no environment of this project; hint: seatrial up" in said
 
 
 def test_an_environment_in_a_namespace_of_its_own_is_asked_for_by_name(project, web, api):

@@ -25,18 +25,19 @@ def test_succeeded_pod_is_ready():
 def test_unready_pod_waits_for_its_probe():
     judged = judge_pod(pod(running("web", ready=False)), [])
 
-    assert (judged.state, judged.why, judged.suspicions) == ("waiting", "web to be ready", ())
+    assert (judged.state, judged.reason, judged.suspicions) == ("waiting", "web to be ready", ())
 
 
 def test_unready_pod_without_statuses():
-    assert judge_pod(pod(phase="Pending"), []).why == "its containers to be created"
+    assert judge_pod(pod(phase="Pending"), []).reason == "its containers to be created"
 
 
 def test_probe_failure_is_told_when_containers_are_ready_but_the_pod_is_not():
     it = pod(running("web"), conditions=({"type": "Ready", "status": "False"},))
 
-    assert judge_pod(it, [event(it, "Unhealthy", "Readiness probe failed: 503")]).why == "Readiness probe failed: 503"
-    assert judge_pod(it, [event(it, "Pulled")]).why == "its readiness probe"
+    failed = event(it, "Unhealthy", "Readiness probe failed: 503")
+    assert judge_pod(it, [failed]).reason == "Readiness probe failed: 503"
+    assert judge_pod(it, [event(it, "Pulled")]).reason == "its readiness probe"
 
 
 @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
@@ -56,7 +57,7 @@ def test_image_pull(reason, message, grace):
 
     assert found.grace == grace
     assert found.finding.cause == "ImagePull"
-    assert found.finding.says == "image web:1 cannot be pulled"
+    assert found.finding.message == "image web:1 cannot be pulled"
     assert found.finding.subject.container == "web"
 
 
@@ -80,7 +81,7 @@ def test_containers_that_cannot_be_made_get_a_while(reason, cause):
     found = suspicion(judged)
 
     assert (found.finding.cause, found.grace) == (cause, 20)
-    assert judged.why == 'secret "shop" not found'
+    assert judged.reason == 'secret "shop" not found'
 
 
 @pytest.mark.parametrize(("restarts", "grace"), [(1, 40), (2, 40), (3, 0)])
@@ -91,16 +92,16 @@ def test_crash_loops_are_given_two_restarts(restarts, grace):
 
     assert found.grace == grace
     assert found.finding.cause == "Crash"
-    assert found.finding.says == "container web ended with exit code 3"
-    assert judged.why == "web to start again"
+    assert found.finding.message == "container web ended with exit code 3"
+    assert judged.reason == "web to start again"
 
 
 def test_unknown_reason_is_told():
-    assert judge_pod(pod(waiting("web", "Pondering")), []).why == "web: Pondering"
+    assert judge_pod(pod(waiting("web", "Pondering")), []).reason == "web: Pondering"
 
 
 def test_container_that_is_being_created():
-    assert judge_pod(pod(waiting("web", "ContainerCreating")), []).why == "web to be created"
+    assert judge_pod(pod(waiting("web", "ContainerCreating")), []).reason == "web to be created"
 
 
 def test_out_of_memory_names_the_limit():
@@ -108,7 +109,7 @@ def test_out_of_memory_names_the_limit():
     found = suspicion(judge_pod(pod(running("web", ready=False, before=before), limits={"memory": "64Mi"}), []))
 
     assert found.finding.cause == "OOMKilled"
-    assert found.finding.says == "container web needed more memory than its limit of 64Mi"
+    assert found.finding.message == "container web needed more memory than its limit of 64Mi"
 
 
 def test_out_of_memory_long_ago_does_not_matter_once_ready():
@@ -127,14 +128,14 @@ def test_out_of_memory_is_recognised_with_exit_code_0():
 def test_killed_container_hints_at_its_probe():
     found = suspicion(judge_pod(pod(ended("web", 137)), []))
 
-    assert "liveness" in found.finding.try_
+    assert "liveness" in found.finding.hint
 
 
 def test_command_that_is_not_there_never_heals():
     found = suspicion(judge_pod(pod(ended("web", 128, "StartError", 'exec: "webb": not found')), []))
 
     assert (found.finding.cause, found.grace) == ("StartError", 0)
-    assert 'exec: "webb": not found' in found.finding.says
+    assert 'exec: "webb": not found' in found.finding.message
 
 
 def test_finished_container_of_a_running_pod_is_no_suspicion():
@@ -153,7 +154,7 @@ def test_pod_without_a_node(message, grace):
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
     judged = judge_pod(pod(phase="Pending", conditions=(condition,)), [])
 
-    assert judged.why == "a node"
+    assert judged.reason == "a node"
     assert suspicion(judged).grace == grace
 
 
@@ -162,7 +163,7 @@ def test_evicted_pod_says_why(containers):
     evicted = pod(*containers, phase="Failed", reason="Evicted", message="The node was low on memory")
     found = suspicion(judge_pod(evicted, []))
 
-    assert (found.finding.cause, found.finding.says, found.grace) == ("Evicted", "The node was low on memory", 0)
+    assert (found.finding.cause, found.finding.message, found.grace) == ("Evicted", "The node was low on memory", 0)
 
 
 def test_failed_pod_without_a_word():
@@ -182,7 +183,7 @@ def test_volume_that_cannot_be_mounted():
     judged = judge_pod(it, warnings)
 
     assert suspicion(judged).finding.cause == "FailedMount"
-    assert judged.why == 'MountVolume.SetUp failed: secret "x" not found'
+    assert judged.reason == 'MountVolume.SetUp failed: secret "x" not found'
 
 
 @pytest.mark.parametrize("sign", ["sandbox", "container"])
@@ -205,14 +206,14 @@ def test_init_container_is_judged_too():
 def test_long_messages_are_cut():
     message = "x" * 500
 
-    assert len(judge_pod(pod(waiting("web", "CreateContainerError", message)), []).why) == 160
+    assert len(judge_pod(pod(waiting("web", "CreateContainerError", message)), []).reason) == 160
 
 
 def test_memory_limit_of_an_unknown_container_is_left_out():
     it = pod(ended("web", 137, "OOMKilled"))
     it["spec"]["containers"] = []
 
-    assert suspicion(judge_pod(it, [])).finding.says.endswith("its limit")
+    assert suspicion(judge_pod(it, [])).finding.message.endswith("its limit")
 
 
 def test_container_state():

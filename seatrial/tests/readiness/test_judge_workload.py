@@ -21,17 +21,17 @@ def judge(kind, *objects, name="web"):
 
 
 def test_missing_workload():
-    assert judge("Deployment").why == "to be created"
+    assert judge("Deployment").reason == "to be created"
 
 
 def test_unobserved_generation():
     it = workload("Deployment", observedGeneration=0)
 
-    assert judge("Deployment", it).why == "its controller to see it"
+    assert judge("Deployment", it).reason == "its controller to see it"
 
 
 @pytest.mark.parametrize(
-    ("kind", "spec", "status", "why"),
+    ("kind", "spec", "status", "reason"),
     [
         ("Deployment", {"replicas": 2}, {"updatedReplicas": 1}, "1 of 2 pods made"),
         ("Deployment", {"replicas": 1}, {"updatedReplicas": 1, "replicas": 2}, "1 old pods to go"),
@@ -50,15 +50,15 @@ def test_unobserved_generation():
         ("Job", {}, {"conditions": [{"type": "Complete", "status": "True"}]}, ""),
     ],
 )
-def test_rollouts(kind, spec, status, why):
-    assert judge(kind, workload(kind, spec=spec, **status)).why == why
+def test_rollouts(kind, spec, status, reason):
+    assert judge(kind, workload(kind, spec=spec, **status)).reason == reason
 
 
 def test_pods_tell_what_a_deployment_waits_for():
     bad = owned(waiting("web", "ImagePullBackOff", "not found"))
     judged = judge("Deployment", workload("Deployment", updatedReplicas=1, replicas=1), bad)
 
-    assert judged.why == "0 of 1 pods available: image web:1"
+    assert judged.reason == "0 of 1 pods available: image web:1"
     assert [each.finding.cause for each in judged.suspicions] == ["ImagePull"]
 
 
@@ -69,13 +69,14 @@ def test_pods_on_their_way_out_do_not_count():
     assert judge("Deployment", workload("Deployment"), bad).suspicions == ()
 
 
-@pytest.mark.parametrize(("phase", "why"), [("Running", "1 old pods to end"), ("Succeeded", "")])
-def test_old_pods_answer_until_they_end(phase, why):
+@pytest.mark.parametrize(("phase", "reason"), [("Running", "1 old pods to end"), ("Succeeded", "")])
+def test_old_pods_answer_until_they_end(phase, reason):
     old = owned(running("web"), name="web-old-1", phase=phase)
     old["metadata"]["deletionTimestamp"] = "now"
 
     assert (
-        judge("Deployment", workload("Deployment", updatedReplicas=1, replicas=1, availableReplicas=1), old).why == why
+        judge("Deployment", workload("Deployment", updatedReplicas=1, replicas=1, availableReplicas=1), old).reason
+        == reason
     )
 
 
@@ -111,7 +112,7 @@ def test_refused_pods_are_told_with_their_reason():
     it = workload("StatefulSet")
     judged = judge("StatefulSet", it, event(it, "FailedCreate", "exceeded quota: shop"))
 
-    assert judged.suspicions[0].finding.says == "its pods are refused: exceeded quota: shop"
+    assert judged.suspicions[0].finding.message == "its pods are refused: exceeded quota: shop"
 
 
 def test_a_deployment_tells_by_a_condition_that_its_pods_are_refused():
@@ -120,7 +121,7 @@ def test_a_deployment_tells_by_a_condition_that_its_pods_are_refused():
     (suspicion,) = judge("Deployment", workload("Deployment", conditions=[condition])).suspicions
 
     assert suspicion.finding.cause == "FailedCreate"
-    assert suspicion.finding.says == f"its pods are refused: {message}"
+    assert suspicion.finding.message == f"its pods are refused: {message}"
     assert suspicion.grace > 0, "a quota may be raised"
 
 
@@ -137,7 +138,7 @@ def test_job_tries_again_after_a_failed_pod():
     crashing = pod(ended("run", 1), name="migrate-2", owner=owner)
     judged = judge("Job", workload("Job", name="migrate"), failed, crashing, name="migrate")
 
-    assert (judged.why, judged.suspicions) == ("0 of 1 completions: a pod that does not fail", ())
+    assert (judged.reason, judged.suspicions) == ("0 of 1 completions: a pod that does not fail", ())
 
 
 def test_job_whose_image_is_missing():

@@ -8,7 +8,7 @@ from seatrial.readiness.verdict import Suspicion
 
 
 def suspicion(cause="Crash", grace=10.0, name="web"):
-    return Suspicion(finding=Finding(cause=cause, subject=ObjectRef(kind="Pod", name=name), says="it"), grace=grace)
+    return Suspicion(finding=Finding(cause=cause, subject=ObjectRef(kind="Pod", name=name), message="it"), grace=grace)
 
 
 def test_nothing_is_nothing():

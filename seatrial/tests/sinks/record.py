@@ -126,9 +126,9 @@ def failed() -> Script:
                 finding=Finding(
                     cause="OOMKilled",
                     subject=ObjectRef(kind="Pod", name="orders-0", namespace="orders", container="api"),
-                    says="over its limit of 128Mi, 2nd restart, during tests/test_orders.py::test_create",
+                    message="over its limit of 128Mi, 2nd restart, during tests/test_orders.py::test_create",
                     evidence=("exit code 137", "last log: POST /orders 201\nlast log: POST /orders 201"),
-                    try_="raise resources.limits.memory of the container",
+                    hint="raise resources.limits.memory of the container",
                 )
             ),
         ),
@@ -150,9 +150,9 @@ def image_missing() -> Script:
     finding = Finding(
         cause="ImagePullBackOff",
         subject=ObjectRef(kind="Pod", name="orders-0", namespace="orders", container="api"),
-        says='no image "docker.io/library/orders:typo" for the container',
+        message='no image "docker.io/library/orders:typo" for the container',
         evidence=('Failed to pull image "docker.io/library/orders:typo": not found',),
-        try_="correct image.tag in values.yaml",
+        hint="correct image.tag in values.yaml",
         fatal=True,
     )
     return [
@@ -167,7 +167,7 @@ def image_missing() -> Script:
             ExitCode.ENVIRONMENT,
             "orders is not ready",
             problem=Problem(
-                what="orders is not ready", why=finding.says, try_=finding.try_, log=f"{FILES}/logs/orders.log"
+                message="orders is not ready", reason=finding.message, hint=finding.hint, log=f"{FILES}/logs/orders.log"
             ),
         ),
     ]
@@ -175,9 +175,9 @@ def image_missing() -> Script:
 
 def build_failed() -> Script:
     problem = Problem(
-        what="the build of image orders-api failed",
-        why="ERROR: No matching distribution found for flaks",
-        try_="correct requirements.txt",
+        message="the build of image orders-api failed",
+        reason="ERROR: No matching distribution found for flaks",
+        hint="correct requirements.txt",
         log=f"{FILES}/logs/build-orders-api.log",
     )
     return [
@@ -185,7 +185,7 @@ def build_failed() -> Script:
         *stage(Stage.PREFLIGHT, 0, 0.31, docker="28.1", kind="0.33.0"),
         *stage(Stage.BUILD, 0.32, 8.05, Outcome.FAILED),
         *stage(Stage.TEARDOWN, 8.4, 0.1),
-        *ended(8.5, ExitCode.ENVIRONMENT, problem.what, problem=problem),
+        *ended(8.5, ExitCode.ENVIRONMENT, problem.message, problem=problem),
     ]
 
 

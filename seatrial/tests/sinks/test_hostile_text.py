@@ -29,10 +29,10 @@ EVIL = "\x1b]52;c;eA==\x07\x1b[2J\x9b1A\u202e\rwiped\b\n::error::evil\n##[group]
 EVIL_LINE = "::error file=a::evil\x1b[2J"
 
 REF = ObjectRef(kind=EVIL, name=EVIL, namespace=EVIL, container=EVIL)
-FINDING = Finding(cause=EVIL, subject=REF, says=EVIL_LINE, evidence=(EVIL, EVIL_LINE), try_=EVIL, fatal=True)
+FINDING = Finding(cause=EVIL, subject=REF, message=EVIL_LINE, evidence=(EVIL, EVIL_LINE), hint=EVIL, fatal=True)
 RESULT = RunResult(
     run=RunId("r"), session=SessionId("s"), started=datetime(2026, 1, 1, tzinfo=UTC), seconds=1.0,
-    exit=ExitCode.TESTS_FAILED, verdict=EVIL, problem=Problem(what=EVIL, why=EVIL, try_=EVIL, log=EVIL),
+    exit=ExitCode.TESTS_FAILED, verdict=EVIL, problem=Problem(message=EVIL, reason=EVIL, hint=EVIL, log=EVIL),
     counts=Counts(collected=1, failed=1, not_run={EVIL: 1}),
     stages=(StageResult(stage=Stage.TEST, outcome=Outcome.FAILED, started=0.0, seconds=1.0, facts={EVIL: EVIL},
                         findings=(FINDING,)),),

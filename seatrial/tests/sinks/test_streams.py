@@ -97,7 +97,7 @@ def test_github_escapes_what_it_must(events):
     finding = Finding(
         cause="Odd:Name",
         subject=ObjectRef(kind="Pod", name="a"),
-        says="50% of\nlines | are wrong",
+        message="50% of\nlines | are wrong",
         fatal=True,
     )
     stream = io.StringIO()
@@ -184,7 +184,7 @@ def test_long_evidence_is_cut_to_its_end():
     finding = Finding(
         cause="X",
         subject=ObjectRef(kind="Pod", name="a"),
-        says="X happened",
+        message="X happened",
         evidence=("\n".join(f"line {n}" for n in range(100)),),
     )
 

@@ -78,7 +78,7 @@ class FakeKube:
 
     Attributes:
         refuses: errors that the next `apply` calls raise, one each.
-        says: what `rehearse` answers, used up one by one; the last one stays.
+        message: what `rehearse` answers, used up one by one; the last one stays.
         then: later changes that watches of a kind tell, after what is there.
     """
 
@@ -94,7 +94,7 @@ class FakeKube:
         self.watches: list[FakeWatch] = []
         self.broken: Exception | None = None
         self.rehearsed: list[tuple[Object, str, tuple[str, ...]]] = []
-        self.says: list[str] = ["seatrial confines tests"]
+        self.message: list[str] = ["seatrial confines tests"]
         for obj in objects:
             self.put(obj)
 
@@ -142,7 +142,7 @@ class FakeKube:
 
     def rehearse(self, obj: Object, *, user: str, groups: Sequence[str]) -> str:
         self.rehearsed.append((obj, user, tuple(groups)))
-        return self.says.pop(0) if len(self.says) > 1 else self.says[0]
+        return self.message.pop(0) if len(self.message) > 1 else self.message[0]
 
     def create(self, obj: Object) -> bool:
         meta = obj["metadata"]
@@ -417,5 +417,5 @@ class World:
         return ctx
 
 
-def refused(why: str) -> EnvironmentFailed:
-    return EnvironmentFailed("the cluster refuses", why=why)
+def refused(reason: str) -> EnvironmentFailed:
+    return EnvironmentFailed("the cluster refuses", reason=reason)

@@ -97,7 +97,7 @@ class TestEnter:
 
         with pytest.raises(UsageError, match="namespace pr-42 is there and is not this project's") as raised:
             preflight.run(world.ctx())
-        assert "seatrial.dev/use=allowed" in raised.value.try_
+        assert "seatrial.dev/use=allowed" in raised.value.hint
         assert json.dumps(world.kube.get("v1/Namespace", "pr-42")) == before
         assert world.kube.applied == []
 
@@ -158,7 +158,7 @@ class TestEnter:
 
         with pytest.raises(EnvironmentFailed, match="does not answer") as raised:
             preflight.run(world.ctx())
-        assert raised.value.try_ == "kubectl --context kind-it version"
+        assert raised.value.hint == "kubectl --context kind-it version"
 
     def test_a_namespace_that_stays_on_its_way_out(self, world, monkeypatch):
         monkeypatch.setattr(namespaces, "_GONE_SECONDS", 0.05)

@@ -11,14 +11,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace as changed
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.inpod.submission import Submission
-from seatrial.inpod.tree import Entry
+from seatrial.image_inputs.working_tree import Entry
 from seatrial.model.errors import EnvironmentFailed, NotReady, OutOfTime, UsageError
 from seatrial.model.event import FindingMade, Note, ServiceSeen
 from seatrial.model.result import Outcome, Stage
 from seatrial.model.session import Made
 from seatrial.model.spec import ImageSpec, Project, ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Change, Completed, StreamBroken
+from seatrial.runner.prestart import Submission
 from seatrial.stages import (
     build,
     charts,
@@ -56,21 +56,21 @@ class TestPreflight:
 
         with pytest.raises(UsageError) as caught:
             preflight.run(world.ctx())
-        assert caught.value.what == "kind is not on PATH"
+        assert caught.value.message == "kind is not on PATH"
 
     def test_cluster_of_somebody_else(self, world):
         world.cluster.there = True
 
         with pytest.raises(UsageError) as caught:
             preflight.run(world.ctx())
-        assert "seatrial did not make" in caught.value.what
+        assert "seatrial did not make" in caught.value.message
 
     def test_taken_ports_are_named(self, world):
         world.taken.add(8080)
 
         with pytest.raises(UsageError) as caught:
             preflight.run(world.ctx())
-        assert caught.value.what == "host port 127.0.0.1:8080 is taken"
+        assert caught.value.message == "host port 127.0.0.1:8080 is taken"
 
     def kept(self, world):
         world.session = changed(world.session, made=(Made(kind="cluster", name="it", identity="id"),))
@@ -93,7 +93,7 @@ class TestPreflight:
 
         with pytest.raises(EnvironmentFailed) as caught:
             preflight.run(self.kept(world))
-        assert caught.value.what == "cluster it is gone"
+        assert caught.value.message == "cluster it is gone"
 
     def test_cluster_that_does_not_come_back(self, world, monkeypatch):
         monkeypatch.setattr(revival, "_SECONDS", 0.05)
@@ -102,8 +102,8 @@ class TestPreflight:
 
         with pytest.raises(EnvironmentFailed) as caught:
             preflight.run(self.kept(world))
-        assert (caught.value.what, caught.value.why) == ("cluster it does not answer", "its nodes are stopped")
-        assert caught.value.try_ == "seatrial down, then seatrial up"
+        assert (caught.value.message, caught.value.reason) == ("cluster it does not answer", "its nodes are stopped")
+        assert caught.value.hint == "seatrial down, then seatrial up"
 
     def web(self, started):
         return {
@@ -136,7 +136,7 @@ class TestPreflight:
 
         with pytest.raises(EnvironmentFailed, match="came back without all of its nodes") as caught:
             preflight.run(self.kept(world))
-        assert "shop/web-0" in caught.value.why
+        assert "shop/web-0" in caught.value.reason
 
     @pytest.mark.parametrize(
         ("age", "state", "done"), [(20, "stopped", []), (40, "stopped", ["revive"]), (40, "running", [])]
@@ -223,7 +223,7 @@ class TestCluster:
 
         with pytest.raises(EnvironmentFailed) as caught:
             gate.wait(world.ctx(), world.ctx().deadline)
-        assert caught.value.why == "it-worker: why"
+        assert caught.value.reason == "it-worker: why"
 
     def test_every_node_asks_for_the_others(self, world):
         gate.wait(with_gate(world).ctx(), world.ctx().deadline)
@@ -238,7 +238,7 @@ class TestCluster:
 
         with pytest.raises(EnvironmentFailed) as caught:
             gate.wait(world.ctx(), world.ctx().deadline)
-        assert caught.value.what == "no pod starts on it-control-plane"
+        assert caught.value.message == "no pod starts on it-control-plane"
 
     def test_account_that_comes_late(self, world, monkeypatch):
         monkeypatch.setattr(gate, "_RETRY", 0.0)
@@ -783,7 +783,7 @@ class TestInstall:
         world.charts.installs = fails
         with pytest.raises(EnvironmentFailed) as caught:
             installed(world)
-        assert caught.value.what == "helm cannot install shop"
+        assert caught.value.message == "helm cannot install shop"
 
     def test_doomed_hooks_end_the_wait_for_helm(self, tmp_path):
         world = install_world(tmp_path)
@@ -950,8 +950,8 @@ class TestReady:
 
         with pytest.raises(NotReady) as caught:
             ready.run(ctx)
-        assert caught.value.what == "web not ready within 0 s"
-        assert "0 of 1 pods made" in caught.value.findings[0].says
+        assert caught.value.message == "web not ready within 0 s"
+        assert "0 of 1 pods made" in caught.value.findings[0].message
 
     def test_doom_ends_the_wait_with_the_last_words(self, tmp_path):
         world, ctx = self.up(tmp_path)
@@ -985,9 +985,9 @@ class TestReady:
 
         with pytest.raises(NotReady) as caught:
             ready.run(ctx)
-        assert caught.value.what == "pod/web-1 container c: container c ended with exit code 1"
+        assert caught.value.message == "pod/web-1 container c: container c ended with exit code 1"
         assert caught.value.findings[0].evidence == ("starting", "no such table")
-        assert caught.value.why == "no such table"
+        assert caught.value.reason == "no such table"
         assert world.recorded.of(FindingMade)[0].finding.fatal
         assert all(watch.closed for watch in world.kube.watches)
 
@@ -1001,7 +1001,10 @@ class TestReady:
 
     def test_services_are_asked(self, tmp_path):
         world, ctx = self.up(tmp_path, service=SERVICE)
-        world.kube.pod.chunks = [b'{"name": "web", "says": "HTTP sta', b'tus 503"}\n{"name": "web", "says": ""}\n']
+        world.kube.pod.chunks = [
+            b'{"name": "web", "message": "HTTP sta',
+            b'tus 503"}\n{"name": "web", "message": ""}\n',
+        ]
 
         assert ready.run(ctx).facts["services"] == "1"
         told = [(seen.ready, seen.waits_for) for seen in world.recorded.of(ServiceSeen) if seen.name == "web"][-2:]
@@ -1039,7 +1042,7 @@ class TestReady:
         """An environment whose services answered well, and what asks again."""
         world, ctx = self.up(tmp_path, service=SERVICE)
         self.web_pod(world)
-        world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
+        world.kube.pod.chunks = [b'{"name": "web", "message": ""}\n']
         ready.run(ctx)
         assert len(world.kube.pod.asked) == 2, "one good answer after a change is no proof"
         world.kube.pod.asked.clear()
@@ -1071,7 +1074,7 @@ class TestReady:
     def test_a_pod_that_restarts_while_its_service_is_asked_is_asked_again(self, tmp_path):
         world, ctx = self.up(tmp_path, service=SERVICE)
         self.web_pod(world)
-        world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
+        world.kube.pod.chunks = [b'{"name": "web", "message": ""}\n']
         stream, rounds = world.kube.pod.stream, []
 
         def flaps(argv, **more):
@@ -1088,7 +1091,7 @@ class TestReady:
 
     def test_pods_that_never_stay_as_they_are_do_not_hold_up_the_tests(self, tmp_path):
         world, ctx = self.up(tmp_path, service=SERVICE)
-        world.kube.pod.chunks = [b'{"name": "web", "says": ""}\n']
+        world.kube.pod.chunks = [b'{"name": "web", "message": ""}\n']
         stream, rounds = world.kube.pod.stream, []
 
         def flaps(argv, **more):
@@ -1105,11 +1108,11 @@ class TestReady:
 
     def test_service_that_does_not_answer(self, tmp_path):
         world, ctx = self.up(tmp_path, service=SERVICE)
-        world.kube.pod.chunks = [b'{"name": "web", "says": "HTTP status 503"}\n']
+        world.kube.pod.chunks = [b'{"name": "web", "message": "HTTP status 503"}\n']
 
         with pytest.raises(NotReady) as caught:
             ready.run(ctx)
-        assert caught.value.why == "service web does not answer as declared: HTTP status 503"
+        assert caught.value.reason == "service web does not answer as declared: HTTP status 503"
 
     def test_question_that_is_cut_off(self, tmp_path):
         world, ctx = self.up(tmp_path, service=SERVICE)
@@ -1117,7 +1120,7 @@ class TestReady:
 
         with pytest.raises(NotReady) as caught:
             ready.run(ctx)
-        assert caught.value.why == "cut"
+        assert caught.value.reason == "cut"
 
 
 def running(world, name, image_id, owner=True):

@@ -51,9 +51,9 @@ class TestAfterRedTests:
             tmp_path, Project(root=tmp_path, runner=RunnerSpec(image="r:1", namespace="shop"), service=service)
         )
 
-    def collected(self, world, code, *, answers=b'{"name": "web", "says": "Connection refused"}\n'):
+    def collected(self, world, code, *, answers=b'{"name": "web", "message": "Connection refused"}\n'):
         ctx = world.ctx()
-        ctx.facts.tests = TestsOutcome(exit=code, says="it", counts=Counts())
+        ctx.facts.tests = TestsOutcome(exit=code, message="it", counts=Counts())
         ctx.failed = code is not ExitCode.PASSED
         world.kube.pod.chunks = [answers]
         return collect.run(ctx)
@@ -62,13 +62,13 @@ class TestAfterRedTests:
     def test_a_service_that_does_not_answer_is_a_finding(self, world, code):
         report = self.collected(world, code)
 
-        assert [(each.subject.name, each.says) for each in report.findings] == [
+        assert [(each.subject.name, each.message) for each in report.findings] == [
             ("web", "service web does not answer as declared: Connection refused")
         ]
         assert [body.finding for body in world.recorded.of(FindingMade)] == list(report.findings)
 
     def test_services_that_answer_are_no_finding(self, world):
-        assert self.collected(world, ExitCode.TESTS_FAILED, answers=b'{"name": "web", "says": ""}\n').findings == ()
+        assert self.collected(world, ExitCode.TESTS_FAILED, answers=b'{"name": "web", "message": ""}\n').findings == ()
 
     @pytest.mark.parametrize("code", [ExitCode.PASSED, ExitCode.INTERRUPTED, ExitCode.NO_TESTS])
     def test_green_and_interrupted_runs_ask_nobody(self, world, code):
@@ -151,7 +151,7 @@ class TestCollect:
         world.kube.put(pod())
         world.kube.logs = lambda *args, **more: block.wait()
         ctx = world.ctx()
-        ctx.facts.tests = TestsOutcome(says="", counts=Counts(), **outcome)
+        ctx.facts.tests = TestsOutcome(message="", counts=Counts(), **outcome)
         began = time.monotonic()
 
         assert collect.run(ctx).facts == {"logs": "0"}
@@ -193,7 +193,7 @@ class TestTeardown:
         with pytest.raises(EnvironmentFailed) as caught:
             teardown.run(ctx)
         assert done == ["a"]
-        assert caught.value.why == "b: docker is gone"
+        assert caught.value.reason == "b: docker is gone"
 
 
 class TestSurvey:
@@ -279,7 +279,7 @@ class TestSurvey:
 class TestEvidence:
     def finding(self, kind="Pod", name="web-1", container="c", cause="Crash"):
         ref = ObjectRef(kind=kind, name=name, namespace="shop", container=container)
-        return Finding(cause=cause, subject=ref, says="it")
+        return Finding(cause=cause, subject=ref, message="it")
 
     def seen(self, *objects):
         return survey.snapshot(FakeKube(*objects), ["shop"])

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace as changed
-from seatrial.inpod.definition import definition, isolation_rights
-from seatrial.inpod.fixtures import isolation as fixture
-from seatrial.inpod.fixtures.isolation import PREFIX
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import ISOLATED_PREFIX
 from seatrial.model.spec import Project, RunnerSpec
+from seatrial.pod.fixtures import isolation as fixture
+from seatrial.pod.fixtures.isolation import PREFIX
 from seatrial.ports import Change
+from seatrial.runner.definition import definition, isolation_rights
 from seatrial.stages import isolation, runner
 from seatrial.stages.isolation import REFUSAL, isolation_policies, probe
 
@@ -384,7 +384,7 @@ class TestInForce:
         )
 
     def test_rights_are_given_once_a_request_was_really_refused(self, world):
-        world.kube.says = ["", "namespaces is forbidden", f"denied: {REFUSAL} to namespaces whose"]
+        world.kube.message = ["", "namespaces is forbidden", f"denied: {REFUSAL} to namespaces whose"]
         seen = []
         apply = world.kube.apply
         world.kube.apply = lambda obj: (seen.append((obj["kind"], len(world.kube.rehearsed))), apply(obj))[1]
@@ -410,13 +410,13 @@ class TestInForce:
     @pytest.mark.parametrize("said", ["", "users 'x' cannot impersonate resource groups"])
     def test_without_that_the_tests_get_no_rights(self, world, monkeypatch, said):
         monkeypatch.setattr(runner, "_IN_FORCE_SECONDS", 0.05)
-        world.kube.says = [said]
+        world.kube.message = [said]
 
         with pytest.raises(EnvironmentFailed, match="are not in force") as caught:
             runner.have(world.ctx())
-        assert said in caught.value.why
-        assert caught.value.why
-        assert "impersonate" in caught.value.try_
+        assert said in caught.value.reason
+        assert caught.value.reason
+        assert "impersonate" in caught.value.hint
         assert not [obj for obj in world.kube.applied if obj["kind"] in ("ClusterRole", "ClusterRoleBinding", "Pod")]
 
     def test_a_cluster_of_others_gets_the_policies_by_label(self, world):

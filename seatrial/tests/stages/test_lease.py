@@ -72,7 +72,7 @@ def test_the_first_one_has_it_and_the_second_is_told_who(cluster):
     with pytest.raises(UsageError, match="another run works in namespace pr-42") as raised:
         lease(cluster, "ci@runner", later=12).take()
 
-    assert raised.value.why == "ann@laptop renewed its Lease 12 s ago"
+    assert raised.value.reason == "ann@laptop renewed its Lease 12 s ago"
     assert cluster.there["spec"]["leaseDurationSeconds"] == 30
     assert cluster.there["metadata"]["labels"] == {"a": "b"}
 
@@ -140,8 +140,8 @@ def lost(it):
     """Wait for the reason why it is lost."""
     told, reasons = threading.Event(), []
 
-    def note(why):
-        reasons.append(why)
+    def note(reason):
+        reasons.append(reason)
         told.set()
 
     it.keep(note)

@@ -195,7 +195,7 @@ def test_what_cannot_be_changed_is_made_anew(world, folder):
 
     def immutable(obj):
         if world.kube.get("batch/v1/Job", "j", "shop"):
-            raise EnvironmentFailed("the cluster refuses", why="field is immutable")
+            raise EnvironmentFailed("the cluster refuses", reason="field is immutable")
         return real(obj)
 
     world.kube.apply = immutable
@@ -210,7 +210,7 @@ def test_a_claim_is_never_made_anew(world, folder):
         "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {a: 1}\n"
     )
     bring(world)
-    world.kube.refuses = [EnvironmentFailed("the cluster refuses", why="spec is immutable")]
+    world.kube.refuses = [EnvironmentFailed("the cluster refuses", reason="spec is immutable")]
     (folder / "a.yaml").write_text((folder / "a.yaml").read_text().replace("1}", "2}"))
     with pytest.raises(EnvironmentFailed):
         bring(world)
@@ -241,7 +241,7 @@ def test_fields_that_only_our_replacement_owned_do_not_stay(world):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "says"),
+    ("name", "text", "message"),
     [
         ("a.yaml", b"a: [", "is not YAML"),
         ("a.yaml", b"kind: ConfigMap\nmetadata: {name: a}\n", "no Kubernetes object"),
@@ -253,7 +253,7 @@ def test_fields_that_only_our_replacement_owned_do_not_stay(world):
         ("gone.yaml", None, "cannot read"),
     ],
 )
-def test_a_bad_manifest_is_named_before_anything_is_made(world, folder, name, text, says):
+def test_a_bad_manifest_is_named_before_anything_is_made(world, folder, name, text, message):
     if text is None:
         (folder / name).symlink_to("/nowhere/at/all")
     else:
@@ -261,8 +261,8 @@ def test_a_bad_manifest_is_named_before_anything_is_made(world, folder, name, te
     with pytest.raises(UsageError) as caught:
         manifests.check(world.project.release, world.root)
 
-    assert str(folder / name) in caught.value.what
-    assert says in caught.value.what
+    assert str(folder / name) in caught.value.message
+    assert message in caught.value.message
 
 
 def test_a_kind_whose_name_ends_with_list_is_no_list(world, folder):

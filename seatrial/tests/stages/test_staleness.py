@@ -10,16 +10,16 @@ import pytest
 from msgspec.structs import replace
 from seatrial.config.draft import dockerfile
 from seatrial.config.survey import survey
-from seatrial.inpod.agent.tree import scan
-from seatrial.inpod.places import places_of
-from seatrial.inpod.session import TestOutcome
-from seatrial.inpod.sync import PodFiles
-from seatrial.inpod.tree import Entry
+from seatrial.image_inputs.sync_folders import places_of
+from seatrial.image_inputs.working_tree import Entry
 from seatrial.model.errors import ExitCode, Inconclusive, UsageError
 from seatrial.model.event import Note
 from seatrial.model.result import Outcome, TreeProof
 from seatrial.model.spec import ImageSpec, Project, ReleaseSpec, RunnerSpec
+from seatrial.pod.agent.tree import scan
 from seatrial.ports import Change
+from seatrial.runner.sync import PodFiles
+from seatrial.runner.test_run import TestOutcome
 from seatrial.stages import build, deliver, inputs, runner
 from seatrial.stages import test as stage
 from seatrial.stages.matters import matters
@@ -157,7 +157,7 @@ class TestInputs:
 
         with pytest.raises(UsageError) as caught:
             given(context)
-        assert caught.value.what == f"{context / '.dockerignore'}:2: [b-a] is no pattern"
+        assert caught.value.message == f"{context / '.dockerignore'}:2: [b-a] is no pattern"
 
     def test_a_pipe_is_refused_and_a_socket_is_left_out_as_docker_does(self, context):
         with socket.socket(socket.AF_UNIX) as listening:
@@ -175,7 +175,10 @@ class TestInputs:
         monkeypatch.setattr(inputs, "scan", refuse)
         with pytest.raises(UsageError) as caught:
             given(context)
-        assert (caught.value.what, caught.value.why) == ("src/a.py of image x cannot be read", "Permission denied")
+        assert (caught.value.message, caught.value.reason) == (
+            "src/a.py of image x cannot be read",
+            "Permission denied",
+        )
 
     @pytest.mark.parametrize(
         ("text", "settled"),
@@ -295,7 +298,7 @@ class TestBuild:
 
         with pytest.raises(Inconclusive) as caught:
             build.run(world.ctx())
-        assert caught.value.why == "tests/a.py: changed"
+        assert caught.value.reason == "tests/a.py: changed"
         assert build.run(world.ctx()).outcome is Outcome.DONE
 
     def test_nothing_of_a_path_that_is_sent_gets_into_the_image(self, tmp_path):
@@ -306,7 +309,7 @@ class TestBuild:
 
         with pytest.raises(UsageError) as caught:
             build.run(world.ctx())
-        assert caught.value.what.startswith("nothing of tests would reach the runner")
+        assert caught.value.message.startswith("nothing of tests would reach the runner")
         assert world.images.built == []
 
     def test_paths_that_are_sent_are_below_the_context(self, tmp_path):
@@ -318,7 +321,7 @@ class TestBuild:
 
         with pytest.raises(UsageError) as caught:
             build.run(world.ctx())
-        assert caught.value.try_ == 'write "tests"'
+        assert caught.value.hint == 'write "tests"'
 
     def test_an_ignore_file_that_the_builder_would_not_read_is_refused(self, tmp_path, monkeypatch):
         world = World(tmp_path, project(tmp_path))
@@ -359,7 +362,7 @@ class TestWarm:
         assert len(world.images.built) == 1
 
     @pytest.mark.parametrize(
-        ("change", "says"),
+        ("change", "message"),
         [
             (lambda root: (root / "Dockerfile").write_text("FROM base:1\n"), "Dockerfile: changed"),
             (lambda root: (root / "tests").rename(root / "checks"), "tests: deleted"),
@@ -367,7 +370,7 @@ class TestWarm:
             (lambda root: (root / "tests" / "a.py").chmod(0o600), "tests/a.py: changed"),
         ],
     )
-    def test_what_cannot_be_sent_builds_and_says_why(self, tmp_path, change, says):
+    def test_what_cannot_be_sent_builds_and_says_why(self, tmp_path, change, message):
         world, before = self.made(tmp_path)
         (tmp_path / "tests" / "b.py").write_text("2\n")
         self.again(world)
@@ -375,9 +378,9 @@ class TestWarm:
         built = len(world.images.built)
         ctx = self.again(world, explain=True)
 
-        assert (len(world.images.built) > built) is bool(says)
-        assert (ctx.facts.tags["shop-test"] != before) is bool(says)
-        assert not says or any(note.text.startswith(says) for note in world.recorded.of(Note))
+        assert (len(world.images.built) > built) is bool(message)
+        assert (ctx.facts.tags["shop-test"] != before) is bool(message)
+        assert not message or any(note.text.startswith(message) for note in world.recorded.of(Note))
 
     def test_another_base_image_builds(self, tmp_path):
         world, before = self.made(tmp_path)
@@ -562,7 +565,7 @@ class Sending:
         for path in self.writes:
             path.write_text("written")
         self.pod = dict(request.tree.wanted)
-        return TestOutcome(exit=ExitCode.PASSED, says="passed", files=self.pod, tree=self.proof)
+        return TestOutcome(exit=ExitCode.PASSED, message="passed", files=self.pod, tree=self.proof)
 
     def ctx(self, *, again=True):
         ctx = self.world.ctx()

@@ -53,7 +53,7 @@ class DockerEngine:
         done = self.docker("version", "--format", "{{.Server.Version}}", check=False)
         if done.code:
             said = done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
-            raise UsageError("no container engine answers", why=said, try_="start Docker, or set DOCKER_HOST")
+            raise UsageError("no container engine answers", reason=said, hint="start Docker, or set DOCKER_HOST")
         return done.stdout.decode().strip()
 
     def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]:
@@ -105,7 +105,7 @@ class DockerEngine:
         buildx = not classic and not self.docker("buildx", "version", check=False).code
         if spec.secrets and not buildx:
             raise UsageError(
-                f"image {spec.name} has build secrets, which need BuildKit", try_="install Docker's buildx plugin"
+                f"image {spec.name} has build secrets, which need BuildKit", hint="install Docker's buildx plugin"
             )
         # --load: a builder in a container of its own leaves the image there otherwise.
         argv = ["docker", *(("buildx", "build", "--load") if buildx else ("build",))]
@@ -261,5 +261,5 @@ def _step(line: str, progress: Progress) -> None:
 
 
 def _readable(name: str, failed: CommandFailed) -> CommandFailed:
-    failed.what = f"the build of image {name} failed"
+    failed.message = f"the build of image {name} failed"
     return failed

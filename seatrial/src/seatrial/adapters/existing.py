@@ -52,7 +52,7 @@ class ExistingCluster:
             UsageError: always.
         """
         del deadline, log, progress
-        raise UsageError(f"{self.kubeconfig} has no context {self.context!r}", try_="kubectl config get-contexts")
+        raise UsageError(f"{self.kubeconfig} has no context {self.context!r}", hint="kubectl config get-contexts")
 
     def delete(self, *, deadline: Deadline) -> None:
         """Do nothing."""

@@ -90,7 +90,7 @@ class KubeForwarder:
             if (service, namespace) not in self._open:
                 found = self._kube.get("v1/Service", service, namespace)
                 if found is None:
-                    raise EnvironmentFailed(f"the cluster has no Service {namespace}/{service}", try_="seatrial up")
+                    raise EnvironmentFailed(f"the cluster has no Service {namespace}/{service}", hint="seatrial up")
                 ports = service_ports(found)
                 if not ports or (found.get("spec") or {}).get("type") == "ExternalName":
                     raise EnvironmentFailed(f"Service {namespace}/{service} has no TCP ports that lead to pods")
@@ -285,7 +285,7 @@ class KubeForwarder:
         web = self._kube.websocket(path, (PROTOCOL,), silence=_SILENCE)
         if web.subprotocol != PROTOCOL:
             web.close()
-            raise EnvironmentFailed("the cluster forwards no ports over WebSocket", try_="use Kubernetes 1.31 or newer")
+            raise EnvironmentFailed("the cluster forwards no ports over WebSocket", hint="use Kubernetes 1.31 or newer")
         tunnel = Tunnel(web)
         with self._lock:
             self._tunnels.add(tunnel)
@@ -316,4 +316,4 @@ def _why(error: Exception) -> str:
             return str(json.loads(error.body)["message"])
         except (ValueError, KeyError, TypeError):
             return str(error)
-    return f"{error}: {error.why}" if isinstance(error, SeatrialError) and error.why else str(error)
+    return f"{error}: {error.reason}" if isinstance(error, SeatrialError) and error.reason else str(error)

@@ -50,14 +50,14 @@ class HelmCharts:
         """
         if not self._processes.find("helm"):
             raise UsageError(
-                "helm is not on PATH", try_="install Helm 3.18 or newer: https://helm.sh/docs/intro/install/"
+                "helm is not on PATH", hint="install Helm 3.18 or newer: https://helm.sh/docs/intro/install/"
             )
         argv = ["helm", "version", "--template", "{{.Version}}"]
         done = self._processes.run(argv, deadline=Deadline.after(_QUICK), env=_only_ours())
         version = done.stdout.decode().strip()
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
         if numbers < _OLDEST:
-            raise UsageError(f"helm {version} is too old", try_="install Helm 3.18 or newer")
+            raise UsageError(f"helm {version} is too old", hint="install Helm 3.18 or newer")
         self._version = version
         return version
 
@@ -173,7 +173,7 @@ def _yaml(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"cannot read {path}", why=" ".join(str(error).split())) from error
+        raise UsageError(f"cannot read {path}", reason=" ".join(str(error).split())) from error
     return found if isinstance(found, dict) else {}
 
 

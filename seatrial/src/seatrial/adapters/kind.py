@@ -202,7 +202,7 @@ def cluster_config(
     config = dict(given or {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"})
     nodes = config.get("nodes") or [{"role": "control-plane"}]
     if config.get("kind") != "Cluster" or not all(isinstance(node, dict) for node in nodes):
-        raise EnvironmentFailed("the kind configuration is none", why="it has no `kind: Cluster` or odd nodes")
+        raise EnvironmentFailed("the kind configuration is none", reason="it has no `kind: Cluster` or odd nodes")
     # Our cluster's name is that of seatrial.toml.
     config.pop("name", None)
     config["kubeadmConfigPatches"] = [*(config.get("kubeadmConfigPatches") or ()), _PARALLEL_PULLS]

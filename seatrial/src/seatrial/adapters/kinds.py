@@ -74,7 +74,7 @@ class Kinds:
             }
         if bare not in self._known[api]:
             raise EnvironmentFailed(
-                f"the cluster knows no kind {bare} in {api}", try_="install what defines it before the release"
+                f"the cluster knows no kind {bare} in {api}", hint="install what defines it before the release"
             )
         return self._known[api][bare]
 

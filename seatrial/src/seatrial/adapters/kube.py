@@ -115,7 +115,7 @@ class KubeApi:
         if status in (_CONFLICT, _NOT_FOUND):
             return False
         if status >= _ERROR:
-            raise EnvironmentFailed(f"the cluster refuses {method} {path}", why=_reason(status, answer))
+            raise EnvironmentFailed(f"the cluster refuses {method} {path}", reason=_reason(status, answer))
         return True
 
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool:
@@ -230,7 +230,7 @@ class KubeApi:
             return None
         if status >= _ERROR:
             failed = {_FORBIDDEN: AccessDenied, _NOT_FOUND: NotServed}.get(status, EnvironmentFailed)
-            raise failed(f"the cluster refuses {method} {path}", why=_reason(status, answer))
+            raise failed(f"the cluster refuses {method} {path}", reason=_reason(status, answer))
         result: Object = json.loads(answer)
         return result
 
@@ -302,8 +302,8 @@ class KubeApi:
         where = f"{self._access.host}:{self._access.port}"
         return EnvironmentFailed(
             f"the cluster's API at {where} does not answer",
-            why=str(error) or type(error).__name__,
-            try_="seatrial status",
+            reason=str(error) or type(error).__name__,
+            hint="seatrial status",
         )
 
 

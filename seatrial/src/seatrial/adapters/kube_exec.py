@@ -142,7 +142,7 @@ class ApiPodExec:
             return self._connect(f"{self._path}/exec?{urlencode(query)}", (_V5, _V4), silence=silence)
         except HandshakeRefused as refused:
             raise EnvironmentFailed(
-                f"the cluster does not run {argv[0]} in container {container}", why=_message(refused)
+                f"the cluster does not run {argv[0]} in container {container}", reason=_message(refused)
             ) from refused
 
 
@@ -204,7 +204,7 @@ class _Started:
 
 def _feed(web: WebSocket, stdin: bytes) -> None:
     if web.subprotocol != _V5:
-        raise EnvironmentFailed("the cluster cannot end the input of a command", try_="use Kubernetes 1.30 or newer")
+        raise EnvironmentFailed("the cluster cannot end the input of a command", hint="use Kubernetes 1.30 or newer")
     for start in range(0, len(stdin), _CHUNK):
         web.send(bytes((_STDIN,)) + stdin[start : start + _CHUNK])
     web.send(bytes((_CLOSE, _STDIN)))
@@ -224,7 +224,7 @@ def _exit_code(status: dict[str, Any]) -> int:
         for cause in (status.get("details") or {}).get("causes") or ():
             if cause.get("reason") == "ExitCode":
                 return int(cause["message"])
-    raise EnvironmentFailed("the cluster could not run the command", why=str(status.get("message", "")))
+    raise EnvironmentFailed("the cluster could not run the command", reason=str(status.get("message", "")))
 
 
 def _message(refused: HandshakeRefused) -> str:

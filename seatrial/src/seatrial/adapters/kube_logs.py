@@ -71,7 +71,7 @@ class ApiLines:
                     return
                 if time.monotonic() - since > _PATIENCE:
                     raise EnvironmentFailed(
-                        "the stream of logs broke", why=str(error), try_="seatrial status"
+                        "the stream of logs broke", reason=str(error), hint="seatrial status"
                     ) from error
                 time.sleep(_PAUSE)
             else:

@@ -80,13 +80,13 @@ def load_access(path: Path, context: str, processes: Processes) -> Access:
     if cluster.get("proxy-url"):
         raise UsageError(
             f"{path}: the cluster of context {context!r} has a proxy-url, which seatrial does not support",
-            why="it would talk to the API server directly, while Helm would use the proxy",
-            try_="a context without proxy-url, for example by a tunnel to the API server",
+            reason="it would talk to the API server directly, while Helm would use the proxy",
+            hint="a context without proxy-url, for example by a tunnel to the API server",
         )
     if user.get("auth-provider"):
         raise UsageError(
             f"{path}: the user of context {context!r} has an auth-provider, which Kubernetes 1.26 removed",
-            try_="a credential plugin: exec",
+            hint="a credential plugin: exec",
         )
     server = urlsplit(str(cluster.get("server", "")))
     if server.scheme not in ("http", "https") or not server.hostname:
@@ -159,8 +159,8 @@ def _impersonation(user: Mapping[str, Any], path: Path) -> tuple[tuple[str, str]
     if pairs and pairs[0][0] != "Impersonate-User":
         raise UsageError(
             f"{path}: {', '.join(key for key in user if key.startswith('as-'))} without as",
-            why="groups, a uid and extra values belong to a user that is impersonated",
-            try_="add as: NAME to the user",
+            reason="groups, a uid and extra values belong to a user that is impersonated",
+            hint="add as: NAME to the user",
         )
     for _, value in pairs:
         if not value.isprintable():
@@ -177,7 +177,7 @@ def _impersonated(user: Mapping[str, Any], path: Path) -> Iterator[tuple[str, st
     for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid")):
         if value := user.get(key):
             if not isinstance(value, str):
-                raise UsageError(f"{path}: {key} is not a text: {value!r}", try_=f'{key}: "{value}"')
+                raise UsageError(f"{path}: {key} is not a text: {value!r}", hint=f'{key}: "{value}"')
             yield header, value
     for group in listed("as-groups", user.get("as-groups") or []):
         yield "Impersonate-Group", group
@@ -193,7 +193,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text()
     except OSError as error:
-        raise UsageError(f"cannot read kubeconfig {path}", why=str(error.strerror)) from error
+        raise UsageError(f"cannot read kubeconfig {path}", reason=str(error.strerror)) from error
     if text.lstrip().startswith("{"):
         # Our own copies are JSON, which needs no YAML parser: 50 ms of each `seatrial test`.
         config = json.loads(text)
@@ -203,7 +203,7 @@ def _read(path: Path) -> dict[str, Any]:
         try:
             config = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
         except yaml.YAMLError as error:
-            raise UsageError(f"{path} is not YAML", why=" ".join(str(error).split())) from error
+            raise UsageError(f"{path} is not YAML", reason=" ".join(str(error).split())) from error
     if not isinstance(config, dict):
         raise UsageError(f"{path} is not a kubeconfig file")
     return config
@@ -213,7 +213,7 @@ def _named(config: dict[str, Any], section: str, key: str, name: str, path: Path
     entries = {entry.get("name"): entry.get(key) or {} for entry in config.get(section) or ()}
     if name not in entries:
         there = ", ".join(sorted(str(name) for name in entries)) or "none"
-        raise UsageError(f"{path} has no {key} {name!r}", why=f"it has: {there}", try_="kubectl config get-contexts")
+        raise UsageError(f"{path} has no {key} {name!r}", reason=f"it has: {there}", hint="kubectl config get-contexts")
     found: dict[str, Any] = entries[name]
     return found
 
@@ -274,7 +274,7 @@ class _Plugin:
         if spec.get("interactiveMode") == "Always":
             raise UsageError(
                 f"{path}: credential plugin {spec.get('command')} asks for input, which seatrial cannot give it",
-                try_="interactiveMode: IfAvailable, and log in beforehand",
+                hint="interactiveMode: IfAvailable, and log in beforehand",
             )
         if not spec.get("command"):
             raise UsageError(f"{path}: a credential plugin (exec) has no command")
@@ -300,7 +300,7 @@ class _Plugin:
             if not self._processes.find(argv[0]):
                 raise UsageError(
                     f"{self._path}: credential plugin {argv[0]} is not on PATH",
-                    why=" ".join(str(self._spec.get("installHint") or "").split()),
+                    reason=" ".join(str(self._spec.get("installHint") or "").split()),
                 )
             done = self._processes.run(argv, deadline=Deadline.after(_PLUGIN_SECONDS), env=env)
             try:

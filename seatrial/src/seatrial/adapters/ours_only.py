@@ -100,8 +100,8 @@ class OursOnly(KubeApi):
         place = f" in namespace {namespace}" if namespace else ""
         raise EnvironmentFailed(
             f"{bare} {name}{place} is not ours and is not {done}",
-            why=f"it has no label {LABEL_OWNER}={OWNER} with {LABEL_PROJECT}={self._guard.project}",
-            try_="choose another namespace or name",
+            reason=f"it has no label {LABEL_OWNER}={OWNER} with {LABEL_PROJECT}={self._guard.project}",
+            hint="choose another namespace or name",
         )
 
     def _is_ours(self, name: str) -> bool:
@@ -113,8 +113,8 @@ class OursOnly(KubeApi):
             if not ours and marks.get(LABEL_USE) != "allowed":
                 raise EnvironmentFailed(
                     f"nothing is changed in namespace {name}: it is not ours",
-                    why="it is not there" if there is None else f"it has neither our labels nor {LABEL_USE}=allowed",
-                    try_="leave the namespace out of manifests: they go where their release goes",
+                    reason="it is not there" if there is None else f"it has neither our labels nor {LABEL_USE}=allowed",
+                    hint="leave the namespace out of manifests: they go where their release goes",
                 )
             self._places[name] = ours
         return self._places[name]

@@ -94,7 +94,7 @@ class LocalProcesses:
                 self._running.add(process)
         except OSError as error:
             run.close()
-            raise CommandFailed(argv, 127, f"{argv[0]}: {error.strerror}", try_=f"install {argv[0]}") from error
+            raise CommandFailed(argv, 127, f"{argv[0]}: {error.strerror}", hint=f"install {argv[0]}") from error
         try:
             run.follow(process, stdin)
             ended = _ended(process, deadline.left)
@@ -111,7 +111,7 @@ class LocalProcesses:
             run.close()
         if not ended:
             said = f"{shlex.join(map(SECRETS.text, argv))} did not end in time"
-            raise OutOfTime(said, why=SECRETS.text(run.last()), log=str(log) if log else "")
+            raise OutOfTime(said, reason=SECRETS.text(run.last()), log=str(log) if log else "")
         if check and process.returncode != 0:
             shown = [SECRETS.text(word) for word in argv]
             raise CommandFailed(shown, process.returncode, SECRETS.text(run.tail()), log=str(log) if log else "")

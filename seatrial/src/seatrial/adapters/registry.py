@@ -183,7 +183,7 @@ class LocalRegistry:
             response = connection.getresponse()
             return response.headers.get("Docker-Content-Digest") if response.status == _OK else None
         except OSError as error:
-            raise EnvironmentFailed(f"the registry at {self.host} does not answer", why=str(error)) from error
+            raise EnvironmentFailed(f"the registry at {self.host} does not answer", reason=str(error)) from error
         finally:
             connection.close()
 
@@ -197,7 +197,7 @@ class LocalRegistry:
         if digest is None:
             raise EnvironmentFailed(
                 f"the registry lost {reference} right after the push",
-                try_=f"docker rm -f {self.container} {self._writer}",
+                hint=f"docker rm -f {self.container} {self._writer}",
             )
         return digest
 
@@ -275,8 +275,8 @@ class LocalRegistry:
         except CommandFailed as failed:
             raise EnvironmentFailed(
                 f"image {image}, which the registry runs, cannot be pulled",
-                why=failed.why,
-                try_="name one that this machine has: SEATRIAL_REGISTRY_IMAGE=…",
+                reason=failed.reason,
+                hint="name one that this machine has: SEATRIAL_REGISTRY_IMAGE=…",
             ) from failed
 
     def _await(self, port: int, user: str, password: str, deadline: Deadline) -> None:
@@ -294,7 +294,7 @@ class LocalRegistry:
         name = self._writer if user == WRITER else self.container
         raise OutOfTime(
             f"the registry at localhost:{port} does not answer",
-            try_=f"docker logs {name}; docker rm -f {self.container} {self._writer}",
+            hint=f"docker logs {name}; docker rm -f {self.container} {self._writer}",
         )
 
     def _place(self, reference: str) -> tuple[str, str]:

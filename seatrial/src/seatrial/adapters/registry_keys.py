@@ -73,10 +73,10 @@ def keys_in(directory: Path) -> Keys:
         _create(path, msgspec.json.encode(fresh))
         return msgspec.json.decode(path.read_bytes(), type=Keys)
     except OSError as error:
-        raise UsageError(f"cannot read or write {path}", why=str(error.strerror)) from error
+        raise UsageError(f"cannot read or write {path}", reason=str(error.strerror)) from error
     except msgspec.DecodeError as error:
         raise UsageError(
-            f"{path} is damaged: {error}", try_=f"remove it: rm {path}; the next command creates another registry"
+            f"{path} is damaged: {error}", hint=f"remove it: rm {path}; the next command creates another registry"
         ) from error
 
 

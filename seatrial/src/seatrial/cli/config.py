@@ -78,7 +78,7 @@ def lint(ctx: Context, *, strict: bool) -> ExitCode:
     warnings = find(ctx.loaded)
     document = {
         "file": ctx.loaded.file,
-        "warnings": [{"where": item.where, "says": item.says, "try": item.try_} for item in warnings],
+        "warnings": [{"where": item.where, "message": item.message, "try": item.hint} for item in warnings],
     }
     ctx.print_result(document, "\n".join(f"{item}" for item in warnings) or f"{ctx.loaded.file.name}: nothing to say")
     return ExitCode.USAGE if strict and warnings else ExitCode.PASSED

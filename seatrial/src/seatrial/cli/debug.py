@@ -47,13 +47,13 @@ def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
 
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not argv and not terminal:
-        raise UsageError("a shell needs a terminal", try_="seatrial debug -- COMMAND")
+        raise UsageError("a shell needs a terminal", hint="seatrial debug -- COMMAND")
     this, project = machine(), context.project
     kube = environment(this, project, sessions.require(this, project, context.namespace)).cluster.connect()
     spec = project.runner
     runner = kube.get("v1/Pod", spec.pod, spec.namespace)
     if runner is None:
-        raise EnvironmentFailed(f"there is no pod {spec.pod} to be like", try_="seatrial up")
+        raise EnvironmentFailed(f"there is no pod {spec.pod} to be like", hint="seatrial up")
     with throwaway(kube, runner, image, Deadline.after(_PATIENCE)) as name:
         if not argv:
             context.say(f"pod {name} in {spec.namespace}{'' if image else '; http, dns and sql are on its PATH'}")
@@ -63,7 +63,7 @@ def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
             return run(inside(argv or _SHELL, own=not image), container=CONTAINER)
         except StreamBroken as broken:
             raise EnvironmentFailed(
-                f"the connection to pod {name} was cut", why=str(broken), try_="seatrial debug, again"
+                f"the connection to pod {name} was cut", reason=str(broken), hint="seatrial debug, again"
             ) from broken
 
 

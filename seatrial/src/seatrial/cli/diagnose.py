@@ -34,8 +34,8 @@ def command(context: Context) -> ExitCode:
 
 
 def _text(finding: Finding) -> str:
-    lines = [f"{finding.subject}: {finding.cause}: {finding.says}"]
+    lines = [f"{finding.subject}: {finding.cause}: {finding.message}"]
     lines += [f"  | {line}" for line in finding.evidence]
-    if finding.try_:
-        lines.append(f"  try: {finding.try_}")
+    if finding.hint:
+        lines.append(f"  hint: {finding.hint}")
     return "\n".join(lines)

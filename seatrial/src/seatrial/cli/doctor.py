@@ -32,7 +32,7 @@ def command(ctx: Context) -> ExitCode:
     shown = [check for check in found if not ctx.quiet or check.level != "ok"]
     ctx.print_result(
         {
-            "checks": [{"level": c.level, "about": c.about, "says": c.says, "try": c.try_} for c in found],
+            "checks": [{"level": c.level, "about": c.about, "message": c.message, "try": c.hint} for c in found],
             "summary": count,
         },
         "\n".join([*map(str, shown), f"{count['ok']} ok, {count['warning']} warnings, {count['problem']} problems"]),

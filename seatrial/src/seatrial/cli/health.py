@@ -86,18 +86,18 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         level: ok; warning: it may bite; problem: nothing will work before it is mended.
         about: what was looked at.
-        says: what was found.
-        try_: what to do; empty if all is well.
+        message: what was found.
+        hint: what to do; empty if all is well.
     """
 
     level: Literal["ok", "warning", "problem"]
     about: str
-    says: str
-    try_: str = ""
+    message: str
+    hint: str = ""
 
     def __str__(self) -> str:
         """One line."""
-        return f"{self.level:<8} {self.about}: {self.says}" + (f"; {self.try_}" if self.try_ else "")
+        return f"{self.level:<8} {self.about}: {self.message}" + (f"; {self.hint}" if self.hint else "")
 
 
 def checks(facts: MachineFacts) -> list[Check]:
@@ -106,16 +106,16 @@ def checks(facts: MachineFacts) -> list[Check]:
     return [check for look in found for check in look(facts)]
 
 
-def _ok(about: str, says: str) -> Check:
-    return Check(level="ok", about=about, says=says)
+def _ok(about: str, message: str) -> Check:
+    return Check(level="ok", about=about, message=message)
 
 
-def _warning(about: str, says: str, try_: str) -> Check:
-    return Check(level="warning", about=about, says=says, try_=try_)
+def _warning(about: str, message: str, hint: str) -> Check:
+    return Check(level="warning", about=about, message=message, hint=hint)
 
 
-def _problem(about: str, says: str, try_: str) -> Check:
-    return Check(level="problem", about=about, says=says, try_=try_)
+def _problem(about: str, message: str, hint: str) -> Check:
+    return Check(level="problem", about=about, message=message, hint=hint)
 
 
 def _configuration(facts: MachineFacts) -> Iterator[Check]:
@@ -156,8 +156,8 @@ def _engine(facts: MachineFacts) -> Iterator[Check]:
     if facts.engine:
         yield _ok("engine", f"{facts.engine} answers")
     elif any(tool.name == "docker" and tool.path for tool in facts.tools):
-        says = facts.silence or "does not answer"
-        yield _problem("engine", says, "start Docker, or set DOCKER_HOST")
+        message = facts.silence or "does not answer"
+        yield _problem("engine", message, "start Docker, or set DOCKER_HOST")
 
 
 def _cgroup(facts: MachineFacts) -> Iterator[Check]:
@@ -165,8 +165,8 @@ def _cgroup(facts: MachineFacts) -> Iterator[Check]:
         return
     if facts.cgroup == "1" and (not facts.kubernetes or _numbers(facts.kubernetes) >= _CGROUP_V1_ENDS):
         which = f"Kubernetes {facts.kubernetes}" if facts.kubernetes else "Kubernetes 1.35 and later"
-        says = f"version 1, on which the kubelet of {which} does not start"
-        yield _warning("cgroup", says, "boot with cgroup v2, or set cluster.image to a node image of 1.34")
+        message = f"version 1, on which the kubelet of {which} does not start"
+        yield _warning("cgroup", message, "boot with cgroup v2, or set cluster.image to a node image of 1.34")
     else:
         yield _ok("cgroup", f"version {facts.cgroup}")
 
@@ -179,27 +179,31 @@ def _size(facts: MachineFacts) -> Iterator[Check]:
         else:
             yield _ok("processors", f"{facts.cpus}")
     if facts.memory is not None:
-        says = f"{facts.memory / _GIB:.1f} GiB available"
+        message = f"{facts.memory / _GIB:.1f} GiB available"
         if facts.memory < _MEMORY:
-            yield _warning("memory", says, f"{_MEMORY // _GIB} GiB or more: close something, or use a smaller cluster")
+            yield _warning(
+                "memory", message, f"{_MEMORY // _GIB} GiB or more: close programs, or use a smaller cluster"
+            )
         else:
-            yield _ok("memory", says)
+            yield _ok("memory", message)
     if facts.disk is not None:
-        says = f"{facts.disk / _GIB:.1f} GiB free in {facts.disk_at}"
+        message = f"{facts.disk / _GIB:.1f} GiB free in {facts.disk_at}"
         if facts.disk < _DISK:
-            yield _warning("disk", says, f"{_DISK // _GIB} GiB or more: docker system df says what takes it")
+            yield _warning("disk", message, f"{_DISK // _GIB} GiB or more: docker system df says what takes it")
         else:
-            yield _ok("disk", says)
+            yield _ok("disk", message)
 
 
 def _limits(facts: MachineFacts) -> Iterator[Check]:
     instances, watches = facts.limits.get("max_user_instances"), facts.limits.get("max_user_watches")
     if instances is not None and instances < _INSTANCES:
-        says = f"fs.inotify.max_user_instances is {instances}: with several nodes, pods fail with too many open files"
-        yield _warning("inotify", says, f"sudo sysctl fs.inotify.max_user_instances={_INSTANCES}")
+        message = f"fs.inotify.max_user_instances is {instances}: several nodes run out of inotify instances"
+
+        yield _warning("inotify", message, f"sudo sysctl fs.inotify.max_user_instances={_INSTANCES}")
     if watches is not None and watches < _WATCHES_AT_LEAST:
-        says = f"fs.inotify.max_user_watches is {watches}: with several nodes, pods fail with no space left on device"
-        yield _warning("inotify", says, f"sudo sysctl fs.inotify.max_user_watches={_WATCHES}")
+        message = f"fs.inotify.max_user_watches is {watches}: several nodes run out of inotify watches"
+
+        yield _warning("inotify", message, f"sudo sysctl fs.inotify.max_user_watches={_WATCHES}")
     if instances is not None and watches is not None and instances >= _INSTANCES and watches >= _WATCHES_AT_LEAST:
         yield _ok("inotify", f"{instances} instances, {watches} watches")
 
@@ -218,8 +222,8 @@ def _ports(facts: MachineFacts) -> Iterator[Check]:
 def _registries(facts: MachineFacts) -> Iterator[Check]:
     for registry, silence in facts.registries.items():
         if silence:
-            says = f"does not answer ({silence})"
-            yield _warning(f"registry {registry}", says, "images that are not on the engine yet cannot be had from it")
+            message = f"does not answer ({silence})"
+            yield _warning(f"registry {registry}", message, "missing images cannot be pulled")
         else:
             yield _ok(f"registry {registry}", "answers")
 
@@ -232,20 +236,20 @@ def _left_behind(facts: MachineFacts) -> Iterator[Check]:
             yield _ok("environment", line)
     for name in facts.strangers:
         if name == facts.wanted_cluster:
-            says = f"{name} has the configured name, and seatrial did not make it"
-            yield _problem("cluster", says, f"kind delete cluster --name {name}, or another name under [cluster]")
+            message = f"{name} has the configured name, and seatrial did not make it"
+            yield _problem("cluster", message, f"kind delete cluster --name {name}, or another name under [cluster]")
         else:
             yield _ok("cluster", f"{name} is not ours and is left alone")
 
 
 def _location(facts: MachineFacts) -> Iterator[Check]:
-    where, why = facts.location
-    yield _ok("location", f"{where}, because {why}" if why else where)
-    for service, (address, says) in facts.services.items():
+    where, reason = facts.location
+    yield _ok("location", f"{where}, because {reason}" if reason else where)
+    for service, (address, message) in facts.services.items():
         if address:
-            yield _ok(f"service {service}", f"{address}, because {says}")
+            yield _ok(f"service {service}", f"{address}, because {message}")
         else:
-            yield _problem(f"service {service}", says, "correct or unset the variable")
+            yield _problem(f"service {service}", message, "correct or unset the variable")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

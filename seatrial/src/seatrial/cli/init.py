@@ -43,10 +43,10 @@ def command(ctx: Context, *, only_print: bool, with_dockerfile: bool) -> ExitCod
 
     root = Path(ctx.project_at or ".").resolve()
     if not root.is_dir():
-        raise UsageError(f"{root} is no directory", try_="give -C the project's directory")
+        raise UsageError(f"{root} is no directory", hint="give -C the project's directory")
     target = root / "seatrial.toml"
     if target.exists() and not only_print:
-        raise UsageError(f"{target} is there already", try_="seatrial config lint, or --print to compare")
+        raise UsageError(f"{target} is there already", hint="seatrial config lint, or --print to compare")
     found = survey(root)
     written = []
     if with_dockerfile and not (root / "Dockerfile.tests").exists():
@@ -60,8 +60,8 @@ def command(ctx: Context, *, only_print: bool, with_dockerfile: bool) -> ExitCod
     if not found.dockerfiles:
         raise UsageError(
             f"no Dockerfile in {root}",
-            why="the tests run in an image that has them, their dependencies and pytest",
-            try_="seatrial init --dockerfile, which writes one to start with",
+            reason="the tests run in an image that has them, their dependencies and pytest",
+            hint="seatrial init --dockerfile, which writes one to start with",
         )
     services, failed = _services(root, found)
     result = draft(found, services, _project_id(target, found.name))
@@ -122,8 +122,8 @@ def _services(root: Path, found: Survey) -> tuple[list[FoundService], list[str]]
             rendered = processes.run(argv, deadline=deadline, cwd=root).stdout
             services += services_of([obj for obj in yaml.safe_load_all(rendered) if isinstance(obj, dict)])
         except (CommandFailed, OutOfTime, yaml.YAMLError) as error:
-            why = getattr(error, "why", "") or str(error)
-            failed.append(f"[service.…]: {chart.path} does not render ({why}); add its services")
+            reason = getattr(error, "reason", "") or str(error)
+            failed.append(f"[service.…]: {chart.path} does not render ({reason}); add its services")
     return services, failed
 
 

@@ -160,8 +160,8 @@ def _run_directory(root: Path, run: RunId) -> Path:
     if latest.is_dir() and not latest.is_symlink():
         raise UsageError(
             f"{latest} is a directory",
-            why="seatrial keeps a symbolic link of that name, which points to the newest run",
-            try_=f"mv {shlex.quote(str(latest))} {shlex.quote(str(latest))}.old",
+            reason="seatrial keeps a symbolic link of that name, which points to the newest run",
+            hint=f"mv {shlex.quote(str(latest))} {shlex.quote(str(latest))}.old",
         )
     fresh = runs / f".latest-{run}"
     try:
@@ -176,7 +176,7 @@ def _run_directory(root: Path, run: RunId) -> Path:
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
             directory.rmdir()
-        raise UsageError(f"cannot write below {runs}", why=str(error.strerror)) from error
+        raise UsageError(f"cannot write below {runs}", reason=str(error.strerror)) from error
     import shutil  # noqa: PLC0415
 
     for each in old:

@@ -62,7 +62,7 @@ def seconds(text: str) -> int:
     """
     match = re.fullmatch(r"(\d+)([smhd]?)", text)
     if match is None:
-        raise UsageError(f"--since {text!r} is no duration", try_="90s, 5m, 2h or 1d")
+        raise UsageError(f"--since {text!r} is no duration", hint="90s, 5m, 2h or 1d")
     return int(match[1]) * _UNITS[match[2] or "s"]
 
 
@@ -99,13 +99,13 @@ def command(
     """
     from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
-    from seatrial.inpod.records import decode_log  # noqa: PLC0415
     from seatrial.model.redaction import SECRETS  # noqa: PLC0415
+    from seatrial.runner.decoder import decode_log  # noqa: PLC0415
     from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
 
     newer = seconds(since) if since else None
     if follow and previous:
-        raise UsageError("--follow and --previous exclude each other", why="what has ended says nothing more")
+        raise UsageError("--follow and --previous exclude each other", reason="what has ended says nothing more")
     this, project = machine(), context.project
     kube = environment(this, project, sessions.require(this, project, context.namespace)).cluster.connect()
     namespaces = used_namespaces(project)
@@ -159,9 +159,9 @@ def chosen(
         names = sorted({controller_of(pod)[1] or pod["metadata"]["name"] for pod in pods})
         raise UsageError(
             f"nothing is called {name!r}" if name else "there are no pods",
-            try_=f"one of: {', '.join(names)}, {_RUNNER}" if names else "seatrial status",
+            hint=f"one of: {', '.join(names)}, {_RUNNER}" if names else "seatrial status",
         )
     if not any(meant.containers(pod) for pod in found):
         there = sorted({each for pod in found for each in containers_of(pod)})
-        raise UsageError(f"no container is called {container!r}", try_=f"one of: {', '.join(there)}")
+        raise UsageError(f"no container is called {container!r}", hint=f"one of: {', '.join(there)}")
     return meant, found

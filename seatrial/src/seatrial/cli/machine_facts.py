@@ -15,11 +15,11 @@ from seatrial.cli.health import MachineFacts, Port, Tool
 from seatrial.cli.options import Context
 from seatrial.cli.wiring import Machine, machine, registry_silence
 from seatrial.config.problem import ConfigurationError
-from seatrial.inpod.fixtures.endpoint import overrides
-from seatrial.inpod.fixtures.location import location
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.spec import Project
+from seatrial.pod.fixtures.endpoint import overrides
+from seatrial.pod.fixtures.location import location
 from seatrial.ports import Processes
 
 __all__ = ["gather", "listeners"]
@@ -63,7 +63,7 @@ def gather(ctx: Context) -> MachineFacts:
         registries={host: registry_silence(host, timeout=_PATIENCE / 2) for host in _hosts(project)},
         sessions=tuple(_sessions(this)),
         strangers=tuple(_strangers(this)),
-        location=(where.where, where.why),
+        location=(where.where, where.reason),
         services=dict(_services(project)) if project else {},
         configuration=configuration,
         problems=problems,
@@ -116,7 +116,7 @@ def _tool(processes: Processes, name: str, argv: tuple[str, ...]) -> Tool:
     try:
         done = processes.run(argv, deadline=Deadline.after(_PATIENCE))
     except SeatrialError as error:
-        return Tool(name=name, path=path, failure=error.why or error.what)
+        return Tool(name=name, path=path, failure=error.reason or error.message)
     said = re.search(r"v?\d+\.\d+[^\s,]*", done.stdout.decode())
     return Tool(name=name, path=path, version=said[0] if said else "")
 
@@ -128,7 +128,7 @@ def _engine_info(processes: Processes) -> tuple[dict[str, Any], str]:
         done = processes.run(["docker", "info", "--format", "{{json .}}"], deadline=Deadline.after(_PATIENCE))
         info = json.loads(done.stdout)
     except (SeatrialError, ValueError) as error:
-        return {}, getattr(error, "why", "") or str(error)
+        return {}, getattr(error, "reason", "") or str(error)
     # Without an engine the client still answers, and says so.
     return (info, "") if info.get("ServerVersion") else ({}, "; ".join(info.get("ServerErrors") or ()))
 
@@ -181,7 +181,7 @@ def _services(project: Project) -> Iterator[tuple[str, tuple[str, str]]]:
         except ValueError as error:
             yield name, ("", str(error))
         else:
-            yield from ((name, (f"{host}:{port}", why)) for host, port, _, why in said.values())
+            yield from ((name, (f"{host}:{port}", reason)) for host, port, _, reason in said.values())
 
 
 def _hosts(project: Project | None) -> list[str]:

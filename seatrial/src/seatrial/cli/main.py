@@ -142,7 +142,7 @@ def _check_encoding(arguments: Sequence[str]) -> None:
             argument.encode()
         except UnicodeEncodeError:
             raise UsageError(
-                f"argument {argument!a} is not valid UTF-8", try_="rename the file, or pass the argument in UTF-8"
+                f"argument {argument!a} is not valid UTF-8", hint="rename the file, or pass the argument in UTF-8"
             ) from None
 
 

@@ -52,7 +52,7 @@ def command(ctx: Context, *, run: str, as_: str) -> ExitCode:
     for event in events_of(file):
         if isinstance(event, Unreadable):
             if not event.last:
-                ctx.say(f"{file}:{event.line}: not an event that this seatrial knows: {event.why}")
+                ctx.say(f"{file}:{event.line}: not an event that this seatrial knows: {event.reason}")
             continue
         # A run may come from CI, and its record from anybody.
         sink(replace(event, body=safe_struct(event.body)))
@@ -73,10 +73,10 @@ def _events_file(ctx: Context, run: str) -> Path:
         if (folder / "events.jsonl").is_file():
             return folder / "events.jsonl"
     if not ctx.runs.is_dir():
-        raise UsageError(f"no run in {ctx.runs}", try_="seatrial run")
+        raise UsageError(f"no run in {ctx.runs}", hint="seatrial run")
     known = sorted(entry.name for entry in ctx.runs.iterdir() if entry.is_dir() and not entry.is_symlink())
     raise UsageError(
-        f"no run {run!r} in {ctx.runs}", try_=f"one of: {', '.join(known[-5:])}" if known else "seatrial run"
+        f"no run {run!r} in {ctx.runs}", hint=f"one of: {', '.join(known[-5:])}" if known else "seatrial run"
     )
 
 

@@ -28,7 +28,7 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
             return error.exit_code
         for problem in getattr(error, "problems", ()):
             _print(str(problem))
-        _say(error.what, error.why, error.try_, error.log)
+        _say(error.message, error.reason, error.hint, error.log)
         return error.exit_code
     from seatrial.cli.crash import report_text, write_report  # noqa: PLC0415 - only when needed
 
@@ -44,9 +44,9 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
     return ExitCode.ENVIRONMENT
 
 
-def _say(what: str, why: str, try_: str, log: str) -> None:
-    _print(f"seatrial: {what}")
-    for label, text in (("why", why), ("try", try_), ("log", log)):
+def _say(message: str, reason: str, hint: str, log: str) -> None:
+    _print(f"seatrial: {message}")
+    for label, text in (("reason", reason), ("hint", hint), ("log", log)):
         if text:
             _print(f"  {label}: {text}")
 

@@ -42,7 +42,7 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
     if context.namespace and project.cluster.provider == "kind":
         raise UsageError(
             "--namespace is for a cluster that others use too, and run makes one of its own",
-            try_=f"seatrial up --namespace {context.namespace}",
+            hint=f"seatrial up --namespace {context.namespace}",
         )
     session = sessions.new_session(this, project, command="run", say=context.say, namespace=context.namespace)
     words = ("run", f"--keep={keep}", *pytest_args)

@@ -57,7 +57,7 @@ def require(this: Machine, project: Project, namespace: str = "") -> Session:
         _refuse_if_being_made(this, project, namespace)
         option = f" --namespace {namespace}" if namespace else ""
         what = f"there is no environment {namespace} of this project here" if namespace else NONE
-        raise UsageError(what, try_=f"seatrial up{option}")
+        raise UsageError(what, hint=f"seatrial up{option}")
     return session
 
 
@@ -67,7 +67,7 @@ def _refuse_if_being_made(this: Machine, project: Project, namespace: str) -> No
         making = session.command == "up" and not session.kept
         if making and _is_of(session, project, namespace) and _in_use(this, session):
             raise UsageError(
-                "the environment is still being made, by another command", try_="wait for it: seatrial list"
+                "the environment is still being made, by another command", hint="wait for it: seatrial list"
             )
 
 
@@ -100,7 +100,7 @@ def _claim(this: Machine, session: Session) -> None:
     if not this.ledger.claim(session.session):
         raise UsageError(
             f"another command works in the environment {session.namespace or session.cluster}",
-            try_="wait for it, or end it: seatrial list",
+            hint="wait for it, or end it: seatrial list",
         )
 
 
@@ -217,12 +217,12 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
         if kept and not everything:
             this.ledger.release(session.session)
             continue
-        why = "was kept" if kept else "has expired" if session.kept else "was left by a command that died"
-        say(f"removing {_called(session)}, which {why}")
+        reason = "was kept" if kept else "has expired" if session.kept else "was left by a command that died"
+        say(f"removing {_called(session)}, which {reason}")
         try:
             remove(this, session)
         except SeatrialError as error:
-            say(f"{_called(session)} stays: {error.what}: {error.why}")
+            say(f"{_called(session)} stays: {error.message}: {error.reason}")
             this.ledger.release(session.session)
         else:
             gone.add(session.session)

@@ -69,7 +69,7 @@ def numbers(text: str) -> frozenset[int]:
     """
     parts = [part.strip().removeprefix("#") for part in text.split(",") if part.strip()]
     if wrong := [part for part in parts if not part.isdigit()]:
-        raise UsageError(f"--keep-prs {wrong[0]!r} is not the number of a pull request", try_="--keep-prs 41,42")
+        raise UsageError(f"--keep-prs {wrong[0]!r} is not the number of a pull request", hint="--keep-prs 41,42")
     return frozenset(int(part) for part in parts)
 
 
@@ -113,7 +113,7 @@ def remove(this: Machine, project: Project, names: Collection[str], say: Callabl
             else:
                 _remove(this, project, each)
         except SeatrialError as error:
-            say(f"{each.name} stays: {error.what}")
+            say(f"{each.name} stays: {error.message}")
             continue
         say(f"removed {each.name}")
         removed.append(each.name)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from seatrial.inpod.records import decode_log
 from seatrial.model.errors import SeatrialError
 from seatrial.model.redaction import SECRETS
+from seatrial.runner.decoder import decode_log
 
 if TYPE_CHECKING:
     from seatrial.cli.logs import Chosen

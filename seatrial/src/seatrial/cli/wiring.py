@@ -235,12 +235,12 @@ def _existing(this: Machine, project: Project, session: Session, common: Mapping
         missing = "context" if not spec.context else "registry"
         raise UsageError(
             f'provider = "existing" needs cluster.{missing}',
-            why="no cluster and no registry is used that the configuration does not allow by name",
+            reason="no cluster and no registry is used that the configuration does not allow by name",
         )
     given = ExistingCluster(spec.context, kubeconfig=spec.kubeconfig, processes=this.processes)
     if not given.exists():
         raise UsageError(
-            f"{given.kubeconfig} has no context {spec.context!r}", try_="kubectl config get-contexts lists them"
+            f"{given.kubeconfig} has no context {spec.context!r}", hint="kubectl config get-contexts lists them"
         )
     directory = this.ledger.directory(session.session)
     cluster = ExistingCluster(
@@ -276,7 +276,7 @@ def _kind_config(project: Project) -> Mapping[str, Any] | None:
     try:
         config = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"cannot read kind configuration {path}", why=" ".join(str(error).split())) from error
+        raise UsageError(f"cannot read kind configuration {path}", reason=" ".join(str(error).split())) from error
     if not isinstance(config, dict):
         raise UsageError(f"{path} is no kind configuration")
     return config

@@ -26,12 +26,12 @@ def beside(project: Project, name: str) -> Project:
     def place(namespace: str) -> str:
         found = dns_label(name if namespace == main else f"{name}-{namespace}", what="namespace")
         if found == "default" or found.startswith("kube-"):
-            raise UsageError(f"namespace {found!r} is the cluster's own", try_="--namespace pr-42")
+            raise UsageError(f"namespace {found!r} is the cluster's own", hint="--namespace pr-42")
         if project.runner.isolated_namespaces and found.startswith(ISOLATED_PREFIX):
             raise UsageError(
                 f"namespace {found!r} begins with {ISOLATED_PREFIX}",
-                why="with isolated-namespaces the tests could delete it",
-                try_="--namespace pr-42",
+                reason="with isolated-namespaces the tests could delete it",
+                hint="--namespace pr-42",
             )
         return found
 

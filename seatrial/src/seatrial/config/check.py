@@ -33,8 +33,8 @@ def check(data: Mapping[str, Any], where: Where) -> list[Problem]:
     """Return what is wrong with the shape of `data`."""
     version = data.get("version", CONFIG_SCHEMA)
     if isinstance(version, int) and version > CONFIG_SCHEMA:
-        says = f"this file is of schema {version}, this seatrial knows {CONFIG_SCHEMA}"
-        return [Problem(where(("version",)), ("version",), says, "install a newer seatrial")]
+        message = f"this file is of schema {version}, this seatrial knows {CONFIG_SCHEMA}"
+        return [Problem(where(("version",)), ("version",), message, "install a newer seatrial")]
     return list(_check(data, Project, (), where))
 
 
@@ -76,8 +76,8 @@ def _check_table(value: Any, table: type[msgspec.Struct], path: KeyPath, where: 
             yield Problem(where((*path, key)), (*path, key), "unknown key", did_you_mean(key, known))
     for field in known.values():
         if field.required and field.key not in value:
-            says = "is missing" + (f" ({field.description})" if field.description else "")
-            yield Problem(where(path), (*path, field.key), says, f"add {_example(field.key, field.type)}")
+            message = "is missing" + (f" ({field.description})" if field.description else "")
+            yield Problem(where(path), (*path, field.key), message, f"add {_example(field.key, field.type)}")
 
 
 def _check_leaf(value: Any, type_: Any, path: KeyPath, where: Where) -> Iterator[Problem]:

@@ -53,10 +53,10 @@ def discover(at: str | None) -> Document:
     if start.is_file():
         document = _read(start)
         if document is None:
-            raise UsageError(f"{start} has no [tool.seatrial]", try_="add the table, or: seatrial init")
+            raise UsageError(f"{start} has no [tool.seatrial]", hint="add the table, or: seatrial init")
         return document
     if not start.is_dir():
-        raise UsageError(f"{start} does not exist", try_="give -C an existing directory or file")
+        raise UsageError(f"{start} does not exist", hint="give -C an existing directory or file")
     for folder in (start, *start.parents):
         found = [document for name in (FILE_NAME, _PYPROJECT) if (document := _read(folder / name)) is not None]
         if len(found) > 1:
@@ -67,7 +67,7 @@ def discover(at: str | None) -> Document:
             return found[0]
     raise UsageError(
         f"no {FILE_NAME} in {start} or above it, and no {_PYPROJECT} with [tool.seatrial]",
-        try_="seatrial init, or -C with the project's directory",
+        hint="seatrial init, or -C with the project's directory",
     )
 
 
@@ -77,8 +77,8 @@ def _check_encoding(path: Path) -> None:
     except UnicodeEncodeError:
         raise UsageError(
             f"the path {str(path)!a} is not valid UTF-8",
-            why="no record of a run could hold it",
-            try_="rename the folder",
+            reason="no record of a run could hold it",
+            hint="rename the folder",
         ) from None
 
 
@@ -90,7 +90,7 @@ def _read(path: Path) -> Document | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read", why=str(error)) from error
+        raise UsageError(f"{path} cannot be read", reason=str(error)) from error
     if in_pyproject and "seatrial" not in text:
         return None  # not ours, so its errors are not ours to tell either
     try:
@@ -105,7 +105,7 @@ def _read(path: Path) -> Document | None:
 
 def _syntax(path: Path, message: str) -> Problem:
     """Return tomllib's message with its line moved to the front: `Invalid value (at line 3, column 5)`."""
-    says, _, place = message.partition(" (at line ")
+    message, _, place = message.partition(" (at line ")
     line = place.partition(",")[0]
     where = f"{path.name}:{line}" if line.isdigit() else path.name
-    return Problem(where, (), f"not TOML: {says[:1].lower()}{says[1:]}", "")
+    return Problem(where, (), f"not TOML: {message[:1].lower()}{message[1:]}", "")

@@ -33,15 +33,15 @@ def lint(loaded: Loaded) -> list[Problem]:
     ]
 
 
-def _problem(loaded: Loaded, key: KeyPath, says: str, try_: str) -> Problem:
-    return Problem(loaded.where(key), key, says, try_)
+def _problem(loaded: Loaded, key: KeyPath, message: str, hint: str) -> Problem:
+    return Problem(loaded.where(key), key, message, hint)
 
 
 def _identity(loaded: Loaded) -> Iterator[Problem]:
     project = loaded.project
     if project.id == project.root.name:
-        says = f"{project.id!r} is the name of the directory, which another project may have too"
-        yield _problem(loaded, ("project",), says, f'add a suffix: project = "{new_project_id(project.id)}"')
+        message = f"{project.id!r} is the name of the directory, which another project may have too"
+        yield _problem(loaded, ("project",), message, f'add a suffix: project = "{new_project_id(project.id)}"')
 
 
 def _floating(reference: str) -> bool:
@@ -62,8 +62,8 @@ def _images(loaded: Loaded) -> Iterator[Problem]:
     for index, image in enumerate(project.image):
         ignored = image.context / ".dockerignore"
         if (image.context / ".git").exists() and not ignored.exists():
-            says = "the build context has a .git and no .dockerignore: every commit rebuilds"
-            yield _problem(loaded, ("image", index, "context"), says, "add .dockerignore with .git in it")
+            message = "the build context has a .git and no .dockerignore: every commit rebuilds"
+            yield _problem(loaded, ("image", index, "context"), message, "add .dockerignore with .git in it")
 
 
 def _kind_config(loaded: Loaded) -> Iterator[Problem]:
@@ -80,19 +80,19 @@ def _kind_config(loaded: Loaded) -> Iterator[Problem]:
         yield Problem(f"{name}:1", (), "is no configuration of kind", "it begins with kind: Cluster")
         return
     if (own := config.get("name")) is not None and own != cluster.name:
-        says = f"name: {own} is not cluster.name, which is {cluster.name} and wins"
-        yield Problem(f"{name}:{config.line_of('name')}", (), says, "remove it")
+        message = f"name: {own} is not cluster.name, which is {cluster.name} and wins"
+        yield Problem(f"{name}:{config.line_of('name')}", (), message, "remove it")
     nodes = config.inside("nodes")
     for node in nodes.elements() if nodes else ():
         mappings = node.inside("extraPortMappings")
         for mapping in mappings.elements() if mappings else ():
             if mapping.get("listenAddress") not in _LOOPBACK:
-                says = f"host port {mapping.get('hostPort')} is open to the network"
-                yield Problem(f"{name}:{mapping.line}", (), says, 'add listenAddress: "127.0.0.1"')
+                message = f"host port {mapping.get('hostPort')} is open to the network"
+                yield Problem(f"{name}:{mapping.line}", (), message, 'add listenAddress: "127.0.0.1"')
         image = node.get("image")
         if isinstance(image, str) and cluster.image and image != cluster.image:
-            says = f"image {image} is not cluster.image, which is {cluster.image} and wins"
-            yield Problem(f"{name}:{node.line_of('image')}", (), says, "keep one of them")
+            message = f"image {image} is not cluster.image, which is {cluster.image} and wins"
+            yield Problem(f"{name}:{node.line_of('image')}", (), message, "keep one of them")
 
 
 def _releases(loaded: Loaded) -> Iterator[Problem]:
@@ -100,13 +100,13 @@ def _releases(loaded: Loaded) -> Iterator[Problem]:
         at: KeyPath = ("release", index)
         local = Path(release.chart).is_absolute()
         if not local and release.version is None:
-            says = f"{release.chart} may be another chart tomorrow"
-            yield _problem(loaded, (*at, "chart"), says, 'add version = "…"')
+            message = f"{release.chart} may be another chart tomorrow"
+            yield _problem(loaded, (*at, "chart"), message, 'add version = "…"')
         if local and Path(release.chart).is_dir():
             yield from _chart(loaded, at, Path(release.chart))
         if release.namespace.startswith("kube-"):
-            says = f"{release.namespace} belongs to Kubernetes"
-            yield _problem(loaded, (*at, "namespace"), says, "use a namespace of your own")
+            message = f"{release.namespace} belongs to Kubernetes"
+            yield _problem(loaded, (*at, "namespace"), message, "use a namespace of your own")
         for file in release.values:
             yield from _values(file, _shown(file, loaded))
 
@@ -115,15 +115,15 @@ def _chart(loaded: Loaded, at: KeyPath, chart: Path) -> Iterator[Problem]:
     try:
         meta = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
-        says = f"{_shown(chart, loaded)} has no Chart.yaml, so it is no chart"
-        yield _problem(loaded, (*at, "chart"), says, "point at the folder that has it")
+        message = f"{_shown(chart, loaded)} has no Chart.yaml, so it is no chart"
+        yield _problem(loaded, (*at, "chart"), message, "point at the folder that has it")
         return
     except yaml.YAMLError as error:
         yield Problem(_shown(chart / "Chart.yaml", loaded), (), f"not YAML: {' '.join(str(error).split())}")
         return
     if isinstance(meta, dict) and meta.get("dependencies") and not (chart / "Chart.lock").exists():
-        says = f"{_shown(chart, loaded)} has dependencies and no Chart.lock: they may be others tomorrow"
-        yield _problem(loaded, (*at, "chart"), says, "helm dependency update, and commit Chart.lock")
+        message = f"{_shown(chart, loaded)} has dependencies and no Chart.lock: they may be others tomorrow"
+        yield _problem(loaded, (*at, "chart"), message, "helm dependency update, and commit Chart.lock")
 
 
 def _values(file: Path, name: str) -> Iterator[Problem]:
@@ -134,8 +134,8 @@ def _values(file: Path, name: str) -> Iterator[Problem]:
         return
     for marked in document.walk():
         if marked.get("tag") == "latest":
-            says = "tag: latest may be another image tomorrow, and is pulled anew for every pod"
-            yield Problem(f"{name}:{marked.line_of('tag')}", (), says, "give it a tag")
+            message = "tag: latest may be another image tomorrow, and is pulled anew for every pod"
+            yield Problem(f"{name}:{marked.line_of('tag')}", (), message, "give it a tag")
         yield from _environment(marked, name)
 
 
@@ -144,8 +144,8 @@ def _environment(marked: Marked, name: str) -> Iterator[Problem]:
     value = marked.get("value")
     if isinstance(marked.get("name"), str) and isinstance(value, bool | int | float):
         written = marked.source_of("value")
-        says = f"value: {written} is {_yaml_type(value)} to YAML, and environment variables are strings"
-        yield Problem(f"{name}:{marked.line_of('value')}", (), says, f'write "{written}"')
+        message = f"value: {written} is {_yaml_type(value)} to YAML, and environment variables are strings"
+        yield Problem(f"{name}:{marked.line_of('value')}", (), message, f'write "{written}"')
 
 
 def _yaml_type(value: Any) -> str:
@@ -156,26 +156,28 @@ def _runner(loaded: Loaded) -> Iterator[Problem]:
     runner, root = loaded.project.runner, loaded.project.root
     first = runner.command[0]
     if re.search(r"\s", first):
-        says = f"{first!r} is one word; no shell splits it"
-        yield _problem(loaded, ("runner", "command"), says, f"write {str(first.split()).replace(chr(39), chr(34))}")
+        message = f"{first!r} is one word; no shell splits it"
+        yield _problem(loaded, ("runner", "command"), message, f"write {str(first.split()).replace(chr(39), chr(34))}")
     elif not any("pytest" in word or "py.test" in word for word in runner.command):
-        says = "does not say pytest"
-        yield _problem(loaded, ("runner", "command"), says, "its results come home only if it starts pytest in the end")
+        message = "does not say pytest"
+        yield _problem(
+            loaded, ("runner", "command"), message, "results are collected only if the command starts pytest"
+        )
     if ("runner", "sync") in loaded.sources:
         for number, path in enumerate(runner.sync):
             if not (root / path).exists():
-                says = f"{path} does not exist"
-                yield _problem(loaded, ("runner", "sync", number), says, "correct the path or remove it")
+                message = f"{path} does not exist"
+                yield _problem(loaded, ("runner", "sync", number), message, "correct the path or remove it")
     if runner.namespace.startswith("kube-"):
-        says = f"{runner.namespace} belongs to Kubernetes"
-        yield _problem(loaded, ("runner", "namespace"), says, "use a namespace of your own")
+        message = f"{runner.namespace} belongs to Kubernetes"
+        yield _problem(loaded, ("runner", "namespace"), message, "use a namespace of your own")
 
 
 def _services(loaded: Loaded) -> Iterator[Problem]:
     for name, service in loaded.project.service.items():
         if service.ready is not None and service.ready.tcp:
-            says = "an open port does not say that it works"
-            yield _problem(loaded, ("service", name, "ready"), says, "ask for a page or a query: http or command")
+            message = "an open port does not say that it works"
+            yield _problem(loaded, ("service", name, "ready"), message, "ask for a page or a query: http or command")
 
 
 def _timeouts(loaded: Loaded) -> Iterator[Problem]:
@@ -184,8 +186,8 @@ def _timeouts(loaded: Loaded) -> Iterator[Problem]:
         if getattr(timeouts, name) > timeouts.run:
             key = ("timeouts", name)
             key = key if key in loaded.sources else ("timeouts", "run")
-            says = f"{name} ({getattr(timeouts, name):g} s) is longer than the whole run ({timeouts.run:g} s)"
-            yield _problem(loaded, key, says, "raise run, or lower the other")
+            message = f"{name} ({getattr(timeouts, name):g} s) is longer than the whole run ({timeouts.run:g} s)"
+            yield _problem(loaded, key, message, "raise run, or lower the other")
 
 
 def _shown(path: Path, loaded: Loaded) -> str:

@@ -78,7 +78,7 @@ def apply(data: dict[str, Any], overrides: Sequence[Override], sources: dict[Key
             value = _parse(override.text, type_at(path), path)
             _put(data, path, value)
         except _Refused as refused:
-            yield Problem(override.source.where, refused.key, refused.says, refused.try_)
+            yield Problem(override.source.where, refused.key, refused.message, refused.hint)
             continue
         for old in [key for key in sources if key[: len(path)] == path]:
             del sources[old]
@@ -86,9 +86,9 @@ def apply(data: dict[str, Any], overrides: Sequence[Override], sources: dict[Key
 
 
 class _Refused(Exception):
-    def __init__(self, key: KeyPath, says: str, try_: str = "") -> None:
-        super().__init__(says)
-        self.key, self.says, self.try_ = key, says, try_
+    def __init__(self, key: KeyPath, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.key, self.message, self.hint = key, message, hint
 
 
 def _locate(data: dict[str, Any], key: tuple[str, ...]) -> KeyPath:

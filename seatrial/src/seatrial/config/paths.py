@@ -134,6 +134,6 @@ def _missing(named: _Named, root: Path, where: Where) -> Problem | None:
         return Problem(where(named.key), named.key, f"{shown} does not exist", remedy)
     if named.folder is not None and path.is_dir() != named.folder:
         is_, should = ("a file", "a folder") if named.folder else ("a folder", "a file")
-        says = f"{shown} is {is_}, should be {should}"
-        return Problem(where(named.key), named.key, says)
+        message = f"{shown} is {is_}, should be {should}"
+        return Problem(where(named.key), named.key, message)
     return None

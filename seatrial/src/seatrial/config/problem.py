@@ -19,19 +19,19 @@ class Problem(msgspec.Struct, frozen=True):
     Attributes:
         where: `seatrial.toml:12`, an environment variable or an option.
         key: path of the key it is about; empty if it is about all.
-        says: what is wrong.
-        try_: what to do about it; empty if `says` says it.
+        message: what is wrong.
+        hint: what to do about it; empty if `message` says it.
     """
 
     where: str
     key: KeyPath
-    says: str
-    try_: str = ""
+    message: str
+    hint: str = ""
 
     def __str__(self) -> str:
         """One line: where, key, what, remedy."""
-        return ": ".join(filter(None, (self.where, dotted(self.key), self.says))) + (
-            f"; {self.try_}" if self.try_ else ""
+        return ": ".join(filter(None, (self.where, dotted(self.key), self.message))) + (
+            f"; {self.hint}" if self.hint else ""
         )
 
 

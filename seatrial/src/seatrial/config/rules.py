@@ -28,7 +28,7 @@ _REFERENCE: Final = re.compile(r"(secret|configmap)/[a-z0-9][a-z0-9.-]*/[-._A-Za
 def broken(project: Project, where: Where) -> list[Problem]:
     """Return which rules a project of the right shape breaks."""
     rules = (_identity, _cluster, _images, _releases, _services, _runner)
-    return [Problem(where(key), key, says, try_) for rule in rules for key, says, try_ in rule(project)]
+    return [Problem(where(key), key, message, hint) for rule in rules for key, message, hint in rule(project)]
 
 
 _Found = Iterator[tuple[KeyPath, str, str]]
@@ -38,7 +38,7 @@ def _label(key: KeyPath, value: str) -> _Found:
     try:
         dns_label(value, what="name")
     except UsageError as error:
-        yield key, f"{value!r} is not a DNS label: {error.why}", error.try_
+        yield key, f"{value!r} is not a DNS label: {error.reason}", error.hint
 
 
 def _duplicates(table: str, names: list[str]) -> _Found:
@@ -85,8 +85,8 @@ def _images(project: Project) -> _Found:
     for index, image in enumerate(project.image):
         at: KeyPath = ("image", index)
         if not _REPOSITORY.fullmatch(image.name):
-            try_ = f'write "{image.name.partition(":")[0].lower()}"'
-            yield (*at, "name"), f"{image.name!r} is not a repository name without a tag", try_
+            hint = f'write "{image.name.partition(":")[0].lower()}"'
+            yield (*at, "name"), f"{image.name!r} is not a repository name without a tag", hint
         for number, secret in enumerate(image.secrets):
             parts = dict(part.partition("=")[::2] for part in secret.split(","))
             if not parts.get("id") or not (parts.get("src") or parts.get("env")):
@@ -138,8 +138,8 @@ def _isolation(project: Project) -> _Found:
     releases = ((("release", index, "namespace"), each.namespace) for index, each in enumerate(project.release))
     for key, namespace in ((("runner", "namespace"), runner.namespace), *releases):
         if namespace.startswith(ISOLATED_PREFIX):
-            says = f"{namespace!r} begins with {ISOLATED_PREFIX}: with isolated-namespaces the tests could delete it"
-            yield key, says, "another name"
+            message = f"{namespace!r} begins with {ISOLATED_PREFIX}: with isolated-namespaces the tests could delete it"
+            yield key, message, "another name"
 
 
 def _ready(at: KeyPath, ready: ReadySpec) -> _Found:
@@ -169,20 +169,20 @@ def _runner(project: Project) -> _Found:
     if not runner.command:
         yield ("runner", "command"), "is empty", 'for example ["pytest"]'
     if runner.isolated_namespaces and runner.service_account:
-        says = "is for our own ServiceAccount, and runner.service-account names another"
-        yield ("runner", "isolated-namespaces"), says, "remove it, and give that ServiceAccount the rights"
+        message = "is for our own ServiceAccount, and runner.service-account names another"
+        yield ("runner", "isolated-namespaces"), message, "remove it, and give that ServiceAccount the rights"
     if runner.isolated_namespaces:
         yield from _isolation(project)
     images = [image.name for image in project.image]
     if runner.image not in images and not re.search(r"[:/]", runner.image):
-        try_ = did_you_mean(runner.image, images) or "add [[image]], or write a reference with its tag"
-        yield ("runner", "image"), f"{runner.image!r} is neither an [[image]] nor a reference with a tag", try_
+        hint = did_you_mean(runner.image, images) or "add [[image]], or write a reference with its tag"
+        yield ("runner", "image"), f"{runner.image!r} is neither an [[image]] nor a reference with a tag", hint
     for name, reference in runner.env_from.items():
         if not _ENV_NAME.fullmatch(name):
             yield ("runner", "env-from", name), f"{name!r} is no name of a variable", ""
         if not _REFERENCE.fullmatch(reference):
-            says = f"{reference!r} is not secret/NAME/KEY, configmap/NAME/KEY or namespace"
-            yield ("runner", "env-from", name), says, ""
+            message = f"{reference!r} is not secret/NAME/KEY, configmap/NAME/KEY or namespace"
+            yield ("runner", "env-from", name), message, ""
     for name in sorted(runner.env.keys() & runner.env_from.keys()):
         yield ("runner", "env-from", name), "is in runner.env too", "keep one of them"
     for name in ("sync", "artifacts"):

@@ -45,9 +45,9 @@ def troubled_nodes(nodes: Iterable[Object]) -> list[Finding]:
                 Finding(
                     cause=cause,
                     subject=ObjectRef(kind="Node", name=node["metadata"]["name"]),
-                    says=f"the node says {entry['type']}={entry['status']}: {message}",
+                    message=f"the node says {entry['type']}={entry['status']}: {message}",
                     evidence=(message,) if message else (),
-                    try_="give the machine more, or run less beside it",
+                    hint="give the machine more, or run less beside it",
                 )
             )
     return found
@@ -71,8 +71,8 @@ def restarts(pods: Iterable[Object]) -> list[Finding]:
                     subject=ObjectRef(
                         kind="Pod", name=meta["name"], namespace=meta["namespace"], container=status["name"]
                     ),
-                    says=f"restarted {count} times, last because of {reason}, exit code {before.get('exitCode')}",
-                    try_=f"seatrial logs {meta['name']} --previous",
+                    message=f"restarted {count} times, last because of {reason}, exit code {before.get('exitCode')}",
+                    hint=f"seatrial logs {meta['name']} --previous",
                 )
             )
     return found
@@ -92,8 +92,8 @@ def unserved(services: Iterable[Object], slices: Iterable[Object]) -> list[Findi
             subject=ObjectRef(
                 kind="Service", name=service["metadata"]["name"], namespace=service["metadata"]["namespace"]
             ),
-            says="no ready pod stands behind it",
-            try_="its pods are not ready, or its selector selects none",
+            message="no ready pod stands behind it",
+            hint="its pods are not ready, or its selector selects none",
         )
         for service in services
         if service["spec"].get("selector")

@@ -79,9 +79,9 @@ class SeatrialError(Exception):
     """A failure a user can read: what happened, why, and what to try.
 
     Attributes:
-        what: one line, what happened.
-        why: one line, why; empty if there is nothing to add.
-        try_: one line, what to do about it; empty if we do not know.
+        message: one line, what failed.
+        reason: one line, why; empty if there is nothing to add.
+        hint: one line, what to do about it; empty if we do not know.
         log: path of the file with the rest of the story, if there is one.
         told: whether people have read it already, with the result of the run that it ended.
     """
@@ -89,11 +89,11 @@ class SeatrialError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.ENVIRONMENT
     told = False
 
-    def __init__(self, what: str, *, why: str = "", try_: str = "", log: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.why = why
-        self.try_ = try_
+    def __init__(self, message: str, *, reason: str = "", hint: str = "", log: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+        self.hint = hint
         self.log = log
 
 
@@ -124,13 +124,13 @@ class CommandFailed(EnvironmentFailed):
         tail: the last lines that it printed.
     """
 
-    def __init__(self, argv: Sequence[str], code: int, tail: str, *, try_: str = "", log: str = "") -> None:
+    def __init__(self, argv: Sequence[str], code: int, tail: str, *, hint: str = "", log: str = "") -> None:
         # Docker's client ends its complaints with a hint about its help, which is not the reason.
         said = [
             line for line in tail.strip().splitlines() if line.strip() and "--help' for more information" not in line
         ]
         last = said[-1] if said else ""
-        super().__init__(f"{shlex.join(argv)} failed with exit code {code}", why=last, try_=try_, log=log)
+        super().__init__(f"{shlex.join(argv)} failed with exit code {code}", reason=last, hint=hint, log=log)
         self.argv = tuple(argv)
         self.code = code
         self.tail = tail
@@ -143,9 +143,11 @@ class NotReady(EnvironmentFailed):
         findings: the causes, most likely first.
     """
 
-    def __init__(self, what: str, findings: Sequence[Finding], *, why: str = "", try_: str = "") -> None:
+    def __init__(self, message: str, findings: Sequence[Finding], *, reason: str = "", hint: str = "") -> None:
         first = findings[0] if findings else None
-        super().__init__(what, why=why or (first.says if first else ""), try_=try_ or (first.try_ if first else ""))
+        if first:
+            reason, hint = reason or first.message, hint or first.hint
+        super().__init__(message, reason=reason, hint=hint)
         self.findings = tuple(findings)
 
 
@@ -167,13 +169,13 @@ def understood(error: BaseException) -> BaseException:
     Any other error is returned as it is: SeatrialError, an interruption, or our bug.
     """
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
-        says = str(error.strerror)
+        reason = str(error.strerror)
         name = error.filename if error.filename is not None else ""
         hint = "df -h shows which file system is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        what, why = (f"cannot use {_shown_name(name)}", says) if name != "" else (f"a file cannot be used: {says}", "")
-        converted: SeatrialError = EnvironmentFailed(what, why=why, try_=hint)
+        message = f"cannot use {_shown_name(name)}" if name != "" else "cannot use a file"
+        converted: SeatrialError = EnvironmentFailed(message, reason=reason, hint=hint)
     elif isinstance(error, UnicodeEncodeError) and error.encoding.lower().replace("_", "-") == "utf-8":
-        converted = UsageError(f"{error.object!a} is not valid UTF-8", try_="rename the file or folder")
+        converted = UsageError(f"{error.object!a} is not valid UTF-8", hint="rename the file or folder")
     else:
         return error
     converted.__cause__ = error

@@ -26,15 +26,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         cause: a stable name for machines in CamelCase, Kubernetes' own reason where there is one.
         subject: what it is about.
-        says: one line for people.
+        message: one line for people.
         evidence: lines that prove it: messages of the kubelet, last log lines.
-        try_: one line, what to do; empty if we do not know.
+        hint: one line, what to do; empty if we do not know.
         fatal: whether waiting longer is pointless.
     """
 
     cause: str
     subject: ObjectRef
-    says: str
+    message: str
     evidence: tuple[str, ...] = ()
-    try_: str = ""
+    hint: str = ""
     fatal: bool = False

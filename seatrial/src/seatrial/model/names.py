@@ -85,8 +85,8 @@ def dns_label(value: str, *, what: str) -> str:
         return value
     raise UsageError(
         f"{what} {value!r} is not a DNS label",
-        why="Kubernetes takes at most 63 characters out of a-z, 0-9 and '-', and neither first nor last may be '-'",
-        try_="use a name such as 'my-tests'",
+        reason="Kubernetes takes at most 63 characters out of a-z, 0-9 and '-', and neither first nor last may be '-'",
+        hint="use a name such as 'my-tests'",
     )
 
 

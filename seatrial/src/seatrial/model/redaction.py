@@ -120,7 +120,7 @@ def _settings(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield (match[1], match[2]) if match else (word, "")
 
 
-_PARAGRAPHS: Final = frozenset(("evidence", "message", "says", "text", "why"))
+_PARAGRAPHS: Final = frozenset(("evidence", "message", "reason", "text"))
 """Fields of values whose texts may have several lines."""
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)

@@ -109,15 +109,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """What stopped a run, as people read it.
 
     Attributes:
-        what: one line, what happened.
-        why: one line, why; empty if there is nothing to add.
-        try_: one line, what to do about it; empty if we do not know.
+        message: one line, what failed.
+        reason: one line, why; empty if there is nothing to add.
+        hint: one line, what to do about it; empty if we do not know.
         log: path of the file with the rest of the story; empty if there is none.
     """
 
-    what: str
-    why: str = ""
-    try_: str = ""
+    message: str
+    reason: str = ""
+    hint: str = ""
     log: str = ""
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from seatrial.inpod.fixtures.flags import add_options
+from seatrial.pod.fixtures.flags import add_options
 
 if TYPE_CHECKING:
     from seatrial.pytest_plugin.host import Host

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from seatrial.inpod.fixtures.location import Location, location
+from seatrial.pod.fixtures.location import Location, location
 
 if TYPE_CHECKING:
-    from seatrial.inpod.fixtures.namespaces import Namespaces
-    from seatrial.inpod.fixtures.services import Services
     from seatrial.model.spec import Project
+    from seatrial.pod.fixtures.namespaces import Namespaces
+    from seatrial.pod.fixtures.services import Services
     from seatrial.ports import Address, Forwarder
     from seatrial.pytest_plugin.kept import Kept
     from seatrial.pytest_plugin.resolve import Resolver
 
 __all__ = ["Host"]
 
-_NOT_UP = "there is no environment of this project; try: seatrial up"
+_NOT_UP = "there is no environment of this project; hint: seatrial up"
 
 
 class Host:
@@ -82,8 +82,8 @@ class Host:
     @cached_property
     def names(self) -> dict[str, tuple[str, str]]:
         """Service and namespace by each name that a pod may use for it."""
-        from seatrial.inpod.definition import services_of  # noqa: PLC0415
-        from seatrial.inpod.fixtures.endpoint import cluster_names  # noqa: PLC0415
+        from seatrial.pod.fixtures.endpoint import cluster_names  # noqa: PLC0415
+        from seatrial.runner.definition import services_of  # noqa: PLC0415
 
         try:
             namespace = self.project.runner.namespace
@@ -115,12 +115,12 @@ class Host:
 
     def give_fixtures(self, config: pytest.Config) -> None:
         """Register the fixtures."""
-        from seatrial.inpod.fixtures import fixtures, inside  # noqa: PLC0415
+        from seatrial.pod.fixtures import fixtures, inside  # noqa: PLC0415
 
         if self.location.where == "host":
             fixtures.install(config, fixtures.Place(self._services, self._namespaces))
             return
-        from seatrial.inpod.definition import definition  # noqa: PLC0415
+        from seatrial.runner.definition import definition  # noqa: PLC0415
 
         fixtures.install(config, inside.place(config, definition(self.project, {})))
 
@@ -128,7 +128,7 @@ class Host:
         """Return lines for the session's header."""
         where = self.location
         if where.where != "host":
-            return [f"seatrial: in a {where.where}, because {where.why}"]
+            return [f"seatrial: in a {where.where}, because {where.reason}"]
         if "kept" not in vars(self) or self.kept is None:
             return []
         lines = [f"seatrial: on the host, beside cluster {self.kept.cluster}"]
@@ -161,8 +161,8 @@ class Host:
                 self._set(name, value)
 
     def _bring_variables(self, environment: Kept) -> None:
-        from seatrial.inpod.fixtures.api import Refused  # noqa: PLC0415
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
+        from seatrial.pod.fixtures.api import Refused  # noqa: PLC0415
         from seatrial.pytest_plugin.kept import variables  # noqa: PLC0415
 
         runner = self.project.runner
@@ -186,7 +186,7 @@ class Host:
 
     def _forward(self) -> Forwarder:
         from seatrial.adapters.forward import KubeForwarder  # noqa: PLC0415
-        from seatrial.inpod.fixtures.endpoint import Absent  # noqa: PLC0415
+        from seatrial.pod.fixtures.endpoint import Absent  # noqa: PLC0415
 
         with self._lock:
             if self._forwarder is None:
@@ -211,11 +211,11 @@ class Host:
         return f"{name} is a service of {self._file.name}, and {_NOT_UP}" if name in self.names else ""
 
     def _services(self) -> Services:
-        from seatrial.inpod.definition import definition  # noqa: PLC0415
-        from seatrial.inpod.fixtures.endpoint import Absent, Endpoint, overrides  # noqa: PLC0415
-        from seatrial.inpod.fixtures.probes import answer  # noqa: PLC0415
-        from seatrial.inpod.fixtures.services import Services  # noqa: PLC0415
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
+        from seatrial.pod.fixtures.endpoint import Absent, Endpoint, overrides  # noqa: PLC0415
+        from seatrial.pod.fixtures.probes import answer  # noqa: PLC0415
+        from seatrial.pod.fixtures.services import Services  # noqa: PLC0415
+        from seatrial.runner.definition import definition  # noqa: PLC0415
 
         given = definition(self.project, {})
         services = given["services"]
@@ -227,8 +227,8 @@ class Host:
         def find(name: str, port: int) -> Endpoint:
             service = services[name]
             if name in said:
-                host, its, scheme, why = said[name]
-                return Endpoint(name, host, its, scheme or service["scheme"], Location("host", why))
+                host, its, scheme, reason = said[name]
+                return Endpoint(name, host, its, scheme or service["scheme"], Location("host", reason))
             try:
                 places = self._forward().open(service["service"], service["namespace"])
             except SeatrialError as error:
@@ -238,7 +238,7 @@ class Host:
                 raise Absent(f"Service {service['namespace']}/{service['service']} has no port {port}; it has {known}")
             return Endpoint(name, places[port].host, places[port].port, service["scheme"], self.location)
 
-        def why(name: str) -> str:
+        def reason(name: str) -> str:
             if name in said:
                 return ""
             service = services[name]
@@ -251,7 +251,7 @@ class Host:
             service = services[name]
             return self._forward().reach(service["service"], service["namespace"], port)
 
-        return Services(given, self.location, find, run=self._in_the_runner, reach=reach, why=why)
+        return Services(given, self.location, find, run=self._in_the_runner, reach=reach, reason=reason)
 
     def _in_the_runner(self, argv: list[str]) -> str:
         """Run a command where the pod would, and return what is wrong."""
@@ -272,9 +272,9 @@ class Host:
         return (said or f"exit code {done.code}") if done.code else ""
 
     def _namespaces(self) -> Namespaces:
-        from seatrial.inpod.definition import definition  # noqa: PLC0415
-        from seatrial.inpod.fixtures.api import Api, Refused  # noqa: PLC0415
-        from seatrial.inpod.fixtures.namespaces import Namespaces  # noqa: PLC0415
+        from seatrial.pod.fixtures.api import Api, Refused  # noqa: PLC0415
+        from seatrial.pod.fixtures.namespaces import Namespaces  # noqa: PLC0415
+        from seatrial.runner.definition import definition  # noqa: PLC0415
 
         environment = self.kept
 
@@ -306,5 +306,5 @@ def _told(error: Any) -> str:
     """Return a failure in one line; a configuration's, a line each."""
     if getattr(error, "problems", ()):
         return "\n".join(map(str, error.problems))
-    parts = [error.what, f": {error.why}" if error.why else "", f"; try: {error.try_}" if error.try_ else ""]
+    parts = [error.message, f": {error.reason}" if error.reason else "", f"; hint: {error.hint}" if error.hint else ""]
     return "".join(parts)

@@ -13,9 +13,9 @@ from typing import Any, Final
 from seatrial.adapters.kube import KubeApi, open_connection
 from seatrial.adapters.kubeconfig import Access, load_access
 from seatrial.adapters.ledger import state_directory
-from seatrial.inpod.fixtures.api import Api
 from seatrial.model.names import label_value
 from seatrial.model.spec import Project, RunnerSpec
+from seatrial.pod.fixtures.api import Api
 
 __all__ = ["Kept", "kept", "variables"]
 

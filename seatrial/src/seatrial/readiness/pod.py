@@ -91,17 +91,17 @@ def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
     if phase == "Failed":
         return _failed(pod, status)
     suspicions: list[Suspicion] = []
-    why = ""
+    reason = ""
     for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        reason, found = _container(pod, container)
-        why = why or reason
+        text, found = _container(pod, container)
+        reason = reason or text
         suspicions += found
     if is_ready(pod) and not suspicions:
         return READY
     if not suspicions and not _mounted(status, conditions) and (mount := _mount(pod, warnings)):
         suspicions.append(mount)
-        why = mount.finding.says
-    return waiting(why or _unready(status, warnings), *suspicions)
+        reason = mount.finding.message
+    return waiting(reason or _unready(status, warnings), *suspicions)
 
 
 def _unscheduled(pod: Object, message: str) -> Verdict:
@@ -110,9 +110,9 @@ def _unscheduled(pod: Object, message: str) -> Verdict:
     finding = Finding(
         cause="Unschedulable",
         subject=pod_ref(pod),
-        says=f"no node takes it: {_short(message)}",
+        message=f"no node takes it: {_short(message)}",
         evidence=(message,),
-        try_="lower its requests, or give the cluster more: kubectl describe nodes",
+        hint="lower its requests, or give the cluster more: kubectl describe nodes",
     )
     grace = _NODES_COMING_GRACE if coming else _SCHEDULE_GRACE
     return waiting("a node", Suspicion(finding=finding, grace=grace))
@@ -130,7 +130,7 @@ def _failed(pod: Object, status: dict[str, Any]) -> Verdict:
     finding = Finding(
         cause=reason,
         subject=pod_ref(pod),
-        says=_short(str(status.get("message") or "the pod failed")),
+        message=_short(str(status.get("message") or "the pod failed")),
         evidence=tuple(filter(None, (status.get("message"),))),
     )
     return waiting("a pod that does not fail", Suspicion(finding=finding, grace=_NEVER))
@@ -164,18 +164,18 @@ def _waiting_container(
             finding = Finding(
                 cause=reason,
                 subject=ref,
-                says=f"container {name} cannot be configured: {_short(message)}",
+                message=f"container {name} cannot be configured: {_short(message)}",
                 evidence=(message,),
-                try_="make the Secret or ConfigMap that it names, with that key, before the pod",
+                hint="make the Secret or ConfigMap that it names, with that key, before the pod",
             )
             return _short(message), [Suspicion(finding=finding, grace=_CONFIG_GRACE)]
         case "CreateContainerError" | "RunContainerError" | "PostStartHookError":
             finding = Finding(
                 cause=reason,
                 subject=ref,
-                says=f"container {name} cannot start: {_short(message)}",
+                message=f"container {name} cannot start: {_short(message)}",
                 evidence=(message,),
-                try_="check command, volumes and securityContext against the image",
+                hint="check command, volumes and securityContext against the image",
             )
             return _short(message), [Suspicion(finding=finding, grace=_CONFIG_GRACE)]
         case "CrashLoopBackOff":
@@ -192,9 +192,9 @@ def _pull(ref: ObjectRef, image: str, reason: str, message: str) -> Suspicion:
     finding = Finding(
         cause=reason if reason in ("ErrImageNeverPull", "InvalidImageName") else "ImagePull",
         subject=ref,
-        says=f"image {image} cannot be pulled",
+        message=f"image {image} cannot be pulled",
         evidence=(message,) if message else (),
-        try_="check its name and tag; what is on this machine's engine is delivered: docker image inspect " + image,
+        hint="check its name and tag; what is on this machine's engine is delivered: docker image inspect " + image,
     )
     hopeless = reason in ("ErrImageNeverPull", "InvalidImageName") or _NO_SUCH_IMAGE.search(message)
     return Suspicion(finding=finding, grace=_NEVER if hopeless else _PULL_GRACE)
@@ -206,22 +206,22 @@ def _ended(pod: Object, container: str, ended: dict[str, Any], *, grace: float) 
     # Under cgroup v1 a child of PID 1 can be the one that is killed, and the container ends with any code.
     if reason == "OOMKilled":
         limit = _memory_limit(pod, container)
-        says = f"container {container} needed more memory than its limit" + (f" of {limit}" if limit else "")
-        try_ = "raise its memory limit, or make it need less"
+        message = f"container {container} needed more memory than its limit" + (f" of {limit}" if limit else "")
+        hint = "raise its memory limit, or make it need less"
     elif reason in ("StartError", "ContainerCannotRun"):
-        says = f"container {container} cannot start: {_short(str(ended.get('message', '')))}"
-        try_ = "check its command against the image"
+        message = f"container {container} cannot start: {_short(str(ended.get('message', '')))}"
+        hint = "check its command against the image"
         grace = _NEVER
     elif code == _SIGKILL:
-        says, try_ = f"container {container} was killed (exit code 137)", "look for a failing liveness probe"
+        message, hint = f"container {container} was killed (exit code 137)", "look for a failing liveness probe"
     else:
-        says, try_ = f"container {container} ended with exit code {code}", "read its last lines"
+        message, hint = f"container {container} ended with exit code {code}", "read its last lines"
     finding = Finding(
         cause=reason if reason != "Error" else "Crash",
         subject=pod_ref(pod, container),
-        says=says,
+        message=message,
         evidence=tuple(filter(None, (str(ended.get("message") or ""),))),
-        try_=try_,
+        hint=hint,
     )
     return Suspicion(finding=finding, grace=grace)
 
@@ -246,9 +246,9 @@ def _mount(pod: Object, warnings: list[Object]) -> Suspicion | None:
             finding = Finding(
                 cause=str(event["reason"]),
                 subject=pod_ref(pod),
-                says=_short(message),
+                message=_short(message),
                 evidence=(message,),
-                try_="make what the volume names before the pod",
+                hint="make what the volume names before the pod",
             )
             return Suspicion(finding=finding, grace=_MOUNT_GRACE)
     return None

@@ -33,17 +33,17 @@ class Verdict:
     """Ready, waiting for something, or with suspicions.
 
     Attributes:
-        why: what it waits for, in a few words; empty if ready.
+        reason: what it waits for, in a few words; empty if ready.
     """
 
     state: Literal["ready", "waiting"]
-    why: str = ""
+    reason: str = ""
     suspicions: tuple[Suspicion, ...] = field(default=())
 
 
 READY = Verdict(state="ready")
 
 
-def waiting(why: str, *suspicions: Suspicion) -> Verdict:
+def waiting(reason: str, *suspicions: Suspicion) -> Verdict:
     """Return the verdict that something is awaited."""
-    return Verdict(state="waiting", why=why, suspicions=suspicions)
+    return Verdict(state="waiting", reason=reason, suspicions=suspicions)

@@ -58,7 +58,7 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
             suspicions += judged.suspicions
         elif (pod.get("status") or {}).get("phase") != "Failed":
             suspicions += [each for each in judged.suspicions if each.finding.cause not in ("Crash", "OOMKilled")]
-        details = details or judged.why
+        details = details or judged.reason
     return waiting(f"{missing}: {details}" if details else missing, *suspicions)
 
 
@@ -121,7 +121,7 @@ def _own(workload: Object, snapshot: Snapshot) -> list[Suspicion]:
         )
         if gave_up:
             cause, message = str(entry.get("reason") or "Failed"), str(entry.get("message", ""))
-            finding = Finding(cause=cause, subject=ref, says=message or "it gave up", evidence=(message,))
+            finding = Finding(cause=cause, subject=ref, message=message or "it gave up", evidence=(message,))
             found.append(Suspicion(finding=finding, grace=0.0))
         elif entry["type"] == "ReplicaFailure" and entry["status"] == "True":
             # The event about it is the ReplicaSet's.
@@ -135,8 +135,8 @@ def _refused(ref: ObjectRef, message: str) -> Suspicion:
     finding = Finding(
         cause="FailedCreate",
         subject=ref,
-        says=f"its pods are refused: {message}",
+        message=f"its pods are refused: {message}",
         evidence=(message,),
-        try_="check quotas, limit ranges and admission in the namespace",
+        hint="check quotas, limit ranges and admission in the namespace",
     )
     return Suspicion(finding=finding, grace=_CREATE_GRACE)

@@ -139,7 +139,7 @@ class Console:
             case e.RunEnded(result=result):
                 self.close()
                 for line in words.problem(result, self._findings):
-                    self._rich.print(Text(line, "bold" if line.startswith("try: ") else ""), soft_wrap=True)
+                    self._rich.print(Text(line, "bold" if line.startswith("hint: ") else ""), soft_wrap=True)
                 for line in words.remarks(result):
                     self._rich.print(Text(line, "dim"), soft_wrap=True)
                 style = "bold red" if result.exit else "bold green"
@@ -200,7 +200,7 @@ class Console:
         self._findings.add(finding)
         self._line(Text(words.finding(finding), "red" if finding.fatal else "yellow"))
         for text in words.evidence(finding):
-            self._line(Text(f"  {text}", "bold" if text.startswith("try: ") else "dim"))
+            self._line(Text(f"  {text}", "bold" if text.startswith("hint: ") else "dim"))
 
     def _line(self, text: Text) -> None:
         if self._yielded:

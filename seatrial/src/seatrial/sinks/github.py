@@ -129,7 +129,7 @@ class GitHub:
         )
         failed = "".join(f"- {_code(nodeid)}\n" for nodeid in self._failed)
         findings = "".join(
-            f"- **{_cell(words.finding(finding))}**" + (f" ({_cell(finding.try_)})" if finding.try_ else "") + "\n"
+            f"- **{_cell(words.finding(finding))}**" + (f" ({_cell(finding.hint)})" if finding.hint else "") + "\n"
             for finding in self._findings
         )
         return (

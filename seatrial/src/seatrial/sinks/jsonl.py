@@ -30,7 +30,7 @@ class JsonLines:
                 # Unbuffered: after an error nothing is left that would fail again when the file is closed.
                 to = to.open("ab", buffering=0)
             except OSError as error:
-                raise UsageError(f"cannot write {self._name}", why=str(error.strerror)) from error
+                raise UsageError(f"cannot write {self._name}", reason=str(error.strerror)) from error
         self._file = to
 
     def __call__(self, event: Event, /) -> None:
@@ -45,7 +45,7 @@ class JsonLines:
                 line = line[self._file.write(line) :]
             self._file.flush()
         except OSError as error:
-            raise EnvironmentFailed(f"cannot write {self._name}", why=str(error.strerror)) from error
+            raise EnvironmentFailed(f"cannot write {self._name}", reason=str(error.strerror)) from error
 
     def close(self) -> None:
         """Close the file, if it is ours."""

@@ -18,12 +18,12 @@ class Unreadable(msgspec.Struct, frozen=True):
     Attributes:
         line: its number, counted from 1.
         last: whether it is the last one.
-        why: msgspec's words.
+        reason: msgspec's words.
     """
 
     line: int
     last: bool
-    why: str
+    reason: str
 
 
 def events_of(file: Path) -> Iterator[Event | Unreadable]:
@@ -35,4 +35,4 @@ def events_of(file: Path) -> Iterator[Event | Unreadable]:
             try:
                 yield decode_event(line)
             except msgspec.DecodeError as error:
-                yield Unreadable(number, last=not following, why=str(error))
+                yield Unreadable(number, last=not following, reason=str(error))

@@ -50,7 +50,7 @@ def counts(of: Counts) -> str:
         (of.xfailed, "xfailed"),
         (of.xpassed, "xpassed"),
         (of.deselected, "deselected"),
-        *((number, f"not run: {why}") for why, number in of.not_run.items()),
+        *((number, f"not run: {reason}") for reason, number in of.not_run.items()),
     ]
     return ", ".join(f"{number} {word}" for number, word in parts if number) or "no tests"
 
@@ -67,15 +67,15 @@ def outcome(of: Outcome) -> str:
 
 def finding(of: Finding) -> str:
     """Return the line of a finding: what it is about, its cause and what that means."""
-    says = of.says if of.says.startswith(of.cause) else f"{of.cause}: {of.says}"
-    return f"{of.subject}: {says}"
+    message = of.message if of.message.startswith(of.cause) else f"{of.cause}: {of.message}"
+    return f"{of.subject}: {message}"
 
 
 def evidence(of: Finding) -> list[str]:
     """Return the lines that prove a finding, the last ones if there are many, and what to try."""
     lines = [line for text in of.evidence for line in text.splitlines()]
     shown = [f"| {line}" for line in lines[-_EVIDENCE_SHOWN:]]
-    return shown + ([f"try: {of.try_}"] if of.try_ else [])
+    return shown + ([f"hint: {of.hint}"] if of.hint else [])
 
 
 def waiting(name: str, waits_for: str) -> str:
@@ -87,8 +87,8 @@ def problem(result: RunResult, findings: Collection[Finding]) -> list[str]:
     """Return why a run was stopped and what to try, in lines, but for what its findings have told already."""
     if result.problem is None:
         return []
-    told = {text for each in findings for text in (each.says, each.try_)}
-    lines = {"why": result.problem.why, "try": result.problem.try_, "log": near(result.problem.log)}
+    told = {text for each in findings for text in (each.message, each.hint)}
+    lines = {"reason": result.problem.reason, "hint": result.problem.hint, "log": near(result.problem.log)}
     return [f"{label}: {text}" for label, text in lines.items() if text and text not in told]
 
 

@@ -25,7 +25,7 @@ def enter(ctx: Ctx) -> Report:
         ctx.facts.versions["helm"] = env.charts.version()
     if ctx.session.provider == "existing" and not env.cluster.exists():
         raise UsageError(
-            f"{env.cluster.kubeconfig} has no context {env.cluster.context!r}", try_="kubectl config get-contexts"
+            f"{env.cluster.kubeconfig} has no context {env.cluster.context!r}", hint="kubectl config get-contexts"
         )
     revival.run(ctx)
     kube = ctx.facts.kube = env.cluster.connect()
@@ -37,8 +37,8 @@ def enter(ctx: Ctx) -> Report:
     lease.take()
     ctx.lease = lease
 
-    def lost(why: str) -> None:
-        ctx.warn(f"this run stops: {why}")
+    def lost(reason: str) -> None:
+        ctx.warn(f"this run stops: {reason}")
         ctx.cancelled.set()
         env.processes.stop()
 
@@ -51,7 +51,7 @@ def enter(ctx: Ctx) -> Report:
             if any(found.get(key) != value for key, value in marks.items()):
                 raise UsageError(
                     f"release {release.name} in namespace {release.namespace} is not this project's",
-                    why=f"Helm's record of it has no label {LABEL_OWNER} with this {LABEL_PROJECT}",
-                    try_="another release name, or another namespace",
+                    reason=f"Helm's record of it has no label {LABEL_OWNER} with this {LABEL_PROJECT}",
+                    hint="another release name, or another namespace",
                 )
     return done(namespace=namespace, **ctx.facts.versions) if first else unchanged(namespace=namespace)

@@ -8,10 +8,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seatrial.inpod.delta import image_needs
-from seatrial.inpod.manifest import Manifest, changes
-from seatrial.inpod.places import places_of
-from seatrial.inpod.tree import shown
+from seatrial.image_inputs.delta import image_needs
+from seatrial.image_inputs.manifest import Manifest, changes
+from seatrial.image_inputs.sync_folders import places_of
+from seatrial.image_inputs.working_tree import shown
 from seatrial.model.errors import Inconclusive, UsageError
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
@@ -84,8 +84,8 @@ def _check_sync(ctx: Ctx, spec: ImageSpec, given: Inputs) -> None:
     if lost := inputs.left_out(spec, sync, given.manifest.files):
         raise UsageError(
             f"nothing of {', '.join(lost)} would reach the runner: what ran would not be what is here",
-            why=f"{inputs.ignore_file(spec).name} leaves out all that is in it",
-            try_=f"correct {inputs.ignore_file(spec)}, or take it out of runner.sync",
+            reason=f"{inputs.ignore_file(spec).name} leaves out all that is in it",
+            hint=f"correct {inputs.ignore_file(spec)}, or take it out of runner.sync",
         )
     root = ctx.project.root
     for path in sync:
@@ -95,8 +95,8 @@ def _check_sync(ctx: Ctx, spec: ImageSpec, given: Inputs) -> None:
             right = (root / path).relative_to(spec.context)
             raise UsageError(
                 f"runner.sync names {path}, which is not in the build context {spec.context}",
-                why="paths of runner.sync are relative to the context of the runner's image",
-                try_=f'write "{right}"',
+                reason="paths of runner.sync are relative to the context of the runner's image",
+                hint=f'write "{right}"',
             )
 
 
@@ -174,8 +174,8 @@ def _build(ctx: Ctx, spec: ImageSpec, given: Inputs) -> tuple[str, bool, Manifes
         return reference, reference == fresh, again.manifest, again
     raise Inconclusive(
         f"files of image {spec.name} changed while it was being built, twice",
-        why=", ".join(f"{shown(path)}: {what}" for path, what in changed[:3]),
-        try_="run it again once nothing writes into the project",
+        reason=", ".join(f"{shown(path)}: {what}" for path, what in changed[:3]),
+        hint="run it again once nothing writes into the project",
     )
 
 
@@ -200,6 +200,6 @@ def _check_builder(ctx: Ctx, spec: ImageSpec) -> None:
     if version.code or os.environ.get("DOCKER_BUILDKIT") == "0":
         raise UsageError(
             f"{path} needs BuildKit",
-            why="the engine's classic builder reads .dockerignore only",
-            try_="install Docker's buildx plugin",
+            reason="the engine's classic builder reads .dockerignore only",
+            hint="install Docker's buildx plugin",
         )

@@ -74,7 +74,7 @@ def _content(path: Path) -> bytes:
             return hashlib.sha256(path.read_bytes()).digest()
         return hashlib.sha256(os.fsencode(path.readlink()) if path.is_symlink() else b"").digest()
     except OSError as error:
-        raise UsageError(f"cannot read {path}", why=str(error.strerror)) from error
+        raise UsageError(f"cannot read {path}", reason=str(error.strerror)) from error
 
 
 def render_all(ctx: Ctx) -> None:
@@ -177,7 +177,7 @@ def _below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise UsageError(f"cannot read {folder}", why=str(error.strerror)) from error
+        raise UsageError(f"cannot read {folder}", reason=str(error.strerror)) from error
     for entry in entries:
         if not _is_folder(entry):
             yield Path(entry.path)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seatrial.inpod.submission import Submission
 from seatrial.model.result import Stage
 from seatrial.model.session import Made
+from seatrial.runner.prestart import Submission
 from seatrial.stages import gate
 from seatrial.stages.context import Ctx, Report, done, unchanged
 

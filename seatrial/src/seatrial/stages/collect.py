@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seatrial.inpod import waits
 from seatrial.model.errors import ExitCode, SeatrialError
 from seatrial.model.event import Note
 from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import Project
 from seatrial.ports import Object
+from seatrial.runner import waits
 from seatrial.stages import probing
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.stages.secrets import without_secrets

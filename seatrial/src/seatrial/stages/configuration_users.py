@@ -74,8 +74,8 @@ def restart(ctx: Ctx, pods: Collection[str], changed: Collection[str]) -> bool:
         if controller_of(pod) == ("", ""):
             raise EnvironmentFailed(
                 said,
-                why="no controller would make it anew if it were deleted",
-                try_=f"kubectl delete pod {meta['name']} -n {meta['namespace']}, and make it again",
+                reason="no controller would make it anew if it were deleted",
+                hint=f"kubectl delete pod {meta['name']} -n {meta['namespace']}, and make it again",
             )
         ctx.warn(f"{said}; recreating")
         ctx.kube.delete("v1/Pod", meta["name"], meta["namespace"])

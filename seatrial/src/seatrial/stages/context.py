@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.inpod.manifest import Manifest
-from seatrial.inpod.submission import Submission
+from seatrial.image_inputs.manifest import Manifest
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
 from seatrial.model.event import Note, StageProgress
@@ -22,6 +21,7 @@ from seatrial.model.result import Counts, ImageUsed, Outcome, Stage, TreeProof
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 from seatrial.ports import Emit, Kube, LocalImage, Object
+from seatrial.runner.prestart import Submission
 from seatrial.stages.lease import Lease
 
 __all__ = ["Ctx", "Facts", "Report", "TestsOutcome", "Undo", "done", "unchanged"]
@@ -56,7 +56,7 @@ class TestsOutcome:
     __test__ = False
 
     exit: ExitCode
-    says: str
+    message: str
     counts: Counts
     tree: TreeProof | None = None
     interrupted: KeyboardInterrupt | None = None

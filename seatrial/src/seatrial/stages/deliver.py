@@ -122,7 +122,7 @@ def runner_image(ctx: Ctx) -> str:
     if image in ctx.facts.tags:
         return ctx.facts.tags[image]
     if ":" not in image.rpartition("/")[2]:
-        raise UsageError(f"runner.image {image!r} is no [[image]] and has no tag", try_=f"write {image}:TAG")
+        raise UsageError(f"runner.image {image!r} is no [[image]] and has no tag", hint=f"write {image}:TAG")
     return image
 
 

@@ -7,12 +7,12 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seatrial.inpod.records import decode_log
 from seatrial.model.errors import NotReady
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Kube
 from seatrial.readiness.snapshot import Snapshot
 from seatrial.readiness.workload import WORKLOADS
+from seatrial.runner.decoder import decode_log
 
 __all__ = ["evident", "hopeless"]
 
@@ -39,7 +39,7 @@ def evident(kube: Kube, seen: Snapshot, finding: Finding) -> Finding:
 def hopeless(findings: Sequence[Finding]) -> NotReady:
     """Return the failure for fatal findings: the first one, with the line of its evidence that says most, the last."""
     first = findings[0]
-    return NotReady(f"{first.subject}: {first.says}", findings, why=first.evidence[-1] if first.evidence else "")
+    return NotReady(f"{first.subject}: {first.message}", findings, reason=first.evidence[-1] if first.evidence else "")
 
 
 def _containers(seen: Snapshot, ref: ObjectRef) -> list[tuple[str, str]]:

@@ -33,8 +33,8 @@ def outdated(ctx: Ctx) -> bool:
             if controller_of(pod) == ("", ""):
                 raise EnvironmentFailed(
                     f"pod {name} runs an older image {stale[0]} than this machine has",
-                    why="nothing would make it anew if it were deleted",
-                    try_=f"kubectl delete pod {name} -n {namespace}, and make it again",
+                    reason="nothing would make it anew if it were deleted",
+                    hint=f"kubectl delete pod {name} -n {namespace}, and make it again",
                 )
             ctx.warn(f"pod {name} runs an older image {stale[0]}: it is made anew")
             ctx.kube.delete("v1/Pod", name, namespace)

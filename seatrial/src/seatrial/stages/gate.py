@@ -11,11 +11,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from seatrial.inpod.records import decode_log
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import Stage
 from seatrial.ports import Kube, Object
+from seatrial.runner.decoder import decode_log
 from seatrial.stages.context import Ctx
 from seatrial.stages.watching import closing
 
@@ -106,7 +106,7 @@ def wait(ctx: Ctx, deadline: Deadline) -> float:
     with ThreadPoolExecutor(len(names)) as pool:
         failures = [said for said in pool.map(probe, names) if said]
     if failures:
-        raise EnvironmentFailed("pods of the new cluster do not reach each other", why=failures[0], try_=_HINT)
+        raise EnvironmentFailed("pods of the new cluster do not reach each other", reason=failures[0], hint=_HINT)
     if not _has_storage(kube, deadline):
         ctx.warn(f"the cluster has no StorageClass after {_STORAGE:.0f} s: claims that name none will stay pending")
     kube.delete("v1/Namespace", _NAMESPACE)
@@ -150,7 +150,7 @@ def _make(kube: Kube, pod: Object, deadline: Deadline) -> None:
         try:
             kube.apply(pod)
         except EnvironmentFailed as refused:
-            if "serviceaccount" not in refused.why or deadline.passed:
+            if "serviceaccount" not in refused.reason or deadline.passed:
                 raise
             time.sleep(_RETRY)
         else:
@@ -169,7 +169,7 @@ def _addresses(kube: Kube, nodes: set[str], deadline: Deadline) -> dict[str, str
             if nodes <= found.keys():
                 return found
     missing = ", ".join(sorted(nodes - found.keys()))
-    raise EnvironmentFailed(f"no pod starts on {missing}", try_="look at the pods of kube-system")
+    raise EnvironmentFailed(f"no pod starts on {missing}", hint="look at the pods of kube-system")
 
 
 def _has_storage(kube: Kube, deadline: Deadline) -> bool:

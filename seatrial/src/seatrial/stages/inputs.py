@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from seatrial.inpod.agent.tree import scan
-from seatrial.inpod.copies import Analysis, BaseImage, Doubt, analyze
-from seatrial.inpod.ignore import BadPattern, DockerIgnore
-from seatrial.inpod.manifest import Manifest
-from seatrial.inpod.places import Places
-from seatrial.inpod.tree import Entry, Files, below, entries, shown
+from seatrial.image_inputs.copied_files import Analysis, BaseImage, Doubt, analyze
+from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
+from seatrial.image_inputs.manifest import Manifest
+from seatrial.image_inputs.sync_folders import Places
+from seatrial.image_inputs.working_tree import Entry, Files, below, entries, shown
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ImageSpec, Project
+from seatrial.pod.agent.tree import scan
 from seatrial.ports import LocalImage
 from seatrial.stages.written import Written
 
@@ -150,9 +150,9 @@ def _text(spec: ImageSpec) -> str:
     try:
         return dockerfile.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError as error:
-        raise UsageError(f"image {spec.name} has no Dockerfile", why=f"{dockerfile} is not there") from error
+        raise UsageError(f"image {spec.name} has no Dockerfile", reason=f"{dockerfile} is not there") from error
     except OSError as error:
-        raise UsageError(f"{dockerfile} cannot be read", why=str(error.strerror)) from error
+        raise UsageError(f"{dockerfile} cannot be read", reason=str(error.strerror)) from error
 
 
 def _ignore(spec: ImageSpec) -> DockerIgnore:
@@ -162,11 +162,11 @@ def _ignore(spec: ImageSpec) -> DockerIgnore:
     except BadPattern as bad:
         raise UsageError(
             f"{path}:{bad.line}: {shown(bad.pattern)} is no pattern",
-            why="Docker refuses it",
-            try_="correct the line: https://docs.docker.com/build/concepts/context/#dockerignore-files",
+            reason="Docker refuses it",
+            hint="correct the line: https://docs.docker.com/build/concepts/context/#dockerignore-files",
         ) from bad
     except OSError as error:
-        raise UsageError(f"{path} cannot be read", why=str(error.strerror)) from error
+        raise UsageError(f"{path} cannot be read", reason=str(error.strerror)) from error
 
 
 def _without_links(spec: ImageSpec, analysis: Analysis) -> Analysis:
@@ -205,14 +205,14 @@ def _context(project: Project, spec: ImageSpec, analysis: Analysis) -> Files:
         name = os.path.relpath(error.filename or context, context)
         raise UsageError(
             f"{shown(name)} of image {spec.name} cannot be read",
-            why=str(error.strerror),
-            try_=f"correct its permissions, or name it in {ignore_file(spec).name}",
+            reason=str(error.strerror),
+            hint=f"correct its permissions, or name it in {ignore_file(spec).name}",
         ) from error
     for path, entry in found.items():
         if entry.kind == "o" and entry.content != "socket":
             raise UsageError(
                 f"{shown(path)} of image {spec.name} is no file but a {entry.content}",
-                try_=f"remove it, or name it in {ignore_file(spec).name}",
+                hint=f"remove it, or name it in {ignore_file(spec).name}",
             )
     written = Written.read(project.root)
     dropped = {path for path, entry in found.items() if entry.kind == "o" or written.wrote(context / path, entry)}

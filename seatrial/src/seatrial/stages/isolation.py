@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from seatrial.inpod.definition import isolation_role
 from seatrial.model.names import ISOLATED_PREFIX, LABEL_ENVIRONMENT, LABEL_ISOLATED_FOR, LABEL_PROJECT
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import Object
+from seatrial.runner.definition import isolation_role
 
 __all__ = ["REFUSAL", "isolation_policies", "isolation_rights", "probe"]
 

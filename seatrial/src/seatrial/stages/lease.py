@@ -134,8 +134,8 @@ class Lease:
         seconds = max(0.0, age(lease, self._clock.now()))
         return UsageError(
             f"another run works in namespace {self._namespace}",
-            why=f"{holder_of(lease)} renewed its Lease {seconds:.0f} s ago",
-            try_=f"wait for it, or another --namespace; a run that died is taken over after {_DURATION} s",
+            reason=f"{holder_of(lease)} renewed its Lease {seconds:.0f} s ago",
+            hint=f"wait for it, or another --namespace; a run that died is taken over after {_DURATION} s",
         )
 
     def _renew(self, lost: Callable[[str], None]) -> None:
@@ -151,7 +151,7 @@ class Lease:
                     renewed = time.monotonic()
             except SeatrialError as error:
                 if time.monotonic() - renewed > _DURATION:
-                    lost(f"the Lease of namespace {self._namespace} could not be renewed: {error.what}")
+                    lost(f"the Lease of namespace {self._namespace} could not be renewed: {error.message}")
                     return
 
 

@@ -201,7 +201,7 @@ def _recreate(ctx: Ctx, kind: str, name: str, namespace: str) -> bool:
         if deadline.passed:
             raise OutOfTime(
                 f"{kind.rpartition('/')[2]} {name} is being deleted and stays",
-                try_=f"kubectl get {kind.rpartition('/')[2].lower()} {name} -n {namespace} -o yaml says why",
+                hint=f"kubectl get {kind.rpartition('/')[2].lower()} {name} -n {namespace} -o yaml says why",
             )
         time.sleep(_LOOK)
     return True
@@ -243,7 +243,7 @@ def _bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read {file}", why=str(error.strerror)) from error
+        raise UsageError(f"cannot read {file}", reason=str(error.strerror)) from error
 
 
 def _digest(namespace: str, texts: Iterable[tuple[Path, bytes]]) -> str:
@@ -259,9 +259,9 @@ def _documents(file: Path, text: bytes) -> Iterator[Object]:
     try:
         documents = list(yaml.safe_load_all(text.decode()))
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8", why=error.reason) from error
+        raise UsageError(f"{file} is not UTF-8", reason=error.reason) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise UsageError(f"{file} is not YAML", why=" ".join(str(error).split())) from error
+        raise UsageError(f"{file} is not YAML", reason=" ".join(str(error).split())) from error
     for document in documents:
         if not isinstance(document, dict):
             continue
@@ -271,6 +271,6 @@ def _documents(file: Path, text: bytes) -> Iterator[Object]:
             if not isinstance(meta, dict) or not all((obj.get("apiVersion"), obj.get("kind"), meta.get("name"))):
                 raise UsageError(
                     f"{file} has a document that is no Kubernetes object",
-                    why="an object has apiVersion, kind and metadata.name",
+                    reason="an object has apiVersion, kind and metadata.name",
                 )
             yield obj

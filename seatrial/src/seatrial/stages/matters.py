@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from seatrial.inpod.copies import Analysis, analyze
-from seatrial.inpod.ignore import BadPattern, DockerIgnore
-from seatrial.inpod.tree import Entry, below
+from seatrial.image_inputs.copied_files import Analysis, analyze
+from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
+from seatrial.image_inputs.working_tree import Entry, below
 from seatrial.model.spec import ImageSpec, Project
 from seatrial.stages.inputs import arguments, dockerfile_of, ignore_file
 from seatrial.stages.written import Written

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 import msgspec
 
-from seatrial.inpod.manifest import Manifest
-from seatrial.inpod.tree import Entry
+from seatrial.image_inputs.manifest import Manifest
+from seatrial.image_inputs.working_tree import Entry
 
 __all__ = [
     "Answered",

@@ -121,7 +121,7 @@ class Monitor:
         for target, verdict in verdicts:
             if verdict.state != "ready":
                 self._unstick(target)
-            self._once(target, ServiceSeen(name=target[2], ready=verdict.state == "ready", waits_for=verdict.why))
+            self._once(target, ServiceSeen(name=target[2], ready=verdict.state == "ready", waits_for=verdict.reason))
         return [(target, verdict) for target, verdict in verdicts if verdict.state != "ready"]
 
     def wait(self, seconds: float) -> None:
@@ -143,7 +143,7 @@ class Monitor:
         for (kind, namespace, name), verdict in missing:
             ref = ObjectRef(kind=kind, name=name, namespace=namespace)
             findings += [self._evident(each.finding) for each in verdict.suspicions] or [
-                Finding(cause="NotReadyInTime", subject=ref, says=f"{ref} still waits for {verdict.why}")
+                Finding(cause="NotReadyInTime", subject=ref, message=f"{ref} still waits for {verdict.reason}")
             ]
         names = ", ".join(name for (_, _, name), _ in missing)
         return NotReady(f"{names} not ready within {seconds:.0f} s", findings)

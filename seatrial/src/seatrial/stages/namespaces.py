@@ -112,14 +112,14 @@ def check(ctx: Ctx, name: str, there: Object) -> None:
     if any(marks.get(key) != wanted[key] for key in (LABEL_OWNER, LABEL_PROJECT)):
         raise UsageError(
             f"namespace {name} is there and is not this project's",
-            why=f"it has no label {LABEL_OWNER}={OWNER} with {LABEL_PROJECT}={wanted[LABEL_PROJECT]}",
-            try_=f"another --namespace, or its owner's word: kubectl label namespace {name} {LABEL_USE}=allowed",
+            reason=f"it has no label {LABEL_OWNER}={OWNER} with {LABEL_PROJECT}={wanted[LABEL_PROJECT]}",
+            hint=f"another --namespace, or its owner's word: kubectl label namespace {name} {LABEL_USE}=allowed",
         )
     if ctx.keep != "always" and marks.get(LABEL_KEPT) == "true" and marks.get(LABEL_SESSION) != wanted[LABEL_SESSION]:
         raise UsageError(
             f"namespace {name} has an environment that was kept",
-            why="what this run leaves is removed at its end, and that would be removed with it",
-            try_="seatrial test or seatrial down with --namespace, or another --namespace",
+            reason="what this run leaves is removed at its end, and that would be removed with it",
+            hint="seatrial test or seatrial down with --namespace, or another --namespace",
         )
 
 
@@ -190,6 +190,6 @@ def _standing(ctx: Ctx, name: str) -> Object | None:
             return there
         if deadline.passed:
             raise OutOfTime(
-                f"namespace {name} is being deleted and stays", try_=f"kubectl get namespace {name} -o yaml says why"
+                f"namespace {name} is being deleted and stays", hint=f"kubectl get namespace {name} -o yaml says why"
             )
         time.sleep(_LOOK)

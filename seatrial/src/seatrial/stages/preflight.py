@@ -29,19 +29,19 @@ def run(ctx: Ctx) -> Report:
     ctx.facts.versions["engine"] = env.check_engine()
     ctx.facts.versions["helm"] = env.charts.version()
     if not env.processes.find("kind"):
-        raise UsageError("kind is not on PATH", try_="install it: https://kind.sigs.k8s.io/docs/user/quick-start/")
+        raise UsageError("kind is not on PATH", hint="install it: https://kind.sigs.k8s.io/docs/user/quick-start/")
     if env.cluster.exists():
         raise UsageError(
             f"there is a cluster {env.cluster.name!r} that seatrial did not make",
-            why="the ledger does not know it, so it is somebody else's and stays as it is",
-            try_=f"kind delete cluster --name {env.cluster.name}, or another name under [cluster]",
+            reason="the ledger does not know it, so it is somebody else's and stays as it is",
+            hint=f"kind delete cluster --name {env.cluster.name}, or another name under [cluster]",
         )
     taken = [f"{address}:{port}" for address, port in env.host_ports if not env.port_is_free(address, port)]
     if taken:
         raise UsageError(
             f"host port {', '.join(taken)} is taken",
-            why="the cluster publishes it, and something on this machine listens there already",
-            try_=f"ss -ltnp 'sport = :{taken[0].rpartition(':')[2]}' says what",
+            reason="the cluster publishes it, and something on this machine listens there already",
+            hint=f"ss -ltnp 'sport = :{taken[0].rpartition(':')[2]}' says what",
         )
     if mirror := env.mirror:
         # First in, last out: what the cluster still uses cannot go before it.

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, Final
 
-from seatrial.inpod import waits
-from seatrial.inpod.definition import services_of
-from seatrial.inpod.fixtures.probes import question
-from seatrial.inpod.podside import AGENT_DIRECTORY
-from seatrial.inpod.records import Malformed, ProbeReader
 from seatrial.model.errors import ExitCode, NotReady, SeatrialError
 from seatrial.model.event import FindingMade, ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import LABEL_THROWAWAY
 from seatrial.model.spec import ServiceSpec
+from seatrial.pod.fixtures.probes import question
 from seatrial.ports import Object, StreamBroken
+from seatrial.runner import waits
+from seatrial.runner.decoder import Malformed, ProbeReader
+from seatrial.runner.definition import services_of
+from seatrial.runner.pod_files import AGENT_DIRECTORY
 from seatrial.stages.context import Ctx
 from seatrial.stages.memory import Answered, read
 
@@ -64,8 +64,8 @@ def ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float, *, told: dict[str
         return
     script = f"{AGENT_DIRECTORY}/probes.py"
     argv = ["python3", script, json.dumps(asked), f"{max(1.0, seconds):.0f}"]
-    says = {question["name"]: "no answer yet" for question in asked}
-    reader = ProbeReader(says)
+    message = {question["name"]: "no answer yet" for question in asked}
+    reader = ProbeReader(message)
     try:
         exec_ = ctx.kube.exec(spec.pod, spec.namespace)
         stream = waits.pieces(lambda: exec_.stream(argv, container="tests", silence=seconds + _SLACK))
@@ -75,24 +75,24 @@ def ask(ctx: Ctx, asked: list[dict[str, Any]], seconds: float, *, told: dict[str
                     # The run ends: nobody waits for the answers of a pod whose node may be paused.
                     return
                 for probe in reader.feed(chunk) if chunk else ():
-                    says[probe.name] = probe.says
-                    if told.get(probe.name) != probe.says:
-                        told[probe.name] = probe.says
-                        ctx.emit(ServiceSeen(name=probe.name, ready=not probe.says, waits_for=probe.says))
+                    message[probe.name] = probe.message
+                    if told.get(probe.name) != probe.message:
+                        told[probe.name] = probe.message
+                        ctx.emit(ServiceSeen(name=probe.name, ready=not probe.message, waits_for=probe.message))
     except (StreamBroken, Malformed) as broken:
-        raise NotReady("the services could not be asked", (), why=str(broken)) from broken
+        raise NotReady("the services could not be asked", (), reason=str(broken)) from broken
     findings = [
         Finding(
             cause="NoAnswer",
             subject=ObjectRef(kind="Service", name=name, namespace=spec.namespace),
-            says=f"service {name} does not answer as declared: {text}",
-            try_=f"seatrial logs {name}",
+            message=f"service {name} does not answer as declared: {text}",
+            hint=f"seatrial logs {name}",
         )
-        for name, text in says.items()
+        for name, text in message.items()
         if text
     ]
     if findings:
-        names = ", ".join(name for name, text in says.items() if text)
+        names = ", ".join(name for name, text in message.items() if text)
         raise NotReady(f"{names} not ready within {seconds:.0f} s", findings)
 
 

@@ -44,7 +44,7 @@ def run(ctx: Ctx) -> Report:
         return unchanged()
     state = cluster.state()
     if state == "gone":
-        raise EnvironmentFailed(f"cluster {cluster.name} is gone", why=words(state), try_=_hint(ctx))
+        raise EnvironmentFailed(f"cluster {cluster.name} is gone", reason=words(state), hint=_hint(ctx))
     if state == "running" and kube.answers(TRIES):
         # A node that is slow to tell that it lives: whoever needs it will see.
         return unchanged()
@@ -56,7 +56,7 @@ def run(ctx: Ctx) -> Report:
     while not cluster.connect().answers(TRIES):
         if deadline.passed:
             raise EnvironmentFailed(
-                f"cluster {cluster.name} does not answer", why=words(cluster.state()), try_=_hint(ctx)
+                f"cluster {cluster.name} does not answer", reason=words(cluster.state()), hint=_hint(ctx)
             )
         time.sleep(_LOOK)
     if state == "stopped":
@@ -90,8 +90,8 @@ def _await_news(ctx: Ctx, woken: datetime, deadline: Deadline) -> None:
         if deadline.passed:
             raise EnvironmentFailed(
                 f"cluster {ctx.env.cluster.name} came back without all of its nodes",
-                why=f"nothing new is known of pod {old[0]}",
-                try_=_hint(ctx),
+                reason=f"nothing new is known of pod {old[0]}",
+                hint=_hint(ctx),
             )
         time.sleep(_LOOK)
 

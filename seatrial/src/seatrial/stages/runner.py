@@ -10,11 +10,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seatrial.inpod.manifest import Manifest
-from seatrial.inpod.podside import agent_files
+from seatrial.image_inputs.manifest import Manifest
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
 from seatrial.ports import Object
+from seatrial.runner.pod_files import agent_files
 from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
 from seatrial.stages.deliver import runner_image
@@ -98,8 +98,8 @@ def _sent_places(ctx: Ctx, before: tuple[str, ...]) -> tuple[str, ...]:
         if place.is_symlink() or place.is_file():
             raise UsageError(
                 f"runner.sync names {path}, which is {'a symbolic link' if place.is_symlink() else 'a file'}",
-                why=f"image {spec.image} is not built from this project: only folders can be sent to it",
-                try_="name the folder itself" if place.is_symlink() else "move it into a folder that is sent",
+                reason=f"image {spec.image} is not built from this project: only folders can be sent to it",
+                hint="name the folder itself" if place.is_symlink() else "move it into a folder that is sent",
             )
         if place.is_dir():
             found[posixpath.normpath(path)] = None
@@ -138,8 +138,8 @@ def _confine(ctx: Ctx, policies: list[Object]) -> None:
         if deadline.passed:
             raise EnvironmentFailed(
                 "the policies that confine isolated namespaces are not in force, so the tests get no rights",
-                why=said or f"the cluster still lets {user} create namespace {refused['metadata']['name']}",
-                try_="isolated-namespaces needs Kubernetes 1.30 and a cluster administrator, who may impersonate",
+                reason=said or f"the cluster still lets {user} create namespace {refused['metadata']['name']}",
+                hint="isolated-namespaces needs Kubernetes 1.30 and a cluster administrator, who may impersonate",
             )
         time.sleep(_PAUSE)
 
@@ -189,5 +189,5 @@ def _remove(ctx: Ctx, deadline: Deadline) -> None:
             if change.type == "synced" and spec.pod not in names:
                 return
     raise OutOfTime(
-        f"the old pod {spec.pod} does not go away", try_=f"kubectl get pod {spec.pod} -n {spec.namespace} -o yaml"
+        f"the old pod {spec.pod} does not go away", hint=f"kubectl get pod {spec.pod} -n {spec.namespace} -o yaml"
     )

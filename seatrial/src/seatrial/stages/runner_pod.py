@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from seatrial.inpod.definition import isolation_role
-from seatrial.inpod.podside import AGENT_DIRECTORY, STATE_DIRECTORY, agent_argv
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import LocalImage, Object
+from seatrial.runner.definition import isolation_role
+from seatrial.runner.pod_files import AGENT_DIRECTORY, STATE_DIRECTORY, agent_argv
 from seatrial.stages.isolation import isolation_policies, isolation_rights
 
 __all__ = ["DIGEST", "Shape", "runner_objects", "runner_policies"]

@@ -9,7 +9,7 @@ import msgspec
 
 from seatrial.diagnose.causes import ranked, restarts, troubled_nodes, unserved
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.inpod.delta import image_needs
+from seatrial.image_inputs.delta import image_needs
 from seatrial.model.finding import Finding
 from seatrial.model.spec import Project
 from seatrial.ports import Change, Kube
@@ -81,7 +81,7 @@ def workloads(seen: Snapshot) -> list[WorkloadSeen]:
                     namespace=meta["namespace"],
                     name=meta["name"],
                     ready=verdict.state == "ready",
-                    waits_for=verdict.why,
+                    waits_for=verdict.reason,
                     images=tuple(dict.fromkeys(each["image"] for each in spec["containers"])),
                 )
             )
@@ -126,7 +126,7 @@ def runner(kube: Kube, project: Project, env: Kubernetes) -> RunnerSeen:
             step = f"rebuild its image: {causes[0]}"
         elif made.manifest.files != given.manifest.files:
             step = "send it the files that changed"
-    return RunnerSeen(pod=spec.pod, image=made.reference, state=verdict.why or "ready", next=step)
+    return RunnerSeen(pod=spec.pod, image=made.reference, state=verdict.reason or "ready", next=step)
 
 
 def findings(kube: Kube, project: Project) -> tuple[Finding, ...]:

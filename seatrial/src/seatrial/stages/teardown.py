@@ -29,9 +29,9 @@ def run(ctx: Ctx) -> Report:
         try:
             undo(deadline)
         except SeatrialError as error:
-            failed.append(f"{what}: {error.what}")
+            failed.append(f"{what}: {error.message}")
         else:
             undone.append(what)
     if failed:
-        raise EnvironmentFailed("something could not be removed", why="; ".join(failed), try_="seatrial clean")
+        raise EnvironmentFailed("something could not be removed", reason="; ".join(failed), hint="seatrial clean")
     return done(removed=", ".join(undone))

@@ -11,20 +11,20 @@ from pathlib import Path
 
 from msgspec.structs import replace as changed
 
-from seatrial.inpod import waits
-from seatrial.inpod.definition import definition
-from seatrial.inpod.delta import Delta, Lost, image_needs, plan
-from seatrial.inpod.options import resolve
-from seatrial.inpod.protocol import CI_VARIABLES
-from seatrial.inpod.session import Request, TestOutcome, run_tests
-from seatrial.inpod.sync import PodDiffers, PodFiles, pod_files
-from seatrial.inpod.tree import Files, Tree, below, digest, read_tree, shown
+from seatrial.image_inputs.delta import Delta, Lost, image_needs, plan
+from seatrial.image_inputs.working_tree import Files, Tree, below, digest, read_tree, shown
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, Inconclusive, OutOfTime
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.ports import ContainerState, PodExec
 from seatrial.readiness.pod import container_state
+from seatrial.runner import waits
+from seatrial.runner.definition import definition
+from seatrial.runner.options import resolve
+from seatrial.runner.protocol import CI_VARIABLES
+from seatrial.runner.sync import PodDiffers, PodFiles, pod_files
+from seatrial.runner.test_run import Request, TestOutcome, run_tests
 from seatrial.stages import inputs, runner
 from seatrial.stages.context import Ctx, Report, TestsOutcome, done
 from seatrial.stages.memory import PodFiles as Remembered
@@ -101,7 +101,7 @@ def run(ctx: Ctx) -> Report:
     def keep(outcome: TestOutcome) -> None:
         ctx.facts.tests = TestsOutcome(
             exit=outcome.exit,
-            says=f"{outcome.says}: {outcome.why}" if outcome.why else outcome.says,
+            message=f"{outcome.message}: {outcome.reason}" if outcome.reason else outcome.message,
             counts=outcome.counts,
             tree=outcome.tree,
             interrupted=outcome.interrupted,
@@ -139,7 +139,7 @@ def _in_time(ask: Callable[[], PodFiles], deadline: Deadline) -> PodFiles:
     try:
         return waits.call(ask, until=lambda: deadline.passed)
     except waits.Left:
-        raise OutOfTime("the tests were not started in their time", why="the runner pod did not answer") from None
+        raise OutOfTime("the tests were not started in their time", reason="the runner pod did not answer") from None
 
 
 def _root(ctx: Ctx) -> Path:
@@ -198,7 +198,7 @@ class _Pod:
 def _runner(ctx: Ctx) -> Runner:
     runner = read_runner(ctx.env.directory)
     if runner is None:
-        raise EnvironmentFailed("what the runner pod was made from is not known any more", try_="run it again")
+        raise EnvironmentFailed("what the runner pod was made from is not known any more", hint="run it again")
     return runner
 
 
@@ -227,7 +227,7 @@ def _tree(ctx: Ctx, root: Path, seeded: Files) -> Tree:
     given = inputs.read_inputs(ctx.project, image, os.environ, present)
     places = given.places(_directory(ctx), pod.places, pod.manifest)
     if causes := image_needs(pod.manifest, given.manifest, places=places, rebuild=spec.rebuild):
-        raise Inconclusive("files of the image changed after it was built", why=str(causes[0]), try_="run it again")
+        raise Inconclusive("files of the image changed after it was built", reason=str(causes[0]), hint="run it again")
     files = given.manifest.files
     generated = {path: entry for path, entry in seeded.items() if path not in pod.manifest.files}
     modules = {path: entry for path, entry in files.items() if below(path, spec.sync)}

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from seatrial.inpod.podside import agent_argv
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import OutOfTime
 from seatrial.model.names import LABEL_THROWAWAY
 from seatrial.ports import Kube, Object
 from seatrial.readiness.patience import Patience
 from seatrial.readiness.pod import container_state, judge_pod
+from seatrial.runner.pod_files import agent_argv
 from seatrial.stages.evidence import hopeless
 from seatrial.stages.watching import WatchSet
 
@@ -122,4 +122,4 @@ def _wait(kube: Kube, name: str, namespace: str, deadline: Deadline) -> None:
             watches.wait(min(deadline.left, 1.0 if later is None else max(0.1, later - time.monotonic())))
     finally:
         watches.close()
-    raise OutOfTime(f"pod {name} does not run", try_=f"kubectl describe pod {name} -n {namespace}")
+    raise OutOfTime(f"pod {name} does not run", hint=f"kubectl describe pod {name} -n {namespace}")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seatrial.inpod.tree import Entry
+from seatrial.image_inputs.working_tree import Entry
 from seatrial.stages.memory import read, write
 
 __all__ = ["Written"]

@@ -1,0 +1,131 @@
+"""Decide whether a changed working tree needs a new image or can be sent to the pod, and which files to send. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from seatrial.image_inputs.manifest import Cause, Manifest, changes, differences
+from seatrial.image_inputs.sync_folders import Places
+from seatrial.image_inputs.working_tree import Files, Tree, same, shown
+from seatrial.model.errors import UsageError
+
+__all__ = ["LIMIT", "Delta", "Lost", "check_size", "image_needs", "matches", "plan"]
+
+LIMIT: Final = 50 << 20
+"""Bytes that a delta may have. More than that is no edit but data, which belongs into the image."""
+
+_CULPRITS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Files to send and to delete; both empty: the pod has the working tree already."""
+
+    send: tuple[str, ...]
+    delete: tuple[str, ...]
+    causes: tuple[Cause, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has to happen."""
+        return not self.send and not self.delete
+
+
+class Lost(Exception):
+    """Files that the build made, and that the pod has no longer, or has changed: only a new pod has them."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+def image_needs(
+    before: Manifest, now: Manifest, *, places: Places, rebuild: Sequence[str], everything: bool = False
+) -> list[Cause]:
+    """Return why an image has to be built anew; nothing: all that changed may be sent to its pod instead.
+
+    Args:
+        before: what the pod's image was built from.
+        now: what it would be built from.
+        places: where files may be sent to.
+        rebuild: patterns of files whose change rebuilds, wherever they are.
+        everything: all causes, not only the first.
+    """
+    causes = differences(before, now)
+    for path, what in changes(before.files, now.files):
+        if causes and not everything:
+            break
+        pattern = next((each for each in rebuild if matches(path, each)), None)
+        if pattern is not None:
+            causes.append(Cause(path, what, f"which rebuilds the image (rebuild: {pattern})"))
+        elif reason := places.refuses(path, before.files.get(path), now.files.get(path)):
+            causes.append(Cause(path, what, f"which rebuilds the image: {reason}"))
+    for place in places.paths:
+        if place in before.files and place not in now.files and (everything or not causes):
+            causes.append(Cause(place, "deleted", "which rebuilds the image"))
+    return causes
+
+
+def plan(*, tree: Tree, pod: Files) -> Delta:
+    """Return what has to be sent and deleted so that the pod has the tree.
+
+    Args:
+        tree: what it has to have.
+        pod: what it has below the tree's places.
+
+    Raises:
+        Lost: it lacks files that only its image has.
+    """
+    send: list[str] = []
+    delete: list[str] = []
+    causes = []
+    wanted = tree.wanted
+    for path, what in changes(pod, wanted):
+        if what == "changed" and same(pod[path], wanted[path]):
+            continue
+        if what != "deleted" and path not in tree.files:
+            raise Lost(path)
+        (delete if what == "deleted" else send).append(path)
+        causes.append(Cause(path, what, "deleted in the pod too" if what == "deleted" else "sent"))
+    return Delta(tuple(send), tuple(delete), tuple(causes))
+
+
+def check_size(tree: Files, delta: Delta) -> None:
+    """Refuse a delta that is too large.
+
+    Raises:
+        UsageError: naming the largest files.
+    """
+    sizes = sorted(((tree[path].size, path) for path in delta.send), reverse=True)
+    total = sum(size for size, _ in sizes)
+    if total <= LIMIT:
+        return
+    culprits = ", ".join(f"{shown(path)} ({size / (1 << 20):.1f} MB)" for size, path in sizes[:_CULPRITS])
+    raise UsageError(
+        f"the changes to send are {total / (1 << 20):.0f} MB; at most {LIMIT >> 20} MB are sent",
+        reason=f"largest: {culprits}",
+        hint="name them in .dockerignore, or take their directory out of [runner] sync",
+    )
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Return whether a glob matches a path from its start; `**/` is any directories, also none, `*` stays in one."""
+    regex = ""
+    for part in re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern.removeprefix("./")):
+        if part == "**/":
+            regex += "(?:.*/)?"
+        elif part == "**":
+            regex += ".*"
+        elif part == "*":
+            regex += "[^/]*"
+        elif part == "?":
+            regex += "[^/]"
+        elif part.startswith("["):
+            regex += fnmatch.translate(part).removeprefix("(?s:").removesuffix(")\\Z")
+        else:
+            regex += re.escape(part)
+    return re.fullmatch(regex, path) is not None

@@ -1,6 +1,0 @@
-"""pytest's options: which act in the pod, which on the host, which are refused, and how a command line is split."""
-
-from seatrial.inpod.options.resolve import Invocation, Unsure, resolve
-from seatrial.inpod.options.table import OPTIONS, Option, Place, render
-
-__all__ = ["OPTIONS", "Invocation", "Option", "Place", "Unsure", "render", "resolve"]

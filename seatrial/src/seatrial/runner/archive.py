@@ -1,0 +1,293 @@
+"""Unpack the archive that a pod sends, and copy what is in it to where the user wants it. Hostile bytes, limited.
+
+Nothing here follows a symbolic link: directories are opened one below the other by descriptor, files are created anew.
+So neither a member of the archive nor a link that someone places meanwhile leads out of the directory. Only regular
+files and directories are taken. Links, devices and sparse files are left out and named.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final, cast
+
+from seatrial.model.text import safe_line
+from seatrial.runner.decoder import LONGEST_NOTE, MOST_NOTES, Malformed, decode_notes
+
+__all__ = ["Limits", "deliver", "read_tree_below", "unpack"]
+
+_NOTES: Final = "notes.json"
+_NAMED: Final = 5
+"""Members that a note names; the others are counted."""
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What an archive may come to.
+
+    Attributes:
+        bytes: of all files.
+        files: how many members.
+        depth: directories above a file.
+        name: bytes of one part of a path; a path has at most 16 times as many.
+        header: bytes of what an archive may say about one member beside its content.
+    """
+
+    bytes: int = 1 << 30
+    files: int = 100_000
+    depth: int = 32
+    name: int = 255
+    header: int = 1 << 16
+
+
+class _Refused(Exception):
+    """A member is none that is taken, and why: a plural, as a note says it."""
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """Members that were left out, by the reason."""
+
+    by_reason: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, name: str) -> None:
+        self.by_reason.setdefault(reason, []).append(safe_line(name)[:LONGEST_NOTE])
+
+    def notes(self) -> list[str]:
+        return [
+            f"not copied from the pod: {', '.join(names[:_NAMED])}"
+            + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+            + f" ({reason})"
+            for reason, names in self.by_reason.items()
+        ]
+
+
+def unpack(archive: Path, target: Path, places: Sequence[str], *, limits: Limits = Limits()) -> list[str]:
+    """Unpack the regular files of an archive below a new directory; return what to tell about the rest.
+
+    Args:
+        archive: members are named `PLACE/path`, and `notes.json` holds what the agent tells.
+        target: a directory that is made; each place is made too.
+        places: the first parts of paths that are taken.
+        limits: what is beyond them is left out.
+    """
+    target.mkdir(mode=0o700, parents=True)
+    for place in places:
+        (target / place).mkdir(mode=0o700)
+    refusals, notes = _Refusals(), list[str]()
+    with _opened(target) as root:
+        try:
+            with archive.open("rb") as file, _tar(file, limits) as tar:
+                notes += _unpack_all(tar, root, places, limits, refusals)
+        except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, RecursionError) as error:
+            notes.append(safe_line(f"the archive from the pod could not be unpacked to its end: {error}"))
+    return [*notes, *refusals.notes()][: MOST_NOTES + _NAMED]
+
+
+def _unpack_all(
+    tar: tarfile.TarFile, root: int, places: Sequence[str], limits: Limits, refusals: _Refusals
+) -> list[str]:
+    notes: list[str] = []
+    left = limits.bytes
+    for number, member in enumerate(tar):
+        if member.size < 0:
+            raise tarfile.ReadError("a member has a negative size")
+        if number >= limits.files:
+            notes.append(f"the archive from the pod has more than {limits.files} members; the rest was not copied")
+            break
+        try:
+            if member.name == _NOTES and member.isreg():
+                notes += _read_notes(tar, member)
+            elif not member.isdir():
+                parts = _parts(member.name, places, limits)
+                _demand_plain(member, left, limits)
+                left -= member.size
+                _extract(tar, member, root, parts)
+        except _Refused as refused:
+            refusals.add(str(refused), member.name)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            refusals.add("another file has the same name", member.name)
+    return notes
+
+
+def _read_notes(tar: tarfile.TarFile, member: tarfile.TarInfo) -> list[str]:
+    content = tar.extractfile(member) if member.size <= 1 << 20 and not member.issparse() else None
+    if content is None:
+        return ["the notes of the agent are longer than any that it writes"]
+    try:
+        return decode_notes(content.read())
+    except Malformed as error:
+        return [f"the notes of the agent cannot be read: {error}"]
+
+
+def _parts(name: str, places: Sequence[str], limits: Limits) -> list[str]:
+    parts = name.split("/")
+    if len(parts) < 2 or parts[0] not in places or any(part in ("", ".", "..") for part in parts):  # noqa: PLR2004
+        raise _Refused("no path below its place")
+    if not name.isprintable() or "\\" in name:
+        raise _Refused("control characters in the name")
+    if len(parts) > limits.depth or len(os.fsencode(name)) > 16 * limits.name:
+        raise _Refused("too deep")
+    if any(len(os.fsencode(part)) > limits.name for part in parts):
+        raise _Refused("name too long")
+    return parts
+
+
+def _demand_plain(member: tarfile.TarInfo, left: int, limits: Limits) -> None:
+    if member.issym() or member.islnk():
+        raise _Refused("links are not copied")
+    if member.issparse():
+        raise _Refused("sparse files are not copied")
+    if not member.isreg():
+        raise _Refused("neither a file nor a directory")
+    if member.size > left:
+        raise _Refused(f"more than {limits.bytes >> 20} MiB in all")
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, root: int, parts: Sequence[str]) -> None:
+    content = tar.extractfile(member)
+    assert content is not None, "it is a regular file"  # noqa: S101
+    with _directory(root, parts[:-1]) as directory:
+        mode = 0o755 if member.mode & 0o100 else 0o644
+        with os.fdopen(os.open(parts[-1], _CREATE, mode, dir_fd=directory), "wb") as file:
+            shutil.copyfileobj(content, file, 1 << 18)
+
+
+def _tar(file: IO[bytes], limits: Limits) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast("IO[bytes]", _Bounded(file, limits)), mode="r:")
+
+
+class _Bounded:
+    """A file that does not read more at once than a header or a piece of content has.
+
+    tarfile reads what a header of an extended format announces in one piece, whatever it announces.
+    """
+
+    def __init__(self, file: IO[bytes], limits: Limits) -> None:
+        self._file = file
+        self._most = max(limits.header, 1 << 20)
+        self.tell, self.seek = file.tell, file.seek
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0 or size > self._most:
+            raise tarfile.ReadError(f"a header announces {size} bytes")
+        return self._file.read(size)
+
+
+# Copying.
+
+
+def deliver(source: Path, target: Path, *, root: Path) -> list[str]:
+    """Copy a file or a directory tree of regular files to where the user wants it; return what to tell.
+
+    Below `root`, no link is followed: a file or directory in its way is replaced or refused. What stands at the target
+    itself is replaced, so that a link there stays what it leads to. Links in the source are left out.
+
+    Args:
+        source: a file or a directory below the directory of the run.
+        target: an absolute path.
+        root: the project. Its files may come from a stranger's pull request.
+    """
+    # Not `resolve`, which follows links.
+    target, root = Path(os.path.abspath(target)), Path(os.path.abspath(root))  # noqa: PTH100
+    base = target.parent
+    parts: tuple[str, ...] = (target.name,)
+    if target.is_relative_to(root):
+        base, parts = root, target.relative_to(root).parts
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        with _opened(base, follow=True) as base_fd, _directory(base_fd, parts[:-1]) as directory:
+            _copy(source, directory, parts[-1])
+    except OSError as error:
+        link = " (no symbolic link of the project is followed)" if isinstance(error, NotADirectoryError) else ""
+        return [f"{target.name} was not written: {error.strerror}{link}"]
+    return []
+
+
+def _copy(source: Path, directory: int, name: str) -> None:
+    if source.is_dir() and not source.is_symlink():
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=directory)
+        with _entered(directory, name) as inside:
+            for entry in sorted(source.iterdir()):
+                if not entry.is_symlink():
+                    _copy(entry, inside, entry.name)
+        return
+    with os.fdopen(os.open(source, _READ), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return
+        temporary = f".{name[:200]}.seatrial-{os.getpid()}"
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=directory)
+        mode = 0o755 if os.fstat(file.fileno()).st_mode & 0o100 else 0o644
+        try:
+            with os.fdopen(os.open(temporary, _CREATE, mode, dir_fd=directory), "wb") as copy:
+                shutil.copyfileobj(file, copy, 1 << 18)
+            os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=directory)
+            raise
+
+
+def read_tree_below(root: Path, *, limit: int) -> dict[str, bytes] | None:
+    """Return path -> content of the regular files below a directory, no link followed; None beyond `limit` bytes."""
+    found: dict[str, bytes] = {}
+    total = 0
+    try:
+        top = os.open(root, _DIRECTORY)
+    except OSError:
+        return found
+    try:
+        for directory, names, files, descriptor in os.fwalk(".", dir_fd=top, follow_symlinks=False):
+            names.sort()
+            for name in sorted(files):
+                with suppress(OSError), os.fdopen(os.open(name, _READ, dir_fd=descriptor), "rb") as file:
+                    info = os.fstat(file.fileno())
+                    total += info.st_size
+                    if total > limit:
+                        return None
+                    if stat.S_ISREG(info.st_mode):
+                        found[os.path.normpath(f"{directory}/{name}")] = file.read(limit)
+    finally:
+        os.close(top)
+    return found
+
+
+@contextmanager
+def _opened(path: Path, *, follow: bool = False) -> Iterator[int]:
+    descriptor = os.open(path, _DIRECTORY & ~os.O_NOFOLLOW if follow else _DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _entered(directory: int, name: str) -> Iterator[int]:
+    descriptor = os.open(name, _DIRECTORY, dir_fd=directory)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _directory(base: int, parts: Sequence[str]) -> Iterator[int]:
+    """Open a directory below another one, made if it is not there; a link on the way is an error."""
+    with ExitStack() as stack:
+        for part in parts:
+            with suppress(FileExistsError):
+                os.mkdir(part, dir_fd=base)
+            base = stack.enter_context(_entered(base, part))
+        yield base

@@ -1,0 +1,691 @@
+"""Decode what a pod sends as JSON: the records of its frame log and the answers of the agent. Typed and bounded. Pure.
+
+Everything here is hostile: tests and all that their image installs can write to the log and run in place of the agent.
+So each record has a type that names all its fields, numbers have limits, options of pytest come from a list, and every
+text is made safe to print. What does not fit is an error, never a guess. Records are described in `agent/plugin.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from seatrial.model.text import safe_line, safe_text
+
+__all__ = [
+    "CUT",
+    "DEEPEST",
+    "LONGEST_NOTE",
+    "MOST_NOTES",
+    "Answer",
+    "Exited",
+    "Malformed",
+    "Probe",
+    "ProbeReader",
+    "Record",
+    "decode_answer",
+    "decode_exited",
+    "decode_log",
+    "decode_notes",
+    "decode_probe",
+    "decode_records",
+]
+
+Record = list[Any]
+_T = TypeVar("_T")
+
+CUT: Final = "\0"
+"""Between strings that travel as one."""
+
+DEEPEST: Final = 200
+"""Levels of lists and mappings in one record: pytest's own reports have about 15."""
+
+MOST_VALUES: Final = 4_000_000
+"""Lists, mappings and elements of them in one frame: an empty list has 2 bytes in JSON and 64 in memory."""
+
+MOST_NOTES: Final = 100
+LONGEST_NOTE: Final = 1000
+_MOST_FILES: Final = 500_000
+_LONGEST_ANSWER: Final = 64 << 20
+_LONGEST_SMALL: Final = 1 << 16
+"""Bytes of exit.json and of the answer of a probe."""
+
+_LONGEST_NOTES: Final = 1 << 20
+
+
+class Malformed(ValueError):
+    """Bytes from the pod are not what the agent writes."""
+
+
+Line = Annotated[str, Meta(max_length=1 << 16)]
+Word = Annotated[str, Meta(max_length=64, pattern=r"\A[!-~]*\Z")]
+"""Printable ASCII without spaces: the value of an option."""
+Path = Annotated[str, Meta(max_length=4096)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+Size = Annotated[int, Meta(ge=0, le=1 << 62)]
+Nanoseconds = Annotated[int, Meta(ge=-(1 << 62), le=1 << 62)]
+Microseconds = Annotated[int, Meta(ge=-(1 << 62), le=1 << 62)]
+Number = Annotated[int, Meta(ge=-(1 << 31), le=(1 << 31) - 1)]
+Seconds = Annotated[float, Meta(ge=-1e9, le=1e12)]
+Flag = bool | Number | None
+Location = tuple[Line, Number | Line | None, Line]
+
+
+class _Options(msgspec.Struct, forbid_unknown_fields=True):
+    """The options that decide how pytest shows a session, and no others: none names a file."""
+
+    verbose: Number = 0
+    no_header: Flag = False
+    no_summary: Flag = False
+    reportchars: Word | None = ""
+    disable_warnings: Flag = False
+    showlocals: Flag = False
+    tbstyle: Word = "auto"
+    xfail_tb: Flag = False
+    showcapture: Word = "all"
+    fulltrace: Flag = False
+    color: Word = "auto"
+    code_highlight: Word = "yes"
+    fold_skipped: Flag = True
+    force_short_summary: Flag = False
+    durations: Number | Seconds | None = None
+    durations_min: Number | Seconds | None = None
+    collectonly: Flag = False
+    capture: Word = "fd"
+    setupshow: Flag = False
+    setuponly: Flag = False
+    setupplan: Flag = False
+    max_warnings: Number | None = None
+    junitprefix: Annotated[str, Meta(max_length=1000)] | None = None
+
+
+class _Ini(msgspec.Struct, forbid_unknown_fields=True):
+    """The same for ini values."""
+
+    console_output_style: Word = "progress"
+    verbosity_assertions: Word | Number | None = None
+    verbosity_test_cases: Word | Number | None = None
+    verbosity_subtests: Word | Number | None = None
+    junit_suite_name: Annotated[str, Meta(max_length=1000)] = "pytest"
+    junit_logging: Literal["no", "log", "system-out", "system-err", "out-err", "all"] = "no"
+    junit_log_passing_tests: Flag = True
+    junit_duration_report: Literal["total", "call"] = "total"
+    junit_family: Literal["legacy", "xunit1", "xunit2"] = "xunit2"
+    max_warnings: Word | Number | None = None
+
+
+class _SessionInfo(msgspec.Struct, forbid_unknown_fields=True):
+    version: Literal[1] = 1
+    python: Word = ""
+    pytest: Word = ""
+    platform: Path = ""
+    rootdir: Path = "/"
+    directory: Path = "/"
+    options: _Options = msgspec.field(default_factory=_Options)
+    ini: _Ini = msgspec.field(default_factory=_Ini)
+    terminal: bool = True
+    verbatim: bool = False
+    showfspath: bool | None = None
+    workers: bool = False
+    ci: bool = False
+
+
+class _Blob(msgspec.Struct, forbid_unknown_fields=True):
+    number: Size = msgspec.field(name="$blob")
+
+
+class _Report(msgspec.Struct):
+    """What is read of a report. Plugins add fields of their own: only those in `_REPORT_FIELDS` are kept."""
+
+    nodeid: Line
+    outcome: Word
+    when: Word | None = None
+    duration: Number | Seconds | None = None
+    start: Number | Seconds | None = None
+    stop: Number | Seconds | None = None
+    location: Location | None = None
+    keywords: dict[str, Any] = {}
+    sections: list[tuple[str, str | _Blob]] | None = None
+    longrepr: str | tuple[str, Number | None, str] | dict[str, Any] | None = None
+    user_properties: list[tuple[Any, Any]] = []
+    wasxfail: str = ""
+    node: Line | None = None
+    shown: str = msgspec.field(name="$shown", default="")
+    type_: Word = msgspec.field(name="$report_type", default="")
+    subtype: Word = msgspec.field(name="_report_type", default="")
+
+
+class _TestReport(_Report, kw_only=True):
+    """A report of a phase of a test."""
+
+    when: Word
+
+
+_REPORT_FIELDS: Final = frozenset(
+    (
+        "nodeid", "outcome", "when", "duration", "start", "stop", "location", "keywords", "sections", "longrepr",
+        "user_properties", "wasxfail", "node", "result", "context", "item_index", "worker_id", "testrun_uid",
+        "$shown", "$report_type", "_report_type", "_subtest.context",
+    )
+)  # fmt: skip
+
+
+class _Change(msgspec.Struct, forbid_unknown_fields=True):
+    outcome: Word = ""
+    longrepr: str | tuple[str, Number | None, str] | dict[str, Any] | None = None
+    # The last one may be [word, markup]. As a tuple in this tuple, msgspec 0.22 crashes when its type is collected.
+    status: tuple[Line, Line, Line | list[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        word = self.status[2] if self.status else ""
+        if isinstance(word, list) and [type(each) for each in word] != [str, dict]:
+            raise ValueError("the word of a status is a text, or a text and its markup")
+
+
+class _Warning(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+    category: Word
+    module: Line
+    filename: Line
+    lineno: Number
+    line: str
+    suffix: str
+    when: Word
+    nodeid: Line
+    location: tuple[Line, Number, Line] | None
+
+
+class _Interruption(msgspec.Struct, forbid_unknown_fields=True):
+    type: Line
+    message: str
+    text: str = ""
+    path: Line = ""
+    line: Number = 0
+
+
+class _End(msgspec.Struct, forbid_unknown_fields=True):
+    frames: Size
+    exit: Number
+    collected: Count
+    collect_only: bool
+    tally: dict[Line, Count]
+    seconds: Seconds
+
+
+class _R(msgspec.Struct, array_like=True, forbid_unknown_fields=True, tag=True):
+    """Base of the records: a list whose first element is the kind."""
+
+
+class _Session(_R, array_like=True, forbid_unknown_fields=True, tag="session"):
+    info: _SessionInfo
+
+
+class _Header(_R, array_like=True, forbid_unknown_fields=True, tag="header"):
+    lines: list[str | list[str]]
+
+
+class _Collecting(_R, array_like=True, forbid_unknown_fields=True, tag="collecting"):
+    pass
+
+
+class _Collect(_R, array_like=True, forbid_unknown_fields=True, tag="collect"):
+    report: _Report
+    items: Count
+
+
+class _Deselected(_R, array_like=True, forbid_unknown_fields=True, tag="deselected"):
+    count: Count
+
+
+class _Collected(_R, array_like=True, forbid_unknown_fields=True, tag="collected"):
+    count: Count
+    distinct: Count
+    tree: list[Annotated[list[tuple[str, Line, str]], Meta(min_length=1)]]
+    lines: list[str | list[str]]
+
+
+class _Verbose(_R, array_like=True, forbid_unknown_fields=True, tag="verbose"):
+    level: Number
+
+
+class _CountKnown(_R, array_like=True, forbid_unknown_fields=True, tag="count"):
+    count: Count
+    distinct: Count
+
+
+class _Start(_R, array_like=True, forbid_unknown_fields=True, tag="s"):
+    text: Annotated[str, Meta(pattern=r"\A[^\0]*\0[^\0]*\0[^\0]*\Z", max_length=1 << 16)]
+    line: Number | Line | None
+
+
+class _Plain(_R, array_like=True, forbid_unknown_fields=True, tag="p"):
+    keywords: str
+    setup: Nanoseconds
+    setup_start: Microseconds
+    call: Nanoseconds
+    call_start: Microseconds
+
+
+class _TornDown(_R, array_like=True, forbid_unknown_fields=True, tag="t"):
+    duration: Nanoseconds
+    start: Microseconds
+
+
+class _Reported(_R, array_like=True, forbid_unknown_fields=True, tag="report"):
+    report: _TestReport
+    change: _Change = msgspec.field(default_factory=_Change)
+
+
+class _Worker(_R, array_like=True, forbid_unknown_fields=True, tag="worker"):
+    name: Line
+    info: dict[str, Any] | None
+
+
+class _Finish(_R, array_like=True, forbid_unknown_fields=True, tag="f"):
+    nodeid: Line
+
+
+class _BlobPiece(_R, array_like=True, forbid_unknown_fields=True, tag="blob"):
+    number: Size
+    text: str
+
+
+class _Warned(_R, array_like=True, forbid_unknown_fields=True, tag="warning"):
+    warning: _Warning
+
+
+class _Text(_R, array_like=True, forbid_unknown_fields=True, tag="text"):
+    text: str
+    phase: Number
+    place: Number | None
+
+
+class _Interrupted(_R, array_like=True, forbid_unknown_fields=True, tag="interrupt"):
+    interruption: _Interruption
+
+
+class _Internal(_R, array_like=True, forbid_unknown_fields=True, tag="internal"):
+    text: str
+
+
+class _Output(_R, array_like=True, forbid_unknown_fields=True, tag="o"):
+    size: Size
+
+
+class _Debugger(_R, array_like=True, forbid_unknown_fields=True, tag="debugger"):
+    pass
+
+
+class _Property(_R, array_like=True, forbid_unknown_fields=True, tag="property"):
+    name: Line
+    value: str
+
+
+class _Attribute(_R, array_like=True, forbid_unknown_fields=True, tag="attribute"):
+    nodeid: Line
+    name: Annotated[str, Meta(max_length=256, pattern=r"\A[A-Za-z_][A-Za-z0-9_.-]*\Z")]
+    value: str
+
+
+class _Imports(_R, array_like=True, forbid_unknown_fields=True, tag="imports"):
+    modules: dict[Line, tuple[Line, Word]]
+
+
+class _Looped(_R, array_like=True, forbid_unknown_fields=True, tag="looped"):
+    pass
+
+
+class _Finishing(_R, array_like=True, forbid_unknown_fields=True, tag="finishing"):
+    exit: Number
+    shouldfail: str
+    shouldstop: str
+
+
+class _Ended(_R, array_like=True, forbid_unknown_fields=True, tag="end"):
+    end: _End
+
+
+_Any = (
+    _Session | _Header | _Collecting | _Collect | _Deselected | _Collected | _Verbose | _CountKnown | _Start | _Plain
+    | _TornDown | _Reported | _Worker | _Finish | _BlobPiece | _Warned | _Text | _Interrupted | _Internal | _Output
+    | _Debugger | _Property | _Attribute | _Imports | _Looped | _Finishing | _Ended
+)  # fmt: skip
+
+
+class _Frame(msgspec.Struct):
+    records: list[_Any]
+
+
+# msgspec keeps what it knows of a Struct; of a list it would find out anew for each frame.
+_check: Final = msgspec.json.Decoder(list[_Any]).decode
+_loads: Final = msgspec.json.Decoder().decode
+
+# Both begin with what they search for first, which is quick.
+_UNSAFE: Final = re.compile(rb"\\(?:[bfr]|u(?!0000))")
+_COMMAND: Final = re.compile(rb'::(?:(?<=[" ]::)|(?<=\\n::)|(?<=\\t::))[A-Za-z]')
+
+
+def _is_suspect(body: bytes) -> bool:
+    """Return whether texts of a frame may be unsafe but for NULs; its JSON is ASCII."""
+    return bool(_UNSAFE.search(body) or b"##" in body or b"\x7f" in body or _COMMAND.search(body))
+
+
+def decode_records(body: bytes) -> list[Record]:
+    """Return the records of a frame, each of a known kind and shape and with texts that are safe to print.
+
+    Raises:
+        Malformed: it is not a list of records.
+    """
+    nesting = body.count(b"[") + body.count(b"{")
+    if body.count(b",") + nesting > MOST_VALUES:
+        raise Malformed(f"more than {MOST_VALUES} values")
+    if not body.isascii():
+        raise Malformed("not ASCII")
+    try:
+        raw = _decode(body, _check)
+        _clean(raw, quick=nesting <= DEEPEST and not _is_suspect(body), nuls=body.count(b"\\u0000"))
+    except (ValueError, RecursionError) as error:
+        raise Malformed(str(error)) from None
+    records: list[Record] = raw
+    return records
+
+
+def _clean(records: list[Record], *, quick: bool, nuls: int) -> None:
+    """Make the texts of records safe, in place.
+
+    Args:
+        records: the records.
+        quick: there is nothing to clean but what may stand between NULs, and nothing is nested too deep.
+        nuls: how many NULs there are.
+    """
+    if quick:
+        quick = nuls == sum(record[1].count(CUT) for record in records if record[0] in _WITH_CUTS)
+    for record in records:
+        kind = record[0]
+        if kind in ("report", "collect"):
+            if not quick or not record[1].keys() <= _REPORT_FIELDS:
+                _clean_report(record)
+        elif not quick or kind in _WITH_CUTS:
+            _CLEANERS[kind](record)
+
+
+def _decode(body: bytes, check: Callable[[bytes], object]) -> Any:
+    """Return JSON as Python reads it, once `check` has found it to be of its type.
+
+    msgspec is fast; `json` also takes what Python writes beyond the standard: NaN and lone surrogates.
+    """
+    try:
+        check(body)
+        return _loads(body)
+    except msgspec.ValidationError:
+        raise
+    except RecursionError:
+        raise Malformed(f"nested deeper than {DEEPEST}") from None
+    except ValueError:
+        pass
+    value = json.loads(body)
+    msgspec.convert({"records": value}, _Frame)
+    return value
+
+
+# Clean, by kind: texts in place. A node id, a path or a name is one line; other texts have any number.
+
+
+def _clean_start(record: Record) -> None:
+    text = record[1]
+    for part in text.split(CUT):
+        if not part.isprintable() or part.startswith((":", " ", "#")):
+            record[1] = CUT.join(map(safe_line, text.split(CUT)))
+            return
+
+
+def _clean_plain(record: Record) -> None:
+    if not record[1].replace(CUT, "").isprintable():
+        record[1] = CUT.join(map(safe_line, record[1].split(CUT)))
+
+
+def _clean_finish(record: Record) -> None:
+    record[1] = safe_line(record[1])
+
+
+def _clean_nothing(_record: Record) -> None:
+    pass
+
+
+def _clean_report(record: Record) -> None:
+    record[1] = {
+        name: _one_line(value) if name in _LINES else _safe(value, 3)
+        for name, value in record[1].items()
+        if name in _REPORT_FIELDS
+    }
+    if record[2:] and isinstance(record[2], dict):
+        record[2] = _safe(record[2], 2)
+
+
+def _clean_text(record: Record) -> None:
+    # Writers write lines in pieces, so the beginning of a text is no beginning of a line.
+    record[1] = safe_text(record[1], colors=True, starts_line=False)
+
+
+def _clean_blob(record: Record) -> None:
+    record[2] = safe_text(record[2], colors=True, starts_line=False)
+
+
+def _clean_fields(record: Record) -> None:
+    record[1] = {name: _one_line(value) if name in _LINES else _safe(value, 2) for name, value in record[1].items()}
+
+
+def _clean_all(record: Record) -> None:
+    record[1:] = [_safe(each, 2) for each in record[1:]]
+
+
+def _clean_lines(record: Record) -> None:
+    record[1:] = [_one_line(each) for each in record[1:]]
+
+
+def _clean_collected(record: Record) -> None:
+    record[3] = [
+        [[_one_line(shown), _one_line(nodeid), _safe(doc, 5)] for shown, nodeid, doc in it] for it in record[3]
+    ]
+    record[4] = _safe(record[4], 2)
+
+
+def _clean_attribute(record: Record) -> None:
+    record[1:] = [_one_line(record[1]), record[2], _safe(record[3], 2)]
+
+
+_WITH_CUTS: Final = frozenset(("s", "p"))
+
+_LINES: Final = frozenset(
+    (
+        "nodeid", "location", "node", "keywords", "filename", "category", "module", "when", "path", "type", "rootdir",
+        "directory", "platform", "options", "ini", "outcome", "testrun_uid", "worker_id",
+    )
+)  # fmt: skip
+"""Fields of reports, warnings and sessions whose texts have one line."""
+
+_CLEANERS: Final[Mapping[str, Callable[[Record], None]]] = {
+    "session": _clean_fields,
+    "header": _clean_all,
+    "collecting": _clean_nothing,
+    "collect": _clean_report,
+    "deselected": _clean_nothing,
+    "collected": _clean_collected,
+    "verbose": _clean_nothing,
+    "count": _clean_nothing,
+    "s": _clean_start,
+    "p": _clean_plain,
+    "t": _clean_nothing,
+    "report": _clean_report,
+    "worker": _clean_lines,
+    "f": _clean_finish,
+    "blob": _clean_blob,
+    "warning": _clean_fields,
+    "text": _clean_text,
+    "interrupt": _clean_fields,
+    "internal": _clean_all,
+    "o": _clean_nothing,
+    "debugger": _clean_nothing,
+    "property": _clean_lines,
+    "attribute": _clean_attribute,
+    "imports": _clean_lines,
+    "looped": _clean_nothing,
+    "finishing": _clean_all,
+    "end": _clean_lines,
+}
+
+
+def _safe(value: Any, depth: int) -> Any:
+    """Return a value with all its texts safe; names of fields have one line."""
+    if value.__class__ is str:
+        return safe_text(value, colors=True)
+    if isinstance(value, list | dict):
+        if depth > DEEPEST:
+            raise Malformed(f"nested deeper than {DEEPEST}")
+        if isinstance(value, list):
+            return [_safe(each, depth + 1) for each in value]
+        return {safe_line(name): _safe(each, depth + 1) for name, each in value.items()}
+    return value
+
+
+def _one_line(value: Any, depth: int = 2) -> Any:
+    if value.__class__ is str:
+        return safe_line(value)
+    if isinstance(value, list | dict):
+        if depth > DEEPEST:
+            raise Malformed(f"nested deeper than {DEEPEST}")
+        if isinstance(value, list):
+            return [_one_line(each, depth + 1) for each in value]
+        return {safe_line(name): _one_line(each, depth + 1) for name, each in value.items()}
+    return value
+
+
+# Answers of the agent.
+
+
+_File = tuple[Literal["f", "l", "d", "o"], Annotated[int, Meta(ge=0, le=0o7777)], Size, Path]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the agent answers to `submit` and `manifest`.
+
+    Attributes:
+        files: path -> kind, mode, size, digest or target.
+        seeded: the same, of what the image had there when the pod began.
+        error: why the agent did nothing, in a word; empty if it did what it was asked.
+        reason: the same for people.
+    """
+
+    files: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
+    seeded: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
+    error: Annotated[str, Meta(max_length=64)] = ""
+    reason: Annotated[str, Meta(max_length=1 << 14)] = ""
+    changed: Size = 0
+
+
+class Exited(msgspec.Struct, frozen=True, kw_only=True):
+    """`exit.json` of the agent: how the command ended."""
+
+    at: Seconds = 0.0
+    sizes: dict[Literal["frames", "output"], Size] = {}
+    sessions: Count = 0
+    oom_kills: Count = 0
+    memory_peak: Size = 0
+    memory_limit: Size = 0
+    code: Annotated[int, Meta(ge=0, le=255)] | None
+    signal: Annotated[int, Meta(ge=0, le=255)] | None
+    error: Annotated[str, Meta(max_length=4096)] = ""
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """A line of `probes.py`: a service, and what is wrong with it; nothing if it is ready."""
+
+    name: Annotated[str, Meta(max_length=253)]
+    message: Annotated[str, Meta(max_length=4096)]
+
+
+def decode_answer(text: bytes) -> Answer:
+    """Return the agent's answer.
+
+    Raises:
+        Malformed: it is none.
+    """
+    answer = _typed(text, Answer, _LONGEST_ANSWER)
+    return msgspec.structs.replace(answer, error=safe_line(answer.error), reason=safe_line(answer.reason))
+
+
+def decode_exited(text: bytes) -> Exited:
+    """Return how the command ended.
+
+    Raises:
+        Malformed: it is no exit.json.
+    """
+    exited = _typed(text, Exited, _LONGEST_SMALL)
+    return msgspec.structs.replace(exited, error=safe_line(exited.error))
+
+
+def decode_probe(line: bytes) -> Probe:
+    """Return what a probe says of a service.
+
+    Raises:
+        Malformed: the line is no such answer.
+    """
+    probe = _typed(line, Probe, _LONGEST_SMALL)
+    return Probe(safe_line(probe.name), safe_line(probe.message))
+
+
+class ProbeReader:
+    """Cuts the output of `probes.py` into what it says of each service.
+
+    Args:
+        names: the services that were asked.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+        self._pending = b""
+
+    def feed(self, data: bytes) -> list[Probe]:
+        """Return what is complete now.
+
+        Raises:
+            Malformed: it is not what `probes.py` prints.
+        """
+        *lines, self._pending = (self._pending + data).split(b"\n")
+        if len(self._pending) > _LONGEST_SMALL:
+            raise Malformed(f"a line is longer than {_LONGEST_SMALL} bytes")
+        probes = [decode_probe(line) for line in lines]
+        if unknown := [probe.name for probe in probes if probe.name not in self._names]:
+            raise Malformed(f"nobody asked for service {unknown[0]}")
+        return probes
+
+
+def decode_notes(text: bytes) -> list[str]:
+    """Return what the agent could not pack, a line each.
+
+    Raises:
+        Malformed: it is no list of texts, or a longer one than the agent writes.
+    """
+    notes = _typed(text, list[str], _LONGEST_NOTES)
+    if len(notes) > MOST_NOTES:
+        notes = [*notes[:MOST_NOTES], f"{len(notes) - MOST_NOTES} more notes were dropped"]
+    return [safe_line(note[:LONGEST_NOTE]) for note in notes]
+
+
+def decode_log(data: bytes) -> str:
+    """Return what a container printed, safe to show."""
+    return safe_text(data.decode(errors="backslashreplace"), colors=True)
+
+
+def _typed(text: bytes, kind: type[_T], longest: int) -> _T:
+    if len(text) > longest:
+        raise Malformed(f"{len(text)} bytes are more than {longest}")
+    try:
+        return msgspec.convert(json.loads(text), kind)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(str(error)) from None

@@ -1,0 +1,6 @@
+"""pytest's options: which act in the pod, which on the host, which are refused, and how a command line is split."""
+
+from seatrial.runner.options.resolve import Invocation, Unsure, resolve
+from seatrial.runner.options.table import OPTIONS, Option, Place, render
+
+__all__ = ["OPTIONS", "Invocation", "Option", "Place", "Unsure", "render", "resolve"]

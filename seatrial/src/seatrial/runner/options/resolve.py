@@ -1,0 +1,302 @@
+"""Split a pytest command line into the command for the pod and the arguments of the host-side renderer.
+
+Reads the file system to see which paths exist.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from seatrial.model.errors import UsageError
+from seatrial.runner.options.table import Option, Place, by_name
+
+__all__ = ["GLOB_MARK", "HOME_MARK", "Invocation", "Unsure", "resolve"]
+
+HOME_MARK: Final = "@SEATRIAL_HOME@"
+"""Placeholder for the directory in the pod whose files are collected; the agent replaces it."""
+
+GLOB_MARK: Final = "@SEATRIAL_GLOB@"
+"""Prefix of an argument that the agent expands as a shell does. No other argument is expanded."""
+
+_REPORT_FILES: Final = {
+    "xml": "coverage.xml", "json": "coverage.json", "html": "htmlcov", "lcov": "coverage.lcov",
+    "annotate": "cov_annotate", "markdown": "coverage.md", "markdown-append": "coverage.md",
+}  # fmt: skip
+_PYTEST: Final = frozenset(("pytest", "py.test", "pytest.exe"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """A word behind an option that only pytest in the pod knows: its value, or a path.
+
+    Attributes:
+        behind: position in the command, counted from its end.
+        word: as it was typed.
+        path: the same word relative to the project, if it is a path.
+        user: typed by the user; else part of the configured command.
+    """
+
+    behind: int
+    word: str
+    path: str
+    user: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    """One option with its value, or one word without an option.
+
+    Attributes:
+        unsure: the word stands behind an option that is not in the table: its value, or a positional argument.
+    """
+
+    words: tuple[str, ...]
+    option: Option | None = None
+    name: str = ""
+    value: str | None = None
+    unsure: bool = False
+
+    @property
+    def positional(self) -> bool:
+        """Whether it is a path, a node id or a package."""
+        return not self.name and not self.unsure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """What to run and how to show it.
+
+    Attributes:
+        argv: the command for the pod.
+        host_args: arguments for the pytest that shows the results.
+        junit: where the user wants the JUnit file.
+        files: path in what comes home -> path on the host, of files that options ask for.
+        informational: pytest is asked to tell something, not to run tests.
+        debugger: the user asked for a debugger.
+        colour: yes, no or auto.
+        unsure: words that pytest in the pod has to tell from paths.
+        paths_given: the user named paths, so those of the configured command are left out.
+    """
+
+    argv: tuple[str, ...]
+    host_args: tuple[str, ...] = ()
+    junit: Path | None = None
+    files: tuple[tuple[str, Path], ...] = ()
+    informational: bool = False
+    debugger: bool = False
+    colour: str = "auto"
+    unsure: tuple[Unsure, ...] = ()
+    paths_given: bool = False
+
+
+def resolve(
+    command: Sequence[str], args: Sequence[str] = (), *, root: Path, cwd: Path | None = None, terminal: bool = False
+) -> Invocation:
+    """Split a command line.
+
+    Args:
+        command: `[runner] command`; its part behind `pytest` is treated like the user's.
+        args: what the user typed.
+        root: the project.
+        cwd: where the user stands; default: the root.
+        terminal: whether there is one to debug in.
+
+    Raises:
+        UsageError: an option is refused, or needs a terminal and there is none.
+    """
+    stand = cwd or root
+    split = _pytest_index(command)
+    ours, theirs = list(_parse(command[split:])), list(_parse(args))
+    named = [_from_root(each, root, stand) for each in theirs if each.positional]
+    paths = named or [_glob(each) for each in ours if each.positional]
+    argv, host = [*_glob_words(command[:split]), *(word for each in paths for word in each.words)], _Host()
+    unsure: list[tuple[int, Unsure]] = []
+    for each, user in (*((each, False) for each in ours), *((each, True) for each in theirs)):
+        if each.positional:
+            continue
+        if each.unsure:
+            word = each.words[0]
+            path = _relative_or_same(word, root, stand) if user else word
+            unsure.append((len(argv), Unsure(0, word, path, user)))
+            argv.append(word)
+            continue
+        argv += host.take(_from_root(each, root, stand) if user else each, cwd=stand, terminal=terminal)
+    return Invocation(
+        argv=tuple(argv), host_args=tuple(host.args), junit=host.junit, files=tuple(host.files),
+        informational=host.informational, debugger=host.debugger, colour=host.colour,
+        unsure=tuple(replace(each, behind=len(argv) - index) for index, each in unsure), paths_given=bool(named),
+    )  # fmt: skip
+
+
+class _Host:
+    """Gathers what is not the pod's business while options are looked through."""
+
+    def __init__(self) -> None:
+        self.args: list[str] = []
+        self.junit: Path | None = None
+        self.files: list[tuple[str, Path]] = []
+        self.informational = False
+        self.debugger = False
+        self.colour = "auto"
+
+    def take(self, each: _Argument, *, cwd: Path, terminal: bool) -> tuple[str, ...]:
+        """Return what the pod gets of an option."""
+        option, value = each.option, each.value or ""
+        if option is None:
+            return each.words
+        name = option.names[0]
+        if option.place is Place.REFUSED:
+            raise UsageError(f"{each.name} cannot be used with tests in a pod", reason=option.note, hint=_hint(option))
+        if option.place is Place.TERMINAL:
+            if not terminal:
+                raise UsageError(f"{each.name} needs a terminal", hint="run it in one, without redirecting its output")
+            self.debugger = True
+        if option.place is Place.TOLD:
+            self.informational = True
+        if name == "--on-host":
+            self.args.append(value)
+            return ()
+        if name == "--junit-xml":
+            self.junit = cwd / Path(os.path.expandvars(value)).expanduser()
+            return ()
+        if name == "--color":
+            self.colour = value
+        if option.place is Place.HOME:
+            return self._bring(each, name, value, cwd)
+        return each.words
+
+    def _bring(self, each: _Argument, name: str, value: str, cwd: Path) -> tuple[str, ...]:
+        """Let a file be written where it comes home from, and note where the user wants it."""
+        if name == "--cov-report":
+            kind, colon, target = value.partition(":")
+            if kind not in _REPORT_FILES:
+                return each.words
+            inside = _REPORT_FILES[kind]
+            self.files.append((f"coverage/{inside}", cwd / (target or inside)))
+            # Written to its place; `xml` is written there in any case, see the agent's plugin.
+            del colon
+            return (f"--cov-report={kind}:{HOME_MARK}/coverage/{inside}",)
+        target = value or "pytestdebug.log"
+        inside = f"files/{name.strip('-')}-{posixpath.basename(target)}"
+        self.files.append((inside, cwd / target))
+        return (f"{name}={HOME_MARK}/{inside}",)
+
+
+def _hint(option: Option) -> str:
+    return option.note if option.note.startswith("use ") else ""
+
+
+def _pytest_index(command: Sequence[str]) -> int:
+    """Return where pytest's own arguments begin in a command: behind `pytest`, or behind all of it."""
+    for index, word in enumerate(command):
+        if posixpath.basename(word) in _PYTEST:
+            return index + 1
+    return len(command)
+
+
+def _parse(args: Sequence[str]) -> Iterator[_Argument]:
+    """Cut a command line into options and positional arguments, as argparse would."""
+    words = list(args)
+    behind_unknown = False
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            # The words move to the front of all options, where a leading dash would make one of them an option.
+            yield from (_Argument((f"./{each}" if each.startswith("-") else each,)) for each in words)
+            return
+        if not word.startswith("-") or word == "-":
+            # An option of a plugin may take any number of values.
+            yield _Argument((word,), unsure=behind_unknown)
+            continue
+        behind_unknown = False
+        for each in (_long(word, words),) if word.startswith("--") else _short(word, words):
+            yield each
+            behind_unknown = each.option is None and each.value is None
+
+
+def _long(word: str, words: list[str]) -> _Argument:
+    name, equals, value = word.partition("=")
+    option = by_name(name)
+    if equals:
+        return _Argument((word,), option, name, value)
+    if option is None:
+        return _Argument((word,), None, name)
+    takes = option.value == "one" or (option.value == "optional" and words and not words[0].startswith("-"))
+    if takes and words:
+        value = words.pop(0)
+        return _Argument((word, value), option, name, value)
+    return _Argument((word,), option, name)
+
+
+def _short(word: str, words: list[str]) -> Iterator[_Argument]:
+    """Take apart `-xvs`, `-n4`, `-k name`."""
+    rest = word[1:]
+    while rest:
+        name, rest = f"-{rest[0]}", rest[1:]
+        option = by_name(name)
+        if option is None:
+            yield _Argument((name + rest,), None, name)
+            return
+        if option.value == "none":
+            yield _Argument((name,), option, name)
+            continue
+        value = rest.removeprefix("=") if rest else (words.pop(0) if words else "")
+        yield _Argument((name, value), option, name, value)
+        return
+
+
+def _glob(each: _Argument) -> _Argument:
+    """Mark a path of the configured command that has to be expanded."""
+    word = each.words[0]
+    return _Argument((GLOB_MARK + word,)) if _is_glob(word) else each
+
+
+def _glob_words(words: Sequence[str]) -> Iterator[str]:
+    """Mark words before pytest, or of a command without it, that have to be expanded; never what follows an option."""
+    before = ""
+    for word in words:
+        yield GLOB_MARK + word if _is_glob(word) and not before.startswith("-") else word
+        before = word
+
+
+def _is_glob(word: str) -> bool:
+    return "*" in word and not word.startswith("-") and "::" not in word
+
+
+def _from_root(each: _Argument, root: Path, cwd: Path) -> _Argument:
+    """Return the argument with its path relative to the project's root, which is the pod's working directory."""
+    if each.positional:
+        return _Argument((_relative(each.words[0], root, cwd),))
+    if each.option is None or not each.option.path or each.value is None:
+        return each
+    value = _relative(each.value, root, cwd)
+    words = (f"{each.name}={value}",) if len(each.words) == 1 else (each.words[0], value)
+    return _Argument(words, each.option, each.name, value)
+
+
+def _relative_or_same(word: str, root: Path, cwd: Path) -> str:
+    try:
+        return _relative(word, root, cwd)
+    except UsageError:
+        # Perhaps it is no path.
+        return word
+
+
+def _relative(word: str, root: Path, cwd: Path) -> str:
+    path, separator, rest = word.partition("::")
+    if not (cwd / path).exists():
+        return word
+    top = os.path.normpath(root)
+    # Whoever stands elsewhere names the project's files from its root, and something may have that name there, too.
+    for place in (cwd, root):
+        found = Path(os.path.normpath(place / path))
+        if found.is_relative_to(top) and found.exists():
+            relative = found.relative_to(top).as_posix()
+            slash = "/" if path.endswith("/") and relative != "." else ""
+            return f"{relative}{slash}{separator}{rest}"
+    raise UsageError(f"{path} is outside of the project", reason=f"the pod has only what is below {root}")

@@ -1,0 +1,268 @@
+"""The table, one row an option. `docs/reference/pytest-options.md` is made of it; a test compares it with pytest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+__all__ = ["OPTIONS", "Option", "Place", "by_name", "render"]
+
+
+class Place(StrEnum):
+    """Where an option acts."""
+
+    POD = "pod"
+    BOTH = "both"
+    HOST = "host"
+    HOME = "home"
+    TOLD = "told"
+    TERMINAL = "terminal"
+    REFUSED = "refused"
+
+
+_MEANINGS: Final = {
+    Place.POD: "acts where the tests run; the host shows what comes of it",
+    Place.BOTH: "acts in the pod, and the host shows results by it",
+    Place.HOST: "acts on the host only",
+    Place.HOME: "writes a file in the pod, which comes home to the path that was asked for",
+    Place.TOLD: "pytest tells something and runs no tests; its text is shown as it is",
+    Place.TERMINAL: "needs a terminal on the host, which the debugger in the pod is connected to",
+    Place.REFUSED: "refused, exit code 4",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option under all its names.
+
+    Attributes:
+        names: as they are typed, the usual one first.
+        value: whether it takes one: none, always, or only if the next argument is no option.
+        place: where it acts.
+        path: its value is a path of the project: made relative to its root, because the pod's directory is that.
+        note: what else there is to know.
+    """
+
+    names: tuple[str, ...]
+    place: Place = Place.POD
+    value: Literal["none", "one", "optional"] = "none"
+    path: bool = False
+    note: str = ""
+    group: str = ""
+
+
+def _rows(group: str, *rows: tuple[str, Place, str, str]) -> tuple[Option, ...]:
+    """Return options written as (names, place, value with `path` behind it, note)."""
+    made = []
+    for names, place, value, note in rows:
+        kind, _, path = value.partition(" ")
+        assert kind in ("none", "one", "optional")  # noqa: S101  # a typing slip in the table below
+        made.append(Option(tuple(names.split()), place, kind, bool(path), note, group))  # type: ignore[arg-type]
+    return tuple(made)
+
+
+_POD, _BOTH, _HOST, _HOME = Place.POD, Place.BOTH, Place.HOST, Place.HOME
+_TOLD, _TERMINAL, _REFUSED = Place.TOLD, Place.TERMINAL, Place.REFUSED
+
+OPTIONS: Final[tuple[Option, ...]] = (
+    *_rows(
+        "General",
+        ("-k", _POD, "one", ""),
+        ("-m", _POD, "one", ""),
+        ("--markers", _TOLD, "none", ""),
+        ("-x --exitfirst", _POD, "none", ""),
+        ("--maxfail", _POD, "one", ""),
+        ("--strict-config", _POD, "none", ""),
+        ("--strict-markers", _POD, "none", ""),
+        ("--strict", _POD, "none", "pytest's own; tests that this environment cannot run are seatrial's matter"),
+        ("--fixtures --funcargs", _TOLD, "none", ""),
+        ("--fixtures-per-test", _TOLD, "none", ""),
+        ("--pdb", _TERMINAL, "none", "`breakpoint()` needs no option: with a terminal it is connected when it is hit"),
+        ("--pdbcls", _POD, "one", "the debugger has to be in the image"),
+        ("--trace", _TERMINAL, "none", ""),
+        ("--capture", _BOTH, "one", ""),
+        ("-s", _BOTH, "none", "what tests print is shown in its place between the results"),
+        ("--runxfail", _POD, "none", ""),
+        ("--lf --last-failed", _POD, "none", "pytest's cache goes to the pod and comes back to `.pytest_cache`"),
+        ("--ff --failed-first", _POD, "none", "see `--lf`"),
+        ("--nf --new-first", _POD, "none", "by the times of the files in the pod: those that were sent are new"),
+        ("--cache-show", _TOLD, "optional", "shows the cache in the pod"),
+        ("--cache-clear", _POD, "none", ""),
+        ("--lfnf --last-failed-no-failures", _POD, "one", ""),
+        ("--sw --stepwise", _POD, "none", "see `--lf`"),
+        ("--sw-skip --stepwise-skip", _POD, "none", ""),
+        ("--sw-reset --stepwise-reset", _POD, "none", ""),
+    ),
+    *_rows(
+        "Reporting",
+        ("--durations", _BOTH, "one", "times are those of the pod"),
+        ("--durations-min", _BOTH, "one", ""),
+        ("-v --verbose", _BOTH, "none", ""),
+        ("--no-header", _BOTH, "none", ""),
+        ("--no-summary", _BOTH, "none", ""),
+        ("--no-fold-skipped", _BOTH, "none", ""),
+        ("--force-short-summary", _BOTH, "none", ""),
+        ("-q --quiet", _BOTH, "none", ""),
+        ("--verbosity", _BOTH, "one", ""),
+        ("-r --report-chars", _BOTH, "one", ""),
+        ("--disable-warnings --disable-pytest-warnings", _BOTH, "none", ""),
+        ("-l --showlocals", _POD, "none", ""),
+        ("--no-showlocals", _POD, "none", ""),
+        ("--tb", _BOTH, "one", ""),
+        ("--xfail-tb", _BOTH, "none", ""),
+        ("--show-capture", _BOTH, "one", ""),
+        ("--full-trace --fulltrace", _BOTH, "none", ""),
+        ("--color", _BOTH, "one", ""),
+        ("--code-highlight", _BOTH, "one", ""),
+        ("--pastebin", _REFUSED, "one", "the text would leave from the pod; use it on what was printed"),
+        ("--junit-xml --junitxml", _HOST, "one",
+         (
+             "made on the host of what came, also when the pod dies; every run has "
+             "a `junit.xml` in its directory"
+         )),
+        ("--junit-prefix --junitprefix", _BOTH, "one", ""),
+    ),
+    *_rows(
+        "Warnings",
+        ("-W --pythonwarnings", _POD, "one", ""),
+        ("--max-warnings", _BOTH, "one", ""),
+    ),
+    *_rows(
+        "Collection",
+        ("--collect-only --collectonly --co", _BOTH, "none", ""),
+        ("--pyargs", _POD, "none", ""),
+        ("--ignore", _POD, "one path", ""),
+        ("--ignore-glob", _POD, "one", "matched in the pod"),
+        ("--deselect", _POD, "one path", ""),
+        ("--confcutdir", _POD, "one path", ""),
+        ("--noconftest", _POD, "none", ""),
+        ("--keep-duplicates --keepduplicates", _POD, "none", ""),
+        ("--collect-in-virtualenv", _POD, "none", ""),
+        ("--continue-on-collection-errors", _POD, "none", ""),
+        ("--import-mode", _POD, "one", ""),
+        ("--doctest-modules", _POD, "none", ""),
+        ("--doctest-report", _POD, "one", ""),
+        ("--doctest-glob", _POD, "one", ""),
+        ("--doctest-ignore-import-errors", _POD, "none", ""),
+        ("--doctest-continue-on-failure", _POD, "none", ""),
+    ),
+    *_rows(
+        "Session",
+        ("-c --config-file", _POD, "one path", ""),
+        ("--rootdir", _POD, "one path", ""),
+        ("--basetemp", _POD, "one", "a directory in the pod"),
+        ("-V --version", _TOLD, "none", "of the pod's pytest"),
+        ("-h --help", _TOLD, "none", "of the pod's pytest, with its plugins"),
+        ("-p", _POD, "one", "the plugin has to be in the image; for one of the host see `--on-host`"),
+        ("--disable-plugin-autoload", _POD, "none", ""),
+        ("--trace-config --traceconfig", _POD, "none", "its lines are in the log of the container"),
+        ("--debug", _HOME, "optional", "`pytestdebug.log`, or the path given"),
+        ("-o --override-ini", _POD, "one", "what concerns the display acts on the host too"),
+        ("--assert", _POD, "one", ""),
+        ("--setup-only --setuponly", _BOTH, "none", 'no test runs: the verdict says so and is not "passed"'),
+        ("--setup-show --setupshow", _BOTH, "none", ""),
+        ("--setup-plan --setupplan", _BOTH, "none", "see `--setup-only`"),
+    ),
+    *_rows(
+        "Logging",
+        ("--log-level", _POD, "one", ""),
+        ("--log-format", _POD, "one", ""),
+        ("--log-date-format", _POD, "one", ""),
+        ("--log-cli-level", _POD, "one", "live lines are shown in their place between the results"),
+        ("--log-cli-format", _POD, "one", ""),
+        ("--log-cli-date-format", _POD, "one", ""),
+        ("--log-file", _HOME, "one", ""),
+        ("--log-file-mode", _POD, "one", "every run has a new file"),
+        ("--log-file-level", _POD, "one", ""),
+        ("--log-file-format", _POD, "one", ""),
+        ("--log-file-date-format", _POD, "one", ""),
+        ("--log-auto-indent", _POD, "one", ""),
+        ("--log-disable", _POD, "one", ""),
+    ),
+    *_rows(
+        "pytest-xdist (in the image)",
+        ("-n --numprocesses", _BOTH, "one",
+         (
+             "workers are processes in the pod; `auto` counts the node's processors, not "
+             "the pod's share of them"
+         )),
+        ("--maxprocesses", _POD, "one", ""),
+        ("--max-worker-restart", _POD, "one", ""),
+        ("--dist", _BOTH, "one", ""),
+        ("--loadscope-reorder", _POD, "none", ""),
+        ("--no-loadscope-reorder", _POD, "none", ""),
+        ("--tx", _POD, "one", "seen from the pod"),
+        ("--px", _POD, "one", "seen from the pod"),
+        ("-d", _BOTH, "none", ""),
+        ("--rsyncdir", _REFUSED, "one", "files go to the pod by `[runner] sync`"),
+        ("--rsyncignore", _REFUSED, "one", "see `--rsyncdir`"),
+        ("--testrunuid", _POD, "one", ""),
+        ("--maxschedchunk", _POD, "one", ""),
+        ("-f --looponfail", _REFUSED, "none", "use `seatrial watch`"),
+    ),
+    *_rows(
+        "pytest-cov (in the image)",
+        ("--cov", _POD, "optional", "the data comes home with the paths of the project, to `.coverage`"),
+        ("--cov-reset", _POD, "none", ""),
+        ("--cov-report", _HOME, "one",
+         (
+             "`term` is shown; files come home to where pytest-cov would write them; the XML "
+             "has the paths of the project"
+         )),
+        ("--cov-config", _POD, "one path", ""),
+        ("--no-cov-on-fail", _POD, "none", ""),
+        ("--no-cov", _POD, "none", ""),
+        ("--cov-fail-under", _POD, "one", ""),
+        ("--cov-append", _POD, "none", "appends to nothing: every run measures anew"),
+        ("--cov-branch", _POD, "none", ""),
+        ("--cov-precision", _POD, "one", ""),
+        ("--cov-context", _POD, "one", ""),
+    ),
+    *_rows(
+        "seatrial",
+        ("--on-host", _HOST, "one",
+         (
+             "an argument for the pytest that shows the results: `--on-host=-p --on-host=NAME` "
+             "loads a reporting plugin there; no plugin is loaded by itself"
+         )),
+    ),
+)  # fmt: skip
+
+_NAMES: Final = {name: option for option in OPTIONS for name in option.names}
+
+
+def by_name(name: str) -> Option | None:
+    """Return the option of that name. Abbreviations name none: pytest takes no abbreviated options."""
+    return _NAMES.get(name)
+
+
+def render() -> str:
+    """Return the reference page."""
+    lines = [
+        "# pytest options",
+        "",
+        "`run`, `test` and `watch` take pytest's arguments. pytest itself runs in the pod; a second pytest on the host",
+        "shows what it reports, so that the terminal, JUnit and reporting plugins are what you know.",
+        "",
+        "An option that is not listed here (of a plugin, say) acts in the pod.",
+        "Paths are taken relative to your working directory and given to the pod relative to the project's root.",
+        "Paths that you name replace those of `[runner] command`; other arguments come behind them.",
+        "The value of an option is never taken for a path. Behind an option that is not listed here, pytest in the pod",
+        "decides whether a word is a value or a path: it knows the options of its plugins.",
+        "",
+        "`*` is expanded in the pod in the paths of `[runner] command`, as a shell does. It is not expanded in values",
+        "of options, nor in arguments that you type: your own shell has expanded those.",
+        "",
+        *(f"- **{place}**: {meaning}" for place, meaning in _MEANINGS.items()),
+        "",
+        "This page is made of `seatrial/runner/options/table.py`: `python -m seatrial.runner.options`.",
+    ]
+    group = ""
+    for option in OPTIONS:
+        if option.group != group:
+            group = option.group
+            lines += ["", f"## {group}", "", "| option | where | remarks |", "|---|---|---|"]
+        names = ", ".join(f"`{name}`" for name in option.names)
+        lines.append(f"| {names} | {option.place} | {option.note} |")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,246 @@
+"""Reduce the record stream of one pytest session to progress events and evidence. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from seatrial.model.event import Body, Note, TestReported, TestsCollected, TestStarted
+from seatrial.model.result import Counts
+from seatrial.runner.protocol import CUT, NANO, Frame, Record
+
+__all__ = ["End", "Progress"]
+
+NOT_RUN = "not run: "
+"""A skip whose reason begins so is a test that this environment cannot run, not one that somebody skipped."""
+
+_Outcome = Literal["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end record, and whether it is proof.
+
+    Attributes:
+        doubt: why it is none; empty if it names exactly the frames and counts that arrived.
+    """
+
+    exit: int
+    collected: int
+    collect_only: bool
+    seconds: float
+    doubt: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """The state of a session.
+
+    Attributes:
+        session: what pytest said of itself at its start; None before.
+        collected: tests that will run; None before that is known. One that is collected twice counts twice.
+        distinct: how many of them have a name of their own.
+        current: the test that began last.
+        running: test -> its location, for those that began and did not end.
+        reported: tests with a result: a report of their call, or one that says why there was none.
+        finished: tests that ended.
+        ends: how often a test ended.
+        imports: module of the project -> (file, sha256) as it was imported.
+    """
+
+    session: dict[str, Any] | None = None
+    collected: int | None = None
+    distinct: int = 0
+    current: str = ""
+    running: dict[str, Any] = field(default_factory=dict)
+    reported: set[str] = field(default_factory=set)
+    finished: set[str] = field(default_factory=set)
+    ends: int = 0
+    tally: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    not_run: Counter[str] = field(default_factory=Counter)
+    deselected: int = 0
+    collect_errors: int = 0
+    interrupted_by: str = ""
+    internal_error: str = ""
+    debugger: int = 0
+    imports: dict[str, tuple[str, str]] = field(default_factory=dict)
+    finishing: int | None = None
+    end: End | None = None
+
+    def take(self, frame: Frame) -> list[Body]:
+        """Take what a frame tells; return the events that this makes."""
+        events: list[Body] = []
+        for record in frame.records:
+            if self.end is not None and record[0] != "text":
+                self.end = replace(self.end, doubt="pytest went on after its end record")
+            handler = _HANDLERS.get(record[0])
+            if handler is not None:
+                handler(self, record, events)
+            elif record[0] == "end":
+                self._end(record[1], frame)
+        return events
+
+    @property
+    def counts(self) -> Counts:
+        """Tests by outcome, as pytest counts them in its last line."""
+        return Counts(
+            collected=self.collected or 0,
+            passed=self.outcomes["passed"],
+            failed=self.outcomes["failed"],
+            errors=self.outcomes["error"] + self.collect_errors,
+            skipped=self.outcomes["skipped"],
+            xfailed=self.outcomes["xfailed"],
+            xpassed=self.outcomes["xpassed"],
+            deselected=self.deselected,
+            not_run=dict(self.not_run),
+        )
+
+    @property
+    def setup_only(self) -> bool:
+        """Whether pytest was asked not to run the tests: --setup-only, --setup-plan."""
+        return bool(((self.session or {}).get("options") or {}).get("setuponly"))
+
+    def _end(self, end: dict[str, Any], frame: Frame) -> None:
+        doubt = ""
+        if len(frame.records) != 1 or end["frames"] != frame.index:
+            doubt = "the end record does not name the frames that arrived"
+        elif end["tally"] != dict(self.tally):
+            doubt = f"pytest counted {end['tally']}, {dict(self.tally)} arrived"
+        self.end = End(end["exit"], end["collected"], end["collect_only"], end["seconds"], doubt)
+        if self.collected is None:
+            self.collected = end["collected"]
+
+    def _session(self, record: Record, _events: list[Body]) -> None:
+        self.session = record[1]
+
+    def _collect(self, record: Record, events: list[Body]) -> None:
+        report = record[1]
+        if report["outcome"] == "failed":
+            self.collect_errors += 1
+        elif report["outcome"] == "skipped":
+            self.outcomes["skipped"] += 1
+            self._note_not_run(report)
+        if report["outcome"] != "passed":
+            outcome: _Outcome = "error" if report["outcome"] == "failed" else "skipped"
+            nodeid = report["nodeid"]
+            events.append(TestReported(nodeid=nodeid, when="collect", outcome=outcome, seconds=0.0))
+
+    def _deselected(self, record: Record, _events: list[Body]) -> None:
+        self.deselected += record[1]
+
+    def _collected(self, record: Record, events: list[Body]) -> None:
+        self.collected, self.distinct = record[1], record[2]
+        events.append(TestsCollected(count=record[1]))
+
+    def _count(self, record: Record, events: list[Body]) -> None:
+        self.collected, self.distinct = record[1], record[2]
+        events.append(TestsCollected(count=record[1]))
+
+    def _start(self, record: Record, events: list[Body]) -> None:
+        self.current, path, domain = record[1].split(CUT)
+        self.running[self.current] = (path, record[2], domain)
+        events.append(TestStarted(nodeid=self.current))
+
+    def _finish(self, record: Record, _events: list[Body]) -> None:
+        self.running.pop(record[1], None)
+        self.finished.add(record[1])
+        self.ends += 1
+
+    def _plain(self, record: Record, events: list[Body]) -> None:
+        self._passed(self.current, "setup", record[2] / NANO, events)
+        self._passed(self.current, "call", record[4] / NANO, events)
+
+    def _torn_down(self, record: Record, events: list[Body]) -> None:
+        self._passed(self.current, "teardown", record[1] / NANO, events)
+        self.running.pop(self.current, None)
+        self.finished.add(self.current)
+        self.ends += 1
+
+    def _passed(self, nodeid: str, when: str, seconds: float, events: list[Body]) -> None:
+        self.tally[f"{when}/passed/"] += 1
+        if when == "call":
+            self.reported.add(nodeid)
+            self.outcomes["passed"] += 1
+        events.append(TestReported(nodeid=nodeid, when=_when(when), outcome="passed", seconds=max(0.0, seconds)))
+
+    def _report(self, record: Record, events: list[Body]) -> None:
+        report = record[1]
+        when, outcome, xfail = report["when"], report["outcome"], "wasxfail" in report
+        self.tally[f"{when}/{outcome}/{'x' if xfail else ''}"] += 1
+        nodeid = report["nodeid"]
+        subtest = report.get("_report_type") == "SubTestReport"
+        if record[2:]:
+            outcome = record[2].get("outcome", outcome)
+        if outcome not in ("passed", "failed", "skipped"):
+            # An attempt that a plugin repeats: "rerun", "retried". The last one has a result.
+            return
+        shown = _category(when, outcome, xfail=xfail)
+        # Of set-up and tear-down only what is not "passed" is a result; nor is a subtest that passed.
+        if (when not in ("setup", "teardown") or shown != "passed") and not (subtest and shown != "failed"):
+            self.reported.add(nodeid)
+            self.outcomes[shown] += 1
+            if shown == "skipped":
+                self._note_not_run(report)
+        worker = report.get("node") or ""
+        seconds = max(0.0, float(report.get("duration") or 0.0))
+        events.append(TestReported(nodeid=nodeid, when=_when(when), outcome=shown, seconds=seconds, worker=worker))
+
+    def _note_not_run(self, report: dict[str, Any]) -> None:
+        reason = report["longrepr"][2] if isinstance(report.get("longrepr"), list) else ""
+        reason = str(reason).removeprefix("Skipped: ")
+        if reason.startswith(NOT_RUN):
+            self.not_run[reason.removeprefix(NOT_RUN)] += 1
+
+    def _interrupt(self, record: Record, _events: list[Body]) -> None:
+        self.interrupted_by = f"{record[1]['type']}: {record[1]['message']}"
+
+    def _internal(self, record: Record, _events: list[Body]) -> None:
+        self.internal_error = record[1].strip().rsplit("\n", 1)[-1]
+
+    def _debugger(self, _record: Record, _events: list[Body]) -> None:
+        self.debugger += 1
+
+    def _imports(self, record: Record, _events: list[Body]) -> None:
+        self.imports.update({name: (path, digest) for name, (path, digest) in record[1].items()})
+
+    def _finishing(self, record: Record, events: list[Body]) -> None:
+        if self.finishing is None:
+            events.append(Note(level="debug", text="pytest is finishing"))
+        self.finishing = record[1]
+
+
+_HANDLERS = {
+    "session": Progress._session,  # noqa: SLF001
+    "collect": Progress._collect,  # noqa: SLF001
+    "deselected": Progress._deselected,  # noqa: SLF001
+    "collected": Progress._collected,  # noqa: SLF001
+    "count": Progress._count,  # noqa: SLF001
+    "s": Progress._start,  # noqa: SLF001
+    "f": Progress._finish,  # noqa: SLF001
+    "p": Progress._plain,  # noqa: SLF001
+    "t": Progress._torn_down,  # noqa: SLF001
+    "report": Progress._report,  # noqa: SLF001
+    "interrupt": Progress._interrupt,  # noqa: SLF001
+    "internal": Progress._internal,  # noqa: SLF001
+    "debugger": Progress._debugger,  # noqa: SLF001
+    "imports": Progress._imports,  # noqa: SLF001
+    "finishing": Progress._finishing,  # noqa: SLF001
+}
+
+
+def _category(when: str, outcome: str, *, xfail: bool) -> _Outcome:
+    """Return what pytest would call a report, by its own rules (`_pytest/skipping.py`, `_pytest/terminal.py`)."""
+    if xfail and outcome == "skipped":
+        return "xfailed"
+    if xfail and outcome == "passed":
+        return "xpassed"
+    if outcome == "failed":
+        return "error" if when in ("setup", "teardown") else "failed"
+    return "skipped" if outcome == "skipped" else "passed"
+
+
+def _when(when: str) -> Literal["setup", "call", "teardown", "collect"]:
+    """Return the phase; xdist reports the test that killed its worker in the phase "???"."""
+    return when if when in ("setup", "call", "teardown", "collect") else "call"  # type: ignore[return-value]

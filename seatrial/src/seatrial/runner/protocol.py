@@ -1,0 +1,217 @@
+"""Decode the stream from the pod: chunks of the tail, and in them the frames of the log. Bounded. Pure.
+
+The formats are described where they are written: `agent/tail.py`, `agent/frames.py`, `agent/plugin.py`. What is in a
+frame is decoded by `records.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from seatrial.runner.decoder import CUT, Malformed, Record, decode_records
+
+__all__ = [
+    "CI_VARIABLES",
+    "CUT",
+    "LARGEST",
+    "LONGEST_CHUNK",
+    "LONGEST_FRAME",
+    "MICRO",
+    "NANO",
+    "Chunk",
+    "ChunkReader",
+    "Frame",
+    "FrameReader",
+    "Garbled",
+    "Record",
+    "decode_records",
+]
+
+CI_VARIABLES: Final = ("CI", "BUILD_NUMBER")
+"""pytest shortens nothing where one of them is set: https://docs.pytest.org/en/stable/explanation/ci.html"""
+NANO: Final = 1_000_000_000
+MICRO: Final = 1_000_000
+
+LONGEST_FRAME: Final = 64 << 20
+"""Bytes of the JSON of one frame. Long output of tests is cut into pieces; what --collect-only tells is not."""
+
+LONGEST_CHUNK: Final[Mapping[str, int]] = {"F": 1 << 20, "O": 1 << 20, "H": 1 << 20}
+"""Bytes of a piece of a file; the agent's have 256 KiB. Chunks of other kinds are shorter."""
+
+LARGEST: Final[Mapping[str, int]] = {"F": 4 << 30, "O": 1 << 30, "H": 1 << 30}
+"""Bytes of each file of a run that are kept on the host."""
+
+_LONGEST_WORD: Final = 1 << 16
+
+_HEADER: Final = re.compile(rb"#([A-Z.]) (\d{1,18}) (\d{1,9})\n")
+_LONGEST_HEADER: Final = 40
+_LONGEST_FRAME_HEADER: Final = 40
+_PIECES: Final = (b"F", b"O", b"H")
+_FRAME_HEADER: Final = re.compile(rb"(\d{1,12}) (\d{1,12}) [0-9a-f]{8} ")
+_FRAME: Final = re.compile(rb"(\d{1,12}) (\d{1,12}) ([0-9a-f]{8}) (.*)", re.DOTALL)
+
+
+class Garbled(Exception):
+    """The stream is not what the agent writes; ask again from the last good byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of the tail's stream: `data` of channel `kind` from `offset`."""
+
+    kind: str
+    offset: int
+    data: bytes
+
+
+class ChunkReader:
+    """Cuts the stream into chunks, however it arrives."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """Return the chunks that are complete now.
+
+        Raises:
+            Garbled: something else is between them, or a chunk is longer than any that the agent writes.
+        """
+        self._buffer += data
+        chunks: list[Chunk] = []
+        start = 0
+        while True:
+            header = _HEADER.match(self._buffer, start)
+            if header is None:
+                rest = len(self._buffer) - start
+                if rest > _LONGEST_HEADER or (rest and b"\n" in self._buffer[start:]):
+                    raise Garbled(f"expected a chunk, found {bytes(self._buffer[start : start + 80])!r}")
+                break
+            kind, size = header[1].decode(), int(header[3])
+            if size > LONGEST_CHUNK.get(kind, _LONGEST_WORD):
+                raise Garbled(f"a chunk {kind} of {size} bytes is longer than any that the agent writes")
+            end = header.end() + size
+            if end > len(self._buffer):
+                break
+            content = bytes(self._buffer[header.end() : end])
+            chunks.append(Chunk(kind, int(header[2]), content))
+            start = end
+        del self._buffer[:start]
+        return chunks
+
+    def rest(self) -> Chunk | None:
+        """Return what there is of a chunk that will not become whole, if it is a piece of a file."""
+        header = _HEADER.match(self._buffer)
+        if header is None or header[1] not in _PIECES or header.end() == len(self._buffer):
+            return None
+        return Chunk(header[1].decode(), int(header[2]), bytes(self._buffer[header.end() :]))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of the log that is whole and in its place.
+
+    Attributes:
+        index: its number.
+        offset: of its first byte in the log.
+        size: with its header and the end of its line.
+        records: empty for pieces of long output, which nobody needs before they are shown.
+    """
+
+    index: int
+    offset: int
+    size: int
+    records: list[Record]
+
+
+class FrameReader:
+    """Reads the log, verifying every byte.
+
+    Attributes:
+        frames: how many frames were good.
+        size: how many bytes they have.
+        broken: why the log cannot be trusted from there on; empty while all is well.
+        blobs: also decode the pieces of long output.
+    """
+
+    def __init__(self, *, blobs: bool = False) -> None:
+        self.frames = 0
+        self.size = 0
+        self.broken = ""
+        self.blobs = blobs
+        self._buffer = bytearray()
+        self._crc = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a frame that is not complete."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that are complete now; nothing any more once the log is broken."""
+        if self.broken:
+            return []
+        self._buffer += data
+        frames: list[Frame] = []
+        start = 0
+        while (end := self._buffer.find(b"\n", start)) >= 0:
+            line = bytes(self._buffer[start : end + 1])
+            frame = self._decode(line)
+            if frame is None:
+                break
+            frames.append(frame)
+            start = end + 1
+        del self._buffer[:start]
+        self._check_pending()
+        return frames
+
+    def _check_pending(self) -> None:
+        """Break the log as soon as the frame that is coming cannot be a good one: nothing of it is kept then."""
+        header = _FRAME_HEADER.match(self._buffer)
+        if self.broken:
+            pass
+        elif header is None:
+            if len(self._buffer) > _LONGEST_FRAME_HEADER:
+                self._fail(f"frame {self.frames} is not one: {bytes(self._buffer[:80])!r}")
+        elif int(header[2]) > LONGEST_FRAME:
+            self._fail(f"frame {self.frames} has {int(header[2])} bytes, more than {LONGEST_FRAME}")
+        elif len(self._buffer) > header.end() + int(header[2]):
+            self._fail(f"frame {self.frames} is longer than it says")
+        if self.broken:
+            self._buffer.clear()
+
+    def _decode(self, line: bytes) -> Frame | None:
+        match = _FRAME.fullmatch(line[:-1])
+        if match is None:
+            return self._fail(f"frame {self.frames} is not one: {line[:80]!r}")
+        sequence, length, crc, body = int(match[1]), int(match[2]), int(match[3], 16), match[4]
+        if sequence != self.frames:
+            return self._fail(f"frame {self.frames} is missing, {sequence} came instead")
+        if length > LONGEST_FRAME:
+            return self._fail(f"frame {sequence} has {length} bytes, more than {LONGEST_FRAME}")
+        if length != len(body) or zlib.crc32(body, self._crc) != crc:
+            return self._fail(f"frame {self.frames} is damaged")
+        if self.blobs or not body.startswith(b'[["blob",'):
+            try:
+                records = decode_records(body)
+            except Malformed as error:
+                return self._fail(f"frame {self.frames} holds no records: {error}")
+        else:
+            records = []
+        frame = Frame(self.frames, self.size, len(line), records)
+        self._crc = crc
+        self.frames += 1
+        self.size += len(line)
+        return frame
+
+    def reject(self, reason: str) -> None:
+        """Take nothing more: the log cannot be trusted from here on."""
+        if not self.broken:
+            self._fail(reason)
+
+    def _fail(self, reason: str) -> Frame | None:
+        self.broken = reason
+        return None

@@ -1,0 +1,145 @@
+"""The two logs of a run as they grow, in the order in which their parts belong together."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from seatrial.model.text import TextFilter
+from seatrial.runner.decoder import Record, decode_records
+from seatrial.runner.protocol import Frame, FrameReader
+
+__all__ = ["Ended", "Feed", "Place", "Printed", "Told"]
+
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record can be read again: the frame's offset and size in the log, and its index there."""
+
+    offset: int
+    size: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A record of the session."""
+
+    record: Record
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Text that the run's processes printed past pytest, safe to show; UTF-8."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing more will come; what the session was worth."""
+
+    conclusion: dict[str, Any]
+
+
+class Feed:
+    """Iterates over what happens.
+
+    Args:
+        frames: path of the local copy of the frame log.
+        output: path of the local copy of the output.
+        control: lines of JSON: `{"frames": size, "output": size}` for each tick, `{"end": {…}}` once.
+    """
+
+    def __init__(self, frames: Path, output: Path, control: IO[str]) -> None:
+        self._frames_path = frames
+        self._output_path = output
+        self._control = control
+        self._reader = FrameReader(blobs=True)
+        self._waiting: deque[Frame] = deque()
+        self._read = 0
+        self._printed = 0
+        self._frames: IO[bytes] | None = None
+        self._filter = TextFilter()
+
+    @property
+    def frames(self) -> int:
+        """How many frames of the log were good."""
+        return self._reader.frames
+
+    def __iter__(self) -> Iterator[Told | Printed | Ended]:
+        for line in self._control:
+            message = json.loads(line)
+            if "end" in message:
+                yield from self._tick(None)
+                if rest := self._filter.feed(b"", final=True):
+                    yield Printed(rest.encode())
+                yield Ended(message["end"])
+                return
+            if "frames" in message:
+                yield from self._tick((message["frames"], message["output"]))
+        yield Ended({"proven": False, "message": "the run was abandoned", "reason": "", "suspects": []})
+
+    def record(self, place: Place) -> Record:
+        """Read a record again."""
+        with self._frames_path.open("rb") as file:
+            file.seek(place.offset)
+            line = file.read(place.size)
+        record: Record = decode_records(line.split(b" ", 3)[3])[place.index]
+        return record
+
+    def wait(self) -> None:
+        """Wait for any word from the other side."""
+        self._control.readline()
+
+    def _tick(self, sizes: tuple[int, int] | None) -> Iterator[Told | Printed]:
+        """Yield what a tick brought: of the output only what was there before the next frame was written."""
+        if self._frames is None and self._frames_path.exists():
+            self._frames = self._frames_path.open("rb")
+        if self._frames is not None:
+            upto = sizes[0] if sizes else os.fstat(self._frames.fileno()).st_size
+            while self._read < upto:
+                data = self._frames.read(min(_CHUNK, upto - self._read))
+                if not data:
+                    break
+                self._read += len(data)
+                self._waiting.extend(self._reader.feed(data))
+                yield from self._release(sizes[1] if sizes else None)
+        yield from self._release(sizes[1] if sizes else None)
+        if not self._waiting:
+            yield from self._print_upto(sizes[1] if sizes else None)
+
+    def _release(self, output: int | None) -> Iterator[Told | Printed]:
+        while self._waiting:
+            frame = self._waiting[0]
+            needed = max((record[1] for record in frame.records if record[0] == "o"), default=0)
+            if output is not None and needed > output:
+                return
+            if needed:
+                yield from self._print_upto(needed)
+            self._waiting.popleft()
+            for index, record in enumerate(frame.records):
+                yield Told(record, Place(frame.offset, frame.size, index))
+
+    def _print_upto(self, size: int | None) -> Iterator[Printed]:
+        if size is not None and size <= self._printed:
+            return
+        if not self._output_path.exists():
+            return
+        with self._output_path.open("rb") as file:
+            file.seek(self._printed)
+            while size is None or self._printed < size:
+                data = file.read(_CHUNK if size is None else min(_CHUNK, size - self._printed))
+                if not data:
+                    return
+                self._printed += len(data)
+                if text := self._filter.feed(data):
+                    yield Printed(text.encode())

@@ -1,0 +1,378 @@
+"""Plays records as the hooks that they were in the pod."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+import warnings
+from typing import Any
+
+import pytest
+
+from seatrial.runner.decoder import Record
+from seatrial.runner.renderer.feed import Ended, Feed, Place, Printed, Told
+from seatrial.runner.renderer.junit import Junit
+from seatrial.runner.renderer.reports import Reports, TextRepr
+
+__all__ = ["Player"]
+
+_SUMMARY, _AFTER = 1, 2
+
+
+class _Item(pytest.Item):
+    """Stands for a collected test: pytest counts them, and prints them for --collect-only."""
+
+    chain: tuple[_Item, ...] = ()
+    shown = ""
+    address = ""
+    obj: Any = None
+
+    @property
+    def nodeid(self) -> str:
+        return self.address
+
+    @property
+    def id(self) -> Any:
+        """What pytest 9.2 and newer have: the parsed id."""
+        from _pytest.nodeid import NodeId  # noqa: PLC0415
+
+        return NodeId.parse(self.address)
+
+    def listchain(self) -> list[Any]:
+        return [None, *self.chain]
+
+    def __repr__(self) -> str:
+        return self.shown
+
+    def runtest(self) -> None:
+        raise NotImplementedError
+
+
+class _Interrupt:
+    """Stands for the ExceptionInfo of what interrupted pytest in the pod."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.typename = data["type"]
+        self._repr = TextRepr(data["text"], _Crash(data["path"], data["line"], data["message"]))
+
+    def getrepr(self, **_: Any) -> TextRepr:
+        return self._repr
+
+
+class _Crash:
+    """Stands for the place of an exception."""
+
+    def __init__(self, path: str, line: int, message: str) -> None:
+        self.path, self.lineno, self.message = path, line, message
+
+    def toterminal(self, writer: Any) -> None:
+        writer.write(self.path, bold=True, red=True)
+        writer.line(f":{self.lineno}: {self.message.partition(chr(10))[0]}")
+
+
+class Player:
+    """Plays one session.
+
+    Attributes:
+        reports: makes the reports.
+        lines: what plugins in the pod had to say when collection was over.
+    """
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        session: pytest.Session,
+        told: dict[str, Any],
+        *,
+        terminal: Any,
+        feed: Feed,
+        junit: Junit | None,
+        where: str,
+        reply: int | None,
+    ) -> None:
+        self.config = config
+        self.session = session
+        self.told = told
+        self.terminal = terminal
+        self.feed = feed
+        self.junit = junit
+        self.where = where
+        self.reply = reply
+        self.reports = Reports(config, feed)
+        self.lines: list[Any] = []
+        self._begun = False
+        self._over = False
+        self._late: dict[int, list[str]] = {_SUMMARY: [], _AFTER: []}
+        self._finishing: tuple[int, str, str] = (0, "", "")
+        self._locations: dict[str, tuple[Any, ...]] = {}
+
+    def play(self, event: Told | Printed | Ended) -> bool:
+        """Play one event; return whether it was the last."""
+        if isinstance(event, Printed):
+            self._print(event.data)
+        elif isinstance(event, Ended):
+            if not self._over:
+                self._abort(event.conclusion)
+            return True
+        else:
+            kind = event.record[0]
+            handler = _HANDLERS.get(kind)
+            if handler is not None:
+                if kind not in ("text", "warning"):
+                    self._begin()
+                handler(self, event.record, event.place)
+        return False
+
+    def write_summary(self) -> None:
+        """Write the texts that belong into the summary."""
+        for text in self._late[_SUMMARY]:
+            self._write(text)
+        self._late[_SUMMARY].clear()
+
+    def after(self) -> None:
+        """Write what was written after everything else."""
+        for text in self._late[_AFTER]:
+            self._write(text)
+        self.terminal._tw.flush()
+
+    # Records.
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self.session.exitstatus = pytest.ExitCode.OK
+            self.config.hook.pytest_sessionstart(session=self.session)
+
+    def _header(self, record: Record, _place: Place) -> None:
+        if self.terminal.verbosity < 0 or self.told["options"].get("no_header"):
+            return
+        self.terminal.write_line(self.told["platform"])
+        if self.where:
+            self.terminal.write_line(f"runs in: {self.where}")
+        for lines in reversed(record[1]):
+            for line in [lines] if isinstance(lines, str) else lines:
+                self.terminal.write_line(line)
+
+    def _collecting(self, _record: Record, _place: Place) -> None:
+        self.terminal.pytest_collection()
+
+    def _collect(self, record: Record, place: Place) -> None:
+        report = self.reports.report(record, place)
+        item = object.__new__(_Item)
+        report.result = [item] * record[2]
+        self.config.hook.pytest_collectreport(report=report)
+        report.result = []
+        self.reports.park(report)
+
+    def _deselected(self, record: Record, _place: Place) -> None:
+        self.config.hook.pytest_deselected(items=[object.__new__(_Item)] * record[1])
+
+    def _collected(self, record: Record, _place: Place) -> None:
+        _, count, _, tree, self.lines = record
+        self.session.testscollected = count
+        self.session.items = [_item(chain) for chain in tree]
+        self.config.hook.pytest_collection_finish(session=self.session)
+
+    def _verbose(self, record: Record, _place: Place) -> None:
+        self.config.option.verbose = record[1]
+
+    def _count(self, record: Record, _place: Place) -> None:
+        self.session.testscollected = record[1]
+
+    def _start(self, record: Record, _place: Place) -> None:
+        nodeid, location = self.reports.started(record)
+        self._locations[nodeid] = location
+        self.config.hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
+
+    def _finish(self, record: Record, _place: Place) -> None:
+        location = self._locations.pop(record[1], ("", None, ""))
+        self.config.hook.pytest_runtest_logfinish(nodeid=record[1], location=location)
+
+    def _plain(self, record: Record, _place: Place) -> None:
+        for report in self.reports.plain(record):
+            self.config.hook.pytest_runtest_logreport(report=report)
+
+    def _torn_down(self, record: Record, place: Place) -> None:
+        report = self.reports.torn_down(record)
+        self.config.hook.pytest_runtest_logreport(report=report)
+        self._finish(["f", report.nodeid], place)
+
+    def _report(self, record: Record, place: Place) -> None:
+        report = self.reports.report(record, place)
+        self.config.hook.pytest_runtest_logreport(report=report)
+        self.reports.park(report)
+
+    def _worker(self, record: Record, _place: Place) -> None:
+        self.reports.worker(record)
+
+    def _blob(self, record: Record, place: Place) -> None:
+        self.reports.blob(record, place)
+
+    def _warning(self, record: Record, _place: Place) -> None:
+        data = record[1]
+        category = getattr(builtins, data["category"], None)
+        if not (isinstance(category, type) and issubclass(category, Warning)):
+            category = type(data["category"], (Warning,), {})
+        message = warnings.WarningMessage(
+            data["text"], category, data["filename"], data["lineno"], line=_source(data["line"], data["suffix"])
+        )
+        location = tuple(data["location"]) if data["location"] else None
+        self.config.hook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": message, "when": data["when"], "nodeid": data["nodeid"], "location": location,
+            }
+        )  # fmt: skip
+
+    def _text(self, record: Record, _place: Place) -> None:
+        _, text, phase, place = record
+        if phase in self._late and not (phase == _AFTER and self._over):
+            self._late[phase].append(text)
+            return
+        self._write(text)
+        if place != 0:
+            self.terminal.currentfspath = place
+
+    def _interrupt(self, record: Record, _place: Place) -> None:
+        self.config.hook.pytest_keyboard_interrupt(excinfo=_Interrupt(record[1]))
+
+    def _internal(self, record: Record, _place: Place) -> None:
+        self.config.hook.pytest_internalerror(excrepr=TextRepr(record[1]), excinfo=None)
+
+    def _looped(self, _record: Record, _place: Place) -> None:
+        self.config.hook.pytest_runtestloop(session=self.session)
+
+    def _property(self, record: Record, _place: Place) -> None:
+        if self.junit:
+            self.junit.property(record[1], record[2])
+
+    def _attribute(self, record: Record, _place: Place) -> None:
+        if self.junit:
+            self.junit.attribute(record[1], record[2], record[3])
+
+    def _debugger(self, _record: Record, _place: Place) -> None:
+        if self.reply is None:
+            return
+        self.terminal._tw.flush()
+        os.write(self.reply, b"debugger\n")
+        self.feed.wait()
+
+    def _finish_session(self, record: Record, _place: Place) -> None:
+        self._finishing = (record[1], record[2], record[3])
+
+    def _end(self, record: Record, _place: Place) -> None:
+        self._end_session(record[1].get("seconds"))
+
+    def _end_session(self, seconds: float | None) -> None:
+        exitstatus, shouldfail, shouldstop = self._finishing
+        if shouldfail:
+            self.session.shouldfail = shouldfail
+        if shouldstop:
+            self.session.shouldstop = shouldstop
+        if seconds is not None and hasattr(self.terminal, "_session_start"):
+            self.terminal._session_start = _Elapsed(seconds)
+        self.session.exitstatus = exitstatus
+        self.config.hook.pytest_sessionfinish(session=self.session, exitstatus=exitstatus)
+        self._over = True
+
+    def _abort(self, conclusion: dict[str, Any]) -> None:
+        """End a session whose own end never came: name the suspects, as xdist does for a worker that crashed."""
+        self._begin()
+        for nodeid in conclusion["suspects"]:
+            location = self._locations.get(nodeid) or (nodeid.partition("::")[0], None, nodeid)
+            make: Any = pytest.TestReport
+            report = make(
+                nodeid=nodeid,
+                location=location,
+                keywords={},
+                outcome="failed",
+                longrepr=f"{conclusion['message']}\n{conclusion['reason']}".strip(),
+                when="call",
+            )
+            self.config.hook.pytest_runtest_logreport(report=report)
+        if self.told["options"].get("capture") != "no":
+            self.terminal.ensure_newline()
+        self._finishing = (int(pytest.ExitCode.TESTS_FAILED), f"seatrial: {conclusion['message']}", "")
+        self._end_session(None)
+
+    # Writing.
+
+    def _write(self, text: str) -> None:
+        if self.told["verbatim"]:
+            sys.stdout.write(text)
+        else:
+            self.terminal._tw.write(text)
+        sys.stdout.flush()
+
+    def _print(self, data: bytes) -> None:
+        if self.told["options"].get("capture") != "no" and self._begun and not self._over:
+            self.terminal.ensure_newline()
+        self.terminal._tw.flush()
+        view = memoryview(data)
+        while view:
+            view = view[os.write(1, view) :]
+
+
+class _Elapsed:
+    """Stands for the moment when the session began: tells how long it took in the pod."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def elapsed(self) -> _Elapsed:
+        return self
+
+
+def _item(chain: list[list[str]]) -> _Item:
+    nodes = []
+    for shown, nodeid, documentation in chain:
+        node = _NODES.get((shown, nodeid))
+        if node is None:
+            node = object.__new__(_Item)
+            node.shown = shown
+            node.address = nodeid
+            node.obj = type("Documented", (), {"__doc__": documentation})() if documentation else None
+            _NODES[shown, nodeid] = node
+        nodes.append(node)
+    item = nodes[-1]
+    item.chain = tuple(nodes)
+    return item
+
+
+_NODES: dict[tuple[str, str], _Item] = {}
+
+
+def _source(line: str, suffix: str) -> str:
+    """Return the source line of a warning with what else pytest prints below it.
+
+    Never None: Python would read the line from the file that the warning names.
+    """
+    return f"{line.strip()}\n{suffix}" if suffix else line
+
+
+_HANDLERS = {
+    "header": Player._header,
+    "collecting": Player._collecting,
+    "collect": Player._collect,
+    "deselected": Player._deselected,
+    "collected": Player._collected,
+    "verbose": Player._verbose,
+    "count": Player._count,
+    "s": Player._start,
+    "f": Player._finish,
+    "p": Player._plain,
+    "t": Player._torn_down,
+    "report": Player._report,
+    "worker": Player._worker,
+    "blob": Player._blob,
+    "warning": Player._warning,
+    "text": Player._text,
+    "interrupt": Player._interrupt,
+    "looped": Player._looped,
+    "internal": Player._internal,
+    "property": Player._property,
+    "attribute": Player._attribute,
+    "debugger": Player._debugger,
+    "finishing": Player._finish_session,
+    "end": Player._end,
+}

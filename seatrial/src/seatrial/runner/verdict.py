@@ -1,0 +1,296 @@
+"""Decide the exit code of a test run from the evidence collected. Pure.
+
+Green needs positive proof: one pytest, its log whole and in order, its end record naming exactly what arrived, every
+collected test reported and ended, none failed, the command's own exit code 0, and the code that ran equal to the tree.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Any, Final
+
+from seatrial.model.errors import FOREIGN_CODES, ExitCode
+from seatrial.ports import ContainerState
+from seatrial.runner.progress import End, Progress
+
+__all__ = ["Conclusion", "Evidence", "conclude"]
+
+_SUSPECTS_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that is known once nothing more will come.
+
+    Attributes:
+        progress: what the records told.
+        broken: why the log cannot be trusted; empty if it is whole.
+        exited: exit.json of the agent; None if the agent could not write it.
+        container: what Kubernetes says of the container, asked when the agent was lost.
+        silent: nothing came from the pod any more, although nothing said that it ended.
+        informational: pytest was asked for something else than to run tests: `--help`, `--fixtures`.
+        interrupted: we interrupted it because the user did.
+        out_of_time: we ended it because its time was over.
+        stale: what ran was not the tree, and why; empty if it was.
+    """
+
+    progress: Progress
+    broken: str = ""
+    exited: dict[str, Any] | None = None
+    container: ContainerState | None = None
+    silent: bool = False
+    informational: bool = False
+    interrupted: bool = False
+    out_of_time: bool = False
+    stale: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What to say and to exit with.
+
+    Attributes:
+        exit: the code.
+        message: one line.
+        reason: one line more; empty if the first says it all.
+        suspects: tests that had begun and not ended when the session died.
+        proven: pytest told its end itself, and what it told is whole.
+    """
+
+    exit: ExitCode
+    message: str
+    reason: str = ""
+    suspects: tuple[str, ...] = ()
+    proven: bool = False
+
+
+def conclude(evidence: Evidence) -> Conclusion:
+    """Return the verdict of a session."""
+    progress = evidence.progress
+    end = progress.end
+    suspects = tuple(progress.running) if end is None else ()
+    if evidence.interrupted:
+        return Conclusion(exit=ExitCode.INTERRUPTED, message="interrupted", suspects=suspects, proven=end is not None)
+    if evidence.out_of_time:
+        return Conclusion(
+            exit=ExitCode.OUT_OF_TIME, message="the tests did not end in their time", reason=_during(suspects),
+            suspects=suspects, proven=end is not None,
+        )  # fmt: skip
+    if evidence.exited and evidence.exited["error"]:
+        return Conclusion(
+            exit=ExitCode.ENVIRONMENT, message="the command of the tests could not be started",
+            reason=evidence.exited["error"],
+        )  # fmt: skip
+    if evidence.informational and not (progress.running or progress.finished):
+        return _informational(evidence)
+    if evidence.exited and evidence.exited["sessions"] > 1:
+        return _inconclusive(
+            f"the command started pytest {evidence.exited['sessions']} times", "one run shows one session", suspects
+        )
+    if evidence.broken:
+        return _inconclusive("the log of the results is damaged", evidence.broken, suspects)
+    if progress.session is None:
+        return _never_began(evidence)
+    if end is None:
+        return _died(evidence, suspects)
+    if end.doubt:
+        return _inconclusive("pytest's end does not fit what arrived", end.doubt, suspects)
+    return _ended(evidence, end)
+
+
+def _ended(evidence: Evidence, end: End) -> Conclusion:
+    """The session told its end, and told the truth about it."""
+    progress, counts = evidence.progress, evidence.progress.counts
+    if end.exit == 0:
+        return _green(evidence, end)
+    code, message = _meaning(end.exit)
+    reason = _memory(evidence.exited)
+    stopped = progress.interrupted_by
+    if stopped.startswith("Exit"):
+        message, reason = f"pytest was made to exit with {end.exit}", stopped
+    elif end.exit == ExitCode.INTERRUPTED and stopped.startswith("Interrupted") and (counts.errors or counts.failed):
+        # Failures stopped pytest: modules that cannot be imported, or --exitfirst under xdist.
+        code = ExitCode.TESTS_FAILED
+        message = "tests could not be collected" if progress.collect_errors else "tests failed"
+        reason = reason or stopped
+    elif end.exit == ExitCode.INTERRUPTED:
+        reason = stopped
+    elif end.exit == ExitCode.PYTEST_INTERNAL:
+        reason = progress.internal_error
+    elif end.exit == ExitCode.NO_TESTS and progress.finished:
+        return _inconclusive("pytest collected no tests, but some ran", "", ())
+    return Conclusion(exit=code, message=message, reason=reason, proven=True)
+
+
+_CODES: Final = {
+    1: (ExitCode.TESTS_FAILED, "tests failed"),
+    2: (ExitCode.INTERRUPTED, "pytest was interrupted"),
+    3: (ExitCode.PYTEST_INTERNAL, "pytest failed"),
+    4: (ExitCode.USAGE, "pytest was used wrongly"),
+    5: (ExitCode.NO_TESTS, "no tests were collected"),
+    6: (ExitCode(6), "too many warnings"),
+}
+
+
+def _meaning(code: int) -> tuple[ExitCode, str]:
+    """Return exit code and words for a code of pytest's other than 0. One that has another meaning here becomes 1."""
+    passed_on = ExitCode(code) if code in FOREIGN_CODES else ExitCode.TESTS_FAILED
+    return _CODES.get(code, (passed_on, f"pytest ended with {code}"))
+
+
+def _green(evidence: Evidence, end: End) -> Conclusion:
+    """The session says 0; everything else has to agree."""
+    progress, counts, exited = evidence.progress, evidence.progress.counts, evidence.exited
+    if progress.interrupted_by:
+        # pytest.exit(returncode=0) would be green with any number of tests not run.
+        return Conclusion(
+            exit=ExitCode.INTERRUPTED, message="pytest was made to exit", reason=progress.interrupted_by, proven=True
+        )
+    if counts.failed or counts.errors:
+        return Conclusion(
+            exit=ExitCode.TESTS_FAILED, message="tests failed", reason="a plugin made pytest end with 0", proven=True
+        )
+    if doubt := "" if end.collect_only else _missing(progress):
+        return _inconclusive(doubt, "", ())
+    if exited is None:
+        return _inconclusive("the command's exit status was lost", _container(evidence.container), ())
+    if exited["signal"] is not None:
+        return _inconclusive(f"pytest passed, then the process was ended by {_signal(exited['signal'])}", "", ())
+    if code := exited["code"]:
+        return Conclusion(
+            exit=ExitCode(code) if code in FOREIGN_CODES else ExitCode.TESTS_FAILED,
+            message=f"pytest passed, but its command ended with {code}", proven=True,
+        )  # fmt: skip
+    if evidence.stale:
+        return _inconclusive("what ran was not the working tree", evidence.stale, ())
+    passed, message = _words(progress, end)
+    return Conclusion(exit=passed, message=message, reason=_memory(exited), proven=True)
+
+
+def _missing(progress: Progress) -> str:
+    """Return which proof is missing that each collected test ran; empty if none is."""
+    never = max(progress.distinct - len(progress.finished), (progress.collected or 0) - progress.ends)
+    if never > 0 or progress.running:
+        return f"{max(never, len(progress.running))} collected tests never ended"
+    silent = len(progress.finished - progress.reported)
+    return f"{silent} tests ended without a result" if silent and not progress.setup_only else ""
+
+
+def _words(progress: Progress, end: End) -> tuple[ExitCode, str]:
+    """Return exit code and words of a session with which all is well. Only tests that ran are called passed."""
+    counts = progress.counts
+    if end.collect_only:
+        return ExitCode.PASSED, f"{progress.collected} tests collected, none run"
+    if progress.setup_only:
+        return ExitCode.PASSED, f"{progress.ends} tests set up or planned, none run"
+    if not progress.finished:
+        return ExitCode.NO_TESTS, "no tests were run"
+    ran = counts.passed or counts.xfailed or counts.xpassed
+    return ExitCode.PASSED, "all tests passed" if ran else "no test failed, all were skipped"
+
+
+def _never_began(evidence: Evidence) -> Conclusion:
+    """No session was seen."""
+    exited = evidence.exited
+    if exited is None:
+        return _inconclusive(f"{_gone(evidence)} before pytest began", _container(evidence.container), ())
+    if exited["signal"] is not None or _killed(exited):
+        return _inconclusive("the command died before pytest began", _death(exited), ())
+    code = exited["code"]
+    if code == 0:
+        return _inconclusive("the command ended with 0, but no pytest session was seen", "", ())
+    if not exited["sessions"]:
+        return Conclusion(
+            exit=ExitCode.ENVIRONMENT, message=f"the command ended with {code} before pytest began",
+            reason="what it printed is above",
+        )  # fmt: skip
+    if code == ExitCode.USAGE:
+        return Conclusion(exit=ExitCode.USAGE, message="pytest was used wrongly", reason="what it printed is above")
+    # pytest.exit() in pytest_configure; 1 is what Python ends with after an exception.
+    passed_on = code == ExitCode.INTERRUPTED or code in FOREIGN_CODES
+    return Conclusion(
+        exit=ExitCode(code) if passed_on else ExitCode.PYTEST_INTERNAL,
+        message=f"pytest ended with {code} before its session began", reason="what it printed is above",
+    )  # fmt: skip
+
+
+def _died(evidence: Evidence, suspects: tuple[str, ...]) -> Conclusion:
+    """A session began and never told its end."""
+    exited = evidence.exited
+    if exited is None:
+        return _inconclusive(f"{_gone(evidence)} {_during(suspects)}", _container(evidence.container), suspects)
+    return _inconclusive(f"pytest died {_during(suspects)}", _death(exited), suspects)
+
+
+def _gone(evidence: Evidence) -> str:
+    ended = evidence.container is not None and evidence.container.state in ("terminated", "gone")
+    return "the runner stopped answering" if evidence.silent and not ended else "the runner died"
+
+
+def _informational(evidence: Evidence) -> Conclusion:
+    exited = evidence.exited
+    if exited is None or exited["signal"] is not None:
+        return _inconclusive("pytest was not seen to end", "", ())
+    code = exited["code"]
+    if code in (0, 5):
+        return Conclusion(exit=ExitCode(code), message="pytest told what it was asked; no tests ran", proven=True)
+    known, message = _meaning(code)
+    return Conclusion(exit=known, message=message, proven=True)
+
+
+def _inconclusive(message: str, reason: str, suspects: tuple[str, ...]) -> Conclusion:
+    return Conclusion(exit=ExitCode.INCONCLUSIVE, message=message, reason=reason, suspects=suspects)
+
+
+def _during(suspects: tuple[str, ...]) -> str:
+    if not suspects:
+        return "between tests"
+    named = ", ".join(suspects[:_SUSPECTS_NAMED])
+    more = len(suspects) - _SUSPECTS_NAMED
+    return f"while running {named}" + (f" and {more} more" if more > 0 else "")
+
+
+def _memory(exited: dict[str, Any] | None) -> str:
+    """Return that the kernel killed processes of the container; empty if it did not."""
+    if not exited or not exited["oom_kills"]:
+        return ""
+    killed = "a process" if exited["oom_kills"] == 1 else f"{exited['oom_kills']} processes"
+    return f"the kernel killed {killed} of the container: out of memory{_limit(exited)}"
+
+
+def _limit(exited: dict[str, Any]) -> str:
+    return f" (limit {exited['memory_limit'] >> 20} MiB)" if exited["memory_limit"] else ""
+
+
+def _killed(exited: dict[str, Any]) -> bool:
+    """Whether the exit code is that of a shell or runner whose child a signal ended."""
+    return bool(exited["oom_kills"]) or (exited["code"] or 0) > 128  # noqa: PLR2004
+
+
+def _death(exited: dict[str, Any]) -> str:
+    if exited["oom_kills"]:
+        return f"killed by the kernel: out of memory{_limit(exited)}"
+    code = exited["code"]
+    number = exited["signal"] or (code - 128 if code is not None and code > 128 else None)  # noqa: PLR2004
+    if number is not None:
+        return f"ended by {_signal(number)}"
+    return f"the process ended with {code} without pytest's own end"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _container(state: ContainerState | None) -> str:
+    if state is None:
+        return ""
+    if state.state == "gone":
+        return "the pod is gone"
+    if state.state == "terminated":
+        reason = state.reason or "ended"
+        return f"its container: {reason}" + (f", exit code {state.code}" if state.code is not None else "")
+    return f"its container is {state.state}" + (f": {state.reason}" if state.reason else "")

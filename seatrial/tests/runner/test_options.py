@@ -1,0 +1,251 @@
+"""Which argument goes where."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from seatrial.model.errors import UsageError
+from seatrial.runner.options import OPTIONS, Invocation, resolve
+from seatrial.runner.options.resolve import GLOB_MARK
+from seatrial.runner.options.table import by_name, render
+
+COMMAND = ("uv", "run", "pytest", "tests/", "packages/*/tests/", "--cov", "-v")
+MARKED = ("uv", "run", "pytest", "tests/", f"{GLOB_MARK}packages/*/tests/", "--cov", "-v")
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "pytest-options.md"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project."""
+    (tmp_path / "tests" / "deep").mkdir(parents=True)
+    (tmp_path / "tests" / "test_a.py").touch()
+    return tmp_path
+
+
+def resolved(root: Path, *args: str, **more: object) -> Invocation:
+    return resolve(COMMAND, args, root=root, **more)  # type: ignore[arg-type]
+
+
+def test_the_page_is_made_of_the_table() -> None:
+    """`python -m seatrial.runner.options > docs/reference/pytest-options.md` when this fails."""
+    assert PAGE.read_text() == render()
+
+
+def test_the_table_knows_every_option_of_pytest(tmp_path: Path) -> None:
+    """Also those of pytest-cov and pytest-xdist, and whether they take a value."""
+    plugins = ["-p", "no:cacheprovider", "-p", "pytest_cov.plugin", "-p", "xdist.plugin"]
+    shown = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help", *plugins], cwd=tmp_path, capture_output=True, check=True, text=True,
+        env={"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    ).stdout  # fmt: skip
+    listed = set()
+    for line in shown.split("[pytest] configuration options")[0].splitlines():
+        if match := re.match(r"  (-.*?)(?:  |$)", line):
+            for part in match[1].split(", "):
+                name = re.match(r"-[\w-]+", part)
+                listed.add((name[0] if name else part, bool(re.search(r"[= ]\S", part[2:]))))
+    unknown = {name for name, _ in listed if by_name(name) is None}
+    assert unknown == set()
+    for name, value in listed:
+        option = by_name(name)
+        if option and name == option.names[0]:
+            assert value == (option.value != "none"), name
+
+
+def test_no_name_is_listed_twice() -> None:
+    """Each name means one option."""
+    names = [name for option in OPTIONS for name in option.names]
+
+    assert len(names) == len(set(names))
+
+
+def test_the_command_alone(root: Path) -> None:
+    """Paths come first: behind `--cov` they would be its value."""
+    assert resolved(root).argv == MARKED
+
+
+def test_options_come_behind(root: Path) -> None:
+    """What the user types is added."""
+    assert resolved(root, "-k", "s3 and not sts", "-x").argv == (*MARKED, "-k", "s3 and not sts", "-x")
+
+
+def test_paths_replace_those_of_the_command(root: Path) -> None:
+    """Who names a test wants that one."""
+    argv = resolved(root, "tests/test_a.py::test_x[a::b]", "--lf").argv
+
+    assert argv == ("uv", "run", "pytest", "tests/test_a.py::test_x[a::b]", "--cov", "-v", "--lf")
+
+
+def test_paths_are_those_of_the_project(root: Path) -> None:
+    """From wherever the user stands, and for options that take paths too."""
+    argv = resolved(root, "test_a.py", "--ignore", "deep", "--deselect=test_a.py::x", "-c../tests/test_a.py",
+                    cwd=root / "tests").argv  # fmt: skip
+
+    assert argv == ("uv", "run", "pytest", "tests/test_a.py", "--cov", "-v", "--ignore", "tests/deep",
+                    "--deselect=tests/test_a.py::x", "-c", "tests/test_a.py")  # fmt: skip
+
+
+def test_paths_outside_of_the_project_are_refused(root: Path) -> None:
+    """The pod does not have them."""
+    with pytest.raises(UsageError, match="outside of the project"):
+        resolved(root / "tests", "..", cwd=root / "tests")
+
+
+def test_from_outside_of_the_project_paths_are_those_of_its_root(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """`seatrial -C project test tests/`, where another project has that folder, too."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "tests").mkdir()
+
+    assert resolved(root, "tests/", cwd=elsewhere).argv[-3:] == ("tests/", "--cov", "-v")
+
+
+def test_what_is_not_there_is_left_to_pytest(root: Path) -> None:
+    """A package for --pyargs, or a typing slip that pytest names."""
+    assert "no.such.package" in resolved(root, "--pyargs", "no.such.package").argv
+
+
+def test_junit_is_the_hosts(root: Path) -> None:
+    """The file is made here."""
+    invocation = resolved(root, "--junitxml=out/j.xml", cwd=root / "tests")
+
+    assert invocation.junit == root / "tests" / "out" / "j.xml"
+    assert invocation.argv == MARKED
+
+
+def test_files_come_home(root: Path) -> None:
+    """Written into the directory that comes home, then put where the user wants them."""
+    invocation = resolved(
+        root, "--cov-report=term", "--cov-report=xml", "--cov-report", "html:site", "--log-file=l.txt"
+    )
+
+    assert invocation.argv[len(COMMAND) :] == (
+        "--cov-report=term",
+        "--cov-report=xml:@SEATRIAL_HOME@/coverage/coverage.xml",
+        "--cov-report=html:@SEATRIAL_HOME@/coverage/htmlcov",
+        "--log-file=@SEATRIAL_HOME@/files/log-file-l.txt",
+    )
+    assert invocation.files == (
+        ("coverage/coverage.xml", root / "coverage.xml"),
+        ("coverage/htmlcov", root / "site"),
+        ("files/log-file-l.txt", root / "l.txt"),
+    )
+
+
+def test_host_arguments(root: Path) -> None:
+    """Reporting plugins of the host are named."""
+    invocation = resolved(root, "--on-host=-p", "--on-host", "my_reporter", "--color=yes")
+
+    assert invocation.host_args == ("-p", "my_reporter")
+    assert invocation.colour == "yes"
+    assert invocation.argv == (*MARKED, "--color=yes")
+
+
+@pytest.mark.parametrize("option", ["--looponfail", "-f", "--pastebin=all", "--rsyncdir"])
+def test_refused(root: Path, option: str) -> None:
+    """With the reason."""
+    with pytest.raises(UsageError) as caught:
+        resolved(root, option)
+
+    assert caught.value.reason
+
+
+def test_debuggers_need_a_terminal(root: Path) -> None:
+    """Without one, pytest would wait for nobody."""
+    with pytest.raises(UsageError, match="needs a terminal"):
+        resolved(root, "--pdb")
+
+    assert resolved(root, "--pdb", terminal=True).debugger
+
+
+@pytest.mark.parametrize("option", ["--help", "-h", "--fixtures", "--markers", "-VV", "--cache-show"])
+def test_informational(root: Path, option: str) -> None:
+    """No tests run, so none have to be proven."""
+    assert resolved(root, option).informational
+
+
+def test_short_options_are_taken_apart(root: Path) -> None:
+    """`-xvsk name -n4`."""
+    argv = resolved(root, "-xvsk", "name", "-n4", "-rA").argv
+
+    assert argv[len(COMMAND) :] == ("-x", "-v", "-s", "-k", "name", "-n", "4", "-r", "A")
+
+
+def test_abbreviated_options_are_not_guessed(root: Path) -> None:
+    """pytest takes none, and a plugin may have an option of that name: `--test` is not `--testrunuid`."""
+    assert by_name("--fixtures-p") is None
+    assert resolved(root, "--test", "tests/test_a.py").unsure
+
+
+@pytest.mark.parametrize("words", [("--word", "tests"), ("--word", "tests", "x_*"), ("-Z", "tests/test_a.py::test_x")])
+def test_word_behind_an_unknown_option_stays_there(root: Path, words: tuple[str, ...]) -> None:
+    """Only pytest in the pod knows whether it is a value; the paths of the command stay, too."""
+    invocation = resolved(root, *words, "-x")
+
+    assert invocation.argv == (*MARKED, *words, "-x")
+    unsure = [(each.word, each.path, each.user) for each in invocation.unsure]
+    assert unsure == [(word, word, True) for word in words[1:]]
+    assert [invocation.argv[-each.behind] for each in invocation.unsure] == list(words[1:])
+
+
+def test_word_behind_an_unknown_option_with_a_value_is_a_path(root: Path) -> None:
+    invocation = resolved(root, "--word=x", "tests/test_a.py")
+
+    assert (invocation.argv[3], invocation.unsure, invocation.paths_given) == ("tests/test_a.py", (), True)
+
+
+def test_unsure_word_is_sent_as_typed_with_the_path_that_it_may_be(root: Path) -> None:
+    """A value has to arrive as it is; a path, relative to the project."""
+    inside = resolved(root, "--word", "test_a.py", cwd=root / "tests").unsure
+    outside = resolved(root / "tests" / "deep", "--word", "..", cwd=root / "tests" / "deep").unsure
+
+    assert [(each.word, each.path) for each in (*inside, *outside)] == [("test_a.py", "tests/test_a.py"), ("..", "..")]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--ignore-glob", "tests/test_slow_*"), ("-k", "*"), ("-m", "*"), ("--deselect", "tests/*"), ("-o", "addopts=*"),
+     ("--cov", "src*"), ("-p", "x*"), ("--word", "x_*"), ("--word=x_*",), ("-Zx_*",), ("-Z", "x_*")],
+    ids=" ".join,
+)  # fmt: skip
+@pytest.mark.parametrize("configured", [False, True], ids=["typed", "configured"])
+def test_value_of_an_option_is_not_expanded(root: Path, option: tuple[str, ...], configured: bool) -> None:
+    command = ("pytest", *option) if configured else ("pytest",)
+    argv = resolve(command, () if configured else option, root=root).argv
+
+    assert "".join(argv) == "".join(("pytest", *option))
+
+
+def test_paths_of_the_command_are_expanded_but_not_those_typed(root: Path) -> None:
+    """The user's own shell expands what they type."""
+    assert resolve(["pytest", "a/*/b"], root=root).argv == ("pytest", f"{GLOB_MARK}a/*/b")
+    assert resolve(["pytest", "a/*/b"], ["c/*"], root=root).argv == ("pytest", "c/*")
+    assert resolve(["pytest", "a.py::test[*]"], root=root).argv == ("pytest", "a.py::test[*]")
+
+
+def test_command_without_pytest_is_expanded_but_for_what_follows_an_option(root: Path) -> None:
+    command = ("sh", "-c", "ls *; ./test", "packages/*/tests")
+
+    assert resolve(command, root=root).argv == (*command[:3], f"{GLOB_MARK}packages/*/tests")
+
+
+def test_after_two_dashes(root: Path) -> None:
+    """Everything is a path, and stays one in front of the options."""
+    assert resolved(root, "--", "-odd-name", "a").argv[3:5] == ("./-odd-name", "a")
+
+
+def test_a_command_without_pytest(root: Path) -> None:
+    """`make test` gets the user's arguments behind it."""
+    assert resolve(["make", "test"], ["-x"], root=root).argv == ("make", "test", "-x")
+
+
+def test_python_m_pytest(root: Path) -> None:
+    """The usual other way."""
+    argv = resolve(["python", "-m", "pytest", "tests"], ["tests/test_a.py"], root=root).argv
+
+    assert argv == ("python", "-m", "pytest", "tests/test_a.py")

@@ -1,0 +1,115 @@
+"""A run's command that is in the pod before its turn: taken where it waits, else left without a trace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+from seatrial.model.errors import EnvironmentFailed, ExitCode
+from seatrial.ports import StreamBroken
+from seatrial.runner import prestart as submission_module
+from seatrial.runner.prestart import Submission
+
+from runner.conftest import Bench
+from runner.local_pod import LocalPod, StartedHere
+
+
+class NoPod:
+    """A pod that starts nothing."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
+        raise self.error
+
+
+class Recorded:
+    """A pod that starts what it is asked for in another one, once it may, and remembers it."""
+
+    def __init__(self, pod: LocalPod) -> None:
+        self.pod = pod
+        self.may = threading.Event()
+        self.made: list[StartedHere] = []
+
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> StartedHere:
+        assert self.may.wait(timeout)
+        self.made.append(self.pod.start(argv, container=container, timeout=timeout))
+        return self.made[-1]
+
+    def code(self) -> int:
+        """Wait for the end of what was started, and return its exit code."""
+        deadline = time.monotonic() + 10
+        while not self.made or self.made[0].waits():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return self.made[0].process.returncode
+
+
+def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
+    bench.write(test_a_py="def test_a(): pass\n")
+    bench.build()
+    bench.write(test_b_py="def test_b(): pass\n")
+    started = Submission(bench.pod).take()
+    assert started is not None
+
+    outcome = bench.run(sync=(".",), started=started)
+
+    assert (outcome.exit, outcome.counts.passed) == (ExitCode.PASSED, 2)
+    assert outcome.tree is not None
+    assert outcome.tree.host == outcome.tree.pod
+
+
+def test_it_is_taken_once(bench: Bench) -> None:
+    submission = Submission(bench.pod)
+    started = submission.take()
+    assert started is not None
+
+    assert submission.take() is None
+    submission.leave()
+    assert started.waits(), "it is whose it was given to"
+    started.close()
+
+
+def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
+    pod = Recorded(bench.pod)
+    pod.may.set()
+    submission = Submission(pod)  # type: ignore[arg-type]
+    submission.leave()
+
+    assert pod.code() == 1
+    assert list((bench.pod.state_directory / "inbox").iterdir()) == []
+    assert submission.take() is None
+
+
+def test_one_that_ended_meanwhile_is_not_taken(bench: Bench) -> None:
+    submission = Submission(bench.pod)
+    started = submission._future.result()
+    assert started is not None
+    started.finish(b"")
+
+    assert submission.take() is None
+
+
+def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission_module, "_PATIENCE", 0.05)
+    pod = Recorded(bench.pod)
+
+    assert Submission(pod).take() is None  # type: ignore[arg-type]
+    pod.may.set()
+
+    assert pod.code() == 1
+
+
+@pytest.mark.parametrize("error", [EnvironmentFailed("no such pod"), StreamBroken("cut")])
+def test_what_could_not_be_started_is_not_told(error: Exception) -> None:
+    assert Submission(NoPod(error)).take() is None  # type: ignore[arg-type]
+
+
+def test_a_fault_of_ours_is_told() -> None:
+    submission = Submission(NoPod(TypeError("ours")))  # type: ignore[arg-type]
+
+    with pytest.raises(TypeError, match="ours"):
+        submission.take()

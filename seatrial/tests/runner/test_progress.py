@@ -1,0 +1,78 @@
+"""Counting as pytest counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seatrial.model import event
+from seatrial.runner.progress import Progress
+from seatrial.runner.protocol import FrameReader
+
+from runner.frames import log
+
+
+def taken(*records: list[Any]) -> tuple[Progress, list[event.Body]]:
+    """Return the state and the events after some records."""
+    progress, events = Progress(), []
+    for frame in FrameReader().feed(b"".join(log(list(records)))):
+        events += progress.take(frame)
+    return progress, events
+
+
+def report(nodeid: str, when: str, outcome: str, **more: Any) -> list[Any]:
+    return ["report", {"nodeid": nodeid, "when": when, "outcome": outcome, "duration": 0.5, **more}]
+
+
+def test_counts() -> None:
+    """Each outcome under the name that pytest's last line has for it."""
+    progress, _ = taken(
+        ["collected", 9, 9, [], []],
+        ["deselected", 2],
+        ["s", "a\0a\0a", 1],
+        ["p", "", 100, 0, 100, 0],
+        ["t", 100, 0],
+        report("b", "call", "failed"),
+        report("c", "setup", "failed"),
+        report("d", "teardown", "failed"),
+        report("e", "setup", "skipped", longrepr=["f", 1, "Skipped: because"]),
+        report("f", "setup", "skipped", longrepr=["f", 1, "Skipped: not run: stand-in"]),
+        report("g", "call", "skipped", wasxfail="known"),
+        report("h", "call", "passed", wasxfail="known"),
+        ["collect", {"nodeid": "bad.py", "outcome": "failed", "when": "collect"}, 0],
+        ["collect", {"nodeid": "no.py", "outcome": "skipped", "when": "collect", "longrepr": None}, 0],
+    )
+
+    counts = progress.counts
+    assert (counts.collected, counts.deselected) == (9, 2)
+    assert (counts.passed, counts.failed, counts.errors, counts.skipped) == (1, 1, 3, 3)
+    assert (counts.xfailed, counts.xpassed, counts.not_run) == (1, 1, {"stand-in": 1})
+
+
+def test_subtests_count_as_pytest_counts_them() -> None:
+    """A failed subtest is a failure, one that passed is nothing; their test fails when it is shown."""
+    progress, _ = taken(
+        report("a", "call", "passed", _report_type="SubTestReport"),
+        report("a", "call", "failed", _report_type="SubTestReport"),
+        [*report("a", "call", "passed"), {"outcome": "failed", "longrepr": "contains 1 failed subtest"}],
+    )
+
+    assert (progress.counts.passed, progress.counts.failed) == (0, 2)
+    assert progress.tally == {"call/passed/": 2, "call/failed/": 1}
+
+
+def test_events_have_no_lone_surrogates() -> None:
+    """File names that are not UTF-8 travel as pytest has them and are told escaped."""
+    _, events = taken(["s", "test_\udce4.py::x\0f\0x", 1], report("test_\udce4.py::x", "???", "failed", node="gw1"))
+
+    started, reported = events
+    assert isinstance(started, event.TestStarted)
+    assert isinstance(reported, event.TestReported)
+    assert started.nodeid == "test_\\udce4.py::x"
+    assert (reported.when, reported.worker) == ("call", "gw1")
+
+
+def test_unknown_records_are_ignored() -> None:
+    """A newer agent may tell more."""
+    progress, events = taken(["from the future", 1, 2])
+
+    assert (progress, events) == (Progress(), [])

@@ -1,0 +1,137 @@
+"""The stream may be cut, repeated, reordered or damaged anywhere: no more is believed than what is true."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from seatrial.model.errors import ExitCode
+from seatrial.runner.progress import Progress
+from seatrial.runner.protocol import Chunk, ChunkReader, FrameReader, Garbled
+from seatrial.runner.verdict import Evidence, conclude
+
+from runner.frames import EXITED, SESSION, green, line, log
+
+
+def verdict_of(data: bytes, pieces: list[int] = []) -> ExitCode:  # noqa: B006
+    """Return the verdict on a log that arrived in these pieces, from a command that ended with 0."""
+    reader, progress = FrameReader(), Progress()
+    cuts = sorted({0, len(data), *(piece % (len(data) + 1) for piece in pieces)})
+    for start, end in pairwise(cuts):
+        for frame in reader.feed(data[start:end]):
+            progress.take(frame)
+    return conclude(Evidence(progress=progress, broken=reader.broken, exited=EXITED)).exit
+
+
+@given(st.lists(st.integers(min_value=0, max_value=10_000), max_size=20))
+def test_pieces_do_not_matter(pieces: list[int]) -> None:
+    """A whole log is green however it was cut on its way."""
+    assert verdict_of(b"".join(green()), pieces) is ExitCode.PASSED
+
+
+@given(st.integers(min_value=0))
+def test_any_missing_end_is_not_green(size: int) -> None:
+    """A log that stops anywhere before its last byte proves nothing."""
+    data = b"".join(green())
+
+    assert verdict_of(data[: size % len(data)]) is not ExitCode.PASSED
+
+
+@given(st.lists(st.integers(min_value=0, max_value=7), max_size=12))
+def test_only_the_frames_in_their_order_are_green(order: list[int]) -> None:
+    """Frames that are missing, repeated or in another order are not green."""
+    lines = green()
+    chosen = [lines[index] for index in order if index < len(lines)]
+
+    assert (verdict_of(b"".join(chosen)) is ExitCode.PASSED) == (chosen == lines)
+
+
+@given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
+def test_any_changed_byte_is_not_green(place: int, difference: int) -> None:
+    """No byte can be changed without being noticed."""
+    data = bytearray(b"".join(green()))
+    data[place % len(data)] ^= difference
+
+    assert verdict_of(bytes(data)) is not ExitCode.PASSED
+
+
+@given(st.integers(min_value=0, max_value=7))
+def test_forged_numbers_are_not_green(drop: int) -> None:
+    """Frames numbered anew after one was dropped are whole by themselves; the end record still tells."""
+    frames = [each for index, each in enumerate(green()) if index != drop]
+    renumbered = [each.split(b" ", 1)[1] for each in frames]
+    data = b"".join(b"%d %b" % (number, rest) for number, rest in enumerate(renumbered))
+
+    assert verdict_of(data) is not ExitCode.PASSED
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"not a frame\n",
+        b"0 2 00000000 []\n",
+        b"0 9 00000000 [\n",
+        b"1 2 1f0a8a6b []\n",
+    ],
+)  # fmt: skip
+def test_garbage_breaks_the_log(damaged: bytes) -> None:
+    """What is no frame breaks the log for good."""
+    reader = FrameReader()
+
+    assert reader.feed(damaged) == []
+    assert reader.broken
+    assert reader.feed(log([SESSION])[0]) == []
+
+
+@pytest.mark.parametrize("records", [{"no": "list"}, [1], [[]], ["text"]])
+def test_a_frame_holds_records(records: object) -> None:
+    """A frame that is whole but holds something else breaks the log too."""
+    reader = FrameReader()
+
+    assert reader.feed(line(records)) == []  # type: ignore[arg-type]
+    assert "holds no records" in reader.broken
+
+
+def test_long_output_is_not_decoded() -> None:
+    """Pieces of long output are verified and counted, and left where they are."""
+    data = line([["blob", 1, "x" * 1000]])
+
+    (frame,) = FrameReader().feed(data)
+    (decoded,) = FrameReader(blobs=True).feed(data)
+
+    assert (frame.records, frame.size) == ([], len(data))
+    assert decoded.records[0][0] == "blob"
+
+
+@given(st.lists(st.tuples(st.sampled_from("FOT."), st.binary(max_size=40)), max_size=8), st.data())
+def test_chunks_survive_any_cut(chunks: list[tuple[str, bytes]], data: st.DataObject) -> None:
+    """Chunks are what they were, wherever the stream was cut, also if they hold what looks like one."""
+    stream = b"".join(b"#%b %d %d\n%b" % (kind.encode(), 7, len(text), text) for kind, text in chunks)
+    reader, found = ChunkReader(), []
+    while stream:
+        size = data.draw(st.integers(min_value=1, max_value=len(stream)))
+        found += reader.feed(stream[:size])
+        stream = stream[size:]
+
+    assert found == [Chunk(kind, 7, text) for kind, text in chunks]
+
+
+def test_the_rest_of_a_stream_that_broke() -> None:
+    """A piece of a file is of use although its chunk is not whole; of anything else there is none."""
+    reader = ChunkReader()
+    assert reader.feed(b"#. 0 0\n#F 100 50\nabc") == [Chunk(".", 0, b"")]
+    assert reader.rest() == Chunk("F", 100, b"abc")
+
+    for partial in (b"#X 0 9\nabc", b"#F 10 4\n", b"#F 1", b""):
+        reader = ChunkReader()
+        reader.feed(partial)
+        assert reader.rest() is None
+
+
+@pytest.mark.parametrize("stream", [b"Traceback (most recent call last):\n", b"#F 0 x\n", b"#F 1 2 3 4 5" * 9])
+def test_something_else_in_the_stream_is_noticed(stream: bytes) -> None:
+    """An error message of Python, say, is no chunk."""
+    with pytest.raises(Garbled):
+        ChunkReader().feed(stream)
