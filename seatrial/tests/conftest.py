@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from fakes import World
 from seatrial.model.redaction import SECRETS
 
 
@@ -14,3 +16,9 @@ def _no_secret_of_another_test() -> Iterator[None]:
     SECRETS.forget()
     yield
     SECRETS.forget()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Return an in-memory environment of a project with a runner and nothing else."""
+    return World(tmp_path)

@@ -10,6 +10,7 @@ import threading
 
 import msgspec
 import pytest
+from fakes import World
 from seatrial.doubles import FakeClock, Recorded
 from seatrial.interruption import Terminated
 from seatrial.model.errors import EnvironmentFailed, ExitCode, Inconclusive, NotReady, OutOfTime
@@ -19,7 +20,6 @@ from seatrial.model.names import RunId
 from seatrial.model.result import Counts, Outcome, RunResult, Stage
 from seatrial.sinks.jsonl import JsonLines
 from seatrial.stages.context import TestsOutcome, done
-from stages.fakes import World
 
 from seatrial import pipeline
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from fakes import World, refused
 from msgspec.structs import replace as changed
 from seatrial.cli import shared
 from seatrial.cli.shared import Found, expired, numbers, superfluous
@@ -16,8 +17,6 @@ from seatrial.model.spec import NamespaceSpec, ReleaseSpec
 from seatrial.ports import Completed
 from seatrial.stages import beside, namespaces, neighbours, preflight
 from seatrial.stages.neighbours import ENFORCED, objects_of
-
-from .fakes import World, refused
 
 OWNER, PROJECT, SESSION, KEPT, ENVIRONMENT, USE = (
     f"seatrial.dev/{name}" for name in ("owner", "project", "session", "kept", "environment", "use")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from concurrent.futures import Future
 from datetime import timedelta
 
 import pytest
+from fakes import World, refused
 from msgspec.structs import replace as changed
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.working_tree import Entry
@@ -16,7 +16,7 @@ from seatrial.model.errors import EnvironmentFailed, NotReady, OutOfTime, UsageE
 from seatrial.model.event import FindingMade, Note, ServiceSeen
 from seatrial.model.result import Outcome, Stage
 from seatrial.model.session import Made
-from seatrial.model.spec import ImageSpec, Project, ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
+from seatrial.model.spec import ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Change, Completed, StreamBroken
 from seatrial.runner.prestart import Submission
 from seatrial.stages import (
@@ -38,9 +38,18 @@ from seatrial.stages import (
 )
 from seatrial.stages.memory import read_runner
 from seatrial.stages.runner_pod import DIGEST
-
-from .fakes import World, refused
-from .test_pure_parts import revision
+from shop_world import (
+    READY,
+    delivered,
+    deployment,
+    install_world,
+    installed,
+    made_world,
+    project,
+    revision,
+    runner_pod,
+    running,
+)
 
 
 class TestPreflight:
@@ -302,22 +311,6 @@ class TestCluster:
         assert gate.wait(world.ctx(env=world.env(nodes=None)), world.ctx().deadline) == 0.0
 
 
-def project(root, **more):
-    (root / "Dockerfile").write_text("FROM base:1\nWORKDIR /app\nCOPY tests tests\n")
-    (root / ".dockerignore").write_text("*\n!tests\n")
-    (root / "tests").mkdir(exist_ok=True)
-    (root / "tests" / "a.py").write_text("1\n")
-    (root / "chart").mkdir(exist_ok=True)
-    (root / "chart" / "Chart.yaml").write_text("name: shop\n")
-    given = {
-        "root": root,
-        "image": (ImageSpec(name="shop-test", context=root),),
-        "release": (ReleaseSpec(name="shop", chart="chart", namespace="shop", images={"web.image": "shop-test"}),),
-        "runner": RunnerSpec(image="shop-test", namespace="shop"),
-    }
-    return Project(**{**given, **more})
-
-
 class TestBuild:
     def test_inputs_that_come_to_the_same_image_keep_its_name(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
@@ -337,32 +330,6 @@ class TestBuild:
             assert build.run(again).outcome is outcome
             assert again.facts.tags == first.facts.tags
         assert len(world.images.built) == 2, "the third time it is known what comes out"
-
-
-def deployment(name="web", image="base:1", **status):
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": "shop", "uid": name, "generation": 1},
-        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}},
-        "status": {"observedGeneration": 1, **status},
-    }
-
-
-READY = {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
-
-
-def made_world(tmp_path, **more):
-    world = World(tmp_path, project(tmp_path, **more))
-    world.charts.rendered = {"shop": [deployment(), deployment("far", "far:1")]}
-    world.images.present["base:1"] = "sha256:base"
-    return world
-
-
-def delivered(world, ctx=None):
-    ctx = ctx or world.ctx()
-    build.run(ctx)
-    return ctx, deliver.run(ctx)
 
 
 class TestDeliver:
@@ -532,20 +499,6 @@ class TestDeliver:
         assert world.cluster.ran == []
 
 
-def runner_pod(world, ctx, phase="Running", **status):
-    """Make the runner pod look as if it ran."""
-    pod = dict(world.kube.get("v1/Pod", "test-runner", "shop"))
-    pod["metadata"] = {**pod["metadata"], "uid": "runner"}
-    pod["status"] = {
-        "phase": phase,
-        "conditions": [{"type": "Ready", "status": "True"}],
-        "containerStatuses": [],
-        **status,
-    }
-    world.kube.put(pod)
-    return pod
-
-
 class TestRunner:
     def test_made(self, tmp_path):
         world = made_world(tmp_path)
@@ -644,29 +597,6 @@ class TestRunner:
         runner.have(ctx)
 
         assert read_runner(world.env().directory) is not None
-
-
-def install_world(tmp_path, *, live=None, manifest=None, **more):
-    """A world whose Helm makes a Deployment and a revision, as the real one does."""
-    world = made_world(tmp_path, **more)
-    revisions = []
-
-    def installs(release):
-        revisions.append(release.name)
-        world.kube.put(live or deployment(**READY))
-        secret = revision(len(revisions), "deployed", manifest or json.dumps(deployment()))
-        secret["metadata"].update(namespace=release.namespace)
-        secret["metadata"]["labels"]["name"] = release.name
-        secret["metadata"]["name"] = f"sh.helm.release.v1.{release.name}.v{len(revisions)}"
-        world.kube.put(secret)
-
-    world.charts.installs = installs
-    return world
-
-
-def installed(world, ctx=None):
-    ctx, _ = delivered(world, ctx)
-    return ctx, install.run(ctx)
 
 
 class TestInstall:
@@ -1121,15 +1051,6 @@ class TestReady:
         with pytest.raises(NotReady) as caught:
             ready.run(ctx)
         assert caught.value.reason == "cut"
-
-
-def running(world, name, image_id, owner=True):
-    meta = {"name": name, "namespace": "shop", "uid": name}
-    if owner:
-        meta["ownerReferences"] = [{"kind": "StatefulSet", "name": "db", "controller": True}]
-    status = {"phase": "Running", "containerStatuses": [{"name": "c", "imageID": image_id}]}
-    spec = {"containers": [{"name": "c", "image": "base:1"}]}
-    world.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status})
 
 
 class TestPullsThatFailedBefore:

@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fakes import FakeKube, World, refused
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import FindingMade, Note
 from seatrial.model.finding import Finding, ObjectRef
@@ -23,24 +24,7 @@ from seatrial.stages.evidence import evident
 from seatrial.stages.memory import Answered, Installed, read, write
 from seatrial.stages.secrets import secret_values
 from seatrial.stages.watching import WatchSet
-
-from .fakes import FakeKube, World, refused
-from .test_bringing_up import READY, delivered, deployment, project
-from .test_pure_parts import revision
-
-
-def pod(name="web-1", restarts=0, init=False, **status):
-    containers = [{"name": "c", "restartCount": restarts, "state": {"running": {}}, "ready": True}]
-    given = {"phase": "Running", "containerStatuses": containers, "conditions": [{"type": "Ready", "status": "True"}]}
-    if init:
-        given["initContainerStatuses"] = [{"name": "first", "state": {}}]
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "shop"},
-        "spec": {"containers": [{"name": "c", "image": "base:1"}]},
-        "status": {**given, **status},
-    }
+from shop_world import READY, delivered, deployment, pod, project, revision
 
 
 class TestAfterRedTests:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
+from fakes import FakeKube
 from msgspec.structs import replace as changed
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.ledger import Ledger
@@ -15,8 +16,6 @@ from seatrial.cli.wiring import Machine, environment, visitor
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
 from seatrial.model.session import Session
 from seatrial.model.spec import ClusterSpec, Project, ReleaseSpec, RunnerSpec
-
-from .fakes import FakeKube
 
 THEIRS = ClusterSpec(provider="existing", context="theirs", registry="r.example.com")
 

@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+from fakes import World
 from msgspec.structs import replace as changed
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import ISOLATED_PREFIX
@@ -19,7 +20,6 @@ from seatrial.stages import isolation, runner
 from seatrial.stages.isolation import REFUSAL, isolation_policies, probe
 
 from .admission import Request, refusals
-from .fakes import World
 
 SPEC = RunnerSpec(image="t", namespace="shop", isolated_namespaces=True)
 LABELS = {"seatrial.dev/owner": "seatrial", "seatrial.dev/project": "p-1", "seatrial.dev/session": "aa"}

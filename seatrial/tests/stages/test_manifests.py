@@ -6,13 +6,12 @@ import json
 from copy import deepcopy
 
 import pytest
+from fakes import World
 from msgspec.structs import replace as changed
 from seatrial.model.errors import EnvironmentFailed, UsageError
 from seatrial.model.event import Note
 from seatrial.model.spec import ReleaseSpec
 from seatrial.stages import manifests
-
-from .fakes import World
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\ndata: {a: '1'}\n"
 

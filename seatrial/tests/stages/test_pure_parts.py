@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import gzip
-import json
 import os
 from pathlib import Path
 
 import pytest
+from fakes import FakeKube
 from seatrial.model.errors import UsageError
 from seatrial.model.result import Outcome, Stage, StageResult
 from seatrial.model.spec import ReleaseSpec
@@ -16,8 +15,7 @@ from seatrial.stages import charts, gate, helm_state
 from seatrial.stages.deliver import only_worker
 from seatrial.stages.freshness import stale_images
 from seatrial.stages.timeline import on_path
-
-from .fakes import FakeKube
+from shop_world import revision
 
 
 def stage(name, started, seconds):
@@ -226,20 +224,6 @@ def test_pause_image():
 
     assert gate.pause_image([{}, node]) == "mirror/pause:3.10.1"
     assert gate.pause_image([]) == "registry.k8s.io/pause:3.10"
-
-
-def revision(number, status, manifest=""):
-    data = gzip.compress(json.dumps({"manifest": manifest}).encode())
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {
-            "name": f"sh.helm.release.v1.shop.v{number}",
-            "namespace": "ns",
-            "labels": {"owner": "helm", "name": "shop", "version": str(number), "status": status},
-        },
-        "data": {"release": base64.b64encode(base64.b64encode(data)).decode()},
-    }
 
 
 RELEASE = ReleaseSpec(name="shop", chart="c", namespace="ns")

@@ -11,9 +11,7 @@ from seatrial.model.event import Note
 from seatrial.model.spec import ReleaseSpec
 from seatrial.stages import configuration_users, install, objects, ready
 from seatrial.stages.memory import Installed, read
-
-from .test_bringing_up import READY, delivered, deployment, install_world, runner_pod
-from .test_pure_parts import revision
+from shop_world import READY, delivered, deployment, install_world, revision, runner_pod
 
 
 def config(value, name="settings", **more):

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from fakes import World
 from msgspec.structs import replace
 from seatrial.config.draft import dockerfile
 from seatrial.config.survey import survey
@@ -25,9 +26,7 @@ from seatrial.stages import test as stage
 from seatrial.stages.matters import matters
 from seatrial.stages.memory import read, read_runner, write
 from seatrial.stages.written import Written
-
-from .fakes import World
-from .test_bringing_up import delivered, made_world, project
+from shop_world import delivered, made_world, project
 
 ALONE = {"release": ()}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from fakes import FakeKube
 from seatrial.cli.debug import inside
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady, OutOfTime
 from seatrial.model.names import LABEL_THROWAWAY
 from seatrial.stages.throwaway import CLIENTS, LIFE, throwaway, throwaway_pod
 
-from .fakes import FakeKube
 from .test_runner_pod import pod as runner_pod
 
 RUNNING = {"containerStatuses": [{"name": "debug", "state": {"running": {}}}], "phase": "Running"}

@@ -1,4 +1,4 @@
-"""A cluster, an engine and a registry that only exist in memory, and a run in them."""
+"""In-memory cluster, engine, registry and Helm, and a run (`World`) that uses them."""
 
 from __future__ import annotations
 

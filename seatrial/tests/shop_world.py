@@ -1,0 +1,127 @@
+"""An example project, its Kubernetes objects, and worlds in which it is built, delivered or installed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+from fakes import World
+from seatrial.model.spec import ImageSpec, Project, ReleaseSpec, RunnerSpec
+from seatrial.stages import build, deliver, install
+
+
+def project(root, **more):
+    (root / "Dockerfile").write_text("FROM base:1\nWORKDIR /app\nCOPY tests tests\n")
+    (root / ".dockerignore").write_text("*\n!tests\n")
+    (root / "tests").mkdir(exist_ok=True)
+    (root / "tests" / "a.py").write_text("1\n")
+    (root / "chart").mkdir(exist_ok=True)
+    (root / "chart" / "Chart.yaml").write_text("name: shop\n")
+    given = {
+        "root": root,
+        "image": (ImageSpec(name="shop-test", context=root),),
+        "release": (ReleaseSpec(name="shop", chart="chart", namespace="shop", images={"web.image": "shop-test"}),),
+        "runner": RunnerSpec(image="shop-test", namespace="shop"),
+    }
+    return Project(**{**given, **more})
+
+
+def deployment(name="web", image="base:1", **status):
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "shop", "uid": name, "generation": 1},
+        "spec": {"template": {"spec": {"containers": [{"name": "c", "image": image}]}}},
+        "status": {"observedGeneration": 1, **status},
+    }
+
+
+READY = {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}
+
+
+def made_world(tmp_path, **more):
+    world = World(tmp_path, project(tmp_path, **more))
+    world.charts.rendered = {"shop": [deployment(), deployment("far", "far:1")]}
+    world.images.present["base:1"] = "sha256:base"
+    return world
+
+
+def delivered(world, ctx=None):
+    ctx = ctx or world.ctx()
+    build.run(ctx)
+    return ctx, deliver.run(ctx)
+
+
+def revision(number, status, manifest=""):
+    data = gzip.compress(json.dumps({"manifest": manifest}).encode())
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": f"sh.helm.release.v1.shop.v{number}",
+            "namespace": "ns",
+            "labels": {"owner": "helm", "name": "shop", "version": str(number), "status": status},
+        },
+        "data": {"release": base64.b64encode(base64.b64encode(data)).decode()},
+    }
+
+
+def runner_pod(world, ctx, phase="Running", **status):
+    """Make the runner pod look as if it ran."""
+    pod = dict(world.kube.get("v1/Pod", "test-runner", "shop"))
+    pod["metadata"] = {**pod["metadata"], "uid": "runner"}
+    pod["status"] = {
+        "phase": phase,
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "containerStatuses": [],
+        **status,
+    }
+    world.kube.put(pod)
+    return pod
+
+
+def pod(name="web-1", restarts=0, init=False, **status):
+    containers = [{"name": "c", "restartCount": restarts, "state": {"running": {}}, "ready": True}]
+    given = {"phase": "Running", "containerStatuses": containers, "conditions": [{"type": "Ready", "status": "True"}]}
+    if init:
+        given["initContainerStatuses"] = [{"name": "first", "state": {}}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "shop"},
+        "spec": {"containers": [{"name": "c", "image": "base:1"}]},
+        "status": {**given, **status},
+    }
+
+
+def running(world, name, image_id, owner=True):
+    meta = {"name": name, "namespace": "shop", "uid": name}
+    if owner:
+        meta["ownerReferences"] = [{"kind": "StatefulSet", "name": "db", "controller": True}]
+    status = {"phase": "Running", "containerStatuses": [{"name": "c", "imageID": image_id}]}
+    spec = {"containers": [{"name": "c", "image": "base:1"}]}
+    world.kube.put({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status})
+
+
+def install_world(tmp_path, *, live=None, manifest=None, **more):
+    """A world whose Helm makes a Deployment and a revision, as the real one does."""
+    world = made_world(tmp_path, **more)
+    revisions = []
+
+    def installs(release):
+        revisions.append(release.name)
+        world.kube.put(live or deployment(**READY))
+        secret = revision(len(revisions), "deployed", manifest or json.dumps(deployment()))
+        secret["metadata"].update(namespace=release.namespace)
+        secret["metadata"]["labels"]["name"] = release.name
+        secret["metadata"]["name"] = f"sh.helm.release.v1.{release.name}.v{len(revisions)}"
+        world.kube.put(secret)
+
+    world.charts.installs = installs
+    return world
+
+
+def installed(world, ctx=None):
+    ctx, _ = delivered(world, ctx)
+    return ctx, install.run(ctx)
