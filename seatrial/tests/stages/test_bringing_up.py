@@ -19,6 +19,7 @@ from seatrial.model.session import Made
 from seatrial.model.spec import ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Change, Completed, StreamBroken
 from seatrial.runner.prestart import Submission
+from seatrial.saved_state import read_runner
 from seatrial.stages import (
     build,
     charts,
@@ -36,7 +37,6 @@ from seatrial.stages import (
     revival,
     runner,
 )
-from seatrial.stages.memory import read_runner
 from seatrial.stages.runner_pod import DIGEST
 from shop_world import (
     READY,

@@ -17,11 +17,11 @@ from seatrial.model.redaction import SECRETS
 from seatrial.model.result import Counts
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import StreamBroken
+from seatrial.saved_state import Answered, Installed, read, write
 from seatrial.stages import collect, survey, teardown
 from seatrial.stages import runner as made_runner
 from seatrial.stages.context import TestsOutcome
 from seatrial.stages.evidence import evident
-from seatrial.stages.memory import Answered, Installed, read, write
 from seatrial.stages.secrets import secret_values
 from seatrial.stages.watching import WatchSet
 from shop_world import READY, delivered, deployment, pod, project, revision

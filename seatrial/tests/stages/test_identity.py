@@ -84,7 +84,7 @@ def test_objects_carry_the_configured_id(this, tmp_path):
     session = visitor(this, mine)
 
     assert session is not None
-    assert session.label == "app-22222222"
+    assert session.project_label == "app-22222222"
     assert this.cluster_of(session)._guard.project == "app-22222222"
 
 
@@ -92,9 +92,9 @@ def test_session_without_a_configured_id_is_labelled_by_its_path(this, tmp_path)
     mine, other = (project(tmp_path, parent, None, ClusterSpec(name="it")) for parent in ("one", "two"))
     session = sessions.new_session(this, mine, command="run", say=lambda _: None)
 
-    assert session.label == mine.identity
+    assert session.project_label == mine.identity
     assert mine.root.name == other.root.name
-    assert session.label != other.identity
+    assert session.project_label != other.identity
 
 
 def test_session_of_an_older_version_keeps_the_label_of_its_objects(this, tmp_path):
@@ -109,9 +109,9 @@ def test_session_of_an_older_version_keeps_the_label_of_its_objects(this, tmp_pa
         expires=now,
     )
 
-    assert old.label == "My-app"
+    assert old.project_label == "My-app"
     assert this.cluster_of(old)._guard.project == "My-app"
-    assert changed(old, identity="shop-3f2a9c1b").label == "shop-3f2a9c1b"
+    assert changed(old, identity="shop-3f2a9c1b").project_label == "shop-3f2a9c1b"
 
 
 def test_environment_of_a_session_guards_with_its_label(this, tmp_path):

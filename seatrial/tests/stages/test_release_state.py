@@ -9,8 +9,8 @@ from msgspec.structs import replace as changed
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.event import Note
 from seatrial.model.spec import ReleaseSpec
+from seatrial.saved_state import Installed, read
 from seatrial.stages import configuration_users, install, objects, ready
-from seatrial.stages.memory import Installed, read
 from shop_world import READY, delivered, deployment, install_world, revision, runner_pod
 
 

@@ -21,10 +21,10 @@ from seatrial.pod.agent.tree import scan
 from seatrial.ports import Change
 from seatrial.runner.sync import PodFiles
 from seatrial.runner.test_run import TestOutcome
+from seatrial.saved_state import read, read_runner, write
 from seatrial.stages import build, deliver, inputs, runner
 from seatrial.stages import test as stage
 from seatrial.stages.matters import matters
-from seatrial.stages.memory import read, read_runner, write
 from seatrial.stages.written import Written
 from shop_world import delivered, made_world, project
 

@@ -101,14 +101,13 @@ def command(
     from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
     from seatrial.model.redaction import SECRETS  # noqa: PLC0415
     from seatrial.runner.decoder import decode_log  # noqa: PLC0415
-    from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
 
     newer = seconds(since) if since else None
     if follow and previous:
         raise UsageError("--follow and --previous exclude each other", reason="what has ended says nothing more")
     this, project = machine(), context.project
     kube = environment(this, project, sessions.require(this, project, context.namespace)).cluster.connect()
-    namespaces = used_namespaces(project)
+    namespaces = project.used_namespaces
     pods = [pod for namespace in namespaces for pod in kube.objects("v1/Pod", namespace)]
     meant, those = chosen(kube, project, pods, name, container)
     if follow:

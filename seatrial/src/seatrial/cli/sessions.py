@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from seatrial.cli.wiring import EXPIRY, Machine, Stray, kind_strays
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
-from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT, OWNER, SessionId, new_session_id
+from seatrial.model.names import SessionId, new_session_id
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project, ReleaseSpec
+from seatrial.saved_state import read
 from seatrial.stages import lease, namespaces
-from seatrial.stages.memory import read
 
 __all__ = [
     "NONE",
@@ -290,11 +290,12 @@ def _remove_objects(this: Machine, session: Session, deadline: Deadline) -> None
     if not session.made or (session.host and not this.kind(session).exists()):
         return
     kube, charts = this.cluster_of(session).connect(), this.charts_of(session)
-    marks = {LABEL_OWNER: OWNER, LABEL_PROJECT: session.label}
     places = [made.name for made in session.made if made.kind in ("namespace", "objects")]
     for place in places:
         if kube.get("coordination.k8s.io/v1/Lease", lease.NAME, place) is not None:
-            lease.Lease(kube, place, holder=f"{this.holder} removes it", labels=marks, clock=this.clock).take()
+            lease.Lease(
+                kube, place, holder=f"{this.holder} removes it", labels=session.owner_labels, clock=this.clock
+            ).take()
     for made in reversed(session.made):
         if made.kind == "release":
             namespace, _, name = made.name.partition("/")
@@ -302,7 +303,7 @@ def _remove_objects(this: Machine, session: Session, deadline: Deadline) -> None
         elif made.kind == "namespace":
             namespaces.remove(kube, made.name, session.session)
         elif made.kind == "objects":
-            namespaces.sweep(kube, made.name, ",".join(f"{key}={value}" for key, value in marks.items()))
+            namespaces.sweep(kube, made.name, session.owner_selector)
 
 
 def drop_cache(this: Machine, say: Say) -> list[str]:

@@ -51,7 +51,6 @@ def command(context: Context) -> ExitCode:
     from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
     from seatrial.stages import revival, survey  # noqa: PLC0415
-    from seatrial.stages.collect import used_namespaces  # noqa: PLC0415
 
     this, project = machine(), context.project
     session = sessions.find(this, project, context.namespace)
@@ -65,7 +64,7 @@ def command(context: Context) -> ExitCode:
         asleep = f"cluster  {session.cluster} does not answer: {revival.words(state)}; {_REMEDIES[state]}"
         context.print_result(_Status(up=False, state=state, session=session), asleep)
         return ExitCode.PASSED
-    workloads = survey.workloads(survey.snapshot(kube, used_namespaces(project)))
+    workloads = survey.workloads(survey.snapshot(kube, project.used_namespaces))
     images = [image for workload in workloads for image in workload.images]
     labelled = {
         reference: image.labels.get("dev.seatrial.stands-in-for", "")

@@ -29,8 +29,9 @@ Instance = tuple[str, str, str, str]
 
 def instances(pod: Object, names: Sequence[str]) -> Iterator[Instance]:
     """Yield the instances of a pod's containers that have begun to run."""
-    status = pod.get("status") or {}
-    for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+    from seatrial.readiness.pod import container_statuses  # noqa: PLC0415 - keeps --help quick
+
+    for each in container_statuses(pod):
         state = each.get("state") or {}
         begun = "running" in state or "terminated" in state
         if each["name"] in names and begun and each.get("containerID"):

@@ -78,7 +78,7 @@ class Machine:
     def _guard(self, session: Session) -> Guard:
         """Return what is ours, as far as a session knows without its project."""
         releases = (made.name.partition("/")[::2] for made in session.made if made.kind == "release")
-        return Guard(project=session.label, environment=session.namespace, releases=frozenset(releases))
+        return Guard(project=session.project_label, environment=session.namespace, releases=frozenset(releases))
 
     def charts_of(self, session: Session) -> HelmCharts:
         """Return the same cluster's Helm."""
@@ -226,7 +226,7 @@ def _own_kubeconfig(directory: Path, source: Path, context: str, project: Projec
 def _guard(project: Project, session: Session) -> Guard:
     """Return what is ours in a cluster that others use too."""
     releases = frozenset((release.namespace, release.name) for release in project.release)
-    return Guard(project=session.label, environment=session.namespace, releases=releases)
+    return Guard(project=session.project_label, environment=session.namespace, releases=releases)
 
 
 def _existing(this: Machine, project: Project, session: Session, common: Mapping[str, Any]) -> Kubernetes:

@@ -8,7 +8,15 @@ from typing import Final, Literal
 
 import msgspec
 
-from seatrial.model.names import SessionId, label_value
+from seatrial.model.names import (
+    LABEL_EXPIRES,
+    LABEL_OWNER,
+    LABEL_PROJECT,
+    LABEL_SESSION,
+    OWNER,
+    SessionId,
+    label_value,
+)
 
 __all__ = ["SESSION_SCHEMA", "Made", "Session"]
 
@@ -58,10 +66,26 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = SESSION_SCHEMA
 
     @property
-    def label(self) -> str:
+    def project_label(self) -> str:
         """The value of the project's label on the objects of this session."""
         # Older versions labelled objects with the name of the project's directory.
         return self.identity or label_value(Path(self.project).name)
+
+    @property
+    def owner_labels(self) -> dict[str, str]:
+        """The labels that say which project an object belongs to. They never change."""
+        return {LABEL_OWNER: OWNER, LABEL_PROJECT: self.project_label}
+
+    @property
+    def owner_selector(self) -> str:
+        """The label selector of all objects of the project."""
+        return ",".join(f"{key}={value}" for key, value in self.owner_labels.items())
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of an object: its project, its session, and when it expires in seconds since the epoch."""
+        expires = str(int(self.expires.timestamp()))
+        return {**self.owner_labels, LABEL_SESSION: self.session, LABEL_EXPIRES: expires}
 
     @property
     def shares(self) -> bool:

@@ -269,3 +269,15 @@ class Project(_Spec, frozen=True, kw_only=True):
     def identity(self) -> str:
         """The configured project id. Without one: an id of this checkout on this machine."""
         return self.id or checkout_id(self.root)
+
+    @property
+    def used_namespaces(self) -> tuple[str, ...]:
+        """The namespaces of the releases and of the runner, each once."""
+        return tuple(dict.fromkeys([*(release.namespace for release in self.release), self.runner.namespace]))
+
+    def pull_secrets_in(self, namespace: str) -> tuple[str, ...]:
+        """Return the names of the image pull Secrets that releases need in a namespace."""
+        entries = [
+            entry for release in self.release if release.namespace == namespace for entry in release.pull_secrets
+        ]
+        return tuple(dict.fromkeys(entry.partition("=")[0] for entry in entries))

@@ -13,7 +13,7 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import ContainerState, Object
 from seatrial.readiness.verdict import READY, Suspicion, Verdict, waiting
 
-__all__ = ["container_state", "is_ready", "judge_pod", "pod_ref"]
+__all__ = ["container_state", "container_statuses", "is_ready", "judge_pod", "pod_ref"]
 
 _NEVER: Final = 0.0
 """Grace of what does not heal."""
@@ -47,6 +47,12 @@ def pod_ref(pod: Object, container: str = "") -> ObjectRef:
     """Return what names a pod, or a container of it."""
     meta = pod["metadata"]
     return ObjectRef(kind="Pod", name=meta["name"], namespace=meta.get("namespace", ""), container=container)
+
+
+def container_statuses(pod: Object) -> list[Object]:
+    """Return the statuses of all containers of a pod, init containers first; empty before the kubelet sees the pod."""
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
 
 
 def container_state(pod: Object | None, container: str) -> ContainerState:
@@ -92,13 +98,13 @@ def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
         return _failed(pod, status)
     suspicions: list[Suspicion] = []
     reason = ""
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+    for container in container_statuses(pod):
         text, found = _container(pod, container)
         reason = reason or text
         suspicions += found
     if is_ready(pod) and not suspicions:
         return READY
-    if not suspicions and not _mounted(status, conditions) and (mount := _mount(pod, warnings)):
+    if not suspicions and not _mounted(pod, conditions) and (mount := _mount(pod, warnings)):
         suspicions.append(mount)
         reason = mount.finding.message
     return waiting(reason or _unready(status, warnings), *suspicions)
@@ -120,9 +126,8 @@ def _unscheduled(pod: Object, message: str) -> Verdict:
 
 def _failed(pod: Object, status: dict[str, Any]) -> Verdict:
     """A pod that will not run again: ended as a whole, evicted say, or its containers ended."""
-    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     # The kubelet's reason explains how all containers ended, too.
-    for container in () if status.get("reason") else containers:
+    for container in () if status.get("reason") else container_statuses(pod):
         ended = (container.get("state") or {}).get("terminated")
         if ended and (ended.get("exitCode") or ended.get("reason") == "OOMKilled"):
             return waiting("a pod that does not fail", _ended(pod, container["name"], ended, grace=_NEVER))
@@ -226,7 +231,7 @@ def _ended(pod: Object, container: str, ended: dict[str, Any], *, grace: float) 
     return Suspicion(finding=finding, grace=grace)
 
 
-def _mounted(status: dict[str, Any], conditions: dict[str, Any]) -> bool:
+def _mounted(pod: Object, conditions: dict[str, Any]) -> bool:
     """Whether volumes and network are there: a warning that they were late has no end of its own.
 
     The kubelet makes a pod's sandbox when its volumes are mounted, and containers in it:
@@ -234,8 +239,7 @@ def _mounted(status: dict[str, Any], conditions: dict[str, Any]) -> bool:
     """
     if (conditions.get("PodReadyToStartContainers") or {}).get("status") == "True":
         return True
-    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
-    return any((each.get("state") or {}).keys() & {"running", "terminated"} for each in containers)
+    return any((each.get("state") or {}).keys() & {"running", "terminated"} for each in container_statuses(pod))
 
 
 def _mount(pod: Object, warnings: list[Object]) -> Suspicion | None:

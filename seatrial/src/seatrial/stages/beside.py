@@ -7,7 +7,6 @@ from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT
 from seatrial.stages import namespaces, revival
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.lease import Lease
-from seatrial.stages.objects import owners
 
 __all__ = ["enter"]
 
@@ -31,7 +30,7 @@ def enter(ctx: Ctx) -> Report:
     kube = ctx.facts.kube = env.cluster.connect()
     namespace = ctx.project.runner.namespace
     namespaces.enter(ctx, namespace)
-    marks = owners(ctx)
+    marks = ctx.session.owner_labels
     holder = f"{env.holder} run {ctx.run}"
     lease = Lease(kube, namespace, holder=holder, labels=marks, clock=env.clock)
     lease.take()

@@ -17,10 +17,10 @@ from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.model.spec import ImageSpec
 from seatrial.ports import LocalImage
+from seatrial.saved_state import Built, read, read_runner, write
 from seatrial.stages import inputs
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.inputs import Inputs
-from seatrial.stages.memory import Built, read, read_runner, write
 
 __all__ = ["LOOKED", "look", "run"]
 

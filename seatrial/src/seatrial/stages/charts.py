@@ -13,8 +13,8 @@ from seatrial.model.errors import UsageError
 from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Object
+from seatrial.saved_state import read, write
 from seatrial.stages.context import Ctx
-from seatrial.stages.memory import read, write
 from seatrial.stages.secrets import secret_values
 
 __all__ = ["images_of", "pin_digests", "pod_image", "release_digest", "render_all", "sets_of"]

@@ -19,12 +19,13 @@ from seatrial.model.event import Note
 from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import Project
 from seatrial.ports import Object
+from seatrial.readiness.pod import container_statuses
 from seatrial.runner import waits
 from seatrial.stages import probing
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.stages.secrets import without_secrets
 
-__all__ = ["run", "used_namespaces"]
+__all__ = ["run"]
 
 _BUNDLE: Final = (
     "v1/Pod",
@@ -103,7 +104,7 @@ class _Collected:
         ctx = self.ctx
         whole = ctx.failed or ctx.facts.fresh
         since = None if whole else math.ceil((datetime.now(ctx.started.tzinfo) - ctx.started).total_seconds()) + 1
-        pods = [pod for namespace in used_namespaces(ctx.project) for pod in ctx.kube.objects("v1/Pod", namespace)]
+        pods = [pod for namespace in ctx.project.used_namespaces for pod in ctx.kube.objects("v1/Pod", namespace)]
         jobs: queue.SimpleQueue[Callable[[], bool]] = queue.SimpleQueue()
         if ctx.failed:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -132,16 +133,11 @@ class _Collected:
                 self.moved = time.monotonic()
 
 
-def used_namespaces(project: Project) -> list[str]:
-    """Return the namespaces that a project uses."""
-    return list(dict.fromkeys([*(release.namespace for release in project.release), project.runner.namespace]))
-
-
 def _containers(pods: list[Object]) -> Iterator[tuple[str, str, str, bool]]:
     """Yield namespace, pod, container and whether it is its former instance."""
     for pod in pods:
-        meta, status = pod["metadata"], pod.get("status") or {}
-        for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        meta = pod["metadata"]
+        for each in container_statuses(pod):
             yield meta["namespace"], meta["name"], each["name"], False
             if each.get("restartCount"):
                 yield meta["namespace"], meta["name"], each["name"], True
@@ -163,7 +159,7 @@ def _log(ctx: Ctx, namespace: str, pod: str, container: str, previous: bool, *, 
 def _places(project: Project) -> Iterator[tuple[str, str]]:
     """Yield kind and namespace of what a bundle holds."""
     yield "v1/Node", ""
-    for namespace in used_namespaces(project):
+    for namespace in project.used_namespaces:
         for kind in _BUNDLE:
             yield kind, namespace
 

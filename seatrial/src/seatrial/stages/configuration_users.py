@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.ports import Object
 from seatrial.readiness.snapshot import controller_of
-from seatrial.stages.collect import used_namespaces
 from seatrial.stages.context import Ctx
 from seatrial.stages.objects import key_of
 
@@ -87,7 +86,7 @@ def _pods(ctx: Ctx) -> list[Object]:
     spec = ctx.project.runner
     return [
         pod
-        for namespace in used_namespaces(ctx.project)
+        for namespace in ctx.project.used_namespaces
         for pod in ctx.kube.objects("v1/Pod", namespace)
         if (pod["metadata"]["name"], namespace) != (spec.pod, spec.namespace)
     ]

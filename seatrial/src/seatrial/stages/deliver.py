@@ -18,10 +18,10 @@ from seatrial.model.names import canonical
 from seatrial.model.result import ImageUsed, Stage
 from seatrial.model.session import Made
 from seatrial.ports import LocalImage, Nodes, Object
+from seatrial.saved_state import Pushed, read, write
 from seatrial.stages import charts
 from seatrial.stages.build import LOOKED, look
 from seatrial.stages.context import Ctx, Report, done, unchanged
-from seatrial.stages.memory import Pushed, read, write
 
 __all__ = ["only_worker", "run", "runner_image"]
 

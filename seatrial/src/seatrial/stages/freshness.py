@@ -8,8 +8,8 @@ from typing import Final
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import canonical
 from seatrial.ports import Object
+from seatrial.readiness.pod import container_statuses
 from seatrial.readiness.snapshot import controller_of
-from seatrial.stages.collect import used_namespaces
 from seatrial.stages.context import Ctx
 
 __all__ = ["outdated", "retry_pulls", "stale_images"]
@@ -24,7 +24,7 @@ def outdated(ctx: Ctx) -> bool:
         EnvironmentFailed: such a pod has no controller that would make a new one.
     """
     found = False
-    for namespace in used_namespaces(ctx.project):
+    for namespace in ctx.project.used_namespaces:
         for pod in ctx.kube.objects("v1/Pod", namespace):
             stale = list(stale_images(pod, ctx.facts.delivered))
             if not stale:
@@ -50,7 +50,7 @@ def retry_pulls(ctx: Ctx) -> None:
     if ctx.facts.fresh or not ctx.facts.pushed:
         return
     pushed = {canonical(reference) for reference in ctx.facts.pushed}
-    for namespace in used_namespaces(ctx.project):
+    for namespace in ctx.project.used_namespaces:
         for pod in ctx.kube.objects("v1/Pod", namespace):
             name = pod["metadata"]["name"]
             failed = next((image for image in _failed_pulls(pod) if canonical(image.partition("@")[0]) in pushed), "")
@@ -61,11 +61,8 @@ def retry_pulls(ctx: Ctx) -> None:
 
 def _failed_pulls(pod: Object) -> Iterator[str]:
     """Yield the images that containers of a pod wait for since an attempt failed."""
-    status = pod.get("status") or {}
     waiting = {
-        each["name"]: ((each.get("state") or {}).get("waiting") or {}).get("reason")
-        for key in ("initContainerStatuses", "containerStatuses")
-        for each in status.get(key) or ()
+        each["name"]: ((each.get("state") or {}).get("waiting") or {}).get("reason") for each in container_statuses(pod)
     }
     for container in (*(pod["spec"].get("initContainers") or ()), *pod["spec"]["containers"]):
         if waiting.get(container["name"]) in _PULL_FAILED:

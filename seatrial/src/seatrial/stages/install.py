@@ -14,11 +14,11 @@ from seatrial.model.result import Stage
 from seatrial.model.session import Made
 from seatrial.model.spec import ReleaseSpec
 from seatrial.readiness.workload import WORKLOADS
+from seatrial.saved_state import Installed, read, write
 from seatrial.stages import charts, configuration_users, manifests, namespaces, neighbours, objects, runner
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.deliver import runner_image
 from seatrial.stages.helm_state import manifest, newest, newest_good
-from seatrial.stages.memory import Installed, read, write
 from seatrial.stages.monitor import Monitor, targets_of
 
 __all__ = ["run"]
@@ -102,8 +102,9 @@ def _remove_dropped(ctx: Ctx) -> list[str]:
         name, known = path.stem.removeprefix("release-"), read(path, Installed)
         if known is None or not known.namespace or (name, known.namespace) in configured:
             continue
-        marks = ",".join(f"{key}={value}" for key, value in objects.owners(ctx).items())
-        if ctx.kube.objects("v1/Secret", known.namespace, labels=f"owner=helm,name={name},{marks}"):
+        if ctx.kube.objects(
+            "v1/Secret", known.namespace, labels=f"owner=helm,name={name},{ctx.session.owner_selector}"
+        ):
             ctx.warn(f"release {name} in namespace {known.namespace} is no longer configured; deleting")
             spec = ReleaseSpec(name=name, chart="", namespace=known.namespace)
             limit = ctx.deadline.child(ctx.project.timeouts.install)
@@ -203,7 +204,7 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner, configuration: _Confi
             ctx.env.charts.install(
                 release,
                 charts.sets_of(ctx, release),
-                labels=objects.owners(ctx),
+                labels=ctx.session.owner_labels,
                 deadline=deadline,
                 log=ctx.log(f"helm-{release.name}"),
             )

@@ -22,10 +22,9 @@ from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
 from seatrial.model.names import LABEL_SESSION
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Object
+from seatrial.saved_state import Applied, read, write
 from seatrial.stages import objects
-from seatrial.stages.collect import used_namespaces
 from seatrial.stages.context import Ctx
-from seatrial.stages.memory import Applied, read, write
 
 __all__ = ["Wanted", "bring", "check", "found_good", "manifests_of", "nothing", "pull_secrets"]
 
@@ -173,7 +172,7 @@ def _is_there(ctx: Ctx, key: str) -> bool:
 def _apply(ctx: Ctx, obj: Object, *, edited: bool, created: bool) -> None:
     kind, name, namespace = objects.split(objects.key_of(obj))
     labelled = deepcopy(obj)
-    labelled["metadata"]["labels"] = {**(obj["metadata"].get("labels") or {}), **objects.labels(ctx)}
+    labelled["metadata"]["labels"] = {**(obj["metadata"].get("labels") or {}), **ctx.session.labels}
     if edited:
         if created and kind.startswith("apps/v1/"):
             _recreate(ctx, kind, name, namespace)
@@ -210,7 +209,7 @@ def _recreate(ctx: Ctx, kind: str, name: str, namespace: str) -> bool:
 def _delete(ctx: Ctx, key: str) -> None:
     """Delete an object that no manifest contains any more, if it still is the one that we created."""
     kind, name, namespace = objects.split(key)
-    if kind in _NEVER_DELETED or (kind == "v1/Namespace" and name in used_namespaces(ctx.project)):
+    if kind in _NEVER_DELETED or (kind == "v1/Namespace" and name in ctx.project.used_namespaces):
         return
     live = ctx.kube.get(kind, name, namespace)
     if live is not None and _is_ours(ctx, live):
@@ -219,7 +218,7 @@ def _delete(ctx: Ctx, key: str) -> None:
 
 def _is_ours(ctx: Ctx, live: Object) -> bool:
     marks = live["metadata"].get("labels") or {}
-    wanted = {**objects.owners(ctx), LABEL_SESSION: ctx.session.session}
+    wanted = {**ctx.session.owner_labels, LABEL_SESSION: ctx.session.session}
     return all(marks.get(label) == value for label, value in wanted.items())
 
 

@@ -21,7 +21,6 @@ from seatrial.model.names import (
 from seatrial.model.session import Made
 from seatrial.ports import Kube, Object
 from seatrial.stages.context import Ctx
-from seatrial.stages.objects import labels, owners
 
 __all__ = ["allowed", "check", "enter", "have", "remove", "remove_isolation", "sweep"]
 
@@ -84,13 +83,15 @@ def have(ctx: Ctx, name: str) -> bool:
     """
     if not ctx.session.shares:
         if name not in _GIVEN and ctx.kube.get("v1/Namespace", name) is None:
-            ctx.kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels(ctx)}})
+            ctx.kube.apply(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": ctx.session.labels}}
+            )
         return True
     there = _standing(ctx, name)
     if there is not None:
         check(ctx, name, there)
     if allowed(there):
-        kube, selector = ctx.kube, ",".join(f"{key}={value}" for key, value in owners(ctx).items())
+        kube, selector = ctx.kube, ctx.session.owner_selector
         ctx.undo.push(f"what is ours in namespace {name}", lambda _: sweep(kube, name, selector))
         ctx.remember(Made(kind="objects", name=name))
         return False
@@ -106,7 +107,7 @@ def check(ctx: Ctx, name: str, there: Object) -> None:
     Raises:
         UsageError: it may not.
     """
-    marks, wanted = there["metadata"].get("labels") or {}, labels(ctx)
+    marks, wanted = there["metadata"].get("labels") or {}, ctx.session.labels
     if allowed(there):
         return
     if any(marks.get(key) != wanted[key] for key in (LABEL_OWNER, LABEL_PROJECT)):
@@ -171,7 +172,7 @@ def _undo(ctx: Ctx, name: str) -> None:
 
 
 def _namespace(ctx: Ctx, name: str, there: Object | None) -> Object:
-    wanted = {**labels(ctx), LABEL_KEPT: "true" if ctx.keep == "always" else "false"}
+    wanted = {**ctx.session.labels, LABEL_KEPT: "true" if ctx.keep == "always" else "false"}
     if ctx.session.namespace:
         wanted[LABEL_ENVIRONMENT] = ctx.session.namespace
         wanted["pod-security.kubernetes.io/enforce"] = ctx.project.namespace.pod_security

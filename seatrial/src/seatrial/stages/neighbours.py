@@ -10,10 +10,9 @@ from seatrial.model.names import LABEL_ENVIRONMENT
 from seatrial.model.spec import NamespaceSpec, RunnerSpec
 from seatrial.ports import Object, StreamBroken
 from seatrial.readiness.pod import is_ready
+from seatrial.saved_state import read, write
 from seatrial.stages.context import Ctx
-from seatrial.stages.memory import read, write
 from seatrial.stages.namespaces import allowed
-from seatrial.stages.objects import labels
 
 __all__ = ["ENFORCED", "api_policy", "have", "objects_of", "verify"]
 
@@ -100,9 +99,9 @@ def api_policy(runner: RunnerSpec, servers: Sequence[tuple[str, int]], marks: Ma
 def have(ctx: Ctx, namespace: str) -> None:
     """Bring quota, limits and policies of a namespace to what is configured."""
     spec, runner = ctx.project.namespace, ctx.project.runner
-    objects = objects_of(namespace, spec, ctx.session.namespace, labels(ctx))
+    objects = objects_of(namespace, spec, ctx.session.namespace, ctx.session.labels)
     if spec.isolated and namespace == runner.namespace and runner.has_rights:
-        objects.append(api_policy(runner, _api_servers(ctx), labels(ctx)))
+        objects.append(api_policy(runner, _api_servers(ctx), ctx.session.labels))
     for obj in objects:
         ctx.kube.apply(obj)
 

@@ -9,25 +9,13 @@ from contextlib import suppress
 from typing import Final
 
 from seatrial.model.errors import EnvironmentFailed
-from seatrial.model.names import (
-    LABEL_EXPIRES,
-    LABEL_OWNER,
-    LABEL_PROJECT,
-    LABEL_SESSION,
-    OWNER,
-)
-from seatrial.model.spec import Project
 from seatrial.ports import Kube, Object
-from seatrial.stages.context import Ctx
 
 __all__ = [
     "edited",
     "fingerprints",
     "key_of",
-    "labels",
     "own",
-    "owners",
-    "pull_secrets",
     "remove_workloads",
     "restore",
     "split",
@@ -43,28 +31,6 @@ _CONTROLLERS: Final = ("app.kubernetes.io/managed-by", "deployment.kubernetes.io
 
 _LARGE: Final = ("v1/Secret", "v1/ConfigMap")
 """Asked one by one: others of these in the same place may hold megabytes, as Helm's own records do."""
-
-
-def labels(ctx: Ctx) -> dict[str, str]:
-    """Return the labels that say what is ours, whose, and until when."""
-    session = ctx.session
-    return {
-        LABEL_OWNER: OWNER,
-        LABEL_PROJECT: session.label,
-        LABEL_SESSION: session.session,
-        LABEL_EXPIRES: str(int(session.expires.timestamp())),
-    }
-
-
-def owners(ctx: Ctx) -> dict[str, str]:
-    """Return the labels that say what is ours, and nothing that changes."""
-    return {key: value for key, value in labels(ctx).items() if key in (LABEL_OWNER, LABEL_PROJECT)}
-
-
-def pull_secrets(project: Project, namespace: str) -> tuple[str, ...]:
-    """Return the names of the image pull Secrets that a namespace gets."""
-    entries = [entry for release in project.release if release.namespace == namespace for entry in release.pull_secrets]
-    return tuple(dict.fromkeys(entry.partition("=")[0] for entry in entries))
 
 
 def fingerprints(kube: Kube, made: Iterable[Object], namespace: str) -> dict[str, str]:

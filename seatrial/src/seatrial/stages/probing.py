@@ -18,8 +18,8 @@ from seatrial.runner import waits
 from seatrial.runner.decoder import Malformed, ProbeReader
 from seatrial.runner.definition import services_of
 from seatrial.runner.pod_files import AGENT_DIRECTORY
+from seatrial.saved_state import Answered, read
 from seatrial.stages.context import Ctx
-from seatrial.stages.memory import Answered, read
 
 __all__ = ["after_red_tests", "ask", "changed_pods", "pod_states", "questions"]
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from seatrial.model.deadline import Deadline
 from seatrial.ports import Object
+from seatrial.saved_state import Answered, Installed, read, write
 from seatrial.stages import manifests, neighbours, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.freshness import outdated, retry_pulls
 from seatrial.stages.helm_state import newest
-from seatrial.stages.memory import Answered, Installed, read, write
 from seatrial.stages.monitor import Monitor, Target, glance
 from seatrial.stages.probing import ask, changed_pods, pod_states, questions
 

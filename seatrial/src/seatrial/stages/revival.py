@@ -10,7 +10,6 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import Stage
 from seatrial.ports import ClusterState, Kube, Object
-from seatrial.stages.collect import used_namespaces
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
 __all__ = ["TRIES", "begun_before", "run", "words"]
@@ -81,7 +80,7 @@ def _await_news(ctx: Ctx, woken: datetime, deadline: Deadline) -> None:
     while True:
         old = [
             f"{namespace}/{pod['metadata']['name']}"
-            for namespace in used_namespaces(ctx.project)
+            for namespace in ctx.project.used_namespaces
             for pod in kube.objects("v1/Pod", namespace)
             if begun_before(pod, woken)
         ]

@@ -15,13 +15,12 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
 from seatrial.ports import Object
 from seatrial.runner.pod_files import agent_files
+from seatrial.saved_state import Runner, read_runner, write
 from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
 from seatrial.stages.deliver import runner_image
 from seatrial.stages.isolation import REFUSAL, probe
-from seatrial.stages.memory import Runner, read_runner, write
 from seatrial.stages.namespaces import remove_isolation
-from seatrial.stages.objects import labels, owners, pull_secrets
 from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects, runner_policies
 from seatrial.stages.watching import closing
 
@@ -43,12 +42,12 @@ def have(ctx: Ctx) -> None:
     local = ctx.facts.images.get(reference)
     shape = Shape(
         image=pod_image(ctx, reference),
-        pull_secrets=pull_secrets(ctx.project, spec.namespace),
+        pull_secrets=ctx.project.pull_secrets_in(spec.namespace),
         digest=ctx.facts.delivered.get(reference, ""),
         local=local,
         agent=agent_files(),
         directories=places,
-        labels=labels(ctx),
+        labels=ctx.session.labels,
         shared=ctx.session.shares,
     )
     *others, pod = runner_objects(spec, shape)
@@ -70,8 +69,7 @@ def have(ctx: Ctx) -> None:
     if there is not None:
         _remove(ctx, ctx.deadline.child(_GONE_SECONDS))
         if not spec.isolated_namespaces:
-            selector = ",".join(f"{key}={value}" for key, value in owners(ctx).items())
-            remove_isolation(ctx.kube, spec.namespace, selector)
+            remove_isolation(ctx.kube, spec.namespace, ctx.session.owner_selector)
     _confine(ctx, runner_policies(spec, shape))
     for obj in others:
         ctx.kube.apply(obj)

@@ -17,11 +17,10 @@ from seatrial.readiness.pod import judge_pod
 from seatrial.readiness.snapshot import Snapshot, controller_of
 from seatrial.readiness.verdict import Suspicion
 from seatrial.readiness.workload import WORKLOADS, judge_workload
+from seatrial.saved_state import read_runner
 from seatrial.stages import inputs
-from seatrial.stages.collect import used_namespaces
 from seatrial.stages.evidence import evident
 from seatrial.stages.helm_state import newest
-from seatrial.stages.memory import read_runner
 
 __all__ = ["ReleaseSeen", "RunnerSeen", "WorkloadSeen", "findings", "releases", "runner", "snapshot", "workloads"]
 
@@ -131,7 +130,7 @@ def runner(kube: Kube, project: Project, env: Kubernetes) -> RunnerSeen:
 
 def findings(kube: Kube, project: Project) -> tuple[Finding, ...]:
     """Return all that is wrong, likeliest cause first, with the last log lines where a container is at fault."""
-    seen = snapshot(kube, used_namespaces(project), "v1/Service", "discovery.k8s.io/v1/EndpointSlice")
+    seen = snapshot(kube, project.used_namespaces, "v1/Service", "discovery.k8s.io/v1/EndpointSlice")
     suspected: list[Suspicion] = []
     for kind, api in WORKLOADS.items():
         for obj in seen.all(api):

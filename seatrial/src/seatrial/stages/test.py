@@ -25,12 +25,11 @@ from seatrial.runner.options import resolve
 from seatrial.runner.protocol import CI_VARIABLES
 from seatrial.runner.sync import PodDiffers, PodFiles, pod_files
 from seatrial.runner.test_run import Request, TestOutcome, run_tests
+from seatrial.saved_state import PodFiles as Remembered
+from seatrial.saved_state import Runner, read, read_runner, write
 from seatrial.stages import inputs, runner
 from seatrial.stages.context import Ctx, Report, TestsOutcome, done
-from seatrial.stages.memory import PodFiles as Remembered
-from seatrial.stages.memory import Runner, read, read_runner, write
 from seatrial.stages.monitor import Monitor
-from seatrial.stages.objects import labels
 from seatrial.stages.written import Written
 
 __all__ = ["run"]
@@ -66,7 +65,7 @@ def run(ctx: Ctx) -> Report:
         files=asked.files,
         unsure=asked.unsure,
         paths_given=asked.paths_given,
-        fixtures=definition(ctx.project, labels(ctx)),
+        fixtures=definition(ctx.project, ctx.session.labels),
         colour=colour,
         width=shutil.get_terminal_size().columns,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seatrial.image_inputs.working_tree import Entry
-from seatrial.stages.memory import read, write
+from seatrial.saved_state import read, write
 
 __all__ = ["Written"]
 
