@@ -29,7 +29,6 @@ from seatrial.stages import (
     gate,
     install,
     manifests,
-    monitor,
     namespaces,
     objects,
     preflight,
@@ -1094,31 +1093,6 @@ class TestPullsThatFailedBefore:
         freshness.retry_pulls(ctx)
 
         assert world.kube.get("v1/Pod", "web-1", "shop") is not None
-
-
-class TestStuckStatefulSet:
-    def test_its_broken_pod_of_an_older_template_is_made_anew(self, world):
-        stateful = {
-            "apiVersion": "apps/v1",
-            "kind": "StatefulSet",
-            "metadata": {"name": "db", "namespace": "shop", "generation": 2},
-            "spec": {},
-            "status": {"observedGeneration": 2, "updateRevision": "db-new"},
-        }
-        world.kube.put(stateful)
-        running(world, "db-0", "x")
-        world.kube.get("v1/Pod", "db-0", "shop")["metadata"]["labels"] = {"controller-revision-hash": "db-old"}
-        done = {**stateful, "status": {**stateful["status"], "readyReplicas": 1, "currentRevision": "db-new"}}
-        world.kube.then["apps/v1/StatefulSet"] = []
-        it = monitor.Monitor(world.ctx(), [("StatefulSet", "shop", "db")])
-
-        assert len(it.look()) == 1
-        assert len(it.look(0.01)) == 1
-        assert world.kube.deleted == [("v1/Pod", "shop", "db-0")], "once"
-        assert "made anew" in world.recorded.of(Note)[0].text
-        it.close()
-        world.kube.put(done)
-        assert monitor.glance(world.ctx(), [("StatefulSet", "shop", "db")])
 
 
 class TestFreshness:

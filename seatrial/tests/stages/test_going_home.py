@@ -9,10 +9,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import FakeKube, World, refused
+from fakes import World, refused
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import FindingMade, Note
-from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.redaction import SECRETS
 from seatrial.model.result import Counts
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
@@ -21,9 +20,7 @@ from seatrial.saved_state import Answered, Installed, read, write
 from seatrial.stages import collect, survey, teardown
 from seatrial.stages import runner as made_runner
 from seatrial.stages.context import TestsOutcome
-from seatrial.stages.evidence import evident
 from seatrial.stages.secrets import secret_values
-from seatrial.stages.watching import WatchSet
 from shop_world import READY, delivered, deployment, pod, project, revision
 
 
@@ -260,44 +257,6 @@ class TestSurvey:
         assert found[0].evidence == ("boom",)
 
 
-class TestEvidence:
-    def finding(self, kind="Pod", name="web-1", container="c", cause="Crash"):
-        ref = ObjectRef(kind=kind, name=name, namespace="shop", container=container)
-        return Finding(cause=cause, subject=ref, message="it")
-
-    def seen(self, *objects):
-        return survey.snapshot(FakeKube(*objects), ["shop"])
-
-    def test_the_instance_before_the_restart_is_asked_first(self):
-        kube = FakeKube()
-        kube.texts = {("web-1", "c", True): b"old\n", ("web-1", "c", False): b"new\n"}
-
-        assert evident(kube, self.seen(), self.finding()).evidence == ("old",)
-
-    def test_containers_that_never_ran_have_nothing_to_say(self):
-        kube = FakeKube()
-        kube.texts = {("web-1", "c", False): b"new\n"}
-
-        assert evident(kube, self.seen(), self.finding(cause="ImagePull")).evidence == ()
-
-    def test_a_workload_speaks_through_its_newest_pod(self):
-        job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "m", "namespace": "shop"}, "spec": {}}
-        pods = []
-        for index, at in enumerate(("2026-01-02", "2026-01-01")):
-            each = pod(f"m-{index}")
-            each["metadata"].update(
-                creationTimestamp=at, ownerReferences=[{"kind": "Job", "name": "m", "controller": True}]
-            )
-            pods.append(each)
-        kube = FakeKube()
-        kube.texts = {("m-0", "c", False): b"newest\n", ("m-1", "c", False): b"older\n"}
-        finding = self.finding("Job", "m", "")
-
-        assert evident(kube, self.seen(job, *pods), finding).evidence == ("newest",)
-        assert evident(kube, self.seen(), finding).evidence == ()
-        assert evident(kube, self.seen(), self.finding(container="")).evidence == ()
-
-
 def test_memory_that_is_not_understood_is_forgotten(tmp_path):
     path = tmp_path / "deep" / "it.json"
     installed = Installed(digest="d", revision=1, objects={}, targets=[("Pod", "shop", "p")])
@@ -307,23 +266,6 @@ def test_memory_that_is_not_understood_is_forgotten(tmp_path):
     path.write_text('{"digest": 1}')
     assert read(path, Installed) is None
     assert read(tmp_path / "none", Installed) is None
-
-
-def test_broken_watches_break_the_wait():
-    class Broken(FakeKube):
-        def watch(self, kind, namespace=""):
-            raise_now = super().watch(kind, namespace)
-            raise_now._changes = _raising()
-            return raise_now
-
-    def _raising():
-        yield from ()
-        raise refused("forbidden")
-
-    watches = WatchSet(Broken(), ["v1/Pod"], ["shop"])
-    with pytest.raises(EnvironmentFailed):
-        watches.wait(5)
-    watches.close()
 
 
 class TestSecrets:

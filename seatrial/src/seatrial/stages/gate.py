@@ -17,7 +17,7 @@ from seatrial.model.result import Stage
 from seatrial.ports import Kube, Object
 from seatrial.runner.decoder import decode_log
 from seatrial.stages.context import Ctx
-from seatrial.stages.watching import closing
+from seatrial.watching.watch_set import bounded_watch
 
 __all__ = ["dns_question", "pause_image", "wait"]
 
@@ -160,7 +160,7 @@ def _make(kube: Kube, pod: Object, deadline: Deadline) -> None:
 def _addresses(kube: Kube, nodes: set[str], deadline: Deadline) -> dict[str, str]:
     """Return the addresses of the pods by node, once all have one and run."""
     found: dict[str, str] = {}
-    with closing(kube.watch("v1/Pod", _NAMESPACE), deadline) as watch:
+    with bounded_watch(kube.watch("v1/Pod", _NAMESPACE), deadline) as watch:
         for change in watch:
             for pod in change.objects:
                 status = pod.get("status") or {}

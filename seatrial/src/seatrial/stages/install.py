@@ -19,7 +19,7 @@ from seatrial.stages import charts, configuration_users, manifests, namespaces, 
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.deliver import runner_image
 from seatrial.stages.helm_state import manifest, newest, newest_good
-from seatrial.stages.monitor import Monitor, targets_of
+from seatrial.watching.workload_monitor import WorkloadMonitor, targets_of
 
 __all__ = ["run"]
 
@@ -218,15 +218,12 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner, configuration: _Confi
         for target in targets_of(rendered, release.namespace)
         if ctx.kube.get(WORKLOADS[target[0]], target[2], target[1]) is None
     ]
-    monitor = Monitor(ctx, new, hooks)
-    try:
+    with WorkloadMonitor(ctx.kube, new, hooks, emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
         thread.start()
-        # While Helm waits for a hook that cannot run, the monitor says so and why.
+        # While Helm waits for a hook that cannot run, the monitor raises the reason.
         while thread.is_alive():
-            monitor.look(0.1)
+            monitor.poll(0.1)
             pod.have_in_time()
-    finally:
-        monitor.close()
     if failure:
         raise failure[0]
     now = newest(ctx.kube, release)
@@ -239,8 +236,6 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner, configuration: _Confi
 
 def _await(ctx: Ctx, release: ReleaseSpec) -> None:
     """Wait until a release is ready: what comes after it may build on it."""
-    monitor = Monitor(ctx, ctx.facts.targets[release.name])
-    try:
-        monitor.wait(release.timeout or ctx.project.timeouts.ready)
-    finally:
-        monitor.close()
+    targets = ctx.facts.targets[release.name]
+    with WorkloadMonitor(ctx.kube, targets, emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
+        monitor.wait(ctx.deadline.child(release.timeout or ctx.project.timeouts.ready))

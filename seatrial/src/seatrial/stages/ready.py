@@ -12,8 +12,8 @@ from seatrial.stages import manifests, neighbours, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.freshness import outdated, retry_pulls
 from seatrial.stages.helm_state import newest
-from seatrial.stages.monitor import Monitor, Target, glance
 from seatrial.stages.probing import ask, changed_pods, pod_states, questions
+from seatrial.watching.workload_monitor import Target, WorkloadMonitor, all_ready_now
 
 __all__ = ["run"]
 
@@ -33,7 +33,7 @@ def run(ctx: Ctx) -> Report:
     for release in ctx.project.release:
         targets += ctx.facts.targets[release.name]
     retry_pulls(ctx)
-    at_once = glance(ctx, targets) or _wait(ctx, targets, until)
+    at_once = all_ready_now(ctx.kube, targets, ctx.emit) or _wait(ctx, targets, until)
     if outdated(ctx):
         at_once = _wait(ctx, targets, until)
     asked = questions(ctx.project.service, spec.namespace)
@@ -55,11 +55,8 @@ def run(ctx: Ctx) -> Report:
 
 def _wait(ctx: Ctx, targets: list[Target], until: Deadline) -> bool:
     """Wait for all targets; return False: they were not ready at once."""
-    monitor = Monitor(ctx, targets)
-    try:
-        monitor.wait(until.left)
-    finally:
-        monitor.close()
+    with WorkloadMonitor(ctx.kube, targets, emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
+        monitor.wait(until)
     return False
 
 

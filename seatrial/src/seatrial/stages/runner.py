@@ -22,7 +22,7 @@ from seatrial.stages.deliver import runner_image
 from seatrial.stages.isolation import REFUSAL, probe
 from seatrial.stages.namespaces import remove_isolation
 from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects, runner_policies
-from seatrial.stages.watching import closing
+from seatrial.watching.watch_set import bounded_watch
 
 __all__ = ["have", "keep_up", "recreate"]
 
@@ -174,7 +174,7 @@ def _remove(ctx: Ctx, deadline: Deadline) -> None:
     if ctx.facts.submission is not None:
         ctx.facts.submission.leave()
     spec = ctx.project.runner
-    with closing(ctx.kube.watch("v1/Pod", spec.namespace), deadline) as watch:
+    with bounded_watch(ctx.kube.watch("v1/Pod", spec.namespace), deadline) as watch:
         deleted = False
         for change in watch:
             if not deleted:

@@ -12,15 +12,16 @@ from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.delta import image_needs
 from seatrial.model.finding import Finding
 from seatrial.model.spec import Project
-from seatrial.ports import Change, Kube
+from seatrial.ports import Kube
 from seatrial.readiness.pod import judge_pod
 from seatrial.readiness.snapshot import Snapshot, controller_of
 from seatrial.readiness.verdict import Suspicion
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.saved_state import read_runner
 from seatrial.stages import inputs
-from seatrial.stages.evidence import evident
 from seatrial.stages.helm_state import newest
+from seatrial.watching.log_evidence import with_log_lines
+from seatrial.watching.watch_set import list_snapshot
 
 __all__ = ["ReleaseSeen", "RunnerSeen", "WorkloadSeen", "findings", "releases", "runner", "snapshot", "workloads"]
 
@@ -56,12 +57,7 @@ class RunnerSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 def snapshot(kube: Kube, namespaces: Sequence[str], *extra: str) -> Snapshot:
     """Return what there is now of workloads, pods, events, and the extra kinds."""
-    found = Snapshot()
-    for namespace in namespaces:
-        for kind in ("v1/Pod", "v1/Event", *(kind for kind in WORKLOADS.values() if kind != "v1/Pod"), *extra):
-            objects = tuple(kube.objects(kind, namespace))
-            found.take(kind, namespace, Change(type="synced", objects=objects))
-    return found
+    return list_snapshot(kube, dict.fromkeys(("v1/Pod", "v1/Event", *WORKLOADS.values(), *extra)), namespaces)
 
 
 def workloads(seen: Snapshot) -> list[WorkloadSeen]:
@@ -136,7 +132,7 @@ def findings(kube: Kube, project: Project) -> tuple[Finding, ...]:
         for obj in seen.all(api):
             meta = obj["metadata"]
             suspected += judge_workload(kind, meta["namespace"], meta["name"], seen).suspicions
-    found = [evident(kube, seen, each.finding) for each in suspected]
+    found = [with_log_lines(kube, seen, each.finding) for each in suspected]
     services, slices = seen.all("v1/Service"), seen.all("discovery.k8s.io/v1/EndpointSlice")
     nodes = troubled_nodes(kube.objects("v1/Node"))
     return ranked([*nodes, *found, *unserved(services, slices), *restarts(seen.all("v1/Pod"))])

@@ -29,8 +29,8 @@ from seatrial.saved_state import PodFiles as Remembered
 from seatrial.saved_state import Runner, read, read_runner, write
 from seatrial.stages import inputs, runner
 from seatrial.stages.context import Ctx, Report, TestsOutcome, done
-from seatrial.stages.monitor import Monitor
 from seatrial.stages.written import Written
+from seatrial.watching.workload_monitor import WorkloadMonitor
 
 __all__ = ["run"]
 
@@ -205,11 +205,9 @@ def _recreate(ctx: Ctx) -> None:
     """Have a new runner pod, and wait until it runs."""
     runner.recreate(ctx)
     spec = ctx.project.runner
-    monitor = Monitor(ctx, [("Pod", spec.namespace, spec.pod)])
-    try:
-        monitor.wait(ctx.project.timeouts.ready)
-    finally:
-        monitor.close()
+    target = ("Pod", spec.namespace, spec.pod)
+    with WorkloadMonitor(ctx.kube, [target], emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
+        monitor.wait(ctx.deadline.child(ctx.project.timeouts.ready))
 
 
 def _tree(ctx: Ctx, root: Path, seeded: Files) -> Tree:

@@ -20,8 +20,8 @@ from seatrial.ports import Kube, Object
 from seatrial.readiness.patience import Patience
 from seatrial.readiness.pod import container_state, judge_pod
 from seatrial.runner.pod_files import agent_argv
-from seatrial.stages.evidence import hopeless
-from seatrial.stages.watching import WatchSet
+from seatrial.watching.log_evidence import not_ready_error
+from seatrial.watching.watch_set import WatchSet
 
 __all__ = ["CLIENTS", "CONTAINER", "LIFE", "throwaway", "throwaway_pod"]
 
@@ -118,7 +118,7 @@ def _wait(kube: Kube, name: str, namespace: str, deadline: Deadline) -> None:
             verdict = judge_pod(pod, watches.snapshot.warnings_about(pod)) if pod else None
             fatal, later = patience.look(verdict.suspicions if verdict else (), time.monotonic())
             if fatal:
-                raise hopeless(fatal)
+                raise not_ready_error(fatal)
             watches.wait(min(deadline.left, 1.0 if later is None else max(0.1, later - time.monotonic())))
     finally:
         watches.close()

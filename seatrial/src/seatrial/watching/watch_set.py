@@ -1,4 +1,4 @@
-"""Watches of several kinds at once, brought together in one snapshot."""
+"""Merge the watches of several kinds and namespaces into one snapshot, and bound single watches by a deadline."""
 
 from __future__ import annotations
 
@@ -6,17 +6,28 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from seatrial.model.deadline import Deadline
 from seatrial.ports import Change, Kube, Watch
 from seatrial.readiness.snapshot import Snapshot
 
-__all__ = ["WatchSet", "closing"]
+__all__ = ["WatchSet", "bounded_watch", "list_snapshot"]
+
+
+def list_snapshot(kube: Kube, kinds: Iterable[str], namespaces: Iterable[str]) -> Snapshot:
+    """Return the objects that exist now, by one list request for each kind and namespace."""
+    snapshot = Snapshot()
+    every = tuple(kinds)
+    for namespace in namespaces:
+        for kind in every:
+            snapshot.take(kind, namespace, Change(type="synced", objects=tuple(kube.objects(kind, namespace))))
+    return snapshot
 
 
 @contextmanager
-def closing(watch: Watch, deadline: Deadline) -> Iterator[Watch]:
-    """Give a watch that ends with the block, or at the deadline."""
+def bounded_watch(watch: Watch, deadline: Deadline) -> Iterator[Watch]:
+    """Yield a watch that is closed at the end of the block or at the deadline."""
     timer = threading.Timer(deadline.left, watch.close)
     timer.daemon = True
     timer.start()
@@ -28,10 +39,10 @@ def closing(watch: Watch, deadline: Deadline) -> Iterator[Watch]:
 
 
 class WatchSet:
-    """One snapshot of several kinds in several namespaces, kept up to date until it is closed.
+    """One snapshot of several kinds in several namespaces, kept up to date until `close` or the end of a `with` block.
 
     Attributes:
-        snapshot: what is known; it changes in `wait` only, so one thread sees it without locks.
+        snapshot: the objects seen so far; only `wait` changes it, so one thread reads it without locks.
     """
 
     def __init__(self, kube: Kube, kinds: Iterable[str], namespaces: Iterable[str]) -> None:
@@ -46,16 +57,25 @@ class WatchSet:
                 self._unsynced.add((kind, namespace))
                 threading.Thread(target=self._follow, args=(watch, kind, namespace), daemon=True).start()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @property
     def synced(self) -> bool:
-        """Whether every kind was seen once: until then an object that is missing may be there."""
+        """Whether every kind was listed once: until then an object missing from the snapshot may exist."""
         return not self._unsynced
 
     def wait(self, seconds: float) -> list[Change]:
-        """Take all changes there are; without any, wait for the first one, at most so long.
+        """Apply all pending changes to the snapshot and return them.
+
+        Args:
+            seconds: how long to wait for the first change if none is pending.
 
         Raises:
-            SeatrialError: a watch broke for good.
+            SeatrialError: a watch failed for good.
         """
         taken = []
         try:
@@ -72,7 +92,7 @@ class WatchSet:
             return taken
 
     def close(self) -> None:
-        """End all watches."""
+        """Close all watches."""
         for watch in self._watches:
             watch.close()
 
@@ -80,5 +100,5 @@ class WatchSet:
         try:
             for change in watch:
                 self._changes.put((kind, namespace, change))
-        except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits
+        except BaseException as error:  # noqa: BLE001 - raised by `wait` in its caller's thread
             self._changes.put(error)
