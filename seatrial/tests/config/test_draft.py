@@ -5,39 +5,24 @@ from pathlib import Path
 
 import pytest
 from seatrial.config import load
+from seatrial.config.detect import detect
 from seatrial.config.draft import FoundService, dockerfile, draft, services_of
 from seatrial.config.lint import lint
-from seatrial.config.survey import survey
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "orders-api"
 
 
-@pytest.fixture
-def project(tmp_path):
-    """Return a function that writes files into a project and surveys it."""
-    root = tmp_path / "my_App"
-    root.mkdir()
-
-    def project(files: dict[str, str]):
-        for name, content in files.items():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_text(content)
-        return survey(root)
-
-    return project
-
-
-def sound(found, services=()) -> str:
-    """Return the draft for a survey, after it passed `config lint`."""
+def accepted_draft(found, services=()) -> str:
+    """Return the tables of a draft that `config lint` accepts."""
     result = draft(found, list(services), "shop-3f2a9c1b")
     (found.root / "seatrial.toml").write_text(result.text)
     assert [str(problem) for problem in lint(load(str(found.root), environ={}))] == []
     return result.text.partition("\n\n")[2]
 
 
-def test_the_example(tmp_path):
+def test_draft_of_the_example_has_both_images_and_the_services_of_the_chart(tmp_path):
     services = [FoundService(name="orders-api", port=80, path="/health"), FoundService(name="postgresql", port=5432)]
-    result = draft(survey(EXAMPLE), services, "orders-3f2a9c1b")
+    result = draft(detect(EXAMPLE), services, "orders-3f2a9c1b")
 
     assert (
         result.text.partition("\n\n")[2]
@@ -76,18 +61,28 @@ sync = ["orders", "tests"]
     assert result.found == (
         "chart orders-api in chart",
         "Dockerfile with stages app, tests",
-        "tests in tests, as pytest.ini says",
-        "a project on pip",
+        "tests in tests, from pytest.ini",
+        "dependencies by pip",
         "services of the charts: orders-api 80, postgresql 5432",
+        "pytest and the tests in Dockerfile, target tests",
     )
-    assert result.guessed == ("[cluster]: one node, as kind makes it without a configuration",)
+    assert result.guessed == (
+        (
+            '[[image]] "orders-api": built from Dockerfile, target app, because a chart names an image orders-api;'
+            " correct dockerfile and target, or remove the table to use the chart's image"
+        ),
+        "project name orders-api: the directory's; correct the names of images and namespaces if need be",
+        'namespace = "orders-api": the project\'s name; correct it where a chart or a test expects another one',
+        "[cluster]: one node, kind's default; for another shape set config to a kind configuration file",
+        '[runner] command = ["python", "-m", "pytest"]: correct it if the tests run by another command',
+    )
 
 
-def test_the_least_there_can_be(project):
+def test_draft_of_a_project_with_only_a_dockerfile(project):
     found = project({"Dockerfile": "FROM python:3.13\n"})
 
     assert (
-        sound(found)
+        accepted_draft(found)
         == """\
 [cluster]
 name = "my-app-test"
@@ -101,10 +96,10 @@ namespace = "my-app"
 command = ["python", "-m", "pytest"]
 """
     )
-    assert "no chart: the tests run in an empty namespace" in draft(found, [], "shop-3f2a9c1b").found
+    assert "no chart: the namespace of the tests is empty" in draft(found, [], "shop-3f2a9c1b").found
 
 
-def test_much_of_everything(project):
+def test_draft_of_a_project_with_several_charts_and_dockerfiles(project):
     found = project(
         {
             "pyproject.toml": '[project]\nname = "Shop"\n[tool.uv]\n'
@@ -134,7 +129,7 @@ def test_much_of_everything(project):
     )
 
     assert (
-        sound(found)
+        accepted_draft(found)
         == """\
 [cluster]
 name = "shop-ci"
@@ -177,57 +172,23 @@ file = "compose.yaml"
 """
     )
     guessed = "\n".join(draft(found, [], "shop-3f2a9c1b").guessed)
-    assert "[cluster]: k8s/kind.yaml is meant, not k8s/kind-ha.yaml" in guessed
-    assert "[[release]]: the charts are installed in the order of their folders" in guessed
-    assert "[service.…]: names and ports are those of compose.yaml" in guessed
+    assert '[cluster] config = "k8s/kind.yaml": there is also k8s/kind-ha.yaml' in guessed
+    assert "[[release]]: charts are installed in the order of their folders" in guessed
+    assert "[[release]] queue values: ci/values.test.yml outside of any chart" in guessed
+    assert "[service.…]: names and ports of compose.yaml" in guessed
+    assert "[[image]] context: docker/Dockerfile.tests copies from the project's directory" in guessed
 
 
-@pytest.mark.parametrize(
-    ("files", "paths", "settings"),
-    [
-        ({"pytest.ini": "[pytest]\ntestpaths = a b\n"}, ("a", "b"), "pytest.ini"),
-        ({"tox.ini": "[tox]\n[pytest]\ntestpaths =\n    c\n"}, ("c",), "tox.ini"),
-        ({"setup.cfg": "[tool:pytest]\ntestpaths = d\n"}, ("d",), "setup.cfg"),
-        ({"pyproject.toml": "[tool.pytest]\ntestpaths = ['e']\n"}, ("e",), "pyproject.toml"),
-        ({"pytest.ini": "no section\n", "test/x": ""}, ("test",), None),
-        ({"pyproject.toml": "not TOML"}, (), None),
-    ],
-)
-def test_where_the_tests_are(project, files, paths, settings):
-    found = project(files)
+def test_draft_names_the_compose_files_that_it_does_not_use(project):
+    services = "services: {a: {ports: [80]}}\n"
+    found = project({"Dockerfile": "FROM x:1\n", "compose.yaml": services, "compose.dev.yaml": services})
 
-    assert found.testpaths == paths
-    assert found.test_settings == (Path(settings) if settings else None)
-
-
-@pytest.mark.parametrize(
-    ("files", "installer"),
-    [
-        ({"uv.lock": ""}, "uv"),
-        ({"poetry.lock": ""}, "poetry"),
-        ({"pyproject.toml": '[tool.poetry]\nname = "x"\n'}, "poetry"),
-        ({"requirements.txt": ""}, "pip"),
-        ({}, "pip"),
-    ],
-)
-def test_how_the_project_is_installed(project, files, installer):
-    assert project(files).installer == installer
-
-
-def test_a_stage_for_tests_on_top_of_the_last_stage(project):
-    found = project(
-        {
-            "Dockerfile": "FROM x:1\nFROM x:1 AS test\n",
-            "chart/Chart.yaml": "name: c\n",
-            "chart/values.yaml": "image: {repository: my-app, tag: ''}\n",
-        }
-    )
-
-    assert '[[image]]\nname = "my-app"\n\n[[image]]\nname = "my-app-tests"\ntarget = "test"\n' in sound(found)
+    guessed = draft(found, [], "shop-3f2a9c1b").guessed
+    assert '[compose] file = "compose.dev.yaml": there is also compose.yaml; correct file' in guessed
 
 
 @pytest.mark.parametrize("installer", ["uv", "poetry", "pip"])
-def test_a_dockerfile_for_who_has_none(project, installer):
+def test_written_dockerfile_installs_dependencies_and_copies_code_and_tests(project, installer):
     lock = {"uv": "uv.lock", "poetry": "poetry.lock", "pip": "requirements.txt"}[installer]
     found = project(
         {lock: "", "src/x/y.py": "", "tests/test_a.py": "", "tox.ini": "[pytest]\ntestpaths = tests/ a/*\n"}
@@ -240,8 +201,32 @@ def test_a_dockerfile_for_who_has_none(project, installer):
     assert "USER 1000:1000" in text
 
 
-def test_a_dockerfile_without_any_folder_to_copy(project):
+def test_written_dockerfile_without_folders_copies_all(project):
     assert "COPY . .\n" in dockerfile(project({}))
+
+
+@pytest.mark.parametrize(
+    ("files", "installed"),
+    [
+        ({}, "RUN pip install --no-cache-dir pytest"),
+        ({"requirements.txt": "httpx\n"}, "RUN pip install --no-cache-dir pytest"),
+        ({"uv.lock": "", "pyproject.toml": "[project]\nname = 'a'\n"}, "RUN uv pip install --no-cache pytest"),
+        ({"requirements.txt": "httpx\npytest>=8\n"}, None),
+        ({"uv.lock": "", "pyproject.toml": "[dependency-groups]\ndev = ['pytest']\n"}, None),
+        ({"poetry.lock": "", "pyproject.toml": "[tool.poetry.group.test.dependencies]\npytest = '*'\n"}, None),
+    ],
+)
+def test_written_dockerfile_has_pytest_and_shows_it(project, files, installed):
+    text = dockerfile(project({**files, "tests/test_a.py": ""}))
+
+    assert [line for line in text.splitlines() if "pytest" in line] == ([installed] if installed else [])
+    (stage,) = project({"Dockerfile.tests": text}).dockerfiles[0].stages
+    assert stage.has_pytest
+    assert stage.has_tests
+
+
+def test_written_dockerfile_copies_no_requirements_where_there_are_none(project):
+    assert "requirements" not in dockerfile(project({"tests/test_a.py": ""}))
 
 
 def rendered(**changes):
@@ -296,11 +281,11 @@ _PROBE = "1__spec__template__spec__containers__1__readinessProbe"
         ({"0__spec__selector": {"app": "other"}}, "", None),
     ],
 )
-def test_what_ready_means_is_what_the_probe_asks(changes, path, port):
+def test_service_is_ready_as_the_readiness_probe_of_its_pods_says(changes, path, port):
     assert services_of(rendered(**changes)) == [FoundService(name="api", port=80, path=path, path_port=port)]
 
 
-def test_headless_twins_are_left_out():
+def test_headless_service_of_pods_that_have_another_service_is_left_out():
     first, workload = rendered()
     twin, alone, external = (json.loads(json.dumps(first)) for _ in range(3))
     twin["metadata"]["name"], twin["spec"]["clusterIP"] = "api-headless", "None"

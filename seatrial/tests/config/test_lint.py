@@ -171,15 +171,50 @@ def test_broken_charts_and_values(warnings, files, message):
     assert [line.startswith(message) for line in found] == ([True] if message else [])
 
 
-def test_traps_of_the_runner(warnings):
-    text = '[runner]\nimage = "x/t:1"\nnamespace = "kube-public"\ncommand = {}\nsync = ["tests", "nowhere"]\n'
+SYNC = '[runner]\nimage = "tests"\nsync = ["api/tests", "app", "nowhere"]\n'
 
-    assert warnings({"seatrial.toml": text.format('["uv run pytest"]'), "tests/x": ""}) == [
+
+def test_sync_paths_are_checked_against_the_context_of_the_runner_image(warnings):
+    text = SYNC + '[[image]]\nname = "tests"\ncontext = "api"\n'
+    files = {"seatrial.toml": text, "api/Dockerfile": "", "api/tests/x": "", "api/app/x": "", "nowhere/x": ""}
+
+    assert warnings(files) == [
+        (
+            "seatrial.toml:3: runner.sync[0]: api/tests does not exist in the build context api; write"
+            ' "tests": paths are relative to the build context'
+        ),
+        (
+            "seatrial.toml:3: runner.sync[2]: nowhere does not exist in the build context api; correct the"
+            " path or remove it"
+        ),
+    ]
+    text = text.replace("api/tests", "tests").replace(', "nowhere"', "")
+    assert warnings({"seatrial.toml": text}) == []
+
+
+def test_sync_paths_of_the_default_need_not_exist(warnings):
+    text = '[runner]\nimage = "tests"\n[[image]]\nname = "tests"\n'
+
+    assert warnings({"seatrial.toml": text, "Dockerfile": ""}) == []
+
+
+def test_sync_sends_nothing_to_an_image_of_others(warnings):
+    assert warnings({"seatrial.toml": SYNC.replace('"tests"', '"x/t:1"', 1)}) == [
+        (
+            "seatrial.toml:3: runner.sync: sends nothing: x/t:1 is not an [[image]] of this project; remove"
+            " it, or build the runner's image here"
+        )
+    ]
+
+
+def test_traps_of_the_runner(warnings):
+    text = '[runner]\nimage = "x/t:1"\nnamespace = "kube-public"\ncommand = {}\n'
+
+    assert warnings({"seatrial.toml": text.format('["uv run pytest"]')}) == [
         (
             "seatrial.toml:4: runner.command: 'uv run pytest' is one word; no shell splits it; write"
             ' ["uv", "run", "pytest"]'
         ),
-        "seatrial.toml:5: runner.sync[1]: nowhere does not exist; correct the path or remove it",
         "seatrial.toml:3: runner.namespace: kube-public belongs to Kubernetes; use a namespace of your own",
     ]
     assert warnings({"seatrial.toml": text.format('["make", "test"]')})[0] == (

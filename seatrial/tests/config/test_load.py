@@ -464,8 +464,14 @@ env-from = { A = "secret/x", "B-" = "secret/x/y" }
         ),
         'seatrial.toml:35: runner.command: is empty; for example ["pytest"]',
         f"seatrial.toml:36: runner.namespace: 'x.' {label}",
-        "seatrial.toml:37: runner.sync[0]: '/etc' is not below the project; write it relative to the project",
-        "seatrial.toml:37: runner.sync[1]: '../x' is not below the project; write it relative to the project",
+        (
+            "seatrial.toml:37: runner.sync[0]: '/etc' is not below the build context of the runner's image; write it"
+            " relative to the build context"
+        ),
+        (
+            "seatrial.toml:37: runner.sync[1]: '../x' is not below the build context of the runner's image; write it"
+            " relative to the build context"
+        ),
         "seatrial.toml:39: runner.env-from.A: 'secret/x' is not secret/NAME/KEY, configmap/NAME/KEY or namespace",
         "seatrial.toml:39: runner.env-from.B-: 'B-' is no name of a variable",
         "seatrial.toml:39: runner.env-from.A: is in runner.env too; keep one of them",

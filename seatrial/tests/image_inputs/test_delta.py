@@ -12,8 +12,9 @@ from seatrial.image_inputs.manifest import Manifest
 from seatrial.image_inputs.sync_folders import Places
 from seatrial.image_inputs.working_tree import Entry, Files, Tree, below, digest
 from seatrial.model.errors import UsageError
+from seatrial.model.spec import RunnerSpec
 
-REBUILD = ("Dockerfile", "pyproject.toml", "**/pyproject.toml", "*.lock", "requirements*.txt", "locks/*")
+REBUILD = ("src/*/schema.json", "locks/*")
 TEXT = "FROM a\nWORKDIR /app\nCOPY . .\n"
 
 
@@ -101,19 +102,40 @@ def test_files_outside_of_places_are_those_of_the_image() -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("pyproject.toml", "which rebuilds the image (rebuild: pyproject.toml)"),
-        ("src/pkg/pyproject.toml", "which rebuilds the image (rebuild: **/pyproject.toml)"),
+        ("pyproject.toml", "which rebuilds the image: it is not in a folder that files are sent to"),
+        ("src/pkg/schema.json", "which rebuilds the image (rebuild: src/*/schema.json)"),
         ("locks/floe.txt", "which rebuilds the image (rebuild: locks/*)"),
         ("scripts/start.sh", "which rebuilds the image: it is not in a folder that files are sent to"),
     ],
 )
-def test_other_changes_rebuild(path: str, reason: str) -> None:
+def test_file_outside_of_sync_and_file_of_a_rebuild_pattern_rebuild_the_image(path: str, reason: str) -> None:
     """A dependency or a file outside of what is sent needs a new image."""
     entry, other = Entry("f", 0o644, 1, "1"), Entry("f", 0o644, 1, "2")
 
     assert causes({path: entry}, {path: other}) == [f"{path}: changed, {reason}"]
     assert causes({}, {path: entry}) == [f"{path}: new, {reason}"]
     assert causes({path: entry}, {}) == [f"{path}: deleted, {reason}"]
+
+
+@pytest.mark.parametrize("path", ["packages/a/pyproject.toml", "packages/a/uv.lock"])
+@pytest.mark.parametrize(
+    ("run", "rebuilds"),
+    [
+        ("RUN pip install --require-hashes -r locks/all.txt", False),
+        ("RUN uv sync --frozen", True),
+        ("RUN pip install ./packages/a", True),
+    ],
+)
+def test_dockerfile_alone_decides_on_metadata_below_sync_by_default(path: str, run: str, *, rebuilds: bool) -> None:
+    """A default pattern would rebuild for a pyproject.toml that is only test data, or that nothing installs."""
+    analysis = analyze(f"FROM a\nWORKDIR /app\nCOPY locks locks\nCOPY packages packages\n{run}\n")
+    entry, other = Entry("f", 0o644, 1, "1"), Entry("f", 0o644, 1, "2")
+    before, now = ({path: each, "packages/a/x.py": entry} for each in (entry, other))
+    default = RunnerSpec(image="tests").rebuild
+    places = Places(analysis, "/app", ("packages",), {**before, **now})
+
+    found = image_needs(manifest(files=before), manifest(files=now), places=places, rebuild=default)
+    assert [each.path for each in found] == ([path] if rebuilds else [])
 
 
 def test_a_place_that_is_gone_rebuilds() -> None:

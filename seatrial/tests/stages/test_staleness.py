@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fakes import World
 from msgspec.structs import replace
+from seatrial.config.detect import detect
 from seatrial.config.draft import dockerfile
-from seatrial.config.survey import survey
 from seatrial.image_inputs.sync_folders import places_of
 from seatrial.image_inputs.working_tree import Entry
 from seatrial.model.errors import ExitCode, Inconclusive, UsageError
@@ -689,7 +689,7 @@ class TestShortLoop:
             (tmp_path / name).touch()
         for name in ("pyproject.toml", "uv.lock", "poetry.lock", "requirements.txt"):
             (tmp_path / name).write_text('[project]\nname = "a"\nversion = "1"\n')
-        found = survey(tmp_path)
+        found = detect(tmp_path)
         (tmp_path / "Dockerfile").write_text(dockerfile(replace(found, installer=installer)))
         inputs_now = given(tmp_path)
 

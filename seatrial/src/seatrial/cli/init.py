@@ -1,4 +1,4 @@
-"""`seatrial init`."""
+"""The command `seatrial init`: write a first `seatrial.toml`."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from seatrial.cli.options import Context
 from seatrial.model.errors import CommandFailed, ExitCode, OutOfTime, UsageError
 
 if TYPE_CHECKING:
+    from seatrial.config.detect import Detected
     from seatrial.config.draft import FoundService
-    from seatrial.config.survey import Survey
 
 __all__ = ["command"]
 
-_PATIENCE = 60.0
+_RENDER_TIMEOUT = 60.0
 """Seconds for Helm to render a chart."""
 
 
 @plain_command(
     examples=(
         ("seatrial init", "in the project's directory"),
-        ("seatrial init --print", "only show what it would write"),
+        ("seatrial init --print", "print the file, write nothing"),
         ("seatrial init --dockerfile", "also write a Dockerfile for the tests"),
     )
 )
-@click.option("--print", "only_print", is_flag=True, help="Print it instead of writing it.")
-@click.option("--dockerfile", "with_dockerfile", is_flag=True, help="Write Dockerfile.tests too, if it is not there.")
+@click.option("--print", "only_print", is_flag=True, help="Print the file instead of writing it.")
+@click.option("--dockerfile", "with_dockerfile", is_flag=True, help="Also write Dockerfile.tests if it does not exist.")
 @click.pass_obj
 def command(ctx: Context, *, only_print: bool, with_dockerfile: bool) -> ExitCode:
-    """Write seatrial.toml from what is found in the project.
+    """Write seatrial.toml from the files of the project.
 
-    It looks for charts, Dockerfiles, pytest's settings, Compose files and configurations of kind, says what it found
-    and what it guessed, and never overwrites anything.
+    Reads charts, Dockerfiles, pytest's settings, Compose files and kind configurations. Prints what it found, and each
+    value that it guessed with how to correct it. Never overwrites a file.
     """
+    from seatrial.config.detect import detect  # noqa: PLC0415
     from seatrial.config.draft import dockerfile, draft  # noqa: PLC0415 - keeps --help quick
-    from seatrial.config.survey import survey  # noqa: PLC0415
 
     root = Path(ctx.project_at or ".").resolve()
     if not root.is_dir():
-        raise UsageError(f"{root} is no directory", hint="give -C the project's directory")
+        raise UsageError(f"{root} is not a directory", hint="pass the project's directory to -C")
     target = root / "seatrial.toml"
     if target.exists() and not only_print:
-        raise UsageError(f"{target} is there already", hint="seatrial config lint, or --print to compare")
-    found = survey(root)
+        raise UsageError(f"{target} already exists", hint="seatrial config lint, or seatrial init --print to compare")
+    found = detect(root)
     written = []
     if with_dockerfile and not (root / "Dockerfile.tests").exists():
         text = dockerfile(found)
@@ -56,12 +56,12 @@ def command(ctx: Context, *, only_print: bool, with_dockerfile: bool) -> ExitCod
         else:
             (root / "Dockerfile.tests").write_text(text, encoding="utf-8")
             written.append("Dockerfile.tests")
-            found = survey(root)
+            found = detect(root)
     if not found.dockerfiles:
         raise UsageError(
             f"no Dockerfile in {root}",
-            reason="the tests run in an image that has them, their dependencies and pytest",
-            hint="seatrial init --dockerfile, which writes one to start with",
+            reason="the tests run in an image with the tests, their dependencies and pytest",
+            hint="seatrial init --dockerfile writes one",
         )
     services, failed = _services(root, found)
     result = draft(found, services, _project_id(target, found.name))
@@ -88,7 +88,7 @@ def command(ctx: Context, *, only_print: bool, with_dockerfile: bool) -> ExitCod
 
 
 def _project_id(target: Path, name: str) -> str:
-    """Return the project id of the configuration that is there already, else a new one."""
+    """Return the project id of an existing configuration, else a new id."""
     import tomllib  # noqa: PLC0415 - keeps --help quick
 
     from seatrial.model.names import new_project_id  # noqa: PLC0415
@@ -100,8 +100,8 @@ def _project_id(target: Path, name: str) -> str:
     return present if isinstance(present, str) else new_project_id(name)
 
 
-def _services(root: Path, found: Survey) -> tuple[list[FoundService], list[str]]:
-    """Return the Services that the charts make, and of which charts they are not known."""
+def _services(root: Path, found: Detected) -> tuple[list[FoundService], list[str]]:
+    """Return the Services of the charts, and one line for each chart that cannot be rendered."""
     import yaml  # noqa: PLC0415 - keeps --help quick
 
     from seatrial.cli.wiring import machine  # noqa: PLC0415
@@ -114,8 +114,8 @@ def _services(root: Path, found: Survey) -> tuple[list[FoundService], list[str]]
         return services, failed
     processes = machine().processes
     if not processes.find("helm"):
-        return services, ["[service.…]: helm is not on PATH, so the charts' services are not known; add them"]
-    deadline = Deadline.after(_PATIENCE)
+        return services, ["[service.…]: helm is not on PATH; add a table for each service of the charts"]
+    deadline = Deadline.after(_RENDER_TIMEOUT)
     for chart in found.charts:
         argv = ["helm", "template", chart.name, str(root / chart.path), "--namespace", found.name]
         try:
@@ -123,12 +123,12 @@ def _services(root: Path, found: Survey) -> tuple[list[FoundService], list[str]]
             services += services_of([obj for obj in yaml.safe_load_all(rendered) if isinstance(obj, dict)])
         except (CommandFailed, OutOfTime, yaml.YAMLError) as error:
             reason = getattr(error, "reason", "") or str(error)
-            failed.append(f"[service.…]: {chart.path} does not render ({reason}); add its services")
+            failed.append(f"[service.…]: helm template {chart.path} failed ({reason}); add a table for each service")
     return services, failed
 
 
 def _lint(ctx: Context, target: Path) -> None:
-    """Tell at once what the new file has to be corrected for."""
+    """Print the warnings of `seatrial config lint` for the new file."""
     from seatrial.config import load  # noqa: PLC0415 - keeps --help quick
     from seatrial.config.lint import lint  # noqa: PLC0415
 

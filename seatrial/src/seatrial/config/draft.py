@@ -1,4 +1,4 @@
-"""A first `seatrial.toml`, made of what a survey found. Pure."""
+"""Write a first `seatrial.toml` from what was detected in a project. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from seatrial.config.survey import Chart, Dockerfile, Survey
+from seatrial.config.detect import Chart, Detected
+from seatrial.config.detect_dockerfile import Dockerfile
+from seatrial.config.draft_images import Images, choose_images, short_name
 from seatrial.model.spec import RunnerSpec
 
 __all__ = ["Draft", "FoundService", "dockerfile", "draft", "services_of"]
@@ -20,6 +22,10 @@ _COMMANDS: Final = {
     "poetry": ("poetry", "run", "pytest"),
     "pip": ("python", "-m", "pytest"),
 }
+_REQUIREMENTS: Final = (
+    "COPY requirements*.txt ./",
+    'RUN for file in requirements*.txt; do pip install --no-cache-dir -r "$file"; done',
+)
 _INSTALL: Final = {
     "uv": (
         "COPY pyproject.toml uv.lock ./",
@@ -31,16 +37,19 @@ _INSTALL: Final = {
         "COPY pyproject.toml poetry.lock ./",
         "RUN pip install --no-cache-dir poetry && poetry install --no-root",
     ),
-    "pip": (
-        "COPY requirements*.txt ./",
-        'RUN for file in requirements*.txt; do pip install --no-cache-dir -r "$file"; done',
-    ),
 }
+_PYTEST: Final = {"uv": "RUN uv pip install --no-cache pytest", "pip": "RUN pip install --no-cache-dir pytest"}
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 
 
 class FoundService(msgspec.Struct, frozen=True, kw_only=True):
-    """A Service of a chart, its first port, and what its pods' readiness probe asks, as far as a Service can ask it."""
+    """A Service of a chart.
+
+    Attributes:
+        port: its first port.
+        path: HTTP path that the readiness probe of its pods requests; empty if there is no such probe.
+        path_port: port of the Service for that path if it is not `port`.
+    """
 
     name: str
     port: int
@@ -49,11 +58,12 @@ class FoundService(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """The text of a configuration, and what to tell about it.
+    """A configuration file to write.
 
     Attributes:
-        found: what it was made of.
-        guessed: what nobody said, and how to correct it.
+        text: content of the file.
+        found: what the project shows, one line each.
+        guessed: each value that the project does not show, with how to correct it.
     """
 
     text: str
@@ -61,55 +71,48 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     guessed: tuple[str, ...]
 
 
-class _Images(msgspec.Struct, frozen=True, kw_only=True):
-    """The images to build: name to Dockerfile and target."""
-
-    tests: str
-    app: str
-    built: dict[str, tuple[Dockerfile, str]]
-
-
-def draft(survey: Survey, services: Sequence[FoundService], project: str) -> Draft:
-    """Return a configuration for what was found. There must be a Dockerfile.
+def draft(detected: Detected, services: Sequence[FoundService], project: str) -> Draft:
+    """Return a configuration for a project. There must be a Dockerfile.
 
     Args:
-        survey: what was found.
-        services: Services of the charts; empty if they could not be rendered, then the Compose file's are taken.
+        detected: what the project has.
+        services: Services of the charts; empty: those of the Compose file.
         project: the project id.
     """
-    images = _images(survey)
-    guessed: list[str] = []
+    images = choose_images(detected)
+    guessed = [*images.guessed, *_names(detected)]
     parts = [
-        _cluster(survey, guessed),
+        _cluster(detected, guessed),
         *(_image(name, file, target) for name, (file, target) in images.built.items()),
-        *(_release(survey, chart, images, guessed) for chart in survey.charts),
-        _services(survey, services, guessed),
-        _runner(survey, images, guessed),
-        _compose(survey),
+        *(_release(detected, chart, images, guessed) for chart in detected.charts),
+        _services(detected, services, guessed),
+        _runner(detected, images, guessed),
+        _compose(detected, guessed),
     ]
     return Draft(
         text="# What the tests need and how they run. `seatrial config show` explains every value.\n"
         "# The project id marks images and Kubernetes objects as this project's. A copied file needs its own id.\n"
         f"{_lines(project=project)}\n" + "\n".join(part for part in parts if part),
-        found=tuple(_found(survey, services)),
+        found=(*_found(detected, services), *images.found),
         guessed=tuple(guessed),
     )
 
 
-def dockerfile(survey: Survey) -> str:
+def dockerfile(detected: Detected) -> str:
     """Return a Dockerfile for the tests of a project that has none."""
-    folders = sorted({*survey.code, *(path.rstrip("/") for path in survey.testpaths if "*" not in path)})
+    folders = sorted({*detected.code, *(path.rstrip("/") for path in detected.testpaths if "*" not in path)})
     copies = [f"COPY {name} {name}" for name in folders] or ["COPY . ."]
-    if survey.test_settings and survey.test_settings.name != "pyproject.toml":
-        copies.append(f"COPY {survey.test_settings} ./")
+    if detected.test_settings and detected.test_settings.name != "pyproject.toml":
+        copies.append(f"COPY {detected.test_settings} ./")
     return "\n".join(
         [
             "# The image that the tests run in. What changes least comes first: a changed test is one small layer.",
             "ARG PYTHON_IMAGE=python:3.13-slim",
             "FROM ${PYTHON_IMAGE}",
             "WORKDIR /app",
-            *_INSTALL[survey.installer],
-            *(["ENV PYTHONPATH=/app/src"] if "src" in survey.code else []),
+            *(_INSTALL.get(detected.installer) or (_REQUIREMENTS if detected.requirements else ())),
+            *([] if detected.requires_pytest else [_PYTEST.get(detected.installer, _PYTEST["pip"])]),
+            *(["ENV PYTHONPATH=/app/src"] if "src" in detected.code else []),
             *copies,
             "RUN useradd --uid 1000 --create-home tester && chown 1000:1000 /app",
             "USER 1000:1000",
@@ -119,7 +122,7 @@ def dockerfile(survey: Survey) -> str:
 
 
 def services_of(objects: Sequence[Mapping[str, Any]]) -> list[FoundService]:
-    """Return the Services among the objects of a rendered chart; of two for the same pods the one with an address."""
+    """Return the Services of a rendered chart. A headless Service is left out if another one selects the same pods."""
     services = [obj for obj in objects if obj.get("kind") == "Service" and obj.get("spec", {}).get("ports")]
     workloads = [obj for obj in objects if obj.get("kind") in _WORKLOADS]
     addressed = [_selector(service) for service in services if service["spec"].get("clusterIP") != "None"]
@@ -158,7 +161,7 @@ def _service(service: Mapping[str, Any], workloads: Sequence[Mapping[str, Any]])
 
 
 def _number(port: Any, container: Mapping[str, Any]) -> int | None:
-    """Return the number of a container's port that is given by number or name."""
+    """Return the number of a container port given by number or name."""
     if isinstance(port, int):
         return port
     for declared in container.get("ports", ()):
@@ -167,68 +170,60 @@ def _number(port: Any, container: Mapping[str, Any]) -> int | None:
     return int(port) if isinstance(port, str) and port.isdigit() else None
 
 
-def _images(survey: Survey) -> _Images:
-    """Choose what to build: the tests' own stage or file if there is one, and what the charts want to run."""
-    for_tests = [file for file in survey.dockerfiles if "test" in str(file.path).lower()]
-    file = (for_tests or list(survey.dockerfiles))[0]
-    stage = next((stage for stage in file.stages if re.fullmatch(r"tests?|testing", stage.name.lower())), None)
-    app_file = next((other for other in survey.dockerfiles if other not in for_tests), file)
-    if stage is None and app_file is file:
-        return _Images(tests=survey.name, app=survey.name, built={survey.name: (file, "")})
-    tests = f"{survey.name}-tests"
-    app_target = ""
-    if stage is not None and app_file is file:
-        app_target = stage.base if stage.base in {other.name for other in file.stages} else ""
-    built = {tests: (file, stage.name if stage else "")}
-    wanted = any(_last(repository) == survey.name for chart in survey.charts for repository in chart.images.values())
-    if wanted:
-        built = {survey.name: (app_file, app_target), **built}
-    return _Images(tests=tests, app=survey.name if wanted else tests, built=built)
+def _names(detected: Detected) -> Iterator[str]:
+    if detected.named_by is None:
+        yield f"project name {detected.name}: the directory's; correct the names of images and namespaces if need be"
+    yield f'namespace = "{detected.name}": the project\'s name; correct it where a chart or a test expects another one'
+    if detected.testpaths and detected.test_settings is None:
+        yield f"tests in {', '.join(detected.testpaths)}: by name; name others as testpaths in pytest's settings"
 
 
-def _last(repository: str) -> str:
-    return repository.rpartition("/")[2]
-
-
-def _cluster(survey: Survey, guessed: list[str]) -> str:
-    kind = survey.kind[0] if survey.kind else None
-    name = (kind.name if kind else None) or f"{survey.name}-test"
+def _cluster(detected: Detected, guessed: list[str]) -> str:
+    kind = detected.kind[0] if detected.kind else None
+    name = (kind.name if kind else None) or f"{detected.name}-test"
     if kind is None:
-        guessed.append("[cluster]: one node, as kind makes it without a configuration")
-    if len(survey.kind) > 1:
-        others = ", ".join(str(other.path) for other in survey.kind[1:])
-        guessed.append(f"[cluster]: {survey.kind[0].path} is meant, not {others}")
+        guessed.append("[cluster]: one node, kind's default; for another shape set config to a kind configuration file")
+    if len(detected.kind) > 1:
+        others = ", ".join(str(other.path) for other in detected.kind[1:])
+        guessed.append(f'[cluster] config = "{detected.kind[0].path}": there is also {others}; correct config')
     return "[cluster]\n" + _lines(name=name, config=str(kind.path) if kind else None)
 
 
 def _image(name: str, file: Dockerfile, target: str) -> str:
-    usual = file.path == Path("Dockerfile")
-    return "[[image]]\n" + _lines(name=name, dockerfile=None if usual else str(file.path), target=target or None)
-
-
-def _release(survey: Survey, chart: Chart, images: _Images, guessed: list[str]) -> str:
-    first = chart is survey.charts[0]
-    values = [
-        path
-        for path in survey.values
-        if chart.path in path.parents or (first and not any(other.path in path.parents for other in survey.charts))
-    ]
-    ours = {path: images.app for path, repository in chart.images.items() if _last(repository) == images.app}
-    if len(survey.charts) > 1 and first:
-        guessed.append("[[release]]: the charts are installed in the order of their folders")
-    return "[[release]]\n" + _lines(
-        name=chart.name,
-        chart=str(chart.path),
-        namespace=survey.name,
-        values=[str(path) for path in values] or None,
-        images=ours or None,
+    context = file.context if file.context != Path() else None
+    usual = file.path == file.context / "Dockerfile"
+    return "[[image]]\n" + _lines(
+        name=name,
+        context=str(context) if context else None,
+        dockerfile=None if usual else str(file.path),
+        target=target or None,
     )
 
 
-def _services(survey: Survey, services: Sequence[FoundService], guessed: list[str]) -> str:
-    if not services and survey.compose and survey.compose[0].services:
-        guessed.append(f"[service.…]: names and ports are those of {survey.compose[0].path}")
-        services = [FoundService(name=name, port=port) for name, port in survey.compose[0].services.items()]
+def _release(detected: Detected, chart: Chart, images: Images, guessed: list[str]) -> str:
+    first = chart is detected.charts[0]
+    own = [path for path in detected.values if chart.path in path.parents]
+    shared = [path for path in detected.values if not any(other.path in path.parents for other in detected.charts)]
+    values = [path for path in detected.values if path in own or (first and path in shared)]
+    if first and shared:
+        files = ", ".join(str(path) for path in shared)
+        guessed.append(f"[[release]] {chart.name} values: {files} outside of any chart; move them to the right release")
+    if first and len(detected.charts) > 1:
+        guessed.append("[[release]]: charts are installed in the order of their folders; reorder the tables")
+    built = {path: short_name(repository) for path, repository in chart.images.items()}
+    return "[[release]]\n" + _lines(
+        name=chart.name,
+        chart=str(chart.path),
+        namespace=detected.name,
+        values=[str(path) for path in values] or None,
+        images={path: name for path, name in built.items() if name in images.built} or None,
+    )
+
+
+def _services(detected: Detected, services: Sequence[FoundService], guessed: list[str]) -> str:
+    if not services and detected.compose and detected.compose[0].services:
+        guessed.append(f"[service.…]: names and ports of {detected.compose[0].path}; correct them if the charts differ")
+        services = [FoundService(name=name, port=port) for name, port in detected.compose[0].services.items()]
     text = []
     for service in services:
         ready = {"http": service.path, "port": service.path_port} if service.path else None
@@ -236,41 +231,53 @@ def _services(survey: Survey, services: Sequence[FoundService], guessed: list[st
     return "\n".join(text)
 
 
-def _runner(survey: Survey, images: _Images, guessed: list[str]) -> str:
-    command = [*_COMMANDS[survey.installer], *(() if survey.test_settings else survey.testpaths)]
-    if survey.installer == "pip" and not survey.test_settings:
-        guessed.append(f"[runner] command: {' '.join(command)}")
-    sync = tuple(dict.fromkeys((*survey.code, *(path.rstrip("/") for path in survey.testpaths if "*" not in path))))
+def _runner(detected: Detected, images: Images, guessed: list[str]) -> str:
+    tools = images.stage.tools
+    # An image whose Dockerfile installs nothing may start from one that does.
+    installer = detected.installer if not tools or detected.installer in tools else "pip"
+    command = [*_COMMANDS[installer], *(() if detected.test_settings else detected.testpaths)]
+    guessed.append(f"[runner] command = {_toml(command)}: correct it if the tests run by another command")
+    file, _ = images.built[images.tests]
+    sync = _folders(detected, file.context)
     usual = next(field.default for field in msgspec.structs.fields(RunnerSpec) if field.name == "sync")
     return "[runner]\n" + _lines(
         image=images.tests,
-        namespace=survey.name,
+        namespace=detected.name,
         command=command,
-        sync=list(sync) if sync and not set(sync) <= set(usual) else None,
+        sync=sync if sync and not set(sync) <= set(usual) else None,
     )
 
 
-def _compose(survey: Survey) -> str:
-    return "[compose]\n" + _lines(file=str(survey.compose[0].path)) if survey.compose else ""
+def _folders(detected: Detected, context: Path) -> list[str]:
+    """Return the folders with code and tests, relative to the build context of the tests' image."""
+    paths = [Path(path) for path in (*detected.code, *detected.testpaths) if "*" not in path]
+    below = [path.relative_to(context).as_posix() for path in paths if path.is_relative_to(context)]
+    return list(dict.fromkeys(path for path in below if path != "."))
 
 
-def _found(survey: Survey, services: Sequence[FoundService]) -> Iterator[str]:
-    for chart in survey.charts:
+def _compose(detected: Detected, guessed: list[str]) -> str:
+    if len(detected.compose) > 1:
+        others = ", ".join(str(other.path) for other in detected.compose[1:])
+        guessed.append(f'[compose] file = "{detected.compose[0].path}": there is also {others}; correct file')
+    return "[compose]\n" + _lines(file=str(detected.compose[0].path)) if detected.compose else ""
+
+
+def _found(detected: Detected, services: Sequence[FoundService]) -> Iterator[str]:
+    for chart in detected.charts:
         yield f"chart {chart.name} in {chart.path}"
-    if not survey.charts:
-        yield "no chart: the tests run in an empty namespace"
-    for file in survey.dockerfiles:
+    if not detected.charts:
+        yield "no chart: the namespace of the tests is empty"
+    for file in detected.dockerfiles:
         stages = ", ".join(stage.name for stage in file.stages if stage.name)
         yield f"{file.path}" + (f" with stages {stages}" if stages else "")
-    if survey.testpaths:
-        where = f"as {survey.test_settings} says" if survey.test_settings else "by its name"
-        yield f"tests in {', '.join(survey.testpaths)}, {where}"
-    yield f"a project on {survey.installer}"
-    for kind in survey.kind:
+    if detected.testpaths and detected.test_settings:
+        yield f"tests in {', '.join(detected.testpaths)}, from {detected.test_settings}"
+    yield f"dependencies by {detected.installer}"
+    for kind in detected.kind:
         yield f"kind configuration {kind.path}"
-    for path in survey.values:
+    for path in detected.values:
         yield f"values for tests in {path}"
-    for compose in survey.compose:
+    for compose in detected.compose:
         yield f"Compose file {compose.path} with {', '.join(compose.services) or 'no ports'}"
     if services:
         yield f"services of the charts: {', '.join(f'{service.name} {service.port}' for service in services)}"

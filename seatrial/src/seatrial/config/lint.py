@@ -153,7 +153,7 @@ def _yaml_type(value: Any) -> str:
 
 
 def _runner(loaded: Loaded) -> Iterator[Problem]:
-    runner, root = loaded.project.runner, loaded.project.root
+    runner = loaded.project.runner
     first = runner.command[0]
     if re.search(r"\s", first):
         message = f"{first!r} is one word; no shell splits it"
@@ -164,13 +164,29 @@ def _runner(loaded: Loaded) -> Iterator[Problem]:
             loaded, ("runner", "command"), message, "results are collected only if the command starts pytest"
         )
     if ("runner", "sync") in loaded.sources:
-        for number, path in enumerate(runner.sync):
-            if not (root / path).exists():
-                message = f"{path} does not exist"
-                yield _problem(loaded, ("runner", "sync", number), message, "correct the path or remove it")
+        yield from _sync(loaded)
     if runner.namespace.startswith("kube-"):
         message = f"{runner.namespace} belongs to Kubernetes"
         yield _problem(loaded, ("runner", "namespace"), message, "use a namespace of your own")
+
+
+def _sync(loaded: Loaded) -> Iterator[Problem]:
+    """Find paths that are not in the build context of the runner's image, which they are relative to."""
+    project = loaded.project
+    context = next((image.context for image in project.image if image.name == project.runner.image), None)
+    if context is None:
+        message = f"sends nothing: {project.runner.image} is not an [[image]] of this project"
+        yield _problem(loaded, ("runner", "sync"), message, "remove it, or build the runner's image here")
+        return
+    for number, path in enumerate(project.runner.sync):
+        if (context / path).exists():
+            continue
+        hint = "correct the path or remove it"
+        inside = project.root / path
+        if inside.exists() and inside.is_relative_to(context) and inside != context:
+            hint = f'write "{inside.relative_to(context)}": paths are relative to the build context'
+        message = f"{path} does not exist in the build context {_shown(context, loaded)}"
+        yield _problem(loaded, ("runner", "sync", number), message, hint)
 
 
 def _services(loaded: Loaded) -> Iterator[Problem]:

@@ -185,7 +185,7 @@ def _runner(project: Project) -> _Found:
             yield ("runner", "env-from", name), message, ""
     for name in sorted(runner.env.keys() & runner.env_from.keys()):
         yield ("runner", "env-from", name), "is in runner.env too", "keep one of them"
-    for name in ("sync", "artifacts"):
-        for number, path in enumerate(getattr(runner, name)):
-            if name == "sync" and (path.startswith("/") or ".." in path.split("/")):
-                yield ("runner", name, number), f"{path!r} is not below the project", "write it relative to the project"
+    for number, path in enumerate(runner.sync):
+        if path.startswith("/") or ".." in path.split("/"):
+            message = f"{path!r} is not below the build context of the runner's image"
+            yield ("runner", "sync", number), message, "write it relative to the build context"

@@ -173,8 +173,12 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
         ),
     ] = ("tests", "src", "packages")
     rebuild: Annotated[
-        tuple[str, ...], Meta(description="files whose change always rebuilds the image (glob patterns)")
-    ] = ("Dockerfile", ".dockerignore", "pyproject.toml", "**/pyproject.toml", "*.lock", "requirements*.txt", "locks/*")
+        tuple[str, ...],
+        Meta(
+            description="files below sync whose change rebuilds the image although they could be sent (glob patterns,"
+            " relative to the build context); files outside of sync always rebuild"
+        ),
+    ] = ()
     resources: Annotated[Resources, Meta(description="requests and limits")] = Resources()
     service_account: Annotated[
         str | None, Meta(description="an existing ServiceAccount; default: our own without rights")

@@ -1,4 +1,4 @@
-"""What a project already has that a configuration can be made of: charts, Dockerfiles, test settings, Compose files."""
+"""Detect what a project has that a configuration can use: charts, Dockerfiles, pytest's settings, Compose files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-__all__ = ["Chart", "Compose", "DockerStage", "Dockerfile", "KindConfig", "Survey", "survey"]
+from seatrial.config.detect_dockerfile import Dockerfile, read_dockerfile
+from seatrial.config.detect_pytest import pyproject_installs_pytest, requirements_name_pytest
+
+__all__ = ["Chart", "Compose", "Detected", "KindConfig", "detect"]
 
 _SKIPPED: Final = frozenset(
     {
@@ -34,7 +37,6 @@ _SKIPPED: Final = frozenset(
 _DEEPEST: Final = 6
 _COMPOSE: Final = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
 _DOCKERFILE: Final = re.compile(r"(?:Dockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:Dockerfile|dockerfile)")
-_FROM: Final = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE | re.MULTILINE)
 _TEST_VALUES: Final = re.compile(r"values[.-]tests?\.ya?ml|tests?[.-]values\.ya?ml")
 
 
@@ -50,48 +52,38 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     images: dict[str, str] = {}
 
 
-class DockerStage(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage of a Dockerfile: its name, empty if it has none, and what it is FROM."""
-
-    name: str
-    base: str
-
-
-class Dockerfile(msgspec.Struct, frozen=True, kw_only=True):
-    """A Dockerfile."""
-
-    path: Path
-    stages: tuple[DockerStage, ...]
-
-
 class Compose(msgspec.Struct, frozen=True, kw_only=True):
-    """A Compose file, and its services with the container port of each, if it tells one."""
+    """A Compose file; `services` maps the name of each service with a port to its first container port."""
 
     path: Path
     services: dict[str, int]
 
 
 class KindConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """A configuration of kind."""
+    """A kind configuration file; `name` is the cluster name in it."""
 
     path: Path
     name: str | None
 
 
-class Survey(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was found.
+class Detected(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was detected in a project.
 
     Attributes:
-        name: of the project: from its metadata, else its directory.
-        testpaths: directories with tests.
-        test_settings: the file that told them; None if they were guessed.
+        name: project name as a DNS label.
+        named_by: the file that has the name; None: it is the directory's name.
+        testpaths: folders with tests.
+        test_settings: the file that names them; None: they are called `tests` or `test`.
         installer: uv, poetry or pip, by lock files and metadata.
-        code: directories with code, beside the tests.
+        requirements: requirements files at the top of the project.
+        requires_pytest: these, or pyproject.toml, name pytest.
+        code: folders with code, without the tests.
         values: values files for tests.
     """
 
     root: Path
     name: str
+    named_by: Path | None
     charts: tuple[Chart, ...]
     dockerfiles: tuple[Dockerfile, ...]
     compose: tuple[Compose, ...]
@@ -100,21 +92,26 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     testpaths: tuple[str, ...]
     test_settings: Path | None
     installer: str
+    requirements: tuple[Path, ...]
+    requires_pytest: bool
     code: tuple[str, ...]
 
 
-def survey(root: Path) -> Survey:
-    """Look through the project in `root`, not deeper than six folders. Files that cannot be read are passed by."""
+def detect(root: Path) -> Detected:
+    """Inspect the project in `root`, at most six folders deep. Unreadable files are skipped."""
     files = sorted(path.relative_to(root) for path in _files(root))
     pyproject = _toml(root / "pyproject.toml")
     testpaths, test_settings = _testpaths(root, pyproject)
     charts = _charts(root, files)
     inside = {chart.path for chart in charts}
-    return Survey(
+    name, named_by = _name(root, pyproject)
+    requirements = tuple(path for path in files if len(path.parts) == 1 and path.match("requirements*.txt"))
+    return Detected(
         root=root,
-        name=_name(root, pyproject),
+        name=name,
+        named_by=named_by,
         charts=charts,
-        dockerfiles=_dockerfiles(root, files),
+        dockerfiles=_dockerfiles(root, files, testpaths),
         compose=tuple(compose for path in files if (compose := _compose(root, path))),
         kind=tuple(
             kind for path in sorted(files, key=lambda path: len(str(path))) if (kind := _kind(root, path, inside))
@@ -123,6 +120,9 @@ def survey(root: Path) -> Survey:
         testpaths=testpaths,
         test_settings=test_settings,
         installer=_installer(root, pyproject),
+        requirements=requirements,
+        requires_pytest=any(requirements_name_pytest(root, str(path)) for path in requirements)
+        or pyproject_installs_pytest(root, f"{_installer(root, pyproject)} sync"),
         code=tuple(name for name in ("src", "packages") if (root / name).is_dir()) + _modules(root, testpaths),
     )
 
@@ -150,10 +150,11 @@ def _yaml(path: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _name(root: Path, pyproject: dict[str, Any]) -> str:
+def _name(root: Path, pyproject: dict[str, Any]) -> tuple[str, Path | None]:
+    """Return the project's name as a DNS label, and the file that has it."""
     name = pyproject.get("project", {}).get("name") or pyproject.get("tool", {}).get("poetry", {}).get("name")
     label = re.sub(r"[^a-z0-9]+", "-", str(name or root.resolve().name).lower()).strip("-")
-    return label[:40].strip("-") or "project"
+    return label[:40].strip("-") or "project", Path("pyproject.toml") if name else None
 
 
 def _charts(root: Path, files: list[Path]) -> tuple[Chart, ...]:
@@ -161,7 +162,7 @@ def _charts(root: Path, files: list[Path]) -> tuple[Chart, ...]:
     charts = []
     for folder in folders:
         if any(other != folder and other in folder.parents for other in folders):
-            continue  # a subchart, or one that a chart was tested with
+            continue  # a subchart, or a chart's test data
         meta = _yaml(root / folder / "Chart.yaml")
         if meta.get("type") != "library":
             images = dict(_images(_yaml(root / folder / "values.yaml")))
@@ -170,7 +171,7 @@ def _charts(root: Path, files: list[Path]) -> tuple[Chart, ...]:
 
 
 def _images(values: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
-    """Yield where in the values of a chart an image is named in the usual way: a table with repository and tag."""
+    """Yield the path and repository of each image in a chart's values: a table with `repository` and `tag`."""
     if not isinstance(values, dict):
         return
     if isinstance(values.get("repository"), str) and "tag" in values:
@@ -179,18 +180,15 @@ def _images(values: Any, at: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
         yield from _images(value, (*at, str(key)))
 
 
-def _dockerfiles(root: Path, files: list[Path]) -> tuple[Dockerfile, ...]:
-    found = []
-    for path in files:
-        if not _DOCKERFILE.fullmatch(path.name) or path.name.endswith(".dockerignore"):
-            continue
-        try:
-            text = (root / path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            continue
-        stages = tuple(DockerStage(name=match[2] or "", base=match[1]) for match in _FROM.finditer(text))
-        found.append(Dockerfile(path=path, stages=stages))
-    return tuple(sorted(found, key=lambda file: (len(file.path.parts), str(file.path))))
+def _dockerfiles(root: Path, files: list[Path], testpaths: tuple[str, ...]) -> tuple[Dockerfile, ...]:
+    found = [
+        read_dockerfile(root, path, testpaths)
+        for path in files
+        if _DOCKERFILE.fullmatch(path.name) and not path.name.endswith(".dockerignore")
+    ]
+    return tuple(
+        sorted((file for file in found if file.stages), key=lambda file: (len(file.path.parts), str(file.path)))
+    )
 
 
 def _compose(root: Path, path: Path) -> Compose | None:
@@ -220,9 +218,9 @@ def _kind(root: Path, path: Path, charts: set[Path]) -> KindConfig | None:
 
 
 def _testpaths(root: Path, pyproject: dict[str, Any]) -> tuple[tuple[str, ...], Path | None]:
-    """Return where the tests are: as pytest finds its settings, else a folder that is called so.
+    """Return the folders with tests and the file that names them, searched in pytest's order.
 
-    Order of the files: https://docs.pytest.org/en/stable/reference/customize.html#configuration-file-formats
+    https://docs.pytest.org/en/stable/reference/customize.html#configuration-file-formats
     """
     for name, section in (("pytest.ini", "pytest"), (".pytest.ini", "pytest"), ("pyproject.toml", ""),
                           ("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):  # fmt: skip
@@ -252,7 +250,7 @@ def _installer(root: Path, pyproject: dict[str, Any]) -> str:
 
 
 def _modules(root: Path, testpaths: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the packages that stand in the project's own folder."""
+    """Return the packages at the top of the project."""
     return tuple(
         sorted(
             entry.name
