@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from seatrial.cli.wiring import machine
+from seatrial.app.wiring import machine
 from shop_project import NAME, PATIENCE, containers, copy, docker
 
 

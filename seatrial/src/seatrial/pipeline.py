@@ -28,7 +28,6 @@ from seatrial.stages.timeline import on_path
 __all__ = ["STAGES", "Ended", "Recorder", "code_of", "execute", "tears_down"]
 
 Function = Callable[[Ctx], Report]
-Sink = Callable[[e.Event], None]
 Groups = Sequence[Sequence[Sequence[Stage]]]
 
 STAGES: Final[Mapping[Stage, Function]] = {
@@ -75,7 +74,7 @@ class Recorder:
     A sink that fails gets no further events and does not end the stage that emits them; `lost` tells of it.
     """
 
-    def __init__(self, run: RunId, clock: Clock, sinks: Sequence[Sink]) -> None:
+    def __init__(self, run: RunId, clock: Clock, sinks: Sequence[Callable[[e.Event], None]]) -> None:
         self._run = run
         self._clock = clock
         self._sinks = list(sinks)

@@ -8,8 +8,9 @@ import subprocess
 import time
 
 import pytest
-from fake_machine import FakeMachine
 from seatrial.adapters.process import LocalProcesses
+
+from .fake_machine import FakeMachine
 
 
 @pytest.mark.parametrize(

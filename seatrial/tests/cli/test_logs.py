@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from seatrial.cli.logs import chosen, seconds
-from seatrial.cli.tailing import instances, tail_all
+from seatrial.app.log_following import instances, tail_all
+from seatrial.app.log_selection import chosen
+from seatrial.cli.logs import seconds
 from seatrial.model.errors import EnvironmentFailed, UsageError
 from seatrial.model.spec import Project, RunnerSpec, ServiceSpec
 from seatrial.ports import Change

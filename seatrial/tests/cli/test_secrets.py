@@ -14,8 +14,8 @@ import pytest
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.ledger import Ledger
 from seatrial.adapters.process import LocalProcesses
-from seatrial.cli.crash import report_text
-from seatrial.cli.report import tell
+from seatrial.app.crash_report import report_text
+from seatrial.cli.errors import tell
 from seatrial.config import load
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline

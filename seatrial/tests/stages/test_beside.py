@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from fakes import World, refused
 from msgspec.structs import replace as changed
-from seatrial.cli import shared
-from seatrial.cli.shared import Found, expired, numbers, superfluous
+from seatrial.app import shared_environments
+from seatrial.app.shared_environments import Found, expired, numbers, superfluous
 from seatrial.model.errors import AccessDenied, EnvironmentFailed, NotServed, OutOfTime, UsageError
 from seatrial.model.event import Note
 from seatrial.model.spec import NamespaceSpec, ReleaseSpec
@@ -360,11 +360,11 @@ class TestLeftBehind:
 
     @pytest.fixture
     def clean(self, world, monkeypatch):
-        monkeypatch.setattr(shared, "_kube", lambda *_: world.kube)
-        monkeypatch.setattr(shared, "_environment", lambda *_: world.env())
+        monkeypatch.setattr(shared_environments, "_kube", lambda *_: world.kube)
+        monkeypatch.setattr(shared_environments, "_environment", lambda *_: world.env())
         this = SimpleNamespace(clock=world.clock)
         project = changed(world.project, id="shop")
-        return lambda: shared.remove_lent(this, project, lambda _: None)
+        return lambda: shared_environments.remove_lent(this, project, lambda _: None)
 
     def lend(self, world, hours, **marks):
         """Have a run leave things in a namespace, so many hours ago."""
@@ -423,7 +423,7 @@ def test_a_label_of_somebody_elses_making_stops_no_list(world, label):
     there["metadata"]["labels"]["seatrial.dev/expires"] = label
     world.kube.put(there)
 
-    (found,) = shared._found(world.kube, datetime(2026, 1, 1, tzinfo=UTC), "shop")
+    (found,) = shared_environments._found(world.kube, datetime(2026, 1, 1, tzinfo=UTC), "shop")
     assert found.expires == datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -11,8 +11,8 @@ from fakes import FakeKube
 from msgspec.structs import replace as changed
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.ledger import Ledger
-from seatrial.cli import sessions, shared
-from seatrial.cli.wiring import Machine, environment, visitor
+from seatrial.app import environments, shared_environments
+from seatrial.app.wiring import Machine, environment, visitor
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
 from seatrial.model.session import Session
 from seatrial.model.spec import ClusterSpec, Project, ReleaseSpec, RunnerSpec
@@ -53,7 +53,7 @@ def cluster(monkeypatch) -> FakeKube:
         namespace("old-pr-9", "pr-9", "app"),
     )
     env = SimpleNamespace(cluster=SimpleNamespace(connect=lambda: kube), charts=Charts())
-    monkeypatch.setattr(shared, "environment", lambda *_: env)
+    monkeypatch.setattr(shared_environments, "environment", lambda *_: env)
     return kube
 
 
@@ -65,9 +65,9 @@ def project(tmp_path, parent: str, identity: str | None, cluster: ClusterSpec = 
 
 def test_clean_of_one_project_keeps_environments_of_another_with_the_same_directory_name(this, cluster, tmp_path):
     mine = project(tmp_path, "mine", "app-22222222")
-    found = shared.found_in(this, mine)
-    names = shared.superfluous((each.name for each in found), {1})
-    removed = shared.remove(this, mine, names | {"pr-7", "pr-9"}, lambda _: None)
+    found = shared_environments.found_in(this, mine)
+    names = shared_environments.superfluous((each.name for each in found), {1})
+    removed = shared_environments.remove(this, mine, names | {"pr-7", "pr-9"}, lambda _: None)
 
     assert removed == ["pr-8"]
     assert {key[2] for key in cluster.store if key[0] == "v1/Namespace"} == {"team-pr-7", "old-pr-9"}
@@ -76,7 +76,7 @@ def test_clean_of_one_project_keeps_environments_of_another_with_the_same_direct
 def test_another_checkout_of_the_same_file_removes_the_environment(this, cluster, tmp_path):
     ci = project(tmp_path, "builds/17", "app-11111111")
 
-    assert shared.remove(this, ci, {"pr-7"}, lambda _: None) == ["pr-7"]
+    assert shared_environments.remove(this, ci, {"pr-7"}, lambda _: None) == ["pr-7"]
 
 
 def test_objects_carry_the_configured_id(this, tmp_path):
@@ -90,7 +90,7 @@ def test_objects_carry_the_configured_id(this, tmp_path):
 
 def test_session_without_a_configured_id_is_labelled_by_its_path(this, tmp_path):
     mine, other = (project(tmp_path, parent, None, ClusterSpec(name="it")) for parent in ("one", "two"))
-    session = sessions.new_session(this, mine, command="run", say=lambda _: None)
+    session = environments.new_session(this, mine, command="run", say=lambda _: None)
 
     assert session.project_label == mine.identity
     assert mine.root.name == other.root.name
@@ -126,6 +126,6 @@ def test_environment_of_a_session_guards_with_its_label(this, tmp_path):
         )
     )
     mine = project(tmp_path, "mine", "app-22222222", changed(THEIRS, kubeconfig=kubeconfig))
-    session = sessions.new_session(this, mine, command="up", say=lambda _: None)
+    session = environments.new_session(this, mine, command="up", say=lambda _: None)
 
     assert environment(this, mine, session).cluster._guard.project == "app-22222222"

@@ -11,7 +11,7 @@ from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from seatrial.cli.wiring import Machine
+    from seatrial.app.wiring import Machine
 
 __all__ = ["command"]
 
@@ -36,24 +36,24 @@ def command(context: Context, *, everything: bool, cache: bool, keep_prs: str | 
     Nothing is touched that seatrial did not make. With --keep-prs, or in a project whose cluster is somebody else's,
     environments count that other machines made: their namespaces tell whose they are.
     """
-    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import machine  # noqa: PLC0415
+    from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
     with this.ledger.alone():
-        removed = sessions.reap(this, this.clock.now(), context.say, everything=everything)
+        removed = environments.reap(this, this.clock.now(), context.say, everything=everything)
     removed += _in_cluster(context, this, keep_prs)
     if cache:
-        removed += sessions.drop_cache(this, context.say)
+        removed += environments.drop_cache(this, context.say)
     context.print_result(removed, f"removed: {', '.join(removed)}" if removed else "nothing to remove")
     return ExitCode.PASSED
 
 
 def _in_cluster(context: Context, this: Machine, keep_prs: str | None) -> list[str]:
     """Remove environments of the project's cluster that have expired or whose pull request is not to be kept."""
-    from seatrial.cli import shared  # noqa: PLC0415
+    from seatrial.app import shared_environments  # noqa: PLC0415
 
-    keep = None if keep_prs is None else shared.numbers(keep_prs)
+    keep = None if keep_prs is None else shared_environments.numbers(keep_prs)
     try:
         project = context.project
     except UsageError:
@@ -63,8 +63,10 @@ def _in_cluster(context: Context, this: Machine, keep_prs: str | None) -> list[s
         raise
     if keep is None and project.cluster.provider != "existing":
         return []
-    found = shared.found_in(this, project)
-    names = shared.expired(found, this.clock.now())
+    found = shared_environments.found_in(this, project)
+    names = shared_environments.expired(found, this.clock.now())
     if keep is not None:
-        names |= shared.superfluous((each.name for each in found), keep)
-    return shared.remove(this, project, names, context.say) + shared.remove_lent(this, project, context.say)
+        names |= shared_environments.superfluous((each.name for each in found), keep)
+    return shared_environments.remove(this, project, names, context.say) + shared_environments.remove_lent(
+        this, project, context.say
+    )

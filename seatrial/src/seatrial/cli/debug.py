@@ -39,8 +39,8 @@ def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
     It has the runner's image, labels, variables, Secrets and rights, so it reaches what the tests reach, and is gone
     when the command ends. The exit code is the command's own.
     """
-    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import environment, machine  # noqa: PLC0415
     from seatrial.model.deadline import Deadline  # noqa: PLC0415
     from seatrial.ports import StreamBroken  # noqa: PLC0415
     from seatrial.stages.throwaway import CONTAINER, throwaway  # noqa: PLC0415
@@ -49,7 +49,7 @@ def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
     if not argv and not terminal:
         raise UsageError("a shell needs a terminal", hint="seatrial debug -- COMMAND")
     this, project = machine(), context.project
-    kube = environment(this, project, sessions.require(this, project, context.namespace)).cluster.connect()
+    kube = environment(this, project, environments.require(this, project, context.namespace)).cluster.connect()
     spec = project.runner
     runner = kube.get("v1/Pod", spec.pod, spec.namespace)
     if runner is None:

@@ -24,10 +24,10 @@ def command(ctx: Context) -> ExitCode:
 
     Ends with exit code 4 if something has to be mended first.
     """
-    from seatrial.cli.health import checks, summary  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.machine_facts import gather  # noqa: PLC0415
+    from seatrial.app.doctor_checks import checks, summary  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.doctor_facts import gather  # noqa: PLC0415
 
-    found = checks(gather(ctx))
+    found = checks(gather(lambda: ctx.loaded))
     count = summary(found)
     shown = [check for check in found if not ctx.quiet or check.level != "ok"]
     ctx.print_result(

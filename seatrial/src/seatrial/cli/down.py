@@ -25,25 +25,25 @@ def command(context: Context) -> ExitCode:
     Of a cluster that seatrial did not make, only what it put there goes. The registry's volume stays: it is the cache
     that makes the next one quick. `seatrial clean --cache` removes it. What commands left that died goes, too.
     """
-    from seatrial.cli import sessions, shared  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.app import environments, shared_environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import environment, machine  # noqa: PLC0415
 
     this, project, namespace = machine(), context.project, context.namespace
     with this.ledger.alone():
-        died = sessions.reap(this, this.clock.now(), context.say)
-    if sessions.find(this, project, namespace) is None:
+        died = environments.reap(this, this.clock.now(), context.say)
+    if environments.find(this, project, namespace) is None:
         # Another machine may have made it: a job of CI, say.
-        if namespace and shared.remove(this, project, {namespace}, context.say):
+        if namespace and shared_environments.remove(this, project, {namespace}, context.say):
             return ExitCode.PASSED
         if not died:
-            context.say(f"there is no environment {namespace} of this project" if namespace else sessions.NONE)
+            context.say(f"there is no environment {namespace} of this project" if namespace else environments.NONE)
         return ExitCode.PASSED
-    session = sessions.claim_kept(this, project, namespace)
+    session = environments.claim_kept(this, project, namespace)
     if session.provider == "existing":
         # Brings the session's copy of the kubeconfig up to date: the user may have corrected it since.
         environment(this, project, session)
-    others = [each.namespace for each in sessions.guests(this, session)]
-    sessions.remove(this, session)
+    others = [each.namespace for each in environments.guests(this, session)]
+    environments.remove(this, session)
     also = f", and with it {', '.join(others)}" if others else ""
     context.say(f"removed {namespace or 'what was made'} in {session.cluster}{also}")
     return ExitCode.PASSED

@@ -26,11 +26,11 @@ def command(context: Context) -> ExitCode:
 
     Your own kubeconfig and its current context stay as they are.
     """
-    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import environment, machine  # noqa: PLC0415
 
     this, project = machine(), context.project
-    session = sessions.require(this, project, context.namespace)
+    session = environments.require(this, project, context.namespace)
     env = environment(this, project, session)
     values = {
         "KUBECONFIG": str(env.cluster.kubeconfig),

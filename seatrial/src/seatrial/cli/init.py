@@ -104,7 +104,7 @@ def _services(root: Path, found: Detected) -> tuple[list[FoundService], list[str
     """Return the Services of the charts, and one line for each chart that cannot be rendered."""
     import yaml  # noqa: PLC0415 - keeps --help quick
 
-    from seatrial.cli.wiring import machine  # noqa: PLC0415
+    from seatrial.app.wiring import machine  # noqa: PLC0415
     from seatrial.config.draft import services_of  # noqa: PLC0415
     from seatrial.model.deadline import Deadline  # noqa: PLC0415
 

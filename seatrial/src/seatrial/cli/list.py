@@ -14,7 +14,7 @@ from seatrial.model.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from seatrial.cli.wiring import Machine
+    from seatrial.app.wiring import Machine
     from seatrial.model.session import Session
 
 __all__ = ["command"]
@@ -42,8 +42,8 @@ def command(context: Context) -> ExitCode:
 
     In a project whose cluster is somebody else's, also those that other machines made there.
     """
-    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import machine  # noqa: PLC0415
+    from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
     rows = [_row(this, session) for session in this.ledger.sessions()]
@@ -54,7 +54,7 @@ def command(context: Context) -> ExitCode:
             made_by="run",
             state="left behind: the next run, up, down or clean removes it",
         )
-        for stray in sessions.strays(this)
+        for stray in environments.strays(this)
     ]
     rows += [row for row in _elsewhere(context, this) if (row.cluster, row.namespace) not in _places(rows)]
     context.print_result(rows, lambda: _text(rows))
@@ -89,7 +89,7 @@ def _row(this: Machine, session: Session) -> _Row:
 
 def _elsewhere(context: Context, this: Machine) -> list[_Row]:
     """Return environments that other machines made in the cluster of this project, if that is somebody else's."""
-    from seatrial.cli import shared  # noqa: PLC0415
+    from seatrial.app import shared_environments  # noqa: PLC0415
 
     try:
         project = context.project
@@ -97,7 +97,7 @@ def _elsewhere(context: Context, this: Machine) -> list[_Row]:
         return []
     if project.cluster.provider != "existing":
         return []
-    found = shared.found_in(this, project, everybodys=True)
+    found = shared_environments.found_in(this, project, everybodys=True)
     return [
         _Row(
             cluster=str(project.cluster.context),

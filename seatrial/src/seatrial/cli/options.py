@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
+    from seatrial.app.lifecycle import Output
     from seatrial.config import Loaded
+    from seatrial.model.event import Sink
     from seatrial.model.spec import Project
-    from seatrial.sinks import Sink
 
 __all__ = ["COLOR_CHOICES", "Context"]
 
@@ -91,6 +92,13 @@ class Context:
         if os.environ.get("FORCE_COLOR"):
             return True
         return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+    @property
+    def output(self) -> Output:
+        """Where a run is shown."""
+        from seatrial.app.lifecycle import Output  # noqa: PLC0415 - keeps --help quick
+
+        return Output(sinks=self.sinks, out=self.out, color=self.color(self.out))
 
     def sinks(self, run_dir: Path) -> list[Sink]:
         """Return what renders a run: its `events.jsonl` in `run_dir`, and one renderer to stderr.

@@ -14,7 +14,7 @@ from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from seatrial.sinks import Sink
+    from seatrial.model.event import Sink
 
 __all__ = ["command"]
 

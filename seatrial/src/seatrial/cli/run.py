@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from seatrial.cli.command import namespace_option, pytest_command
+from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 
@@ -35,8 +36,8 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
 
     What --keep leaves is up like after `seatrial up`; the next `seatrial run` replaces it.
     """
-    from seatrial.cli import lifecycle, sessions  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import machine  # noqa: PLC0415
+    from seatrial.app import environments, lifecycle  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this, project = machine(), context.project
     if context.namespace and project.cluster.provider == "kind":
@@ -44,9 +45,9 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
             "--namespace is for a cluster that others use too, and run makes one of its own",
             hint=f"seatrial up --namespace {context.namespace}",
         )
-    session = sessions.new_session(this, project, command="run", say=context.say, namespace=context.namespace)
+    session = environments.new_session(this, project, command="run", say=context.say, namespace=context.namespace)
     words = ("run", f"--keep={keep}", *pytest_args)
-    return lifecycle.finish(
-        context,
-        lifecycle.go(context, this, session, command=words, keep=keep, tests=True, pytest_args=pytest_args),
+    ended = lifecycle.go(
+        this, project, session, output=context.output, command=words, keep=keep, tests=True, pytest_args=pytest_args
     )
+    return finish(context, ended)

@@ -48,12 +48,12 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True):
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Say what is up, and whether it is up to date."""
-    from seatrial.cli import sessions  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import environment, machine  # noqa: PLC0415
     from seatrial.stages import revival, survey  # noqa: PLC0415
 
     this, project = machine(), context.project
-    session = sessions.find(this, project, context.namespace)
+    session = environments.find(this, project, context.namespace)
     if session is None:
         context.print_result(_Status(up=False, state="down"), "nothing is up; seatrial up brings it up")
         return ExitCode.PASSED

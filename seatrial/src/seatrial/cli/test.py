@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from seatrial.cli.command import namespace_option, pytest_command
+from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
@@ -22,25 +23,24 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
     Raises:
         SeatrialError: what stopped the run.
     """
-    from seatrial.cli import lifecycle, sessions  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import machine  # noqa: PLC0415
+    from seatrial.app import environments, lifecycle  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
-    session = sessions.claim_kept(this, context.project, context.namespace)
+    session = environments.claim_kept(this, context.project, context.namespace)
     words = ("test", *pytest_args)
-    return lifecycle.finish(
-        context,
-        lifecycle.go(
-            context,
-            this,
-            session,
-            command=words,
-            keep="always",
-            tests=True,
-            explain=explain,
-            pytest_args=pytest_args,
-        ),
+    ended = lifecycle.go(
+        this,
+        context.project,
+        session,
+        output=context.output,
+        command=words,
+        keep="always",
+        tests=True,
+        explain=explain,
+        pytest_args=pytest_args,
     )
+    return finish(context, ended)
 
 
 @pytest_command(

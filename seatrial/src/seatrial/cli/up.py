@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from seatrial.cli.command import namespace_option, plain_command
+from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
 if TYPE_CHECKING:
-    from seatrial.cli.wiring import Machine
+    from seatrial.app.wiring import Machine
     from seatrial.model.session import Session
 
 __all__ = ["command"]
@@ -35,28 +36,38 @@ def command(context: Context) -> ExitCode:
     With --namespace it is one of several in a cluster: releases of its own, a quota, no host ports, and policies that
     keep it and its neighbours apart.
     """
-    from seatrial.cli import lifecycle, sessions  # noqa: PLC0415 - keeps --help quick
-    from seatrial.cli.wiring import machine  # noqa: PLC0415
+    from seatrial.app import environments, lifecycle  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
     beside = bool(context.namespace) and context.project.cluster.provider == "kind"
     host = _host(context, this) if beside else None
-    session = sessions.found_or_new(this, context.project, say=context.say, namespace=context.namespace, host=host)
+    session = environments.found_or_new(this, context.project, say=context.say, namespace=context.namespace, host=host)
     words = ("up", "--namespace", context.namespace) if context.namespace else ("up",)
-    return lifecycle.finish(context, lifecycle.go(context, this, session, command=words, keep="always", tests=False))
+    ended = lifecycle.go(
+        this, context.project, session, output=context.output, command=words, keep="always", tests=False
+    )
+    return finish(context, ended)
 
 
 def _host(context: Context, this: Machine) -> Session:
     """Return the session with the project's kind cluster, made if there is none."""
-    from seatrial.cli import lifecycle, sessions  # noqa: PLC0415
+    from seatrial.app import environments, lifecycle  # noqa: PLC0415
 
     plain = replace(context, namespace="", as_json=False)
-    found = sessions.find(this, plain.project)
+    found = environments.find(this, plain.project)
     if found is None or not this.kind(found).exists():
-        session = sessions.found_or_new(this, plain.project, say=context.say)
+        session = environments.found_or_new(this, plain.project, say=context.say)
         ended = lifecycle.go(
-            plain, this, session, command=("up", "(the cluster)"), keep="always", tests=False, only_cluster=True
+            this,
+            plain.project,
+            session,
+            output=plain.output,
+            command=("up", "(the cluster)"),
+            keep="always",
+            tests=False,
+            only_cluster=True,
         )
-        lifecycle.finish(plain, ended)
-        found = sessions.require(this, plain.project)
+        finish(plain, ended)
+        found = environments.require(this, plain.project)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -22,6 +22,7 @@ __all__ = [
     "RunEnded",
     "RunStarted",
     "ServiceSeen",
+    "Sink",
     "StageEnded",
     "StageProgress",
     "StageStarted",
@@ -231,6 +232,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     at: datetime
     body: Body
+
+
+class Sink(Protocol):
+    """Takes every event of a run, in order, from one thread at a time."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take the event. Must return quickly and never raise because of what the event says."""
+
+    def close(self) -> None:
+        """Write what is left. Called once, after the last event, also when the run was cut short."""
 
 
 def safe_body(body: Body) -> Body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TextIO
 
-from seatrial.sinks import Sink
+from seatrial.model.event import Sink
 from seatrial.sinks.plain import Plain
 
 __all__ = ["renderer"]

@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from seatrial.cli import sessions
-from seatrial.cli.wiring import EXPIRY, Machine, environment, visitor
+from seatrial.app import environments
+from seatrial.app.wiring import EXPIRY, Machine, environment, visitor
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import AccessDenied, SeatrialError, UsageError
@@ -106,10 +106,10 @@ def remove(this: Machine, project: Project, names: Collection[str], say: Callabl
         if each.holder:
             say(f"{each.name} stays: {each.holder} works in it")
             continue
-        session = sessions.find(this, project, each.name)
+        session = environments.find(this, project, each.name)
         try:
             if session is not None:
-                sessions.remove(this, sessions.claim_kept(this, project, each.name))
+                environments.remove(this, environments.claim_kept(this, project, each.name))
             else:
                 _remove(this, project, each)
         except SeatrialError as error:
@@ -160,14 +160,14 @@ def _listed(kube: Kube, kind: str, labels: str) -> list[Object]:
 
 def _kube(this: Machine, project: Project) -> Kube | None:
     """Return the API of the cluster that the project's environments share."""
-    if sessions.find(this, project) is None and visitor(this, project) is None:
+    if environments.find(this, project) is None and visitor(this, project) is None:
         return None
     kube = _environment(this, project).cluster.connect()
     return kube if kube.answers(5.0) else None
 
 
 def _environment(this: Machine, project: Project) -> Kubernetes:
-    session = sessions.find(this, project) or visitor(this, project)
+    session = environments.find(this, project) or visitor(this, project)
     assert session is not None, "it was found there"  # noqa: S101
     return environment(this, project, session)
 

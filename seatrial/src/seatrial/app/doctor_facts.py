@@ -6,14 +6,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from seatrial.cli.health import MachineFacts, Port, Tool
-from seatrial.cli.options import Context
-from seatrial.cli.wiring import Machine, machine, registry_silence
+from seatrial.app.doctor_checks import MachineFacts, Port, Tool
+from seatrial.app.wiring import Machine, machine, registry_silence
+from seatrial.config import Loaded
 from seatrial.config.problem import ConfigurationError
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
@@ -37,10 +37,10 @@ _LISTEN: Final = "0A"
 _PROC_NET: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
-def gather(ctx: Context) -> MachineFacts:
-    """Return what this machine has, seen from the project of the command line."""
+def gather(load: Callable[[], Loaded]) -> MachineFacts:
+    """Return what this machine has, seen from the project that `load` reads the configuration of."""
     this = machine()
-    project, configuration, problems = _project(ctx)
+    project, configuration, problems = _project(load)
     engine, silence = _engine_info(this.processes)
     try:
         where = location(os.environ)
@@ -100,13 +100,14 @@ def _listening() -> Iterator[tuple[int, str]]:
                     yield int(fields[1].rpartition(":")[2], 16), fields[9]
 
 
-def _project(ctx: Context) -> tuple[Project | None, str, tuple[str, ...]]:
+def _project(load: Callable[[], Loaded]) -> tuple[Project | None, str, tuple[str, ...]]:
     try:
-        return ctx.project, str(ctx.loaded.file), ()
+        loaded = load()
     except ConfigurationError as error:
         return None, "", tuple(str(problem) for problem in error.problems)
     except UsageError:
         return None, "", ()
+    return loaded.project, str(loaded.file), ()
 
 
 def _tool(processes: Processes, name: str, argv: tuple[str, ...]) -> Tool:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from seatrial.cli.lifecycle import finish
+from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import EnvironmentFailed, ExitCode, SeatrialError
 from seatrial.model.names import RunId, SessionId

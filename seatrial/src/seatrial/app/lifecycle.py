@@ -1,37 +1,52 @@
-"""What `run`, `up` and `test` share: session, run directory, sinks, pipeline, and what is left after."""
+"""Run the pipeline in an environment, and keep or forget the environment afterwards: shared by run, up and test."""
 
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
-from seatrial.cli import sessions
-from seatrial.cli.options import Context
-from seatrial.cli.report import tell
-from seatrial.cli.wiring import Machine, environment
+from seatrial.app import environments
+from seatrial.app.wiring import Machine, environment
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import ExitCode, UsageError
+from seatrial.model.errors import UsageError
+from seatrial.model.event import Sink
 from seatrial.model.names import RunId, new_run_id
 from seatrial.model.result import Stage
 from seatrial.model.session import Made, Session
-from seatrial.pipeline import Ended, Recorder, code_of, execute
-from seatrial.sinks import Sink
+from seatrial.model.spec import Project
+from seatrial.pipeline import Ended, Recorder, execute
 from seatrial.stages.context import Ctx
 
-__all__ = ["finish", "go"]
+__all__ = ["Output", "go"]
 
 _RUNS_KEPT: Final = 30
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where a run is shown.
+
+    Attributes:
+        sinks: makes the renderers of the run with this directory.
+        out: where pytest's own output goes.
+        color: whether `out` is colored.
+    """
+
+    sinks: Callable[[Path], Sequence[Sink]]
+    out: TextIO
+    color: bool
+
+
 def go(
-    context: Context,
     this: Machine,
+    project: Project,
     session: Session,
     *,
+    output: Output,
     command: Sequence[str],
     keep: str,
     tests: bool,
@@ -42,9 +57,10 @@ def go(
     """Run the pipeline in a session that is ours, and settle what becomes of the session.
 
     Args:
-        context: the command line.
         this: the machine.
+        project: the project.
         session: the session; it is released or forgotten when this returns.
+        output: where the run is shown.
         command: what the user typed, for the record.
         keep: never, on-failure or always.
         tests: whether to run the tests, or only bring the environment up.
@@ -52,12 +68,11 @@ def go(
         explain: tell of each file that changed what that means.
         pytest_args: what the user added for pytest.
     """
-    project = context.project
     held = [session]
     outcome = _Outcome()
 
     def remember(made: Made) -> None:
-        held[0] = sessions.remember(this, held[0], made)
+        held[0] = environments.remember(this, held[0], made)
 
     with ExitStack() as ends:
         # Last of all, and whatever fails before: a session that nobody ends stays in use.
@@ -65,7 +80,7 @@ def go(
         started = this.clock.now()
         run = new_run_id(started)
         run_dir = _run_directory(project.root, run)
-        sinks = context.sinks(run_dir)
+        sinks = output.sinks(run_dir)
         ends.callback(_close, sinks)
         peak = this.memory_peak()
         ends.callback(peak.close)
@@ -83,8 +98,8 @@ def go(
             keep=keep,
             explain=explain,
             pytest_args=pytest_args,
-            out=context.out,
-            color=context.color(context.out),
+            out=output.out,
+            color=output.color,
             remember=remember,
             tests=tests,
         )
@@ -108,7 +123,7 @@ class _Outcome:
         gone = self.ended is not None and _is_gone(self.ended)
         # What never got into the cluster has made nothing there.
         gone = gone or (session.shares and not session.kept and (ctx is None or ctx.lease is None))
-        sessions.settle(this, session, gone=gone, keep=not gone and ctx is not None and _stays(ctx))
+        environments.settle(this, session, gone=gone, keep=not gone and ctx is not None and _stays(ctx))
 
 
 def _leave(ctx: Ctx) -> None:
@@ -119,21 +134,6 @@ def _leave(ctx: Ctx) -> None:
     finally:
         if ctx.lease is not None:
             ctx.lease.release()
-
-
-def finish(context: Context, ended: Ended) -> ExitCode:
-    """Print the result where it is asked for, and return the run's exit code; raise the problem that decided it."""
-    if context.as_json:
-        context.print_result(ended.result, "")
-    for bug in ended.bugs:
-        tell(bug, sys.argv[1:])
-    problem = ended.problem
-    if problem is not None and code_of(problem) is ended.result.exit:
-        raise problem
-    if problem is not None:
-        # The tests ended worse, for example inconclusively before a failed teardown: their code is the run's.
-        tell(problem, sys.argv[1:])
-    return ended.result.exit
 
 
 def _is_gone(ended: Ended) -> bool:

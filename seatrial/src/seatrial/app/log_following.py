@@ -9,19 +9,18 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-import click
-
 from seatrial.model.errors import SeatrialError
 from seatrial.model.redaction import SECRETS
 from seatrial.runner.decoder import decode_log
 
 if TYPE_CHECKING:
-    from seatrial.cli.logs import Chosen
+    from seatrial.app.log_selection import Chosen
     from seatrial.ports import Kube, Lines, Object, Watch
 
 __all__ = ["instances", "tail_all"]
 
-_COLORS: Final = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
+_COLORS: Final = (36, 32, 35, 33, 34, 96, 92, 95)
+"""ANSI codes: https://en.wikipedia.org/wiki/ANSI_escape_code#Colors"""
 
 Instance = tuple[str, str, str, str]
 """Namespace, pod, container, and the id of one instance of it: a restart makes another one."""
@@ -75,7 +74,7 @@ def tail_all(
                 raise item
             source, line = item
             if source not in prefixes:
-                text = click.style(source, fg=next(colors)) if color else source
+                text = f"\x1b[{next(colors)}m{source}\x1b[0m" if color else source
                 prefixes[source] = "" if alone else f"{text} | "
             text = decode_log(SECRETS.data(line.rstrip(b"\n")))
             sys.stdout.write(prefixes[source] + text.replace("\n", "\n" + prefixes[source]) + "\n")

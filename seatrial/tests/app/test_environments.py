@@ -10,8 +10,8 @@ import pytest
 from msgspec.structs import replace as changed
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.ledger import Ledger
-from seatrial.cli import sessions
-from seatrial.cli.wiring import Machine, environment, visitor
+from seatrial.app import environments
+from seatrial.app.wiring import Machine, environment, visitor
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
 from seatrial.model.errors import UsageError
 from seatrial.model.session import Made
@@ -50,7 +50,7 @@ class World:
         return machine
 
     def new(self, this=None, project=None, command="run"):
-        return sessions.new_session(
+        return environments.new_session(
             this or self.machine(), project or self.project, command=command, say=self.said.append
         )
 
@@ -72,7 +72,7 @@ def kept(world, **more):
     """Make a session that a command made and left."""
     this = world.machine()
     session = world.new(this, command=more.pop("command", "up"))
-    session = sessions.remember(this, session, Made(kind="cluster", name=session.cluster))
+    session = environments.remember(this, session, Made(kind="cluster", name=session.cluster))
     this.ledger.write(changed(session, kept=True, **more))
     this.ledger.release(session.session)
     return session
@@ -129,7 +129,7 @@ def test_the_name_of_another_project_is_not_taken(world, tmp_path):
 def test_the_dead_are_reaped(world):
     dead = world.machine()
     session = world.new(dead)
-    sessions.remember(dead, session, Made(kind="cluster", name="it"))
+    environments.remember(dead, session, Made(kind="cluster", name="it"))
     dead.ledger.release(session.session)
     world.new()
 
@@ -147,13 +147,13 @@ def test_the_expired_are_reaped(world):
 
 def test_what_is_kept_while_another_one_is_removed_stays(world):
     busy, dead, this = world.machine(), world.machine(), world.machine()
-    ours = sessions.remember(busy, world.new(busy), Made(kind="cluster", name="it"))
-    theirs = sessions.remember(dead, world.new(dead), Made(kind="cluster", name="other"))
+    ours = environments.remember(busy, world.new(busy), Made(kind="cluster", name="it"))
+    theirs = environments.remember(dead, world.new(dead), Made(kind="cluster", name="other"))
     dead.ledger.write(changed(theirs, created=theirs.created - timedelta(hours=1)))
     dead.ledger.release(theirs.session)
 
-    removed = sessions.reap(
-        this, this.clock.now(), lambda text: sessions.settle(busy, ours, gone=False, keep="removing" in text)
+    removed = environments.reap(
+        this, this.clock.now(), lambda text: environments.settle(busy, ours, gone=False, keep="removing" in text)
     )
 
     assert removed == [theirs.cluster]
@@ -175,7 +175,7 @@ def test_what_was_taken_down_between_a_look_and_the_claim_is_not_claimed(world, 
 
     monkeypatch.setattr(type(this.ledger), "claim", late)
     with pytest.raises(UsageError, match="no environment"):
-        sessions.claim_kept(this, world.project)
+        environments.claim_kept(this, world.project)
     assert not this.ledger.directory(session.session).exists()
 
 
@@ -184,7 +184,7 @@ def test_reaping_everything_spares_what_is_in_use(world):
     busy = world.machine()
     world.new(busy)
     this = world.machine()
-    removed = sessions.reap(this, this.clock.now(), world.said.append, everything=True)
+    removed = environments.reap(this, this.clock.now(), world.said.append, everything=True)
 
     assert removed == ["it"]
     assert len(this.ledger.sessions()) == 1
@@ -195,32 +195,32 @@ def test_what_cannot_be_removed_stays_on_the_books(world):
     world.processes._answers[("docker", "ps")] = Answer(code=1, stderr="docker is gone")
     this = world.machine()
 
-    assert sessions.reap(this, this.clock.now(), world.said.append, everything=True) == []
+    assert environments.reap(this, this.clock.now(), world.said.append, everything=True) == []
     assert len(this.ledger.sessions()) == 1
     assert "stays" in world.said[-1]
 
 
 def test_finding(world):
-    assert sessions.find(world.this, world.project) is None
+    assert environments.find(world.this, world.project) is None
     with pytest.raises(UsageError) as caught:
-        sessions.require(world.this, world.project)
+        environments.require(world.this, world.project)
     assert caught.value.hint == "seatrial up"
     session = kept(world)
 
-    assert sessions.find(world.this, world.project).session == session.session
-    assert sessions.find(world.this, changed(world.project, cluster=ClusterSpec(name="other"))) is None
+    assert environments.find(world.this, world.project).session == session.session
+    assert environments.find(world.this, changed(world.project, cluster=ClusterSpec(name="other"))) is None
 
 
 def test_the_environment_of_another_project_is_not_found_under_the_same_cluster_name(world, tmp_path):
     other = changed(world.project, root=tmp_path / "other")
     kept(world)
 
-    assert sessions.find(world.this, other) is None
+    assert environments.find(world.this, other) is None
     with pytest.raises(UsageError, match="there is no environment"):
-        sessions.require(world.this, other)
+        environments.require(world.this, other)
     with pytest.raises(UsageError, match="there is no environment"):
-        sessions.claim_kept(world.this, other)
-    new = sessions.found_or_new(world.machine(), other, say=world.said.append)
+        environments.claim_kept(world.this, other)
+    new = environments.found_or_new(world.machine(), other, say=world.said.append)
     assert new.project == str(tmp_path / "other")
     assert world.removed() == []
 
@@ -233,7 +233,7 @@ def test_kept_environment_is_found_in_a_cluster_of_another_name(world, tmp_path)
     this.ledger.write(changed(session, kept=True))
 
     assert session.cluster == f"it-{session.session[:4]}"
-    assert sessions.find(world.this, other) == this.ledger.session(session.session)
+    assert environments.find(world.this, other) == this.ledger.session(session.session)
 
 
 def test_an_environment_that_another_project_makes_is_not_waited_for(world, tmp_path):
@@ -241,7 +241,7 @@ def test_an_environment_that_another_project_makes_is_not_waited_for(world, tmp_
     world.new(world.machine(), command="up")
 
     with pytest.raises(UsageError, match="there is no environment"):
-        sessions.claim_kept(world.this, other)
+        environments.claim_kept(world.this, other)
 
 
 def test_the_newest_kept_environment_of_a_project_is_found(world):
@@ -249,7 +249,7 @@ def test_the_newest_kept_environment_of_a_project_is_found(world):
     newest = kept(world, created=FakeClock().now() + timedelta(hours=1))
     world.this.ledger.write(changed(newest, cluster="it", kept=True, created=FakeClock().now() + timedelta(hours=1)))
 
-    assert sessions.find(world.this, world.project).session == newest.session
+    assert environments.find(world.this, world.project).session == newest.session
 
 
 def test_what_is_still_being_made_is_waited_for(world):
@@ -257,8 +257,8 @@ def test_what_is_still_being_made_is_waited_for(world):
     made = world.new(at_it, command="up")
 
     for ask in (
-        lambda: sessions.claim_kept(world.this, world.project),
-        lambda: sessions.found_or_new(world.this, world.project, say=world.said.append),
+        lambda: environments.claim_kept(world.this, world.project),
+        lambda: environments.found_or_new(world.this, world.project, say=world.said.append),
     ):
         with pytest.raises(UsageError) as caught:
             ask()
@@ -267,15 +267,15 @@ def test_what_is_still_being_made_is_waited_for(world):
 
     at_it.ledger.release(made.session)  # it died
     with pytest.raises(UsageError, match="there is no environment"):
-        sessions.claim_kept(world.this, world.project)
+        environments.claim_kept(world.this, world.project)
 
 
 def test_a_session_in_use_is_not_claimed_twice(world):
     kept(world)
-    sessions.claim_kept(world.this, world.project)
+    environments.claim_kept(world.this, world.project)
 
     with pytest.raises(UsageError) as caught:
-        sessions.claim_kept(world.machine(), world.project)
+        environments.claim_kept(world.machine(), world.project)
     assert "another command works" in caught.value.message
 
 
@@ -283,13 +283,13 @@ def test_up_goes_on_in_what_there_is(world):
     session = kept(world)
     world.processes._answers[("docker", "ps")] = Answer(stdout="it-control-plane running\n")
 
-    found = sessions.found_or_new(world.machine(), world.project, say=world.said.append)
+    found = environments.found_or_new(world.machine(), world.project, say=world.said.append)
     assert found.session == session.session
 
 
 def test_up_makes_a_new_one_when_somebody_removed_the_cluster(world):
     session = kept(world)
-    found = sessions.found_or_new(world.machine(), world.project, say=world.said.append)
+    found = environments.found_or_new(world.machine(), world.project, say=world.said.append)
 
     assert found.session != session.session
     assert found.cluster == "it"
@@ -299,23 +299,23 @@ def test_up_makes_a_new_one_when_somebody_removed_the_cluster(world):
 def test_settling(world):
     this = world.this
     session = world.new(this)
-    sessions.settle(this, session, gone=False, keep=True)
+    environments.settle(this, session, gone=False, keep=True)
     assert this.ledger.sessions()[0].kept
 
-    sessions.settle(this, session, gone=True, keep=False)
+    environments.settle(this, session, gone=True, keep=False)
     assert this.ledger.sessions() == []
 
 
 def test_the_cache_goes_only_when_nobody_uses_it(world):
     kept(world)
-    assert sessions.drop_cache(world.this, world.said.append) == []
-    sessions.reap(world.machine(), FakeClock().now(), world.said.append, everything=True)
+    assert environments.drop_cache(world.this, world.said.append) == []
+    environments.reap(world.machine(), FakeClock().now(), world.said.append, everything=True)
 
     this = world.machine()
     world.processes._answers[("docker", "image", "ls")] = Answer(stdout="shop:aa\ntheirs:bb\n")
     (this.ledger.root / "shared").mkdir()
     (this.ledger.root / "shared" / "built.json").write_text('{"shop inputs": "shop:aa"}')
-    assert sessions.drop_cache(this, world.said.append) == [this.registry().volume, "shop:aa"]
+    assert environments.drop_cache(this, world.said.append) == [this.registry().volume, "shop:aa"]
 
 
 def test_registry_is_removed_with_the_last_session_of_its_own_ledger_alone(world, tmp_path):
@@ -329,7 +329,7 @@ def test_registry_is_removed_with_the_last_session_of_its_own_ledger_alone(world
     world.machines.append(theirs)
     world.new(theirs)
     this = world.machine()
-    sessions.remove(this, world.new(this))
+    environments.remove(this, world.new(this))
 
     removed = [words for words in world.processes.ran if words[1] == "rm"]
     assert len(removed) == 1
@@ -377,7 +377,7 @@ def test_only_the_foreground_has_host_ports(world, tmp_path):
 def guest(world, host, namespace, **more):
     """Make an environment beside others in the cluster of a kept session, and leave it."""
     this = world.machine()
-    session = sessions.new_session(
+    session = environments.new_session(
         this, world.project, command="up", say=world.said.append, namespace=namespace, host=host
     )
     this.ledger.write(changed(session, kept=True, **more))
@@ -392,11 +392,11 @@ def test_a_guest_lives_in_its_hosts_cluster_under_its_own_name(world):
     assert (it.cluster, it.host, it.namespace, it.foreground) == (host.cluster, host.session, "pr-42", False)
     assert it.shares
     assert not host.shares
-    assert sessions.find(world.machine(), world.project).session == host.session
-    assert sessions.find(world.machine(), world.project, "pr-42").session == it.session
-    assert sessions.find(world.machine(), world.project, "pr-43") is None
+    assert environments.find(world.machine(), world.project).session == host.session
+    assert environments.find(world.machine(), world.project, "pr-42").session == it.session
+    assert environments.find(world.machine(), world.project, "pr-43") is None
     with pytest.raises(UsageError, match="no environment pr-43") as caught:
-        sessions.require(world.machine(), world.project, "pr-43")
+        environments.require(world.machine(), world.project, "pr-43")
     assert caught.value.hint == "seatrial up --namespace pr-43"
 
 
@@ -418,7 +418,7 @@ def test_a_host_outlives_its_time_while_a_guest_lives(world):
 
     this = world.machine()
     this.ledger.write(changed(it, kept=True, expires=past))
-    sessions.reap(this, FakeClock().now(), world.said.append)
+    environments.reap(this, FakeClock().now(), world.said.append)
     assert not {each.session for each in world.this.ledger.sessions()} & {host.session, it.session}
 
 
@@ -430,11 +430,11 @@ def test_guests_go_with_their_cluster_unless_somebody_works_in_one(world):
     this = world.machine()
     assert this.ledger.claim(host.session)
     with pytest.raises(UsageError, match="another command works in the environment pr-1"):
-        sessions.remove(this, host)
+        environments.remove(this, host)
     assert world.removed() == []
 
     other.ledger.release(it.session)
-    sessions.remove(this, host)
+    environments.remove(this, host)
     assert world.this.ledger.sessions() == []
 
 
@@ -445,7 +445,7 @@ def test_a_guest_whose_cluster_was_made_anew_begins_anew(world):
     newer = changed(host, session="bbbb", kept=True)
     this = world.machine()
     this.ledger.write(newer)
-    found = sessions.found_or_new(this, world.project, say=world.said.append, namespace="pr-1", host=newer)
+    found = environments.found_or_new(this, world.project, say=world.said.append, namespace="pr-1", host=newer)
 
     assert found.session != old.session
     assert found.host == "bbbb"
@@ -454,7 +454,7 @@ def test_a_guest_whose_cluster_was_made_anew_begins_anew(world):
 def test_what_never_was_anything_leaves_no_record(world):
     this = world.machine()
     session = world.new(this)
-    sessions.settle(this, session, gone=False, keep=False)
+    environments.settle(this, session, gone=False, keep=False)
     assert this.ledger.sessions() == []
 
 
@@ -516,7 +516,7 @@ def test_directories_without_a_record_are_deleted_unless_somebody_makes_one(worl
     other = world.machine()
     other.ledger.claim("beginning")
     it = kept(world)
-    sessions.reap(world.machine(), FakeClock().now(), world.said.append)
+    environments.reap(world.machine(), FakeClock().now(), world.said.append)
 
     assert not left.exists()
     assert world.this.ledger.directory("beginning").exists()

@@ -1,15 +1,20 @@
-"""Errors in words, on stderr. Used by `main` and by commands that go on after an error."""
+"""Print errors on stderr, and turn the end of a run into an exit code."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from seatrial.model.errors import ExitCode, SeatrialError, understood
 
-__all__ = ["tell"]
+if TYPE_CHECKING:
+    from seatrial.cli.options import Context
+    from seatrial.pipeline import Ended
+
+__all__ = ["finish", "tell"]
 
 
 def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
@@ -30,7 +35,7 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
             _print(str(problem))
         _say(error.message, error.reason, error.hint, error.log)
         return error.exit_code
-    from seatrial.cli.crash import report_text, write_report  # noqa: PLC0415 - only when needed
+    from seatrial.app.crash_report import report_text, write_report  # noqa: PLC0415 - only when needed
 
     what = f"seatrial itself failed: {type(error).__name__}: {error}"
     try:
@@ -42,6 +47,23 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
     else:
         _say(what, "this is our bug", "open an issue with the report", log)
     return ExitCode.ENVIRONMENT
+
+
+def finish(context: Context, ended: Ended) -> ExitCode:
+    """Print the result where it is asked for, and return the run's exit code; raise the problem that decided it."""
+    from seatrial.pipeline import code_of  # noqa: PLC0415 - keeps --help quick
+
+    if context.as_json:
+        context.print_result(ended.result, "")
+    for bug in ended.bugs:
+        tell(bug, sys.argv[1:])
+    problem = ended.problem
+    if problem is not None and code_of(problem) is ended.result.exit:
+        raise problem
+    if problem is not None:
+        # The tests ended worse, for example inconclusively before a failed teardown: their code is the run's.
+        tell(problem, sys.argv[1:])
+    return ended.result.exit
 
 
 def _say(message: str, reason: str, hint: str, log: str) -> None:

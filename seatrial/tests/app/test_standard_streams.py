@@ -163,7 +163,7 @@ def test_a_full_disk_of_the_ledger_is_a_message(project):
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 def test_unbuffered_streams_pass_on_text_without_waiting_for_more(name):
     code = (
-        "import os, sys; from seatrial.cli.streams import protect; protect();"
+        "import os, sys; from seatrial.app.standard_streams import protect; protect();"
         f"sys.{name}.write('shown'); os._exit(0)  # nothing flushes at the end"
     )
     argv = [sys.executable, "-c", code]

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from seatrial.cli.wiring import EXPIRY, Machine, Stray, kind_strays
+from seatrial.app.wiring import EXPIRY, Machine, Stray, kind_strays
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.names import SessionId, new_session_id
