@@ -198,12 +198,11 @@ def test_sync_paths_of_the_default_need_not_exist(warnings):
     assert warnings({"seatrial.toml": text, "Dockerfile": ""}) == []
 
 
-def test_sync_sends_nothing_to_an_image_of_others(warnings):
-    assert warnings({"seatrial.toml": SYNC.replace('"tests"', '"x/t:1"', 1)}) == [
-        (
-            "seatrial.toml:3: runner.sync: sends nothing: x/t:1 is not an [[image]] of this project; remove"
-            " it, or build the runner's image here"
-        )
+def test_sync_paths_of_an_image_of_others_are_checked_against_the_project(warnings):
+    text = SYNC.replace('"tests"', '"x/t:1"', 1)
+
+    assert warnings({"seatrial.toml": text, "api/tests/x": "", "app/x": ""}) == [
+        "seatrial.toml:3: runner.sync[2]: nowhere does not exist in the project; correct the path or remove it"
     ]
 
 

@@ -171,13 +171,10 @@ def _runner(loaded: Loaded) -> Iterator[Problem]:
 
 
 def _sync(loaded: Loaded) -> Iterator[Problem]:
-    """Find paths that are not in the build context of the runner's image, which they are relative to."""
+    """Find paths missing from the build context of the runner's image, or from the project for an image of others."""
     project = loaded.project
-    context = next((image.context for image in project.image if image.name == project.runner.image), None)
-    if context is None:
-        message = f"sends nothing: {project.runner.image} is not an [[image]] of this project"
-        yield _problem(loaded, ("runner", "sync"), message, "remove it, or build the runner's image here")
-        return
+    context = next((image.context for image in project.image if image.name == project.runner.image), project.root)
+    place = "the project" if context == project.root else f"the build context {_shown(context, loaded)}"
     for number, path in enumerate(project.runner.sync):
         if (context / path).exists():
             continue
@@ -185,7 +182,7 @@ def _sync(loaded: Loaded) -> Iterator[Problem]:
         inside = project.root / path
         if inside.exists() and inside.is_relative_to(context) and inside != context:
             hint = f'write "{inside.relative_to(context)}": paths are relative to the build context'
-        message = f"{path} does not exist in the build context {_shown(context, loaded)}"
+        message = f"{path} does not exist in {place}"
         yield _problem(loaded, ("runner", "sync", number), message, hint)
 
 

@@ -168,8 +168,8 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     sync: Annotated[
         tuple[str, ...],
         Meta(
-            description="folders, relative to the build context of the runner's image, that are sent to its pod where a"
-            " build gives the same; all else rebuilds"
+            description="folders that are sent to the runner pod where a build would give the same; all else rebuilds."
+            " Relative to the build context of the runner's image, for an image of others to this file"
         ),
     ] = ("tests", "src", "packages")
     rebuild: Annotated[
