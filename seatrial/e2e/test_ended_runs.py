@@ -1,4 +1,4 @@
-"""Runs that are ended while tests run: by Ctrl-C, SIGTERM and a time-out, also on nodes that are paused."""
+"""Runs that are ended while tests run: by Ctrl-C, SIGTERM, a time-out and the kernel, also on nodes that are paused."""
 
 from __future__ import annotations
 
@@ -18,6 +18,31 @@ def test_quick(): pass
 
 def test_slow():
     time.sleep(300)
+"""
+HUNGRY = """
+import os
+import pathlib
+import time
+
+import shop
+
+def write(directory):
+    pathlib.Path(directory).mkdir()
+    pathlib.Path(directory, "written").write_text("here")
+
+def test_before():
+    write("tests/out")
+    write("/tmp/out")
+    # Coverage and artifacts are written to the volume once a second.
+    time.sleep(2.5)
+
+def test_hungry():
+    # Under cgroup v2 the kernel kills all processes of the container. Under v1 that takes killing PID 1: the memory is
+    # that of no process, and the process with the highest score dies.
+    pathlib.Path("/proc/1/oom_score_adj").write_text("1000")
+    taken = os.memfd_create("taken")
+    while True:
+        os.write(taken, b"x" * (16 << 20))
 """
 AT_ONCE = 10
 """Seconds that a run may take to end: 2 for its waits, the rest for the renderer, for logs and on a busy machine."""
@@ -96,3 +121,25 @@ def test_time_out_ends_a_run_on_paused_nodes(slow: Shop) -> None:
     assert (found, seconds < 15 + AT_ONCE) == (11, True), seconds
     assert_partial(slow)
     assert json.loads((slow.root / ".seatrial/runs/latest/result.json").read_text())["exit"] == 11
+
+
+def test_out_of_memory_of_the_container_is_told_and_its_files_are_collected(shop: Shop) -> None:
+    path = shop.root / "tests" / "test_hungry.py"
+    path.write_text(HUNGRY)
+    # The more memory a container requests, the lower are the scores of its processes.
+    requests = 'runner.resources.requests={cpu="250m", memory="1500Mi"}'
+    settings = ("--set", 'runner.artifacts=["tests/out", "/tmp/out"]', "--set", requests)
+    done = shop(*settings, "test", "tests/test_hungry.py", "--log-file=all.txt", code=12)
+    path.unlink()
+
+    assert "the runner died while running tests/test_hungry.py::test_hungry" in done.err
+    assert "its container was killed by the kernel: out of memory (limit " in done.err
+    assert shop.result["counts"]["passed"] == 1
+    run = shop.root / ".seatrial" / "runs" / "latest"
+    for place in ("tests/out", "tmp/out"):
+        assert (run / "artifacts" / place / "written").read_text() == "here"
+    assert (shop.root / "all.txt").exists()
+    assert 'filename="src/shop/__init__.py"' in (run / "coverage" / "coverage.xml").read_text()
+    assert "coverage is incomplete: pytest was killed" in done.err
+
+    assert "8 passed" in shop("test").out

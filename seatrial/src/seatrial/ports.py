@@ -86,12 +86,17 @@ class LocalImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerState:
-    """A container as its pod's status tells it; `code` and `reason` only once it is terminated or waiting."""
+    """A container as its pod tells it; `code` and `reason` only once it is terminated or waiting.
+
+    Attributes:
+        memory_limit: as the pod's specification has it, such as `512Mi`; empty: none, or the state does not need it.
+    """
 
     state: Literal["waiting", "running", "terminated", "gone"]
     code: int | None = None
     reason: str = ""
     message: str = ""
+    memory_limit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

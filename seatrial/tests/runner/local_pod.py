@@ -132,7 +132,7 @@ class LocalPod:
         code, reason = (
             (128 - code, "OOMKilled" if code == -signal.SIGKILL else "Error") if code < 0 else (code, "Error")
         )
-        return ContainerState(state="terminated", code=code, reason=reason)
+        return ContainerState(state="terminated", code=code, reason=reason, memory_limit="512Mi")
 
     def kill_container(self) -> None:
         """Do what the kernel does to a container that is out of memory, under cgroup v2."""

@@ -162,7 +162,7 @@ def test_a_container_that_dies_loses_nothing(bench: Bench) -> None:
 
     assert outcome.exit is ExitCode.INCONCLUSIVE
     assert outcome.message == "the runner died while running test_a.py::test_two"
-    assert outcome.reason == "its container: OOMKilled, exit code 137"
+    assert outcome.reason == "its container was killed by the kernel: out of memory (limit 512Mi)"
     assert outcome.counts.passed == 1
     assert "test_a.py::test_one PASSED" in bench.text
     assert "!!! seatrial: the runner died while running test_a.py::test_two !!!" in bench.text

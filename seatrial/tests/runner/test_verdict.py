@@ -99,7 +99,7 @@ def test_green_without_an_exit_code_is_inconclusive() -> None:
     result = concluded(green(), None, container=state)
 
     assert result.exit is ExitCode.INCONCLUSIVE
-    assert result.reason == "its container: OOMKilled, exit code 137"
+    assert result.reason == "its container was killed by the kernel: out of memory"
 
 
 def test_missing_tests_are_inconclusive() -> None:

@@ -66,6 +66,7 @@ def container_state(pod: Object | None, container: str) -> ContainerState:
                     code=ended.get("exitCode"),
                     reason=ended.get("reason", ""),
                     message=ended.get("message", ""),
+                    memory_limit=_memory_limit(pod or {}, container),
                 )
             if waits := state.get("waiting"):
                 return ContainerState(state="waiting", reason=waits.get("reason", ""), message=waits.get("message", ""))

@@ -51,6 +51,8 @@ _GRACE: Final = 10.0
 """Seconds that pytest gets to end after an interrupt, before it is killed."""
 _SHORT_GRACE: Final = 3.0
 """The same after SIGTERM: its sender kills the whole process soon, after 10 s mostly."""
+_GATHERING: Final = 60.0
+"""Seconds that container `keeper` gets to gather what a dead container `tests` left."""
 _FAREWELL: Final = 1.0
 """Seconds to end a run that nobody follows any more."""
 
@@ -188,6 +190,8 @@ class _Session:
         self.progress = Progress()
         self.exited: dict[str, Any] | None = None
         self.exited_at = 0.0
+        self.died_at = 0.0
+        self.why_no_home = "the runner did not answer in time"
         self.lost = False
         self.silent = False
         self.done = False
@@ -286,6 +290,9 @@ class _Session:
                 self.emit(Note(level="warning", text=f"how the command ended is not known: {error}"))
                 self.lost = True
         elif chunk.kind == "L":
+            self.died_at = self.died_at or time.monotonic()
+        elif chunk.kind == "D" and chunk.data:
+            self.why_no_home = chunk.data.decode("utf-8", "replace")
             self.lost = True
         elif chunk.kind == "D":
             self.done = True
@@ -328,7 +335,7 @@ class _Session:
         if self.stop.is_set() and not self.interrupted:
             self.interrupted = True
             self.tell()
-        if self.request.deadline.passed and not (self.exited or self.told_at):
+        if self.request.deadline.passed and not (self.exited or self.died_at or self.told_at):
             self.out_of_time = True
             self.emit(Note(level="warning", text="the tests are out of time and are interrupted"))
             self.tell()
@@ -351,6 +358,8 @@ class _Session:
 
     def is_overdue(self, now: float) -> bool:
         """Whether a run that is to end takes too long, although the runner answers."""
+        if self.died_at:
+            return now - self.died_at > (_SILENT if self.told_at else _GATHERING)
         if self.exited is None:
             return bool(self.killed_at) and now - self.killed_at > self.grace
         if self.told_at:
@@ -417,7 +426,7 @@ class _Session:
         if self.done:
             home = bring_home(self.paths["H"], self.request, self.run_dir)
         else:
-            home = Home(notes=("files of the run were not collected: the runner did not answer in time",))
+            home = Home(notes=(f"files of the run were not collected: {self.why_no_home}",))
         return self._outcome(conclusion, submitted, home)
 
     def _outcome(self, conclusion: Conclusion, submitted: Submitted, home: Home) -> TestOutcome:

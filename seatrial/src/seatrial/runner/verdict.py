@@ -290,7 +290,11 @@ def _container(state: ContainerState | None) -> str:
         return ""
     if state.state == "gone":
         return "the pod is gone"
+    if state.state == "terminated" and state.reason == "OOMKilled":
+        limit = f" (limit {state.memory_limit})" if state.memory_limit else ""
+        return f"its container was killed by the kernel: out of memory{limit}"
     if state.state == "terminated":
-        reason = state.reason or "ended"
-        return f"its container: {reason}" + (f", exit code {state.code}" if state.code is not None else "")
+        signal_ = f" ({_signal(state.code - 128)})" if state.code is not None and state.code > 128 else ""  # noqa: PLR2004
+        code = f", exit code {state.code}{signal_}" if state.code is not None else ""
+        return f"its container: {state.reason or 'ended'}{code}"
     return f"its container is {state.state}" + (f": {state.reason}" if state.reason else "")

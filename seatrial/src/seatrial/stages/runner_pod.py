@@ -1,8 +1,8 @@
 """The runner pod as an object. Pure.
 
-Container `tests` waits for requests and runs them, container `keeper` outlives it, so that nothing that was reported is
-lost with it. Directories that a warm runner gets changes of are copied out of the image into a volume at the start:
-then it does not matter who owns them in the image.
+Container `tests` waits for requests and runs them. Container `keeper` outlives it and has its volumes, so that nothing
+that was reported and no file on them is lost with it. Directories that a warm runner gets changes of are copied out of
+the image into a volume at the start: then it does not matter who owns them in the image.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[
     ]
     env = [
         {"name": "SEATRIAL_LOCATION", "value": "pod"},
-        {"name": "SEATRIALSTATE_DIRECTORY", "value": STATE_DIRECTORY},
+        {"name": "SEATRIAL_STATE", "value": STATE_DIRECTORY},
         {"name": "HOME", "value": STATE_DIRECTORY},
         *([{"name": ROLE_VARIABLE, "value": isolation_role(spec)}] if spec.isolated_namespaces else []),
         *_environment(spec),
@@ -176,8 +176,9 @@ def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[
                 "name": "keeper",
                 "command": list(agent_argv("keep")),
                 "env": env[:3],
-                "volumeMounts": mounts,
-                "resources": _small("128Mi"),
+                "volumeMounts": [*mounts, *({**tree, "readOnly": True} for tree in trees)],
+                # coverage.py makes a report there when container `tests` was killed.
+                "resources": _small("256Mi"),
             },
         ],
         "volumes": volumes,

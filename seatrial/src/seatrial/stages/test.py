@@ -126,12 +126,10 @@ def run(ctx: Ctx) -> Report:
         # Whatever is wrong in that pod: the next command begins in a new one.
         pod.give_up()
     keep(outcome)
-    return done(
-        sent=str(len(delta.send)),
-        deleted=str(len(delta.delete)),
-        pytest=f"{outcome.seconds:.2f} s",
-        memory=f"{outcome.memory_peak >> 20} MiB",
-    )
+    facts = {"sent": str(len(delta.send)), "deleted": str(len(delta.delete)), "pytest": f"{outcome.seconds:.2f} s"}
+    if outcome.memory_peak:
+        facts["memory"] = f"{outcome.memory_peak >> 20} MiB"
+    return done(**facts)
 
 
 def _in_time(ask: Callable[[], PodFiles], deadline: Deadline) -> PodFiles:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import io
 import json
 import os
@@ -10,19 +9,35 @@ import subprocess
 import tarfile
 from typing import Any
 
+from .artifact_copies import find_artifacts, is_on_volume
 from .state import read_json, state
 
 __all__ = ["pack"]
 
 _CACHE_LIMIT = 20 << 20
+_MEMORY = 160 << 20
+"""Bytes that coverage.py may have in container `keeper`: with more, the kernel would end that one too."""
+_LIMITED = f"""
+import resource, runpy
+resource.setrlimit(resource.RLIMIT_DATA, ({_MEMORY}, {_MEMORY}))
+runpy.run_module("coverage", run_name="__main__", alter_sys=True)
+"""
 
 
-def pack(request: dict[str, Any], run: str) -> None:
-    """Write home.tar for the run: `cache/…`, `coverage/…`, `files/…`, `artifacts/…` and `notes.json`."""
+def pack(request: dict[str, Any], run: str, *, killed: bool = False, keeper: bool = False) -> None:
+    """Write home.tar for the run: `cache/…`, `coverage/…`, `files/…`, `artifacts/…` and `notes.json`.
+
+    Args:
+        request: of the run.
+        run: its directory.
+        killed: a signal ended the command.
+        keeper: this is container `keeper`, and container `tests` is dead: of its files, only those on volumes are left.
+    """
     notes: list[str] = []
     temporary = os.path.join(run, "home.new")
     with tarfile.open(temporary, "w") as archive:
-        _coverage(request, run, notes)
+        if _coverage(request, run, notes, limited=keeper) and killed:
+            notes.append("coverage is incomplete: pytest was killed, and only tests that had ended before count")
         for place in ("coverage", "files"):
             _add(archive, os.path.join(run, "home", place), place, notes)
         cache = state("cache")
@@ -30,13 +45,7 @@ def pack(request: dict[str, Any], run: str) -> None:
             _add(archive, cache, "cache", notes)
         else:
             notes.append(f"pytest's cache is larger than {_CACHE_LIMIT >> 20} MB and stayed in the pod")
-        for pattern in request.get("artifacts", []):
-            found = sorted(glob.glob(os.path.join(request["cwd"], pattern)))
-            if not found:
-                notes.append(f"artifacts: nothing is at {pattern}")
-            for path in found:
-                name = os.path.relpath(path, request["cwd"]) if not os.path.isabs(pattern) else path.lstrip("/")
-                _add(archive, path, "artifacts/" + name, notes)
+        _artifacts(archive, request, run, notes, keeper=keeper)
         text = json.dumps(notes).encode()
         member = tarfile.TarInfo("notes.json")
         member.size = len(text)
@@ -44,28 +53,44 @@ def pack(request: dict[str, Any], run: str) -> None:
     os.replace(temporary, os.path.join(run, "home.tar"))
 
 
-def _coverage(request: dict[str, Any], run: str, notes: list[str]) -> None:
+def _artifacts(archive: tarfile.TarFile, request: dict[str, Any], run: str, notes: list[str], *, keeper: bool) -> None:
+    """Add what the patterns of the configuration find; in `keeper`, files on volumes and copies of the others."""
+    copies, copied = os.path.join(run, "artifacts"), False
+    for pattern in request.get("artifacts", []):
+        before = len(archive.getmembers())
+        for path, name in find_artifacts(request["cwd"], pattern):
+            _add(archive, path, f"artifacts/{name}", notes, volumes=keeper)
+        for path, name in find_artifacts(copies, pattern.lstrip("/")) if keeper else ():
+            copied = True
+            _add(archive, path, f"artifacts/{name}", notes)
+        if len(archive.getmembers()) == before:
+            notes.append(f"artifacts: nothing is at {pattern}")
+    if copied:
+        notes.append("artifacts outside of synced directories are copies, made up to a second before the tests died")
+
+
+def _coverage(request: dict[str, Any], run: str, notes: list[str], *, limited: bool) -> bool:
     """Combine what several processes measured, and write the XML, where the sources and the right coverage.py are.
 
-    Skipped if the plugin has done it inside pytest's process, or if nothing was measured.
+    Skipped if the plugin has done it inside pytest's process, or if nothing was measured. Returns whether it was not.
     """
     directory = os.path.join(run, "home", "coverage")
     measured = (
         [name for name in os.listdir(directory) if name.startswith(".coverage")] if os.path.isdir(directory) else []
     )
     if not measured or os.path.exists(os.path.join(directory, "coverage.xml")):
-        return
+        return False
     session = read_json(os.path.join(run, "interpreter.json"))
     if not session:
         notes.append("coverage: no interpreter is known that could write the report")
-        return
+        return True
     environment = {**os.environ, "COVERAGE_FILE": os.path.join(directory, ".coverage")}
     steps = [["xml", "-q", "--ignore-errors", "-o", os.path.join(directory, "coverage.xml")]]
     if measured != [".coverage"]:
         steps.insert(0, ["combine", "-q", "--append"])
     for step in steps:
         done = subprocess.run(
-            [session["executable"], "-m", "coverage", *step],
+            [session["executable"], *(("-c", _LIMITED) if limited else ("-m", "coverage")), *step],
             cwd=request["cwd"],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -74,7 +99,8 @@ def _coverage(request: dict[str, Any], run: str, notes: list[str]) -> None:
         )
         if done.returncode:
             notes.append(f"coverage {step[0]}: {(done.stdout + done.stderr).decode('utf-8', 'replace').strip()}")
-            return
+            break
+    return True
 
 
 def _size(path: str) -> int:
@@ -83,13 +109,15 @@ def _size(path: str) -> int:
     )
 
 
-def _add(archive: tarfile.TarFile, path: str, name: str, notes: list[str]) -> None:
-    """Add a file or a directory; what cannot be read is noted and left out."""
+def _add(archive: tarfile.TarFile, path: str, name: str, notes: list[str], *, volumes: bool = False) -> None:
+    """Add a file or a directory, or what of it is on `volumes`; what cannot be read is noted and left out."""
     if os.path.isdir(path) and not os.path.islink(path):
         for entry in sorted(os.listdir(path)):
-            _add(archive, os.path.join(path, entry), f"{name}/{entry}", notes)
+            _add(archive, os.path.join(path, entry), f"{name}/{entry}", notes, volumes=volumes)
         return
     try:
+        if volumes and not is_on_volume(path):
+            return
         member = archive.gettarinfo(path, name)
         if member.islnk():
             # Its second name in the archive: a file of its own there, because the host takes no links.

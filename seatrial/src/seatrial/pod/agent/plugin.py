@@ -45,6 +45,7 @@ import pytest
 
 from .beside import add_options, give_fixtures
 from .frames import FrameWriter
+from .measured import keep_measured
 from .paths import choose_paths
 from .records import collected_tree, junit_recorder, options, safe_json, warning_record
 from .reports import report_json
@@ -106,6 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(reporter, "seatrial-pod")
         config.pluginmanager.register(reporter.tests, "seatrial-tests")
         config.pluginmanager.register(reporter.tests.statuses, "seatrial-statuses")
+        keep_measured(config)
 
 
 def _flush_output() -> None:

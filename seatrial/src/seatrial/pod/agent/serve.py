@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 from . import cgroup, home
+from .artifact_copies import ArtifactCopies
 from .environment import environment, expand
 from .state import Lock, read_json, run_path, state, write_json
 
@@ -93,6 +94,7 @@ class _Run:
         self.process: subprocess.Popen[bytes] | None = None
         self.terminal = -1
         self.copied = {"output": 0, "log": 0}
+        self.artifacts = ArtifactCopies(request, self.path("artifacts"))
         self.oom = cgroup.oom_kills()
         self.watched = (0.0, time.monotonic())
 
@@ -176,7 +178,9 @@ class _Run:
                 **outcome,
             },
         )
-        home.pack(self.request, self.path())
+        self.artifacts.remove()
+        # A shell ends with 128 and the number of the signal that ended its child.
+        home.pack(self.request, self.path(), killed=outcome["signal"] is not None or (outcome["code"] or 0) > 128)  # noqa: PLR2004
 
 
 class _Server:
@@ -212,6 +216,7 @@ class _Server:
                 self.hand_over_terminal()
             if self.run:
                 self.run.copy()
+                self.run.artifacts.renew()
                 if self.run.is_abandoned():
                     self.end_run()
             self.reap()

@@ -8,9 +8,9 @@ T  tick              what came before is complete: `output` had its size before 
                      tick was written before a byte of output of this one; its content: both sizes, in JSON
 B  begun             begin.json
 X  exit              exit.json; all frames and output have been sent
+L  lost              the supervisor is dead: there will be no exit.json, and what comes home is gathered here
 H  home              bytes of home.tar from OFFSET
-L  lost              the supervisor is dead; nothing more will come
-D  done              all has been sent
+D  done              all has been sent; its content: why nothing comes home, empty if it did
 .  nothing new       every half second, so that a dead connection can be told from a quiet test
 
 It ends when its input does: nobody is left who listens. Output alone would not tell: when its client dies, an exec goes
@@ -23,6 +23,7 @@ import contextlib
 import json
 import os
 import select
+import threading
 import time
 
 from .state import CHANNELS, Lock, read_json, run_path, state
@@ -66,7 +67,7 @@ class _Tail:
                 if not alive.held() and read_json(run_path(self.run, "exit.json")) is None:
                     self.send_news(None)
                     self.chunk("L", 0, b"")
-                    return 0
+                    return self.bring_home(alive)
             self.pulse(now)
             if self.alone(_ACTIVE if moved or not self.begun else _IDLE):
                 return 1
@@ -82,12 +83,15 @@ class _Tail:
         return moved
 
     def bring_home(self, alive: Lock) -> int:
-        """Send the archive once it is whole."""
+        """Send the archive once it is whole. If the supervisor dies before, make it here of what is on the volumes."""
+        packer = _Packer(self.run)
         while not os.path.exists(run_path(self.run, "home.tar")):
             self.pulse(time.monotonic())
-            if not alive.held() and not os.path.exists(run_path(self.run, "home.tar")):
-                self.chunk("L", 0, b"")
+            if packer.failed:
+                self.chunk("D", 0, packer.failed.encode())
                 return 0
+            if not packer.is_alive() and not alive.held() and not os.path.exists(run_path(self.run, "home.tar")):
+                packer.start()
             if self.alone(_ACTIVE):
                 return 1
         self.send("H", self.size("H"))
@@ -133,6 +137,30 @@ class _Tail:
         view = memoryview(b"#%s %d %d\n%s" % (kind.encode(), offset, len(data), data))
         while view:
             view = view[os.write(1, view) :]
+
+
+class _Packer(threading.Thread):
+    """Packs what comes home of a run whose supervisor died, while this process says that it is alive.
+
+    Attributes:
+        failed: why it could not.
+    """
+
+    def __init__(self, run: str) -> None:
+        super().__init__(daemon=True)
+        self.id = run
+        self.failed = ""
+
+    def run(self) -> None:
+        from . import home
+
+        try:
+            # The tail of a connection that broke may be packing still.
+            Lock(run_path(self.id, "packing")).take(wait=True)
+            if not os.path.exists(run_path(self.id, "home.tar")):
+                home.pack(read_json(run_path(self.id, "request.json")), run_path(self.id), killed=True, keeper=True)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the results count without these files
+            self.failed = f"{type(error).__name__}: {error}"
 
 
 def _whole(path: str) -> bytes:

@@ -12,6 +12,7 @@ import pytest
 
 from .beside import add_options, give_fixtures
 from .imports import imported
+from .measured import keep_measured
 from .paths import choose_paths
 
 __all__ = ["WORKER", "pytest_addoption", "pytest_configure", "pytest_sessionfinish"]
@@ -36,6 +37,7 @@ def pytest_configure(config: Any) -> None:
     given = getattr(config, "workerinput", {})
     choose_paths(config, given.get("seatrial_paths") or {})
     give_fixtures(config, given.get("seatrial_fixtures"))
+    keep_measured(config)
 
 
 @pytest.hookimpl(tryfirst=True)

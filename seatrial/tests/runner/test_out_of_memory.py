@@ -1,0 +1,372 @@
+"""Containers that the kernel kills for memory: all of it under cgroup v2, and what they leave behind."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from seatrial.model.errors import ExitCode
+from seatrial.pod.agent import artifact_copies, cgroup, home, measured
+from seatrial.pod.agent.artifact_copies import ArtifactCopies
+from seatrial.pod.agent.state import Lock
+from seatrial.ports import ContainerState
+from seatrial.readiness.pod import container_state
+from seatrial.runner import test_run as test_run_module
+from seatrial.runner.pod_files import agent_argv
+from seatrial.runner.protocol import Chunk, ChunkReader
+from seatrial.runner.test_run import TestOutcome
+
+from runner.conftest import Bench
+from runner.local_pod import LocalPod
+
+RUN = "20260101-000001-0000"
+
+SUITE = """
+import logging, os, pathlib, time
+import covered
+
+def test_one():
+    assert covered.one() == 1
+    pathlib.Path("out/deep").mkdir(parents=True)
+    pathlib.Path("out/deep/shot.png").write_bytes(b"png")
+    logging.getLogger().warning("noted")
+    # The data of ended tests are written once a second.
+    time.sleep(1.1)
+
+def test_two():
+    covered.two()
+    {death}
+"""
+COVERED = "def one():\n    return 1\n\n\ndef two():\n    return 2\n"
+
+KILLED = {
+    "metadata": {"name": "test-runner", "namespace": "shop"},
+    "spec": {
+        "containers": [
+            {"name": "tests", "resources": {"limits": {"memory": "512Mi"}}},
+            {"name": "keeper", "resources": {"limits": {"memory": "256Mi"}}},
+        ]
+    },
+    "status": {
+        "phase": "Running",
+        "containerStatuses": [
+            {"name": "keeper", "ready": True, "state": {"running": {"startedAt": "2026-11-29T19:00:00Z"}}},
+            {
+                "name": "tests",
+                "ready": False,
+                "restartCount": 0,
+                "state": {
+                    "terminated": {
+                        "exitCode": 137,
+                        "reason": "OOMKilled",
+                        "startedAt": "2026-11-29T19:00:00Z",
+                        "finishedAt": "2026-11-29T19:00:09Z",
+                    }
+                },
+            },
+        ],
+    },
+}
+"""A runner pod of which the kernel killed one container: what the API of a cluster answers."""
+
+
+def run_and_die(bench: Bench, *args: str, death: str, die: Callable[[], None], **more: Any) -> TestOutcome:
+    """Run the suite, and have `die` called once its second test runs."""
+    marker = bench.pod.directory / "running"
+    bench.write(covered_py=COVERED, test_a_py=SUITE.format(death=f"open({str(marker)!r}, 'w')\n    {death}"))
+    bench.build()
+
+    def wait() -> None:
+        while not marker.exists():
+            time.sleep(0.02)
+        die()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return bench.run("--cov=covered", "--log-file=all.txt", *args, artifacts=("out", "none/*"), **more)
+
+
+def assert_files(bench: Bench, outcome: TestOutcome) -> None:
+    """What the tests left is on the host, without the test that died."""
+    assert outcome.counts.passed == 1
+    assert outcome.home.artifacts is not None
+    assert (outcome.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
+    assert "noted" in (bench.root / "all.txt").read_text()
+    assert outcome.home.coverage is not None
+    assert outcome.home.coverage.xml is not None
+    report = subprocess.run(
+        [sys.executable, "-m", "coverage", "report", "--show-missing"],
+        cwd=bench.root, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert report.splitlines()[2].split() == ["covered.py", "4", "1", "75%", "6"]
+    assert outcome.home.notes == (
+        "coverage is incomplete: pytest was killed, and only tests that had ended before count",
+        "artifacts: nothing is at none/*",
+    )
+
+
+@pytest.mark.parametrize("workers", [(), ("--numprocesses=1",)], ids=["one", "xdist"])
+def test_files_of_a_killed_container_are_collected(bench: Bench, workers: tuple[str, ...]) -> None:
+    outcome = run_and_die(bench, *workers, death="time.sleep(60)", die=bench.pod.kill_container)
+
+    assert outcome.exit is ExitCode.INCONCLUSIVE
+    assert outcome.message == "the runner died while running test_a.py::test_two"
+    assert outcome.reason == "its container was killed by the kernel: out of memory (limit 512Mi)"
+    assert_files(bench, outcome)
+
+
+def test_files_of_a_killed_process_are_collected(bench: Bench) -> None:
+    """cgroup v1: the container lives on."""
+    outcome = run_and_die(bench, death="os.kill(os.getpid(), 9)", die=lambda: None)
+
+    assert outcome.reason == "ended by SIGKILL"
+    assert_files(bench, outcome)
+
+
+def test_stream_that_breaks_does_not_lose_the_files_of_a_killed_container(bench: Bench) -> None:
+    bench.pod.cut_after = 3000
+
+    outcome = run_and_die(bench, death="time.sleep(60)", die=bench.pod.kill_container)
+
+    assert outcome.reason.startswith("its container was killed by the kernel")
+    assert_files(bench, outcome)
+
+
+def test_time_out_while_files_are_collected_is_not_the_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process holds the lock of whoever packs."""
+    monkeypatch.setattr(test_run_module, "_GATHERING", 3.0)
+    lock = Lock(str(bench.pod.state_directory / "runs" / RUN / "packing"))
+
+    def die() -> None:
+        lock.take()
+        bench.pod.kill_container()
+
+    outcome = run_and_die(bench, death="time.sleep(60)", die=die, seconds=5)
+    lock.release()
+
+    assert outcome.reason.startswith("its container was killed by the kernel")
+    assert outcome.home.notes == ("files of the run were not collected: the runner did not answer in time",)
+
+
+def tail(pod: LocalPod) -> list[Chunk]:
+    """Return what the tail of a run says, but for heartbeats."""
+    argv = agent_argv("tail", RUN, python=pod.python, entry=pod.entry)
+    with subprocess.Popen(argv, env=pod.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+    return [chunk for chunk in ChunkReader().feed(said) if chunk.kind not in ".T"]
+
+
+def test_run_that_had_not_begun_leaves_no_files(bench: Bench) -> None:
+    bench.pod.kill_container()
+
+    lost, done = tail(bench.pod)
+
+    assert (lost.kind, done.kind) == ("L", "D")
+    assert b"No such file or directory" in done.data
+
+
+def test_supervisor_that_dies_while_it_packs_is_replaced(bench: Bench) -> None:
+    """Under cgroup v2, the memory that coverage.py needs for its report ends the supervisor too."""
+    bench.pod.kill_container()
+    run = bench.pod.state_directory / "runs" / RUN
+    (run / "home" / "files").mkdir(parents=True)
+    (run / "home" / "files" / "log.txt").write_text("noted")
+    (run / "request.json").write_text(json.dumps({"run": RUN, "cwd": str(bench.pod.workdir)}))
+    (run / "exit.json").write_text(json.dumps({"code": 0, "sizes": {}}))
+    (run / "home.new").write_bytes(b"half")
+
+    exited, *packed, done = tail(bench.pod)
+
+    assert (exited.kind, {chunk.kind for chunk in packed}, done.data) == ("X", {"H"}, b"")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(chunk.data for chunk in packed))) as archive:
+        assert archive.getnames() == ["files/log.txt", "notes.json"]
+
+
+# cgroup v2, from recorded objects and files: this machine may have version 1.
+
+
+def test_killed_container_is_told_with_its_limit() -> None:
+    assert container_state(KILLED, "tests") == ContainerState(
+        state="terminated", code=137, reason="OOMKilled", memory_limit="512Mi"
+    )
+    assert container_state(KILLED, "keeper").state == "running"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (
+            {
+                "memory.events": "low 0\nhigh 0\nmax 31\noom 2\noom_kill 2\noom_group_kill 1\n",
+                "memory.peak": "268435456\n",
+                "memory.max": "268435456\n",
+            },
+            (2, 256 << 20, 256 << 20),
+        ),
+        ({"memory.events": "low 0\noom_kill 0\n", "memory.max": "max\n"}, (0, 0, 0)),
+    ],
+    ids=["killed", "unlimited"],
+)  # fmt: skip
+def test_files_of_cgroup_v2_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: tuple[int, int, int]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(cgroup, "_V2", str(tmp_path))
+    monkeypatch.setattr(cgroup, "_V1", str(tmp_path / "none"))
+
+    assert (cgroup.oom_kills(), cgroup.memory_peak(), cgroup.memory_limit()) == expected
+
+
+# Copies of artifacts outside of volumes.
+
+
+@pytest.fixture
+def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArtifactCopies:
+    """Copies of `out` and `top.txt`, renewed at each call; files below `out/volume` are on a volume."""
+    monkeypatch.setattr(artifact_copies, "is_on_volume", lambda path: "/volume/" in path)
+    monkeypatch.setattr(artifact_copies, "_EVERY", 0.0)
+    monkeypatch.setattr(artifact_copies, "_SHARE", 0.0)
+    (tmp_path / "app" / "out" / "volume").mkdir(parents=True)
+    request = {"cwd": str(tmp_path / "app"), "artifacts": ["out", "*.txt", "../up.txt"]}
+    return ArtifactCopies(request, str(tmp_path / "run" / "artifacts"))
+
+
+def found(tmp_path: Path) -> dict[str, str]:
+    directory = tmp_path / "run" / "artifacts"
+    return {str(path.relative_to(directory)): path.read_text() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_artifacts_outside_of_volumes_are_copied_and_renewed(tmp_path: Path, copies: ArtifactCopies) -> None:
+    app = tmp_path / "app"
+    (app / "top.txt").write_text("1")
+    (app / "out" / "a").write_text("a")
+    (app / "out" / "volume" / "b").write_text("b")
+    (app / "out" / "link").symlink_to("a")
+    (tmp_path / "up.txt").write_text("up")
+    copies.renew()
+    assert found(tmp_path) == {"top.txt": "1", "out/a": "a"}
+
+    (app / "top.txt").write_text("12")
+    (app / "out" / "a").unlink()
+    copies.renew()
+    assert found(tmp_path) == {"top.txt": "12"}
+
+    copies.remove()
+    assert not (tmp_path / "run" / "artifacts").exists()
+
+
+def test_copies_have_a_limit(tmp_path: Path, copies: ArtifactCopies, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifact_copies, "_LIMIT", 3)
+    (tmp_path / "app" / "a.txt").write_text("12")
+    (tmp_path / "app" / "b.txt").write_text("12")
+    copies.renew()
+
+    assert found(tmp_path) == {"a.txt": "12"}
+
+
+def test_keeper_packs_volumes_and_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pattern finds files of the image, which are no artifacts, and copies of what the tests wrote."""
+    monkeypatch.setattr(home, "is_on_volume", lambda path: "/volume/" in path)
+    monkeypatch.setenv("SEATRIAL_STATE", str(tmp_path))
+    for place in ("cache", "run/home/coverage", "run/home/files"):
+        (tmp_path / place).mkdir(parents=True)
+    for name in ("app/out/of-the-image", "app/out/volume/shot", "run/artifacts/out/copy", "run/artifacts/tmp/copy"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+
+    home.pack(
+        {"cwd": str(tmp_path / "app"), "artifacts": ["out", "/tmp/copy", "*.txt"]}, str(tmp_path / "run"), keeper=True
+    )  # fmt: skip
+
+    with tarfile.open(tmp_path / "run" / "home.tar") as archive:
+        names = archive.getnames()
+        notes = json.load(archive.extractfile("notes.json"))  # type: ignore[arg-type]
+    assert names == ["artifacts/out/volume/shot", "artifacts/out/copy", "artifacts/tmp/copy", "notes.json"]
+    assert notes == [
+        "artifacts: nothing is at *.txt",
+        "artifacts outside of synced directories are copies, made up to a second before the tests died",
+    ]
+
+
+# Coverage's data while tests run.
+
+
+class Collector:
+    """Counts how often data are written."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.written = 0
+        self.error = error
+
+    def flush_data(self) -> None:
+        self.written += 1
+        if self.error:
+            raise self.error
+
+
+def measure(monkeypatch: pytest.MonkeyPatch, collector: Any, *, version: tuple[int, int]) -> tuple[Any, list[Any]]:
+    """Return the plugin in a process that measures with a collector, and the plugins that are registered."""
+    plugins: list[Any] = []
+    manager = SimpleNamespace(register=lambda plugin, _: plugins.append(plugin), unregister=plugins.remove)
+    current = SimpleNamespace(_collector=collector) if collector else None
+    coverage = SimpleNamespace(
+        Coverage=SimpleNamespace(current=lambda: current), version_info=(*version, 0, "final", 0)
+    )
+    monkeypatch.setitem(sys.modules, "coverage", coverage)
+    monkeypatch.setattr(measured, "_EVERY", 0.0)
+    monkeypatch.setattr(measured, "_SHARE", 0.0)
+    measured.keep_measured(SimpleNamespace(pluginmanager=manager))
+    plugin = plugins[0]
+    plugin.pytest_sessionstart()
+    return plugin, plugins
+
+
+@pytest.mark.parametrize(("version", "written"), [((7, 14), 1), ((7, 13), 0)])
+def test_old_coverage_writes_only_without_threads(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], written: int
+) -> None:
+    collector, go = Collector(), threading.Event()
+    plugin, _ = measure(monkeypatch, collector, version=version)
+    thread = threading.Thread(target=go.wait)
+    thread.start()
+
+    plugin.pytest_runtest_logfinish()
+    go.set()
+    thread.join()
+
+    assert collector.written == written
+
+
+def test_data_are_written_at_most_once_in_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = Collector()
+    plugin, _ = measure(monkeypatch, collector, version=(7, 14))
+    monkeypatch.setattr(measured, "_EVERY", 60.0)
+
+    plugin.pytest_runtest_logfinish()
+    plugin.pytest_runtest_logfinish()
+
+    assert collector.written == 1
+
+
+def test_write_that_fails_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin, plugins = measure(monkeypatch, Collector(OSError("disk full")), version=(7, 14))
+
+    plugin.pytest_runtest_logfinish()
+
+    assert plugins == []
+
+
+@pytest.mark.parametrize("collector", [None, object()], ids=["nothing-measures", "other-internals"])
+def test_without_a_known_collector_nothing_is_written(monkeypatch: pytest.MonkeyPatch, collector: Any) -> None:
+    assert measure(monkeypatch, collector, version=(7, 14))[1] == []
