@@ -7,6 +7,7 @@ import gzip
 import json
 
 from fakes import World
+from seatrial.images.input_reader import read_inputs
 from seatrial.model.spec import ImageSpec, Project, ReleaseSpec, RunnerSpec
 from seatrial.stages import build, deliver, install
 
@@ -125,3 +126,9 @@ def install_world(tmp_path, *, live=None, manifest=None, **more):
 def installed(world, ctx=None):
     ctx, _ = delivered(world, ctx)
     return ctx, install.run(ctx)
+
+
+def inputs_of(root, environ=None, present=None, **more):
+    spec = ImageSpec(**{"name": "x", "context": root, **more})
+    whole = Project(root=root, runner=RunnerSpec(image="x"), image=(spec,))
+    return read_inputs(whole, spec, environ or {}, present or {})

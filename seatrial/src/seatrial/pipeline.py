@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from seatrial.diagnose.critical_path import seconds_on_path
 from seatrial.interruption import first_sets
 from seatrial.model import event as e
 from seatrial.model.errors import FOREIGN_CODES, EnvironmentFailed, ExitCode, NotReady, SeatrialError, understood
@@ -23,7 +24,6 @@ from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, St
 from seatrial.ports import Clock
 from seatrial.stages import build, cluster, collect, deliver, install, preflight, ready, teardown, test
 from seatrial.stages.context import Ctx, Report
-from seatrial.stages.timeline import on_path
 
 __all__ = ["STAGES", "Ended", "Recorder", "code_of", "execute", "tears_down"]
 
@@ -298,7 +298,7 @@ def _result(run: _Run, peak: int) -> RunResult:
     code = min(codes, key=_rank, default=ExitCode.PASSED)
     worst = min(run.problems, key=_severity, default=None)
     stages = sorted(run.results, key=lambda each: each.started)
-    path = on_path(stages, wall)
+    path = seconds_on_path(stages, wall)
     return RunResult(
         run=ctx.run,
         session=ctx.session.session,

@@ -14,11 +14,11 @@ from seatrial.image_inputs.working_tree import Entry
 __all__ = [
     "Answered",
     "Applied",
-    "Built",
+    "BuiltImage",
     "Installed",
-    "PodFiles",
-    "Pushed",
-    "Runner",
+    "PodFilesRecord",
+    "PushedImage",
+    "RunnerRecord",
     "read",
     "read_runner",
     "write",
@@ -27,20 +27,20 @@ __all__ = [
 T = TypeVar("T")
 
 
-class Pushed(msgspec.Struct, frozen=True, kw_only=True):
-    """An image as it was pushed: its id on the engine, and the digest of its manifest in the registry."""
+class PushedImage(msgspec.Struct, frozen=True, kw_only=True):
+    """A pushed image: its id on the engine, and the digest of its manifest in the registry."""
 
     image: str
     digest: str
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """Objects that we applied ourselves: manifests before a release, image pull Secrets.
+    """Objects that seatrial applied itself: manifests before a release, image pull Secrets.
 
     Attributes:
-        digest: over the objects as they are written; empty: they may not be applied yet.
-        created: keys of those that were not there before us, oldest first: what may be deleted again.
-        objects: key to a digest of what the object was like once all was ready; None: that was not yet so.
+        digest: over the objects as configured; empty: they may not be applied yet.
+        created: keys of objects that did not exist before, oldest first; only these may be deleted.
+        objects: key to a digest of the object once everything was ready; None: not ready yet.
     """
 
     digest: str = ""
@@ -49,13 +49,13 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Installed(msgspec.Struct, frozen=True, kw_only=True):
-    """A release as it was found good.
+    """A release that became ready.
 
     Attributes:
-        digest: over chart, values and single values; empty: its installation began, and it was not found good yet.
-        revision: Helm's.
-        namespace: that it is in; empty in records of older versions.
-        objects: `kind namespace name` to a digest of what the object was like; Jobs are left out: they may vanish.
+        digest: over chart, values and single values; empty: its installation began, and it did not become ready yet.
+        revision: Helm's revision number.
+        namespace: of the release; empty in records of older versions.
+        objects: `kind namespace name` to a digest of the object; without Jobs, which may be deleted when done.
         targets: kind, namespace and name of its workloads, without Jobs.
     """
 
@@ -67,35 +67,35 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """The last time that all services answered well.
+    """The last time that all service probes succeeded.
 
     Attributes:
-        questions: digest of what they were asked.
-        pods: uid to name, restarts and readiness of the pods that there were then.
+        questions: digest of the probes.
+        pods: uid to name, restarts and readiness of the pods at that time.
     """
 
     questions: str
     pods: dict[str, str]
 
 
-class Built(msgspec.Struct, frozen=True, kw_only=True):
-    """An image that was built: its reference, and its id on the engine."""
+class BuiltImage(msgspec.Struct, frozen=True, kw_only=True):
+    """A built image: its reference, and its id on the engine."""
 
     reference: str
     image: str
 
 
-class Runner(msgspec.Struct, frozen=True, kw_only=True):
-    """The runner pod that stands in the cluster.
+class RunnerRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The runner pod in the cluster.
 
     Attributes:
         reference: its image.
-        image: its id on the engine; empty: it is not there.
+        image: the id of that image on the engine; empty: it is not on the engine.
         uid: of the pod.
         places: folders that files may be sent to.
-        manifest: what the image was built from.
-        values: digest of what its variables got from Secrets and ConfigMaps; empty: unknown.
-        broken: its files could not be brought up to date: the next command recreates it.
+        manifest: inputs of the image.
+        values: digest of the values that its variables take from Secrets and ConfigMaps; empty: unknown.
+        broken: its files could not be updated; the next command recreates the pod.
     """
 
     reference: str
@@ -107,13 +107,13 @@ class Runner(msgspec.Struct, frozen=True, kw_only=True):
     broken: bool = False
 
 
-class PodFiles(msgspec.Struct, frozen=True, kw_only=True):
+class PodFilesRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The files of a runner pod below its places.
 
     Attributes:
         uid: of the pod.
-        files: what it had after the last change.
-        seeded: what its image has there.
+        files: after the last update.
+        seeded: those of its image.
     """
 
     uid: str
@@ -122,20 +122,20 @@ class PodFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(path: Path, kind: type[T]) -> T | None:
-    """Return what a file holds, None if there is none or it is not understood: then all is done anew."""
+    """Return the content of a state file; None if it does not exist or cannot be decoded: callers then start over."""
     try:
         content = path.read_bytes()
         try:
             return msgspec.json.decode(content, type=kind)
         except msgspec.DecodeError:
-            # A file's name need not be UTF-8: only the standard library takes what it then becomes.
+            # File names need not be UTF-8; only the standard library decodes their surrogate escapes.
             return msgspec.convert(json.loads(content), type=kind)
     except (OSError, ValueError, msgspec.ValidationError):
         return None
 
 
 def write(path: Path, value: object) -> None:
-    """Replace a file."""
+    """Replace a state file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
     try:
@@ -146,6 +146,6 @@ def write(path: Path, value: object) -> None:
     fresh.replace(path)
 
 
-def read_runner(directory: Path) -> Runner | None:
-    """Return what is remembered of a session's runner."""
-    return read(directory / "runner.json", Runner)
+def read_runner(directory: Path) -> RunnerRecord | None:
+    """Return the record of an environment's runner pod."""
+    return read(directory / "runner.json", RunnerRecord)

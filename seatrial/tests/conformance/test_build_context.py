@@ -20,9 +20,9 @@ import pytest
 from seatrial.image_inputs.delta import image_needs
 from seatrial.image_inputs.sync_folders import places_of
 from seatrial.image_inputs.working_tree import Entry, below, same
+from seatrial.images.input_reader import ImageInputs, read_inputs
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ImageSpec, Project, RunnerSpec
-from seatrial.stages.inputs import Inputs, read_inputs
 
 COUNT = int(os.environ.get("SEATRIAL_BUILDS", "12"))
 SEED = int(os.environ.get("SEATRIAL_SEED", "1"))
@@ -84,7 +84,7 @@ def entry_of(context: Path, path: str) -> tuple[str, int, bytes]:
     return ("d", mode, b"") if place.is_dir() else ("f", mode, place.read_bytes())
 
 
-def inputs(context: Path) -> Inputs:
+def inputs(context: Path) -> ImageInputs:
     spec = ImageSpec(name="x", context=context)
     return read_inputs(Project(root=context, runner=RunnerSpec(image="x"), image=(spec,)), spec, {}, {})
 
@@ -244,7 +244,7 @@ def _plain(image: Image) -> dict[str, tuple[str, int, bytes]]:
     return {path: (kind, mode if kind == "f" else 0, content) for path, (kind, mode, content) in image.items()}
 
 
-def _is_superset(context: Path, image: Image, given: Inputs) -> None:
+def _is_superset(context: Path, image: Image, given: ImageInputs) -> None:
     """Check that each content in the image is that of a file that counts."""
     known = {(context / path).read_bytes() for path, entry in given.manifest.files.items() if entry.kind == "f"}
     assert {content for kind, _, content in image.values() if kind == "f" and content} <= known

@@ -11,21 +11,15 @@ import pytest
 from fakes import World, refused
 from msgspec.structs import replace as changed
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.image_inputs.working_tree import Entry
-from seatrial.model.errors import EnvironmentFailed, NotReady, OutOfTime, UsageError
+from seatrial.model.errors import EnvironmentFailed, NotReady, UsageError
 from seatrial.model.event import FindingMade, Note, ServiceSeen
 from seatrial.model.result import Outcome, Stage
 from seatrial.model.session import Made
-from seatrial.model.spec import ReadySpec, ReleaseSpec, RunnerSpec, ServiceSpec
-from seatrial.ports import Change, Completed, StreamBroken
-from seatrial.runner.prestart import Submission
-from seatrial.saved_state import read_runner
+from seatrial.model.spec import ReadySpec, ReleaseSpec, ServiceSpec
+from seatrial.ports import Change, StreamBroken
 from seatrial.stages import (
-    build,
-    charts,
     cluster,
     deliver,
-    freshness,
     gate,
     install,
     manifests,
@@ -34,20 +28,15 @@ from seatrial.stages import (
     preflight,
     ready,
     revival,
-    runner,
 )
-from seatrial.stages.runner_pod import DIGEST
 from shop_world import (
     READY,
     delivered,
     deployment,
     install_world,
     installed,
-    made_world,
-    project,
     revision,
     runner_pod,
-    running,
 )
 
 
@@ -308,294 +297,6 @@ class TestCluster:
 
     def test_machines_of_others_are_not_entered(self, world):
         assert gate.wait(world.ctx(env=world.env(nodes=None)), world.ctx().deadline) == 0.0
-
-
-class TestBuild:
-    def test_inputs_that_come_to_the_same_image_keep_its_name(self, tmp_path):
-        world = World(tmp_path, project(tmp_path))
-        real = world.images.build
-
-        def build_the_same(spec, reference, **more):
-            real(spec, reference, **more)
-            world.images.present[reference] = "sha256:always"
-            return world.images.image(reference)
-
-        world.images.build = build_the_same
-        first = world.ctx()
-        build.run(first)
-        (tmp_path / "tests" / "a.py").write_text("2\n")
-        for outcome in (Outcome.UNCHANGED, Outcome.UNCHANGED):
-            again = world.ctx()
-            assert build.run(again).outcome is outcome
-            assert again.facts.tags == first.facts.tags
-        assert len(world.images.built) == 2, "the third time it is known what comes out"
-
-
-class TestDeliver:
-    def test_only_what_is_local_and_needed(self, tmp_path):
-        world = made_world(tmp_path)
-        world.images.present["unrelated:1"] = "sha256:u"
-        ctx, report = delivered(world)
-
-        assert sorted(world.registry.pushed) == sorted(["base:1", ctx.facts.tags["shop-test"]])
-        assert report.outcome is Outcome.DONE
-        assert ctx.facts.used["far:1"].digest == ""
-        assert ctx.facts.used["base:1"].digest == ctx.facts.delivered["base:1"]
-        assert (world.env().certs / "docker.io" / "hosts.toml").read_text()
-
-    def test_unchanged_images_cost_nothing(self, tmp_path):
-        world = made_world(tmp_path)
-        delivered(world)
-        _, report = delivered(world)
-
-        assert report.outcome is Outcome.UNCHANGED
-        assert len(world.registry.pushed) == 2
-        assert len([line for line in world.charts.log if line.startswith("render")]) == 1, "rendered once"
-
-    def test_a_registry_that_lost_its_memory_is_filled_again(self, tmp_path):
-        world = made_world(tmp_path)
-        delivered(world)
-        world.registry.has.clear()
-
-        delivered(world)
-        assert len(world.registry.pushed) == 4
-
-    def test_charts_are_told_the_built_image(self, tmp_path):
-        world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        tag = ctx.facts.tags["shop-test"].rpartition(":")[2]
-
-        assert f"render shop {{'web.image.repository': 'shop-test', 'web.image.tag': '{tag}'}}" in world.charts.log
-
-    def test_pods_are_told_the_digest_of_what_was_pushed(self, tmp_path):
-        world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        reference = ctx.facts.tags["shop-test"]
-        tag = reference.rpartition(":")[2]
-        digest = world.registry.has[reference]
-
-        (release,) = ctx.project.release
-        assert charts.sets_of(ctx, release) == {
-            "web.image.repository": "shop-test",
-            "web.image.tag": f"{tag}@{digest}",
-        }
-        assert charts.pod_image(ctx, reference) == f"{reference}@{digest}"
-        assert charts.pod_image(ctx, f"{reference}@sha256:aa") == f"{reference}@sha256:aa"
-        assert charts.pod_image(ctx, "far:1") == "far:1", "the mirror does not have it"
-
-    def test_chart_that_labels_with_the_tag_gets_no_digest_in_it(self, tmp_path):
-        world = made_world(tmp_path)
-        tag = delivered(world)[0].facts.tags["shop-test"].rpartition(":")[2]
-        labelled = deployment()
-        labelled["spec"]["template"]["metadata"] = {"labels": {"app.kubernetes.io/version": tag}}
-        ctx, _ = delivered(world)
-        ctx.facts.rendered["shop"] = [labelled]
-
-        assert charts.sets_of(ctx, ctx.project.release[0])["web.image.tag"] == tag
-        assert "@sha256:" in charts.pod_image(ctx, ctx.facts.tags["shop-test"]), "the runner's pod has no such label"
-
-    def test_second_build_of_the_same_inputs_updates_the_release(self, tmp_path):
-        world = made_world(tmp_path)
-        before = dict(delivered(world)[0].facts.release_digests)
-        assert delivered(world)[0].facts.release_digests == before
-        ctx, _ = delivered(world)
-        world.registry.has.clear()
-        world.registry.pushed += ["another"]
-
-        assert delivered(world)[0].facts.release_digests != before
-        assert ctx.facts.release_digests == before
-
-    def test_files_with_the_password_of_nodes_are_for_the_user_alone(self, tmp_path):
-        world = made_world(tmp_path)
-        file = world.env().certs / "docker.io" / "hosts.toml"
-        file.parent.mkdir(parents=True)
-        file.write_text("older")
-        file.chmod(0o644)
-        delivered(world)
-
-        assert file.read_text() != "older"
-        assert file.stat().st_mode & 0o777 == 0o600
-
-    def test_changed_image_of_the_same_name_is_renewed_on_nodes(self, tmp_path):
-        world = made_world(tmp_path)
-        delivered(world)
-        world.images.present["base:1"] = "sha256:newer"
-        ctx = world.ctx()
-        ctx.facts.fresh = False
-        joined = world.registry.joined
-        ctx, _ = delivered(world, ctx)
-        renewals = [(node, argv[-1]) for node, argv in world.cluster.ran if "images ls" in argv[-1]]
-
-        assert [node for node, _ in renewals if "docker.io/library/base:1" in _] == list(world.cluster.node_names)
-        assert world.registry.joined > joined
-
-    def test_stand_ins_are_called_so(self, tmp_path):
-        world = made_world(tmp_path)
-        world.charts.rendered = {"shop": [deployment(image="stand:1")]}
-        world.images.present["stand:1"] = "sha256:s"
-        ctx, _ = delivered(world)
-
-        assert ctx.facts.used["stand:1"].stands_in_for == "real"
-
-    def test_runner_image_of_somebody_else(self, tmp_path):
-        world = made_world(tmp_path, runner=RunnerSpec(image="ghcr.io/x/tests:1"))
-        ctx, _ = delivered(world)
-
-        assert "ghcr.io/x/tests:1" in ctx.facts.used
-
-    def test_runner_image_without_a_tag(self, tmp_path):
-        with pytest.raises(UsageError):
-            delivered(made_world(tmp_path, runner=RunnerSpec(image="localhost:5000/x")))
-
-    def test_nodes_pull_ahead(self, tmp_path):
-        world = made_world(tmp_path)
-        pulled = []
-        real = world.cluster.run
-
-        def run(node, argv, **more):
-            pulled.append((node, argv[-1]))
-            return real(node, argv, **more)
-
-        world.cluster.run = run
-        ctx, _ = delivered(world)
-        reference = ctx.facts.tags["shop-test"]
-        ours = f"docker.io/library/shop-test@{world.registry.has[reference]}"
-        # The project's own by the name that a kubelet looks for when a pod asks by digest.
-        wanted = {("it-worker", "docker.io/library/base:1"), ("it-worker", ours)}
-        for _ in range(500):
-            if wanted <= set(pulled):
-                break
-            ctx.cancelled.wait(0.01)
-
-        assert wanted <= set(pulled)
-
-    @pytest.mark.parametrize("first", [("it-control-plane",), ("it-control-plane", "it-worker")])
-    def test_nodes_that_are_still_being_made_pull_a_little_later(self, tmp_path, monkeypatch, first):
-        """The engine lists containers one by one, and before anything can be run in them."""
-        monkeypatch.setattr(deliver, "_LOOK", 0.01)
-        world = made_world(tmp_path)
-        lists = iter([first])
-        ran = []
-
-        def run(node, argv, **more):
-            ran.append((node, argv[-1]))
-            return Completed(argv=tuple(argv), code=1 if len(ran) == 1 else 0, stdout=b"", stderr=b"No such container")
-
-        world.cluster.names = lambda: next(lists, ("it-control-plane", "it-worker"))
-        world.cluster.run = run
-        ctx, _ = delivered(world)
-
-        assert all(each.result(10) for each in ctx.facts.ahead.values())
-        pulls = {node for node, last in ran if last.startswith("docker.io/")}
-        assert pulls == {"it-worker"}
-
-    def test_several_workers_pull_when_they_are_asked(self, tmp_path):
-        world = made_world(tmp_path)
-        world.cluster.node_names = ("it-control-plane", "it-worker", "it-worker2")
-        ctx, _ = delivered(world)
-
-        assert not any(each.result(10) for each in ctx.facts.ahead.values())
-        assert world.cluster.ran == []
-
-
-class TestRunner:
-    def test_made(self, tmp_path):
-        world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        runner.have(ctx)
-
-        assert [obj["kind"] for obj in world.kube.applied] == ["ServiceAccount", "ConfigMap", "Pod"]
-        remembered = read_runner(world.env().directory)
-        assert remembered.reference == ctx.facts.tags["shop-test"]
-        assert remembered.image == world.images.present[remembered.reference]
-        assert remembered.uid == "Pod test-runner"
-        assert isinstance(remembered.manifest.files["tests/a.py"], Entry)
-        assert remembered.places == ("tests",)
-
-    def test_kept_while_it_fits(self, tmp_path):
-        world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        runner.have(ctx)
-        runner_pod(world, ctx)
-        count = len(world.kube.applied)
-        runner.have(ctx)
-
-        assert len(world.kube.applied) == count
-
-    def test_one_that_another_machine_made_is_remembered_as_if_we_had(self, tmp_path):
-        world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        runner.have(ctx)
-        runner_pod(world, ctx)
-        made = read_runner(world.env().directory)
-        (world.env().directory / "runner.json").unlink()
-        runner.have(ctx)
-
-        assert read_runner(world.env().directory) == changed(made, uid="runner")
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"metadata": {"annotations": {DIGEST: "other"}}},
-            {"metadata": {"deletionTimestamp": "now"}},
-            {"status": {"phase": "Failed"}},
-            {"status": {"containerStatuses": [{"name": "tests", "state": {"terminated": {"exitCode": 137}}}]}},
-        ],
-    )
-    def test_made_anew_when_it_does_not(self, tmp_path, change):
-        world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        runner.have(ctx)
-        pod = runner_pod(world, ctx)
-        for part, values in change.items():
-            pod[part] = {**pod[part], **values}
-        world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
-        count = len(world.kube.applied)
-        ctx.facts.submission = Submission(world.kube.pod)
-        runner.have(ctx)
-
-        assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
-        assert len(world.kube.applied) == count + 3
-        assert ctx.facts.submission.take() is None
-        assert world.kube.pod.started[0].left.wait(5), "what waited in the old pod"
-
-    def test_made_anew_when_its_secret_was(self, tmp_path):
-        spec = RunnerSpec(image="shop-test", namespace="shop", env_from={"P": "secret/db/password"})
-        world = made_world(tmp_path, runner=spec)
-        ctx, _ = delivered(world)
-        runner.have(ctx)
-        pod = runner_pod(world, ctx)
-        runner.keep_up(ctx)
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}}
-        for password in ("b25l", "b25l", "dHdv"):
-            assert not world.kube.deleted
-            world.kube.put({**secret, "metadata": dict(secret["metadata"]), "data": {"password": password}})
-            world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
-            runner.keep_up(ctx)
-        assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
-
-        count = len(world.kube.deleted)
-        runner.keep_up(ctx)
-        assert len(world.kube.deleted) == count
-
-    def test_old_one_that_does_not_go(self, tmp_path):
-        world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        runner.have(ctx)
-        runner_pod(world, ctx, phase="Failed")
-
-        with pytest.raises(OutOfTime):
-            runner.have(ctx)
-
-    def test_old_one_that_went_by_itself(self, tmp_path):
-        world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        runner.have(ctx)
-        runner_pod(world, ctx, phase="Failed")
-        world.kube.delete = lambda *args, **more: False
-        runner.have(ctx)
-
-        assert read_runner(world.env().directory) is not None
 
 
 class TestInstall:
@@ -1050,69 +751,6 @@ class TestReady:
         with pytest.raises(NotReady) as caught:
             ready.run(ctx)
         assert caught.value.reason == "cut"
-
-
-class TestPullsThatFailedBefore:
-    def pod(self, world, name, image, reason, *, owner=True):
-        running(world, name, "", owner=owner)
-        pod = world.kube.get("v1/Pod", name, "shop")
-        pod["spec"]["containers"][0]["image"] = image
-        pod["status"] = {
-            "phase": "Pending",
-            "containerStatuses": [{"name": "c", "imageID": "", "state": {"waiting": {"reason": reason}}}],
-        }
-        world.kube.put(pod)
-
-    @pytest.mark.parametrize(
-        ("image", "reason", "owner", "recreated"),
-        [
-            ("base:1", "ImagePullBackOff", True, True),
-            ("docker.io/library/base:1@sha256:aa", "ErrImagePull", True, True),
-            ("base:1", "ContainerCreating", True, False),
-            ("base:1", "CrashLoopBackOff", True, False),
-            ("base:2", "ImagePullBackOff", True, False),
-            ("base:1", "ImagePullBackOff", False, False),
-        ],
-    )
-    def test_pod_is_recreated_if_its_image_was_pushed_since(self, world, image, reason, owner, recreated):
-        ctx, _ = installed(world)
-        ctx.facts.fresh = False
-        ctx.facts.pushed = {"base:1"}
-        self.pod(world, "web-1", image, reason, owner=owner)
-
-        freshness.retry_pulls(ctx)
-
-        assert (world.kube.get("v1/Pod", "web-1", "shop") is None) is recreated
-
-    def test_nothing_is_asked_if_nothing_was_pushed(self, world):
-        ctx, _ = installed(world)
-        ctx.facts.fresh = False
-        ctx.facts.pushed = set()
-        self.pod(world, "web-1", "base:1", "ImagePullBackOff")
-
-        freshness.retry_pulls(ctx)
-
-        assert world.kube.get("v1/Pod", "web-1", "shop") is not None
-
-
-class TestFreshness:
-    def test_older_images_are_replaced(self, world):
-        ctx = world.ctx()
-        ctx.facts.delivered = {"base:1": "sha256:new"}
-        running(world, "db-0", "docker.io/library/base@sha256:old")
-        running(world, "db-1", "docker.io/library/base@sha256:new")
-
-        assert freshness.outdated(ctx)
-        assert world.kube.deleted == [("v1/Pod", "shop", "db-0")]
-        assert not freshness.outdated(ctx)
-
-    def test_pod_that_nobody_would_make_again(self, world):
-        ctx = world.ctx()
-        ctx.facts.delivered = {"base:1": "sha256:new"}
-        running(world, "lone", "docker.io/library/base@sha256:old", owner=False)
-
-        with pytest.raises(EnvironmentFailed):
-            freshness.outdated(ctx)
 
 
 def test_the_environment_says_its_plan(world):

@@ -16,7 +16,7 @@ from seatrial.model.redaction import SECRETS
 from seatrial.model.result import Counts
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import StreamBroken
-from seatrial.saved_state import Answered, Installed, read, write
+from seatrial.saved_state import Answered, write
 from seatrial.stages import collect, survey, teardown
 from seatrial.stages import runner as made_runner
 from seatrial.stages.context import TestsOutcome
@@ -255,17 +255,6 @@ class TestSurvey:
 
         assert [each.cause for each in found] == ["Crash", "NoEndpoints"]
         assert found[0].evidence == ("boom",)
-
-
-def test_memory_that_is_not_understood_is_forgotten(tmp_path):
-    path = tmp_path / "deep" / "it.json"
-    installed = Installed(digest="d", revision=1, objects={}, targets=[("Pod", "shop", "p")])
-    write(path, installed)
-    assert read(path, Installed) == installed
-
-    path.write_text('{"digest": 1}')
-    assert read(path, Installed) is None
-    assert read(tmp_path / "none", Installed) is None
 
 
 class TestSecrets:

@@ -9,35 +9,10 @@ from pathlib import Path
 import pytest
 from fakes import FakeKube
 from seatrial.model.errors import UsageError
-from seatrial.model.result import Outcome, Stage, StageResult
 from seatrial.model.spec import ReleaseSpec
 from seatrial.stages import charts, gate, helm_state
 from seatrial.stages.deliver import only_worker
-from seatrial.stages.freshness import stale_images
-from seatrial.stages.timeline import on_path
 from shop_world import revision
-
-
-def stage(name, started, seconds):
-    return StageResult(stage=name, outcome=Outcome.DONE, started=started, seconds=seconds)
-
-
-def test_stages_that_follow_each_other_account_for_themselves():
-    stages = [stage(Stage.PREFLIGHT, 0, 1), stage(Stage.CLUSTER, 1, 4)]
-
-    assert on_path(stages, 5) == {Stage.PREFLIGHT: 1, Stage.CLUSTER: 4}
-
-
-def test_of_stages_beside_each_other_the_one_that_ends_last_counts():
-    stages = [stage(Stage.CLUSTER, 0, 10), stage(Stage.BUILD, 0, 3), stage(Stage.DELIVER, 3, 9)]
-
-    assert on_path(stages, 13) == {Stage.CLUSTER: 3, Stage.BUILD: 0, Stage.DELIVER: 9}
-
-
-def test_the_parts_add_up_to_what_stages_cover():
-    stages = [stage(Stage.CLUSTER, 0.5, 4.2), stage(Stage.BUILD, 0.7, 5.1), stage(Stage.TEST, 6, 1)]
-
-    assert sum(on_path(stages, 7.5).values()) == pytest.approx(4.2 + 1.1 + 1)
 
 
 def test_images_of_objects():
@@ -249,21 +224,3 @@ def test_uncompressed_releases_of_old():
     data = base64.b64encode(base64.b64encode(b'{"manifest": ""}')).decode()
 
     assert helm_state.decode({"data": {"release": data}}) == {"manifest": ""}
-
-
-def pod(image, image_id, **status):
-    return {
-        "metadata": {"name": "p"},
-        "spec": {"containers": [{"name": "c", "image": image}]},
-        "status": {"phase": "Running", "containerStatuses": [{"name": "c", "imageID": image_id}], **status},
-    }
-
-
-def test_stale_images():
-    delivered = {"docker.io/library/web:1": "sha256:new"}
-
-    assert list(stale_images(pod("web:1", "docker.io/library/web@sha256:old"), delivered)) == ["web:1"]
-    assert list(stale_images(pod("web:1", "docker.io/library/web@sha256:new"), delivered)) == []
-    assert list(stale_images(pod("web:1", "sha256:imported"), delivered)) == [], "imported by hand"
-    assert list(stale_images(pod("other:1", "x@sha256:old"), delivered)) == [], "not ours to deliver"
-    assert list(stale_images(pod("web:1", "x@sha256:old", phase="Succeeded"), delivered)) == []

@@ -147,7 +147,7 @@ def _keyboard() -> Iterator[int | None]:
 def _watch(project: Path, read: Callable[[], Project], tell_saved: int, stop: Flag) -> None:
     import watchfiles  # noqa: PLC0415 - keeps --help quick
 
-    from seatrial.stages.matters import matters  # noqa: PLC0415
+    from seatrial.images.relevant_files import relevance_of  # noqa: PLC0415
 
     root = project.resolve()
     usual = watchfiles.DefaultFilter
@@ -158,7 +158,7 @@ def _watch(project: Path, read: Callable[[], Project], tell_saved: int, stop: Fl
     for changes in watchfiles.watch(root, watch_filter=ignore, debounce=_LONGEST, step=_QUIET, stop_event=stop):
         paths = [project / Path(path).relative_to(root) for _, path in changes]
         try:
-            wanted = any(map(matters(read()), paths))
+            wanted = any(map(relevance_of(read()), paths))
         except SeatrialError:
             # The command that follows tells what is wrong.
             wanted = True

@@ -12,15 +12,14 @@ from seatrial.image_inputs.delta import image_needs
 from seatrial.image_inputs.manifest import Manifest, changes
 from seatrial.image_inputs.sync_folders import places_of
 from seatrial.image_inputs.working_tree import shown
+from seatrial.images.input_reader import TAG_LENGTH, ImageInputs, base_images, ignore_file, ignored_paths, read_inputs
 from seatrial.model.errors import Inconclusive, UsageError
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.model.spec import ImageSpec
 from seatrial.ports import LocalImage
-from seatrial.saved_state import Built, read, read_runner, write
-from seatrial.stages import inputs
+from seatrial.saved_state import BuiltImage, read, read_runner, write
 from seatrial.stages.context import Ctx, Report, done, unchanged
-from seatrial.stages.inputs import Inputs
 
 __all__ = ["LOOKED", "look", "run"]
 
@@ -29,8 +28,8 @@ LOOKED: Final = "looked.json"
 
 _KEPT: Final = 3
 """Images of one name that stay on the engine: going back to the last branches needs no build."""
-_REMEMBERED: Final = 200
-"""Builds that are remembered, of all projects."""
+_RECORDED: Final = 200
+"""Builds in the state file, of all projects."""
 _ATTEMPTS: Final = 2
 _QUICK: Final = 30.0
 
@@ -43,14 +42,14 @@ def run(ctx: Ctx) -> Report:
         Inconclusive: files changed during each of two builds.
         UsageError: an image has no Dockerfile, or its context cannot be read.
     """
-    bases = {spec.name: inputs.base_images(spec, os.environ) for spec in ctx.project.image}
+    bases = {spec.name: base_images(spec, os.environ) for spec in ctx.project.image}
     runner = read_runner(ctx.env.directory)
     # One question for all images that this command will want to know of.
     before = read(ctx.env.directory / LOOKED, list[str]) or []
     look(ctx, [*(base for each in bases.values() for base in each), *before, *([runner.reference] if runner else [])])
     built = {}
     for spec in ctx.project.image:
-        given = inputs.read_inputs(ctx.project, spec, os.environ, ctx.facts.looked_at(bases[spec.name]))
+        given = read_inputs(ctx.project, spec, os.environ, ctx.facts.looked_at(bases[spec.name]))
         if spec.name == ctx.project.runner.image:
             _check_sync(ctx, spec, given)
             if _is_warm(ctx, spec, given):
@@ -74,18 +73,18 @@ def look(ctx: Ctx, references: Sequence[str]) -> None:
         ctx.facts.looked |= {each: found.get(each) for each in new}
 
 
-def _check_sync(ctx: Ctx, spec: ImageSpec, given: Inputs) -> None:
+def _check_sync(ctx: Ctx, spec: ImageSpec, given: ImageInputs) -> None:
     """Refuse paths that shall be sent and of which nothing gets into the image.
 
     Raises:
         UsageError: naming them.
     """
     sync = ctx.project.runner.sync
-    if lost := inputs.left_out(spec, sync, given.manifest.files):
+    if lost := ignored_paths(spec, sync, given.manifest.files):
         raise UsageError(
             f"nothing of {', '.join(lost)} would reach the runner: what ran would not be what is here",
-            reason=f"{inputs.ignore_file(spec).name} leaves out all that is in it",
-            hint=f"correct {inputs.ignore_file(spec)}, or take it out of runner.sync",
+            reason=f"{ignore_file(spec).name} leaves out all that is in it",
+            hint=f"correct {ignore_file(spec)}, or take it out of runner.sync",
         )
     root = ctx.project.root
     for path in sync:
@@ -100,7 +99,7 @@ def _check_sync(ctx: Ctx, spec: ImageSpec, given: Inputs) -> None:
             )
 
 
-def _is_warm(ctx: Ctx, spec: ImageSpec, given: Inputs) -> bool:
+def _is_warm(ctx: Ctx, spec: ImageSpec, given: ImageInputs) -> bool:
     """Whether the runner pod that stands can be brought up to date by sending files, so that its image stays."""
     runner = read_runner(ctx.env.directory)
     image = ctx.facts.looked.get(runner.reference) if runner else None
@@ -129,14 +128,14 @@ def _is_warm(ctx: Ctx, spec: ImageSpec, given: Inputs) -> bool:
     return True
 
 
-def _build(ctx: Ctx, spec: ImageSpec, given: Inputs) -> tuple[str, bool, Manifest, Inputs]:
+def _build(ctx: Ctx, spec: ImageSpec, given: ImageInputs) -> tuple[str, bool, Manifest, ImageInputs]:
     """Return the reference of an image, whether it is a new one, and what it was built from."""
-    memory = ctx.env.shared / "built.json"
+    state_file = ctx.env.shared / "built.json"
     changed: list[tuple[str, str]] = []
     for _ in range(_ATTEMPTS):
-        known = read(memory, dict[str, Built]) or {}
+        known = read(state_file, dict[str, BuiltImage]) or {}
         name = f"{spec.name} {given.manifest.digest}"
-        fresh = f"{spec.name}:{given.manifest.digest[: inputs.TAG_LENGTH]}"
+        fresh = f"{spec.name}:{given.manifest.digest[:TAG_LENGTH]}"
         if (before := known.get(name)) and (found := _still_there(ctx, before)):
             ctx.facts.images[before.reference] = found
             return before.reference, False, given.manifest, given
@@ -156,7 +155,7 @@ def _build(ctx: Ctx, spec: ImageSpec, given: Inputs) -> tuple[str, bool, Manifes
         found_now = ctx.env.images.inspect(unknown) if unknown else {}
         ctx.facts.looked |= found_now
         present = ctx.facts.looked_at(given.manifest.bases)
-        again = inputs.read_inputs(ctx.project, spec, os.environ, present)
+        again = read_inputs(ctx.project, spec, os.environ, present)
         if replace(again.manifest, bases=given.manifest.bases) != given.manifest:
             changed = changes(given.manifest.files, again.manifest.files)
             given = again
@@ -165,10 +164,10 @@ def _build(ctx: Ctx, spec: ImageSpec, given: Inputs) -> tuple[str, bool, Manifes
         same = known.get(f"{spec.name} {image.digest}")
         named = _still_there(ctx, same) if same else None
         reference = same.reference if same and named else fresh
-        built = Built(reference=reference, image=image.digest)
+        built = BuiltImage(reference=reference, image=image.digest)
         names = {name, f"{spec.name} {again.manifest.digest}", f"{spec.name} {image.digest}"}
         kept = [pair for pair in known.items() if pair[0] not in names]
-        write(memory, dict([*kept[-_REMEMBERED:], *((each, built) for each in sorted(names))]))
+        write(state_file, dict([*kept[-_RECORDED:], *((each, built) for each in sorted(names))]))
         ctx.facts.images[reference] = named or image
         ctx.env.images.thin(labels, keep=_KEPT, spare=reference)
         return reference, reference == fresh, again.manifest, again
@@ -179,7 +178,7 @@ def _build(ctx: Ctx, spec: ImageSpec, given: Inputs) -> tuple[str, bool, Manifes
     )
 
 
-def _still_there(ctx: Ctx, built: Built) -> LocalImage | None:
+def _still_there(ctx: Ctx, built: BuiltImage) -> LocalImage | None:
     """Return an image that was built before, if the engine still has it under its name."""
     look(ctx, [built.reference])
     found = ctx.facts.looked[built.reference]
@@ -192,7 +191,7 @@ def _check_builder(ctx: Ctx, spec: ImageSpec) -> None:
     Raises:
         UsageError: naming it.
     """
-    path = inputs.ignore_file(spec)
+    path = ignore_file(spec)
     if path.name == ".dockerignore":
         return
     deadline = ctx.deadline.child(_QUICK)

@@ -18,7 +18,7 @@ from seatrial.model.names import canonical
 from seatrial.model.result import ImageUsed, Stage
 from seatrial.model.session import Made
 from seatrial.ports import LocalImage, Nodes, Object
-from seatrial.saved_state import Pushed, read, write
+from seatrial.saved_state import PushedImage, read, write
 from seatrial.stages import charts
 from seatrial.stages.build import LOOKED, look
 from seatrial.stages.context import Ctx, Report, done, unchanged
@@ -53,8 +53,8 @@ def run(ctx: Ctx) -> Report:
     present = ctx.facts.looked_at(wanted)
     _remember_looks(ctx, wanted)
     ctx.facts.images.update(present)
-    memory = ctx.env.shared / "pushed.json"
-    known = read(memory, dict[str, Pushed]) or {}
+    state_file = ctx.env.shared / "pushed.json"
+    known = read(state_file, dict[str, PushedImage]) or {}
     before = frozenset(known)
     stale = [reference for reference in present if not _is_there(ctx, reference, present[reference], known)]
     ahead = _Ahead(ctx, deadline)
@@ -63,8 +63,8 @@ def run(ctx: Ctx) -> Report:
         jobs = {pool.submit(_push, ctx, reference, deadline): reference for reference in stale}
         for job in as_completed(jobs):
             reference = jobs[job]
-            known[reference] = Pushed(image=present[reference].digest, digest=job.result())
-            write(memory, known)
+            known[reference] = PushedImage(image=present[reference].digest, digest=job.result())
+            write(state_file, known)
             ctx.facts.pushed.add(reference)
             ahead.pull({reference: _as_pulled(ctx, reference, known)})
             if not ctx.facts.fresh and reference in before:
@@ -79,9 +79,9 @@ def run(ctx: Ctx) -> Report:
 
 def _remember_looks(ctx: Ctx, wanted: list[str]) -> None:
     """Write down which images this command needs: the next one asks for all of them at once."""
-    memory = ctx.env.directory / LOOKED
-    if read(memory, list[str]) != wanted:
-        write(memory, wanted)
+    state_file = ctx.env.directory / LOOKED
+    if read(state_file, list[str]) != wanted:
+        write(state_file, wanted)
 
 
 def _wanted(ctx: Ctx, rendered: list[Object]) -> list[str]:
@@ -126,7 +126,7 @@ def runner_image(ctx: Ctx) -> str:
     return image
 
 
-def _is_there(ctx: Ctx, reference: str, image: LocalImage, known: dict[str, Pushed]) -> bool:
+def _is_there(ctx: Ctx, reference: str, image: LocalImage, known: dict[str, PushedImage]) -> bool:
     before = known.get(reference)
     return before is not None and before.image == image.digest and ctx.env.registry.digest(reference) == before.digest
 
@@ -140,7 +140,7 @@ def _is_pinned(ctx: Ctx, reference: str) -> bool:
     return "@" not in reference and (reference in ctx.facts.tags.values() or reference == runner_image(ctx))
 
 
-def _as_pulled(ctx: Ctx, reference: str, known: Mapping[str, Pushed]) -> str:
+def _as_pulled(ctx: Ctx, reference: str, known: Mapping[str, PushedImage]) -> str:
     """Return the name that a node stores an image under when a pod asks for it: with a digest, no tag."""
     name = canonical(reference)
     return f"{name.rpartition(':')[0]}@{known[reference].digest}" if _is_pinned(ctx, reference) else name
@@ -156,7 +156,7 @@ def _renew(ctx: Ctx, reference: str, deadline: Deadline) -> None:
         nodes.run(node, ["bash", "-c", script], deadline=deadline)
 
 
-def _used(reference: str, image: LocalImage | None, known: dict[str, Pushed]) -> ImageUsed:
+def _used(reference: str, image: LocalImage | None, known: dict[str, PushedImage]) -> ImageUsed:
     if image is None:
         return ImageUsed(reference=reference, digest="")
     digest = known[reference].digest

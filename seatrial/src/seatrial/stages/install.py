@@ -39,9 +39,7 @@ def run(ctx: Ctx) -> Report:
     """
     if ctx.env.mirror and ctx.facts.fresh:
         ctx.kube.apply(ctx.env.mirror.announcement())
-    for namespace in dict.fromkeys(
-        [*(release.namespace for release in ctx.project.release), ctx.project.runner.namespace]
-    ):
+    for namespace in ctx.project.used_namespaces:
         if namespaces.have(ctx, namespace) and ctx.session.namespace:
             neighbours.have(ctx, namespace)
     manifests.bring(ctx, manifests.pull_secrets(ctx.project.release, ctx.project.root))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+from seatrial.images.outdated_pods import recreate_outdated_pods, retry_failed_pulls
 from seatrial.model.deadline import Deadline
 from seatrial.ports import Object
 from seatrial.saved_state import Answered, Installed, read, write
 from seatrial.stages import manifests, neighbours, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
-from seatrial.stages.freshness import outdated, retry_pulls
 from seatrial.stages.helm_state import newest
 from seatrial.stages.probing import ask, changed_pods, pod_states, questions
 from seatrial.watching.workload_monitor import Target, WorkloadMonitor, all_ready_now
@@ -32,9 +32,11 @@ def run(ctx: Ctx) -> Report:
     targets: list[Target] = [("Pod", spec.namespace, spec.pod)]
     for release in ctx.project.release:
         targets += ctx.facts.targets[release.name]
-    retry_pulls(ctx)
+    namespaces = ctx.project.used_namespaces
+    if not ctx.facts.fresh:
+        retry_failed_pulls(ctx.kube, namespaces, ctx.facts.pushed, ctx.warn)
     at_once = all_ready_now(ctx.kube, targets, ctx.emit) or _wait(ctx, targets, until)
-    if outdated(ctx):
+    if recreate_outdated_pods(ctx.kube, namespaces, ctx.facts.delivered, ctx.warn):
         at_once = _wait(ctx, targets, until)
     asked = questions(ctx.project.service, spec.namespace)
     digest = hashlib.sha256(repr(asked).encode()).hexdigest()

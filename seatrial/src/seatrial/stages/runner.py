@@ -15,7 +15,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
 from seatrial.ports import Object
 from seatrial.runner.pod_files import agent_files
-from seatrial.saved_state import Runner, read_runner, write
+from seatrial.saved_state import RunnerRecord, read_runner, write
 from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
 from seatrial.stages.deliver import runner_image
@@ -52,7 +52,7 @@ def have(ctx: Ctx) -> None:
     )
     *others, pod = runner_objects(spec, shape)
     there = ctx.kube.get("v1/Pod", spec.pod, spec.namespace)
-    made = Runner(
+    made = RunnerRecord(
         reference=reference,
         image=local.digest if local else "",
         uid=there["metadata"].get("uid", "") if there else "",

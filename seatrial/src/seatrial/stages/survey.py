@@ -10,6 +10,7 @@ import msgspec
 from seatrial.diagnose.causes import ranked, restarts, troubled_nodes, unserved
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.delta import image_needs
+from seatrial.images.input_reader import base_images, read_inputs
 from seatrial.model.finding import Finding
 from seatrial.model.spec import Project
 from seatrial.ports import Kube
@@ -18,7 +19,6 @@ from seatrial.readiness.snapshot import Snapshot, controller_of
 from seatrial.readiness.verdict import Suspicion
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.saved_state import read_runner
-from seatrial.stages import inputs
 from seatrial.stages.helm_state import newest
 from seatrial.watching.log_evidence import with_log_lines
 from seatrial.watching.watch_set import list_snapshot
@@ -110,8 +110,8 @@ def runner(kube: Kube, project: Project, env: Kubernetes) -> RunnerSeen:
     verdict = judge_pod(pod, [])
     step = "go on in it"
     if image is not None:
-        present = env.images.inspect([*inputs.base_images(image, os.environ), made.reference])
-        given = inputs.read_inputs(project, image, os.environ, present)
+        present = env.images.inspect([*base_images(image, os.environ), made.reference])
+        given = read_inputs(project, image, os.environ, present)
         local = present.get(made.reference)
         places = given.places(spec.workdir or (local.workdir if local else "/"), made.places, made.manifest)
         causes = image_needs(made.manifest, given.manifest, places=places, rebuild=spec.rebuild)

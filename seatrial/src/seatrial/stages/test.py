@@ -13,6 +13,8 @@ from msgspec.structs import replace as changed
 
 from seatrial.image_inputs.delta import Delta, Lost, image_needs, plan
 from seatrial.image_inputs.working_tree import Files, Tree, below, digest, read_tree, shown
+from seatrial.images.input_reader import read_inputs
+from seatrial.images.written_files import WrittenFiles
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, Inconclusive, OutOfTime
 from seatrial.model.event import Note
@@ -25,11 +27,9 @@ from seatrial.runner.options import resolve
 from seatrial.runner.protocol import CI_VARIABLES
 from seatrial.runner.sync import PodDiffers, PodFiles, pod_files
 from seatrial.runner.test_run import Request, TestOutcome, run_tests
-from seatrial.saved_state import PodFiles as Remembered
-from seatrial.saved_state import Runner, read, read_runner, write
-from seatrial.stages import inputs, runner
+from seatrial.saved_state import PodFilesRecord, RunnerRecord, read, read_runner, write
+from seatrial.stages import runner
 from seatrial.stages.context import Ctx, Report, TestsOutcome, done
-from seatrial.stages.written import Written
 from seatrial.watching.workload_monitor import WorkloadMonitor
 
 __all__ = ["run"]
@@ -107,7 +107,7 @@ def run(ctx: Ctx) -> Report:
         )
 
     results = [root / ".coverage", *(target for _, target in asked.files), *([asked.junit] if asked.junit else [])]
-    before = Written.stamps(results)
+    before = WrittenFiles.stamps(results)
     pod = _Pod(ctx, exec_, directory, request.deadline)
     try:
         try:
@@ -120,7 +120,7 @@ def run(ctx: Ctx) -> Report:
             _recreate(ctx)
             delta, outcome = attempt(pod.read())
     finally:
-        Written.read(ctx.project.root).remember(before, results)
+        WrittenFiles.read(ctx.project.root).record(before, results)
     pod.remember(outcome.files)
     if outcome.tree is not None and outcome.tree.host != outcome.tree.pod:
         # Whatever is wrong in that pod: the next command begins in a new one.
@@ -161,12 +161,12 @@ class _Pod:
         self._deadline = deadline
         self._exec = exec_
         self._directory = directory
-        self._memory = ctx.env.directory / "pod-files.json"
+        self._state_file = ctx.env.directory / "pod-files.json"
         self._seeded: Files = {}
 
     def known(self) -> PodFiles:
         """Return what is remembered of this pod; else what it says."""
-        found = read(self._memory, Remembered)
+        found = read(self._state_file, PodFilesRecord)
         if found is None or found.uid != self._runner.uid:
             return self.read()
         self._seeded = found.seeded
@@ -181,18 +181,18 @@ class _Pod:
 
     def remember(self, files: Files) -> None:
         """Write down what the pod has now."""
-        write(self._memory, Remembered(uid=self._runner.uid, files=dict(files), seeded=dict(self._seeded)))
+        write(self._state_file, PodFilesRecord(uid=self._runner.uid, files=dict(files), seeded=dict(self._seeded)))
 
     def give_up(self) -> None:
         """Write down that the pod cannot be brought up to date."""
         write(self._ctx.env.directory / "runner.json", changed(self._runner, broken=True))
 
     @property
-    def _runner(self) -> Runner:
+    def _runner(self) -> RunnerRecord:
         return _runner(self._ctx)
 
 
-def _runner(ctx: Ctx) -> Runner:
+def _runner(ctx: Ctx) -> RunnerRecord:
     runner = read_runner(ctx.env.directory)
     if runner is None:
         raise EnvironmentFailed("what the runner pod was made from is not known any more", hint="run it again")
@@ -219,7 +219,7 @@ def _tree(ctx: Ctx, root: Path, seeded: Files) -> Tree:
     if image is None:
         return read_tree(root, pod.places)
     present = ctx.facts.looked_at(pod.manifest.bases)
-    given = inputs.read_inputs(ctx.project, image, os.environ, present)
+    given = read_inputs(ctx.project, image, os.environ, present)
     places = given.places(_directory(ctx), pod.places, pod.manifest)
     if causes := image_needs(pod.manifest, given.manifest, places=places, rebuild=spec.rebuild):
         raise Inconclusive("files of the image changed after it was built", reason=str(causes[0]), hint="run it again")

@@ -1,4 +1,4 @@
-"""Tell which saved files can change what the tests run against."""
+"""Tell which saved files can change what the tests run against, so that `watch` ignores the others."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Final
 from seatrial.image_inputs.copied_files import Analysis, analyze
 from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
 from seatrial.image_inputs.working_tree import Entry, below
+from seatrial.images.input_reader import build_arguments, dockerfile_of, ignore_file
+from seatrial.images.written_files import WrittenFiles
 from seatrial.model.spec import ImageSpec, Project
-from seatrial.stages.inputs import arguments, dockerfile_of, ignore_file
-from seatrial.stages.written import Written
 
-__all__ = ["matters"]
+__all__ = ["relevance_of"]
 
 _CONFIGURATIONS: Final = ("seatrial.toml", "pyproject.toml")
 
 
-def matters(project: Project) -> Callable[[Path], bool]:
-    """Return a function that tells whether a saved file counts: an input of an image, a chart, values, a manifest."""
-    root, written = project.root, Written.read(project.root)
+def relevance_of(project: Project) -> Callable[[Path], bool]:
+    """Return a function that tells whether a saved file is an input of an image, a chart, values or a manifest."""
+    root, written = project.root, WrittenFiles.read(project.root)
     images = [(spec, *_read(spec)) for spec in project.image]
     files = {root / name for name in _CONFIGURATIONS}
     folders = [path for release in project.release for path in (Path(release.chart), *release.manifests)]
@@ -33,7 +33,7 @@ def matters(project: Project) -> Callable[[Path], bool]:
     if all(spec.name != project.runner.image for spec in project.image):
         folders += [root / path for path in project.runner.sync]
 
-    def counts(path: Path) -> bool:
+    def is_relevant(path: Path) -> bool:
         if path in files or any(path.is_relative_to(folder) for folder in folders):
             return True
         if below(os.path.relpath(path, root), [".seatrial", ".pytest_cache"]) or _is_written(written, path):
@@ -45,11 +45,11 @@ def matters(project: Project) -> Callable[[Path], bool]:
                     return True
         return False
 
-    return counts
+    return is_relevant
 
 
 def _read(spec: ImageSpec) -> tuple[Analysis, DockerIgnore]:
-    """Return what decides of an image's context; of what cannot be read, that all files count."""
+    """Return what decides which files of the context are inputs; if a file cannot be parsed, all of them are."""
     text, ignored = (
         path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else ""
         for path in (dockerfile_of(spec), ignore_file(spec))
@@ -58,10 +58,10 @@ def _read(spec: ImageSpec) -> tuple[Analysis, DockerIgnore]:
         ignore = DockerIgnore(ignored)
     except BadPattern:
         ignore = DockerIgnore()
-    return analyze(text, target=spec.target, args=arguments(spec, os.environ)), ignore
+    return analyze(text, target=spec.target, args=build_arguments(spec, os.environ)), ignore
 
 
-def _is_written(written: Written, path: Path) -> bool:
+def _is_written(written: WrittenFiles, path: Path) -> bool:
     try:
         content = path.read_bytes()
     except OSError:

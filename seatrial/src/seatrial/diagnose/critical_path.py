@@ -1,4 +1,4 @@
-"""Where the time of a run went. Pure."""
+"""Divide the duration of a run among its stages, along the critical path. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from itertools import pairwise
 
 from seatrial.model.result import Stage, StageResult
 
-__all__ = ["on_path"]
+__all__ = ["seconds_on_path"]
 
 
-def on_path(stages: Sequence[StageResult], wall: float) -> dict[Stage, float]:
-    """Return the seconds of the wall time that each stage accounts for; together they are all time that stages cover.
+def seconds_on_path(stages: Sequence[StageResult], wall: float) -> dict[Stage, float]:
+    """Return the seconds of wall time that each stage accounts for; the sum is the time that any stage ran.
 
-    Where stages overlap, the time is that of the one which ends last: shortening another would not have helped.
+    Where stages overlap, the time counts for the one that ends last: a shorter other stage would not have helped.
     """
     seconds: dict[Stage, float] = {each.stage: 0.0 for each in stages}
     for begin, end in _pieces(stages, wall):

@@ -1,4 +1,4 @@
-"""Read everything that decides what an image is: Dockerfile, arguments, secrets, base images, files of its context."""
+"""Read all inputs of an image: Dockerfile, build arguments, secrets, base images, and files of the build context."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
 from seatrial.image_inputs.manifest import Manifest
 from seatrial.image_inputs.sync_folders import Places
 from seatrial.image_inputs.working_tree import Entry, Files, below, entries, shown
+from seatrial.images.written_files import WrittenFiles
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ImageSpec, Project
 from seatrial.pod.agent.tree import scan
 from seatrial.ports import LocalImage
-from seatrial.stages.written import Written
 
 __all__ = [
     "TAG_LENGTH",
-    "Inputs",
-    "arguments",
+    "ImageInputs",
     "base_images",
+    "build_arguments",
     "dockerfile_of",
     "ignore_file",
-    "left_out",
+    "ignored_paths",
     "read_inputs",
 ]
 
@@ -37,14 +37,14 @@ TAG_LENGTH: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """The inputs of an image as they are now.
+class ImageInputs:
+    """The present inputs of an image.
 
     Attributes:
-        manifest: all of them.
-        analysis: what the Dockerfile does with the files.
+        manifest: digests of all inputs.
+        analysis: which files the Dockerfile copies, and where to.
         args: build arguments with their values.
-        settled: whether no file's content decides what an editable installation makes.
+        settled: whether the result of an editable installation depends on no file's content.
     """
 
     manifest: Manifest
@@ -53,7 +53,7 @@ class Inputs:
     settled: bool
 
     def places(self, directory: str, paths: tuple[str, ...], built: Manifest) -> Places:
-        """Return the places of an image that was built from other files, and what may be sent there."""
+        """Return the folders of an image built from `built`, with the rules for files that may be sent there."""
         files = {**built.files, **self.manifest.files}
         return Places(self.analysis, directory, paths, files, self.settled)
 
@@ -70,8 +70,8 @@ def ignore_file(spec: ImageSpec) -> Path:
     return own if own.is_file() else spec.context / ".dockerignore"
 
 
-def arguments(spec: ImageSpec, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the build arguments; `$NAME` is a variable of the environment, and left out where there is none."""
+def build_arguments(spec: ImageSpec, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the build arguments; `$NAME` is replaced by that environment variable, and left out if it is not set."""
     found = {}
     for key, value in spec.args.items():
         if not value.startswith("$"):
@@ -85,27 +85,27 @@ def base_images(spec: ImageSpec, environ: Mapping[str, str]) -> list[str]:
     """Return the images that an image starts from or copies out of.
 
     Raises:
-        UsageError: there is no Dockerfile.
+        UsageError: the Dockerfile does not exist or cannot be read.
     """
-    found = analyze(_text(spec), target=spec.target, args=arguments(spec, environ))
+    found = analyze(_text(spec), target=spec.target, args=build_arguments(spec, environ))
     return [base.reference for base in found.bases]
 
 
 def read_inputs(
     project: Project, spec: ImageSpec, environ: Mapping[str, str], present: Mapping[str, LocalImage]
-) -> Inputs:
+) -> ImageInputs:
     """Return the inputs of an image.
 
     Args:
-        project: the project, whose runs leave files that are no inputs.
+        project: the project; files that its runs wrote are not inputs.
         spec: the image.
-        environ: where `$NAME` of arguments and secrets come from.
+        environ: environment variables, for `$NAME` in arguments and for secrets.
         present: base images that are on the engine.
 
     Raises:
-        UsageError: there is no Dockerfile, or a file of the context cannot be read.
+        UsageError: the Dockerfile does not exist, or a file of the context cannot be read.
     """
-    text, args = _text(spec), arguments(spec, environ)
+    text, args = _text(spec), build_arguments(spec, environ)
     known = {reference: BaseImage(image.workdir, image.env, image.triggers) for reference, image in present.items()}
     analysis = _without_links(spec, analyze(text, target=spec.target, args=args, bases=known))
     files = _context(project, spec, analysis)
@@ -125,11 +125,11 @@ def read_inputs(
     )
     editable = any(read.editable for read in analysis.reads)
     settled = not editable or _is_settled(spec.context, files)
-    return Inputs(manifest=manifest, analysis=analysis, args=args, settled=settled)
+    return ImageInputs(manifest=manifest, analysis=analysis, args=args, settled=settled)
 
 
-def left_out(spec: ImageSpec, paths: tuple[str, ...], files: Files) -> list[str]:
-    """Return those of the paths that have files of which the ignore file leaves out all."""
+def ignored_paths(spec: ImageSpec, paths: tuple[str, ...], files: Files) -> list[str]:
+    """Return the paths that contain files, all of which the ignore file excludes."""
     missing = [path for path in paths if not any(below(file, [path]) for file in files)]
     if not missing:
         return []
@@ -150,7 +150,7 @@ def _text(spec: ImageSpec) -> str:
     try:
         return dockerfile.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError as error:
-        raise UsageError(f"image {spec.name} has no Dockerfile", reason=f"{dockerfile} is not there") from error
+        raise UsageError(f"image {spec.name} has no Dockerfile", reason=f"{dockerfile} does not exist") from error
     except OSError as error:
         raise UsageError(f"{dockerfile} cannot be read", reason=str(error.strerror)) from error
 
@@ -161,8 +161,8 @@ def _ignore(spec: ImageSpec) -> DockerIgnore:
         return DockerIgnore(path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else "")
     except BadPattern as bad:
         raise UsageError(
-            f"{path}:{bad.line}: {shown(bad.pattern)} is no pattern",
-            reason="Docker refuses it",
+            f"{path}:{bad.line}: {shown(bad.pattern)} is not a valid pattern",
+            reason="Docker rejects this pattern",
             hint="correct the line: https://docs.docker.com/build/concepts/context/#dockerignore-files",
         ) from bad
     except OSError as error:
@@ -170,7 +170,7 @@ def _ignore(spec: ImageSpec) -> DockerIgnore:
 
 
 def _without_links(spec: ImageSpec, analysis: Analysis) -> Analysis:
-    """Let all files count where a path that the Dockerfile copies leads through a symbolic link."""
+    """Make all files inputs if a path that the Dockerfile copies leads through a symbolic link."""
     for read in analysis.reads:
         for source in read.sources:
             plain = [name for name in source.path.split("/") if name] if not source.parts else []
@@ -182,7 +182,7 @@ def _without_links(spec: ImageSpec, analysis: Analysis) -> Analysis:
 
 
 def _is_source(path: str, analysis: Analysis) -> bool:
-    """Whether a path is what a pattern of the Dockerfile stands for, not only in it."""
+    """Return whether a pattern of the Dockerfile matches the path itself, not only a parent of it."""
     if analysis.everything is not None:
         return False
     sources = [source for read in analysis.reads for source in read.sources if source.parts]
@@ -190,7 +190,7 @@ def _is_source(path: str, analysis: Analysis) -> bool:
 
 
 def _context(project: Project, spec: ImageSpec, analysis: Analysis) -> Files:
-    """Return the files of the build context that the image can have."""
+    """Return the files of the build context that the image can contain."""
     ignore, context = _ignore(spec), spec.context
     ours = {project.root / ".seatrial", context / ".pytest_cache"}
 
@@ -206,22 +206,22 @@ def _context(project: Project, spec: ImageSpec, analysis: Analysis) -> Files:
         raise UsageError(
             f"{shown(name)} of image {spec.name} cannot be read",
             reason=str(error.strerror),
-            hint=f"correct its permissions, or name it in {ignore_file(spec).name}",
+            hint=f"correct its permissions, or add it to {ignore_file(spec).name}",
         ) from error
     for path, entry in found.items():
         if entry.kind == "o" and entry.content != "socket":
             raise UsageError(
-                f"{shown(path)} of image {spec.name} is no file but a {entry.content}",
-                hint=f"remove it, or name it in {ignore_file(spec).name}",
+                f"{shown(path)} of image {spec.name} is a {entry.content}, not a regular file",
+                hint=f"remove it, or add it to {ignore_file(spec).name}",
             )
-    written = Written.read(project.root)
+    written = WrittenFiles.read(project.root)
     dropped = {path for path, entry in found.items() if entry.kind == "o" or written.wrote(context / path, entry)}
     kept = {path: entry for path, entry in found.items() if path not in dropped}
     return _with_directories(kept, dropped, ignore, analysis)
 
 
 def _with_directories(files: dict[str, Entry], dropped: set[str], ignore: DockerIgnore, analysis: Analysis) -> Files:
-    """Leave out directories that the builder does not see, and those that have nothing but what runs left there."""
+    """Leave out directories that the builder does not see, and those that contain only files that runs wrote."""
     full = {parent for path, entry in files.items() if entry.kind != "d" for parent in _parents(path)}
     of_runs = {parent for path in dropped for parent in _parents(path)}
     return {
@@ -238,7 +238,7 @@ def _parents(path: str) -> list[str]:
 
 
 def _is_settled(context: Path, files: Files) -> bool:
-    """Whether the metadata of all projects in the context is static and no script builds them."""
+    """Return whether the metadata of all projects in the context is static, and no setup.py builds them."""
     for path in files:
         name = path.rpartition("/")[2]
         if name == "setup.py":
@@ -255,7 +255,7 @@ def _is_settled(context: Path, files: Files) -> bool:
 
 
 def _secret(secret: str, environ: Mapping[str, str]) -> str:
-    """Return a digest of the content of a build secret, as Docker finds it; nothing if it is not there."""
+    """Return a digest of the content of a build secret, looked up as Docker does; empty if it does not exist."""
     given = dict(part.partition("=")[::2] for part in secret.split(","))
     name = given.get("id", "")
     file, variable = given.get("src") or given.get("source"), given.get("env")

@@ -1,4 +1,4 @@
-"""Remember which files of the project runs wrote: they are no inputs of an image while nobody edits them."""
+"""Record which files of the project runs wrote: until a user edits them, they are not inputs of an image."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from pathlib import Path
 from seatrial.image_inputs.working_tree import Entry
 from seatrial.saved_state import read, write
 
-__all__ = ["Written"]
+__all__ = ["WrittenFiles"]
 
-_MEMORY = "written.json"
+_STATE_FILE = "written.json"
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenFiles:
     """Files below the project, by path relative to it, with the SHA-256 of what runs wrote."""
 
     root: Path
     digests: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, root: Path) -> Written:
-        """Return what is remembered of a project."""
-        return cls(root, read(root / ".seatrial" / _MEMORY, dict[str, str]) or {})
+    def read(cls, root: Path) -> WrittenFiles:
+        """Return the record of a project; empty if there is none."""
+        return cls(root, read(root / ".seatrial" / _STATE_FILE, dict[str, str]) or {})
 
     def wrote(self, path: Path, entry: Entry) -> bool:
-        """Whether a run wrote the file as it is now."""
+        """Return whether a run wrote the file with its present content."""
         if entry.kind != "f" or not path.is_relative_to(self.root):
             return False
         return self.digests.get(path.relative_to(self.root).as_posix()) == entry.content
 
     @staticmethod
     def stamps(places: Iterable[Path]) -> Mapping[Path, tuple[int, int]]:
-        """Return what tells a file from the same file after it was written again, for all files in some places."""
+        """Return modification time and inode of all files in some places; rewriting a file changes one of them."""
         found = {}
         for path in _files(places):
             with suppress(OSError):
@@ -44,8 +44,8 @@ class Written:
                 found[path] = info.st_mtime_ns, info.st_ino
         return found
 
-    def remember(self, before: Mapping[Path, tuple[int, int]], places: Iterable[Path]) -> None:
-        """Write down the files in some places that are not as they were before a run."""
+    def record(self, before: Mapping[Path, tuple[int, int]], places: Iterable[Path]) -> None:
+        """Record the files in some places that changed since `before`, the stamps taken before a run."""
         now = self.stamps(places)
         fresh = {
             path.relative_to(self.root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -54,7 +54,7 @@ class Written:
         }
         if fresh:
             self.digests.update(fresh)
-            write(self.root / ".seatrial" / _MEMORY, self.digests)
+            write(self.root / ".seatrial" / _STATE_FILE, self.digests)
 
 
 def _files(places: Iterable[Path]) -> Iterator[Path]:

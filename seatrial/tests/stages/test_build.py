@@ -1,0 +1,270 @@
+"""The build stage: an image is built when its inputs changed, and kept where sending files is enough."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import World
+from seatrial.images.input_reader import TAG_LENGTH
+from seatrial.model.errors import Inconclusive, UsageError
+from seatrial.model.event import Note
+from seatrial.model.result import Outcome
+from seatrial.model.spec import ImageSpec, Project, ReleaseSpec, RunnerSpec
+from seatrial.saved_state import read_runner
+from seatrial.stages import build, deliver, runner
+from shop_world import delivered, inputs_of, made_world, project
+
+ALONE = {"release": ()}
+
+
+class TestBuild:
+    def test_built_once(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        first = world.ctx()
+        assert build.run(first).outcome is Outcome.DONE
+        reference = first.facts.tags["shop-test"]
+
+        again = world.ctx()
+        assert build.run(again).outcome is Outcome.UNCHANGED
+        assert again.facts.tags == {"shop-test": reference}
+        assert len(world.images.built) == 1
+
+    def test_another_base_of_the_same_name_builds_anew(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        build.run(world.ctx())
+        world.images.present["base:1"] = "sha256:new"
+
+        assert build.run(world.ctx()).outcome is Outcome.DONE
+
+    def test_a_base_that_the_build_pulled_builds_nothing_anew(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        real = world.images.build
+
+        def pulls(spec, reference, **more):
+            world.images.present["base:1"] = "sha256:pulled"
+            return real(spec, reference, **more)
+
+        world.images.build = pulls
+        build.run(world.ctx())
+
+        assert build.run(world.ctx()).outcome is Outcome.UNCHANGED
+
+    def test_an_image_of_the_name_that_another_build_left_is_not_taken(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        ctx = world.ctx()
+        build.run(ctx)
+        world.images.present[ctx.facts.tags["shop-test"]] = "sha256:other"
+
+        build.run(world.ctx())
+        assert len(world.images.built) == 2
+
+    def test_arguments_are_filled_in(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("INDEX", "http://i")
+        image = ImageSpec(name="shop-test", context=tmp_path, args={"I": "$INDEX", "N": "$NOBODY"})
+        world = World(tmp_path, project(tmp_path, image=(image,)))
+        build.run(world.ctx())
+
+        assert world.images.built == ["shop-test {'I': 'http://i'}"]
+        assert [labels["seatrial.dev/image"] for labels, _ in world.images.thinned] == ["shop-test"]
+
+    def edits_while_building(self, tmp_path, count):
+        world = World(tmp_path, project(tmp_path))
+        real = world.images.build
+
+        def edited(spec, reference, **more):
+            if len(world.images.built) < count:
+                (tmp_path / "tests" / "a.py").write_text(f"{len(world.images.built)} more\n")
+            return real(spec, reference, **more)
+
+        world.images.build = edited
+        return world
+
+    def test_files_that_change_during_a_build_are_built_again(self, tmp_path):
+        world = self.edits_while_building(tmp_path, 1)
+        ctx = world.ctx()
+        build.run(ctx)
+
+        assert len(world.images.built) == 2
+        assert (
+            ctx.facts.manifest
+            == inputs_of(tmp_path, name="shop-test", present=ctx.facts.looked_at(["base:1"])).manifest
+        )
+
+    def test_files_that_change_during_each_build_are_inconclusive_and_the_next_command_begins_clean(self, tmp_path):
+        world = self.edits_while_building(tmp_path, 2)
+
+        with pytest.raises(Inconclusive) as caught:
+            build.run(world.ctx())
+        assert caught.value.reason == "tests/a.py: changed"
+        assert build.run(world.ctx()).outcome is Outcome.DONE
+
+    def test_nothing_of_a_path_that_is_sent_gets_into_the_image(self, tmp_path):
+        project(tmp_path)
+        (tmp_path / ".dockerignore").write_text("*\n")
+        world = World(tmp_path, project(tmp_path))
+        (tmp_path / ".dockerignore").write_text("*\n")
+
+        with pytest.raises(UsageError) as caught:
+            build.run(world.ctx())
+        assert caught.value.message.startswith("nothing of tests would reach the runner")
+        assert world.images.built == []
+
+    def test_paths_that_are_sent_are_below_the_context(self, tmp_path):
+        (tmp_path / "app").mkdir()
+        project(tmp_path / "app")
+        image = ImageSpec(name="shop-test", context=tmp_path / "app")
+        spec = RunnerSpec(image="shop-test", sync=("app/tests",))
+        world = World(tmp_path, Project(root=tmp_path, image=(image,), runner=spec))
+
+        with pytest.raises(UsageError) as caught:
+            build.run(world.ctx())
+        assert caught.value.hint == 'write "tests"'
+
+    def test_an_ignore_file_that_the_builder_would_not_read_is_refused(self, tmp_path, monkeypatch):
+        world = World(tmp_path, project(tmp_path))
+        (tmp_path / "Dockerfile.dockerignore").write_text("docs\n")
+        world.processes.run = lambda argv, **_: type("Done", (), {"code": int(argv[1] == "buildx")})
+
+        with pytest.raises(UsageError, match="needs BuildKit"):
+            build.run(world.ctx())
+        world.processes.run = lambda *_, **__: type("Done", (), {"code": 0})
+        assert build.run(world.ctx()).outcome is Outcome.DONE
+        monkeypatch.setenv("DOCKER_BUILDKIT", "0")
+        (tmp_path / "tests" / "a.py").write_text("2\n")
+        with pytest.raises(UsageError, match="needs BuildKit"):
+            build.run(world.ctx())
+
+    def test_inputs_that_come_to_the_same_image_keep_its_name(self, tmp_path):
+        world = World(tmp_path, project(tmp_path))
+        real = world.images.build
+
+        def build_the_same(spec, reference, **more):
+            real(spec, reference, **more)
+            world.images.present[reference] = "sha256:always"
+            return world.images.image(reference)
+
+        world.images.build = build_the_same
+        first = world.ctx()
+        build.run(first)
+        (tmp_path / "tests" / "a.py").write_text("2\n")
+        for outcome in (Outcome.UNCHANGED, Outcome.UNCHANGED):
+            again = world.ctx()
+            assert build.run(again).outcome is outcome
+            assert again.facts.tags == first.facts.tags
+        assert len(world.images.built) == 2, "the third time it is known what comes out"
+
+
+class TestWarm:
+    """What the next command does about a runner pod that stands."""
+
+    def made(self, tmp_path, **more):
+        world = made_world(tmp_path, **{**ALONE, **more})
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        return world, ctx.facts.tags["shop-test"]
+
+    def again(self, world, **more):
+        ctx = world.ctx(**more)
+        ctx.facts.fresh = False
+        build.run(ctx)
+        return ctx
+
+    def test_a_changed_test_builds_nothing(self, tmp_path):
+        world, before = self.made(tmp_path)
+        (tmp_path / "tests" / "a.py").write_text("2\n")
+        (tmp_path / "tests" / "b.py").write_text("new\n")
+
+        assert self.again(world).facts.tags["shop-test"] == before
+        assert len(world.images.built) == 1
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda root: (root / "Dockerfile").write_text("FROM base:1\n"), "Dockerfile: changed"),
+            (lambda root: (root / "tests").rename(root / "checks"), "tests: deleted"),
+            (lambda root: (root / ".dockerignore").write_text("tests/a.py\n"), ""),
+            (lambda root: (root / "tests" / "a.py").chmod(0o600), "tests/a.py: changed"),
+        ],
+    )
+    def test_what_cannot_be_sent_builds_and_says_why(self, tmp_path, change, message):
+        world, before = self.made(tmp_path)
+        (tmp_path / "tests" / "b.py").write_text("2\n")
+        self.again(world)
+        change(tmp_path)
+        built = len(world.images.built)
+        ctx = self.again(world, explain=True)
+
+        assert (len(world.images.built) > built) is bool(message)
+        assert (ctx.facts.tags["shop-test"] != before) is bool(message)
+        assert not message or any(note.text.startswith(message) for note in world.recorded.of(Note))
+
+    def test_another_base_image_builds(self, tmp_path):
+        world, before = self.made(tmp_path)
+        world.images.present["base:1"] = "sha256:other"
+
+        assert self.again(world).facts.tags["shop-test"] != before
+        assert world.recorded.of(Note)[-1].text == "base image base:1: changed, which rebuilds the image"
+
+    def test_another_value_of_an_argument_builds(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("STAGE", "1")
+        image = ImageSpec(name="shop-test", context=tmp_path, args={"S": "$STAGE"})
+        world, before = self.made(tmp_path, image=(image,))
+        monkeypatch.setenv("STAGE", "2")
+
+        assert self.again(world).facts.tags["shop-test"] != before
+
+    def test_a_file_that_no_instruction_copies_builds_nothing(self, tmp_path):
+        world, before = self.made(tmp_path)
+        (tmp_path / ".dockerignore").unlink()
+        (tmp_path / "docs.md").write_text("x")
+
+        assert self.again(world).facts.tags["shop-test"] == before
+
+    def test_an_image_that_is_not_the_recorded_one_is_not_believed(self, tmp_path):
+        world, before = self.made(tmp_path)
+        (tmp_path / "tests" / "a.py").write_text("2\n")
+        world.images.present[before] = "sha256:somebody"
+
+        assert self.again(world).facts.tags["shop-test"] != before
+
+    def test_a_release_of_the_same_image_gets_what_a_build_gives(self, tmp_path):
+        images = (ReleaseSpec(name="shop", chart="chart", namespace="shop", images={"web.image": "shop-test"}),)
+        world, before = self.made(tmp_path, release=images)
+        (tmp_path / "tests" / "a.py").write_text("2\n")
+        ctx = self.again(world)
+        manifest = inputs_of(tmp_path, name="shop-test", present=world.images.inspect(["base:1"])).manifest
+
+        assert before != ctx.facts.tags["shop-test"] == f"shop-test:{manifest.digest[:TAG_LENGTH]}"
+
+    def test_a_build_that_comes_to_the_same_image_brings_the_memory_up_to_date(self, tmp_path):
+        (tmp_path / "conf.py").write_text("1")
+        world, before = self.made(tmp_path)
+        (tmp_path / "Dockerfile").write_text((tmp_path / "Dockerfile").read_text() + "# comment\n")
+        real = world.images.build
+
+        def the_same(spec, reference, **more):
+            real(spec, reference, **more)
+            world.images.present[reference] = world.images.present[before]
+            return world.images.image(reference)
+
+        world.images.build = the_same
+        for count in (2, 2):
+            ctx = self.again(world)
+            assert ctx.facts.tags["shop-test"] == before
+            deliver.run(ctx)
+            runner.have(ctx)
+            assert len(world.images.built) == count
+            assert (
+                read_runner(world.env().directory).manifest
+                == inputs_of(tmp_path, name="shop-test", present=world.images.inspect(["base:1"])).manifest
+            )
+
+    def test_the_engine_is_asked_once(self, tmp_path):
+        world, _ = self.made(tmp_path)
+        (tmp_path / "tests" / "a.py").write_text("2\n")
+        asked = []
+        real = world.images.inspect
+        world.images.inspect = lambda references: asked.append(tuple(references)) or real(references)
+        ctx = self.again(world)
+        deliver.run(ctx)
+
+        assert len(asked) == 1

@@ -1,0 +1,185 @@
+"""The deliver stage: push what is missing, pull ahead, pin digests."""
+
+from __future__ import annotations
+
+import pytest
+from seatrial.model.errors import UsageError
+from seatrial.model.result import Outcome
+from seatrial.model.spec import RunnerSpec
+from seatrial.ports import Completed
+from seatrial.stages import (
+    charts,
+    deliver,
+)
+from shop_world import (
+    delivered,
+    deployment,
+    made_world,
+)
+
+
+class TestDeliver:
+    def test_only_what_is_local_and_needed(self, tmp_path):
+        world = made_world(tmp_path)
+        world.images.present["unrelated:1"] = "sha256:u"
+        ctx, report = delivered(world)
+
+        assert sorted(world.registry.pushed) == sorted(["base:1", ctx.facts.tags["shop-test"]])
+        assert report.outcome is Outcome.DONE
+        assert ctx.facts.used["far:1"].digest == ""
+        assert ctx.facts.used["base:1"].digest == ctx.facts.delivered["base:1"]
+        assert (world.env().certs / "docker.io" / "hosts.toml").read_text()
+
+    def test_unchanged_images_cost_nothing(self, tmp_path):
+        world = made_world(tmp_path)
+        delivered(world)
+        _, report = delivered(world)
+
+        assert report.outcome is Outcome.UNCHANGED
+        assert len(world.registry.pushed) == 2
+        assert len([line for line in world.charts.log if line.startswith("render")]) == 1, "rendered once"
+
+    def test_a_registry_that_lost_its_memory_is_filled_again(self, tmp_path):
+        world = made_world(tmp_path)
+        delivered(world)
+        world.registry.has.clear()
+
+        delivered(world)
+        assert len(world.registry.pushed) == 4
+
+    def test_charts_are_told_the_built_image(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        tag = ctx.facts.tags["shop-test"].rpartition(":")[2]
+
+        assert f"render shop {{'web.image.repository': 'shop-test', 'web.image.tag': '{tag}'}}" in world.charts.log
+
+    def test_pods_are_told_the_digest_of_what_was_pushed(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        reference = ctx.facts.tags["shop-test"]
+        tag = reference.rpartition(":")[2]
+        digest = world.registry.has[reference]
+
+        (release,) = ctx.project.release
+        assert charts.sets_of(ctx, release) == {
+            "web.image.repository": "shop-test",
+            "web.image.tag": f"{tag}@{digest}",
+        }
+        assert charts.pod_image(ctx, reference) == f"{reference}@{digest}"
+        assert charts.pod_image(ctx, f"{reference}@sha256:aa") == f"{reference}@sha256:aa"
+        assert charts.pod_image(ctx, "far:1") == "far:1", "the mirror does not have it"
+
+    def test_chart_that_labels_with_the_tag_gets_no_digest_in_it(self, tmp_path):
+        world = made_world(tmp_path)
+        tag = delivered(world)[0].facts.tags["shop-test"].rpartition(":")[2]
+        labelled = deployment()
+        labelled["spec"]["template"]["metadata"] = {"labels": {"app.kubernetes.io/version": tag}}
+        ctx, _ = delivered(world)
+        ctx.facts.rendered["shop"] = [labelled]
+
+        assert charts.sets_of(ctx, ctx.project.release[0])["web.image.tag"] == tag
+        assert "@sha256:" in charts.pod_image(ctx, ctx.facts.tags["shop-test"]), "the runner's pod has no such label"
+
+    def test_second_build_of_the_same_inputs_updates_the_release(self, tmp_path):
+        world = made_world(tmp_path)
+        before = dict(delivered(world)[0].facts.release_digests)
+        assert delivered(world)[0].facts.release_digests == before
+        ctx, _ = delivered(world)
+        world.registry.has.clear()
+        world.registry.pushed += ["another"]
+
+        assert delivered(world)[0].facts.release_digests != before
+        assert ctx.facts.release_digests == before
+
+    def test_files_with_the_password_of_nodes_are_for_the_user_alone(self, tmp_path):
+        world = made_world(tmp_path)
+        file = world.env().certs / "docker.io" / "hosts.toml"
+        file.parent.mkdir(parents=True)
+        file.write_text("older")
+        file.chmod(0o644)
+        delivered(world)
+
+        assert file.read_text() != "older"
+        assert file.stat().st_mode & 0o777 == 0o600
+
+    def test_changed_image_of_the_same_name_is_renewed_on_nodes(self, tmp_path):
+        world = made_world(tmp_path)
+        delivered(world)
+        world.images.present["base:1"] = "sha256:newer"
+        ctx = world.ctx()
+        ctx.facts.fresh = False
+        joined = world.registry.joined
+        ctx, _ = delivered(world, ctx)
+        renewals = [(node, argv[-1]) for node, argv in world.cluster.ran if "images ls" in argv[-1]]
+
+        assert [node for node, _ in renewals if "docker.io/library/base:1" in _] == list(world.cluster.node_names)
+        assert world.registry.joined > joined
+
+    def test_stand_ins_are_called_so(self, tmp_path):
+        world = made_world(tmp_path)
+        world.charts.rendered = {"shop": [deployment(image="stand:1")]}
+        world.images.present["stand:1"] = "sha256:s"
+        ctx, _ = delivered(world)
+
+        assert ctx.facts.used["stand:1"].stands_in_for == "real"
+
+    def test_runner_image_of_somebody_else(self, tmp_path):
+        world = made_world(tmp_path, runner=RunnerSpec(image="ghcr.io/x/tests:1"))
+        ctx, _ = delivered(world)
+
+        assert "ghcr.io/x/tests:1" in ctx.facts.used
+
+    def test_runner_image_without_a_tag(self, tmp_path):
+        with pytest.raises(UsageError):
+            delivered(made_world(tmp_path, runner=RunnerSpec(image="localhost:5000/x")))
+
+    def test_nodes_pull_ahead(self, tmp_path):
+        world = made_world(tmp_path)
+        pulled = []
+        real = world.cluster.run
+
+        def run(node, argv, **more):
+            pulled.append((node, argv[-1]))
+            return real(node, argv, **more)
+
+        world.cluster.run = run
+        ctx, _ = delivered(world)
+        reference = ctx.facts.tags["shop-test"]
+        ours = f"docker.io/library/shop-test@{world.registry.has[reference]}"
+        # The project's own by the name that a kubelet looks for when a pod asks by digest.
+        wanted = {("it-worker", "docker.io/library/base:1"), ("it-worker", ours)}
+        for _ in range(500):
+            if wanted <= set(pulled):
+                break
+            ctx.cancelled.wait(0.01)
+
+        assert wanted <= set(pulled)
+
+    @pytest.mark.parametrize("first", [("it-control-plane",), ("it-control-plane", "it-worker")])
+    def test_nodes_that_are_still_being_made_pull_a_little_later(self, tmp_path, monkeypatch, first):
+        """The engine lists containers one by one, and before anything can be run in them."""
+        monkeypatch.setattr(deliver, "_LOOK", 0.01)
+        world = made_world(tmp_path)
+        lists = iter([first])
+        ran = []
+
+        def run(node, argv, **more):
+            ran.append((node, argv[-1]))
+            return Completed(argv=tuple(argv), code=1 if len(ran) == 1 else 0, stdout=b"", stderr=b"No such container")
+
+        world.cluster.names = lambda: next(lists, ("it-control-plane", "it-worker"))
+        world.cluster.run = run
+        ctx, _ = delivered(world)
+
+        assert all(each.result(10) for each in ctx.facts.ahead.values())
+        pulls = {node for node, last in ran if last.startswith("docker.io/")}
+        assert pulls == {"it-worker"}
+
+    def test_several_workers_pull_when_they_are_asked(self, tmp_path):
+        world = made_world(tmp_path)
+        world.cluster.node_names = ("it-control-plane", "it-worker", "it-worker2")
+        ctx, _ = delivered(world)
+
+        assert not any(each.result(10) for each in ctx.facts.ahead.values())
+        assert world.cluster.ran == []

@@ -1,0 +1,146 @@
+"""The runner pod: created, kept while it fits, recreated when it does not."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import World
+from msgspec.structs import replace as changed
+from seatrial.image_inputs.working_tree import Entry
+from seatrial.model.errors import OutOfTime, UsageError
+from seatrial.model.spec import Project, RunnerSpec
+from seatrial.ports import Change
+from seatrial.runner.prestart import Submission
+from seatrial.saved_state import read_runner
+from seatrial.stages import runner
+from seatrial.stages.runner_pod import DIGEST
+from shop_world import (
+    delivered,
+    made_world,
+    runner_pod,
+)
+
+
+class TestRunner:
+    def test_made(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+
+        assert [obj["kind"] for obj in world.kube.applied] == ["ServiceAccount", "ConfigMap", "Pod"]
+        remembered = read_runner(world.env().directory)
+        assert remembered.reference == ctx.facts.tags["shop-test"]
+        assert remembered.image == world.images.present[remembered.reference]
+        assert remembered.uid == "Pod test-runner"
+        assert isinstance(remembered.manifest.files["tests/a.py"], Entry)
+        assert remembered.places == ("tests",)
+
+    def test_kept_while_it_fits(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        runner_pod(world, ctx)
+        count = len(world.kube.applied)
+        runner.have(ctx)
+
+        assert len(world.kube.applied) == count
+
+    def test_one_that_another_machine_made_is_remembered_as_if_we_had(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        runner_pod(world, ctx)
+        made = read_runner(world.env().directory)
+        (world.env().directory / "runner.json").unlink()
+        runner.have(ctx)
+
+        assert read_runner(world.env().directory) == changed(made, uid="runner")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"metadata": {"annotations": {DIGEST: "other"}}},
+            {"metadata": {"deletionTimestamp": "now"}},
+            {"status": {"phase": "Failed"}},
+            {"status": {"containerStatuses": [{"name": "tests", "state": {"terminated": {"exitCode": 137}}}]}},
+        ],
+    )
+    def test_made_anew_when_it_does_not(self, tmp_path, change):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        pod = runner_pod(world, ctx)
+        for part, values in change.items():
+            pod[part] = {**pod[part], **values}
+        world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
+        count = len(world.kube.applied)
+        ctx.facts.submission = Submission(world.kube.pod)
+        runner.have(ctx)
+
+        assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
+        assert len(world.kube.applied) == count + 3
+        assert ctx.facts.submission.take() is None
+        assert world.kube.pod.started[0].left.wait(5), "what waited in the old pod"
+
+    def test_made_anew_when_its_secret_was(self, tmp_path):
+        spec = RunnerSpec(image="shop-test", namespace="shop", env_from={"P": "secret/db/password"})
+        world = made_world(tmp_path, runner=spec)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        pod = runner_pod(world, ctx)
+        runner.keep_up(ctx)
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}}
+        for password in ("b25l", "b25l", "dHdv"):
+            assert not world.kube.deleted
+            world.kube.put({**secret, "metadata": dict(secret["metadata"]), "data": {"password": password}})
+            world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
+            runner.keep_up(ctx)
+        assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
+
+        count = len(world.kube.deleted)
+        runner.keep_up(ctx)
+        assert len(world.kube.deleted) == count
+
+    def test_old_one_that_does_not_go(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        runner_pod(world, ctx, phase="Failed")
+
+        with pytest.raises(OutOfTime):
+            runner.have(ctx)
+
+    def test_old_one_that_went_by_itself(self, tmp_path):
+        world = made_world(tmp_path)
+        ctx, _ = delivered(world)
+        runner.have(ctx)
+        runner_pod(world, ctx, phase="Failed")
+        world.kube.delete = lambda *args, **more: False
+        runner.have(ctx)
+
+        assert read_runner(world.env().directory) is not None
+
+
+class TestSentToOthersImages:
+    def ctx(self, tmp_path, *sync):
+        world = World(tmp_path, Project(root=tmp_path, runner=RunnerSpec(image="x:1", namespace="shop", sync=sync)))
+        return world, world.ctx()
+
+    def test_folders_are_places_as_long_as_the_pod_has_them(self, tmp_path):
+        (tmp_path / "tests").mkdir()
+        world, ctx = self.ctx(tmp_path, "tests", "src")
+        runner.have(ctx)
+        assert read_runner(world.env().directory).places == ("tests",)
+
+        (tmp_path / "tests").rename(tmp_path / "checks")
+        runner.have(ctx)
+        assert read_runner(world.env().directory).places == ("tests",)
+
+    @pytest.mark.parametrize("what", ["a file", "a symbolic link"])
+    def test_files_and_links_are_refused(self, tmp_path, what):
+        (tmp_path / "real").mkdir()
+        place = tmp_path / "tests"
+        place.touch() if what == "a file" else place.symlink_to("real")
+        _, ctx = self.ctx(tmp_path, "tests")
+
+        with pytest.raises(UsageError, match=f"runner.sync names tests, which is {what}"):
+            runner.have(ctx)

@@ -1,0 +1,147 @@
+"""The test stage: which files it sends to the runner pod."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+from seatrial.image_inputs.working_tree import Entry
+from seatrial.images.written_files import WrittenFiles
+from seatrial.model.errors import ExitCode, Inconclusive
+from seatrial.model.result import TreeProof
+from seatrial.pod.agent.tree import scan
+from seatrial.ports import Change
+from seatrial.runner.sync import PodFiles
+from seatrial.runner.test_run import TestOutcome
+from seatrial.saved_state import read_runner, write
+from seatrial.stages import build, deliver, runner
+from seatrial.stages import test as stage
+from shop_world import delivered, made_world
+
+ALONE = {"release": ()}
+
+
+class TestSending:
+    """What the test stage compares with the pod and sends to it."""
+
+    @pytest.fixture
+    def bench(self, tmp_path, monkeypatch):
+        return Sending(tmp_path, monkeypatch)
+
+    def test_what_changed_is_sent_and_the_whole_image_is_compared(self, bench):
+        (bench.root / "tests" / "a.py").write_text("2\n")
+        bench.run()
+        tree, delta = bench.requests[0].tree, bench.requests[0].delta
+
+        assert (delta.send, delta.delete) == (("tests/a.py",), ())
+        assert set(tree.files) == {"conf", "conf/c.ini", "tests", "tests/a.py"}
+        assert set(tree.built) == set(tree.files)
+
+    def test_what_tests_left_is_deleted_and_what_the_build_made_stays(self, bench):
+        bench.seeded["tests/made"] = bench.pod["tests/made"] = Entry("f", 0o644, 1, "m")
+        bench.pod["tests/left"] = Entry("f", 0o644, 1, "x")
+        bench.run()
+
+        assert bench.requests[0].delta.delete == ("tests/left",)
+
+    def test_what_needs_a_build_and_changed_after_it_is_inconclusive(self, bench):
+        ctx = bench.ctx()
+        (bench.root / "conf" / "c.ini").write_text("late\n")
+
+        with pytest.raises(Inconclusive, match="changed after it was built"):
+            stage.run(ctx)
+        assert bench.requests == []
+
+    def test_a_pod_that_lost_what_the_build_made_is_recreated(self, bench, monkeypatch):
+        bench.seeded["tests/made"] = Entry("f", 0o644, 1, "m")
+        recreated = []
+
+        def recreate(_):
+            recreated.append(True)
+            bench.pod["tests/made"] = bench.seeded["tests/made"]
+
+        monkeypatch.setattr(stage, "_recreate", recreate)
+        bench.run()
+
+        assert recreated == [True]
+        assert bench.requests[0].delta.empty
+
+    def test_the_pod_is_asked_once_and_again_if_it_is_another(self, bench):
+        bench.run()
+        bench.run()
+        assert bench.asked == 1
+        memory = bench.world.env().directory / "runner.json"
+        write(memory, replace(read_runner(memory.parent), uid="another"))
+        bench.run(again=False)
+        assert bench.asked == 2
+
+    def test_a_pod_that_could_not_be_brought_up_to_date_is_recreated_by_the_next_command(self, bench):
+        bench.proof = TreeProof(host="a", pod="b", files=1)
+        bench.run()
+        assert read_runner(bench.world.env().directory).broken
+        pod = bench.world.kube.get("v1/Pod", "test-runner", "shop")
+        bench.world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
+        bench.proof = None
+        bench.run()
+
+        assert ("v1/Pod", "shop", "test-runner") in bench.world.kube.deleted
+        assert not read_runner(bench.world.env().directory).broken
+
+    def test_reports_of_the_run_are_no_inputs_afterwards(self, bench):
+        bench.writes = (bench.root / ".coverage",)
+        bench.run()
+
+        assert WrittenFiles.read(bench.root).digests.keys() == {".coverage"}
+
+    def test_a_recreated_pod_is_waited_for(self, bench, monkeypatch):
+        ctx = bench.ctx()
+        monkeypatch.setattr(stage.runner, "recreate", lambda _: None)
+        pod = bench.world.kube.get("v1/Pod", "test-runner", "shop")
+        bench.world.kube.put(
+            {**pod, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+        )
+
+        stage._recreate(ctx)
+
+
+class Sending:
+    """A world with a pod whose files are a dictionary."""
+
+    def __init__(self, root, monkeypatch):
+        self.root = root
+        (root / "conf").mkdir()
+        (root / "conf" / "c.ini").write_text("1\n")
+        self.world = made_world(root, **ALONE)
+        (root / "Dockerfile").write_text("FROM base:1\nWORKDIR /app\nCOPY conf conf\nCOPY tests tests\n")
+        (root / ".dockerignore").unlink()
+        self.pod = {path: Entry(*entry) for path, entry in scan(str(root), ["tests"]).items()}
+        self.seeded = dict(self.pod)
+        self.asked, self.requests, self.writes, self.proof = 0, [], (), None
+        monkeypatch.setattr(stage, "run_tests", self.run_tests)
+        monkeypatch.setattr(stage, "pod_files", self.pod_files)
+        first, _ = delivered(self.world)
+        runner.have(first)
+
+    def pod_files(self, *_):
+        self.asked += 1
+        return PodFiles(dict(self.pod), dict(self.seeded))
+
+    def run_tests(self, _, request, **__):
+        self.requests.append(request)
+        for path in self.writes:
+            path.write_text("written")
+        self.pod = dict(request.tree.wanted)
+        return TestOutcome(exit=ExitCode.PASSED, message="passed", files=self.pod, tree=self.proof)
+
+    def ctx(self, *, again=True):
+        ctx = self.world.ctx()
+        ctx.facts.fresh = False
+        if again:
+            build.run(ctx)
+            deliver.run(ctx)
+            runner.have(ctx)
+        else:
+            build.run(ctx)
+        return ctx
+
+    def run(self, *, again=True):
+        stage.run(self.ctx(again=again))
