@@ -156,6 +156,7 @@ def _configuration() -> Iterator[str]:
         " relative to the file."
         f" JSON Schema: `seatrial config schema`\n(`{SCHEMA_ID}`).\n"
     )
+    yield "A file with every key: [complete.toml](complete.toml).\n"
     yield "Of several sources of a value the later one wins; `seatrial config show` tells which one it was:\n"
     yield "1. the default"
     yield "2. the file"

@@ -1,0 +1,64 @@
+"""Every row of `docs/reference/changed-files.md` names a test that proves it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+SEATRIAL = Path(__file__).parents[2]
+PAGE = (SEATRIAL / "docs" / "reference" / "changed-files.md").read_text()
+ROWS = [name.strip() for name in re.findall(r"^\| ([^|]+)\|[^|]+\|$", PAGE, re.MULTILINE)][2:]
+
+PROOFS = {
+    "a file in a folder that is sent": "test_a_changed_test_builds_nothing",
+    "a deleted file in a folder that is sent": "test_changes_are_sent_and_deletions_too",
+    "any other file that the Dockerfile copies": (
+        "test_file_outside_of_sync_and_file_of_a_rebuild_pattern_rebuild_the_image"
+    ),
+    "a file that no COPY takes or that `.dockerignore` leaves out": (
+        "test_what_is_no_input_does_not_change_the_digest"
+    ),
+    "`.dockerignore` itself": "test_what_cannot_be_sent_builds_and_says_why",
+    "the Dockerfile, `target`": "test_inputs_that_are_no_files_rebuild",
+    "the value of a build argument": "test_another_value_of_an_argument_builds",
+    "the content of a build secret": "test_every_input_changes_the_digest",
+    "the id of a base image on the engine": "test_another_base_image_builds",
+    "a file of `[runner] rebuild`": "test_file_outside_of_sync_and_file_of_a_rebuild_pattern_rebuild_the_image",
+    "a file of an image that a release uses": "test_a_release_of_the_same_image_gets_what_a_build_gives",
+    "a chart, its values files, `set`": "test_release_digest_covers_chart_values_and_single_values",
+    "a manifest": "test_an_object_that_no_file_contains_any_more_is_deleted",
+    "a file of `pull-secrets`": "test_applied_once_and_again_when_the_file_changed",
+    "a ConfigMap or Secret that a workload uses": "test_pods_that_run_with_an_older_config_map_are_made_anew",
+    "a Secret or ConfigMap of `[runner] env-from`": "test_made_anew_when_its_secret_was",
+    "the `[runner]` settings of the pod: `env`, `resources`, `rules`, …": (
+        "test_the_digest_changes_with_all_that_matters_and_with_nothing_else"
+    ),
+    "a release that is removed from the configuration": (
+        "test_a_release_that_is_dropped_from_the_configuration_is_uninstalled"
+    ),
+    "the kind configuration": "test_kept_cluster",
+    "an object of a release, edited by hand": "test_edited_objects_are_brought_back",
+    "a report that a run wrote (`.coverage`, `coverage.xml`, …)": "test_reports_of_the_run_are_no_inputs_afterwards",
+    "a file that tests left in a folder that is sent": (
+        "test_what_tests_left_is_deleted_and_what_the_build_made_stays"
+    ),
+    "a file of the build that tests changed or deleted in the pod": (
+        "test_a_pod_that_lost_what_the_build_made_is_recreated"
+    ),
+}
+
+
+def test_every_row_has_a_proof_and_every_proof_a_row():
+    assert list(PROOFS) == ROWS
+
+
+def test_every_proof_exists():
+    defined = {
+        node.name
+        for file in (SEATRIAL / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    assert set(PROOFS.values()) - defined == set()
