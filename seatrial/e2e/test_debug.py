@@ -7,7 +7,7 @@ from typist import Typist
 
 
 def pods(shop):
-    return shop.kubectl("get", "pods", "-l", "seatrial.dev/throwaway", "-o", "name").split()
+    return shop.kubectl("get", "pods", "-l", "seatrial.dev/debug-pod", "-o", "name").split()
 
 
 def test_clients_answer_and_the_pod_is_gone(shop):

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from seatrial.model.spec import ReadySpec, ServiceSpec
 from seatrial.pod.fixtures import probes
-from seatrial.stages.ready import questions
+from seatrial.runner_pod.service_probes import probes_of
 
 
 @pytest.fixture
@@ -84,13 +84,13 @@ def test_script_ends_when_its_time_is_over(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_questions():
+def test_probes_of():
     services = {
         "web": ServiceSpec(port=80),
         "db": ServiceSpec(port=5432, namespace="data", name="pg", scheme="postgresql", ready=ReadySpec(tcp=True)),
         "api": ServiceSpec(port=80, scheme="https", ready=ReadySpec(http="/ok", status=(204,), port=81)),
     }
-    web, db, api = questions(services, "shop")
+    web, db, api = probes_of(services, "shop")
 
     assert (web["host"], web["port"], web["http"]) == ("web.shop.svc", 80, None)
     assert (db["host"], db["scheme"]) == ("pg.data.svc", "http")

@@ -732,7 +732,7 @@ class TestReady:
         world.kube.pod.stream = flaps
         ready.run(ctx)
 
-        assert "pods still change while their services are asked: web-1" in [
+        assert "pods still change while their services are probed: web-1" in [
             note.text for note in world.recorded.of(Note)
         ]
 

@@ -34,16 +34,16 @@ _SHELL: Final = ("sh", "-c", "command -v bash >/dev/null && exec bash; exec sh")
 @namespace_option
 @click.pass_obj
 def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
-    """Look around from a throw-away pod, with HTTP, DNS and SQL clients.
+    """Run a shell or a command in a debug pod, with HTTP, DNS and SQL clients.
 
-    It has the runner's image, labels, variables, Secrets and rights, so it reaches what the tests reach, and is gone
-    when the command ends. The exit code is the command's own.
+    The debug pod has the image, labels, variables, Secrets and rights of the runner pod, so it reaches what the tests
+    reach. It is deleted when the command ends. The exit code is that of the command.
     """
     from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415
     from seatrial.model.deadline import Deadline  # noqa: PLC0415
     from seatrial.ports import StreamBroken  # noqa: PLC0415
-    from seatrial.stages.throwaway import CONTAINER, throwaway  # noqa: PLC0415
+    from seatrial.runner_pod.debug_pod import CONTAINER, debug_pod  # noqa: PLC0415
 
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not argv and not terminal:
@@ -53,8 +53,8 @@ def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
     spec = project.runner
     runner = kube.get("v1/Pod", spec.pod, spec.namespace)
     if runner is None:
-        raise EnvironmentFailed(f"there is no pod {spec.pod} to be like", hint="seatrial up")
-    with throwaway(kube, runner, image, Deadline.after(_PATIENCE)) as name:
+        raise EnvironmentFailed(f"runner pod {spec.pod} not found", hint="seatrial up")
+    with debug_pod(kube, runner, image, Deadline.after(_PATIENCE)) as name:
         if not argv:
             context.say(f"pod {name} in {spec.namespace}{'' if image else '; http, dns and sql are on its PATH'}")
         pod = kube.exec(name, spec.namespace)
@@ -63,16 +63,16 @@ def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
             return run(inside(argv or _SHELL, own=not image), container=CONTAINER)
         except StreamBroken as broken:
             raise EnvironmentFailed(
-                f"the connection to pod {name} was cut", reason=str(broken), hint="seatrial debug, again"
+                f"the connection to pod {name} was cut", reason=str(broken), hint="run seatrial debug again"
             ) from broken
 
 
 def inside(argv: Sequence[str], *, own: bool) -> tuple[str, ...]:
-    """Return the command as the pod is to run it; with `own` clients, those behind the image's own programs."""
-    from seatrial.stages.throwaway import CLIENTS  # noqa: PLC0415 - keeps --help quick
+    """Return the command for the debug pod; with `own`, seatrial's clients are appended to PATH."""
+    from seatrial.runner_pod.debug_pod import CLIENTS  # noqa: PLC0415 - keeps --help quick
 
     if not own:
         return tuple(argv)
-    # Should they never come, the container has ended, and this with it.
+    # If the clients are never written, the container has ended, and this command with it.
     wait = f"until [ -d {CLIENTS} ]; do sleep 0.1; done"
     return ("sh", "-c", f'{wait}; PATH="$PATH:{CLIENTS}"; export PATH; exec "$@"', "sh", *argv)

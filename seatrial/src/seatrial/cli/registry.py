@@ -37,7 +37,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "clean": Entry(KEEP, "Remove what dead or expired runs left behind."),
     "logs": Entry(LOOK, "Print the logs of a service or of the runner."),
     "env": Entry(LOOK, "Print exports, so that plain kubectl, helm and docker work against the cluster."),
-    "debug": Entry(LOOK, "Look around from a throw-away pod, with HTTP, DNS and SQL clients."),
+    "debug": Entry(LOOK, "Run a shell or a command in a debug pod, with HTTP, DNS and SQL clients."),
     "diagnose": Entry(LOOK, "Say what is wrong in the environment, with evidence."),
     "render": Entry(LOOK, "Show a past run again from its directory."),
     "init": Entry(SETUP, "Write seatrial.toml from what is found in the project."),

@@ -13,6 +13,7 @@ from seatrial.model.errors import UsageError
 
 __all__ = [
     "ISOLATED_PREFIX",
+    "LABEL_DEBUG_POD",
     "LABEL_ENVIRONMENT",
     "LABEL_EXPIRES",
     "LABEL_ISOLATED_FOR",
@@ -20,7 +21,6 @@ __all__ = [
     "LABEL_OWNER",
     "LABEL_PROJECT",
     "LABEL_SESSION",
-    "LABEL_THROWAWAY",
     "LABEL_USE",
     "OWNER",
     "RunId",
@@ -58,7 +58,7 @@ LABEL_ISOLATED_FOR = "seatrial.dev/isolated-for"
 ISOLATED_PREFIX = "test-"
 """Names of namespaces that the tests create begin with it."""
 
-LABEL_THROWAWAY = "seatrial.dev/throwaway"
+LABEL_DEBUG_POD = "seatrial.dev/debug-pod"
 """On pods of `seatrial debug`."""
 
 LABEL_USE = "seatrial.dev/use"

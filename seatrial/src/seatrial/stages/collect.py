@@ -16,12 +16,13 @@ from typing import Final
 
 from seatrial.model.errors import ExitCode, SeatrialError
 from seatrial.model.event import Note
+from seatrial.model.finding import Finding
 from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import Project
 from seatrial.ports import Object
 from seatrial.readiness.pod import container_statuses
 from seatrial.runner import waits
-from seatrial.stages import probing
+from seatrial.runner_pod.service_probes import ServiceProbes
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.stages.secrets import without_secrets
 
@@ -43,6 +44,8 @@ _BUNDLE: Final = (
 
 _READERS: Final = 4
 
+_FAILED: Final = (ExitCode.TESTS_FAILED, ExitCode.INCONCLUSIVE, ExitCode.PYTEST_INTERNAL)
+
 _PATIENT: Final = 60.0
 """Seconds without one file read after which the rest is left."""
 
@@ -61,7 +64,12 @@ def run(ctx: Ctx) -> Report:
     """
     if ctx.facts.kube is None:
         return done()
-    findings = probing.after_red_tests(ctx)
+    tests = ctx.facts.tests
+    findings: tuple[Finding, ...] = ()
+    # Services are not probed after a run that passed.
+    if tests is not None and tests.exit in _FAILED:
+        probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, cancelled=ctx.cancelled)
+        findings = probes.after_failed_tests(ctx.env.directory)
     collected = _Collected(ctx)
     try:
         waits.call(collected.run, until=collected.is_stuck)

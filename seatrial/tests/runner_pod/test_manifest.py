@@ -6,34 +6,10 @@ import dataclasses
 
 import pytest
 from msgspec.structs import replace as changed
-from seatrial.model.spec import Resources, RunnerSpec
-from seatrial.ports import LocalImage
-from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects, runner_policies
+from seatrial.model.spec import Resources
+from seatrial.stages.runner_pod import DIGEST, runner_objects, runner_policies
 
-SPEC = RunnerSpec(
-    image="t",
-    namespace="shop",
-    env={"A": "1"},
-    env_from={"P": "secret/db/password", "C": "configmap/c/k", "N": "namespace"},
-)
-LOCAL = LocalImage(reference="t:1", digest="sha256:a", size=1, labels={}, workdir="/app", env={}, user="1001:0")
-
-
-def shape(**more):
-    given = {"image": "t:1", "digest": "sha256:m", "local": LOCAL, "agent": {"agent.py": "1"}}
-    return Shape(**{**given, "directories": ("tests",), "labels": {"seatrial.dev/owner": "seatrial"}, **more})
-
-
-def objects(spec=SPEC, **more):
-    return {obj["kind"]: obj for obj in runner_objects(spec, shape(**more))}
-
-
-def pod(spec=SPEC, **more):
-    return objects(spec, **more)["Pod"]
-
-
-def container(name, spec=SPEC, **more):
-    return next(each for each in pod(spec, **more)["spec"]["containers"] if each["name"] == name)
+from .example_pods import LOCAL, SPEC, container, objects, pod, shape
 
 
 def test_objects():

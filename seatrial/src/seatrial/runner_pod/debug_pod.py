@@ -1,7 +1,7 @@
-"""A throw-away pod for a look around: the runner's place, rights and variables, without its tests.
+"""Create the pod of `seatrial debug`: place, rights and variables of the runner pod, without the tests.
 
-It has the runner's labels, so that policies let it through as they do the tests, and an end of its own: what a power
-cut leaves behind stops by itself, and the next one removes it.
+It has the labels of the runner pod, so policies treat both alike. It ends by itself after an hour: a pod that a power
+cut left behind stops, and the next `seatrial debug` deletes it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import OutOfTime
-from seatrial.model.names import LABEL_THROWAWAY
+from seatrial.model.names import LABEL_DEBUG_POD
 from seatrial.ports import Kube, Object
 from seatrial.readiness.patience import Patience
 from seatrial.readiness.pod import container_state, judge_pod
@@ -23,23 +23,23 @@ from seatrial.runner.pod_files import agent_argv
 from seatrial.watching.log_evidence import not_ready_error
 from seatrial.watching.watch_set import WatchSet
 
-__all__ = ["CLIENTS", "CONTAINER", "LIFE", "throwaway", "throwaway_pod"]
+__all__ = ["CLIENTS", "CONTAINER", "LIFETIME", "debug_pod", "debug_pod_object"]
 
 CONTAINER: Final = "debug"
 CLIENTS: Final = "/seatrial/lent/bin"
-"""Where the clients are, all of them as soon as it is there: the container runs before."""
+"""Directory of the clients. The container runs before it exists; once it exists, all clients are in it."""
 
-LIFE: Final = 3600
+LIFETIME: Final = 3600
 """Seconds after which the pod ends by itself."""
 
 
-def throwaway_pod(runner: Object, name: str, image: str = "") -> Object:
-    """Return a pod like the runner. Pure.
+def debug_pod_object(runner: Object, name: str, image: str = "") -> Object:
+    """Return a pod like the runner pod, as an object. Pure.
 
     Args:
-        runner: the runner pod as the cluster has it.
-        name: of the new one.
-        image: another image, which has to have the program `sleep`; empty: the runner's, with our clients.
+        runner: the runner pod as it is in the cluster.
+        name: of the new pod.
+        image: another image, which needs the program `sleep`; empty: that of the runner, with seatrial's clients.
     """
     spec, meta = runner["spec"], runner["metadata"]
     tests = next(each for each in spec["containers"] if each["name"] == "tests")
@@ -48,11 +48,11 @@ def throwaway_pod(runner: Object, name: str, image: str = "") -> Object:
         "name": CONTAINER,
         **{key: tests[key] for key in keep if key in tests},
         **({"image": image} if image else {}),
-        "command": ["sleep", str(LIFE)] if image else list(agent_argv("lend", CLIENTS)),
+        "command": ["sleep", str(LIFETIME)] if image else list(agent_argv("lend", CLIENTS)),
     }
     volumes: list[dict[str, Any]] = []
     if not image:
-        # Only what is not the tests' own: a volume with their tree would be empty here.
+        # Without the volume of the working tree: it would be empty here.
         volumes = [each for each in spec["volumes"] if "configMap" in each or each["name"] == "state"]
         volumes.append({"name": "clients", "emptyDir": {}})
         names = [each["name"] for each in volumes]
@@ -73,11 +73,11 @@ def throwaway_pod(runner: Object, name: str, image: str = "") -> Object:
         "metadata": {
             "name": name,
             "namespace": meta["namespace"],
-            "labels": {**meta["labels"], LABEL_THROWAWAY: "true"},
+            "labels": {**meta["labels"], LABEL_DEBUG_POD: "true"},
         },
         "spec": {
             **{key: spec[key] for key in same if key in spec},
-            "activeDeadlineSeconds": LIFE,
+            "activeDeadlineSeconds": LIFETIME,
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 0,
             "containers": [container],
@@ -87,20 +87,20 @@ def throwaway_pod(runner: Object, name: str, image: str = "") -> Object:
 
 
 @contextmanager
-def throwaway(kube: Kube, runner: Object, image: str, deadline: Deadline) -> Iterator[str]:
-    """Give the name of a throw-away pod that runs, and remove it afterwards, as those that ended before.
+def debug_pod(kube: Kube, runner: Object, image: str, deadline: Deadline) -> Iterator[str]:
+    """Create a debug pod, yield its name once it runs, and delete it afterwards. Debug pods that ended are deleted too.
 
     Raises:
-        NotReady: it will not run.
-        OutOfTime: it does not run in time.
+        NotReady: the pod cannot run.
+        OutOfTime: the pod does not run in time.
     """
     namespace = runner["metadata"]["namespace"]
-    for old in kube.objects("v1/Pod", namespace, labels=f"{LABEL_THROWAWAY}=true"):
+    for old in kube.objects("v1/Pod", namespace, labels=f"{LABEL_DEBUG_POD}=true"):
         if (old.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             kube.delete("v1/Pod", old["metadata"]["name"], namespace, grace=0)
     name = f"{CONTAINER}-{secrets.token_hex(4)}"
     try:
-        kube.create(throwaway_pod(runner, name, image))
+        kube.create(debug_pod_object(runner, name, image))
         _wait(kube, name, namespace, deadline)
         yield name
     finally:
@@ -108,7 +108,7 @@ def throwaway(kube: Kube, runner: Object, image: str, deadline: Deadline) -> Ite
 
 
 def _wait(kube: Kube, name: str, namespace: str, deadline: Deadline) -> None:
-    """Wait until the container runs, or it is clear that it never will."""
+    """Wait until the container runs, or cannot run any more."""
     watches, patience = WatchSet(kube, ("v1/Pod", "v1/Event"), (namespace,)), Patience()
     try:
         while not deadline.passed:

@@ -1,0 +1,1 @@
+"""The runner pod in the cluster, pods like it, and the service probes that run in it."""

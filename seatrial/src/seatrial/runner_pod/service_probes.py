@@ -1,0 +1,212 @@
+"""Probe the declared services from the runner pod, and detect changes of the pods behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import NotReady, SeatrialError
+from seatrial.model.event import FindingMade, Note, ServiceSeen
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.names import LABEL_DEBUG_POD
+from seatrial.model.spec import Project, ServiceSpec
+from seatrial.pod.fixtures.probes import question
+from seatrial.ports import Emit, Kube, Object, StreamBroken
+from seatrial.runner import waits
+from seatrial.runner.decoder import Malformed, ProbeReader
+from seatrial.runner.definition import services_of
+from seatrial.runner.pod_files import AGENT_DIRECTORY
+from seatrial.saved_state import Answered, read
+
+__all__ = ["STATE_FILE", "ServiceProbes", "changed_pods", "probes_of"]
+
+STATE_FILE: Final = "answered.json"
+"""In an environment's directory: the last time that all services were ready."""
+
+_SLACK: Final = 10.0
+"""Seconds that a command in a pod may take to start and end."""
+
+_AFTER_TESTS: Final = 3.0
+"""Seconds that services have to answer after tests that failed."""
+
+_STABLE: Final = 2
+"""Rounds in a row that have to succeed with the same pods."""
+
+_ROUNDS: Final = 10
+"""Rounds after which pods that still change are taken for unrelated to the services."""
+
+
+def probes_of(services: dict[str, ServiceSpec], namespace: str) -> list[dict[str, Any]]:
+    """Return the probe of each service, as the script in the pod reads it; without `ready`, an open port is enough."""
+    return [
+        {
+            "name": name,
+            **question(
+                service,
+                f"{service['service']}.{service['namespace']}.svc",
+                (service["ready"] or {}).get("port") or service["port"],
+            ),
+        }
+        for name, service in services_of(services, namespace).items()
+    ]
+
+
+@dataclass(slots=True, kw_only=True)
+class ServiceProbes:
+    """The probes of a project's services.
+
+    Attributes:
+        kube: the cluster's API.
+        project: the project.
+        emit: takes events: which service is ready, and what the others wait for.
+        cancelled: once set, the probes end without a result.
+        probes: one probe for each service.
+    """
+
+    kube: Kube
+    project: Project
+    emit: Emit
+    cancelled: threading.Event
+    probes: list[dict[str, Any]] = field(init=False)
+    _reported: dict[str, str] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Build the probes."""
+        self.probes = probes_of(self.project.service, self.project.runner.namespace)
+
+    def state(self, pods: Mapping[str, str]) -> Answered:
+        """Return what to save once all services answered with these pods."""
+        return Answered(questions=hashlib.sha256(repr(self.probes).encode()).hexdigest(), pods=dict(pods))
+
+    def pod_states(self) -> dict[str, str]:
+        """Return uid to name, restarts and readiness of all pods in the namespaces of declared services."""
+        spec = self.project.runner
+        places = dict.fromkeys(service.namespace or spec.namespace for service in self.project.service.values())
+        pods = [pod for place in places for pod in self.kube.objects("v1/Pod", place)]
+        return {
+            pod["metadata"]["uid"]: _state(pod)
+            for pod in pods
+            if pod["metadata"]["name"] != spec.pod and LABEL_DEBUG_POD not in (pod["metadata"].get("labels") or {})
+        }
+
+    def run_until_stable(self, until: Deadline, wait_for_pods: Callable[[], object]) -> dict[str, str]:
+        """Probe all services until two rounds in a row succeed with the same pods; return the states of these pods.
+
+        Under load a ready pod may restart, or a node may route its Service elsewhere for a moment. So one good answer
+        does not prove that the next connection is accepted.
+
+        Args:
+            until: when all services have to be ready.
+            wait_for_pods: is called after a round in which pods changed; returns once all pods are ready.
+
+        Raises:
+            NotReady: a service is not ready in time.
+        """
+        pods, good = self.pod_states(), 0
+        for _ in range(_ROUNDS):
+            self.run(until.left)
+            before, pods = pods, self.pod_states()
+            good = good + 1 if pods == before else 0
+            if good == _STABLE or not self.probes:
+                return pods
+            if not good:
+                wait_for_pods()
+        names = ", ".join(changed_pods(before, pods))
+        self.emit(Note(level="warning", text=f"pods still change while their services are probed: {names}"))
+        return pods
+
+    def run(self, seconds: float) -> None:
+        """Probe all services, each repeatedly until it is ready, for at most `seconds`.
+
+        Raises:
+            NotReady: a service is not ready in time, or the runner pod did not answer.
+        """
+        if not self.probes:
+            return
+        spec = self.project.runner
+        argv = ["python3", f"{AGENT_DIRECTORY}/probes.py", json.dumps(self.probes), f"{max(1.0, seconds):.0f}"]
+        message = {probe["name"]: "no answer yet" for probe in self.probes}
+        reader = ProbeReader(message)
+        try:
+            exec_ = self.kube.exec(spec.pod, spec.namespace)
+            stream = waits.pieces(lambda: exec_.stream(argv, container="tests", silence=seconds + _SLACK))
+            with closing(stream):
+                for chunk in stream:
+                    if self.cancelled.is_set():
+                        # The run ends. The node of the pod may be paused and never answer.
+                        return
+                    for probe in reader.feed(chunk) if chunk else ():
+                        message[probe.name] = probe.message
+                        self._report(probe.name, probe.message)
+        except (StreamBroken, Malformed) as broken:
+            raise NotReady("the services could not be probed", (), reason=str(broken)) from broken
+        findings = [
+            Finding(
+                cause="NoAnswer",
+                subject=ObjectRef(kind="Service", name=name, namespace=spec.namespace),
+                message=f"service {name} does not answer as declared: {text}",
+                hint=f"seatrial logs {name}",
+            )
+            for name, text in message.items()
+            if text
+        ]
+        if findings:
+            names = ", ".join(name for name, text in message.items() if text)
+            raise NotReady(f"{names} not ready within {seconds:.0f} s", findings)
+
+    def after_failed_tests(self, directory: Path) -> tuple[Finding, ...]:
+        """Return which services do not answer after tests that failed, and warn of pods that changed during the tests.
+
+        A test that met "connection refused" does not tell whether the service or the test was at fault.
+
+        Args:
+            directory: of the environment, with the saved state of the pods before the tests.
+        """
+        if not self.probes:
+            return ()
+        try:
+            return waits.call(lambda: self._probe_once(directory), seconds=_AFTER_TESTS + _SLACK)
+        except (SeatrialError, waits.Left):
+            # The cluster does not answer; other findings report that.
+            return ()
+
+    def _probe_once(self, directory: Path) -> tuple[Finding, ...]:
+        before, after = read(directory / STATE_FILE, Answered), self.pod_states()
+        if before is not None and (changed := changed_pods(before.pods, after)):
+            names = ", ".join(changed)
+            text = f"while the tests ran, pods were created, deleted, restarted or not ready: {names}"
+            self.emit(Note(level="warning", text=text))
+        try:
+            self.run(_AFTER_TESTS)
+        except NotReady as silent:
+            for finding in silent.findings:
+                self.emit(FindingMade(finding=finding))
+            return silent.findings
+        return ()
+
+    def _report(self, name: str, message: str) -> None:
+        """Emit the state of a service if it changed."""
+        if self._reported.get(name) != message:
+            self._reported[name] = message
+            self.emit(ServiceSeen(name=name, ready=not message, waits_for=message))
+
+
+def _state(pod: Object) -> str:
+    status = pod.get("status") or {}
+    restarts = sum(int(each.get("restartCount") or 0) for each in status.get("containerStatuses") or ())
+    ready: Object = next((each for each in status.get("conditions") or () if each.get("type") == "Ready"), {})
+    # The time of the last transition tells of a pod that was not ready for a moment in between.
+    return f"{pod['metadata']['name']} {restarts} {ready.get('status', '')} {ready.get('lastTransitionTime', '')}"
+
+
+def changed_pods(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return the names of pods that were created, deleted or restarted, or whose readiness changed. Pure."""
+    uids = [uid for uid in {**before, **after} if before.get(uid) != after.get(uid)]
+    return sorted({(before.get(uid) or after[uid]).partition(" ")[0] for uid in uids})
