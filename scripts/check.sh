@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make check`: what it needs, then scripts/check.py with all the steps.
+# Install the requirements of `make check`, then run all steps of scripts/check.py.
 set -euo pipefail
 make --no-print-directory setup
 .venv/bin/foundry up kubernetes-openapi actionlint

@@ -1,7 +1,7 @@
-"""Branch coverage of the tool's pure parts, out of coverage.py's JSON report; exits 1 if one is below `ENOUGH`.
+"""Check the branch coverage of seatrial's pure modules in coverage.py's JSON report; exit 1 if one is too low.
 
-Code that runs in processes of its own is not measured in lines: the agent, the fixtures and clients in the pod, the
-renderer. The pure files of fixtures and clients are.
+Code in other processes is not measured: the agent, the renderer, and fixtures and clients in the pod. The pure files of
+fixtures and clients are measured.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ PROGRAMS = (
     *(f"pod/fixtures/{name}.py" for name in ("api", "fixtures", "flags", "inside", "namespaces", "services")),
 )
 ENOUGH = 95.0
-"""Per cent of lines and branches together, as coverage.py counts with branches."""
+"""Minimum percentage of lines and branches together, as coverage.py computes it."""
 
 
 def main() -> int:
-    """Print the figure of each part, and where one that has too little lacks most."""
+    """Print the percentage of each part, and the files with the most missing lines if it is too low."""
     try:
         files: dict[str, dict[str, Any]] = json.loads(REPORT.read_text())["files"]
     except OSError:
-        print(f"{REPORT.relative_to(ROOT)} is not there: make coverage", file=sys.stderr)
+        print(f"{REPORT.relative_to(ROOT)} is missing; run: make coverage", file=sys.stderr)
         return 1
     good = True
     for part in PARTS:
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _per_cent(summaries: list[dict[str, Any]]) -> float:
-    """Return what share of all lines and branches was run; nothing measured is nothing run."""
+    """Return the percentage of executed lines and branches; 0 if nothing was measured."""
     there = sum(each["num_statements"] + each["num_branches"] for each in summaries)
     run = sum(each["covered_lines"] + each["covered_branches"] for each in summaries)
     return 100.0 * run / there if there else 0.0

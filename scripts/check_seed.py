@@ -1,8 +1,8 @@
-"""`make check-seed`: docs/seed-map.md holds. Each file, target, test and patch that it names is there; patches apply.
+"""Check docs/seed-map.md: every file, target, test and patch that it names exists, and patches apply.
 
-With `--apply` each patch is applied for real: on one kept cluster, in a copy of the working tree, the feature that the
-row speaks of is taken away, tests/parity is run, and exactly the row's tests must be red. Then failures are provoked,
-and `seatrial diagnose` has to name them. Exit code 1 with a line for each thing that is not so.
+With `--apply`, apply each patch on a kept cluster in a copy of the working tree: it removes one feature, and exactly
+the tests in its row of tests/parity must fail. Then provoke failures that `seatrial diagnose` must name. Print one line
+for each problem, and exit 1 if there is one.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ CLUSTER = "floe-seed"
 CODE = re.compile(r"`([^`]+)`")
 TEST = re.compile(r"^(?P<file>[\w./-]+\.py)::(?P<names>[\w\[\]./ -]+(?:::[\w\[\]./ -]+)*)$")
 LOOKS_LIKE_PATH = re.compile(r"^[\w.-]+(/[\w.*-]+)*/?$")
-# Files that a set-up or a run makes.
+# Files that a setup or a run creates.
 MADE = (".seatrial/", ".foundry/", ".venv/")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table of patches: what it takes away, and what has to be red then.
+    """A row of the patch table: the patch, and the tests that must fail with it.
 
     Attributes:
         patch: file in testing/parity.
-        fresh: the release is installed anew before and after: what it left in the database would hide the patch.
-        tests: as pytest names them, without their folder.
+        fresh: reinstall the release before and after, because data in the database would hide the patch.
+        tests: test names as in pytest, without the folder.
     """
 
     patch: str
@@ -51,7 +51,7 @@ class Row:
 
 
 def rows_of_tables(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of each row of the Markdown tables, headings and rules left out."""
+    """Yield line number and cells of each row of the Markdown tables, without header and separator rows."""
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         if line.startswith("|") and not re.fullmatch(r"[|:\- ]+", line):
@@ -61,7 +61,7 @@ def rows_of_tables(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def patch_rows(text: str) -> list[Row]:
-    """Return the rows that name a patch; their tests stand in the same row."""
+    """Return the rows that name a patch, with their tests."""
     found = []
     for _, cells in rows_of_tables(text):
         names = [name for cell in cells for name in CODE.findall(cell)]
@@ -74,13 +74,13 @@ def patch_rows(text: str) -> list[Row]:
 
 @cache
 def targets() -> frozenset[str]:
-    """Return the Makefile's targets."""
+    """Return the targets of the Makefile."""
     return frozenset(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 @cache
 def tests_in(file: Path) -> frozenset[str]:
-    """Return the names of a file's test functions, those of classes as Class::test."""
+    """Return the test functions of a file, those in classes as Class::test."""
     found = set()
     for node in ast.parse(file.read_text()).body:
         if isinstance(node, ast.FunctionDef):
@@ -91,12 +91,12 @@ def tests_in(file: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def complaint(name: str) -> str:
-    """Return what is wrong with a name in backquotes, empty if it is right or none that can be checked."""
+def problem_of(name: str) -> str:
+    """Return the problem with a name in backquotes; empty if it is correct or cannot be checked."""
     if test := TEST.match(name):
         file = ROOT / test["file"]
         if not file.is_file():
-            return f"{test['file']} is not there"
+            return f"{test['file']} does not exist"
         wanted = test["names"].partition("[")[0]
         return "" if wanted in tests_in(file) else f"{test['file']} has no {wanted}"
     if target := re.fullmatch(r"make ([a-z0-9-]+)( .*)?", name):
@@ -105,27 +105,25 @@ def complaint(name: str) -> str:
         if name.startswith(MADE):
             return ""
         there = list(ROOT.glob(name.rstrip("/"))) if "*" in name else [ROOT / name]
-        return "" if there and all(path.exists() for path in there) else f"{name} is not there"
+        return "" if there and all(path.exists() for path in there) else f"{name} does not exist"
     return ""
 
 
 def check_map() -> Iterator[str]:
-    """Yield one line for each thing that the map names and that is not there, and each patch that nobody names."""
+    """Yield one line for each missing target, file, test or patch of the map, and for each patch that it omits."""
     text = MAP.read_text()
     for number, cells in rows_of_tables(text):
-        # The first column is the seed's own words.
+        # The first column quotes the seed.
         for cell in cells[1:]:
             for name in CODE.findall(cell):
-                if wrong := complaint(name):
+                if wrong := problem_of(name):
                     yield f"docs/seed-map.md:{number}: {wrong}"
     rows = patch_rows(text)
     for row in rows:
         if not row.tests:
-            yield f"docs/seed-map.md: {row.patch} names no test that it turns red"
+            yield f"docs/seed-map.md: {row.patch} has no test that fails with it"
     there = {path.name for path in PATCHES.glob("*.patch")}
-    yield from (
-        f"testing/parity/{name}: no row of docs/seed-map.md names it" for name in there - {r.patch for r in rows}
-    )
+    yield from (f"testing/parity/{name}: missing in docs/seed-map.md" for name in there - {r.patch for r in rows})
     for name in sorted(there):
         done = git_apply(ROOT, PATCHES / name, "--check")
         if done.returncode:
@@ -133,17 +131,17 @@ def check_map() -> Iterator[str]:
 
 
 def check_snippets() -> Iterator[str]:
-    """Yield one line for each snippet of the map that is not, word for word, what its file holds."""
+    """Yield one line for each snippet of the map that differs from its file."""
     snippet = re.compile(r"^<!-- verbatim: (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
     found = snippet.findall(MAP.read_text())
     if not found:
-        yield "docs/seed-map.md: has no snippet marked <!-- verbatim: FILE -->"
+        yield "docs/seed-map.md: no snippet is marked <!-- verbatim: FILE -->"
     for name, text in found:
         file = ROOT / name
         if not file.is_file():
-            yield f"{name}: is not there"
+            yield f"{name}: does not exist"
         elif text.strip() not in file.read_text():
-            yield f"{name}: differs from the seed's words in docs/seed-map.md"
+            yield f"{name}: differs from the snippet in docs/seed-map.md"
 
 
 def git_apply(folder: Path, patch: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -152,11 +150,11 @@ def git_apply(folder: Path, patch: Path, *options: str) -> subprocess.CompletedP
     return subprocess.run(argv, cwd=folder, check=False, capture_output=True, text=True)
 
 
-# --- for real ---
+# --- apply the patches ---
 
 
 class Trial:
-    """A copy of the working tree with a cluster of its own."""
+    """A copy of the working tree with its own cluster."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -172,7 +170,7 @@ class Trial:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         shutil.copytree(ROOT / ".foundry", folder / ".foundry")
-        # Host ports belong to the cluster that a developer has in front of them.
+        # The host ports belong to the developer's own cluster.
         config = folder / "testing" / "k8s" / "kind-config.yaml"
         config.write_text(re.sub(r"\n    extraPortMappings:\n(      .*\n)+", "\n", config.read_text()))
         path = subprocess.run(
@@ -187,7 +185,7 @@ class Trial:
         }
 
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        """Run a program in the copy, beside the foundry's tools."""
+        """Run a program in the copy, with foundry's tools on PATH."""
         return subprocess.run(
             argv, cwd=self.folder, env=self.environment, check=False, capture_output=True, text=True, timeout=900
         )
@@ -197,26 +195,26 @@ class Trial:
         return self.run(str(BIN / "seatrial"), *words)
 
     def kubectl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a kubectl that has the copy's cluster before it."""
+        """Run kubectl on the copy's cluster."""
         script = 'eval "$("$0" env)" && exec kubectl "$@"'
         return self.run("bash", "-c", script, str(BIN / "seatrial"), *words)
 
-    def red(self) -> tuple[set[str], str]:
-        """Run the tests; return those that are red, and what to say if it never came to that."""
+    def failed_tests(self) -> tuple[set[str], str]:
+        """Run the tests; return the failed ones, and the reason if they did not run."""
         done = self.seatrial("-q", "test")
         if done.returncode not in (0, 1):
-            return set(), f"seatrial test ended with {done.returncode}: {done.stderr.strip()[-600:]}"
+            return set(), f"seatrial test exited with {done.returncode}: {done.stderr.strip()[-600:]}"
         report = self.folder / ".seatrial" / "runs" / "latest" / "junit.xml"
-        cases = list(ET.parse(report).iter("testcase"))  # noqa: S314  our own tests wrote it
-        red = {
+        cases = list(ET.parse(report).iter("testcase"))  # noqa: S314  written by this repository's tests
+        failed_tests = {
             str(case.get("name"))
             for case in cases
             if case.find("failure") is not None or case.find("error") is not None
         }
-        return red, "" if cases else "no test ran"
+        return failed_tests, "" if cases else "no test was run"
 
-    def install_anew(self) -> None:
-        """Forget the release: the next `test` installs it."""
+    def uninstall(self) -> None:
+        """Uninstall the release, so that the next `seatrial test` installs it."""
         uninstall = "helm uninstall floe-infra --namespace floe --ignore-not-found --wait --timeout 90s"
         script = f'eval "$("$0" env)" && {uninstall}'
         done = self.run("bash", "-c", script, str(BIN / "seatrial"))
@@ -226,32 +224,32 @@ class Trial:
 
 
 def try_patches(trial: Trial, rows: Sequence[Row]) -> Iterator[str]:
-    """Yield one line for each patch that does not turn exactly its tests red."""
-    red, problem = trial.red()
-    if problem or red:
-        yield f"without any patch: {problem or ', '.join(sorted(red)) + ' red'}"
+    """Yield one line for each patch that does not fail exactly its tests."""
+    failed_tests, problem = trial.failed_tests()
+    if problem or failed_tests:
+        yield f"without any patch: {problem or 'failed: ' + ', '.join(sorted(failed_tests))}"
         return
     for row in rows:
         began = time.monotonic()
         if row.fresh:
-            trial.install_anew()
+            trial.uninstall()
         applied = git_apply(trial.folder, PATCHES / row.patch)
         if applied.returncode:
             yield f"{row.patch}: {applied.stderr.strip()}"
             continue
-        red, problem = trial.red()
+        failed_tests, problem = trial.failed_tests()
         git_apply(trial.folder, PATCHES / row.patch, "--reverse")
         if row.fresh:
-            trial.install_anew()
-        good = not problem and red == set(row.tests)
+            trial.uninstall()
+        good = not problem and failed_tests == set(row.tests)
         print(f"{row.patch:28} {'ok' if good else 'WRONG':6} {time.monotonic() - began:5.1f} s", flush=True)
         if not good:
-            why = problem or f"red: {', '.join(sorted(red)) or 'nothing'}; should be: {', '.join(row.tests)}"
+            why = problem or f"failed: {', '.join(sorted(failed_tests)) or 'none'}; expected: {', '.join(row.tests)}"
             print(f"  {why}", flush=True)
             yield f"{row.patch}: {why}"
-    red, problem = trial.red()
-    if problem or red:
-        yield f"after all patches were taken back: {problem or ', '.join(sorted(red)) + ' red'}"
+    failed_tests, problem = trial.failed_tests()
+    if problem or failed_tests:
+        yield f"after reverting all patches: {problem or 'failed: ' + ', '.join(sorted(failed_tests))}"
 
 
 FAILURES = ROOT / "testing" / "parity" / "failures.yaml"
@@ -259,7 +257,7 @@ CAUSES = {"pod/hungry": "OOMKilled", "pod/crashing": "Crash", "pod/greedy": "Evi
 
 
 def try_failures(trial: Trial) -> Iterator[str]:
-    """Provoke what only Kubernetes does to containers; yield a line for each that `seatrial diagnose` does not name."""
+    """Provoke container failures; yield one line for each that `seatrial diagnose` does not name."""
     made = trial.kubectl("apply", "--namespace=floe", "--filename", str(FAILURES))
     if made.returncode:
         yield f"failures.yaml: {made.stderr.strip()}"
@@ -276,18 +274,18 @@ def try_failures(trial: Trial) -> Iterator[str]:
                 print(f"{key:28} ok     {finding['cause']}: {finding['says']}", flush=True)
                 del missing[key]
     trial.kubectl("delete", "--namespace=floe", "--wait=false", "--filename", str(FAILURES))
-    yield from (f"{pod}: seatrial diagnose does not say {cause}" for pod, cause in missing.items())
+    yield from (f"{pod}: seatrial diagnose does not report {cause}" for pod, cause in missing.items())
 
 
-def for_real(only: Sequence[str]) -> Iterator[str]:
-    """Yield what is wrong when everything is tried."""
+def apply_all(only: Sequence[str]) -> Iterator[str]:
+    """Apply the patches and provoke the failures; yield one line for each problem."""
     rows = [row for row in patch_rows(MAP.read_text()) if not only or row.patch.removesuffix(".patch") in only]
     with tempfile.TemporaryDirectory(prefix="floe-seed-") as folder:
         trial = Trial(Path(folder))
         try:
             up = trial.seatrial("up")
             if up.returncode:
-                yield f"seatrial up ended with {up.returncode}: {up.stderr.strip()[-800:]}"
+                yield f"seatrial up exited with {up.returncode}: {up.stderr.strip()[-800:]}"
                 return
             yield from try_patches(trial, rows)
             if not only:
@@ -297,14 +295,14 @@ def for_real(only: Sequence[str]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Check the map, and for real if asked to."""
+    """Check the map, and apply the patches if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--apply", action="store_true", help="apply each patch on a cluster; some minutes")
-    parser.add_argument("--only", nargs="+", default=[], metavar="PATCH", help="with --apply: these patches alone")
+    parser.add_argument("--apply", action="store_true", help="apply each patch on a cluster; takes minutes")
+    parser.add_argument("--only", nargs="+", default=[], metavar="PATCH", help="with --apply: only these patches")
     told = parser.parse_args()
     wrong = [*check_map(), *check_snippets()]
     if told.apply and not wrong:
-        wrong = list(for_real(told.only))
+        wrong = list(apply_all(told.only))
     print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
     return 1 if wrong else 0
 

@@ -1,4 +1,4 @@
-"""mypy (strict) over each Python project and over the scripts, then the import contracts. Exits 1 if one complains."""
+"""Run mypy in strict mode on each Python project and the scripts, then check the import contracts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 
-# One call each: tests of different projects may share module names.
+# One call each, because tests of different projects may share module names.
 PARTS = (
     ("seatrial/src", "seatrial/benchmarks"),
     ("foundry/src",),
@@ -21,7 +21,7 @@ PARTS = (
 
 
 def main() -> int:
-    """Check everything, return 1 if anything complained."""
+    """Run all checks; return 1 if one failed."""
     commands = []
     for part in PARTS:
         folders = [folder for folder in part if any((ROOT / folder).rglob("*.py"))]

@@ -1,11 +1,11 @@
-"""`make dist`: build the wheel and the sdist of seatrial into dist/, and prove that they install and work.
+"""Build the wheel and the sdist of seatrial into dist/, and verify that they install and work.
 
-The archives are built twice, from two copies of the source, and must be the same byte for byte. `twine check` reads
-their metadata. They are then installed in four ways, each into an empty place, as users do it: by uvx from a local
-package index, by `uv tool install`, by pipx, and by pip from the sdist. Each runs the tutorial's first commands.
+The archives are built twice, from two copies of the source, and must be identical. `twine check` reads their metadata.
+They are then installed in four ways, each into an empty location: by uvx from a local package index, by `uv tool
+install`, by pipx, and by pip from the sdist. Each installation runs the first commands of the tutorial.
 
-Dependencies come from the package index of the machine's settings. `SEATRIAL_REPOSITORY`, the repository's address,
-adds the URLs to the metadata; a release needs it (`--release`).
+Dependencies come from the package index in the machine's settings. `SEATRIAL_REPOSITORY`, the repository's address,
+adds the URLs to the metadata; a release requires it (`--release`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class DistError(Exception):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build and check; print what was proven."""
+    """Build and check the archives; print the verified properties."""
     try:
         archives = build(DIST)
         check_metadata(archives, release="--release" in arguments)
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def say(text: str) -> None:
-    """Tell what is being done."""
+    """Print a progress line."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -70,21 +70,23 @@ def run(argv: Sequence[str | Path], *, cwd: Path = ROOT, env: Mapping[str, str] 
     """Run a program and return its output.
 
     Raises:
-        DistError: it failed; has its output.
+        DistError: the program failed; contains its output.
     """
     done = subprocess.run(
         list(argv), cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise DistError(f"{' '.join(map(str, argv))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise DistError(
+            f"{' '.join(map(str, argv))} failed with exit code {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
     return done.stdout
 
 
-# -- building ----------------------------------------------------------------------------------------------------------
+# -- build -------------------------------------------------------------------------------------------------------------
 
 
 def build(target: Path) -> tuple[Path, Path]:
-    """Build wheel and sdist twice and put them into a folder that is emptied before.
+    """Build wheel and sdist twice and put them into the emptied folder `target`.
 
     Raises:
         DistError: the two builds differ.
@@ -98,12 +100,12 @@ def build(target: Path) -> tuple[Path, Path]:
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
         wheel, sdist = (Path(shutil.copy(archive, target)) for archive in first)
-    say(f"built twice, the same both times: {wheel.name}, {sdist.name}")
+    say(f"built twice with identical results: {wheel.name}, {sdist.name}")
     return wheel, sdist
 
 
 def build_once(scratch: Path, epoch: str) -> tuple[Path, Path]:
-    """Build from a copy of the files that git knows: nothing else of this checkout can slip in."""
+    """Build from a copy of the files that git tracks, so that no other file can be included."""
     for name in known():
         (scratch / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, scratch / name)
@@ -119,7 +121,7 @@ def known() -> list[str]:
     return [name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
-# -- looking -----------------------------------------------------------------------------------------------------------
+# -- check -------------------------------------------------------------------------------------------------------------
 
 
 def metadata_of(archive: Path) -> email.message.Message:
@@ -135,7 +137,7 @@ def metadata_of(archive: Path) -> email.message.Message:
 
 
 def check_metadata(archives: Sequence[Path], *, release: bool) -> None:
-    """Compare the metadata with the project and with the code.
+    """Compare the metadata with the project and the code.
 
     Raises:
         DistError: a field is missing or wrong.
@@ -143,7 +145,7 @@ def check_metadata(archives: Sequence[Path], *, release: bool) -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     found = re.search(r'^__version__ = "(.+)"', (PROJECT / "src/seatrial/__init__.py").read_text(), re.MULTILINE)
     if not found or found[1] != project["version"]:
-        raise DistError(f"__version__ is {found and found[1]}, pyproject.toml says {project['version']}")
+        raise DistError(f"__version__ is {found and found[1]}, pyproject.toml has {project['version']}")
     expected = {
         "Name": project["name"],
         "Version": project["version"],
@@ -158,7 +160,7 @@ def check_metadata(archives: Sequence[Path], *, release: bool) -> None:
         metadata = metadata_of(archive)
         for field, value in expected.items():
             if metadata[field] != value:
-                raise DistError(f"{archive.name}: {field} is {metadata[field]!r}, not {value!r}")
+                raise DistError(f"{archive.name}: {field} is {metadata[field]!r}, expected {value!r}")
         urls = {line.partition(", ")[0] for line in metadata.get_all("Project-URL") or ()}
         relative = re.findall(r"\]\((?!https?://|#)[^)]*\)", str(metadata.get_payload()))
         if (release or urls) and (urls != {"Source", "Documentation", "Changelog", "Issues"} or relative):
@@ -169,10 +171,10 @@ def check_metadata(archives: Sequence[Path], *, release: bool) -> None:
 
 
 def check_contents(archives: Sequence[Path]) -> None:
-    """Look at what the archives hold.
+    """Check the contents of the archives.
 
     Raises:
-        DistError: something is missing, or does not belong there.
+        DistError: a file is missing, or does not belong there.
     """
     wheel, sdist = archives
     with zipfile.ZipFile(wheel) as opened:
@@ -195,7 +197,7 @@ def check_contents(archives: Sequence[Path]) -> None:
         raise DistError(f"{sdist.name} lacks {min(lacking)}")
 
 
-# -- installing --------------------------------------------------------------------------------------------------------
+# -- install -----------------------------------------------------------------------------------------------------------
 
 
 def install_tools() -> Path:
@@ -212,7 +214,7 @@ def install_tools() -> Path:
 
 @contextlib.contextmanager
 def local_index(wheel: Path, folder: Path) -> Iterator[str]:
-    """Serve a package index that has the wheel and nothing else; yield its address (PEP 503)."""
+    """Serve a package index with only this wheel; yield its address (PEP 503)."""
     project = folder / "simple" / "seatrial"
     project.mkdir(parents=True)
     shutil.copy(wheel, project)
@@ -226,17 +228,17 @@ def local_index(wheel: Path, folder: Path) -> Iterator[str]:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """A file server that does not log."""
+    """A file server without a log."""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Discard the message."""
 
 
 def install_everywhere(wheel: Path, sdist: Path, tools: Path, scratch: Path) -> None:
-    """Install in the ways that users have, and run the tutorial's first commands with each.
+    """Install in each way, and run the first commands of the tutorial.
 
     Raises:
-        DistError: an installation fails, or a command does.
+        DistError: an installation or a command failed.
     """
     version = metadata_of(wheel)["Version"]
     no_proxy = {name: f"{os.environ.get(name, '')},127.0.0.1".lstrip(",") for name in ("NO_PROXY", "no_proxy")}
@@ -262,26 +264,26 @@ def install_everywhere(wheel: Path, sdist: Path, tools: Path, scratch: Path) -> 
 
 
 def commands() -> list[str]:
-    """Return the tutorial's commands of seatrial that need neither an engine nor a cluster, up to the first run."""
+    """Return the `seatrial` commands of the tutorial before the first run, which need neither engine nor cluster."""
     text = PAGE.read_text().partition("```sh\nseatrial run\n")[0]
     lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
     return [line for line in lines if line.startswith("seatrial ") and line != "seatrial doctor"]
 
 
 def first_commands(way: str, program: Sequence[str], version: str, env: Mapping[str, str], scratch: Path) -> None:
-    """Run the tutorial's first commands in a copy of its example.
+    """Run the first commands of the tutorial in a copy of its example.
 
     Raises:
-        DistError: a command fails, or its result is not the tutorial's.
+        DistError: a command failed, or its result differs from the tutorial.
     """
     project = scratch / f"project-{way.split(',', maxsplit=1)[0].replace(' ', '-')}"
     shutil.copytree(EXAMPLE, project)
     if (said := run([*program, "--version"], cwd=project, env=env)).split()[-1:] != [version]:
-        raise DistError(f"{way}: seatrial --version says {said!r}")
+        raise DistError(f"{way}: seatrial --version printed {said!r}")
     for command in commands():
         run([*program, *command.split()[1:]], cwd=project, env=env)
     if not (project / "seatrial.toml").is_file():
-        raise DistError(f"{way}: the tutorial's commands left no seatrial.toml")
+        raise DistError(f"{way}: the tutorial's commands did not create seatrial.toml")
     say(f"{way}: works ({', '.join(['seatrial --version', *commands()])})")
 
 

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# The development environment in .venv, from hashed lock files. $1: the Python to make it with (3.11 or newer).
+# Create or update the development environment .venv from hashed lock files. $1: the Python to use (3.11 or newer).
 set -euo pipefail
 python=$1
 command -v "$python" >/dev/null || {
-    echo "'$python' is not installed. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3 setup" >&2
+    echo "'$python' is not installed. Install Python 3.11 or newer, or select one: make PYTHON=/path/to/python3 setup" >&2
     exit 4
 }
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "seatrial needs Python 3.11 or newer; '$python' is $("$python" -V 2>&1). Try: make PYTHON=/path/to/python3 setup" >&2
     exit 4
 }
-# Debian's and Ubuntu's python3 comes without venv until a package of its own is installed.
+# Debian's and Ubuntu's python3 has no venv module until a separate package is installed.
 has_venv() { "$python" -c 'import ensurepip' 2>/dev/null; }
 if [ ! -x .venv/bin/python ] && ! has_venv; then
     package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
@@ -19,7 +19,7 @@ if [ ! -x .venv/bin/python ] && ! has_venv; then
     fi
     has_venv || {
         echo "'$python' has no venv module. Install it: sudo apt-get install $package" >&2
-        echo "Or name a Python that has it: make PYTHON=/path/to/python3 setup" >&2
+        echo "Or select a Python that has it: make PYTHON=/path/to/python3 setup" >&2
         exit 4
     }
 fi

@@ -1,1 +1,1 @@
-"""What floe's tests stand on: base classes, and the cluster and images that they run in."""
+"""Contain the base classes, cluster configuration and images of floe's tests."""

@@ -1,4 +1,4 @@
-"""Kubernetes' API, as the pod's ServiceAccount or as the kubeconfig of whoever runs the tests on a host."""
+"""Access the Kubernetes API with the pod's ServiceAccount, or with the user's kubeconfig on a host."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from kubernetes.config import ConfigException
 
 @cache
 def core() -> client.CoreV1Api:
-    """Return the core API; all other APIs of `kubernetes.client` can be used from then on, too.
+    """Return the core API. Afterwards all other APIs of `kubernetes.client` can be used, too.
 
     Raises:
-        kubernetes.config.ConfigException: neither a ServiceAccount is mounted nor does a kubeconfig name a cluster.
+        kubernetes.config.ConfigException: no ServiceAccount is mounted and no kubeconfig names a cluster.
     """
     try:
         config.load_incluster_config()
@@ -23,9 +23,9 @@ def core() -> client.CoreV1Api:
 
 
 def runner_image(namespace: str) -> str:
-    """Return the image of the runner's pod: the node that runs it has it, and Python is in it."""
+    """Return the image of the runner pod. Its node has the image, which contains Python."""
     pods = core().list_namespaced_pod(namespace, label_selector="app=test-runner").items
     if not pods:
-        raise LookupError(f"there is no pod with app=test-runner in namespace {namespace}, whose image could be used")
+        raise LookupError(f"no pod with app=test-runner in namespace {namespace}")
     containers = {container.name: container.image for container in pods[-1].spec.containers}
     return str(containers.get("tests") or next(iter(containers.values())))

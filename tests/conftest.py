@@ -1,8 +1,8 @@
-"""Where the services are, clients for them, and the rule that every test here says which services it needs.
+"""Provide clients for the services, and require each test to declare the services that it needs.
 
-Addresses come from the environment, with the names of the cluster as defaults. On a host these names are known to
-clients that ask Python; those with a resolver of their own (PyArrow, gRPC, libpq) get an address from the fixture
-`service` there. `<SERVICE>_PORT` is never read: Kubernetes may set it, and to a URL.
+Addresses come from the environment; defaults are the names in the cluster. On a host, clients that use Python's
+resolver know these names. Clients with their own resolver (PyArrow, gRPC, libpq) get an address from the fixture
+`service` there. `<SERVICE>_PORT` is never read, because Kubernetes may set it to a URL.
 """
 
 from __future__ import annotations
@@ -27,27 +27,29 @@ from pyiceberg.exceptions import NoSuchNamespaceError
 
 from testing.base_classes.integration_test_base import host_services
 
-# One missing service must not make its tests wait: every client gives up on its own within this many seconds.
+# The timeout of every client in seconds, so that a missing service does not make its tests wait.
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 5
 SERVICES = ("polaris", "localstack", "postgresql", "jaeger", "kubernetes")
-# What a fixture needs, its tests need.
+# A test needs the services of its fixtures.
 OF_FIXTURES = {"isolated_namespace": "kubernetes", "scene": "kubernetes", "floe_pods": "kubernetes"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", f"service(*names): the services this test fails without; of {', '.join(SERVICES)}"
+        "markers", f"service(*names): the services that this test requires; from {', '.join(SERVICES)}"
     )
-    config.addinivalue_line("markers", "needs_real(service): of what a stand-in of the service does not have")
-    # seatrial's own; told here, too, for whoever collects the tests without it.
-    config.addinivalue_line("markers", "isolated_namespace(quota, limits): what the fixture of that name creates")
+    config.addinivalue_line("markers", "needs_real(service): requires the real service instead of its stand-in")
+    # This marker belongs to seatrial. It is also registered here, for a run without seatrial's plugin.
+    config.addinivalue_line(
+        "markers", "isolated_namespace(quota, limits): objects that the fixture of that name creates"
+    )
 
 
 def services_of(item: pytest.Item) -> list[str]:
     named = {name for mark in item.iter_markers("service") for name in mark.args}
     for name, _ in getattr(getattr(item, "cls", None), "required_services", ()):
-        # The catalog has no ready pod while its database does not answer.
+        # The catalog has no ready pod if its database does not answer.
         named |= {"polaris", "postgresql"} if name == "polaris" else {name}
     named |= {OF_FIXTURES[name] for name in getattr(item, "fixturenames", ()) if name in OF_FIXTURES}
     return [service for service in SERVICES if service in named]
@@ -61,18 +63,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         unknown = {name for mark in item.iter_markers("service") for name in mark.args} - set(SERVICES)
         if unknown or not services_of(item):
             raise pytest.UsageError(
-                f"{item.nodeid}: needs @pytest.mark.service with at least one of {', '.join(SERVICES)}, "
+                f"{item.nodeid}: requires @pytest.mark.service with at least one of {', '.join(SERVICES)}, "
                 "or required_services in its class" + (f"; unknown: {', '.join(sorted(unknown))}" if unknown else "")
             )
-        # Goes into the JUnit file, so that a run without a service can be held against it.
+        # Part of the JUnit file, to verify a run without a service.
         item.user_properties.append(("services", " ".join(services_of(item))))
 
 
 class Endpoints:
-    """Addresses of the services, as the process that runs the tests reaches them.
+    """The services' addresses for the process that runs the tests.
 
     Args:
-        service: the fixture of that name on a host; None in a pod, where names are enough.
+        service: the fixture of that name on a host; None in a pod, where names are sufficient.
     """
 
     def __init__(self, service: Any) -> None:
@@ -84,7 +86,7 @@ class Endpoints:
         self.otlp_http = read("FLOE_OTLP_HTTP_URI") or "http://jaeger:4318"
         self.namespace = read("FLOE_NAMESPACE") or "floe"
 
-    # Each only when it is asked for: a service that is down must not fail the tests of the others.
+    # Resolved on first use: a missing service must not fail the tests of other services.
 
     @property
     def s3(self) -> str:
@@ -123,19 +125,19 @@ def endpoints(request: pytest.FixtureRequest) -> Endpoints:
 
 @pytest.fixture
 def unique() -> str:
-    """A name nobody else uses: letters, digits, a letter first; good for buckets, tables, roles and services."""
+    """Provide a unique name: letters and digits, beginning with a letter; for buckets, tables, roles and services."""
     return f"t{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """`eventually(probe, within=10)` returns the probe's first answer that is not None; the probe's errors pass."""
+    """`eventually(probe, within=10)` returns the probe's first result that is not None, and ignores errors."""
 
     def wait(probe: Callable[[], Any], *, within: float = 10.0) -> Any:
         deadline = time.monotonic() + within
         while (answer := probe()) is None:
             if time.monotonic() > deadline:
-                pytest.fail(f"still nothing after {within:g} s")
+                pytest.fail(f"timed out after {within:g} s")
             time.sleep(0.1)
         return answer
 
@@ -150,7 +152,7 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def aws(endpoints: Endpoints) -> Callable[..., Any]:
-    """`aws("s3")` is a client of LocalStack; further arguments replace the defaults (keys of an assumed role)."""
+    """`aws("s3")` is a client of LocalStack; further arguments override defaults (such as keys of an assumed role)."""
 
     def client(service: str, **changes: Any) -> Any:
         arguments: dict[str, Any] = {
@@ -177,7 +179,7 @@ def s3(aws: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def bucket(s3: Any, unique: str) -> Iterator[str]:
-    """A bucket of the test's own, removed with all it holds."""
+    """Provide a bucket for one test; it is deleted with its contents."""
     s3.create_bucket(Bucket=unique)
     yield unique
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=unique):
@@ -208,7 +210,7 @@ def polaris_database(endpoints: Endpoints) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture(scope="session")
 def lakehouse_settings(endpoints: Endpoints) -> LakehouseSettings:
-    # LocalStack takes any keys, but wants some. The catalog's JVM is slow to answer while it is cold.
+    # LocalStack accepts any keys but requires some. The catalog's cold JVM answers slowly.
     defaults = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "FLOE_TIMEOUT_SECONDS": "20"}
     return LakehouseSettings.from_environment(defaults | {"FLOE_S3_ENDPOINT": endpoints.s3} | dict(os.environ))
 
@@ -220,7 +222,7 @@ def lakehouse(lakehouse_settings: LakehouseSettings) -> Catalog:
 
 @pytest.fixture(scope="session")
 def warehouse(lakehouse: Catalog) -> Catalog:
-    """The catalog after it wrote a table: without S3 all who need it fail here, and wait for its retries once."""
+    """Provide the catalog after a successful write. Without S3, all its users fail here after one round of retries."""
     name = TableName("warmup", f"t{uuid.uuid4().hex[:12]}")
     publish(lakehouse, name, pa.table({"id": [1]}))
     lakehouse.drop_table(name.identifier)
@@ -229,7 +231,7 @@ def warehouse(lakehouse: Catalog) -> Catalog:
 
 @pytest.fixture
 def table(lakehouse: Catalog, unique: str) -> Iterator[TableName]:
-    """The name of a table that does not exist yet, in a namespace of the test's own; both are removed."""
+    """Provide the name of a new table in the test's own namespace; both are deleted."""
     name = TableName(f"ns_{unique}", "orders")
     yield name
     try:
@@ -242,7 +244,7 @@ def table(lakehouse: Catalog, unique: str) -> Iterator[TableName]:
 
 @pytest.fixture(scope="session")
 def dg() -> Any:
-    """Dagster. It takes a second to load, which only those who need it spend."""
+    """Provide Dagster, which takes a second to load."""
     import dagster  # noqa: PLC0415
 
     return dagster
@@ -250,7 +252,7 @@ def dg() -> Any:
 
 @pytest.fixture(scope="session")
 def runs() -> Any:
-    """`floe_lakehouse.runs`, which loads Dagster."""
+    """Provide `floe_lakehouse.runs`, which loads Dagster."""
     from floe_lakehouse import runs  # noqa: PLC0415
 
     return runs
@@ -258,7 +260,7 @@ def runs() -> Any:
 
 @pytest.fixture(scope="session")
 def instance(endpoints: Endpoints, runs: Any) -> Iterator[Any]:
-    """Dagster's instance, with its storage in PostgreSQL."""
+    """Provide a Dagster instance with storage in PostgreSQL."""
     if not endpoints.dagster_database:
         pytest.fail(
             "FLOE_DAGSTER_DATABASE_URI is not set; the runner pod sets it from the chart's Secret", pytrace=False
@@ -278,9 +280,9 @@ def _tracing(endpoints: Endpoints) -> Iterator[Any]:
 def traces(
     _tracing: Any, http: httpx.Client, endpoints: Endpoints, eventually: Callable[..., Any]
 ) -> Callable[..., Any]:
-    """`traces(table)`: the sorted names of the spans that Jaeger has of a table, once there are `at_least` so many.
+    """`traces(table)`: the sorted names of a table's spans in Jaeger, once there are `at_least` of them.
 
-    With `failed` only those that ended in an error count.
+    With `failed`, only spans with an error count.
     """
 
     def find(table: TableName, *, at_least: int = 2, failed: bool = False) -> list[str]:
@@ -292,7 +294,7 @@ def traces(
             answer = http.get(f"{endpoints.jaeger}/api/traces", params=question)
             assert answer.status_code == httpx.codes.OK, answer.text
             spans = [span for trace in answer.json()["data"] or [] for span in trace["spans"]]
-            # Of a trace that matches Jaeger gives all spans; those of other tables are no business of ours.
+            # Jaeger returns all spans of a matching trace, including those of other tables.
             names = [
                 span["operationName"]
                 for span in spans

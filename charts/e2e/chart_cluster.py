@@ -1,4 +1,4 @@
-"""One real cluster for the chart's tests, with images delivered by a registry of its own."""
+"""Provide a real cluster for the chart's tests, with images from its own registry."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ IMAGES = ROOT / ".foundry" / "values-images.yaml"
 
 
 def foundry_path() -> str:
-    """Return a PATH with the foundry's tools first."""
+    """Return a PATH with foundry's tools first."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     foundry = Path(os.environ.get("FOUNDRY_CACHE") or cache / "foundry")
     return f"{foundry / 'bin'}{os.pathsep}{os.environ['PATH']}"
 
 
 def run(*argv: str, stdin: str | None = None, seconds: float = 120, **environment: str) -> str:
-    """Run a program and return what it printed; its errors are the test's."""
+    """Run a program and return its output; an error fails the test."""
     done = subprocess.run(
         argv,
         input=stdin,
@@ -43,7 +43,7 @@ def run(*argv: str, stdin: str | None = None, seconds: float = 120, **environmen
 
 
 class Cluster:
-    """kubectl and helm, with this cluster and no other."""
+    """kubectl and helm for this cluster only."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self.kubeconfig = kubeconfig
@@ -57,7 +57,7 @@ class Cluster:
         return run("helm", *arguments, seconds=seconds, KUBECONFIG=str(self.kubeconfig))
 
     def get(self, *arguments: str) -> Any:
-        """Return objects as kubectl's JSON says them."""
+        """Return objects as kubectl's JSON."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def exec(self, namespace: str, workload: str, *command: str) -> str:
@@ -66,9 +66,9 @@ class Cluster:
 
 
 def node_config() -> str:
-    """Return floe's own configuration with one node and no ports of this machine.
+    """Return floe's own kind configuration with one node and without host ports.
 
-    Those belong to the cluster that a developer has in front of them.
+    The ports belong to the developer's own cluster.
     """
     config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
     config["nodes"] = config["nodes"][:1]
@@ -77,8 +77,8 @@ def node_config() -> str:
 
 
 def foundry_images() -> list[str]:
-    """Return the images that the foundry maps the chart's to."""
-    assert IMAGES.is_file(), f"{IMAGES} is not there; hint: make setup"
+    """Return the images that foundry maps to the chart's."""
+    assert IMAGES.is_file(), f"{IMAGES} is missing; run: make setup"
     found = []
 
     def walk(values: dict[str, Any]) -> None:
@@ -93,22 +93,22 @@ def foundry_images() -> list[str]:
 
 
 def registry_data() -> Path:
-    """Return the folder in which `make test-k8s` keeps what it pushed: most layers are there already."""
+    """Return the folder in which `make test-k8s` keeps pushed images, to reuse their layers."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "floe" / "registry"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def remove_leftovers() -> None:
-    """Remove what a killed run of these tests left; the names are theirs alone."""
+    """Remove leftovers of a killed run of these tests, which have unique names."""
     run("kind", "delete", "cluster", "--name", NAME)
     with contextlib.suppress(AssertionError):
         run("docker", "rm", "--force", "--volumes", REGISTRY)
 
 
 @contextlib.contextmanager
-def made_cluster() -> Iterator[Cluster]:
-    """Yield a cluster whose network works and whose node can pull the chart's images."""
+def created_cluster() -> Iterator[Cluster]:
+    """Yield a cluster with a working network, whose node can pull the chart's images."""
     remove_leftovers()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         kubeconfig = Path(folder) / "kubeconfig"
@@ -129,7 +129,7 @@ def made_cluster() -> Iterator[Cluster]:
         script = f"mkdir -p {hosts} && cat > {hosts}/hosts.toml"
         run("docker", "exec", "--interactive", f"{NAME}-control-plane", "sh", "-c", script, stdin=mirror)
         made = Cluster(kubeconfig)
-        # Names resolve, and pods may be made.
+        # DNS works, and pods can be created.
         made.kubectl("rollout", "status", "--namespace", "kube-system", "deployment/coredns", "--timeout=90s")
         made.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
         yield made

@@ -1,6 +1,6 @@
-"""The chart on a real cluster: installed, hurt, upgraded, removed, and found again.
+"""Test the chart on a real cluster: install, failures, upgrade, uninstall, reinstall.
 
-The tests of a class follow each other: each goes on with the release as the one before left it.
+The tests of a class run in order: each continues with the release of the previous one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def wait_until_ready(cluster: Cluster, namespace: str, *workloads: str, revision
 
 
 def uninstall(cluster: Cluster, namespace: str) -> None:
-    """Remove the release, and wait for its pods: Helm waits for what it made itself, not for what that made."""
+    """Uninstall the release and wait for its pods, because Helm only waits for objects that it created."""
     cluster.helm("uninstall", "floe-infra", "--namespace", namespace, "--wait", "--timeout=60s")
     wait = ["wait", "--namespace", namespace, "--for=delete", "pod", "--selector=app.kubernetes.io/part-of=floe"]
     cluster.kubectl(*wait, "--timeout=30s")
@@ -43,14 +43,14 @@ def secrets(cluster: Cluster, namespace: str) -> dict[str, dict[str, str]]:
 
 
 def query(cluster: Cluster, namespace: str, role: str, password: str, sql: str, *, database: str = "") -> str:
-    """Ask with the password, from inside of the pod: policies let nothing out of it."""
+    """Query with the password from inside the pod, because policies deny the pod's outgoing connections."""
     uri = f"postgresql://{role}:{password}@127.0.0.1:5432/{database or role}"
     return cluster.exec(
         namespace, "statefulset/postgresql", "sh", "-c", f'exec psql -w "{uri}" -tAqc "$0"', sql
     ).strip()
 
 
-# A Service's proxies learn of a pod that is ready a moment after everybody else: until then it is refused.
+# A Service's proxies learn of a ready pod with a delay; until then connections are refused.
 ASK = """
 import sys, time, urllib.error, urllib.parse, urllib.request
 def ask(request):
@@ -71,12 +71,12 @@ print(ask(urllib.request.Request("http://localstack:4566" + path, method=method,
 
 
 def s3(cluster: Cluster, namespace: str, method: str, path: str) -> str:
-    """Return what localstack answers to a pod of the namespace."""
+    """Return LocalStack's answer to a pod of the namespace."""
     return cluster.exec(namespace, "deployment/hostports", "python3", "-c", S3, method, path)
 
 
 IAM = f"""{ASK}
-# The service is told by the credential's scope; signatures are not looked at.
+# The credential's scope selects the service; signatures are not checked.
 scope = "Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=none"
 body = urllib.parse.urlencode({{"Action": "GetRole", "Version": "2010-05-08", "RoleName": sys.argv[1]}}).encode()
 request = urllib.request.Request("http://localstack:4566/", body, {{"Authorization": "AWS4-HMAC-SHA256 " + scope}})
@@ -85,7 +85,7 @@ print(ask(request))
 
 
 def role(cluster: Cluster, namespace: str, name: str) -> str:
-    """Return what localstack says of an IAM role."""
+    """Return LocalStack's description of an IAM role."""
     return cluster.exec(namespace, "deployment/hostports", "python3", "-c", IAM, name)
 
 
@@ -105,11 +105,11 @@ def get(url: str) -> tuple[int, str]:
 
 
 def stand_in() -> bool:
-    """Whether the catalog of this machine's images is the stand-in."""
+    """Return whether the catalog of this machine's images is the stand-in."""
     return bool(yaml.safe_load(IMAGES.read_text())["polaris"]["standIn"])
 
 
-class TestAsTestsInstallIt:
+class TestInstallWithTestValues:
     NAMESPACE = "floe"
 
     def install(self, cluster: Cluster, *more: str) -> str:
@@ -126,22 +126,22 @@ class TestAsTestsInstallIt:
             *more,
         )
 
-    def test_everything_becomes_ready(self, cluster: Cluster, capsys: pytest.CaptureFixture[str]):
+    def test_install_becomes_ready(self, cluster: Cluster, capsys: pytest.CaptureFixture[str]):
         start = time.monotonic()
         self.install(cluster)
         installed = time.monotonic() - start
         wait_until_ready(cluster, self.NAMESPACE, *WORKLOADS, "deployment/hostports")
         ready = time.monotonic() - start
 
-        # The seed's own way to wait.
+        # The seed's own wait command.
         cluster.kubectl(
             "wait", "--for=condition=ready", "pod", "-l", "app=polaris", "--namespace=floe", "--timeout=120s"
         )
         with capsys.disabled():
-            print(f"\nhelm {installed:.1f} s, everything ready {ready:.1f} s, images pulled on an empty node included")
+            print(f"\nhelm {installed:.1f} s, everything ready {ready:.1f} s, including image pulls on an empty node")
         assert installed < 120, "helm waits for the database and the hooks"
 
-    def test_no_container_had_to_be_restarted(self, cluster: Cluster):
+    def test_install_restarts_no_container(self, cluster: Cluster):
         pods = cluster.get("pods", "--namespace", self.NAMESPACE)["items"]
 
         restarts = {
@@ -161,15 +161,15 @@ class TestAsTestsInstallIt:
             for item in cluster.get("pods", "--namespace", self.NAMESPACE, "--selector=app=test-services")["items"]
         ]
 
-    def test_the_nodes_ports_lead_to_services(self):
+    def test_host_ports_forward_to_services(self):
         node = node_address()
 
-        # Real Polaris asks for a token first.
+        # Real Polaris requires a token.
         assert get(f"http://{node}:8181/api/catalog/v1/config?warehouse=floe")[0] == (200 if stand_in() else 401)
         assert "<Name>warehouse</Name>" in get(f"http://{node}:4566/warehouse?list-type=2")[1]
         assert json.loads(get(f"http://{node}:16686/api/services")[1])["errors"] is None
 
-    def test_roles_own_their_databases_and_no_other(self, cluster: Cluster):
+    def test_database_roles_access_only_their_own_database(self, cluster: Cluster):
         found = secrets(cluster, self.NAMESPACE)
         ask = "select current_user, pg_get_userbyid(datdba) from pg_database where datname = current_database()"
         for name in ("dagster", "polaris"):
@@ -183,14 +183,14 @@ class TestAsTestsInstallIt:
             query(cluster, self.NAMESPACE, "dagster", "wrong", "select 1")
 
     @pytest.mark.parametrize("where", ["-h127.0.0.1", "-h::1", "-h/var/run/postgresql"])
-    def test_nobody_is_trusted_for_where_they_come_from(self, cluster: Cluster, where: str):
-        """A port-forward comes by the loopback."""
+    def test_postgresql_requires_password_from_every_address(self, cluster: Cluster, where: str):
+        """A port-forward uses the loopback address."""
         argv = ["psql", "-w", where, "-U", "postgres", "-tAqc", "select 1"]
         with pytest.raises(AssertionError, match="no password supplied"):
             cluster.exec(self.NAMESPACE, "statefulset/postgresql", *argv)
 
-    def test_buckets_and_role_come_back_with_localstack(self, cluster: Cluster):
-        """It keeps nothing over a restart."""
+    def test_localstack_restart_recreates_buckets_and_role(self, cluster: Cluster):
+        """LocalStack keeps nothing over a restart."""
         s3(cluster, self.NAMESPACE, "PUT", "/warehouse/a")
         assert "<Key>a</Key>" in s3(cluster, self.NAMESPACE, "GET", "/warehouse?list-type=2")
 
@@ -202,7 +202,7 @@ class TestAsTestsInstallIt:
         assert "<Key>" not in listing
         assert "arn:aws:iam::000000000000:role/floe-warehouse" in role(cluster, self.NAMESPACE, "floe-warehouse")
 
-    def test_an_upgrade_keeps_passwords_and_boots_again(self, cluster: Cluster):
+    def test_upgrade_keeps_passwords_and_reruns_bootstrap(self, cluster: Cluster):
         before = secrets(cluster, self.NAMESPACE)
         started = cluster.get("pod/postgresql-0", "--namespace", self.NAMESPACE)["metadata"]["uid"]
 
@@ -215,8 +215,8 @@ class TestAsTestsInstallIt:
         jobs = cluster.get("jobs", "--namespace", self.NAMESPACE)["items"]
         assert [job["metadata"]["name"] for job in jobs] == ["polaris-bootstrap-2"]
         log = cluster.kubectl("logs", "--namespace", self.NAMESPACE, "job/polaris-bootstrap-2")
-        assert "namespace default was there" in log
-        # What the change does not touch is left running.
+        assert "namespace default already exists" in log
+        # Unchanged pods keep running.
         assert cluster.get("pod/postgresql-0", "--namespace", self.NAMESPACE)["metadata"]["uid"] == started
 
     def test_uninstall_leaves_nothing(self, cluster: Cluster):
@@ -227,8 +227,8 @@ class TestAsTestsInstallIt:
         assert not [f"{item['kind']}/{item['metadata']['name']}" for item in left]
 
 
-class TestAsShipped:
-    """Persistent, with images mapped because upstream's cannot be had everywhere."""
+class TestInstallWithDefaults:
+    """Persistent volumes; images are mapped, because upstream's may not be available."""
 
     NAMESPACE = "kept"
 
@@ -238,7 +238,7 @@ class TestAsShipped:
         )
         wait_until_ready(cluster, self.NAMESPACE, *WORKLOADS)
 
-    def test_data_and_passwords_outlive_the_release(self, cluster: Cluster):
+    def test_data_and_passwords_survive_uninstall(self, cluster: Cluster):
         self.install(cluster)
         before = secrets(cluster, self.NAMESPACE)
         password = before["postgresql-dagster"]["password"]
@@ -252,9 +252,9 @@ class TestAsShipped:
         assert {name: again[name] for name in kept} == {name: before[name] for name in kept}
         assert query(cluster, self.NAMESPACE, "dagster", password, "select answer from kept") == "42"
         log = cluster.kubectl("logs", "--namespace", self.NAMESPACE, "job/polaris-bootstrap-1")
-        assert "namespace default was there" in log
+        assert "namespace default already exists" in log
 
-    def test_an_upgrade_and_a_rollback_keep_the_data(self, cluster: Cluster):
+    def test_upgrade_and_rollback_keep_data(self, cluster: Cluster):
         password = secrets(cluster, self.NAMESPACE)["postgresql-dagster"]["password"]
 
         def work_mem() -> str:
@@ -272,7 +272,7 @@ class TestAsShipped:
         assert query(cluster, self.NAMESPACE, "dagster", password, "select answer from kept") == "42"
         assert secrets(cluster, self.NAMESPACE)["postgresql-dagster"]["password"] == password
 
-    def test_can_be_removed_for_good_as_the_notes_say(self, cluster: Cluster):
+    def test_command_in_notes_deletes_kept_objects(self, cluster: Cluster):
         uninstall(cluster, self.NAMESPACE)
         label = "app.kubernetes.io/instance=floe-infra"
         cluster.kubectl("delete", "--namespace", self.NAMESPACE, "pvc,secret", "-l", label)

@@ -1,6 +1,6 @@
-"""Too slow for the suite in the pod: failing migrations, rotated Secrets, what Kubernetes does to containers.
+"""Test failing migrations, rotated Secrets and container failures, which are too slow for the suite in the pod.
 
-The tests share one release and follow each other.
+The tests share one release and run in order.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from chart_cluster import IMAGES, ROOT, Cluster
 
 NAMESPACE = "parity"
 CHART = ROOT / "charts" / "floe-infrastructure"
-# The node's ports belong to the other file's release.
+# The node's ports belong to the release of the other file.
 PORTS = ("--set", "hostPorts.enabled=false")
 VALUES = ("--values", "testing/k8s/values-test.yaml", "--values", str(IMAGES), *PORTS)
 PROVOKED = list(yaml.safe_load_all((ROOT / "testing" / "parity" / "failures.yaml").read_text()))
 
 
 def upgrade(cluster: Cluster, chart: Path = CHART) -> str:
-    """Install the chart or bring it up to date; Helm waits for the hooks, and so does this."""
+    """Install or upgrade the chart and wait for the hooks."""
     return cluster.helm(
         "upgrade", "--install", "floe-infra", str(chart), "-n", NAMESPACE, "--create-namespace", *VALUES, seconds=320
     )
 
 
 def query(cluster: Cluster, sql: str) -> str:
-    """Ask the database dagster as its own role, from inside of its pod."""
+    """Query the database dagster as its own role, from inside its pod."""
     ask = 'PGPASSWORD=$(cat /run/roles/dagster) exec psql -h 127.0.0.1 -U dagster -tAqc "$0"'
     return cluster.exec(NAMESPACE, "statefulset/postgresql", "sh", "-c", ask, sql)
 
 
 def until(question: Callable[[], Any], *, within: float) -> Any:
-    """Return the first answer that is true."""
+    """Return the first true result."""
     deadline = time.monotonic() + within
     while not (answer := question()):
-        assert time.monotonic() < deadline, f"not so within {within:g} s"
+        assert time.monotonic() < deadline, f"timed out after {within:g} s"
         time.sleep(1)
     return answer
 
@@ -55,14 +55,14 @@ def _release(cluster: Cluster) -> Iterator[None]:
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
-def test_the_hooks_are_done_when_helm_returns(cluster: Cluster):
+def test_hooks_are_complete_when_helm_returns(cluster: Cluster):
     assert query(cluster, "select count(*) from floe.migration").strip() == "2"
     assert query(cluster, "select count(*) from floe.dataset").strip() == "3"
     jobs = cluster.get("jobs", "--namespace", NAMESPACE)["items"]
-    assert {job["metadata"]["name"] for job in jobs} == {"polaris-bootstrap-1"}, "what succeeded is removed"
+    assert {job["metadata"]["name"] for job in jobs} == {"polaris-bootstrap-1"}, "successful Jobs are deleted"
 
 
-def test_a_failing_migration_stops_the_release_and_leaves_its_log(cluster: Cluster, tmp_path: Path):
+def test_failing_migration_fails_release_and_keeps_log(cluster: Cluster, tmp_path: Path):
     chart = tmp_path / "chart"
     shutil.copytree(CHART, chart)
     (chart / "files" / "migrations" / "003_broken.sql").write_text("alter table floe.nowhere add column x integer;\n")
@@ -75,20 +75,20 @@ def test_a_failing_migration_stops_the_release_and_leaves_its_log(cluster: Clust
     state = json.loads(cluster.helm("status", "floe-infra", "--namespace", NAMESPACE, "--output=json"))
     assert state["info"]["status"] == "failed"
     log = cluster.kubectl("logs", "--namespace", NAMESPACE, "job/migrations", "--container=migrations")
-    assert "002_retention was applied before" in log
+    assert "002_retention already applied" in log
     assert 'relation "floe.nowhere" does not exist' in log
     assert "003_broken" not in query(cluster, "select name from floe.migration")
     jobs = cluster.get("jobs", "--namespace", NAMESPACE)["items"]
-    assert "seed-data" not in {job["metadata"]["name"] for job in jobs}, "what comes after it did not begin"
+    assert "seed-data" not in {job["metadata"]["name"] for job in jobs}, "later hooks are not started"
 
 
-def test_mended_it_goes_on_where_it_stopped(cluster: Cluster):
+def test_fixed_migration_continues(cluster: Cluster):
     upgrade(cluster)
 
     assert query(cluster, "select count(*) from floe.migration").strip() == "2"
 
 
-def test_a_rotated_secret_is_seen_as_a_file_within_two_minutes(cluster: Cluster, capsys: pytest.CaptureFixture[str]):
+def test_rotated_secret_reaches_file_within_120_s(cluster: Cluster, capsys: pytest.CaptureFixture[str]):
     def file() -> str:
         return cluster.exec(NAMESPACE, "statefulset/postgresql", "cat", "/run/roles/dagster")
 
@@ -103,16 +103,16 @@ def test_a_rotated_secret_is_seen_as_a_file_within_two_minutes(cluster: Cluster,
         cluster.kubectl("patch", "secret", secret, "--namespace", NAMESPACE, "--type=merge", f"--patch={patch}")
     until(lambda: file() == "rotated", within=120)
     with capsys.disabled():
-        print(f"\na rotated Secret was seen after {time.monotonic() - began:.0f} s")
+        print(f"\nthe rotated Secret was visible after {time.monotonic() - began:.0f} s")
 
     assert before != "rotated"
-    # A variable is what it was when the container started.
+    # A variable keeps its value from the container's start.
     assert environment() == admin != "rotated"
 
 
 @pytest.fixture(scope="module")
 def provoked(cluster: Cluster) -> Iterator[None]:
-    """Pods that need too much memory, crash, and fill their volume."""
+    """Provide pods that exceed their memory, crash, and fill their volume."""
     cluster.kubectl("apply", "--namespace", NAMESPACE, "--filename=-", stdin=yaml.safe_dump_all(PROVOKED))
     yield
     names = [pod["metadata"]["name"] for pod in PROVOKED]
@@ -120,19 +120,19 @@ def provoked(cluster: Cluster) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("provoked")
-class TestWhatKubernetesDoesToContainers:
+class TestContainerFailures:
     @staticmethod
     def status(cluster: Cluster, pod: str) -> Any:
         return cluster.get("pod", pod, "--namespace", NAMESPACE)["status"]
 
-    def test_out_of_memory(self, cluster: Cluster):
+    def test_memory_hog_is_oom_killed(self, cluster: Cluster):
         until(lambda: self.status(cluster, "hungry")["phase"] == "Failed", within=60)
 
         (container,) = self.status(cluster, "hungry")["containerStatuses"]
         assert container["state"]["terminated"]["reason"] == "OOMKilled"
         assert container["state"]["terminated"]["exitCode"] == 137
 
-    def test_crashes_again_and_again(self, cluster: Cluster):
+    def test_crashing_container_is_in_crash_loop(self, cluster: Cluster):
         def waiting() -> Any:
             (container,) = self.status(cluster, "crashing").get("containerStatuses") or [{}]
             reason = container.get("state", {}).get("waiting", {}).get("reason")
@@ -144,7 +144,7 @@ class TestWhatKubernetesDoesToContainers:
         log = cluster.kubectl("logs", "crashing", "--namespace", NAMESPACE, "--previous")
         assert log == "no configuration\n"
 
-    def test_evicted(self, cluster: Cluster):
+    def test_full_volume_evicts_pod(self, cluster: Cluster):
         status = until(
             lambda: (found := self.status(cluster, "greedy")).get("reason") == "Evicted" and found, within=180
         )

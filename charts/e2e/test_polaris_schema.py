@@ -1,4 +1,4 @@
-"""The script by which one admin tool at a time makes the catalog's schema, beside a real PostgreSQL."""
+"""Test the script that runs one admin tool at a time on the catalog's schema, with a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def docker(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
-    """A container with PostgreSQL."""
+    """Provide a container with PostgreSQL."""
     name = f"polaris-schema-{uuid.uuid4().hex[:8]}"
     started = docker(
         *("run", "--detach", "--rm", "--network=none", f"--name={name}", f"--volume={FILES}:/scripts:ro"),
@@ -39,7 +39,7 @@ def database() -> Iterator[str]:
 
 @pytest.fixture
 def script(database: str) -> Script:
-    """`script("wait", …)`: run a part of the script to its end, or with `detach` in the background."""
+    """`script("wait", …)`: run a part of the script to its end, or in the background with `detach`."""
 
     def run(part: str, *, detach: bool = False, tool: str = "tool:1", **env: str) -> subprocess.CompletedProcess[str]:
         variables = {
@@ -66,10 +66,10 @@ def appears(database: str, file: str, seconds: float) -> bool:
     return True
 
 
-def test_server_waits_until_the_admin_tool_of_its_version_has_succeeded(script):
+def test_wait_ends_once_admin_tool_of_version_succeeded(script):
     waited = script("wait")
     assert waited.returncode == 1
-    assert "the catalog's schema was not made within 2 s" in waited.stderr
+    assert "timed out after 2 s waiting for the catalog's schema" in waited.stderr
 
     assert script("record").returncode == 0
     assert script("record").returncode == 0, "an upgrade with the same tool"
@@ -78,14 +78,14 @@ def test_server_waits_until_the_admin_tool_of_its_version_has_succeeded(script):
     assert script("wait", tool="tool:2").returncode == 1
 
 
-def test_second_admin_tool_has_its_turn_when_the_first_one_is_gone(database, script):
-    script("turn", detach=True, HELD="/tmp/first", PGAPPNAME="first")
+def test_lock_is_free_once_first_admin_tool_is_gone(database, script):
+    script("lock", detach=True, LOCKED="/tmp/first", PGAPPNAME="first")
     assert appears(database, "/tmp/first", 30)
 
-    script("turn", detach=True, HELD="/tmp/second")
+    script("lock", detach=True, LOCKED="/tmp/second")
     assert not appears(database, "/tmp/second", 3)
 
-    # The first one's pod dies, and its connection with it.
+    # Simulate the end of the first pod, which closes its connection.
     kill = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted"
     assert docker("exec", database, "psql", "-U", "postgres", "-c", kill, "polaris").returncode == 0
     assert appears(database, "/tmp/second", 30)

@@ -1,4 +1,4 @@
-"""Strict validation against the OpenAPI specification of the pinned Kubernetes version."""
+"""Validate manifests strictly against the OpenAPI specification of the pinned Kubernetes version."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema
 
-# Types whose JSON form the specification does not tell.
+# Types whose JSON form is not in the specification.
 # https://github.com/kubernetes/kubernetes/blob/v1.34.4/staging/src/k8s.io/apimachinery/pkg/api/resource/quantity.go
 OPAQUE: dict[str, dict[str, Any]] = {
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"type": ["integer", "string"]},
@@ -25,7 +25,7 @@ OPAQUE: dict[str, dict[str, Any]] = {
 
 
 def specification() -> Path:
-    """Return the file that the foundry keeps of the pinned version (Swagger 2.0), or what KUBERNETES_OPENAPI names."""
+    """Return foundry's file for the pinned version (Swagger 2.0), or the one in KUBERNETES_OPENAPI."""
     named = os.environ.get("KUBERNETES_OPENAPI")
     if not named:
         foundry = Path(sys.executable).parent / "foundry"
@@ -39,9 +39,9 @@ def specification() -> Path:
 
 
 def strict(definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the definitions so that a field they do not name is an error.
+    """Return the definitions with unknown fields as errors.
 
-    The API server itself drops unknown fields in silence unless the client asks for more.
+    The API server silently drops unknown fields unless the client requests strict validation.
     """
     result: dict[str, Any] = {}
     for name, definition in definitions.items():
@@ -53,7 +53,7 @@ def strict(definitions: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Kubernetes:
-    """The objects that one version of Kubernetes knows."""
+    """The object types of one Kubernetes version."""
 
     def __init__(self, swagger: Mapping[str, Any]) -> None:
         self._definitions = strict(swagger["definitions"])
@@ -63,12 +63,12 @@ class Kubernetes:
                 api = f"{kind['group']}/{kind['version']}" if kind["group"] else kind["version"]
                 self._names.setdefault((api, kind["kind"]), name)
 
-    def complaints(self, manifest: Mapping[str, Any]) -> list[str]:
-        """Return what is wrong with the object; nothing is a valid object."""
+    def problems(self, manifest: Mapping[str, Any]) -> list[str]:
+        """Return the problems of the object; empty if it is valid."""
         kind = (manifest.get("apiVersion", ""), manifest.get("kind", ""))
         name = self._names.get(kind)
         if name is None:
-            return [f"Kubernetes knows no {' '.join(kind)}"]
+            return [f"unknown kind {' '.join(kind)}"]
         schema = {"$ref": f"#/definitions/{name}", "definitions": self._definitions}
         errors = jsonschema.Draft7Validator(schema).iter_errors(dict(manifest))
         return [f"{'.'.join(map(str, error.absolute_path))}: {error.message}"[:300] for error in errors]

@@ -1,4 +1,4 @@
-"""What Helm makes of the chart."""
+"""Render the chart with Helm."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALUES_TEST = ROOT / "testing" / "k8s" / "values-test.yaml"
 
 Manifest = Mapping[str, Any]
 
-# What `foundry up` writes where no registry answers, and where one does (there it maps nothing).
+# The file that `foundry up` writes, with built images and with pulled ones (an empty map).
 FOUNDRY_IMAGES = {
     "postgresql": {"image": {"repository": "foundry.invalid/postgresql", "tag": "17"}},
     "localstack": {"image": {"repository": "foundry.invalid/localstack", "tag": "4.14.0"}},
@@ -46,7 +46,7 @@ TEST: dict[str, Any] = yaml.safe_load(VALUES_TEST.read_text())
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the layers over each other as Helm does it: maps are merged, anything else is replaced."""
+    """Merge layers as Helm does: maps are merged, other values are replaced."""
     result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
@@ -55,58 +55,58 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-# The value sets that are validated, by name.
+# The value sets to validate, by name.
 CASES: dict[str, Mapping[str, Any]] = {
-    "as shipped": {},
+    "defaults": {},
     "test": TEST,
-    "test with images of the foundry": merge(TEST, FOUNDRY_IMAGES),
+    "test with images of foundry": merge(TEST, FOUNDRY_IMAGES),
     "everything": EVERYTHING,
-    "secrets made elsewhere": {"secrets": {"create": False}},
+    "external secrets": {"secrets": {"create": False}},
 }
 
 
 @cache
 def helm_binary() -> str:
-    """Return Helm as `make setup` provides it, or as it is on the PATH."""
+    """Return Helm as provided by `make setup`, or from PATH."""
     cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     foundry = Path(os.environ.get("FOUNDRY_CACHE") or cache_home / "foundry")
     found = shutil.which("helm", path=f"{foundry / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}")
-    assert found, "helm is neither in the foundry's cache nor on the PATH; hint: make setup"
+    assert found, "helm not found in foundry's cache or on PATH; run: make setup"
     return found
 
 
 def helm(*arguments: str, values: Mapping[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run Helm on the chart: `arguments` come before the chart's path, `values` after it."""
+    """Run Helm on the chart; `arguments` precede the chart's path, `values` follow it."""
     argv = [helm_binary(), *arguments, str(CHART), "--namespace", "floe", "--values", "-"]
     return subprocess.run(argv, input=yaml.safe_dump(dict(values or {})), capture_output=True, text=True, check=False)
 
 
 def render(values: Mapping[str, Any] | None = None) -> list[Manifest]:
-    """Return the manifests that the chart renders to with `values` over its own."""
+    """Return the manifests of the chart, with `values` over its defaults."""
     return list(yaml.safe_load_all(_rendered(json.dumps(values or {}))))
 
 
 @cache
 def _rendered(values: str) -> str:
-    """Return the chart's text; asked again and again by tests, who each get objects of their own."""
+    """Return the rendered text, cached; each test parses its own objects."""
     done = helm("template", "floe-infra", values=json.loads(values))
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def chart_values() -> dict[str, Any]:
-    """Return the values as shipped."""
+    """Return the default values."""
     loaded: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
     return loaded
 
 
 def key_of(manifest: Manifest) -> str:
-    """Return kind and name, as kubectl writes them."""
+    """Return kind and name as kubectl writes them."""
     return f"{manifest['kind']}/{manifest['metadata']['name']}"
 
 
 def find(manifests: list[Manifest], key: str) -> Manifest:
-    """Return the one manifest of that kind and name."""
+    """Return the one manifest with this kind and name."""
     (found,) = [manifest for manifest in manifests if key_of(manifest) == key]
     return found
 

@@ -1,4 +1,4 @@
-"""Hooks in their order, and what a namespace refuses: quota, limits, network policies."""
+"""Test the order of hooks, quota, limits and network policies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def policies(values: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def allowed(values: Mapping[str, Any], direction: str) -> set[tuple[str, str, int]]:
-    """Return (from, to, port) for every connection between pods of the chart that one direction's rules let through."""
+    """Return (from, to, port) for every connection between pods of the chart that the rules of one direction allow."""
     found = set()
     for spec in policies(values).values():
         if spec["podSelector"]["matchLabels"] == LABEL:
@@ -31,26 +31,26 @@ def allowed(values: Mapping[str, Any], direction: str) -> set[tuple[str, str, in
 
 
 class TestHooks:
-    def test_the_schema_comes_before_what_is_put_into_it(self):
+    def test_migrations_precede_seed_data(self):
         jobs = {m["metadata"]["name"]: m["metadata"].get("annotations", {}) for m in render() if m["kind"] == "Job"}
 
         weights = {name: int(hook["helm.sh/hook-weight"]) for name, hook in jobs.items() if hook}
         assert weights["migrations"] < weights["seed-data"]
         assert {hook["helm.sh/hook"] for hook in jobs.values() if hook} == {"post-install,post-upgrade"}
 
-    def test_each_waits_for_the_database_first(self):
+    def test_hooks_wait_for_database(self):
         for name in ("migrations", "seed-data"):
             spec = find(render(), f"Job/{name}")["spec"]
             (wait,) = spec["template"]["spec"]["initContainers"]
             assert wait["command"][1:] == ["/scripts/wait_for_port.py", "postgresql", "5432"]
             assert spec["backoffLimit"] == 0
 
-    def test_migrations_have_numbers_without_a_gap(self):
+    def test_migrations_are_numbered_without_gaps(self):
         names = sorted(path.name for path in (ROOT / "charts/floe-infrastructure/files/migrations").iterdir())
 
         assert [int(name.partition("_")[0]) for name in names] == list(range(1, len(names) + 1))
 
-    def test_they_get_the_password_of_the_database_that_is_named(self):
+    def test_hooks_use_password_of_configured_database(self):
         (container,) = find(render(EVERYTHING), "Job/migrations")["spec"]["template"]["spec"]["containers"]
 
         sources = {variable["valueFrom"]["secretKeyRef"]["name"] for variable in container["env"]}
@@ -58,25 +58,25 @@ class TestHooks:
 
 
 class TestNetworkPolicies:
-    def test_none_unless_asked_for(self):
+    def test_disabled_by_default(self):
         assert policies({}) == {}
 
-    def test_everything_of_the_chart_is_denied_first(self):
+    def test_default_deny_covers_all_pods(self):
         deny = policies(TEST)["default-deny"]
 
         assert deny == {"podSelector": {"matchLabels": LABEL}, "policyTypes": ["Ingress", "Egress"]}
         for key, pod in pods(render(TEST)):
             assert LABEL.items() <= pod["metadata"]["labels"].items(), key
 
-    def test_names_can_be_resolved_by_all(self):
+    def test_all_pods_may_use_dns(self):
         dns = policies(TEST)["dns"]
 
         assert dns["podSelector"] == {"matchLabels": LABEL}
         assert {(port["port"], port["protocol"]) for port in dns["egress"][0]["ports"]} == {(53, "UDP"), (53, "TCP")}
 
     @pytest.mark.parametrize("values", [TEST, EVERYTHING, merge(TEST, FOUNDRY_IMAGES)])
-    def test_whoever_may_be_reached_may_be_asked(self, values):
-        """A connection needs both ends' consent: each pair that one side names, the other names, too."""
+    def test_ingress_and_egress_rules_are_symmetric(self, values):
+        """A connection requires a rule on both ends."""
         ours = {pod["metadata"]["labels"]["app"] for _, pod in pods(render(values))} | {"hostports"}
 
         incoming = {pair for pair in allowed(values, "Ingress") if pair[0] in ours}
@@ -85,7 +85,7 @@ class TestNetworkPolicies:
         assert ("polaris", "localstack", 4566) in incoming
         assert ("migrations", "postgresql", 5432) in incoming
 
-    def test_every_port_of_a_service_has_its_rule(self):
+    def test_every_service_port_has_a_rule(self):
         offered = {
             (m["metadata"]["name"], port["port"])
             for m in render(TEST)
@@ -95,7 +95,7 @@ class TestNetworkPolicies:
 
         assert {(to, port) for _, to, port in allowed(TEST, "Ingress")} == offered
 
-    def test_the_database_is_nobodys_but_its_users(self):
+    def test_only_its_users_reach_the_database(self):
         users = {
             source
             for source, to, _ in allowed(merge(TEST, {"networkPolicies": {"clients": []}}), "Ingress")
@@ -111,11 +111,11 @@ class TestNetworkPolicies:
 
 
 class TestQuota:
-    def test_none_unless_asked_for(self):
+    def test_disabled_by_default(self):
         assert not [key_of(m) for m in render() if m["kind"] in ("ResourceQuota", "LimitRange")]
 
-    def test_what_the_chart_itself_asks_for_fits_twice(self):
-        """A rollout has old and new pods at once."""
+    def test_quota_allows_a_rollout(self):
+        """A rollout has old and new pods at the same time."""
         hard = find(render(TEST), "ResourceQuota/floe")["spec"]["hard"]
 
         asked = list(_asked(render(merge(TEST, FOUNDRY_IMAGES))))
@@ -124,7 +124,7 @@ class TestQuota:
         assert 2 * sum(memory for _, memory, _ in asked) <= _gib(hard["requests.memory"])
         assert 2 * sum(limit for _, _, limit in asked) <= _gib(hard["limits.memory"])
 
-    def test_no_container_asks_for_more_than_one_may(self):
+    def test_containers_are_below_the_limit_range(self):
         (item,) = find(render(TEST), "LimitRange/floe")["spec"]["limits"]
 
         assert item["type"] == "Container"
@@ -132,7 +132,7 @@ class TestQuota:
 
 
 def _asked(manifests: list[Mapping[str, Any]]) -> Iterator[tuple[float, float, float]]:
-    """Yield requested cores, requested and limited memory (GiB) of each pod's containers."""
+    """Yield requested cores, and requested and limited memory (GiB) of each pod's containers."""
     for _, pod in pods(manifests):
         resources = [container["resources"] for container in pod["spec"]["containers"]]
         yield (

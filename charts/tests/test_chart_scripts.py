@@ -1,4 +1,4 @@
-"""The scripts that ConfigMaps carry, run as pods run them; sockets are real, the catalog's management API is not."""
+"""Test the scripts in ConfigMaps as pods run them, with real sockets and an imitated management API."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def wait_for(question, seconds: float = 10.0):
-    """Return what `question` returns once that is true."""
+def wait_for(condition, seconds: float = 10.0):
+    """Return the first true result of `condition`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if answer := question():
+        if answer := condition():
             return answer
         time.sleep(0.02)
-    raise AssertionError("it did not happen in time")
+    raise AssertionError("timed out")
 
 
 class Echo:
-    """A server that sends back, in capitals, what it was sent, once the client has sent all."""
+    """A server that returns its input in capitals once the client has sent everything."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -84,7 +84,7 @@ def get(url: str) -> tuple[int, str]:
 
 @pytest.fixture
 def health_port(tmp_path):
-    """The proxy's script with its health port moved: 8080 of this machine may be anybody's."""
+    """Return the proxy's script with another health port, because 8080 may be in use."""
     port = free_port()
     text = (FILES / "proxy.py").read_text()
     assert "HEALTH_PORT = 8080\n" in text
@@ -119,7 +119,7 @@ def listening(port: int) -> bool:
 
 
 class TestProxy:
-    def test_forwards_both_ways_and_closes_half(self, start_proxy, health_port):
+    def test_proxy_forwards_both_directions_and_closes_half(self, start_proxy, health_port):
         echo, port = Echo(), free_port()
         start_proxy(f"{port}=localhost:{echo.port}")
         wait_for(lambda: listening(health_port))
@@ -128,7 +128,7 @@ class TestProxy:
         large = os.urandom(3_000_000).hex().encode()
         assert talk(port, large) == large.upper()
 
-    def test_several_at_once(self, start_proxy, health_port):
+    def test_proxy_handles_concurrent_connections(self, start_proxy, health_port):
         echo, port = Echo(), free_port()
         start_proxy(f"{port}=localhost:{echo.port}")
         wait_for(lambda: listening(health_port))
@@ -143,7 +143,7 @@ class TestProxy:
             thread.join()
         assert sorted(answers) == sorted(f"NUMBER {n}".encode() for n in range(20))
 
-    def test_resets_when_nobody_is_there(self, start_proxy, health_port):
+    def test_proxy_resets_connection_without_target(self, start_proxy, health_port):
         port, nobody = free_port(), free_port()
         process = start_proxy(f"{port}=localhost:{nobody}")
         wait_for(lambda: listening(health_port))
@@ -154,7 +154,7 @@ class TestProxy:
         output, _ = process.communicate(timeout=5)
         assert f"port {port}: no connection to localhost:{nobody}" in output
 
-    def test_finds_a_target_that_comes_later(self, start_proxy, health_port):
+    def test_proxy_finds_target_that_starts_later(self, start_proxy, health_port):
         echo, port = Echo(), free_port()
         target = free_port()
         start_proxy(f"{port}=localhost:{target}")
@@ -168,14 +168,14 @@ class TestProxy:
         assert talk(port, b"hello") == b"HELLO"
         later.close()
 
-    def test_says_whether_names_resolve(self, start_proxy, health_port):
+    def test_proxy_ready_if_names_resolve(self, start_proxy, health_port):
         start_proxy(f"{free_port()}=localhost:1")
         wait_for(lambda: listening(health_port))
 
         assert get(f"http://127.0.0.1:{health_port}/live") == (200, "ok")
         assert get(f"http://127.0.0.1:{health_port}/ready") == (200, "ok")
 
-    def test_says_which_name_does_not_resolve(self, start_proxy, health_port):
+    def test_proxy_reports_unresolvable_name(self, start_proxy, health_port):
         start_proxy(f"{free_port()}=no-such-service.invalid:1")
         wait_for(lambda: listening(health_port))
 
@@ -184,14 +184,14 @@ class TestProxy:
         assert status == 503
         assert text.startswith("no-such-service.invalid: ")
 
-    def test_ends_at_once_when_told(self, start_proxy, health_port):
+    def test_proxy_stops_on_sigterm(self, start_proxy, health_port):
         process = start_proxy(f"{free_port()}=localhost:1")
         wait_for(lambda: listening(health_port))
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=3) == 0
 
-    def test_fails_when_its_port_is_taken(self, start_proxy):
+    def test_proxy_port_in_use_is_an_error(self, start_proxy):
         with socket.create_server(("0.0.0.0", 0)) as taken:
             process = start_proxy(f"{taken.getsockname()[1]}=localhost:1")
             output, _ = process.communicate(timeout=5)
@@ -200,9 +200,9 @@ class TestProxy:
 
 
 class CatalogServer:
-    """Answers as an Iceberg REST catalog does, with Polaris's management API if there are `catalogs`.
+    """An imitated Iceberg REST catalog, with Polaris's management API if `catalogs` is given.
 
-    `refuse` holds status codes to answer next, before the usual.
+    It answers first with the status codes in `refuse`.
     """
 
     def __init__(self, *, prefix: str = "", catalogs: dict[str, Any] | None = None) -> None:
@@ -295,8 +295,8 @@ def polaris() -> Iterator[CatalogServer]:
     catalog.server.server_close()
 
 
-def bootstrap(url: str, *, patience: float = 180.0, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the script with the environment that the Job gives it, but a patience of seconds."""
+def bootstrap(url: str, *, timeout: float = 180.0, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the script with the Job's environment, but a shorter timeout."""
     environment = {
         "CATALOG_URL": url,
         "WAREHOUSE": "floe",
@@ -305,8 +305,8 @@ def bootstrap(url: str, *, patience: float = 180.0, **more: str) -> subprocess.C
         "CLIENT_SECRET": "secret",
     }
     text = (FILES / "bootstrap.py").read_text()
-    assert "PATIENCE_SECONDS = 180.0\n" in text
-    text = text.replace("PATIENCE_SECONDS = 180.0\n", f"PATIENCE_SECONDS = {patience}\n")
+    assert "TIMEOUT_SECONDS = 180.0\n" in text
+    text = text.replace("TIMEOUT_SECONDS = 180.0\n", f"TIMEOUT_SECONDS = {timeout}\n")
     return subprocess.run(
         [sys.executable, "-"],
         input=text,
@@ -325,22 +325,22 @@ def catalog_of_the_chart() -> str:
 
 
 class TestBootstrap:
-    def test_makes_the_namespace(self, server):
+    def test_bootstrap_creates_namespace(self, server):
         done = bootstrap(server.url)
 
         assert (done.returncode, done.stderr) == (0, "")
         assert server.namespaces == [["default"]]
         assert not [path for path in server.asked if "management" in path]
 
-    def test_again_changes_nothing(self, server):
+    def test_bootstrap_repeated_changes_nothing(self, server):
         bootstrap(server.url)
         done = bootstrap(server.url, NAMESPACES="default,more")
 
         assert done.returncode == 0
-        assert done.stdout.splitlines() == ["namespace default was there", "namespace more made"]
+        assert done.stdout.splitlines() == ["namespace default already exists", "namespace more created"]
         assert server.namespaces == [["default"], ["more"]]
 
-    def test_waits_for_a_server_that_is_not_there_yet(self, server):
+    def test_bootstrap_waits_for_server(self, server):
         server.refuse = [503, 500, 404]
         done = bootstrap(server.url)
 
@@ -348,22 +348,22 @@ class TestBootstrap:
         assert "waiting: POST " in done.stdout
         assert "503" in done.stdout
 
-    def test_gives_up_in_the_end_and_says_what_it_waited_for(self):
+    def test_bootstrap_timeout_names_failed_request(self):
         url = f"http://127.0.0.1:{free_port()}"
-        done = bootstrap(url, patience=0.5)
+        done = bootstrap(url, timeout=0.5)
 
         assert done.returncode == 1
         (line,) = done.stderr.splitlines()
         assert line.startswith(f"bootstrap failed: POST {url}/api/catalog/v1/oauth/tokens: no answer: ")
 
-    def test_does_not_wait_for_wrong_credentials(self, server):
+    def test_bootstrap_wrong_credentials_fail_immediately(self, server):
         done = bootstrap(server.url, CLIENT_SECRET="wrong")
 
         assert done.returncode == 1
         assert "401" in done.stderr
         assert len(server.asked) == 1
 
-    def test_makes_the_catalog_of_polaris(self, polaris):
+    def test_bootstrap_creates_polaris_catalog(self, polaris):
         done = bootstrap(polaris.url, CATALOG=catalog_of_the_chart())
 
         assert (done.returncode, done.stderr) == (0, "")
@@ -382,22 +382,22 @@ class TestBootstrap:
         assert polaris.namespaces == [["default"]]
         assert "POST /api/catalog/v1/floe/namespaces" in polaris.asked
 
-    def test_leaves_the_catalog_that_is_there(self, polaris):
+    def test_bootstrap_keeps_existing_catalog(self, polaris):
         bootstrap(polaris.url, CATALOG=catalog_of_the_chart())
         done = bootstrap(polaris.url, CATALOG=catalog_of_the_chart())
 
         assert done.returncode == 0
-        assert done.stdout.splitlines() == ["catalog floe was there", "namespace default was there"]
+        assert done.stdout.splitlines() == ["catalog floe already exists", "namespace default already exists"]
 
-    def test_refuses_a_catalog_with_its_data_elsewhere(self, polaris):
+    def test_bootstrap_catalog_at_other_location_is_an_error(self, polaris):
         bootstrap(polaris.url, CATALOG=catalog_of_the_chart())
         elsewhere = json.loads(catalog_of_the_chart()) | {"properties": {"default-base-location": "s3://other/"}}
         done = bootstrap(polaris.url, CATALOG=json.dumps(elsewhere))
 
         assert done.returncode == 1
-        assert "catalog floe exists already, with its data at s3://warehouse/ and not at s3://other/" in done.stderr
+        assert "catalog floe already exists with its data at s3://warehouse/, expected s3://other/" in done.stderr
 
-    def test_says_so_when_the_management_api_is_missing(self, server):
+    def test_bootstrap_missing_management_api_is_reported(self, server):
         done = bootstrap(server.url, CATALOG=catalog_of_the_chart())
 
         assert done.returncode == 1
@@ -416,7 +416,7 @@ class TestWaitForPort:
             text=True,
         )
 
-    def test_ends_when_the_port_takes_a_connection(self):
+    def test_wait_for_port_ends_once_port_accepts(self):
         port = free_port()
         process = self.run(port)
         assert process.stdout.readline().startswith(f"waiting for 127.0.0.1:{port}: ")
@@ -425,7 +425,7 @@ class TestWaitForPort:
 
         assert process.returncode == 0
 
-    def test_gives_up(self):
+    def test_wait_for_port_times_out(self):
         process = self.run(free_port(), seconds="0.3")
         output, _ = process.communicate(timeout=5)
 
@@ -433,7 +433,7 @@ class TestWaitForPort:
         assert output.count("waiting") == 1
 
 
-def test_configmaps_carry_the_files_as_they_are():
+def test_configmaps_contain_files_unchanged():
     manifests = render({"hostPorts": {"enabled": True}})
     carried = {
         ("localstack-init", "resources.py"): "localstack_resources.py",
@@ -443,7 +443,7 @@ def test_configmaps_carry_the_files_as_they_are():
         ("hostports", "proxy.py"): "proxy.py",
         ("postgresql-init", "databases.sh"): "postgresql_databases.sh",
         ("test-services", "services.py"): "helm_test.py",
-        ("migrations", "once_it_answers.sh"): "once_it_answers.sh",
+        ("migrations", "wait_for_database.sh"): "wait_for_database.sh",
         ("migrations", "migrate.sh"): "migrate.sh",
         ("migrations", "seed_data.sql"): "seed_data.sql",
         ("migrations", "wait_for_port.py"): "wait_for_port.py",

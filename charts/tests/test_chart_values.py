@@ -1,4 +1,4 @@
-"""The values: what tests change, what the schema refuses, what the foundry maps."""
+"""Test the values: overrides for tests, schema, and images of foundry."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from chart_rendering import (
     render,
 )
 
-ARTEFACTS = tomllib.loads((ROOT / "foundry" / "artefacts.toml").read_text())["artefact"]
-# Maps whose keys are the user's.
+ARTIFACTS = tomllib.loads((ROOT / "foundry" / "artifacts.toml").read_text())["artifact"]
+# Maps with keys of the user.
 OPEN_MAPS = ("postgresql.primary.settings.", "hostPorts.nodeSelector.", "networkPolicies.clients[")
 SEED = {
     "polaris.replicaCount": 1,
@@ -38,7 +38,7 @@ SEED = {
 
 
 def image_keys(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the dotted path of each image among the values."""
+    """Yield the dotted path of each image in the values."""
     for key, value in values.items():
         if key == "image":
             yield f"{path}{key}"
@@ -46,30 +46,30 @@ def image_keys(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
             yield from image_keys(value, f"{path}{key}.")
 
 
-class TestValuesOfTests:
-    def test_only_keys_that_exist(self):
+class TestOverridesForTests:
+    def test_overrides_use_existing_keys(self):
         known = dict(leaves(chart_values()))
 
         unknown = [key for key, _ in leaves(TEST) if key not in known and not key.startswith(OPEN_MAPS)]
         assert not unknown
 
-    def test_hold_what_the_seed_says(self):
+    def test_overrides_equal_seed(self):
         said = dict(leaves(TEST))
 
         assert {key: said.get(key) for key in SEED} == SEED
 
-    def test_no_image_and_no_secret(self):
-        """What production runs is what is tested: images are the foundry's affair, where they cannot be had."""
+    def test_overrides_contain_no_image_or_secret(self):
+        """The tested images are those of production; foundry replaces them only if they are not available."""
         assert not [key for key, _ in leaves(TEST) if ".image." in key or "secrets" in key]
 
 
 class TestImages:
-    def test_the_foundry_maps_each_image(self):
-        mapped = {key for artefact in ARTEFACTS.values() for key in artefact.get("values", [])}
+    def test_foundry_maps_each_image(self):
+        mapped = {key for artifact in ARTIFACTS.values() for key in artifact.get("values", [])}
 
         assert mapped == set(image_keys(chart_values()))
 
-    def test_the_foundry_pulls_what_is_shipped(self):
+    def test_foundry_pulls_default_images(self):
         shipped = {}
         for key in image_keys(chart_values()):
             image = chart_values()
@@ -77,29 +77,29 @@ class TestImages:
                 image = image[part]
             shipped[key] = f"{image['repository']}:{image['tag']}"
         upstream = {
-            key: artefact["upstream"]
-            for artefact in ARTEFACTS.values()
-            if "upstream" in artefact
-            for key in artefact.get("values", [])
+            key: artifact["upstream"]
+            for artifact in ARTIFACTS.values()
+            if "upstream" in artifact
+            for key in artifact.get("values", [])
         }
 
         assert upstream
         assert {key: shipped[key] for key in upstream} == upstream
 
-    def test_flags_exist(self):
+    def test_foundry_flags_exist(self):
         known = dict(leaves(chart_values()))
 
-        flags = {key for artefact in ARTEFACTS.values() for key in artefact.get("flags", {})}
+        flags = {key for artifact in ARTIFACTS.values() for key in artifact.get("flags", {})}
         assert flags == {"polaris.standIn"}
         assert flags <= set(known)
 
-    def test_with_the_foundrys_no_other_is_left(self):
+    def test_foundry_values_replace_every_image(self):
         images = {container["image"] for _, container in containers(render(merge(TEST, FOUNDRY_IMAGES)))}
 
         assert images
         assert all(image.startswith("foundry.invalid/") for image in images)
 
-    def test_as_shipped(self):
+    def test_default_rendering(self):
         images = {container["image"] for _, container in containers(render())}
 
         assert images == {
@@ -111,7 +111,7 @@ class TestImages:
             "python:3.13-slim-trixie",
         }
 
-    def test_registry_and_digest(self):
+    def test_image_registry_and_digest_are_rendered(self):
         image = {"registry": "registry.example:5000", "repository": "a/b", "tag": "1", "digest": "sha256:" + "0" * 64}
         deployment = find(render({"jaeger": {"image": image}}), "Deployment/jaeger")
 
@@ -120,8 +120,8 @@ class TestImages:
 
 
 class TestSchema:
-    def test_knows_exactly_the_values(self):
-        """A value without a line in the schema could not be set; a line without a value explains nothing."""
+    def test_schema_and_values_have_same_keys(self):
+        """A value missing in the schema could not be set; a schema entry without a value is useless."""
         schema = json.loads((CHART / "values.schema.json").read_text())
 
         def walk(node: Mapping[str, Any], values: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -165,7 +165,7 @@ class TestSchema:
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
-    def test_refuses(self, values, says):
+    def test_schema_refuses_invalid_values(self, values, says):
         done = helm("template", "floe-infra", values=values)
 
         assert done.returncode != 0

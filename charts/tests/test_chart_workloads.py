@@ -1,4 +1,4 @@
-"""What holds for every pod, and how objects refer to each other."""
+"""Test properties of every pod, and references between objects."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_each_service_has_three_probes(values):
                 probes = {name for name in ("startupProbe", "readinessProbe", "livenessProbe") if name in container}
                 assert probes == {"startupProbe", "readinessProbe", "livenessProbe"}, key
                 assert not [name for name in probes if "tcpSocket" in container[name]], (
-                    f"{key}: an open port is not an answer"
+                    f"{key}: an open port does not prove readiness"
                 )
                 seen.add(key.partition("/")[2])
     assert seen >= set(SERVICES)
 
 
 @EACH_CASE
-def test_probes_ask_ports_that_the_container_names(values):
+def test_probes_use_named_container_ports(values):
     for name, container in containers(render(values)):
         ports = {port["name"] for port in container.get("ports", [])}
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
@@ -58,8 +58,8 @@ def test_each_container_has_requests_and_limits(values):
             assert 0 < amount(resources["requests"][what]) <= amount(resources["limits"][what]), name
 
 
-def test_what_tests_install_leaves_room_for_the_runner():
-    """The seed's machine has 2 cores and 4 GB, and Kubernetes itself asks for 950m and 290Mi of them on two nodes."""
+def test_test_values_leave_resources_for_the_runner():
+    """The seed's machine has 2 cores and 4 GB; Kubernetes itself requests 950m and 290Mi of them on two nodes."""
     requests = [
         container["resources"]["requests"]
         for name, container in containers(render(merge(TEST, FOUNDRY_IMAGES)))
@@ -70,7 +70,7 @@ def test_what_tests_install_leaves_room_for_the_runner():
     assert sum(amount(request["memory"]) for request in requests) <= 1.5 * 2**30
 
 
-def test_the_catalogs_resources_are_the_seeds():
+def test_catalog_resources_equal_seed():
     (container,) = find(render(TEST), "Deployment/polaris")["spec"]["template"]["spec"]["containers"]
 
     assert container["resources"] == {
@@ -80,14 +80,14 @@ def test_the_catalogs_resources_are_the_seeds():
 
 
 @EACH_CASE
-def test_no_pod_gets_service_links_or_a_token(values):
+def test_pods_have_no_service_links_or_token(values):
     for key, pod in pods(render(values)):
         assert pod["spec"]["enableServiceLinks"] is False, key
         assert pod["spec"]["automountServiceAccountToken"] is False, key
 
 
 @EACH_CASE
-def test_no_container_may_gain_rights(values):
+def test_containers_cannot_escalate_privileges(values):
     root = set()
     for name, container in containers(render(values)):
         context = container["securityContext"]
@@ -96,25 +96,25 @@ def test_no_container_may_gain_rights(values):
         assert context["seccompProfile"] == {"type": "RuntimeDefault"}, name
         if not (context.get("runAsNonRoot") and context.get("runAsUser")):
             root.add(name)
-    # Upstream's image of it runs as root.
+    # Upstream's image runs as root.
     assert root == {"Deployment/localstack localstack"}
 
 
 @EACH_CASE
-def test_environment_values_are_text(values):
-    """In YAML 1.1 an unquoted y, on or 1 is no text; Kubernetes would refuse the object at install."""
+def test_environment_values_are_strings(values):
+    """In YAML 1.1 an unquoted y, on or 1 is not a string, and Kubernetes would refuse the object."""
     for name, container in containers(render(values)):
         for variable in container.get("env", []):
             assert "valueFrom" in variable or isinstance(variable["value"], str), f"{name} {variable['name']}"
 
 
 @EACH_CASE
-def test_images_are_not_pulled_again(values):
+def test_image_pull_policy_is_if_not_present(values):
     assert {container["imagePullPolicy"] for _, container in containers(render(values))} == {"IfNotPresent"}
 
 
 @EACH_CASE
-def test_selectors_find_one_workload_each(values):
+def test_selectors_match_one_workload_each(values):
     manifests = render(values)
     labels = {key: pod["metadata"]["labels"] for key, pod in pods(manifests)}
 
@@ -129,15 +129,15 @@ def test_selectors_find_one_workload_each(values):
 
 
 @EACH_CASE
-def test_the_seeds_selection_finds_only_the_service(values):
-    """`kubectl wait --for=condition=ready pod -l app=polaris` would wait for ever for a Job's pod."""
+def test_seed_selector_matches_only_the_service(values):
+    """`kubectl wait --for=condition=ready pod -l app=polaris` would wait forever for a Job's pod."""
     for service in SERVICES:
         found = [key for key, pod in pods(render(values)) if pod["metadata"]["labels"]["app"] == service]
         assert [key.partition("/")[2] for key in found] == [service]
 
 
 @EACH_CASE
-def test_services_lead_to_ports_that_exist(values):
+def test_service_ports_exist_in_pods(values):
     manifests = render(values)
     ports = {
         pod["metadata"]["labels"]["app"]: {
@@ -162,7 +162,7 @@ def test_services_lead_to_ports_that_exist(values):
 
 
 def references(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the object and the key (empty: any) of each ConfigMap and Secret that a pod needs."""
+    """Yield the object and key (empty: any) of each ConfigMap and Secret that a pod requires."""
     for volume in pod["spec"].get("volumes", []):
         sources = volume["projected"]["sources"] if "projected" in volume else [volume]
         for source in sources:
@@ -180,7 +180,7 @@ def references(pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 @EACH_CASE
-def test_what_pods_refer_to_exists(values):
+def test_references_of_pods_exist(values):
     manifests = {key_of(manifest): manifest for manifest in render(values)}
     elsewhere = values.get("secrets") == {"create": False}
 
@@ -208,7 +208,7 @@ def test_mounts_have_volumes(values):
 
 
 class TestSecrets:
-    def test_keys_that_clients_use(self):
+    def test_client_secrets_have_documented_keys(self):
         manifests = render()
 
         for database in ("dagster", "polaris"):
@@ -218,7 +218,7 @@ class TestSecrets:
             find(manifests, "Secret/localstack-client")["data"]
         )
 
-    def test_outlive_the_release_as_the_volume_does(self):
+    def test_secrets_are_kept_if_volume_is_kept(self):
         def kept(values):
             return {
                 key_of(manifest)
@@ -235,7 +235,7 @@ class TestSecrets:
         }
         assert kept(TEST) == set()
 
-    def test_no_password_is_in_plain_sight(self):
+    def test_no_manifest_has_plain_password(self):
         manifests = render()
         secrets = {
             value for m in manifests if m["kind"] == "Secret" for key, value in m["data"].items() if "assword" in key
@@ -247,7 +247,7 @@ class TestSecrets:
 
 
 class TestPersistence:
-    def test_as_shipped(self):
+    def test_persistence_by_default(self):
         manifests = render()
 
         (claim,) = find(manifests, "StatefulSet/postgresql")["spec"]["volumeClaimTemplates"]
@@ -255,13 +255,13 @@ class TestPersistence:
         assert "storageClassName" not in claim["spec"], "the cluster's default"
         assert find(manifests, "PersistentVolumeClaim/localstack")["spec"]["resources"]["requests"]["storage"] == "1Gi"
 
-    def test_none_in_tests(self):
+    def test_no_persistence_with_test_values(self):
         manifests = render(TEST)
 
         assert "volumeClaimTemplates" not in find(manifests, "StatefulSet/postgresql")["spec"]
         assert not [manifest for manifest in manifests if manifest["kind"] == "PersistentVolumeClaim"]
 
-    def test_storage_class(self):
+    def test_storage_class_is_rendered(self):
         manifests = render({"postgresql": {"primary": {"persistence": {"storageClass": "fast"}}}})
 
         (claim,) = find(manifests, "StatefulSet/postgresql")["spec"]["volumeClaimTemplates"]
@@ -269,9 +269,9 @@ class TestPersistence:
 
 
 class TestStandIn:
-    """Only the bootstrap knows whether the catalog is Polaris: all else is said to both."""
+    """Only the bootstrap differs between Polaris and the stand-in; all other settings are the same."""
 
-    def test_differs_in_the_bootstrap_alone(self):
+    def test_stand_in_differs_only_in_bootstrap(self):
         def flat(stands_in: bool) -> dict[str, Any]:
             manifests = render(merge(TEST, {"polaris": {"standIn": stands_in}}))
             found = {
@@ -282,7 +282,7 @@ class TestStandIn:
         real, other = flat(stands_in=False), flat(stands_in=True)
         different = {path for path in real.keys() | other.keys() if real.get(path) != other.get(path)}
         schema = {path for path in different if path.split()[0] in {"Job/polaris-schema-1", "ConfigMap/polaris-schema"}}
-        # The script for the servers' wait, and what follows it.
+        # The servers' wait script, and its volumes.
         volumes = {
             path for path in different if re.match(r"Deployment/polaris spec\.template\.spec\.volumes\[[34]\]", path)
         }
@@ -291,7 +291,7 @@ class TestStandIn:
             for path in different
             if path.startswith("Job/polaris-bootstrap-1 spec.template.spec.containers[0].env[")
         }
-        # Who may ask the database.
+        # The clients of the database.
         policies = {
             path
             for path in different
@@ -301,14 +301,14 @@ class TestStandIn:
         assert {real[path] for path in job} >= {"CATALOG"}
         assert not schema & other.keys()
 
-    def test_servers_of_the_real_one_wait_for_the_job_that_makes_its_schema(self):
+    def test_polaris_servers_wait_for_schema_job(self):
         pod = find(render(), "Deployment/polaris")["spec"]["template"]["spec"]
 
         assert [container["name"] for container in pod["initContainers"]] == ["wait-for-postgresql", "wait-for-schema"]
         stand_in = find(render(FOUNDRY_IMAGES), "Deployment/polaris")["spec"]["template"]["spec"]
         assert [container["name"] for container in stand_in["initContainers"]] == ["wait-for-postgresql"]
 
-    def test_one_admin_tool_runs_at_a_time_and_ends_in_time(self):
+    def test_admin_tool_runs_with_lock_and_deadline(self):
         manifests = render({"polaris": {"replicaCount": 3, "bootstrap": {"timeoutSeconds": 77}}})
         job = find(manifests, "Job/polaris-schema-1")["spec"]
         pod = job["template"]["spec"]
@@ -317,10 +317,10 @@ class TestStandIn:
         assert initial.count("admin-tool") == 1
         assert job["activeDeadlineSeconds"] == 77
         assert job.get("parallelism", 1) == 1
-        assert [container["name"] for container in pod["initContainers"]] == ["turn", "admin-tool"]
-        assert pod["initContainers"][0]["restartPolicy"] == "Always", "it holds the lock while the tool runs"
+        assert [container["name"] for container in pod["initContainers"]] == ["lock", "admin-tool"]
+        assert pod["initContainers"][0]["restartPolicy"] == "Always", "the sidecar holds the lock while the tool runs"
 
-    def test_note_of_success_names_the_tool_that_servers_wait_for(self):
+    def test_schema_record_names_tool_of_servers(self):
         manifests = render()
         (record,) = find(manifests, "Job/polaris-schema-1")["spec"]["template"]["spec"]["containers"]
         (_, wait) = find(manifests, "Deployment/polaris")["spec"]["template"]["spec"]["initContainers"]
@@ -330,14 +330,14 @@ class TestStandIn:
 
         assert tool(record) == tool(wait) == "apache/polaris-admin-tool:1.8.0"
 
-    def test_secrets_are_not_among_the_admin_tools_arguments(self):
+    def test_admin_tool_arguments_have_no_secrets(self):
         (_, tool) = find(render(), "Job/polaris-schema-1")["spec"]["template"]["spec"]["initContainers"]
 
         assert tool["args"] == ["bootstrap", "--credentials-file", "/run/polaris/root/credentials.json"]
 
 
 class TestHostPorts:
-    def test_not_in_production(self):
+    def test_host_ports_are_off_by_default(self):
         assert not [
             container
             for _, container in containers(render())
@@ -345,7 +345,7 @@ class TestHostPorts:
             if "hostPort" in port
         ]
 
-    def test_lead_where_kinds_port_maps_come_from(self):
+    def test_host_ports_equal_kind_port_maps(self):
         config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
         (container,) = find(render(TEST), "Deployment/hostports")["spec"]["template"]["spec"]["containers"]
 
@@ -355,7 +355,7 @@ class TestHostPorts:
         assert mapped == taken == {8181, 4566, 16686}
         assert container["command"][2:] == ["8181=polaris:8181", "4566=localstack:4566", "16686=jaeger:16686"]
 
-    def test_on_the_node_with_the_port_maps(self):
+    def test_host_ports_use_node_with_port_maps(self):
         config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
         pod = find(render(TEST), "Deployment/hostports")["spec"]["template"]["spec"]
 
@@ -364,7 +364,7 @@ class TestHostPorts:
 
 
 class TestKindConfig:
-    def test_two_nodes_and_nothing_beyond_this_machine(self):
+    def test_kind_config_has_two_nodes_and_loopback_ports(self):
         config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
 
         assert [node["role"] for node in config["nodes"]] == ["control-plane", "worker"]
@@ -376,15 +376,15 @@ class TestKindConfig:
         ]
         assert {port["listenAddress"] for port in ports} == {"127.0.0.1"}
 
-    def test_the_seeds_label(self):
+    def test_kind_config_has_label_of_seed(self):
         config = yaml.safe_load((ROOT / "testing" / "k8s" / "kind-config.yaml").read_text())
 
         (patch,) = config["nodes"][0]["kubeadmConfigPatches"]
         assert yaml.safe_load(patch)["nodeRegistration"]["kubeletExtraArgs"] == {"node-labels": "ingress-ready=true"}
 
 
-def test_localstack_makes_the_warehouses_bucket_last():
-    """The readiness probe takes that bucket for the sign that everything is made."""
+def test_localstack_creates_warehouse_bucket_last():
+    """The readiness probe checks this bucket."""
     pod = find(render({"localstack": {"buckets": ["warehouse", "raw"]}}), "Deployment/localstack")["spec"]["template"][
         "spec"
     ]
@@ -395,7 +395,7 @@ def test_localstack_makes_the_warehouses_bucket_last():
     assert container["readinessProbe"]["httpGet"]["path"].startswith("/warehouse?")
 
 
-def test_postgresql_asks_everybody_for_a_password():
+def test_postgresql_requires_password_from_everyone():
     manifests = render(TEST)
     pod = find(manifests, "StatefulSet/postgresql")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -408,7 +408,7 @@ def test_postgresql_asks_everybody_for_a_password():
     assert {line.split()[-1] for line in lines} == {"scram-sha-256"}
 
 
-def test_server_settings_are_arguments():
+def test_postgresql_settings_are_arguments():
     (container,) = find(render(TEST), "StatefulSet/postgresql")["spec"]["template"]["spec"]["containers"]
 
     assert container["args"] == [
@@ -425,7 +425,7 @@ def test_server_settings_are_arguments():
 
 
 def test_each_revision_has_its_own_job():
-    """Kubernetes lets nobody change a Job; Helm would fail to upgrade one. It makes its hooks' Jobs anew itself."""
+    """A Job cannot be changed, so Helm would fail to upgrade it. Helm recreates the Jobs of hooks itself."""
     jobs = [manifest for manifest in render() if manifest["kind"] == "Job"]
 
     own = {key_of(job) for job in jobs if "annotations" not in job["metadata"]}

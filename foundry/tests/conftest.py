@@ -1,4 +1,4 @@
-"""A project of its own for each test: artefact list, recipes, cache; foundry runs in a process of its own."""
+"""Provide a project with its own artifact list, recipes and cache, and run foundry on it in a separate process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 @dataclass
 class Project:
-    """A folder with an artefact list, and foundry to run in it."""
+    """A folder with an artifact list, on which foundry can run."""
 
     root: Path
     started: list[subprocess.Popen[str]] = field(default_factory=list)
@@ -24,12 +24,12 @@ class Project:
     def cache(self) -> Path:
         return self.root / "cache"
 
-    def write(self, artefacts: str, **recipes: str) -> Project:
-        """Write the artefact list and the bodies of recipes' `build(b)`."""
+    def write(self, artifacts: str, **recipes: str) -> Project:
+        """Write the artifact list and the bodies of the recipes' `build(b)`."""
         folder = self.root / "foundry" / "recipes"
         folder.mkdir(parents=True, exist_ok=True)
-        (self.root / "foundry" / "artefacts.toml").write_text(
-            'schema = 1\nrecipes = "recipes"\n' + textwrap.dedent(artefacts)
+        (self.root / "foundry" / "artifacts.toml").write_text(
+            'schema = 1\nrecipes = "recipes"\n' + textwrap.dedent(artifacts)
         )
         for name, body in recipes.items():
             code = textwrap.indent(textwrap.dedent(body).strip(), "    ")
@@ -40,7 +40,7 @@ class Project:
         return {**os.environ, "FOUNDRY_CACHE": str(self.cache), "FOUNDRY_REGISTRY": "", **more}
 
     def run(self, *words: str, status: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run foundry to its end and check its exit status."""
+        """Run foundry to its end and check its exit code."""
         done = subprocess.run(
             [sys.executable, "-m", "foundry", *words],
             cwd=self.root,
@@ -57,7 +57,7 @@ class Project:
         return done
 
     def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
-        """Start foundry and leave it running."""
+        """Start foundry and return without waiting."""
         running = subprocess.Popen(
             [sys.executable, "-m", "foundry", *words],
             cwd=self.root,
@@ -72,7 +72,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """A project in a folder of the test's own."""
+    """Provide a project in the test's own folder."""
     made = Project(tmp_path / "project")
     yield made
     for running in made.started:

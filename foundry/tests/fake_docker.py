@@ -1,10 +1,10 @@
-"""A `docker` command without an engine: images live in a JSON file, and pulls behave as the test says.
+"""Imitate the `docker` command without an engine. Images live in a JSON file; pulls behave as the test defines.
 
 `FAKE_DOCKER` is a folder. `images.json` maps a name to an image as `docker image inspect` prints it. `pulls.json` maps
-a name to the steps of its pull; each step is taken once, and the last one stays. A step has `"after"`, the seconds
-before the registry says anything; `"together"`, the number of pulls that wait for each other; `"layers"`, the seconds
-that each takes; or `"fail"`, the error. A name that the file lacks behaves as `*` does. `calls` gets a line for each
-command: start, end and words.
+a name to the steps of its pulls. Each pull takes the next step; the last step repeats. A step has `"after"` (seconds
+before the registry answers), `"together"` (number of pulls that wait for each other), `"layers"` (seconds per layer) or
+`"fail"` (the error). The name `*` applies to all other names. `calls` gets a line at the start and the end of each
+command.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def command(words: list[str]) -> None:
         case ["ps", *_] | ["rm", *_]:
             pass
         case _:
-            fail(f"fake docker cannot: {' '.join(words)}")
+            fail(f"fake docker does not support: {' '.join(words)}")
 
 
 def pull(name: str, arch: str) -> None:
@@ -101,16 +101,17 @@ def pull(name: str, arch: str) -> None:
         "Config": {"Labels": behavior.get("labels")},
     }
     if "@" in name:
-        image["RepoTags"] = [name]  # not as docker does, but enough to find the image by the name it was pulled by
+        # docker does not do this, but it makes the image available under the pulled reference.
+        image["RepoTags"] = [name]
     change("images.json", lambda images: images.setdefault(digest, image))
     print(f"Status: Downloaded newer image for {name}")
 
 
-def meet(count: int, patience: float = 20.0) -> None:
-    """Wait until as many pulls have come this far, in pairs and so on; after `patience` go on alone."""
+def meet(count: int, keep_waiting: float = 20.0) -> None:
+    """Wait until `count` pulls have reached this point; continue alone after `keep_waiting` seconds."""
     arrived = change("met.json", lambda met: met.update(count=met.get("count", 0) + 1) or met["count"])
     wanted = -(-arrived // count) * count
-    end = time.monotonic() + patience
+    end = time.monotonic() + keep_waiting
     while change("met.json", lambda met: met["count"]) < wanted and time.monotonic() < end:
         time.sleep(0.05)
 

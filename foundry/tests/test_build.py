@@ -1,4 +1,4 @@
-"""Builds of files and tools by the command itself: order, cache, failures, a kill in the middle, two at once."""
+"""Test builds of files and tools with the `foundry` command: order, cache, failures, kills and concurrency."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 FILES = """
-[artefact.base]
+[artifact.base]
 kind = "files"
 version = "1"
 setup = true
 
-[artefact.top]
+[artifact.top]
 kind = "files"
 version = "1"
 inputs = ["base"]
@@ -35,11 +35,11 @@ TOP = """
 def wait_for(path: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
+        assert time.monotonic() < end, f"{path} was not created"
         time.sleep(0.02)
 
 
-def test_inputs_are_built_first_and_what_is_built_is_not_built_again(project):
+def test_up_builds_inputs_first_and_reuses_built_artifacts(project):
     project.write(FILES, base=BASE, top=TOP)
 
     first = project.run("up")
@@ -53,7 +53,7 @@ def test_inputs_are_built_first_and_what_is_built_is_not_built_again(project):
     assert (project.cache / "logs" / "base.log").read_text().endswith("making base\n")
 
 
-def test_a_changed_recipe_builds_it_and_what_needs_it_again(project):
+def test_up_changed_recipe_rebuilds_artifact_and_dependents(project):
     project.write(FILES, base=BASE, top=TOP).run("up")
     project.write(FILES, base=BASE.replace('"base")\n', '"new base")\n'), top=TOP)
 
@@ -64,11 +64,11 @@ def test_a_changed_recipe_builds_it_and_what_needs_it_again(project):
     assert (folder / "top").read_text() == "new base and top"
 
 
-def test_nothing_to_do_takes_less_than_three_seconds(project):
+def test_up_everything_ready_takes_under_three_seconds(project):
     project.write(FILES, base=BASE, top=TOP).run("up")
     took = []
 
-    for _ in range(5):  # the best of some: other work on this machine says nothing about this command
+    for _ in range(5):  # the fastest of several runs, because other processes slow some of them down
         began = time.monotonic()
         project.run("up")
         took.append(time.monotonic() - began)
@@ -76,9 +76,9 @@ def test_nothing_to_do_takes_less_than_three_seconds(project):
     assert min(took) < 3
 
 
-def test_a_failure_names_the_log_and_shows_its_end_and_the_rest_is_built(project):
+def test_up_failed_recipe_shows_log_tail_and_builds_the_rest(project):
     project.write(
-        FILES + '[artefact.other]\nkind = "files"\nversion = "1"\nsetup = true\n',
+        FILES + '[artifact.other]\nkind = "files"\nversion = "1"\nsetup = true\n',
         base='b.run(["sh", "-c", "echo so it goes >&2; exit 3"])',
         top=TOP,
         other='time.sleep(0.3)\n(b.out / "x").touch()',
@@ -86,15 +86,15 @@ def test_a_failure_names_the_log_and_shows_its_end_and_the_rest_is_built(project
 
     failed = project.run("up", status=1)
 
-    assert "base could not be built: sh ended with status 3" in failed.stderr
+    assert "base build failed: sh failed with exit code 3" in failed.stderr
     assert "so it goes" in failed.stderr
     assert str(project.cache / "logs" / "base.log") in failed.stderr
-    assert "not tried: top" in failed.stderr
+    assert "skipped, because an input failed: top" in failed.stderr
     assert project.run("path", "other").stdout.strip().endswith(next((project.cache / "store").iterdir()).name)
     assert not list((project.cache / "work").iterdir())
 
 
-def test_a_recipe_with_a_bug_shows_a_line_and_keeps_the_trace_in_its_log(project):
+def test_up_exception_in_recipe_prints_one_line_and_logs_traceback(project):
     project.write(FILES, base="b.nonsense()", top=TOP)
 
     failed = project.run("up", status=1)
@@ -103,14 +103,14 @@ def test_a_recipe_with_a_bug_shows_a_line_and_keeps_the_trace_in_its_log(project
     assert "Traceback" in (project.cache / "logs" / "base.log").read_text()
 
 
-def test_a_recipe_that_makes_nothing_has_failed(project):
+def test_up_recipe_without_output_fails(project):
     project.write(FILES, base="pass", top=TOP)
 
-    assert "left nothing in its output folder" in project.run("up", status=1).stderr
+    assert "left its output folder empty" in project.run("up", status=1).stderr
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_build_leaves_nothing_that_counts_and_the_next_one_works(project, sign):
+def test_up_killed_build_leaves_no_output_and_next_build_succeeds(project, sign):
     mark = project.root / "half"
     slow = f"""
 (b.out / "base").write_text("ha")
@@ -136,7 +136,7 @@ if not Path({str(mark)!r} + ".go").exists():
     assert not list((project.cache / "work").iterdir())
 
 
-def test_interrupting_ends_the_programs_that_a_build_runs(project):
+def test_up_interrupted_kills_programs_of_the_build(project):
     mark = project.root / "pid"
     project.write(
         FILES, base=f"b.run(['sh', '-c', 'echo $$ > {mark}.new; mv {mark}.new {mark}; exec sleep 60'])", top=TOP
@@ -152,7 +152,7 @@ def test_interrupting_ends_the_programs_that_a_build_runs(project):
     assert not Path(f"/proc/{mark.read_text().strip()}").exists()
 
 
-def test_two_at_once_wait_for_each_other_and_build_once(project):
+def test_up_two_processes_build_only_once(project):
     count = project.root / "count"
     project.write(
         FILES,
@@ -168,14 +168,14 @@ def test_two_at_once_wait_for_each_other_and_build_once(project):
     assert sum("waiting for another foundry" in text for text in told) == 1
 
 
-def test_a_build_can_be_forced(project):
+def test_build_force_rebuilds(project):
     project.write(FILES, base=BASE, top=TOP).run("up")
 
     assert "--force" in project.run("build", "base").stderr
     assert "base: built" in project.run("build", "base", "--force").stderr
 
 
-def test_cleaning_removes_what_is_named_and_without_names_all(project):
+def test_clean_removes_named_artifacts_or_all(project):
     project.write(FILES, base=BASE, top=TOP).run("up")
 
     project.run("clean", "top")
@@ -187,7 +187,7 @@ def test_cleaning_removes_what_is_named_and_without_names_all(project):
 
 
 TOOL = """
-[artefact.fortune]
+[artifact.fortune]
 kind = "tool"
 version = "2.1.0"
 accepts = ">=2"
@@ -208,7 +208,7 @@ def on_path(folder: Path, version: str) -> str:
     return f"{folder}:{os.environ['PATH']}"
 
 
-def test_a_tool_on_path_in_the_right_version_is_used(project, tmp_path):
+def test_up_tool_on_path_in_accepted_version_is_used(project, tmp_path):
     project.write(TOOL, fortune=FORTUNE)
 
     told = project.run("up", PATH=on_path(tmp_path / "bin", "2.5.0")).stderr
@@ -217,7 +217,7 @@ def test_a_tool_on_path_in_the_right_version_is_used(project, tmp_path):
     assert (project.cache / "bin" / "fortune").readlink() == tmp_path / "bin" / "fortune"
 
 
-def test_a_tool_in_the_wrong_version_is_built_into_the_cache_and_never_over_the_users(project, tmp_path):
+def test_up_tool_on_path_in_other_version_is_built_into_cache(project, tmp_path):
     project.write(TOOL, fortune=FORTUNE)
     path = on_path(tmp_path / "bin", "1.9.0")
 
@@ -227,7 +227,7 @@ def test_a_tool_in_the_wrong_version_is_built_into_the_cache_and_never_over_the_
     assert "1.9.0" in (tmp_path / "bin" / "fortune").read_text()
 
 
-def test_a_tool_that_the_user_changes_or_removes_is_looked_for_again(project, tmp_path):
+def test_up_changed_or_removed_tool_is_searched_again(project, tmp_path):
     project.write(TOOL, fortune=FORTUNE)
     path = on_path(tmp_path / "bin", "2.5.0")
     project.run("up", PATH=path)
@@ -236,7 +236,7 @@ def test_a_tool_that_the_user_changes_or_removes_is_looked_for_again(project, tm
     assert "fortune: built" in project.run("up", PATH=path).stderr
 
 
-def test_env_puts_the_tools_first_on_path(project):
+def test_env_prepends_tools_to_path(project):
     project.write(TOOL, fortune=FORTUNE).run("up")
 
     script = f"{project.run('env').stdout}\nfortune"
@@ -244,7 +244,7 @@ def test_env_puts_the_tools_first_on_path(project):
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout == "built 2.1.0\n"
 
 
-def test_status_as_json_says_where_each_thing_is(project):
+def test_status_json_has_location_of_each_artifact(project):
     project.write(TOOL + FILES, fortune=FORTUNE, base=BASE, top=TOP).run("up")
 
     facts = {fact["name"]: fact for fact in json.loads(project.run("status", "--json").stdout)}
@@ -256,19 +256,19 @@ def test_status_as_json_says_where_each_thing_is(project):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["build", "nothing"], "there is no artefact 'nothing'"),
-        (["path", "nothing"], "there is no artefact 'nothing'"),
+        (["build", "nothing"], "artifact 'nothing' not found"),
+        (["path", "nothing"], "artifact 'nothing' not found"),
         (["frobnicate"], "invalid choice"),
         ([], "required: COMMAND"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_done(project, words, said):
+def test_cli_invalid_arguments_exit_4_without_changes(project, words, said):
     project.write(FILES, base=BASE, top=TOP)
 
     assert said in project.run(*words, status=4).stderr
 
 
-def test_outside_a_project_the_list_is_missed(project):
+def test_cli_outside_of_project_reports_missing_list(project):
     project.root.mkdir()
 
-    assert "no artefact list found" in project.run("up", status=4).stderr
+    assert "no artifact list found" in project.run("up", status=4).stderr

@@ -1,4 +1,4 @@
-"""The capability shim: which command lines it looks into, what it takes out, and that runc gets the rest."""
+"""Test the capability shim: command line parsing, capability removal, and the call of runc."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ PRIVILEGED = ["CAP_CHOWN", "CAP_SYS_ADMIN", "CAP_SYS_RESOURCE"]
         ("", ("", "")),
     ],
 )
-def test_the_file_with_the_capabilities_is_found(words, asked):
+def test_request_finds_file_with_capabilities(words, asked):
     assert shim.request(words.split()) == asked
 
 
-def test_missing_capabilities_are_those_the_kernel_knows_and_the_set_lacks():
+def test_missing_returns_kernel_capabilities_outside_bounding_set():
     everything = (1 << 41) - 1
 
     assert shim.missing(everything, 40) == frozenset()
@@ -42,7 +42,7 @@ def test_missing_capabilities_are_those_the_kernel_knows_and_the_set_lacks():
     assert shim.missing((1 << 38) - 1, 37) == frozenset()
 
 
-def test_the_names_are_in_the_kernels_order():
+def test_names_follow_kernel_order():
     assert (shim.NAMES[12], shim.NAMES[21], shim.NAMES[24], shim.NAMES[40]) == (
         "NET_ADMIN",
         "SYS_ADMIN",
@@ -51,10 +51,10 @@ def test_the_names_are_in_the_kernels_order():
     )
 
 
-def test_all_capability_sets_lose_what_is_unwanted_and_keep_the_rest():
+def test_without_capabilities_removes_unwanted_from_every_set():
     process = {"args": ["sh"], "capabilities": {"bounding": PRIVILEGED, "effective": PRIVILEGED, "ambient": None}}
 
-    found = shim.without(process, frozenset({"CAP_SYS_RESOURCE"}))
+    found = shim.without_capabilities(process, frozenset({"CAP_SYS_RESOURCE"}))
 
     assert found == {
         "args": ["sh"],
@@ -62,11 +62,11 @@ def test_all_capability_sets_lose_what_is_unwanted_and_keep_the_rest():
     }
 
 
-def test_a_process_without_capabilities_stays_as_it_is():
-    assert shim.without({"args": ["sh"]}, frozenset({"CAP_SYS_RESOURCE"})) == {"args": ["sh"]}
+def test_without_capabilities_process_without_sets_is_unchanged():
+    assert shim.without_capabilities({"args": ["sh"]}, frozenset({"CAP_SYS_RESOURCE"})) == {"args": ["sh"]}
 
 
-def test_a_bundle_is_rewritten_whole(tmp_path):
+def test_rewrite_bundle_keeps_other_settings(tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"ociVersion": "1.0.2", "process": {"capabilities": {"bounding": PRIVILEGED}}}))
 
@@ -80,8 +80,8 @@ def test_a_bundle_is_rewritten_whole(tmp_path):
 
 
 @pytest.mark.parametrize("words", [["exec", "--process", "{file}", "id"], ["state", "id"]])
-def test_the_program_becomes_runc_with_the_same_words(tmp_path, words):
-    """The copy that an engine runs, isolated from this environment, with a runc that prints its command line."""
+def test_main_executes_runc_with_same_arguments(tmp_path, words):
+    """Run the copy that an engine runs, isolated from this environment, with a runc that prints its command line."""
     process_file = tmp_path / "process.json"
     process_file.write_text(json.dumps({"capabilities": {"bounding": PRIVILEGED}}))
     runc = tmp_path / "runc"
@@ -89,9 +89,9 @@ def test_the_program_becomes_runc_with_the_same_words(tmp_path, words):
     runc.chmod(0o755)
     program = tmp_path / "capability-shim"
     source = Path(shim.__file__).read_text()
-    lacking = "    return 0, 40"  # a machine that gives nothing
+    lacking = "    return 0, 40"  # simulate a machine without any capability
     body = source.replace('RUNC = ("/usr/local/sbin/runc",', f'RUNC = ("{runc}",')
-    body = body.replace('    """This process\'s bounding set', f'{lacking}\n    """This process\'s bounding set')
+    body = body.replace('    """Return this process\'s', f'{lacking}\n    """Return this process\'s')
     program.write_text(body)
     argv = [word.format(file=process_file) for word in words]
 

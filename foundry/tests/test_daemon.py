@@ -1,4 +1,4 @@
-"""The engine's parts that can be told without one."""
+"""Test the parts of the engine start that need no engine."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from foundry.engine import Engine
 from foundry.errors import FoundryError
 
 
-@pytest.mark.skipif(platform.system() != "Linux", reason="it is a Linux program")
-def test_the_tiny_program_runs_and_ends_well(tmp_path):
+@pytest.mark.skipif(platform.system() != "Linux", reason="requires Linux")
+def test_tiny_program_exits_0(tmp_path):
     program = tmp_path / "true"
     program.write_bytes(daemon.tiny_program(machine.architecture()))
     program.chmod(0o755)
@@ -25,7 +25,7 @@ def test_the_tiny_program_runs_and_ends_well(tmp_path):
     assert program.stat().st_size < 200
 
 
-def test_there_is_one_for_each_processor():
+def test_tiny_program_exists_for_each_architecture():
     assert daemon.tiny_program("amd64")[18:20] == (62).to_bytes(2, "little")
     assert daemon.tiny_program("arm64")[18:20] == (183).to_bytes(2, "little")
 
@@ -34,7 +34,7 @@ def paths(folder: Path) -> leftovers.Paths:
     return leftovers.Paths.from_environment({"FOUNDRY_DOCKER_ROOT": str(folder)})
 
 
-def test_an_engine_in_its_own_folder_touches_nothing_outside(tmp_path):
+def test_paths_custom_root_contains_all_files(tmp_path):
     found = paths(tmp_path)
 
     assert all(p.is_relative_to(tmp_path) for p in (found.data, found.run, found.pid, found.socket))
@@ -42,7 +42,7 @@ def test_an_engine_in_its_own_folder_touches_nothing_outside(tmp_path):
     assert "--iptables=false" in found.flags
 
 
-def test_pid_files_of_the_dead_and_of_others_are_removed(tmp_path):
+def test_remove_stale_files_deletes_pid_files_of_dead_and_other_processes(tmp_path):
     found = paths(tmp_path)
     (found.run / "containerd").mkdir(parents=True)
     found.pid.write_text(str(os.getpid()))
@@ -50,68 +50,68 @@ def test_pid_files_of_the_dead_and_of_others_are_removed(tmp_path):
     containerd.write_text("not a number")
     found.socket.touch()
 
-    leftovers.forget_dead(found)
+    leftovers.remove_stale_files(found)
 
     assert not found.pid.exists()
     assert not containerd.exists()
     assert not found.socket.exists()
 
 
-def test_a_socket_that_somebody_listens_on_is_left(tmp_path):
+def test_remove_stale_files_keeps_socket_in_use(tmp_path):
     found = paths(tmp_path)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(found.socket))
         server.listen()
-        leftovers.forget_dead(found)
+        leftovers.remove_stale_files(found)
 
         assert found.socket.exists()
-    leftovers.forget_dead(found)
+    leftovers.remove_stale_files(found)
     assert not found.socket.exists()
 
 
-def test_a_stale_socket_of_the_systems_containerd_is_removed_for_an_engine_in_the_usual_places(tmp_path):
-    """dockerd would wait for it: it takes the socket's being there for a running containerd."""
+def test_remove_stale_files_default_root_deletes_system_containerd_socket(tmp_path):
+    """dockerd would wait for it, because it takes an existing socket for a running containerd."""
     stale = tmp_path / "containerd.sock"
     usual = leftovers.Paths(tmp_path / "data", tmp_path / "run", tmp_path / "pid", tmp_path / "sock")
     stale.touch()
 
-    leftovers.forget_dead(paths(tmp_path), stale)
+    leftovers.remove_stale_files(paths(tmp_path), stale)
     assert stale.exists()
-    leftovers.forget_dead(usual, stale)
+    leftovers.remove_stale_files(usual, stale)
     assert not stale.exists()
 
 
-def test_mounts_below_a_folder_are_found_and_no_others(tmp_path):
+def test_mount_points_below_returns_only_mounts_in_folders(tmp_path):
     (tmp_path / "data").mkdir()
     line = "36 35 98:0 / {} rw,noatime master:1 - ext3 /dev/root rw"
     inside = [f"{tmp_path}/data/overlay2/a\\040b/merged", f"{tmp_path}/data/c"]
     mountinfo = "\n".join(line.format(point) for point in ["/", *inside, f"{tmp_path}/database"])
 
-    assert leftovers.mounts_below(mountinfo, [tmp_path / "data"]) == [
+    assert leftovers.mount_points_below(mountinfo, [tmp_path / "data"]) == [
         f"{tmp_path}/data/overlay2/a b/merged",
         f"{tmp_path}/data/c",
     ]
 
 
-def test_what_the_machines_own_configuration_sets_is_not_said_twice(tmp_path):
+def test_is_configured_reads_daemon_json(tmp_path):
     file = tmp_path / "daemon.json"
     file.write_text('{"storage-driver": "btrfs"}')
 
-    assert daemon.configured("storage-driver", file)
-    assert not daemon.configured("bridge", file)
-    assert not daemon.configured("bridge", tmp_path / "none")
+    assert daemon.is_configured("storage-driver", file)
+    assert not daemon.is_configured("bridge", file)
+    assert not daemon.is_configured("bridge", tmp_path / "none")
 
 
 @pytest.mark.parametrize(
-    ("where", "try_"),
+    ("where", "hint"),
     [
         (("darwin", False, False, ""), "Docker Desktop"),
-        (("linux", False, True, ""), "by your distribution"),
+        (("linux", False, True, ""), "from your distribution"),
         (("linux", True, False, ""), "sudo apt-get install docker.io"),
         (("linux", True, True, "tcp://elsewhere:2375"), "unset DOCKER_HOST"),
     ],
 )
-def test_where_no_engine_can_be_started_one_line_says_what_to_do(monkeypatch, where, try_):
+def test_check_startable_unsupported_machine_gives_hint(monkeypatch, where, hint):
     system, debian, root, host = where
     monkeypatch.setattr("sys.platform", system)
     monkeypatch.setattr(machine, "is_debian", lambda: debian)
@@ -123,4 +123,4 @@ def test_where_no_engine_can_be_started_one_line_says_what_to_do(monkeypatch, wh
     with pytest.raises(FoundryError) as refused:
         daemon.ensure(Engine(), machine.Cache(Path("/nowhere")), print)
 
-    assert try_ in refused.value.try_
+    assert hint in refused.value.hint

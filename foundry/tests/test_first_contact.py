@@ -1,4 +1,4 @@
-"""`foundry up` on users' machines: without Go, without root, and with registries that answer late, badly or never."""
+"""Test `foundry up` on users' machines: without Go, without root, with slow, failing and unreachable registries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import pytest
 
 import foundry
 from foundry import keys
-from foundry.artefacts import load
+from foundry.artifacts import load
 from foundry.machine import architecture
 
 FAKE = Path(__file__).with_name("fake_docker.py")
@@ -33,25 +33,25 @@ ROOT = Path(__file__).parents[2]
 
 
 def unprivileged() -> list[str]:
-    """Words that make a command run as a user without rights; none where the tests' user is not root."""
+    """Return words that run a command as an unprivileged user; empty if the tests do not run as root."""
     return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
 
 
 @cache
 def python() -> str:
-    """A Python that the user without rights can start: root's own is often below /root."""
+    """Return a Python that the unprivileged user can run. Root's own is often below /root."""
     check = "import sys; sys.exit(sys.version_info < (3, 11))"
     for program in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         with suppress(OSError):
             argv = [*unprivileged(), "env", program, "-c", check]
             if subprocess.run(argv, stderr=subprocess.DEVNULL, check=False).returncode == 0:
                 return program
-    pytest.fail("these tests need a Python 3.11 that every user can start, in /usr/bin or /usr/local/bin")
+    pytest.fail("requires Python 3.11 in /usr/bin or /usr/local/bin")
 
 
 @dataclass
 class FakeEngine:
-    """The fake `docker` on PATH, and the files it works with."""
+    """The fake `docker` on PATH, and its files."""
 
     folder: Path
 
@@ -83,7 +83,7 @@ class FakeEngine:
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A folder that every user may enter: pytest's own are closed to others, by each pytest that starts."""
+    """Provide a folder that every user may enter. pytest's own folders are closed to other users."""
     with tempfile.TemporaryDirectory(prefix="foundry-tests-") as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
@@ -98,27 +98,27 @@ def engine(public: Path) -> FakeEngine:
 
 
 IMAGE = """
-[artefact.web]
+[artifact.web]
 kind = "image"
 version = "3"
 setup = true
 """
 
 
-def test_up_to_date_image_under_its_former_name_is_tagged_and_not_built(project, engine):
+def test_up_ready_image_under_former_name_is_tagged(project, engine):
     project.write(IMAGE, web="raise RuntimeError('the recipe ran')")
-    catalogue = load(project.root / "foundry" / "artefacts.toml")
-    key = keys.keys(catalogue, arch=architecture(), ca_digest="")["web"]
+    catalog = load(project.root / "foundry" / "artifacts.toml")
+    key = keys.keys(catalog, arch=architecture(), ca_digest="")["web"]
     labels = {"dev.seatrial.foundry.key": key}
     engine.has(old={"Id": "sha256:1", "RepoTags": ["foundry/web:3"], "Config": {"Labels": labels}})
 
     told = project.run("up", PATH=engine.path).stderr
 
-    assert "foundry.invalid/web:3: present as foundry/web:3, tagged" in told
+    assert "foundry.invalid/web:3: reused foundry/web:3" in told
     assert engine.names() == {"foundry/web:3", "foundry.invalid/web:3"}
 
 
-def test_stale_image_under_a_former_name_is_not_used(project, engine):
+def test_up_stale_image_under_former_name_is_rebuilt(project, engine):
     project.write(IMAGE, web="raise RuntimeError('the recipe ran')")
     labels = {"dev.seatrial.foundry.key": "0" * 64}
     engine.has(old={"Id": "sha256:1", "RepoTags": ["foundry/web:3"], "Config": {"Labels": labels}})
@@ -129,42 +129,42 @@ def test_stale_image_under_a_former_name_is_not_used(project, engine):
     assert engine.names() == {"foundry/web:3"}
 
 
-# -- pulling -----------------------------------------------------------------------------------------------------------
+# -- pulls -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    """`localhost:port` of a server that accepts connections: a registry that is up, whatever a pull says."""
+    """Provide `localhost:port` of a server that accepts connections, as a reachable registry does."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         yield f"localhost:{listening.getsockname()[1]}"
 
 
 def pulled_table(name: str, upstream: str, **more: str) -> str:
     facts = {"kind": '"image"', "version": '"3"', "setup": "true", "upstream": f'"{upstream}"', **more}
-    return f"\n[artefact.{name}]\n" + "".join(f"{key} = {value}\n" for key, value in facts.items())
+    return f"\n[artifact.{name}]\n" + "".join(f"{key} = {value}\n" for key, value in facts.items())
 
 
 RECIPE = "raise RuntimeError('the recipe ran')"
 
 
-def test_registry_that_first_answers_after_four_seconds_is_pulled_from(project, engine, server):
+def test_up_registry_answering_after_4_s_is_used(project, engine, server):
     project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
     engine.pulls({"*": [{"after": 4}]})
 
     told = project.run("up", PATH=engine.path).stderr
 
     assert f"foundry.invalid/web:3: pulled {server}/web:3@sha256:" in told
-    assert "everything is there" in told
+    assert "artifacts are ready" in told
 
 
-def test_slow_registry_is_named_while_the_user_waits(project, engine, server):
+def test_up_slow_registry_is_reported(project, engine, server):
     project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
     engine.pulls({"*": [{"after": 6}]})
 
     assert f"{server} accepts connections but has not answered yet" in project.run("up", PATH=engine.path).stderr
 
 
-def test_server_that_accepts_no_connection_is_given_three_seconds(project, engine):
+def test_up_unreachable_registry_costs_3_s(project, engine):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"localhost:{closed.getsockname()[1]}"
     project.write(pulled_table("web", f"{nobody}/web:3"), web=RECIPE)
@@ -173,11 +173,11 @@ def test_server_that_accepts_no_connection_is_given_three_seconds(project, engin
 
     told = project.run("up", status=1, PATH=engine.path).stderr
 
-    assert f"no images from {nobody}: no answer within 3 s" in told
+    assert f"skipping registry {nobody}: no answer within 3 s" in told
     assert time.monotonic() - began < 10
 
 
-def test_failed_pull_is_tried_three_times_and_then_its_cause_is_shown(project, engine, server):
+def test_up_transient_pull_failure_is_tried_three_times(project, engine, server):
     project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
     cause = 'Get "https://r/v2/": net/http: TLS handshake timeout'
     engine.pulls({"*": [{"fail": cause}]})
@@ -185,18 +185,18 @@ def test_failed_pull_is_tried_three_times_and_then_its_cause_is_shown(project, e
     told = project.run("up", status=1, PATH=engine.path).stderr
 
     assert len(engine.calls("pull")) == 3
-    assert told.count(f"{server}/web:3: pull failed: {cause}; trying again") == 2
-    assert f"no images from {server}: {cause}" in told
+    assert told.count(f"{server}/web:3: pull failed: {cause}; retrying") == 2
+    assert f"skipping registry {server}: {cause}" in told
 
 
-def test_pull_that_fails_once_succeeds_by_its_second_try(project, engine, server):
+def test_up_pull_failing_once_succeeds(project, engine, server):
     project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
     engine.pulls({f"{server}/web:3": [{"fail": "unexpected EOF"}, {}]})
 
     told = project.run("up", PATH=engine.path).stderr
 
-    assert "unexpected EOF; trying again" in told
-    assert "everything is there" in told
+    assert "unexpected EOF; retrying" in told
+    assert "artifacts are ready" in told
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_pull_that_fails_once_succeeds_by_its_second_try(project, engine, server
         "write /var/lib/docker/tmp: no space left on device",
     ],
 )
-def test_pull_that_cannot_succeed_is_not_tried_again_and_its_cause_is_shown(project, engine, server, cause):
+def test_up_permanent_pull_failure_is_not_retried(project, engine, server, cause):
     project.write(pulled_table("web", f"{server}/web:3"), web=RECIPE)
     engine.pulls({"*": [{"fail": cause}]})
 
@@ -217,7 +217,7 @@ def test_pull_that_cannot_succeed_is_not_tried_again_and_its_cause_is_shown(proj
     assert cause in told
 
 
-def test_two_images_are_pulled_at_a_time_with_progress(project, engine, server):
+def test_up_pulls_two_images_at_a_time(project, engine, server):
     names = ("one", "two", "three", "four")
     project.write("".join(pulled_table(name, f"{server}/{name}:3") for name in names), **dict.fromkeys(names, RECIPE))
     engine.pulls({"*": [{"together": 2, "layers": [0.2, 0.2]}]})
@@ -234,7 +234,7 @@ def test_two_images_are_pulled_at_a_time_with_progress(project, engine, server):
 
 
 def as_nobody(engine: FakeEngine, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run foundry without root, without Go, and with nothing of this process's environment."""
+    """Run foundry without root, without Go, and with an environment of its own."""
     shutil.copytree(SOURCE, engine.folder / "foundry", ignore=shutil.ignore_patterns("__pycache__"))
     home = engine.folder / "home"
     home.mkdir()
@@ -252,10 +252,10 @@ def as_nobody(engine: FakeEngine, folder: Path, *words: str) -> subprocess.Compl
     )
 
 
-def test_without_root_a_failed_pull_is_the_error_and_nothing_is_built(project, public, engine, server):
+def test_up_without_root_reports_pull_failure_and_builds_nothing(project, public, engine, server):
     project = replace(project, root=public / "project").write(
         pulled_table("web", f"{server}/web:3", inputs='["base"]')
-        + '[artefact.base]\nkind = "image"\nversion = "1"\nroot = true\n',
+        + '[artifact.base]\nkind = "image"\nversion = "1"\nroot = true\n',
         web=RECIPE,
         base=RECIPE,
     )
@@ -264,9 +264,9 @@ def test_without_root_a_failed_pull_is_the_error_and_nothing_is_built(project, p
     done = as_nobody(engine, project.root, "up")
 
     assert done.returncode == 1
-    assert "foundry: base, web cannot be pulled, nor built on this machine" in done.stderr
-    assert f"why: {server}: toomanyrequests: You have reached your pull rate limit" in done.stderr
-    assert "try: docker login" in done.stderr
+    assert "foundry: cannot pull or build on this machine: base, web" in done.stderr
+    assert f"reason: {server}: toomanyrequests: You have reached your pull rate limit" in done.stderr
+    assert "hint: run docker login" in done.stderr
     assert "the recipe ran" not in done.stderr
     assert "debootstrap" not in done.stderr
 
@@ -275,7 +275,7 @@ def test_without_root_a_failed_pull_is_the_error_and_nothing_is_built(project, p
 
 
 class Releases(http.server.BaseHTTPRequestHandler):
-    """A server of releases: answers after a while, or fails for the first requests."""
+    """A release server that answers after a delay, or fails the first requests."""
 
     program = b"#!/bin/sh\necho fortune 2.1.0\n"
     delay: ClassVar[float] = 0.0
@@ -310,7 +310,7 @@ def releases(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def tool(releases: str) -> str:
     return f"""
-[artefact.fortune]
+[artifact.fortune]
 kind = "tool"
 version = "2.1.0"
 setup = true
@@ -319,7 +319,7 @@ release.sha256_url = "{releases}/sums.txt"
 """
 
 
-def test_release_that_first_answers_after_four_seconds_is_downloaded(project, engine, releases, monkeypatch):
+def test_up_release_server_answering_after_4_s_is_used(project, engine, releases, monkeypatch):
     monkeypatch.setattr(Releases, "delay", 4.0)
     project.write(tool(releases), fortune=RECIPE)
 
@@ -328,7 +328,7 @@ def test_release_that_first_answers_after_four_seconds_is_downloaded(project, en
     assert "fortune 2.1.0: release," in told
 
 
-def test_proxy_of_the_environment_is_not_asked_for_this_machine(project, engine, releases):
+def test_up_loopback_release_bypasses_proxy(project, engine, releases):
     project.write(tool(releases), fortune=RECIPE)
 
     told = project.run("up", PATH=engine.path, http_proxy="http://127.0.0.1:9", NO_PROXY="mine.example").stderr
@@ -336,30 +336,30 @@ def test_proxy_of_the_environment_is_not_asked_for_this_machine(project, engine,
     assert "fortune 2.1.0: release," in told
 
 
-def test_release_is_tried_again_after_a_server_error(project, engine, releases, monkeypatch):
+def test_up_release_server_error_is_retried(project, engine, releases, monkeypatch):
     monkeypatch.setattr(Releases, "failures", [503])
     project.write(tool(releases), fortune=RECIPE)
 
     told = project.run("up", PATH=engine.path).stderr
 
-    assert "HTTP Error 503: Service Unavailable; trying again" in told
+    assert "HTTP Error 503: Service Unavailable; retrying" in told
     assert "fortune 2.1.0: release," in told
 
 
-def test_missing_release_is_the_cause_that_a_failed_build_shows(project, engine, releases, monkeypatch):
+def test_up_missing_release_is_reason_of_failed_build(project, engine, releases, monkeypatch):
     monkeypatch.setattr(Releases, "failures", [404])
     project.write(tool(releases), fortune=RECIPE)
 
     told = project.run("up", status=1, PATH=engine.path).stderr
 
-    assert "foundry: not built: fortune" in told
-    assert "HTTP Error 404: Not Found" in told.split("not built")[1]
+    assert "foundry: build failed: fortune" in told
+    assert "HTTP Error 404: Not Found" in told.split("foundry: build failed")[1]
 
 
-def test_file_of_a_release_is_provided_without_its_recipe(project, engine, releases):
+def test_up_release_file_is_provided_without_recipe(project, engine, releases):
     digest = hashlib.sha256(Releases.program).hexdigest()
     table = f"""
-[artefact.page]
+[artifact.page]
 kind = "files"
 version = "2.1.0"
 setup = true
@@ -378,11 +378,11 @@ release.sha256 = {{ any = "{digest}" }}
 
 # -- this project ------------------------------------------------------------------------------------------------------
 
-CATALOGUE = load(Path(__file__).parents[1] / "artefacts.toml")
+CATALOGUE = load(Path(__file__).parents[1] / "artifacts.toml")
 
 
 def clone(target: Path) -> Path:
-    """The files of this repository, as `git clone` would give them with what is not committed yet."""
+    """Copy the files of this repository, committed or not, as `git clone` would."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():
@@ -391,7 +391,7 @@ def clone(target: Path) -> Path:
     return target
 
 
-def test_clone_without_root_and_without_go_reaches_everything_is_there(public, engine):
+def test_up_fresh_clone_without_root_and_go_succeeds(public, engine):
     engine.program("kind", "echo kind v0.33.0 go1.26 linux/amd64")
     engine.program("helm", "echo v4.3.1+g0")
     engine.program("kubectl", "echo Client Version: v1.34.4")
@@ -400,15 +400,15 @@ def test_clone_without_root_and_without_go_reaches_everything_is_there(public, e
     done = as_nobody(engine, project, "up")
 
     assert done.returncode == 0, done.stderr
-    assert "foundry: everything is there (11 artefacts, images " in done.stderr
+    assert "foundry: all 11 artifacts are ready (images " in done.stderr
     assert "building" not in done.stderr
     values = (project / ".foundry" / "values-images.yaml").read_text()
     assert 'repository: "foundry.invalid/polaris"' in values
     assert "standIn: false" in values
 
 
-def test_tests_of_a_stand_in_are_not_run_where_the_real_one_is(engine):
-    refs = [one.ref for one in CATALOGUE.artefacts.values() if one.kind == "image" and one.name != "iceberg-rest"]
+def test_contract_tests_of_stand_in_are_skipped_if_real_image_is_used(engine):
+    refs = [one.ref for one in CATALOGUE.artifacts.values() if one.kind == "image" and one.name != "iceberg-rest"]
     engine.has(
         **{
             f"image{n}": {"Id": f"sha256:{n}", "RepoTags": [ref], "Config": {"Labels": None}}
@@ -438,12 +438,12 @@ def test_tests_of_a_stand_in_are_not_run_where_the_real_one_is(engine):
 
     assert done.returncode == 0, done.stdout
     real = "foundry.invalid/polaris:1.8.0, foundry.invalid/polaris-admin-tool:1.8.0"
-    assert f"not run: {real} is here, and iceberg-rest stands in for nothing" in done.stdout
+    assert f"not run: {real} is available, stand-in iceberg-rest is not needed" in done.stdout
     assert not engine.calls("pull")
 
 
-def test_setup_of_this_project_needs_no_build_where_registries_answer():
-    wanted = [one for one in CATALOGUE.artefacts.values() if one.setup]
+def test_project_setup_needs_no_build_if_registries_answer():
+    wanted = [one for one in CATALOGUE.artifacts.values() if one.setup]
 
     assert wanted
     assert [one.name for one in wanted if one.closed_network_only] == []

@@ -1,16 +1,16 @@
-"""Who may use Go's caches while something is taken out of them."""
+"""Test that the Go caches are deleted only while no build uses them."""
 
-from foundry.golang import Uses
+from foundry.golang import UseCount
 
 
-def test_something_is_done_only_while_nobody_uses_it():
-    uses, done = Uses(), []
+def test_use_count_runs_action_only_if_unused():
+    uses, done = UseCount(), []
 
     with uses:
-        uses.if_none(lambda: done.append("in use"))
+        uses.run_if_unused(lambda: done.append("in use"))
         with uses:
-            uses.if_none(lambda: done.append("used twice"))
-        uses.if_none(lambda: done.append("still in use"))
-    uses.if_none(lambda: done.append("free"))
+            uses.run_if_unused(lambda: done.append("used twice"))
+        uses.run_if_unused(lambda: done.append("still in use"))
+    uses.run_if_unused(lambda: done.append("free"))
 
     assert done == ["free"]

@@ -1,4 +1,4 @@
-"""Jars from a repository: a real HTTP server on loopback plays it."""
+"""Test downloads of jars from a Maven repository, imitated by an HTTP server on loopback."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETTINGS = """<settings xmlns="http://maven.apache.org/SETTINGS/1.2.0">
 
 
 class Repository(ThreadingHTTPServer):
-    """Answers with `statuses` one after the other, 200 at the end; remembers what it was asked."""
+    """A repository that answers with `statuses` in order, then 200, and records its requests."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -67,7 +67,7 @@ def no_pauses(monkeypatch):
     monkeypatch.setattr(maven.time, "sleep", lambda _: None)
 
 
-def test_a_list_of_jars_is_read():
+def test_parse_list_of_jars():
     plain, classified = maven.parse(
         f"# a comment\n\norg.example:thing:1.2 {DIGEST}\norg.example:thing:1.2:tests {DIGEST}\n"
     )
@@ -89,11 +89,11 @@ def test_a_list_of_jars_is_read():
         ("", False),
     ],
 )
-def test_a_mirror_says_what_it_mirrors(pattern, covers):
+def test_mirrors_central_evaluates_mirror_of(pattern, covers):
     assert maven.mirrors_central(pattern) is covers
 
 
-def test_the_machines_mirror_and_its_account_are_used(tmp_path):
+def test_repository_returns_mirror_with_credentials(tmp_path):
     (tmp_path / "settings.xml").write_text(SETTINGS.format(of="*"))
 
     found = maven.repository([tmp_path / "absent.xml", tmp_path / "settings.xml"])
@@ -102,7 +102,7 @@ def test_the_machines_mirror_and_its_account_are_used(tmp_path):
     assert base64.b64decode(found.authorization.removeprefix("Basic ")) == b"me:pass"
 
 
-def test_without_a_mirror_an_installed_maven_tells_where_central_is(tmp_path):
+def test_central_is_read_from_installed_maven(tmp_path):
     (tmp_path / "settings.xml").write_text(SETTINGS.format(of="snapshots"))
     pom = "<project><repositories><repository><id>central</id><url>https://central.example/m2/</url></repository>"
     with zipfile.ZipFile(tmp_path / "maven-model-builder-3.x.jar", "w") as jar:
@@ -113,14 +113,14 @@ def test_without_a_mirror_an_installed_maven_tells_where_central_is(tmp_path):
     assert maven.central([tmp_path / "nothing-here"]) is None
 
 
-def test_settings_that_are_no_xml_are_named(tmp_path):
+def test_repository_invalid_settings_are_named(tmp_path):
     (tmp_path / "settings.xml").write_text("<settings>")
 
-    with pytest.raises(FoundryError, match=r"settings\.xml is no valid XML"):
+    with pytest.raises(FoundryError, match=r"settings\.xml is not valid XML"):
         maven.repository([tmp_path / "settings.xml"])
 
 
-def test_a_jar_is_downloaded_once(repository, tmp_path):
+def test_fetch_downloads_a_jar_once(repository, tmp_path):
     for folder in ("first", "second"):
         maven.fetch([JAR], tmp_path / folder, cache=tmp_path / "cache", source=repository.source)
 
@@ -128,7 +128,7 @@ def test_a_jar_is_downloaded_once(repository, tmp_path):
     assert repository.asked == [("/maven2/org/example/thing/1.2/thing-1.2-tests.jar", "Basic eA==")]
 
 
-def test_a_spoilt_copy_in_the_cache_is_replaced(repository, tmp_path):
+def test_fetch_corrupt_cache_file_is_replaced(repository, tmp_path):
     maven.fetch([JAR], tmp_path / "first", cache=tmp_path / "cache", source=repository.source)
     (kept,) = (tmp_path / "cache").iterdir()
     kept.write_bytes(b"half a j")
@@ -138,17 +138,17 @@ def test_a_spoilt_copy_in_the_cache_is_replaced(repository, tmp_path):
     assert (tmp_path / "second" / JAR.file).read_bytes() == CONTENT
 
 
-def test_another_file_than_was_meant_is_refused_and_not_kept(repository, tmp_path):
+def test_fetch_wrong_checksum_is_an_error_and_file_is_deleted(repository, tmp_path):
     repository.content = b"something else"
 
-    with pytest.raises(FoundryError, match="not the file that was meant"):
+    with pytest.raises(FoundryError, match="has the wrong SHA-256"):
         maven.fetch([JAR], tmp_path / "out", cache=tmp_path / "cache", source=repository.source)
 
     assert list((tmp_path / "cache").iterdir()) == []
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_repository_that_stumbles_is_asked_again(repository, tmp_path):
+def test_fetch_server_error_is_retried(repository, tmp_path):
     repository.statuses = [503, 502]
 
     maven.fetch([JAR], tmp_path / "out", cache=tmp_path / "cache", source=repository.source)
@@ -157,21 +157,21 @@ def test_a_repository_that_stumbles_is_asked_again(repository, tmp_path):
     assert (tmp_path / "out" / JAR.file).read_bytes() == CONTENT
 
 
-def test_a_repository_that_is_broken_is_given_up(repository, tmp_path):
+def test_fetch_repeated_server_errors_fail(repository, tmp_path):
     repository.statuses = [500] * 9
 
-    with pytest.raises(FoundryError, match="could not be downloaded") as caught:
+    with pytest.raises(FoundryError, match="download of") as caught:
         maven.fetch([JAR], tmp_path / "out", cache=tmp_path / "cache", source=repository.source)
 
-    assert "500" in caught.value.why
+    assert "500" in caught.value.reason
     assert len(repository.asked) == 3
 
 
-def test_a_jar_that_is_not_there_is_asked_for_once(repository, tmp_path):
+def test_fetch_missing_jar_is_not_retried(repository, tmp_path):
     repository.statuses = [404] * 9
 
-    with pytest.raises(FoundryError, match="is not to be had") as caught:
+    with pytest.raises(FoundryError, match="not found") as caught:
         maven.fetch([JAR], tmp_path / "out", cache=tmp_path / "cache", source=repository.source)
 
-    assert "404" in caught.value.why
+    assert "404" in caught.value.reason
     assert len(repository.asked) == 1

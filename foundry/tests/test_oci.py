@@ -1,4 +1,4 @@
-"""Archives of images: what a reader of the OCI layout finds in them."""
+"""Test that OCI archives have a valid layout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def blobs(path: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("level", [0, 1])
-def test_every_blob_is_named_by_its_digest_and_every_layer_by_both(tmp_path, root, level):
+def test_archive_blobs_and_layers_have_correct_digests(tmp_path, root, level):
     archive = oci.Archive(tmp_path / "work", "arm64")
     layer = archive.layer(root, level=level)
     archive.image(["registry.example/hello:1"], [layer], {"Entrypoint": ["/hello"]})
@@ -48,7 +48,7 @@ def test_every_blob_is_named_by_its_digest_and_every_layer_by_both(tmp_path, roo
     assert manifest["layers"][0]["mediaType"].endswith("+gzip" if level else ".tar")
 
 
-def test_an_image_with_two_names_is_held_once(tmp_path, root):
+def test_archive_image_with_two_names_is_stored_once(tmp_path, root):
     archive = oci.Archive(tmp_path / "work", "amd64")
     archive.image(["r.example/a:1", "r.example/a:2"], [archive.layer(root)], {})
     index = json.loads(blobs(archive.write(tmp_path / "images.tar"))["index.json"])
@@ -60,7 +60,7 @@ def test_an_image_with_two_names_is_held_once(tmp_path, root):
     assert len({m["digest"] for m in index["manifests"]}) == 1
 
 
-def test_the_same_folder_makes_the_same_layer(tmp_path, root):
+def test_archive_same_folder_gives_same_layer(tmp_path, root):
     first = oci.Archive(tmp_path / "one", "amd64").layer(root)
     (root / "hello").touch()
     second = oci.Archive(tmp_path / "two", "amd64").layer(root)

@@ -1,4 +1,4 @@
-"""Programs that foundry runs: their output, their failures, and their end."""
+"""Test running of programs: output, failures, timeouts and interruption."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from foundry import process
 from foundry.errors import CommandFailedError, FoundryError
 
 
-def test_standard_output_comes_back_and_all_of_it_goes_into_the_log(tmp_path):
+def test_run_returns_stdout_and_logs_everything(tmp_path):
     log = tmp_path / "log"
 
     out = process.run(["sh", "-c", "echo out; echo err >&2"], log=log)
@@ -22,7 +22,7 @@ def test_standard_output_comes_back_and_all_of_it_goes_into_the_log(tmp_path):
     assert sorted(log.read_text().splitlines()) == ["$ sh -c 'echo out; echo err >&2'", "err", "out"]
 
 
-def test_the_log_grows_while_the_program_runs(tmp_path):
+def test_run_writes_log_while_running(tmp_path):
     log = tmp_path / "log"
     code = "import sys, pathlib, foundry.process as p; p.run(sys.argv[2:], log=pathlib.Path(sys.argv[1]))"
     running = subprocess.Popen([sys.executable, "-c", code, log, "sh", "-c", "echo early; sleep 30"])
@@ -37,7 +37,7 @@ def test_the_log_grows_while_the_program_runs(tmp_path):
         running.wait()
 
 
-def test_a_failure_carries_status_and_last_lines(tmp_path):
+def test_run_failure_has_exit_code_and_tail(tmp_path):
     with pytest.raises(CommandFailedError) as failed:
         process.run(["sh", "-c", "seq 100 >&2; exit 7"], log=tmp_path / "log")
 
@@ -46,47 +46,47 @@ def test_a_failure_carries_status_and_last_lines(tmp_path):
     assert len(failed.value.tail.splitlines()) == process.TAIL_LINES
 
 
-def test_without_a_log_the_reason_is_what_was_said_on_standard_error():
+def test_run_failure_without_log_has_stderr_as_reason():
     with pytest.raises(CommandFailedError) as failed:
         process.run(["sh", "-c", "echo out; echo reason >&2; exit 1"])
 
     assert failed.value.tail == "reason"
 
 
-def test_a_program_that_is_not_there_is_named():
+def test_run_missing_program_is_named():
     with pytest.raises(FoundryError, match="no-such-program is not installed"):
         process.run(["no-such-program"])
 
 
-def test_input_is_given_and_more_of_it_than_a_pipe_holds():
+def test_run_stdin_larger_than_pipe_is_passed():
     assert len(process.run(["cat"], stdin=b"x" * 1_000_000)) == 1_000_000
 
 
-def test_a_program_over_its_time_is_ended_with_its_children():
+def test_run_timeout_kills_program_and_children():
     began = time.monotonic()
 
-    with pytest.raises(FoundryError, match="did not end"):
+    with pytest.raises(FoundryError, match="timed out after"):
         process.run(["sh", "-c", "sleep 60 & wait"], timeout=0.2)
 
     assert time.monotonic() - began < 10
 
 
-def test_patience_is_for_the_first_word_only():
+def test_run_keep_waiting_applies_until_first_output():
     asked: list[float] = []
 
-    def patience(waited: float) -> bool:
+    def keep_waiting(waited: float) -> bool:
         asked.append(waited)
         return waited < 0.3
 
-    assert process.run(["sh", "-c", "echo one; sleep 0.5; echo two"], patience=patience) == "one\ntwo\n"
+    assert process.run(["sh", "-c", "echo one; sleep 0.5; echo two"], keep_waiting=keep_waiting) == "one\ntwo\n"
     assert asked == []
 
     with pytest.raises(FoundryError, match="no answer within"):
-        process.run(["sleep", "60"], patience=patience)
+        process.run(["sleep", "60"], keep_waiting=keep_waiting)
     assert asked[-1] >= 0.3
 
 
-def test_lines_are_handed_out_while_the_program_runs():
+def test_run_watch_gets_lines_while_running():
     lines: list[str] = []
 
     process.run(["printf", "one\ntwo\nrest"], watch=lines.append)
@@ -94,8 +94,8 @@ def test_lines_are_handed_out_while_the_program_runs():
     assert lines == ["one", "two"]
 
 
-def test_stopping_ends_what_runs_and_starts_nothing_new(tmp_path):
-    """In a process of its own, as it stops foundry for good."""
+def test_stop_all_kills_running_and_refuses_new_programs(tmp_path):
+    """Runs in a separate process, because `stop_all` is final."""
     mark = tmp_path / "alive"
     code = f"""
 import threading, time

@@ -1,4 +1,4 @@
-"""What a person sees while foundry works."""
+"""Test the progress display."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from foundry import progress
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.42, "0.4 s"), (12.4, "12 s"), (187, "3:07"), (3600, "60:00")])
-def test_durations_need_no_thought(seconds, shown):
+def test_duration_format(seconds, shown):
     assert progress.duration(seconds) == shown
 
 
-def test_a_log_gets_a_line_at_the_start_and_at_the_end_of_each_step():
+def test_progress_log_has_start_and_end_of_each_step():
     stream = io.StringIO()
     with progress.Progress({"a": 1, "b": 1}, stream) as steps:
         steps.start("a", "building 1")
@@ -26,7 +26,7 @@ def test_a_log_gets_a_line_at_the_start_and_at_the_end_of_each_step():
     assert lines[1].endswith("[1/2]")
 
 
-def test_a_terminal_gets_one_line_that_is_rewritten_and_then_gone():
+def test_progress_terminal_line_is_rewritten_and_erased():
     stream = io.StringIO()
     stream.isatty = lambda: True  # type: ignore[method-assign]
     with progress.Progress({"a": 1}, stream) as steps:
@@ -37,7 +37,7 @@ def test_a_terminal_gets_one_line_that_is_rewritten_and_then_gone():
     assert stream.getvalue().count("\n") == 1
 
 
-def test_what_remains_is_named_with_the_time_it_takes():
+def test_line_names_pending_steps_and_time_left():
     steps = progress.Progress({"a": 60, "b": 200, "c": 100}, io.StringIO())
     steps.start("a")
 

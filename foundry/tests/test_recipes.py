@@ -1,4 +1,4 @@
-"""The parts of recipes that decide something by themselves."""
+"""Test the parts of recipes that can be tested without a build."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from foundry.recipes import go, node
 SCRIPT = Path(node.__file__).parent / "node" / "pod-network.sh"
 
 
-def test_kinds_manifest_is_read_out_of_its_source():
+def test_storage_manifest_is_read_from_kind_source():
     source = (
         'const other = "x"\nconst defaultStorageManifest = `\nimage: ` + storageProvisionerImage + `\n'
         "helper: ` + storageHelperImage + `\nend: 1\n`\n"
@@ -25,12 +25,12 @@ def test_kinds_manifest_is_read_out_of_its_source():
     assert node.storage_manifest(source, "p:1", "h:1") == "\nimage: p:1\nhelper: h:1\nend: 1\n"
 
 
-def test_another_kind_that_holds_no_manifest_is_noticed():
+def test_storage_manifest_missing_in_source_is_an_error():
     with pytest.raises(ValueError, match="defaultStorageManifest"):
         node.storage_manifest("package nodeimage", "p", "h")
 
 
-def test_go_is_asked_for_where_the_machine_asks(tmp_path):
+def test_go_proxies_follow_machine_settings(tmp_path):
     (tmp_path / "env").write_text("GOPROXY=https://go.example\n")
 
     assert go.proxies({"GOPROXY": "https://a.example/,https://b.example|direct"}) == [
@@ -50,13 +50,13 @@ def module(tmp_path: Path) -> zipfile.ZipFile:
     return zipfile.ZipFile(tmp_path / "m.zip")
 
 
-def test_a_modules_sum_is_the_one_that_go_reckons(module):
-    """Of the same archive, `go mod verify`'s own reckoning (golang.org/x/mod/sumdb/dirhash) gives this."""
+def test_module_sum_equals_go_sum(module):
+    """The expected sum comes from `go mod verify`'s own function (golang.org/x/mod/sumdb/dirhash)."""
     with module:
         assert go.module_sum(module) == "h1:MwIpYKvMLMCW/yqgmoL7i9rlj3wf/PZcwX1FRUBTock="
 
 
-def test_programs_are_executable_and_gos_own_tests_left_out(module, tmp_path):
+def test_unpack_sets_modes_and_omits_go_tests(module, tmp_path):
     with module:
         go.unpack(module, "m@v1/", tmp_path / "out")
 
@@ -65,7 +65,7 @@ def test_programs_are_executable_and_gos_own_tests_left_out(module, tmp_path):
     assert not (tmp_path / "out/test").exists()
 
 
-def test_an_archive_that_would_leave_its_folder_is_refused(tmp_path):
+def test_unpack_path_traversal_is_an_error(tmp_path):
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
         archive.writestr("m@v1/../../evil", "x")
 
@@ -73,7 +73,8 @@ def test_an_archive_that_would_leave_its_folder_is_refused(tmp_path):
         go.unpack(archive, "m@v1/", tmp_path / "out")
 
 
-# -- the pod network's script; the programs it calls are replaced by ones that write down how they are called ----------
+# -- the script of the pod network; fakes record the calls of its programs
+# ----------------------------------------------
 
 
 PROGRAMS = (
@@ -101,7 +102,7 @@ def network(tmp_path: Path) -> Path:
         .replace("/etc/cni/net.d", f"{tmp_path}/net.d")
         .replace("/sys/class/net/eth0/mtu", f"{tmp_path}/mtu")
     )
-    # One watch, to its end, before what follows.
+    # One watch, until it ends, before the rest of the script.
     once = script.replace("sleep 1", "exit 0").replace("watch &\n", "(watch)\n")
     assert "(watch)" in once
     (tmp_path / "pod-network").write_text(once)
@@ -128,7 +129,7 @@ def run(folder: Path, *nodes: str, subnet: str = "10.244.0.0/16") -> str:
     return (folder / "calls").read_text()
 
 
-def test_other_nodes_get_routes_and_this_one_a_cni_configuration(network):
+def test_pod_network_writes_cni_configuration_and_routes(network):
     calls = run(network, "one 172.18.0.2 | 10.244.0.0/24", "two 172.18.0.3 | 10.244.1.0/24")
 
     assert "ip -4 route replace 10.244.1.0/24 via 172.18.0.3" in calls
@@ -139,14 +140,14 @@ def test_other_nodes_get_routes_and_this_one_a_cni_configuration(network):
     assert [file.name for file in (network / "net.d").iterdir()] == ["10-pod-network.conflist"]
 
 
-def test_a_node_without_pod_range_waits(network):
+def test_pod_network_node_without_pod_range_gets_no_route(network):
     calls = run(network, "one 172.18.0.2 |", "two | 10.244.1.0/24")
 
     assert "ip " not in calls
     assert not list((network / "net.d").iterdir())
 
 
-def test_both_address_families_have_rules_and_routes_of_their_own(network):
+def test_pod_network_dual_stack_has_rules_and_routes_per_family(network):
     calls = run(
         network,
         "one 172.18.0.2 fc00::2 | 10.244.0.0/24 fd00:10:244::/64",
@@ -170,7 +171,7 @@ def test_both_address_families_have_rules_and_routes_of_their_own(network):
         ("fd00:10:244::/56", " --enable-ipv6 --enable-ipv4=false"),
     ],
 )
-def test_policies_are_enforced_for_the_address_families_that_there_are(network, subnet, families):
+def test_pod_network_enforces_policies_for_configured_families(network, subnet, families):
     *_, last = run(network, "one 172.18.0.2 |", subnet=subnet).splitlines()
 
     assert last.startswith("kube-router --run-firewall --run-router=false --run-service-proxy=false")
@@ -186,7 +187,7 @@ def test_policies_are_enforced_for_the_address_families_that_there_are(network, 
         ("v1.8.9 (legacy)", "nft", "legacy"),
     ],
 )
-def test_policies_have_tables_of_their_own_where_the_kernel_has_them(network, version, lacks, chosen):
+def test_pod_network_policies_use_separate_tables_if_available(network, version, lacks, chosen):
     (network / "bin" / "iptables.body").write_text(f'[ "$1" = --version ] && echo "iptables {version}"\n')
     if lacks:
         (network / "bin" / f"xtables-{lacks}-multi.body").write_text("exit 1\n")
@@ -195,19 +196,19 @@ def test_policies_have_tables_of_their_own_where_the_kernel_has_them(network, ve
     assert f"ln -sf /usr/sbin/xtables-{chosen}-multi /usr/local/libexec/policies/iptables-save" in calls
 
 
-def test_a_route_that_is_there_is_left_alone(network):
+def test_pod_network_existing_route_is_unchanged(network):
     (network / "bin" / "ip.body").write_text('echo "10.244.1.0/24 via 172.18.0.3 dev eth0 "\n')
 
     assert "replace" not in run(network, "two 172.18.0.3 | 10.244.1.0/24")
 
 
-def test_masquerading_is_set_up_once(network):
+def test_pod_network_sets_up_masquerading_once(network):
     (network / "bin" / "iptables.body").write_text("exit 0\n")
 
     assert "iptables-restore" not in run(network, "one 172.18.0.2 | 10.244.0.0/24")
 
 
-# -- what kube-router finds as iptables-restore -----
+# -- the iptables-restore of kube-router -----
 
 SAVED = """\
 *filter
@@ -234,7 +235,7 @@ COMMIT
 
 
 @pytest.mark.parametrize("family", ["iptables", "ip6tables"])
-def test_only_chains_of_policies_are_written_back(tmp_path, family):
+def test_policy_restore_writes_only_policy_chains(tmp_path, family):
     real, ours = tmp_path / "real", tmp_path / "ours"
     for folder in (real, ours):
         folder.mkdir()

@@ -1,11 +1,11 @@
-"""Names of images in registries, and which registries are asked."""
+"""Test image references and the order of registries."""
 
 from __future__ import annotations
 
 import pytest
 
 from foundry import registries
-from foundry.artefacts import Artefact
+from foundry.artifacts import Artifact
 
 DIGEST = f"sha256:{'a' * 64}"
 
@@ -21,35 +21,35 @@ DIGEST = f"sha256:{'a' * 64}"
         ("quay.example.org/a@sha256:1", "quay.example.org", "a@sha256:1"),
     ],
 )
-def test_a_reference_has_a_registry_and_a_path(ref, host, path):
+def test_reference_has_registry_and_path(ref, host, path):
     assert (registries.host(ref), registries.path(ref)) == (host, path)
 
 
-def artefact(**more: object) -> Artefact:
-    return Artefact(**{"name": "postgresql", "kind": "image", "version": "17", "upstream": "postgres:17", **more})
+def artifact(**more: object) -> Artifact:
+    return Artifact(**{"name": "postgresql", "kind": "image", "version": "17", "upstream": "postgres:17", **more})
 
 
 def refs(found: list[registries.Source]) -> list[str]:
     return [source.ref for source in found]
 
 
-def test_upstream_is_asked_by_digest_where_one_is_pinned_for_this_processor():
-    pinned = artefact(digests={"amd64": DIGEST})
+def test_sources_upstream_uses_pinned_digest():
+    pinned = artifact(digests={"amd64": DIGEST})
 
     assert refs(registries.sources(pinned, "", "amd64", "")) == [f"postgres@{DIGEST}"]
     assert refs(registries.sources(pinned, "", "arm64", "")) == ["postgres:17"]
 
 
-def test_a_port_is_no_tag():
-    pinned = artefact(upstream="localhost:5000/postgres", digests={"amd64": DIGEST})
+def test_sources_registry_port_is_not_a_tag():
+    pinned = artifact(upstream="localhost:5000/postgres", digests={"amd64": DIGEST})
 
     assert refs(registries.sources(pinned, "", "amd64", "")) == [f"localhost:5000/postgres@{DIGEST}"]
 
 
-def test_a_private_registry_is_asked_first_for_foundrys_own_image_then_for_upstreams():
+def test_sources_private_registry_comes_first():
     key = "0123456789abcdef0123"
 
-    found = registries.sources(artefact(), key, "amd64", "r.example/ci/")
+    found = registries.sources(artifact(), key, "amd64", "r.example/ci/")
 
     assert refs(found) == [
         "r.example/ci/foundry/postgresql:17-0123456789abcdef",
@@ -60,7 +60,7 @@ def test_a_private_registry_is_asked_first_for_foundrys_own_image_then_for_upstr
 
 
 @pytest.mark.parametrize(
-    ("told", "answered"),
+    ("message", "not_found"),
     [
         ("Error response from daemon: manifest for postgres:99 not found: manifest unknown", True),
         ("Error response from daemon: pull access denied for x, repository does not exist", True),
@@ -69,11 +69,11 @@ def test_a_private_registry_is_asked_first_for_foundrys_own_image_then_for_upstr
         ("", False),
     ],
 )
-def test_a_missing_image_is_told_from_a_missing_registry(told, answered):
-    assert registries.absent(told) is answered
+def test_is_not_found_differs_from_unreachable_registry(message, not_found):
+    assert registries.is_not_found(message) is not_found
 
 
-def test_what_was_pulled_is_written_down_with_its_digest():
+def test_resolved_adds_digest_to_reference():
     digests = (f"other@sha256:{'b' * 64}", f"postgres@{DIGEST}")
 
     assert registries.resolved("postgres:17", digests) == f"postgres:17@{DIGEST}"

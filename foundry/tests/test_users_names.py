@@ -1,4 +1,4 @@
-"""What belongs to the user: image names on the engine, and folders that foundry did not make."""
+"""Test that foundry leaves the user's image names and folders untouched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from foundry import marker
-from foundry.artefacts import Artefact
+from foundry.artifacts import Artifact
 from foundry.engine import Engine
 from foundry.errors import CommandFailedError, UsageError
 from foundry.registries import Registries
@@ -18,7 +18,7 @@ OLD, NEW = "sha256:old", "sha256:new"
 
 
 class FakeDocker(Engine):
-    """An engine with names of images, which removes as the real one does: a repository's tags with its last digest."""
+    """An engine that removes names as the real one does: the last digest of a repository also removes its tags."""
 
     def __init__(self, names: dict[str, str]) -> None:
         super().__init__("")
@@ -50,8 +50,8 @@ class FakeDocker(Engine):
 
 
 def pulled(engine: FakeDocker, **more: object) -> dict[str, str]:
-    """Pull PostgreSQL for foundry and return the names that are there then."""
-    wanted = Artefact(**{"name": "postgresql", "kind": "image", "version": "17", "upstream": "postgres:17", **more})
+    """Pull PostgreSQL for foundry and return all names afterwards."""
+    wanted = Artifact(**{"name": "postgresql", "kind": "image", "version": "17", "upstream": "postgres:17", **more})
     found = Registries(engine, "amd64", print, private="").pull(wanted, "", print)
     assert found is not None
     return {name: image for name, image in engine.names.items() if name != wanted.ref}
@@ -61,27 +61,27 @@ BY_DIGEST = {"digests": {"amd64": DIGEST}}
 
 
 @pytest.mark.parametrize("more", [{}, BY_DIGEST])
-def test_a_pull_leaves_no_name_but_foundrys_own(more):
+def test_pull_leaves_only_foundry_name(more):
     assert pulled(FakeDocker({}), **more) == {}
 
 
 @pytest.mark.parametrize("name", ["postgres:17", "postgres:mine"])
-def test_a_pull_by_digest_leaves_tags_of_the_user_in_the_same_repository(name):
+def test_pull_by_digest_keeps_user_tags_in_repository(name):
     assert pulled(FakeDocker({name: NEW}), **BY_DIGEST)[name] == NEW
 
 
-def test_a_pull_by_digest_leaves_a_digest_that_the_user_had():
+def test_pull_by_digest_keeps_user_digest():
     name = f"postgres@{DIGEST}"
 
     assert pulled(FakeDocker({name: NEW}), **BY_DIGEST) == {name: NEW}
 
 
 @pytest.mark.parametrize("image", [OLD, NEW])
-def test_a_pull_by_tag_gives_the_users_tag_back(image):
+def test_pull_by_tag_restores_user_tag(image):
     assert pulled(FakeDocker({"postgres:17": image})) == {"postgres:17": image}
 
 
-def test_digests_are_removed_where_no_tag_of_the_user_goes_with_them():
+def test_remove_images_digest_without_user_tag_is_removed():
     engine = FakeDocker({f"a/b@{DIGEST}": NEW, "other:1": NEW})
     engine.remove_images([f"a/b@{DIGEST}"])
     assert engine.names == {"other:1": NEW}
@@ -92,7 +92,7 @@ def test_digests_are_removed_where_no_tag_of_the_user_goes_with_them():
 
 
 FILES = """
-[artefact.base]
+[artifact.base]
 kind = "files"
 version = "1"
 setup = true
@@ -102,20 +102,20 @@ BASE = '(b.out / "a").write_text("a")'
 
 @pytest.mark.parametrize("words", [["up"], ["clean"], ["build", "base"], ["clean", "base"]])
 @pytest.mark.parametrize("names", [["thesis.tex"], ["bin", "notes"], ["store"], [".bashrc"]])
-def test_a_folder_with_something_else_in_it_is_neither_used_nor_emptied(project, words, names):
+def test_cache_folder_with_other_files_is_refused(project, words, names):
     project.write(FILES, base=BASE)
     project.cache.mkdir(parents=True)
     for name in names:
         (project.cache / name).write_text("precious")
     told = project.run(*words, status=4).stderr
 
-    assert "is no cache of foundry's" in told
+    assert "is not a foundry cache" in told
     assert "set FOUNDRY_CACHE to a new or empty folder" in told
     assert sorted(path.name for path in project.cache.iterdir()) == sorted(names)
     assert {path.read_text() for path in project.cache.iterdir()} == {"precious"}
 
 
-def test_clean_removes_what_foundry_wrote_and_leaves_the_rest(project):
+def test_clean_removes_only_foundry_files(project):
     project.write(FILES, base=BASE).run("up")
     (project.cache / "notes").write_text("precious")
     project.run("clean")
@@ -124,7 +124,7 @@ def test_clean_removes_what_foundry_wrote_and_leaves_the_rest(project):
 
 
 @pytest.mark.parametrize("names", [["lock", "store", "state.json"], ["lock"], ["engine"], []])
-def test_a_cache_from_before_there_was_a_mark_is_taken_over(tmp_path, names):
+def test_claim_cache_of_earlier_version_is_marked(tmp_path, names):
     for name in names:
         (tmp_path / name).touch()
     marker.claim(tmp_path)
@@ -133,7 +133,7 @@ def test_a_cache_from_before_there_was_a_mark_is_taken_over(tmp_path, names):
     assert (tmp_path / marker.MARKER).is_file()
 
 
-def test_a_folder_without_a_lock_is_nobodys_cache(tmp_path):
+def test_claim_folder_without_lock_is_refused(tmp_path):
     (tmp_path / "bin").mkdir()
     with pytest.raises(UsageError):
         marker.claim(tmp_path)

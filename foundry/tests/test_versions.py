@@ -1,4 +1,4 @@
-"""Versions as programs print them, and requirements on them."""
+"""Test parsing of program versions and evaluation of requirements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from foundry import versions
         ("no number here", ()),
     ],
 )
-def test_the_first_version_counts(printed, version):
+def test_parse_returns_first_version(printed, version):
     assert versions.parse(printed) == version
 
 
@@ -35,14 +35,14 @@ def test_the_first_version_counts(printed, version):
         (">=3.18", (), False),
     ],
 )
-def test_a_requirement_is_met_or_not(requirement, version, good):
+def test_accepts_evaluates_requirement(requirement, version, good):
     assert versions.accepts(requirement, version) is good
 
 
-def test_a_requirement_of_another_form_is_an_error():
+def test_accepts_invalid_requirement_is_an_error():
     with pytest.raises(ValueError, match="~1"):
         versions.accepts("~1", (1, 0))
 
 
-def test_a_version_is_shown_as_it_is_written():
-    assert versions.show((1, 34, 4)) == "1.34.4"
+def test_format_version_is_dotted():
+    assert versions.format_version((1, 34, 4)) == "1.34.4"

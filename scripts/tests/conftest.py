@@ -1,4 +1,4 @@
-"""Scripts are imported by their names, as they are run."""
+"""Make the scripts importable by name."""
 
 import sys
 from pathlib import Path

@@ -1,14 +1,14 @@
-"""What the check makes of a step's report."""
+"""Test how scripts/check.py evaluates a step's report."""
 
 from __future__ import annotations
 
 import pytest
-from check import MORE, STEPS, Counts, left_out, not_run, read_counts
+from check import MORE, STEPS, Counts, not_run, read_counts, unselected
 
 REPORT = """\
 <testsuites><testsuite tests="3" failures="1" errors="0" skipped="1">
 <testcase name="test_ran"/><testcase name="test_failed"><failure/></testcase>
-<testcase name="test_skipped"><skipped message="not run: not enforced here"/></testcase>
+<testcase name="test_skipped"><skipped message="not run: policies are not enforced"/></testcase>
 </testsuite></testsuites>
 """
 
@@ -20,20 +20,20 @@ def report(tmp_path):
     return path
 
 
-def test_outcomes_are_counted(report, tmp_path):
+def test_read_counts_counts_outcomes(report, tmp_path):
     assert read_counts(report) == Counts(passed=1, failed=1, skipped=1)
     assert read_counts(tmp_path / "none.xml") == Counts()
 
 
-def test_a_test_that_has_to_run_did(report):
+def test_not_run_needed_test_that_ran_is_omitted(report):
     assert not_run(report, ("test_ran", "test_failed")) == []
 
 
-def test_a_skipped_or_missing_one_did_not(report, tmp_path):
+def test_not_run_returns_skipped_and_missing_tests(report, tmp_path):
     assert not_run(report, ("test_ran", "test_skipped", "test_renamed")) == ["test_skipped", "test_renamed"]
     assert not_run(tmp_path / "none.xml", ("test_ran",)) == ["test_ran"]
 
 
-def test_steps_of_check_more_are_named_as_left_out_by_check():
-    assert left_out(STEPS) == [step.name for step in MORE]
-    assert left_out((*STEPS, *MORE)) == []
+def test_unselected_names_steps_of_check_more():
+    assert unselected(STEPS) == [step.name for step in MORE]
+    assert unselected((*STEPS, *MORE)) == []

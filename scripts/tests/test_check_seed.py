@@ -1,4 +1,4 @@
-"""The check of the seed map would be content with anything if it looked at nothing."""
+"""Test that the check of the seed map detects errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 TABLE = """\
 | row | patch | tests | |
 |---|---|---|---|
-| a | `testing/parity/dns-short.patch` | `tests/parity/test_dns.py::test_the_full_name`, `tests/x.py::A::test_y[z]` | |
+| a | `testing/parity/dns-short.patch` | `tests/parity/test_dns.py::test_x`, `tests/x.py::A::test_y[z]` | |
 | b | `testing/parity/dns-full.patch` | no test | fresh |
 """
 
@@ -18,16 +18,19 @@ TABLE = """\
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("testing/k8s/nowhere.yaml", "is not there"),
-        ("testing/nowhere/*.py", "is not there"),
+        ("testing/k8s/nowhere.yaml", "does not exist"),
+        ("testing/nowhere/*.py", "does not exist"),
         ("make test-nothing", "no target test-nothing"),
         ("tests/parity/test_dns.py::test_no_such", "has no test_no_such"),
-        ("tests/parity/test_none.py::test_x", "is not there"),
-        ("charts/e2e/test_chart_on_cluster.py::TestAsShipped::test_no_such", "has no TestAsShipped::test_no_such"),
+        ("tests/parity/test_none.py::test_x", "does not exist"),
+        (
+            "charts/e2e/test_chart_on_cluster.py::TestInstallWithDefaults::test_no_such",
+            "has no TestInstallWithDefaults::test_no_such",
+        ),
     ],
 )
-def test_what_is_not_there_is_named(name, says):
-    assert says in check_seed.complaint(name)
+def test_problem_of_missing_name_is_reported(name, says):
+    assert says in check_seed.problem_of(name)
 
 
 @pytest.mark.parametrize(
@@ -35,26 +38,26 @@ def test_what_is_not_there_is_named(name, says):
     [
         "testing/k8s/kind-config.yaml",
         "make test-k8s KEEP=always",
-        "tests/parity/test_dns.py::test_the_full_name",
-        "tests/parity/test_probes.py::test_each_service_has_each_probe[jaeger-liveness_probe]",
-        "charts/e2e/test_chart_on_cluster.py::TestAsShipped::test_data_and_passwords_outlive_the_release",
+        "tests/parity/test_dns.py::test_dns_full_name_resolves",
+        "tests/parity/test_probes.py::test_chart_service_has_probe[jaeger-liveness_probe]",
+        "charts/e2e/test_chart_on_cluster.py::TestInstallWithDefaults::test_data_and_passwords_survive_uninstall",
         "kubectl get pods -n floe",
         ".seatrial/runs/latest/logs/",
         "localhost",
     ],
 )
-def test_what_is_there_is_not(name):
-    assert check_seed.complaint(name) == ""
+def test_problem_of_existing_name_is_empty(name):
+    assert check_seed.problem_of(name) == ""
 
 
-def test_rows_have_their_patch_and_tests():
+def test_patch_rows_have_patch_and_tests():
     assert check_seed.patch_rows(TABLE) == [
-        check_seed.Row("dns-short.patch", fresh=False, tests=("test_the_full_name", "A::test_y[z]")),
+        check_seed.Row("dns-short.patch", fresh=False, tests=("test_x", "A::test_y[z]")),
         check_seed.Row("dns-full.patch", fresh=True, tests=()),
     ]
 
 
-def test_a_bar_in_a_command_is_no_end_of_a_cell():
+def test_rows_of_tables_escaped_bar_does_not_end_cell():
     assert [cells for _, cells in check_seed.rows_of_tables("| a \\| b | c |")] == [["a | b", "c"]]
 
 
@@ -68,15 +71,15 @@ def map_of(tmp_path, monkeypatch):
     return write
 
 
-def test_a_patch_that_nobody_names_is_named(map_of):
+def test_check_map_unlisted_patch_is_reported(map_of):
     map_of(TABLE)
 
     found = list(check_seed.check_map())
-    assert "testing/parity/secret-file.patch: no row of docs/seed-map.md names it" in found
-    assert "docs/seed-map.md: dns-full.patch names no test that it turns red" in found
+    assert "testing/parity/secret-file.patch: missing in docs/seed-map.md" in found
+    assert "docs/seed-map.md: dns-full.patch has no test that fails with it" in found
 
 
-def test_a_patch_that_does_not_apply_is_named(map_of, tmp_path, monkeypatch):
+def test_check_map_patch_that_does_not_apply_is_reported(map_of, tmp_path, monkeypatch):
     (tmp_path / "dns-short.patch").write_text("--- a/Makefile\n+++ b/Makefile\n@@ -1 +1 @@\n-no such line\n+x\n")
     monkeypatch.setattr(check_seed, "PATCHES", tmp_path)
     map_of(TABLE)
@@ -86,19 +89,19 @@ def test_a_patch_that_does_not_apply_is_named(map_of, tmp_path, monkeypatch):
     ]
 
 
-def test_a_snippet_that_was_changed_is_named(map_of):
+def test_check_snippets_changed_snippet_is_reported(map_of):
     text = check_seed.MAP.read_text()
     map_of(text)
     assert list(check_seed.check_snippets()) == []
 
     map_of(text.replace('required_services = [("polaris", 8181)]', 'required_services = [("polaris", 8182)]'))
     assert list(check_seed.check_snippets()) == [
-        "tests/seed/test_k8s_class.py: differs from the seed's words in docs/seed-map.md"
+        "tests/seed/test_k8s_class.py: differs from the snippet in docs/seed-map.md"
     ]
 
 
-def test_configuration_says_what_the_seed_says():
-    """One name for each: the seed calls the release `floe-infra` in one place and `floe-infra-test` in another."""
+def test_configuration_equals_seed():
+    """The seed has two names for the release, `floe-infra` and `floe-infra-test`; this project has one."""
     told = tomllib.loads((check_seed.ROOT / "seatrial.toml").read_text())
 
     assert told["cluster"]["name"] == "floe-test"

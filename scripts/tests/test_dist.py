@@ -1,4 +1,4 @@
-"""`make dist`: archives are reproducible, complete and useful on PyPI; the release workflow publishes them."""
+"""Test that the archives are reproducible and complete, and that the release workflow publishes them."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         return dist.build(tmp_path_factory.mktemp("released") / "dist")
 
 
-def test_two_builds_are_the_same_byte_for_byte(archives, tmp_path):
+def test_build_twice_gives_identical_archives(archives, tmp_path):
     again = dist.build(tmp_path / "dist")
 
     assert [one.read_bytes() for one in again] == [one.read_bytes() for one in archives]
 
 
-def test_build_that_differs_is_refused(monkeypatch, tmp_path):
+def test_build_different_results_are_an_error(monkeypatch, tmp_path):
     def build_once(scratch: Path, epoch: str) -> tuple[Path, Path]:
         del epoch
         scratch.mkdir()
@@ -55,12 +55,12 @@ def test_build_that_differs_is_refused(monkeypatch, tmp_path):
         dist.build(tmp_path / "dist")
 
 
-def test_archives_hold_what_belongs_into_them(archives):
+def test_check_contents_accepts_archives(archives):
     dist.check_contents(archives)
     dist.check_metadata(archives, release=False)
 
 
-def test_wheel_with_a_foreign_file_is_refused(archives, tmp_path):
+def test_check_contents_foreign_file_is_an_error(archives, tmp_path):
     wheel = tmp_path / archives[0].name
     wheel.write_bytes(archives[0].read_bytes())
     with zipfile.ZipFile(wheel, "a") as opened:
@@ -70,12 +70,12 @@ def test_wheel_with_a_foreign_file_is_refused(archives, tmp_path):
         dist.check_contents((wheel, archives[1]))
 
 
-def test_release_needs_to_know_where_the_repository_is(archives):
+def test_check_metadata_release_requires_repository(archives):
     with pytest.raises(dist.DistError, match="SEATRIAL_REPOSITORY=https://"):
         dist.check_metadata(archives, release=True)
 
 
-def test_release_has_urls_and_a_readme_whose_links_work_on_pypi(released):
+def test_release_metadata_has_urls_and_absolute_links(released):
     dist.check_metadata(released, release=True)
 
     wheel, _ = map(dist.metadata_of, released)
@@ -83,7 +83,7 @@ def test_release_has_urls_and_a_readme_whose_links_work_on_pypi(released):
     assert f"]({REPOSITORY}/blob/v1.2.3/seatrial/docs/README.md)" in str(wheel.get_payload())
 
 
-def test_installation_from_a_checkout_works_as_the_readme_says(tmp_path):
+def test_installation_command_of_readme_works(tmp_path):
     readme = (ROOT / "seatrial" / "README.md").read_text()
     (command,) = re.findall(r"^uv tool install \./seatrial\b", readme, re.MULTILINE)
 
@@ -93,7 +93,7 @@ def test_installation_from_a_checkout_works_as_the_readme_says(tmp_path):
     assert dist.run([tmp_path / "bin" / "seatrial", "--version"]).startswith("seatrial")
 
 
-def test_tutorial_begins_with_commands_that_need_no_cluster():
+def test_commands_are_those_before_the_first_run():
     assert dist.commands() == ["seatrial init", "seatrial config lint"]
 
 
@@ -105,7 +105,7 @@ def jobs() -> dict[str, Any]:
     return found
 
 
-def test_actionlint_is_content_with_the_release():
+def test_release_workflow_passes_actionlint():
     foundry = Path(sys.executable).parent / "foundry"
     subprocess.run([foundry, "up", "actionlint"], capture_output=True, check=True)
     program = subprocess.run([foundry, "path", "actionlint"], capture_output=True, text=True, check=True).stdout.strip()
@@ -117,7 +117,7 @@ def test_actionlint_is_content_with_the_release():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_only_the_job_that_publishes_has_an_identity_and_it_runs_no_build():
+def test_only_publish_job_has_id_token_and_it_does_not_build():
     build, publish = jobs()["build"], jobs()["publish"]
 
     assert yaml.safe_load(WORKFLOW.read_text())["permissions"] == {"contents": "read"}
@@ -127,12 +127,12 @@ def test_only_the_job_that_publishes_has_an_identity_and_it_runs_no_build():
     assert not [step for step in publish["steps"] if "make" in step.get("run", "")]
 
 
-def test_no_password_is_used():
+def test_release_workflow_uses_no_password():
     assert "secrets." not in WORKFLOW.read_text()
     assert "--trusted-publishing always" in jobs()["publish"]["steps"][-1]["run"]
 
 
-def test_tag_that_is_not_the_version_stops_the_release(tmp_path):
+def test_release_workflow_wrong_tag_fails(tmp_path):
     (step,) = (step for step in jobs()["build"]["steps"] if "tag" in step.get("name", ""))
     (tmp_path / "seatrial").mkdir()
     (tmp_path / "seatrial" / "pyproject.toml").write_text('[project]\nname = "seatrial"\nversion = "1.20.0"\n')

@@ -1,4 +1,4 @@
-"""Without a cluster: which host and port `IntegrationTestBase` gives in a pod, and on a host."""
+"""Test the hosts and ports of `IntegrationTestBase` in a pod and on a host, without a cluster."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ class Base(IntegrationTestBase):
 
 
 def forwarder(*names):
-    """Return a stand-in of the plugin's fixture `service`, which forwards every port but 9."""
+    """Return a replacement of the plugin's fixture `service` that forwards every port except 9."""
 
     def forward(name, port, *, check):
         assert name in names
@@ -27,7 +27,7 @@ def forwarder(*names):
 
 @pytest.fixture
 def base(monkeypatch):
-    """`base("pod")`, `base("host", forwarded=…)`: a test class's instance there."""
+    """`base("pod")`, `base("host", forwarded=…)`: an instance of the test class at that location."""
 
     def make(where, forwarded=None):
         monkeypatch.setenv("SEATRIAL_LOCATION", where)
@@ -38,7 +38,7 @@ def base(monkeypatch):
     return make
 
 
-def test_host_in_a_pod_is_the_name_of_the_service(base):
+def test_get_service_host_in_pod_is_service_name(base):
     it = base("pod")
 
     assert it.get_service_host("polaris") == "polaris"
@@ -47,18 +47,18 @@ def test_host_in_a_pod_is_the_name_of_the_service(base):
 
 
 @pytest.mark.parametrize("up", [True, False], ids=["environment is up", "no environment"])
-def test_host_on_a_host_is_localhost(base, up):
+def test_get_service_host_on_host_is_localhost(base, up):
     it = base("host", forwarder("polaris") if up else None)
 
     assert it.get_service_host("polaris") == "localhost"
     assert it.get_service_host("polaris", "floe") == "localhost"
 
 
-def test_endpoint_without_an_environment_is_on_localhost(base):
+def test_get_service_endpoint_without_environment_is_localhost(base):
     assert base("host").get_service_endpoint("polaris", 8181) == ServiceEndpoint("localhost", 8181)
 
 
-def test_endpoint_beside_an_environment_is_where_the_plugin_forwards(base):
+def test_get_service_endpoint_with_environment_is_forwarded_port(base):
     it = base("host", forwarder("jaeger"))
 
     assert it.get_service_endpoint("jaeger", 4318) == ServiceEndpoint("127.9.9.9", 4318)

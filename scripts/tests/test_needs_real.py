@@ -1,4 +1,4 @@
-"""`needs_real` skips tests beside the stand-in only: a real catalog that lacks something makes them fail."""
+"""Test that `needs_real` skips tests only with the stand-in, and never with an incomplete real catalog."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def is_stand_in(answers: dict[str, int]) -> bool:
     return found
 
 
-def test_stand_in_answers_without_a_token():
+def test_is_stand_in_catalog_without_token_is_stand_in():
     assert is_stand_in({"/api/catalog/v1/config": 200})
 
 
 @pytest.mark.parametrize("management", [200, 401, 404, 500])
 @pytest.mark.parametrize("config", [401, 404, 500])
-def test_real_catalog_is_never_taken_for_the_stand_in(config, management):
+def test_is_stand_in_real_catalog_is_not_stand_in(config, management):
     assert not is_stand_in({"/api/catalog/v1/config": config, "/api/management/v1/catalogs": management})

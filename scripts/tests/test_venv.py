@@ -1,4 +1,4 @@
-"""`scripts/venv.sh` on machines that lack something: it says what to install, and changes nothing."""
+"""Test that `scripts/venv.sh` names missing packages and changes nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ case "$*" in -V) echo Python 3.9.2 ;; *) exit 1 ;; esac
         ("", "'python3' is not installed. Install Python 3.11 or newer"),
     ],
 )
-def test_machine_without_a_usable_python_is_told_what_to_install(tmp_path, program, said):
+def test_venv_script_without_usable_python_gives_hint(tmp_path, program, said):
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "id").write_text("#!/bin/sh\necho 1000\n")
@@ -36,7 +36,7 @@ def test_machine_without_a_usable_python_is_told_what_to_install(tmp_path, progr
     for file in programs.iterdir():
         file.chmod(0o755)
 
-    # The PATH has no apt-get: nothing is installed on the machine of this test.
+    # The PATH has no apt-get, so that the test installs no package.
     argv = ["/bin/bash", SCRIPT, "python3"]
     done = subprocess.run(argv, cwd=tmp_path, env={"PATH": str(programs)}, capture_output=True, text=True, check=False)
 

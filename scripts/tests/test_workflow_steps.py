@@ -1,6 +1,6 @@
-"""The steps of the workflow's job `test-k8s`, run one after the other in a clean copy, as GitHub runs them: minutes.
+"""Run the steps of the workflow's job `test-k8s` in a clean copy, as GitHub does. Takes minutes.
 
-The copy's cluster has another name and no host ports: those belong to the cluster that a developer has before them.
+The copy's cluster has another name and no host ports, which belong to the developer's own cluster.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CLUSTER = "floe-ci"
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """What actions/checkout leaves, but of the working tree: the files that git knows or would add."""
+    """Provide the files that actions/checkout would create from the working tree."""
     folder = tmp_path_factory.mktemp("checkout")
     argv = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -64,25 +64,25 @@ def run(step, checkout, environment):
 
 
 @pytest.mark.parametrize("step", steps(), ids=lambda step: step["name"])
-def test_its_steps_run_here(step, checkout, environment):
+def test_workflow_step_succeeds(step, checkout, environment):
     done = run(step, checkout, environment)
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
-def test_the_page_of_the_job_has_a_summary(environment):
+def test_workflow_writes_job_summary(environment):
     summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
 
     assert "passed" in summary
 
 
-def test_what_the_artifact_step_uploads_is_there(checkout):
+def test_workflow_uploaded_files_exist(checkout):
     report = checkout / ".seatrial" / "runs" / "latest" / "junit.xml"
 
     assert len(list(ET.parse(report).iter("testcase"))) >= 60
 
 
-def test_no_cluster_is_left():
+def test_workflow_leaves_no_cluster():
     argv = ["docker", "ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={CLUSTER}"]
 
     assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout == ""

@@ -1,4 +1,4 @@
-"""What CI systems run: lint-clean, without secrets, with one cluster name, always cleaned up."""
+"""Test the CI configurations: they are lint-clean, use no secrets and one cluster name, and always clean up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 
 
 def read(file: Path) -> Any:
-    # YAML 1.1 reads the key `on` as a truth; GitHub does not.
+    # YAML 1.1 reads the key `on` as a boolean; GitHub does not.
     return yaml.safe_load(file.read_text().replace("\non:", "\n'on':"))
 
 
@@ -36,7 +36,7 @@ def steps(job: str) -> list[dict[str, Any]]:
 
 
 def scripts() -> Iterator[tuple[str, str]]:
-    """Yield a name and the shell text of each step and line that a CI system runs."""
+    """Yield name and shell text of each step and line that a CI system runs."""
     for job in read(WORKFLOW)["jobs"]:
         yield from ((f"{job}: {step.get('name')}", step["run"]) for step in steps(job) if "run" in step)
     yield from ((f"action: {step['name']}", step["run"]) for step in read(ACTION)["runs"]["steps"] if "run" in step)
@@ -45,7 +45,7 @@ def scripts() -> Iterator[tuple[str, str]]:
 
 
 def actionlint() -> str:
-    """Return actionlint, from the PATH or as the foundry provides it."""
+    """Provide actionlint, from PATH or foundry."""
     if found := shutil.which("actionlint"):
         return found
     foundry = Path(sys.executable).parent / "foundry"
@@ -60,8 +60,8 @@ def actionlint() -> str:
     return done.stdout.strip()
 
 
-def test_actionlint_is_content():
-    # It runs shellcheck over the steps, too.
+def test_workflows_pass_actionlint():
+    # It also runs shellcheck on the steps.
     done = subprocess.run(
         [actionlint(), "-no-color", f"-shellcheck={SHELLCHECK}", str(WORKFLOW), str(CHECK)],
         capture_output=True,
@@ -73,18 +73,18 @@ def test_actionlint_is_content():
 
 
 @pytest.mark.parametrize(("name", "script"), list(scripts()), ids=lambda value: value if ": " in value[:40] else "")
-def test_each_script_is_clean(name, script):
+def test_ci_script_passes_shellcheck(name, script):
     text = "#!/bin/bash\n" + EXPRESSION.sub("expression", script) + "\n"
 
     done = subprocess.run([SHELLCHECK, "-"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{name}\n{done.stdout}"
-    # What a pull request is called must not become a command: values come by the environment.
+    # The title of a pull request must not become a command, so values are passed in the environment.
     assert not [
         found for found in EXPRESSION.findall(script) if found.startswith(("github.event", "inputs", "github.head"))
     ]
 
 
-def test_pull_requests_of_forks_run_without_secrets():
+def test_workflows_use_no_secrets():
     workflow = read(WORKFLOW)
 
     assert "pull_request" in workflow["on"]
@@ -94,13 +94,13 @@ def test_pull_requests_of_forks_run_without_secrets():
         assert "secrets." not in file.read_text()
 
 
-def test_one_cluster_name():
-    """Who makes and who removes a cluster has the name from seatrial.toml; nobody calls kind himself."""
+def test_ci_uses_one_cluster_name():
+    """All jobs use the name in seatrial.toml, and none calls kind directly."""
     for name, script in scripts():
         assert not re.search(r"\bkind (create|delete|load)\b", script), name
 
 
-def test_what_was_made_is_removed_whatever_happened():
+def test_ci_always_cleans_up():
     (github,) = [step for step in steps("test-k8s") if "clean --all" in step.get("run", "")]
     (action,) = [step for step in read(ACTION)["runs"]["steps"] if "clean --all" in step.get("run", "")]
     gitlab = read(GITLAB)["k8s-tests"]["after_script"]
@@ -109,7 +109,7 @@ def test_what_was_made_is_removed_whatever_happened():
     assert "clean --all" in gitlab[-1]
 
 
-def test_results_are_kept_whatever_happened():
+def test_ci_always_uploads_results():
     for found in (steps("test-k8s"), read(ACTION)["runs"]["steps"]):
         (upload,) = [step for step in found if step.get("uses", "").startswith("actions/upload-artifact@")]
         assert upload["if"].startswith("always()")
@@ -119,7 +119,7 @@ def test_results_are_kept_whatever_happened():
     assert read(GITLAB)["k8s-tests"]["artifacts"]["when"] == "always"
 
 
-def test_images_go_from_job_to_job():
+def test_ci_passes_images_between_jobs():
     workflow = read(WORKFLOW)
     (saved,) = [step for step in steps("images") if step.get("uses", "").startswith("actions/cache@")]
     (restored,) = [step for step in steps("test-k8s") if step.get("uses", "").startswith("actions/cache/restore@")]
@@ -129,12 +129,12 @@ def test_images_go_from_job_to_job():
     assert restored["with"]["key"] == "${{ needs.images.outputs.key }}"
 
 
-def test_the_default_is_the_cluster():
+def test_make_test_runs_in_cluster():
     assert re.search(r"^test: test-k8s\b", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 class TestAction:
-    """The composite action's own steps, run as GitHub runs them, with a seatrial that only says what it was asked."""
+    """Run the composite action's own steps as GitHub does, with a `seatrial` that prints its arguments."""
 
     @pytest.fixture
     def runner(self, tmp_path):
@@ -162,14 +162,14 @@ class TestAction:
 
         return run
 
-    def test_options_arrive_as_words(self, runner):
+    def test_action_passes_options_as_separate_arguments(self, runner):
         done, output = runner(seatrial="exit 0", args="-k s3 -x", project="sub dir")
 
         assert done.stdout == "<--project><sub dir><run><-k><s3><-x>"
         assert output == "exit=0\n"
 
     @pytest.mark.parametrize("code", [1, 10, 12])
-    def test_the_exit_code_is_told_and_kept(self, runner, code):
+    def test_action_reports_and_keeps_exit_code(self, runner, code):
         done, output = runner(seatrial=f"exit {code}", args="", project=".")
 
         assert done.returncode == code
@@ -177,7 +177,7 @@ class TestAction:
 
 
 def uses() -> list[tuple[str, str]]:
-    """Return each action that is used anywhere, in documentation too, with the file."""
+    """Return each action used anywhere, including documentation, with the file."""
     files = [
         *(ROOT / ".github").rglob("*.y*ml"),
         ACTION,
@@ -191,14 +191,14 @@ def uses() -> list[tuple[str, str]]:
     return [(file, line) for file, line in found if not line.startswith("./")]
 
 
-def test_actions_are_pinned_by_digest_with_their_version():
+def test_actions_are_pinned_by_digest_and_version():
     found = uses()
 
     assert {file for file, _ in found} >= {"action.yml", ".github/workflows/k8s-tests.yml"}
     assert [each for each in found if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each[1])] == []
 
 
-def test_an_action_has_one_digest_for_a_version():
+def test_action_version_has_one_digest():
     pinned: dict[str, set[str]] = {}
     for _, line in uses():
         action, _, pin = line.partition("@")
@@ -228,7 +228,7 @@ esac
 
 
 class Runner:
-    """A machine of CI on which the action installs kind. It has a kind of its own."""
+    """A CI runner on which the action installs kind. It has its own kind."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -255,13 +255,14 @@ class Runner:
             "VERSION": version,
             "SHA256": sha256,
         }
-        # As a runner does: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#exit-codes-and-error-action-preference
+        # As on a runner:
+        # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#exit-codes-and-error-action-preference
         argv = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step("Install kind")]
         return subprocess.run(argv, env=environ, capture_output=True, check=False).returncode
 
     @property
     def kind(self) -> str:
-        """What `kind` is in later steps."""
+        """Return the output of `kind` in later steps."""
         found = shutil.which("kind", path=f"{self.path.read_text().strip()}:{self.root / 'own'}")
         assert found
         return Path(found).read_text()
@@ -280,7 +281,7 @@ def runner(tmp_path):
     return Runner(tmp_path)
 
 
-def test_the_configured_kind_wins_over_the_runners_own(runner):
+def test_action_configured_kind_overrides_runner_kind(runner):
     assert runner.install(sha256=RIGHT) == 0
     assert runner.kind == KIND
     assert runner.urls == ["https://kind.sigs.k8s.io/dl/v9.9.9/kind-linux-amd64"]
@@ -289,31 +290,31 @@ def test_the_configured_kind_wins_over_the_runners_own(runner):
 @pytest.mark.parametrize(
     "given", [{"sha256": WRONG}, {"published": WRONG}, {"published": "<html>"}, {"version": "v0.33.0"}]
 )
-def test_a_kind_with_another_checksum_is_not_installed(runner, given):
+def test_action_kind_with_wrong_checksum_is_not_installed(runner, given):
     assert runner.install(**given) != 0
     assert runner.path.read_text() == ""
     assert runner.kind != KIND
 
 
-def test_a_kind_whose_checksum_nobody_gave_has_the_published_one(runner):
+def test_action_kind_without_given_checksum_uses_published_one(runner):
     assert runner.install(published=RIGHT) == 0
     assert runner.kind == KIND
     assert runner.urls[1:] == ["https://kind.sigs.k8s.io/dl/v9.9.9/kind-linux-amd64.sha256sum"]
 
 
-def test_the_default_kind_has_a_checksum_in_the_action_for_each_architecture():
+def test_action_has_checksum_of_default_kind_per_architecture():
     default = read(ACTION)["inputs"]["kind-version"]["default"]
     for arch in ("amd64", "arm64"):
         assert re.search(rf'"{re.escape(default)} {arch}"\) SHA256=[0-9a-f]{{64}} ;;', step("Install kind"))
 
 
-def test_an_empty_version_means_the_runners_own_kind(runner):
+def test_action_empty_version_uses_runner_kind(runner):
     assert runner.install(version="") == 0
     assert runner.urls == []
     assert "the runner's own" in runner.kind
 
 
-def test_the_action_installs_by_digest_alone(tmp_path):
+def test_action_installs_packages_by_digest(tmp_path):
     environ = {**os.environ, "SOURCE": str(ROOT), "RUNNER_TEMP": str(tmp_path), "GITHUB_PATH": str(tmp_path / "path")}
     script = step("Install seatrial")
     done = subprocess.run(
@@ -327,12 +328,12 @@ def test_the_action_installs_by_digest_alone(tmp_path):
     frozen = [str(tmp_path / "seatrial" / "bin" / "python"), "-m", "pip", "list", "--format=freeze"]
     installed = subprocess.run(frozen, capture_output=True, text=True, check=True).stdout.lower().split()
     locked = set(re.findall(r"^([\w.-]+==[\w.]+)", (ROOT / "locks" / "action.txt").read_text().lower(), re.MULTILINE))
-    # Debian's and older Pythons' own venv brings setuptools.
+    # The venv module of Debian and older Python versions installs setuptools.
     unlocked = {each.replace("_", "-") for each in installed} - {each.replace("_", "-") for each in locked}
     assert {each.partition("==")[0] for each in unlocked} <= {"seatrial", "setuptools"}
 
 
-def test_the_lock_of_the_action_has_what_seatrial_needs():
+def test_action_lock_has_requirements_of_seatrial():
     project = tomllib.loads((ROOT / "seatrial" / "pyproject.toml").read_text())
     needed = [*project["project"]["dependencies"], *project["build-system"]["requires"], "pip"]
     locked = (ROOT / "locks" / "action.txt").read_text()
@@ -342,7 +343,7 @@ def test_the_lock_of_the_action_has_what_seatrial_needs():
     assert missing == []
 
 
-def test_gitlab_asks_before_it_runs_a_fork_on_a_machine_with_docker():
+def test_gitlab_fork_pipeline_needs_approval():
     job = read(GITLAB)["k8s-tests"]
     first, second = job["rules"][:2]
 
@@ -356,7 +357,7 @@ def test_gitlab_asks_before_it_runs_a_fork_on_a_machine_with_docker():
         assert "from a fork brings its own" in text
 
 
-def test_make_check_runs_for_each_change_and_check_more_every_night():
+def test_workflow_runs_check_per_change_and_check_more_nightly():
     workflow = read(CHECK)
     commands = {
         name: [step.get("run") for step in job["steps"] if "run" in step] for name, job in workflow["jobs"].items()

@@ -1,4 +1,4 @@
-"""A cluster and a registry that seatrial did not make, as a company has them: kind's documented local registry."""
+"""Provide a cluster and a registry that seatrial did not create: kind's documented local registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NODE = f"{CLUSTER}-control-plane"
 
 @dataclass(frozen=True)
 class Company:
-    """What it gives its teams: a kubeconfig with more contexts than one, and a registry."""
+    """A shared cluster and registry: a kubeconfig with several contexts, and a registry."""
 
     kubeconfig: Path
     registry: str
@@ -35,7 +35,7 @@ class Company:
         return [each["metadata"]["name"] for each in self.get(*argv)["items"]]
 
     def configure(self, shop: Shop) -> None:
-        """Have a project use the cluster and the registry."""
+        """Configure a project to use the cluster and the registry."""
         path = shop.root / "seatrial.toml"
         _, _, rest = path.read_text().partition("[[image]]")
         cluster = (
@@ -48,12 +48,12 @@ class Company:
 
     @property
     def python(self) -> str:
-        """The base image, as the company mirrors it."""
+        """The mirrored base image."""
         return f"{self.registry}/mirror/python"
 
 
 def found(directory: Path) -> Company:
-    """Found the company."""
+    """Create the cluster and the registry."""
     kubeconfig = directory / "kubeconfig"
     argv = ["kind", "create", "cluster", "--name", CLUSTER, "--image", "foundry.invalid/node:v1.34.4"]
     subprocess.run(
@@ -70,7 +70,7 @@ def found(directory: Path) -> Company:
     docker("tag", "foundry.invalid/python:3.13", f"{company.python}:3.13")
     docker("push", "--quiet", f"{company.python}:3.13")
     docker("rmi", f"{company.python}:3.13")
-    # The current context is another one, which nobody allowed.
+    # The current context is another one, which the configuration does not allow.
     kubectl = ["kubectl", "--kubeconfig", str(kubeconfig), "config"]
     for argv in (
         ("set-cluster", "production", "--server=https://127.0.0.1:1"),
@@ -82,6 +82,6 @@ def found(directory: Path) -> Company:
 
 
 def give_up() -> None:
-    """Remove all of it."""
+    """Remove the cluster and the registry."""
     for name in (NODE, REGISTRY):
         subprocess.run(["docker", "rm", "--force", "--volumes", name], capture_output=True, check=False)

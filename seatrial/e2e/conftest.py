@@ -8,7 +8,7 @@ collect_ignore = ["project"]
 
 @pytest.fixture(scope="session")
 def brought_up(tmp_path_factory):
-    """The project with its environment up, and what `up` left as its result."""
+    """Provide the project with a running environment, and the result of its `up`."""
     it = copy(tmp_path_factory, "life")
     it("up")
     yield it, it.result
@@ -18,11 +18,11 @@ def brought_up(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def shop(brought_up):
-    """One cluster for all tests that leave it as they found it."""
+    """Provide one environment for all tests that do not change it."""
     return brought_up[0]
 
 
 @pytest.fixture(scope="session")
 def up_result(brought_up):
-    """The result of the `up` that made it."""
+    """Provide the result of the `up` that created it."""
     return brought_up[1]

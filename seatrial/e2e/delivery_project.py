@@ -1,7 +1,7 @@
-"""A project whose charts and images come from elsewhere: registries, a chart repository, manifests, Secrets.
+"""Provide a project with external charts and images: registries, a chart repository, manifests, Secrets.
 
-Every supplier is real: an OCI registry on the loopback address, a registry behind TLS and a password on the nodes'
-network, and a chart repository behind an HTTP server.
+All sources are real: an OCI registry on the loopback address, a registry with TLS and a password on the nodes' network,
+and a chart repository on an HTTP server.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["TOKEN", "WORD", "DeliveryShop", "delivered", "until"]
 
 PASSWORD = "sesame"
 HTPASSWD = "team:$2b$04$aRLfpBsjPMx7CzoQvz/6HuyXTFHSkxicqKNXLMyLtSCeaauSZR0c2\n"
-"""The same password, by bcrypt."""
+"""The password as a bcrypt hash."""
 
 TOKEN = "the text of a build secret file"
 WORD = "the text of a build secret variable"
@@ -61,7 +61,7 @@ spec:
           volumeMounts: [{name: settings, mountPath: /settings}]
       volumes: [{name: settings, configMap: {name: settings}}]
 """
-"""The pod starts with an image that needs a password, and with the object of a manifest."""
+"""The pod starts with an image that requires a password, and with the object of a manifest."""
 
 SECOND = """
 {{- $base := lookup "apps/v1" "Deployment" .Release.Namespace "base" }}
@@ -72,7 +72,7 @@ data:
   version: {{ .Chart.Version | quote }}
   ready-before: {{ dig "status" "readyReplicas" 0 $base | quote }}
 """
-"""Says how many pods of the first release were ready when this one was installed."""
+"""Stores how many pods of the first release were ready when this release was installed."""
 
 LATE = """
 apiVersion: batch/v1
@@ -97,7 +97,7 @@ kind: ConfigMap
 metadata: {name: late}
 data: {seconds: {{ .Values.seconds | quote }}}
 """
-"""Its hook takes as long as a value says."""
+"""The duration of its hook is a value."""
 
 MANIFEST = """
 apiVersion: v1
@@ -145,7 +145,7 @@ def test_image_does_not_hold_the_secrets():
 
 @dataclass(frozen=True)
 class DeliveryShop(Shop):
-    """The project, with what its commands need to reach the suppliers."""
+    """The project, with the settings that its commands need to reach the sources."""
 
     extra: Mapping[str, str]
 
@@ -155,11 +155,11 @@ class DeliveryShop(Shop):
 
     @property
     def helm_env(self) -> dict[str, str]:
-        """The environment of Helm commands that a person types."""
+        """The environment of Helm commands typed by a user."""
         return {**self.env, **json.loads(self("env", "--json").out)}
 
     def helm(self, *argv: str) -> str:
-        """Run Helm against the cluster, as a person does."""
+        """Run Helm on the cluster, as a user does."""
         return subprocess.run(
             ["helm", *argv], env=self.helm_env, cwd=self.root, capture_output=True, text=True, check=True
         ).stdout
@@ -174,17 +174,17 @@ class DeliveryShop(Shop):
             helm.wait()
 
     def release(self, name: str) -> str:
-        """Return the status of a release, which is Helm's own word; empty if there is none."""
+        """Return the status of a release in Helm's words; empty if it does not exist."""
         argv = ["helm", "status", name, "--output", "json"]
         told = subprocess.run(argv, env=self.helm_env, capture_output=True, text=True, check=False).stdout
         return str(json.loads(told)["info"]["status"]) if told else ""
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Wait for something."""
+    """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come within {seconds:g} s"
+        assert time.monotonic() < deadline, f"{what} timed out after {seconds:g} s"
         time.sleep(0.2)
 
 
@@ -192,13 +192,13 @@ def until(condition: Callable[[], object], what: str, seconds: float = 60) -> No
 def delivered(
     tmp_path_factory: pytest.TempPathFactory, name: str, *, extra: Mapping[str, str], secrets: bool
 ) -> Iterator[DeliveryShop]:
-    """Start the suppliers, and bring up a project that needs all of them.
+    """Start the sources, and bring up a project that needs all of them.
 
     Args:
         tmp_path_factory: pytest's.
-        name: of the cluster, behind that of these tests.
+        name: suffix of the cluster's name.
         extra: environment of the project's commands.
-        secrets: whether the image is built with secrets, which takes BuildKit.
+        secrets: whether to build the image with secrets, which requires BuildKit.
     """
     shop = DeliveryShop(copy(tmp_path_factory, name).root, {"SHOP_WORD": WORD, **extra})
     work = tmp_path_factory.mktemp(f"{name}-suppliers")
@@ -215,14 +215,14 @@ def delivered(
                 yield shop
             finally:
                 shop("down")
-            assert containers(f"{NAME}-{name}-") == [], "with nodes that were added"
+            assert containers(f"{NAME}-{name}-") == [], "with added nodes"
     finally:
         for container in (charts, private):
             subprocess.run(["docker", "rm", "--force", "--volumes", container], capture_output=True, check=False)
 
 
 def _configure(shop: DeliveryShop, *, oci: str, repository: str, private: str, authority: Path) -> None:
-    """Write the configuration and what it names."""
+    """Write the configuration and its files."""
     root = shop.root
     (root / "manifests").mkdir()
     (root / "manifests" / "settings.yaml").write_text(MANIFEST)
@@ -268,7 +268,7 @@ SETTING = "configmap/settings/word"
 
 
 def _build_with_secrets(shop: DeliveryShop) -> None:
-    """Have the image built with two secrets, of which only digests stay in it."""
+    """Build the image with two secrets, of which it only contains digests."""
     (shop.root / "token.txt").write_text(TOKEN)
     keys = 'secrets = ["id=token,src=token.txt", "id=word,env=SHOP_WORD"]'
     shop.edit("seatrial.toml", 'name = "shop-test"\n', f'name = "shop-test"\n{keys}\n')
@@ -290,7 +290,7 @@ def _chart(directory: Path, name: str, version: str, template: str, values: dict
 
 
 def _package(work: Path, name: str, version: str, template: str) -> Path:
-    """Write a chart and pack it."""
+    """Write and package a chart."""
     chart = _chart(work / version, name, version, template, {})
     _helm("package", str(chart), "--destination", str(work / "packages" / name))
     return work / "packages" / name / f"{name}-{version}.tgz"
@@ -307,7 +307,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 @contextmanager
 def _chart_repository(work: Path) -> Iterator[str]:
-    """Serve a chart repository: packages and the index that Helm makes of them."""
+    """Serve a chart repository: packages and Helm's index."""
     directory = work / "packages" / "second"
     for version in ("0.1.0", "0.2.0"):
         _package(work, "second", version, SECOND)
@@ -323,7 +323,7 @@ def _chart_repository(work: Path) -> Iterator[str]:
 
 
 def _oci_charts(work: Path, container: str) -> str:
-    """Start a registry without TLS and push charts to it; return where they are."""
+    """Start a registry without TLS and push charts to it; return its address."""
     docker("run", "--detach", "--name", container, "--publish", "127.0.0.1::5000", "foundry.invalid/registry:2")
     registry = f"localhost:{_port(container)}"
     _await(f"http://{registry}/v2/")
@@ -352,13 +352,13 @@ def _private_registry(work: Path, container: str) -> Path:
         "REGISTRY_HTTP_TLS_KEY": "/private/tls.key",
     }
     env = [word for key, value in settings.items() for word in ("--env", f"{key}={value}")]
-    # kind makes this network with the first cluster.
+    # kind creates this network with the first cluster.
     subprocess.run(["docker", "network", "create", "kind"], capture_output=True, check=False)
     argv = ["--network", "kind", "--publish", "127.0.0.1::5000", "--volume", f"{directory}:/private:ro", *env]
     docker("run", "--detach", "--name", container, *argv, "foundry.invalid/registry:2")
     registry = f"localhost:{_port(container)}"
     refused = _await(f"https://{registry}/v2/", certificate)
-    assert refused == 401, "it has to want a password"
+    assert refused == 401, "the registry must require a password"
     login = base64.b64encode(f"team:{PASSWORD}".encode()).decode()
     (directory / "config.json").write_text(json.dumps({"auths": {registry: {"auth": login}}}))
     image = f"{registry}/team/python:3.13"
@@ -375,7 +375,7 @@ def _port(container: str) -> str:
 
 
 def _await(url: str, certificate: Path | None = None) -> int:
-    """Wait until a registry answers, and return with which status."""
+    """Wait until a registry answers, and return the status."""
     tls = ssl.create_default_context(cafile=certificate) if certificate else None
     until = time.monotonic() + 60
     while True:

@@ -1,6 +1,6 @@
-"""Settings for the examples where Docker Hub does not answer: images of this engine in place of those that they name.
+"""Replace the images of the examples with local ones, for machines that cannot reach Docker Hub.
 
-They are environment variables, as docs/how-to/behind-a-mirror.md describes: commands and files stay as they are.
+The settings are environment variables, as in docs/how-to/behind-a-mirror.md. Commands and files are unchanged.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The runner pod of a kept environment as the place where the conformance suites run."""
+"""Run the conformance suites in the runner pod of a kept environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["pod_transport"]
 
 @contextmanager
 def pod_transport(_directory: Path) -> Iterator[Transport]:
-    """Yield the pod `test-runner` in namespace `shop` of the project that SEATRIAL_CONFORMANCE_PROJECT names."""
+    """Yield the pod `test-runner` in namespace `shop` of the project in SEATRIAL_CONFORMANCE_PROJECT."""
     it = kept(Path(os.environ["SEATRIAL_CONFORMANCE_PROJECT"]), lambda: None)
     assert it is not None
     kube = it.kube()

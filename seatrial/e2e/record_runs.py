@@ -2,10 +2,10 @@
 
     .venv/bin/python seatrial/e2e/record_runs.py
 
-Each run leaves its screen in `docs/recorded/NAME.txt` and its events in `tests/sinks/runs/NAME.jsonl`. The script then
+Each run writes its screen to `docs/recorded/NAME.txt` and its events to `tests/sinks/runs/NAME.jsonl`. The script then
 copies the screens into the pages that show them, below `<!-- recorded: NAME -->`. Afterwards, write the golden files
-with `SEATRIAL_GOLDEN=write .venv/bin/pytest seatrial/tests/sinks`. The script needs Docker, kind and Helm, and five
-minutes. With `--insert` it only copies the screens that it recorded earlier.
+with `SEATRIAL_GOLDEN=write .venv/bin/pytest seatrial/tests/sinks`. The script requires Docker, kind and Helm, and takes
+five minutes. With `--insert` it only copies screens that were recorded before.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from local_images import SETTINGS, present
 SEATRIAL: Final = Path(__file__).resolve().parents[1]
 RECORDED: Final = SEATRIAL / "docs" / "recorded"
 EVENTS: Final = SEATRIAL / "tests" / "sinks" / "runs"
-# Events name this directory, so it must not be somebody's home.
+# Events contain this directory, so it must not be a user's home.
 PROJECT: Final = Path("/tmp/orders-api")
 PAGES: Final = (SEATRIAL / "README.md", *sorted((SEATRIAL / "docs").rglob("*.md")))
 ROWS: Final = 200
@@ -45,11 +45,11 @@ TEST: Final = PROJECT / "tests" / "test_orders.py"
 
 
 def screen_of(argv: tuple[str, ...], env: Mapping[str, str], *, interrupt_at: str = "") -> tuple[str, int]:
-    """Run a command in a terminal of its own; return what the terminal shows at the end, and the exit code.
+    """Run a command in a new terminal; return the terminal's final screen and the exit code.
 
     Args:
         argv: program and arguments.
-        env: the whole environment.
+        env: the complete environment.
         interrupt_at: press Ctrl-C once the terminal shows this text.
     """
     master, replica = pty.openpty()
@@ -64,7 +64,7 @@ def screen_of(argv: tuple[str, ...], env: Mapping[str, str], *, interrupt_at: st
     while True:
         try:
             data = os.read(master, 1 << 16)
-        except OSError:  # the last holder of the terminal has ended
+        except OSError:  # the last process with the terminal has ended
             break
         if not data:
             break
@@ -78,11 +78,11 @@ def screen_of(argv: tuple[str, ...], env: Mapping[str, str], *, interrupt_at: st
 
 
 def record(name: str, typed: str, env: Mapping[str, str], *, code: int, interrupt_at: str = "") -> None:
-    """Run a command, check its exit code, and write down its screen and the events of its run."""
+    """Run a command, check its exit code, and write its screen and the events of its run."""
     print(f"{name}: {typed}", flush=True)
     shown, ended = screen_of((sys.executable, "-m", *shlex.split(typed)), env, interrupt_at=interrupt_at)
     if ended != code:
-        sys.exit(f"{typed} ended with {ended} instead of {code}:\n{shown}")
+        sys.exit(f"{typed} exited with {ended}, expected {code}:\n{shown}")
     (RECORDED / f"{name}.txt").write_text(f"$ {typed}\n{shown}")
     latest = PROJECT / ".seatrial" / "runs" / "latest" / "events.jsonl"
     if latest.is_file():
@@ -91,7 +91,7 @@ def record(name: str, typed: str, env: Mapping[str, str], *, code: int, interrup
 
 @contextmanager
 def changed(path: Path, old: str, new: str) -> Iterator[None]:
-    """Replace a text in a file while the block lasts."""
+    """Replace a text in a file for the duration of the block."""
     before = path.read_text()
     if old not in before:
         sys.exit(f"{path} does not contain {old!r}")

@@ -1,4 +1,4 @@
-"""The small project that the tests in a cluster work on, and what they do to it: commands, edits, questions."""
+"""Provide the small project of the e2e tests, with methods to run commands, edit files and query the cluster."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Shop:
-    """The project in a directory of its own, so that tests can change it."""
+    """A copy of the project that tests can change."""
 
     root: Path
 
@@ -51,7 +51,7 @@ class Shop:
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        # Under nohup or a shell's & interrupts are ignored, and children inherit that.
+        # Under nohup or a shell's `&`, SIGINT is ignored, and children inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         return subprocess.Popen(self.command(*argv), env=self.env, cwd=self.root, stdout=pipe, stderr=pipe, text=True)
 
@@ -67,7 +67,7 @@ class Shop:
             check=False,
         )
         seconds = time.monotonic() - started
-        assert done.returncode == code, f"{argv} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == code, f"{argv} exited with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return Done(done.returncode, done.stdout, done.stderr, seconds)
 
     def edit(self, path: str, old: str, new: str) -> None:
@@ -82,7 +82,7 @@ class Shop:
 
     @property
     def session(self) -> str:
-        """The session that the last run worked in."""
+        """The session of the last run."""
         return str(self.result["session"])
 
     def stage(self, name: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def docker(*argv: str) -> str:
 
 
 def containers(name: str) -> list[str]:
-    """Return the names of the containers of a cluster; `name` may be the beginning of its name."""
+    """Return the names of a cluster's containers; `name` may be a prefix of the cluster's name."""
     listed = docker("ps", "--all", "--format", '{{.Names}} {{.Label "io.x-k8s.kind.cluster"}}').splitlines()
     return [line.split()[0] for line in listed if len(line.split()) > 1 and line.split()[1].startswith(name)]
 

@@ -1,4 +1,4 @@
-"""`seatrial debug` on a real cluster."""
+"""Test `seatrial debug` on a real cluster."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def pods(shop):
     return shop.kubectl("get", "pods", "-l", "seatrial.dev/debug-pod", "-o", "name").split()
 
 
-def test_clients_answer_and_the_pod_is_gone(shop):
+def test_debug_clients_work_and_pod_is_deleted(shop):
     done = shop("debug", "--", "http", "web:8080/stock")
     assert done.out.strip() == "42"
     assert done.err.startswith("200 ")
@@ -21,12 +21,12 @@ def test_clients_answer_and_the_pod_is_gone(shop):
     assert pods(shop) == []
 
 
-def test_a_commands_exit_code_is_ours(shop):
+def test_debug_returns_exit_code_of_command(shop):
     done = shop("debug", "--", "sh", "-c", "echo out; echo err >&2; exit 7", code=7)
     assert (done.out, done.err) == ("out\n", "err\n")
 
 
-def test_a_shell_at_a_terminal(shop):
+def test_debug_opens_shell_at_terminal(shop):
     with Typist(shop.command("debug"), env=ENVIRONMENT, cwd=shop.root) as terminal:
         terminal.expect("http, dns and sql are on its PATH")
         terminal.expect("$ ")
@@ -38,7 +38,7 @@ def test_a_shell_at_a_terminal(shop):
     assert pods(shop) == []
 
 
-def test_what_cannot_be_is_told(shop):
+def test_debug_impossible_requests_are_errors(shop):
     assert "a shell needs a terminal" in shop("debug", code=4).err
     done = shop("debug", "--image", "nowhere.invalid/none:1", "--", "true", code=10)
     assert "image nowhere.invalid/none:1 cannot be pulled" in done.err

@@ -1,4 +1,4 @@
-"""`--pdb` and `breakpoint()` from a terminal, through a real cluster."""
+"""Test `--pdb` and `breakpoint()` from a terminal, on a real cluster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_stops():
 
 @contextmanager
 def more_tests(shop: Shop, text: str) -> Iterator[None]:
-    """Have one more file of tests."""
+    """Add a test file for the duration of the block."""
     path = shop.root / "tests" / "test_debugged.py"
     path.write_text(text)
     try:
@@ -35,7 +35,7 @@ def at_a_terminal(shop: Shop, *argv: str) -> Typist:
     return Typist(shop.command(*argv), env=ENVIRONMENT, cwd=shop.root)
 
 
-def test_breakpoint_stops_answers_and_goes_on(shop):
+def test_breakpoint_accepts_commands_and_continues(shop):
     with more_tests(shop, STOPS), at_a_terminal(shop, "test", "tests/test_debugged.py", "-v") as terminal:
         assert "test_before PASSED" in terminal.expect("(Pdb) ")
         terminal.type("p dozen * 7\n")
@@ -49,7 +49,7 @@ def test_breakpoint_stops_answers_and_goes_on(shop):
     assert shop.result["counts"]["passed"] == 2
 
 
-def test_ctrl_c_interrupts_what_the_debugger_does_and_not_the_run(shop):
+def test_ctrl_c_in_debugger_interrupts_only_its_command(shop):
     with more_tests(shop, STOPS), at_a_terminal(shop, "test", "tests/test_debugged.py") as terminal:
         terminal.expect("(Pdb) ")
         terminal.type("import time; time.sleep(600)\n")
@@ -67,7 +67,7 @@ def test_ctrl_c_interrupts_what_the_debugger_does_and_not_the_run(shop):
         assert terminal.ends() == 0
 
 
-def test_ctrl_c_during_the_tests_ends_them_as_pytest_does(shop):
+def test_ctrl_c_during_tests_ends_them_as_in_pytest(shop):
     text = "import time\n\n\ndef test_before():\n    pass\n\n\ndef test_long():\n    time.sleep(600)\n"
     with more_tests(shop, text), at_a_terminal(shop, "test", "tests/test_debugged.py", "-v") as terminal:
         terminal.expect("test_before PASSED")
@@ -78,7 +78,7 @@ def test_ctrl_c_during_the_tests_ends_them_as_pytest_does(shop):
     assert shop.result["exit"] == 2
 
 
-def test_post_mortem(shop):
+def test_pdb_opens_post_mortem(shop):
     text = "def test_fails():\n    where = 'here'\n    assert where == 'there'\n"
     with more_tests(shop, text), at_a_terminal(shop, "test", "--pdb", "tests/test_debugged.py") as terminal:
         assert "assert 'here' == 'there'" in terminal.expect("(Pdb) ")
@@ -92,7 +92,7 @@ def test_post_mortem(shop):
     assert shop.result["counts"]["failed"] == 1
 
 
-def test_without_a_terminal_it_is_refused_and_said_why(shop):
+def test_pdb_without_terminal_is_an_error(shop):
     assert "--pdb needs a terminal" in shop("test", "--pdb", code=4).err
     with more_tests(shop, STOPS):
         done = shop("test", "tests/test_debugged.py", code=1)

@@ -1,4 +1,4 @@
-"""Charts, images and Secrets from everywhere that the configuration allows, in one kept cluster."""
+"""Test charts, images and Secrets from all supported sources, in one kept cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def containers_named(name: str) -> str:
     return docker("ps", "--quiet", "--filter", f"name=^{name}$")
 
 
-def test_tests_see_what_every_supplier_delivered(shop):
+def test_release_has_charts_and_objects_of_all_sources(shop):
     assert "12 passed" in shop("test").out
     releases = json.loads(shop.helm("list", "--output", "json"))
     assert {each["name"]: each["status"] for each in releases} == dict.fromkeys(
@@ -31,7 +31,7 @@ def test_tests_see_what_every_supplier_delivered(shop):
     assert shop.stage("install")["outcome"] == "unchanged"
 
 
-def test_pod_runs_an_image_that_needs_the_pull_secret(shop):
+def test_pull_secret_allows_private_image(shop):
     pod = json.loads(shop.kubectl("get", "pods", "-l", "app=base", "-o", "json"))["items"][0]
 
     assert pod["spec"]["imagePullSecrets"] == [{"name": "private"}]
@@ -40,7 +40,7 @@ def test_pod_runs_an_image_that_needs_the_pull_secret(shop):
     assert {"name": "private"} in runner["spec"]["imagePullSecrets"]
 
 
-def test_changed_chart_version_is_fetched_and_installed(shop):
+def test_changed_chart_version_is_installed(shop):
     shop.edit("seatrial.toml", 'version = "1.2.3"', 'version = "1.3.0"')
     shop.edit("tests/test_delivery.py", "1.2.3", "1.3.0")
     shop.edit("seatrial.toml", 'version = "0.1.0"', 'version = "0.2.0"')
@@ -50,7 +50,7 @@ def test_changed_chart_version_is_fetched_and_installed(shop):
     assert shop.stage("install")["facts"]["installed"] == "base, second"
 
 
-def test_release_left_pending_by_a_killed_upgrade_is_recovered(shop):
+def test_release_pending_after_killed_upgrade_is_recovered(shop):
     shop.kill_helm("upgrade", "late", "late", "--set", "seconds=300")
     assert shop.release("late") == "pending-upgrade"
 
@@ -61,7 +61,7 @@ def test_release_left_pending_by_a_killed_upgrade_is_recovered(shop):
     assert shop.release("late") == "deployed"
 
 
-def test_release_left_pending_by_a_killed_first_installation_is_recovered(shop):
+def test_release_pending_after_killed_install_is_recovered(shop):
     shop.helm("uninstall", "late")
     shop.kill_helm("install", "late", "late", "--set", "seconds=300")
     assert shop.release("late") == "pending-install"
@@ -73,16 +73,16 @@ def test_release_left_pending_by_a_killed_first_installation_is_recovered(shop):
     assert shop.release("late") == "deployed"
 
 
-def test_registry_after_garbage_collection_takes_and_gives_images(shop):
+def test_registry_works_after_garbage_collection(shop):
     announced = shop.kubectl("get", "configmap", "-n", "kube-public", "local-registry-hosting", "-o", "yaml")
     (reader,) = re.findall(r"hostFromContainerRuntime: \W*([\w.-]+)", announced)
-    # The container that takes pushes.
+    # The container that accepts pushes.
     registry = next(name for name in (f"{reader}-writer", reader) if containers_named(name))
     repositories = "/var/lib/registry/docker/registry/v2/repositories"
     docker("exec", registry, "sh", "-c", f"rm -r {repositories}/*")
     collected = docker("exec", registry, "registry", "garbage-collect", "/etc/docker/registry/config.yml")
     assert "blob eligible for deletion" in collected
-    # A node that has none of the images, and a pod that cannot pull its image before the next command pushes it.
+    # A node without the images, and a pod that cannot pull its image before the next command pushes it.
     images = "ctr -n k8s.io images"
     forget = f"{images} ls -q | grep -E 'foundry.invalid/python|shop-test' | xargs {images} rm --sync"
     docker("exec", f"{NAME}-delivery-control-plane", "bash", "-c", forget)
@@ -96,7 +96,7 @@ def test_registry_after_garbage_collection_takes_and_gives_images(shop):
     assert "which was pushed since: recreating it" in done.err
 
 
-def test_command_after_a_killed_one_is_not_overwritten_by_its_helm(shop):
+def test_helm_of_killed_command_does_not_overwrite_next_one(shop):
     values = shop.root / "late" / "values.yaml"
     before = values.read_text()
     values.write_text('{"seconds": 300}')

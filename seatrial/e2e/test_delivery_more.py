@@ -1,4 +1,4 @@
-"""The oldest Helm, build secrets, a node added later, and pytest's looks in a real pod: slow, so in one cluster."""
+"""Test the oldest Helm, build secrets, an added node, and pytest's output from a real pod, in one cluster."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def shop(tmp_path_factory):
 
 
 def foundry(tool: str) -> str:
-    """Return a tool that the foundry provides, but not with `make setup`."""
-    argv = [str(Path(sys.executable).parent / "foundry"), "--artefacts", str(ROOT / "foundry" / "artefacts.toml")]
+    """Return a tool of foundry that `make setup` does not provide."""
+    argv = [str(Path(sys.executable).parent / "foundry"), "--artifacts", str(ROOT / "foundry" / "artifacts.toml")]
     if subprocess.run([*argv, "path", tool], capture_output=True, check=False).returncode:
         subprocess.run([*argv, "up", tool], capture_output=True, check=True)
     return subprocess.run([*argv, "path", tool], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_helm_3_18_installs_what_every_supplier_delivered(shop):
+def test_helm_3_18_installs_all_sources(shop):
     assert shop.helm("version", "--short").startswith("v3.18.")
 
     assert "14 passed" in shop("test").out
 
 
-def test_image_does_not_tell_build_secrets(shop):
+def test_image_contains_no_build_secrets(shop):
     (image,) = [each["reference"] for each in shop.result["images"] if "shop-test" in each["reference"]]
     told = docker("image", "inspect", image) + docker("history", "--no-trunc", image)
 
@@ -52,7 +52,7 @@ def test_image_does_not_tell_build_secrets(shop):
     assert WORD not in told
 
 
-def test_helm_3_18_upgrades_changed_chart_versions(shop):
+def test_helm_3_18_upgrades_changed_chart_version(shop):
     shop.edit("seatrial.toml", 'version = "1.2.3"', 'version = "1.3.0"')
     shop.edit("tests/test_delivery.py", "1.2.3", "1.3.0")
 
@@ -60,7 +60,7 @@ def test_helm_3_18_upgrades_changed_chart_versions(shop):
     assert shop.stage("install")["facts"]["installed"] == "base"
 
 
-def test_helm_3_18_recovers_a_pending_release(shop):
+def test_helm_3_18_recovers_pending_release(shop):
     shop.kill_helm("upgrade", "late", "late", "--set", "seconds=300")
 
     done = shop("test")
@@ -70,7 +70,7 @@ def test_helm_3_18_recovers_a_pending_release(shop):
     assert shop.release("late") == "deployed"
 
 
-def test_node_added_later_pulls_images_and_runs_the_tests(shop):
+def test_added_node_pulls_images_and_runs_tests(shop):
     added, old = f"{CLUSTER}-worker", f"{CLUSTER}-control-plane"
     add_node(added, like=old)
     shop.kubectl("wait", "--for=condition=Ready", f"node/{added}", "--timeout=120s")
@@ -86,7 +86,7 @@ def test_node_added_later_pulls_images_and_runs_the_tests(shop):
 
 
 def add_node(name: str, *, like: str) -> None:
-    """Start a container as kind starts nodes, with the mounts of another one, and let it join."""
+    """Start a container with the mounts of another node, as kind starts nodes, and join it to the cluster."""
     node = json.loads(docker("container", "inspect", like))[0]
     binds = [word for bind in node["HostConfig"]["Binds"] or () for word in ("--volume", bind)]
     labels = {"io.x-k8s.kind.cluster": CLUSTER, "io.x-k8s.kind.role": "worker"}
@@ -100,7 +100,7 @@ def add_node(name: str, *, like: str) -> None:
     docker("exec", name, *join, "--ignore-preflight-errors=all")
 
 
-def test_pytest_looks_the_same_from_a_real_pod(shop):
+def test_pytest_conformance_in_real_pod(shop):
     suites = ROOT / "seatrial" / "tests"
     env = {
         **shop.env,

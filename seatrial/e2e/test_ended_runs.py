@@ -1,4 +1,4 @@
-"""Runs that are ended while tests run: by Ctrl-C, SIGTERM, a time-out and the kernel, also on nodes that are paused."""
+"""Test runs that are ended during tests by Ctrl-C, SIGTERM or a timeout, also with paused nodes."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_hungry():
         os.write(taken, b"x" * (16 << 20))
 """
 AT_ONCE = 10
-"""Seconds that a run may take to end: 2 for its waits, the rest for the renderer, for logs and on a busy machine."""
+"""Seconds until a run must have ended: 2 for its waits, the rest for renderer and logs on a busy machine."""
 
 
 @pytest.fixture
 def slow(shop: Shop):
-    """The environment with a test that takes long, and with its nodes awake afterwards."""
+    """Provide the environment with a slow test; resume its nodes afterwards."""
     path = shop.root / "tests" / "test_slow.py"
     path.write_text(SLOW)
     yield shop
@@ -89,7 +89,7 @@ def assert_partial(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_ends_the_tests_in_the_pod_and_keeps_their_results(slow: Shop, number: int, code: int) -> None:
+def test_signal_stops_pytest_in_pod_and_keeps_results(slow: Shop, number: int, code: int) -> None:
     run = start(slow)
     run.send_signal(number)
 
@@ -102,7 +102,7 @@ def test_signal_ends_the_tests_in_the_pod_and_keeps_their_results(slow: Shop, nu
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_first_signal_ends_a_run_on_paused_nodes(slow: Shop, number: int, code: int) -> None:
+def test_signal_ends_run_on_paused_nodes(slow: Shop, number: int, code: int) -> None:
     run = start(slow)
     docker("pause", *containers(f"{NAME}-life"))
     time.sleep(2)
@@ -113,7 +113,7 @@ def test_first_signal_ends_a_run_on_paused_nodes(slow: Shop, number: int, code: 
     assert_partial(slow)
 
 
-def test_time_out_ends_a_run_on_paused_nodes(slow: Shop) -> None:
+def test_timeout_ends_run_on_paused_nodes(slow: Shop) -> None:
     run = start(slow, "--set", "timeouts.test=15")
     docker("pause", *containers(f"{NAME}-life"))
 
@@ -123,10 +123,10 @@ def test_time_out_ends_a_run_on_paused_nodes(slow: Shop) -> None:
     assert json.loads((slow.root / ".seatrial/runs/latest/result.json").read_text())["exit"] == 11
 
 
-def test_out_of_memory_of_the_container_is_told_and_its_files_are_collected(shop: Shop) -> None:
+def test_oom_killed_runner_is_reported_and_files_are_collected(shop: Shop) -> None:
     path = shop.root / "tests" / "test_hungry.py"
     path.write_text(HUNGRY)
-    # The more memory a container requests, the lower are the scores of its processes.
+    # A higher memory request lowers the OOM scores of the container's processes.
     requests = 'runner.resources.requests={cpu="250m", memory="1500Mi"}'
     settings = ("--set", 'runner.artifacts=["tests/out", "/tmp/out"]', "--set", requests)
     done = shop(*settings, "test", "tests/test_hungry.py", "--log-file=all.txt", code=12)

@@ -1,4 +1,4 @@
-"""One test, everywhere: in the pod and from the host against a real cluster, through a rollout, with namespaces."""
+"""Test one suite in the pod and on the host, with a rollout and isolated namespaces, on a real cluster."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def outcomes(said: str) -> dict[str, str]:
     return dict(reversed(match.groups()) for match in re.finditer(r"^(PASSED|FAILED|ERROR) (\S+)", said, re.MULTILINE))
 
 
-def test_the_same_results_in_the_pod_and_from_the_host(shop):
+def test_suite_has_same_results_in_pod_and_on_host(shop):
     more = ("tests/test_everywhere.py", "-rA", "-q")
     pod = shop.in_the_pod(*more, "--no-cov", code=1)
     host = shop.from_the_host(*more, code=1)
@@ -169,13 +169,13 @@ def test_the_same_results_in_the_pod_and_from_the_host(shop):
     ]
 
 
-def test_a_chart_in_a_namespace_of_its_own(shop):
+def test_isolated_namespace_installs_chart(shop):
     assert "1 passed" in shop.from_the_host("tests/test_install.py", "-q")
     assert "1 skipped" in shop.in_the_pod("tests/test_install.py", "-q", "--no-cov")
 
 
 @pytest.mark.parametrize("where", ["in_the_pod", "from_the_host"])
-def test_fifty_namespaces(shop, where):
+def test_fifty_isolated_namespaces_have_low_overhead(shop, where):
     more = ("--no-cov",) if where == "in_the_pod" else ()
     said = getattr(shop, where)("tests/test_fifty.py", "-q", "--durations=200", "--durations-min=0", "-vv", *more)
     spent: dict[str, float] = {}
@@ -190,8 +190,8 @@ def test_fifty_namespaces(shop, where):
         time.sleep(1)
 
 
-def test_a_rollout_breaks_nothing_but_what_is_open(shop):
-    """1,000 connections, 8 at once; each that broke was open when a pod went."""
+def test_rollout_breaks_only_open_connections(shop):
+    """1,000 connections, 8 at a time; each broken one was open when its pod was deleted."""
     forwarder = KubeForwarder(kept(shop.root, lambda: None).kube(), seed=os.getpid())
     place = forwarder.open("web", "shop")[8080]
     spans: list[tuple[float, float, str]] = []
@@ -228,6 +228,6 @@ def test_a_rollout_breaks_nothing_but_what_is_open(shop):
     broken = [(round(began - rollout[0], 2), error) for began, _, error in spans if error]
     print(json.dumps({"broken": broken, "rollout": rollout[1] - rollout[0], "after": last - rollout[1]}))
     assert len(spans) == 1000
-    # One pod goes; what was open to it at that moment is at most what runs at once.
+    # One pod is deleted; at most the concurrent connections to it can break.
     assert len(broken) <= 8, broken
     assert not [thread for thread in threading.enumerate() if "seatrial" in thread.name]

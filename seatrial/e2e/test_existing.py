@@ -1,4 +1,4 @@
-"""A cluster and a registry of others: used by name and by digest, nothing of theirs touched, one run at a time."""
+"""Test a shared cluster and registry: explicit context, digests, foreign objects untouched, one run at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shop_project import ENVIRONMENT, PATIENCE, Shop, copy
 
 @dataclass(frozen=True)
 class Machine(Shop):
-    """The project on a machine of its own: another ledger."""
+    """The project on another machine, with its own ledger."""
 
     state: Path
 
@@ -61,28 +61,28 @@ def company(tmp_path_factory) -> Iterator[Company]:
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory, company) -> Machine:
-    """The project on our machine."""
+    """Provide the project on the developer's machine."""
     return machine(tmp_path_factory, company, "ours")
 
 
 @pytest.fixture(scope="module")
 def ci(tmp_path_factory, company) -> Machine:
-    """The same project on a machine of CI."""
+    """Provide the same project on a CI machine."""
     return machine(tmp_path_factory, company, "ci")
 
 
 def untouched(company: Company) -> list[str]:
-    """Return what tells whether anybody changed what is theirs."""
+    """Return a snapshot of foreign objects, to detect changes."""
     config = company.get("configmap", "web", "-n", "theirs")
     return [company.get("namespace", "theirs")["metadata"]["resourceVersion"], config["metadata"]["resourceVersion"]]
 
 
-def test_a_context_that_the_configuration_does_not_name_is_not_used(ours):
+def test_unknown_context_is_an_error(ours):
     done = ours("--set", "cluster.context=nobodys", "up", code=4)
     assert "has no context 'nobodys'" in done.err
 
 
-def test_a_run_leaves_nothing_and_touches_nothing(company, ours):
+def test_run_leaves_nothing_and_changes_no_foreign_object(company, ours):
     before, namespaces = untouched(company), company.names("namespaces")
     done = ours("run")
 
@@ -95,7 +95,7 @@ def test_a_run_leaves_nothing_and_touches_nothing(company, ours):
     assert "no environments" in ours("list").out
 
 
-def test_pods_pull_by_digest_from_the_companys_registry(company, ours):
+def test_pods_pull_by_digest_from_configured_registry(company, ours):
     ours("up")
     runner = company.get("pod", "test-runner", "-n", "shop")
 
@@ -108,7 +108,7 @@ def test_pods_pull_by_digest_from_the_companys_registry(company, ours):
     assert ours.stage("deliver")["outcome"] == "unchanged"
 
 
-def test_what_is_theirs_is_refused_before_anything_is_made(company, ours):
+def test_foreign_objects_are_refused_before_any_change(company, ours):
     before = untouched(company)
     done = ours("up", "--namespace", "theirs", code=4)
 
@@ -118,7 +118,7 @@ def test_what_is_theirs_is_refused_before_anything_is_made(company, ours):
     assert company.names("pods", "-n", "theirs") == []
 
 
-def test_a_second_run_in_the_namespace_is_told_who_is_there(company, ours, ci):
+def test_second_run_in_namespace_names_the_first(company, ours, ci):
     (ours.root / "tests" / "test_slow.py").write_text("import time\n\n\ndef test_slow():\n    time.sleep(8)\n")
     first = ours.start("test", "-k", "slow")
     until = time.monotonic() + 60
@@ -138,7 +138,7 @@ def lease(company: Company) -> str:
     return company.get("lease", "seatrial", "-n", "shop")["spec"].get("holderIdentity", "")
 
 
-def test_the_lease_of_a_dead_run_is_taken_over(company, ours, ci):
+def test_lease_of_dead_run_is_taken_over(company, ours, ci):
     (ours.root / "tests" / "test_slow.py").write_text("import time\n\n\ndef test_slow():\n    time.sleep(600)\n")
     first = ours.start("test", "-k", "slow")
     until = time.monotonic() + 60
@@ -149,7 +149,7 @@ def test_the_lease_of_a_dead_run_is_taken_over(company, ours, ci):
     (ours.root / "tests" / "test_slow.py").unlink()
     dead = lease(company)
     assert "another run works" in ci("up", code=4).err
-    # As if its time had passed: the dead do not renew.
+    # Simulate an expired Lease, because a dead process does not renew.
     long_ago = json.dumps({"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}})
     company.kubectl("patch", "lease", "seatrial", "-n", "shop", "--type=merge", "-p", long_ago)
 
@@ -159,13 +159,13 @@ def test_the_lease_of_a_dead_run_is_taken_over(company, ours, ci):
     assert "8 passed" in ci("test").out
     marks = company.get("namespace", "shop")["metadata"]["labels"]
     assert marks["seatrial.dev/session"] == ci.session, "it is theirs now"
-    # Our own record of it is of the past: it removes nothing of theirs.
+    # The ledger of the first machine is outdated, so it removes nothing.
     ours("down")
     assert "shop" in company.names("namespaces")
     ci("down")
 
 
-def test_kubectl_gets_this_context_alone(company, ours):
+def test_env_kubeconfig_contains_only_this_context(company, ours):
     ours("up")
     values = json.loads(ours("env", "--json").out)
     argv = ["kubectl", "get", "pods", "-o", "name"]
@@ -178,8 +178,8 @@ def test_kubectl_gets_this_context_alone(company, ours):
     ours("down")
 
 
-def test_one_environment_a_pull_request(company, ours, ci):
-    """Beside each other in one cluster, made on different machines, and cleaned by a third command."""
+def test_one_environment_per_pull_request(company, ours, ci):
+    """Environments of different machines in one cluster, removed by a third command."""
     before = untouched(company)
     first = ours("up", "--namespace", "pr-41")
     assert "8 passed" in ours("test", "--namespace", "pr-41").out
@@ -191,7 +191,7 @@ def test_one_environment_a_pull_request(company, ours, ci):
     for kind in ("resourcequota", "limitrange", "networkpolicy"):
         assert company.names(kind, "-n", "pr-42") == ["seatrial"]
 
-    # What is said of the policies is what is true.
+    # The reported enforcement of policies is correct.
     reach = "import socket; socket.create_connection(('web.{}.svc', 8080), 3)"
     argv = ["exec", "-n", "pr-41", "test-runner", "-c", "tests", "--", "python3", "-c"]
     company.kubectl(*argv, reach.format("pr-41"))
@@ -219,7 +219,7 @@ def test_one_environment_a_pull_request(company, ours, ci):
     assert untouched(company) == before
 
 
-def test_a_project_in_a_directory_of_the_same_name_touches_nothing_of_ours(company, ours, tmp_path_factory):
+def test_project_with_same_directory_name_changes_nothing(company, ours, tmp_path_factory):
     other = machine(tmp_path_factory, company, "theirs")
     assert other.root.name == ours.root.name
     toml = other.root / "seatrial.toml"
@@ -238,8 +238,8 @@ def test_a_project_in_a_directory_of_the_same_name_touches_nothing_of_ours(compa
     ours("down", "--namespace", "pr-7")
 
 
-def test_what_no_second_one_can_have_is_refused(company, ours):
-    """Host ports belong to one environment of a node: the namespace's Pod Security Standard says so."""
+def test_second_environment_with_host_ports_is_refused(company, ours):
+    """Host ports belong to one environment per node, as enforced by the namespace's Pod Security Standard."""
     chart = ours.root / "chart" / "templates" / "web.yaml"
     text = chart.read_text()
     chart.write_text(text.replace("{containerPort: 8080}", "{containerPort: 8080, hostPort: 8080}"))
@@ -254,7 +254,7 @@ KINDS = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validating
 
 
 def cluster_wide(company: Company) -> set[str]:
-    """Return the cluster-wide objects, without namespaces that are on their way out."""
+    """Return the cluster-scoped objects, except namespaces being deleted."""
     found = company.get(KINDS)["items"]
     return {
         f"{each['kind']} {each['metadata']['name']}" for each in found if "deletionTimestamp" not in each["metadata"]
@@ -262,7 +262,7 @@ def cluster_wide(company: Company) -> set[str]:
 
 
 def isolate(shop: Shop) -> None:
-    """Let the project's tests create namespaces, in a cluster of others, too."""
+    """Allow the project's tests to create namespaces, also in a shared cluster."""
     shop.edit("seatrial.toml", "[cluster]\n", "[cluster]\nallow-isolated-namespaces = true\n")
     shop.edit("seatrial.toml", "[runner]\n", "[runner]\nisolated-namespaces = true\n")
 
@@ -274,7 +274,7 @@ def isolating(tmp_path_factory, company) -> Machine:
     return it
 
 
-def test_isolated_namespaces_need_consent(company, isolating):
+def test_isolated_namespaces_require_consent(company, isolating):
     before = cluster_wide(company)
     isolating.edit("seatrial.toml", "allow-isolated-namespaces = true\n", "")
     done = isolating("up", "--namespace", "pr-60", code=4)
@@ -283,8 +283,8 @@ def test_isolated_namespaces_need_consent(company, isolating):
     assert cluster_wide(company) == before
 
 
-def test_what_isolated_namespaces_have_in_the_whole_cluster_goes(tmp_path_factory, company, isolating):
-    """Owned and lent, by `down` and by `clean --all`, while a second project does the same beside it."""
+def test_cluster_scoped_objects_of_isolated_namespaces_are_deleted(tmp_path_factory, company, isolating):
+    """For created and lent namespaces, with `down` and `clean --all`, while a second project does the same."""
     company.kubectl("create", "namespace", "lent")
     company.kubectl("label", "namespace", "lent", "seatrial.dev/use=allowed")
     before = cluster_wide(company)
@@ -309,11 +309,11 @@ def test_what_isolated_namespaces_have_in_the_whole_cluster_goes(tmp_path_factor
 
 
 def credentials(state: Path) -> list[Path]:
-    """Return the files below a state directory that hold a key."""
+    """Return the files in a state directory that contain a key."""
     return [path for path in state.rglob("*") if path.is_file() and b"client-key-data" in path.read_bytes()]
 
 
-def test_the_kubeconfig_says_as_whom_and_leaves_no_copy(tmp_path_factory, company):
+def test_impersonation_of_kubeconfig_is_used_and_not_copied(tmp_path_factory, company):
     it = machine(tmp_path_factory, company, "as")
     own = it.root / "kubeconfig"
     own.write_bytes(company.kubeconfig.read_bytes())

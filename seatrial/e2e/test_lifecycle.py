@@ -1,4 +1,4 @@
-"""The life of an environment in a real cluster: up, tests, edits of everything, faults, and nothing left."""
+"""Test the lifecycle of an environment on a real cluster: creation, tests, edits, failures and removal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seatrial.app.wiring import machine
 from shop_project import NAME, PATIENCE, containers, copy, docker
 
 
-def test_up_says_where_the_time_went(up_result):
+def test_up_reports_duration_of_each_stage(up_result):
     assert up_result["exit"] == 0
     assert up_result["kept"] is True
     alone = sum(stage["alone"] for stage in up_result["stages"])
@@ -27,7 +27,7 @@ def test_up_says_where_the_time_went(up_result):
     }
 
 
-def test_tests_run_in_the_pod_and_prove_what_ran(shop):
+def test_result_proves_files_in_pod(shop):
     done = shop("test")
 
     assert "8 passed" in done.out
@@ -41,14 +41,14 @@ def test_tests_run_in_the_pod_and_prove_what_ran(shop):
     assert list((directory / "logs" / "pods" / "shop").glob("web-*/web.log"))
 
 
-def test_nothing_changed_means_nothing_done(shop):
+def test_unchanged_project_skips_all_stages(shop):
     shop("test", "-k", "stock")
 
     done = {stage["stage"] for stage in shop.result["stages"] if stage["outcome"] == "done"}
     assert done == {"test", "collect"}
 
 
-def test_a_changed_test_goes_as_a_delta_and_its_failure_is_a_failure(shop):
+def test_changed_test_is_synced_and_its_failure_reported(shop):
     shop.edit("tests/test_shop.py", "== 42", "== 43")
     done = shop("test", "--explain", code=1)
 
@@ -59,7 +59,7 @@ def test_a_changed_test_goes_as_a_delta_and_its_failure_is_a_failure(shop):
     assert "1 passed" in shop("test", "--lf").out
 
 
-def test_deleted_and_new_files(shop):
+def test_deleted_and_new_files_are_synced(shop):
     (shop.root / "tests" / "test_new.py").write_text("def test_new():\n    pass\n")
     assert "9 passed" in shop("test").out
     (shop.root / "tests" / "test_new.py").unlink()
@@ -67,19 +67,19 @@ def test_deleted_and_new_files(shop):
     assert shop.stage("test")["facts"]["deleted"] == "1"
 
 
-def test_files_that_somebody_touched_in_the_pod_are_those_of_the_tree_again(shop):
+def test_files_changed_in_pod_are_restored(shop):
     shop("test", "-k", "stock")
     touch = "echo 'def test_ghost(): pass' > tests/test_ghost.py; echo >> tests/test_shop.py"
     shop.kubectl("exec", "test-runner", "-c", "tests", "--", "sh", "-c", touch)
 
-    # Much to send, too: what the agent refuses it has to read.
+    # A large input, which the agent has to read even if it refuses it.
     (shop.root / "tests" / "data.bin").write_bytes(os.urandom(1 << 20))
     assert "8 passed" in shop("test").out
     assert (shop.stage("test")["facts"]["deleted"], shop.stage("test")["facts"]["sent"]) == ("1", "2")
     (shop.root / "tests" / "data.bin").unlink()
 
 
-def test_a_changed_chart_is_upgraded(shop):
+def test_changed_chart_is_upgraded(shop):
     shop.edit("chart/values.yaml", "stock: 42", "stock: 43")
     shop.edit("tests/test_shop.py", "== 42", "== 43")
     assert "8 passed" in shop("test").out
@@ -89,13 +89,13 @@ def test_a_changed_chart_is_upgraded(shop):
     assert "8 passed" in shop("test").out
 
 
-def test_an_edited_object_is_brought_back(shop):
+def test_edited_object_is_reverted(shop):
     shop.kubectl("scale", "deployment/web", "--replicas=0")
     assert "8 passed" in shop("test").out
     assert shop.stage("install")["outcome"] == "done"
 
 
-def test_a_runner_that_ran_out_of_memory_is_made_anew(shop):
+def test_oom_killed_runner_is_recreated(shop):
     hog = "def test_hog():\n    assert len(bytearray(1 << 32)) == 0\n"
     (shop.root / "tests" / "test_hog.py").write_text(hog)
     shop("--set", "runner.resources.limits.memory=256Mi", "test", "-k", "hog", code=12)
@@ -103,15 +103,15 @@ def test_a_runner_that_ran_out_of_memory_is_made_anew(shop):
     assert "8 passed" in shop("test").out
 
 
-def test_a_lost_registry_is_made_again(shop):
+def test_deleted_registry_is_recreated(shop):
     docker("rm", "--force", machine().registry().container)
-    # A version that no earlier run of this test has built an image of.
+    # A new version, for which no earlier run of this test has built an image.
     shop.edit("pyproject.toml", 'version = "0"', f'version = "0.{time.time_ns()}"')
     assert "8 passed" in shop("test").out
     assert shop.stage("build")["outcome"] == "done", "pyproject.toml rebuilds"
 
 
-def test_pods_run_what_was_pushed_by_digest(shop):
+def test_pods_run_pushed_images_by_digest(shop):
     runner = json.loads(shop.kubectl("get", "pod", "test-runner", "-o", "json"))
 
     (image,) = {each["image"] for each in runner["spec"]["containers"]}
@@ -121,7 +121,7 @@ def test_pods_run_what_was_pushed_by_digest(shop):
     assert {each["imageID"].partition("@")[2] for each in runner["status"]["containerStatuses"]} == {digest}
 
 
-def test_a_pod_can_neither_read_nor_write_the_registry(shop):
+def test_pod_cannot_access_registry(shop):
     ask = """
 import http.client, sys
 place = "/v2/docker.io/library/shop-test"
@@ -135,13 +135,13 @@ for method, path in (("GET", "/v2/"), ("GET", "/v2/_catalog"), ("POST", f"{place
     found = json.loads(docker("container", "inspect", container))[0]["NetworkSettings"]["Networks"]["kind"]["IPAddress"]
     said = shop.kubectl("exec", "test-runner", "-c", "tests", "--", "python3", "-c", ask, found)
     assert said.split() == ["401"] * 5
-    # Its own node pulls from there, with a password that pods do not see.
+    # Its own node pulls from the registry, with a password that pods cannot read.
     hosts = docker("exec", f"{NAME}-life-control-plane", "cat", "/etc/containerd/certs.d/docker.io/hosts.toml")
     assert f"http://{container}:5000/v2/docker.io" in hosts
     assert "authorization" in hosts
 
 
-def test_looks(shop):
+def test_read_only_commands(shop):
     status = json.loads(shop("status", "--json").out)
     assert {each["name"]: each["ready"] for each in status["workloads"]} == {"web": True, "test-runner": True}
     assert f"{NAME}-life" in shop("list").out
@@ -149,7 +149,7 @@ def test_looks(shop):
     assert "web" in shop.kubectl("get", "pods"), "the namespace is that of the tests"
 
 
-def test_only_one_command_at_a_time(shop):
+def test_second_command_is_refused(shop):
     first = shop.start("test")
     try:
         until = time.monotonic() + 30
@@ -161,7 +161,7 @@ def test_only_one_command_at_a_time(shop):
     assert first.returncode == 0
 
 
-def test_a_run_whose_command_was_killed_is_taken_over(shop):
+def test_run_of_killed_command_is_taken_over(shop):
     slow = shop.root / "tests" / "test_slow.py"
     slow.write_text("import time\n\ndef test_slow():\n    print('begun', flush=True)\n    time.sleep(300)\n")
     first = shop.start("test", "-s", "-k", "slow")
@@ -177,7 +177,7 @@ def test_a_run_whose_command_was_killed_is_taken_over(shop):
     assert "8 passed" in shop("test").out
 
 
-def test_a_wrong_tag_is_named(shop):
+def test_missing_image_tag_is_named(shop):
     done = shop("--set", 'release.shop.set={ "image.tag" = "nonesuch" }', "up", code=10)
 
     assert "image foundry.invalid/python:nonesuch cannot be pulled" in done.err
@@ -186,12 +186,12 @@ def test_a_wrong_tag_is_named(shop):
     assert "ImagePull" in diagnosed.out
 
 
-def test_the_way_back_from_a_wrong_tag_is_short(shop):
+def test_corrected_image_tag_recovers_quickly(shop):
     shop("up")
     assert shop("diagnose").out.startswith("nothing is wrong")
 
 
-def test_a_cluster_of_somebody_else_is_left_alone(tmp_path_factory):
+def test_foreign_cluster_is_untouched(tmp_path_factory):
     it = copy(tmp_path_factory, "theirs")
     node = f"{NAME}-theirs-control-plane"
     docker("create", "--name", node, "--label", f"io.x-k8s.kind.cluster={NAME}-theirs", "foundry.invalid/node:v1.34.4")
@@ -202,7 +202,7 @@ def test_a_cluster_of_somebody_else_is_left_alone(tmp_path_factory):
         docker("rm", "--force", "--volumes", node)
 
 
-def test_killed_runs_are_reaped(tmp_path_factory):
+def test_killed_runs_are_cleaned_up(tmp_path_factory):
     it = copy(tmp_path_factory, "killed")
     run = it.start("run")
     until = time.monotonic() + 120

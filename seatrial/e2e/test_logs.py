@@ -1,4 +1,4 @@
-"""`seatrial logs` on a real cluster."""
+"""Test `seatrial logs` on a real cluster."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from shop_project import ENVIRONMENT
 from typist import Typist
 
 
-def test_the_runner_says_what_pytest_printed_and_nothing_else(shop):
+def test_logs_of_runner_are_output_of_pytest(shop):
     shop("test", "-k", "stock")
     out = shop("logs", "runner", "--tail", "1").out
 
@@ -14,7 +14,7 @@ def test_the_runner_says_what_pytest_printed_and_nothing_else(shop):
     assert "==>" not in out
 
 
-def test_follow_goes_on_with_new_pods_until_ctrl_c(shop):
+def test_logs_follow_includes_new_pods_until_ctrl_c(shop):
     argv = shop.command("logs", "web", "--follow", "--tail", "1")
     old = shop.kubectl("get", "pods", "-l", "app=web", "-o", "name").strip().removeprefix("pod/")
     with Typist(argv, env=ENVIRONMENT, cwd=shop.root) as terminal:
@@ -29,6 +29,6 @@ def test_follow_goes_on_with_new_pods_until_ctrl_c(shop):
     shop("up")
 
 
-def test_what_is_not_there_is_told_with_what_is(shop):
+def test_logs_unknown_name_lists_known_ones(shop):
     assert "one of: test-runner, web, runner" in shop("logs", "wbe", code=4).err
     assert "no container was restarted" in shop("logs", "web", "--previous").err

@@ -1,4 +1,4 @@
-"""`--namespace` beside others in a cluster of our own: the one that the lifecycle tests share."""
+"""Test `--namespace` in the kind cluster that the lifecycle tests share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from shop_project import NAME, containers
 
 
-def test_environments_beside_each_other_in_one_cluster(shop):
+def test_namespaced_environments_share_one_cluster(shop):
     nodes = containers(f"{NAME}-life")
     shop("up", "--namespace", "pr-7")
     assert "8 passed" in shop("test", "--namespace", "pr-7").out
@@ -32,7 +32,7 @@ def test_environments_beside_each_other_in_one_cluster(shop):
     assert "8 passed" in shop("test").out
 
 
-def test_what_the_pull_requests_do_not_need_any_more_goes(shop):
+def test_clean_removes_environments_of_closed_pull_requests(shop):
     shop("up", "--namespace", "pr-8")
     assert shop("clean", "--keep-prs", "7,8").out == "nothing to remove\n"
     assert shop("clean", "--keep-prs", "7").out == "removed: pr-8\n"

@@ -1,9 +1,8 @@
-"""Random edits of a project beside a kept environment: after each, what runs is what a build from scratch gives, or the
-run is not green.
+"""Test random edits of a project with a kept environment: it equals a build from scratch, or the run is not green.
 
-SEATRIAL_EDITS sets how many. SEATRIAL_SEED begins another row of them; the default is always the same one, so that
-a check does not fail by chance. The oracle knows nothing of seatrial: it builds a copy of the project with Docker,
-reads files out of containers, and renders charts with Helm.
+SEATRIAL_EDITS sets the number of edits. SEATRIAL_SEED selects another sequence; the default is fixed, so that the check
+does not fail by chance. The oracle is independent of seatrial: it builds a copy of the project with Docker, reads files
+from containers, and renders charts with Helm.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ class Bench:
     """The project, its random edits, and the oracle.
 
     Attributes:
-        undo: what takes the last edit back.
+        undo: reverts the last edit.
     """
 
     shop: Shop
@@ -78,7 +77,7 @@ class Bench:
         return self.shop.root
 
     def files(self, *folders: str) -> list[Path]:
-        """Return the files that may be edited."""
+        """Return the editable files."""
         found = [
             path for folder in folders for path in (self.root / folder).rglob("*") if "__pycache__" not in path.parts
         ]
@@ -95,7 +94,7 @@ class Bench:
     def word(self) -> str:
         return f"n{self.chance.randrange(1000)}"
 
-    # Edits. Each returns a word for it.
+    # Edits. Each returns a description.
 
     def change(self) -> str:
         file = self.any_file()
@@ -173,7 +172,7 @@ class Bench:
         return "chart template"
 
     def chart_file(self) -> str:
-        """A file that a template reads through a link."""
+        """Change a file that a template reads through a link."""
         (self.root / "shared" / "text.txt").write_text(self.word())
         return "file behind a link in the chart"
 
@@ -205,7 +204,7 @@ class Bench:
         return "test --cov-report=xml"
 
     def edit(self) -> str:
-        """Make one edit; remember how to take it back."""
+        """Make one edit, and record how to revert it."""
         saved = self.oracle.with_name("saved")
         shutil.rmtree(saved, ignore_errors=True)
         shutil.copytree(self.root, saved, symlinks=True, ignore=shutil.ignore_patterns(".seatrial", "__pycache__"))
@@ -232,7 +231,7 @@ class Bench:
     # The oracle.
 
     def expected(self) -> dict[str, dict[str, str]]:
-        """Return what images from scratch have, by target; a failed build raises."""
+        """Return the files of images built from scratch, by target; a failed build raises."""
         shutil.rmtree(self.oracle, ignore_errors=True)
         ignored = shutil.ignore_patterns(".seatrial", ".pytest_cache", "__pycache__", "coverage.xml", ".coverage")
         shutil.copytree(self.root, self.oracle, symlinks=True, ignore=ignored)
@@ -259,7 +258,7 @@ class Bench:
         return found
 
     def rendered(self, image: str) -> list[dict[str, Any]]:
-        """Return the ConfigMaps that Helm makes of the chart, and those of the manifests."""
+        """Return the ConfigMaps in Helm's rendering of the chart and in the manifests."""
         repository, _, tag = image.rpartition(":")
         sets = ["--set", f"image.repository={repository}", "--set", f"image.tag={tag}"]
         argv = ["helm", "template", "shop", "chart", "--values", "values.yaml", *sets]
@@ -268,13 +267,13 @@ class Bench:
         return [obj for text in texts for obj in yaml.safe_load_all(text) if obj]
 
     def check(self) -> None:
-        """Compare the environment with what is made from scratch."""
+        """Compare the environment with images and charts built from scratch."""
         wanted = self.expected()
         assert self.in_pod() == wanted["tests"]
         image = self.shop.kubectl(
             "get", "deployment", "web", "-o", "jsonpath={.spec.template.spec.containers[0].image}"
         )
-        # Behind the tag stands the digest in the registry, which the engine need not know.
+        # The tag is followed by the registry's digest, which the engine may not know.
         image = image.partition("@")[0]
         assert self.in_image(image) == wanted["app"]
         pods = json.loads(self.shop.kubectl("get", "pods", "-l", "app=web", "-o", "json"))["items"]
@@ -292,7 +291,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A kept environment whose product and runner are two stages of one Dockerfile."""
+    """Provide a kept environment whose product and runner are two stages of one Dockerfile."""
     shop = copy(tmp_path_factory, "edits")
     root = shop.root
     for name, text in {
@@ -344,7 +343,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     assert containers(f"{NAME}-edits") == []
 
 
-def test_after_each_edit_what_runs_is_what_a_build_gives_or_the_run_is_not_green(bench: Bench) -> None:
+def test_environment_after_each_edit_equals_build_or_run_fails(bench: Bench) -> None:
     print(f"SEATRIAL_SEED={SEED}")
     bench.shop("test")
     bench.check()
@@ -362,7 +361,7 @@ def test_after_each_edit_what_runs_is_what_a_build_gives_or_the_run_is_not_green
             bench.check()
             continue
         print("  " + "\n  ".join((done.stdout + done.stderr).splitlines()[-6:]))
-        # No edit may lock the next command out.
+        # No edit may prevent the next command from running.
         bench.undo()
         bench.shop("test")
         bench.check()

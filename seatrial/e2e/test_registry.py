@@ -1,4 +1,4 @@
-"""The registry on a real engine: what another user, another tenant and a pod can do to it, which is nothing."""
+"""Test that other users, other projects and pods cannot read or change the registry of a real engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REPOSITORY = "docker.io/library/seatrial-e2e-registry"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 NOBODY = 65534
 
-# Method and path of each way to read, change or remove something.
+# Method and path of each request that reads, changes or deletes.
 READS = (("GET", "/v2/"), ("GET", "/v2/_catalog"), ("GET", f"/v2/{REPOSITORY}/manifests/1"))
 WRITES = (
     ("POST", f"/v2/{REPOSITORY}/blobs/uploads/"),
@@ -50,7 +50,7 @@ for method, path in questions:
 
 @dataclass(frozen=True)
 class User:
-    """Somebody with a state directory, and so with a registry."""
+    """A user with a state directory, and thus with a registry."""
 
     home: Path
     network: str
@@ -75,7 +75,7 @@ def port_of(container: str) -> int:
 
 
 def as_another_user(*argv: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as another user of this machine. Whoever is not root can only leave out what is his alone."""
+    """Run a command as another user of this machine; without root, run it as this user without private files."""
     prefix = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.getuid() == 0 else []
     return subprocess.run([*prefix, *argv], capture_output=True, text=True, check=False)
 
@@ -89,7 +89,7 @@ def asked_by_another_user(port: int, method: str, path: str) -> int:
 
 
 def asked_by_a_pod(network: str, host: str, questions, headers=()) -> list[int]:
-    """Return the answers to a container in the network of the nodes, which pods reach as well."""
+    """Return the answers to a container in the nodes' network, which pods also reach."""
     argument = json.dumps([host, 5000, dict(headers), questions])
     said = docker("run", "--rm", "--network", network, IMAGE, "python3", "-c", ASK, argument)
     return [int(word) for word in said.split()]
@@ -97,7 +97,7 @@ def asked_by_a_pod(network: str, host: str, questions, headers=()) -> list[int]:
 
 @pytest.fixture(scope="module")
 def content(tmp_path_factory) -> Iterator[str]:
-    """An image with a small layer of its own."""
+    """Provide an image with a small layer of its own."""
     context = tmp_path_factory.mktemp("context")
     (context / "Dockerfile").write_text(f"FROM {IMAGE}\nCOPY Dockerfile /\nLABEL run={uuid.uuid4()}\n")
     docker("build", "--quiet", "--tag", CONTENT, str(context))
@@ -115,7 +115,7 @@ def network() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def users(tmp_path_factory, network, content) -> Iterator[tuple[User, User]]:
-    """Two users, the first of whom has pushed something."""
+    """Provide two users, the first of whom has pushed an image."""
     found = tuple(User(tmp_path_factory.mktemp(name) / "seatrial" / "registry", network) for name in ("one", "two"))
     try:
         for user in found:
@@ -138,15 +138,15 @@ def mine(users) -> LocalRegistry:
     return registry
 
 
-def test_another_local_user_can_neither_read_nor_write(mine):
+def test_other_local_user_cannot_access_registry(mine):
     for container in (mine.container, f"{mine.container}-writer"):
         port = port_of(container)
         for method, path in (*READS, *WRITES):
             assert asked_by_another_user(port, method, path) == 401, (container, method, path)
-    assert mine.digest(CONTENT), "it is still there"
+    assert mine.digest(CONTENT), "the image still exists"
 
 
-def test_another_local_user_cannot_read_the_passwords(users):
+def test_other_local_user_cannot_read_passwords(users):
     keys = users[0].home / "keys.json"
     login = users[0].home / "docker" / "config.json"
     for path in (keys, login):
@@ -157,7 +157,7 @@ def test_another_local_user_cannot_read_the_passwords(users):
     assert keys_in(users[0].home).write not in seen
 
 
-def test_another_seatrial_user_is_not_let_in(users, mine):
+def test_other_seatrial_user_cannot_access_registry(users, mine):
     theirs = keys_in(users[1].home)
     for user, password in (("seatrial", theirs.write), ("node", theirs.read)):
         for container in (mine.container, f"{mine.container}-writer"):
@@ -167,14 +167,14 @@ def test_another_seatrial_user_is_not_let_in(users, mine):
             connection.close()
 
 
-def test_a_pod_without_the_password_can_neither_read_nor_write(mine, network):
+def test_pod_without_password_cannot_access_registry(mine, network):
     questions = (*READS, *WRITES)
     assert asked_by_a_pod(network, mine.container, questions) == [401] * len(questions)
     with pytest.raises(subprocess.CalledProcessError):
         asked_by_a_pod(network, f"{mine.container}-writer", READS)
 
 
-def test_a_node_reads_and_cannot_write(mine, network):
+def test_node_can_only_read_registry(mine, network):
     ((address, host),) = tomllib.loads(mine.mirrors([CONTENT])["docker.io"])["host"].items()
     headers = {"Authorization": host["header"]["authorization"], "Accept": MANIFEST}
     assert address == f"http://{mine.container}:5000/v2/docker.io"
@@ -183,11 +183,11 @@ def test_a_node_reads_and_cannot_write(mine, network):
     by_digest = ("GET", f"/v2/{REPOSITORY}/manifests/{digest}")
     assert asked_by_a_pod(network, mine.container, (*READS, by_digest), headers) == [200] * 4
     refused = asked_by_a_pod(network, mine.container, WRITES, headers)
-    assert refused == [405, 405, 404, 405, 405], "an upload cannot be continued that cannot be begun"
-    assert asked_by_a_pod(network, mine.container, [by_digest], headers) == [200], "nothing is gone"
+    assert refused == [405, 405, 404, 405, 405], "an upload that was refused cannot be continued"
+    assert asked_by_a_pod(network, mine.container, [by_digest], headers) == [200], "no image was deleted"
 
 
-def test_no_other_port_is_open_to_pods(mine, network):
+def test_registry_has_no_other_open_port(mine, network):
     script = (
         "import socket, sys\n"
         "for port in range(1, 10000):\n"
@@ -200,12 +200,12 @@ def test_no_other_port_is_open_to_pods(mine, network):
     assert docker("run", "--rm", "--network", network, IMAGE, "python3", "-c", script, address).split() == ["5000"]
 
 
-def test_a_reader_that_would_write_has_a_read_only_volume(mine):
+def test_volume_of_reader_is_read_only(mine):
     mounts = json.loads(docker("container", "inspect", mine.container))[0]["Mounts"]
     assert [(each["Name"], each["RW"]) for each in mounts] == [(mine.volume, False)]
 
 
-def test_what_another_user_pushed_is_not_run(users, mine):
+def test_image_pushed_by_other_user_is_not_used(users, mine):
     other = users[1].registry()
     other.ensure(deadline=soon())
 
@@ -214,7 +214,7 @@ def test_what_another_user_pushed_is_not_run(users, mine):
     assert {mine.container, mine.volume}.isdisjoint({other.container, other.volume})
 
 
-def test_teardown_of_one_user_leaves_the_registry_of_another(users, network):
+def test_teardown_keeps_registry_of_other_user(users, network):
     one, two = (user.registry() for user in users)
     two.ensure(deadline=soon())
     one.remove()
@@ -222,11 +222,11 @@ def test_teardown_of_one_user_leaves_the_registry_of_another(users, network):
     two.ensure(deadline=soon())
     assert "true" in docker("container", "inspect", "--format", "{{.State.Running}}", two.container)
     one.ensure(deadline=soon())
-    assert one.digest(CONTENT), "the volume stays"
+    assert one.digest(CONTENT), "the volume is kept"
     assert network in json.loads(docker("container", "inspect", one.container))[0]["NetworkSettings"]["Networks"]
 
 
-def test_network_that_a_stopped_node_of_another_user_needs_is_kept(tmp_path):
+def test_network_with_stopped_foreign_node_is_kept(tmp_path):
     name = f"seatrial-e2e-{uuid.uuid4().hex[:8]}"
     registry = User(tmp_path / "registry", name).registry()
     registry.claim_network()
@@ -245,7 +245,9 @@ def test_network_that_a_stopped_node_of_another_user_needs_is_kept(tmp_path):
         registry.ensure(deadline=soon())
         registry.join()
         registry.remove()
-        assert name not in docker("network", "ls", "--format", "{{.Name}}").split(), "ours alone, so it is removed"
+        assert name not in docker("network", "ls", "--format", "{{.Name}}").split(), (
+            "used by no other user, so it is removed"
+        )
     finally:
         registry.remove()
         subprocess.run(["docker", "rm", "--force", node], capture_output=True, check=False)
@@ -253,7 +255,7 @@ def test_network_that_a_stopped_node_of_another_user_needs_is_kept(tmp_path):
         docker("volume", "rm", registry.volume)
 
 
-def test_commands_at_the_same_time_start_one_registry(users):
+def test_concurrent_commands_start_one_registry(users):
     users[1].registry().remove()
 
     def ensure(_: int) -> str:
@@ -265,7 +267,7 @@ def test_commands_at_the_same_time_start_one_registry(users):
         assert len(set(pool.map(ensure, range(4)))) == 1
 
 
-def test_a_lost_container_is_replaced_and_what_was_pushed_is_there(users, mine):
+def test_deleted_registry_container_is_recreated_with_its_images(users, mine):
     before = mine.digest(CONTENT)
     docker("rm", "--force", f"{mine.container}-writer")
     again = users[0].registry()
@@ -274,8 +276,8 @@ def test_a_lost_container_is_replaced_and_what_was_pushed_is_there(users, mine):
     assert again.digest(CONTENT) == before
 
 
-def test_push_leaves_the_users_docker_configuration_alone(users, content, tmp_path):
-    """In another process, as Docker's client reads the variable once."""
+def test_push_does_not_change_docker_configuration(users, content, tmp_path):
+    """Runs in another process, because Docker's client reads the variable once."""
     mine = tmp_path / "docker"
     mine.mkdir()
     (mine / "config.json").write_text('{"credsStore": "missing"}')

@@ -1,4 +1,4 @@
-"""Releases and manifests in a kept environment: after each change they are what a new environment would have."""
+"""Test that releases and manifests of a kept environment equal those of a new one after each change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def kept(shop):
-    """The environment, brought back to what the project says afterwards."""
+    """Provide the environment; restore the project's state afterwards."""
     configuration = (shop.root / "seatrial.toml").read_text()
     yield shop
     (shop.root / "seatrial.toml").write_text(configuration)
@@ -24,13 +24,13 @@ def patch(shop, kind, name, **values):
     shop.kubectl("patch", kind, name, "--type=merge", "-p", json.dumps({"data": values}))
 
 
-def test_a_config_map_that_was_patched_by_hand_is_reverted_and_can_still_be_upgraded(kept):
-    """Helm 4 applies on the server: a field that somebody else owns is a conflict there, for ever."""
+def test_patched_config_map_is_reverted_and_upgradable(kept):
+    """Helm 4 applies on the server, where a field with another owner is a permanent conflict."""
     patch(kept, "configmap", "web", stock="7", extra="added")
     assert "configmap/web was modified outside seatrial; reverting" in kept("test", "-k", "stock").err
     assert data(kept, "configmap", "web") == {"stock": "42"}
 
-    # The chart says something else now, and then nothing: no field manager may hold on to it.
+    # The chart changes the field and then removes it; no field manager may keep it.
     kept.edit("chart/templates/web.yaml", "data: {stock: ", "data: {more: x, stock: ")
     kept("up")
     assert data(kept, "configmap", "web") == {"stock": "42", "more": "x"}
@@ -43,14 +43,14 @@ def test_a_config_map_that_was_patched_by_hand_is_reverted_and_can_still_be_upgr
     assert kept.stage("install")["outcome"] == "unchanged"
 
 
-def test_a_secret_that_was_edited_by_hand_is_reverted(kept):
+def test_edited_secret_is_reverted(kept):
     before = data(kept, "secret", "shop")
     patch(kept, "secret", "shop", password="b29wcw==", extra="b29wcw==")
     assert "8 passed" in kept("test").out
     assert data(kept, "secret", "shop") == before
 
 
-def test_a_service_that_was_edited_by_hand_is_reverted(kept):
+def test_edited_service_is_reverted(kept):
     kept.kubectl("patch", "service", "web", "-p", json.dumps({"spec": {"selector": {"app": "nobody"}}}))
     kept.kubectl("label", "service", "web", "by=hand")
     assert "8 passed" in kept("test").out
@@ -59,14 +59,14 @@ def test_a_service_that_was_edited_by_hand_is_reverted(kept):
     assert "by" not in service["metadata"]["labels"]
 
 
-def test_a_template_behind_a_linked_folder_is_upgraded(kept):
+def test_changed_template_in_linked_folder_is_upgraded(kept):
     templates = kept.root / "chart" / "templates"
     templates.rename(kept.root / "shared")
     templates.symlink_to("../shared")
     kept("up")
     kept.edit("shared/web.yaml", "data: {stock: {{ .Values.stock | quote }}}", "data: {stock: '44'}")
     kept.edit("tests/test_shop.py", "== 42", "== 44")
-    # The template of the pods is the same: they still have the older ConfigMap mounted.
+    # The pod template is unchanged, so the pods still mount the older ConfigMap.
     done = kept("test", "-k", "stock")
     assert "1 passed" in done.out
     assert "runs with configmap/web as it was; recreating" in done.err
@@ -91,7 +91,7 @@ spec:
 """
 
 
-def test_manifests_are_what_their_files_say(kept):
+def test_manifests_equal_their_files(kept):
     folder = kept.root / "manifests"
     folder.mkdir()
     (folder / "a.yaml").write_text(MANIFEST.replace("NAME", "first").replace("VALUE", "1"))
@@ -120,7 +120,7 @@ def test_manifests_are_what_their_files_say(kept):
     assert "once" not in kept.kubectl("get", "job", "-o", "name")
 
 
-def test_a_release_that_is_no_longer_configured_is_uninstalled(kept):
+def test_unconfigured_release_is_uninstalled(kept):
     more = '[[release]]\nname = "second"\nchart = "second"\nnamespace = "shop"\n\n[service.web]'
     (kept.root / "second" / "templates").mkdir(parents=True)
     (kept.root / "second" / "Chart.yaml").write_text("apiVersion: v2\nname: second\nversion: 0.1.0\n")

@@ -1,4 +1,4 @@
-"""Nodes that are stopped or paused, as by a power cut or a laptop that sleeps: told, and woken by the next command."""
+"""Test that the next command resumes stopped or paused nodes, as after a power failure or a suspended laptop."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from shop_project import NAME, containers, docker
 
 ENOUGH = 100
-"""Seconds: 12 is what nodes and pods need here, the rest is the patience of probes and a busy machine."""
+"""Seconds: nodes and pods need 12 here, the rest is for probes on a busy machine."""
 
 
 @pytest.mark.parametrize(("how", "state"), [("pause", "paused"), ("stop", "stopped")])
-def test_the_next_command_wakes_the_cluster(shop, how, state):
+def test_next_command_resumes_stopped_cluster(shop, how, state):
     nodes = containers(f"{NAME}-life")
     docker(how, *nodes)
     began = time.monotonic()

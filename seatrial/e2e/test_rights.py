@@ -1,6 +1,6 @@
-"""What a hostile suite may do in a real cluster: in one of our own, and in one that others use too.
+"""Test the limits of a hostile suite on a real cluster: in a cluster of its own, and in a shared one.
 
-The second kind is an environment beside others in the same cluster: it gets what an existing cluster gets.
+The second case is a namespaced environment in the same cluster, which has the same limits as in an existing cluster.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ BEYOND = {
     ("GET", "/api/v1/namespaces/kube-system/secrets", None),
     ("GET", "/api/v1/nodes", None),
 ], ids=range(9))
-def test_beyond_their_namespaces(method, path, body):
+def test_requests_outside_isolated_namespaces_are_refused(method, path, body):
     status, said = call(method, path, body)
     assert status in (403, 422), said
     assert "forbidden" in said or CONFINED in said
 
-def test_within_their_namespaces(isolated_namespace):
+def test_requests_inside_isolated_namespaces_are_allowed(isolated_namespace):
     base = f"/api/v1/namespaces/{isolated_namespace}"
     assert call("POST", f"{base}/configmaps", named("ConfigMap", "x"))[0] == 201
     assert '"pods":"20"' in call("GET", f"{base}/resourcequotas/seatrial")[1]
@@ -99,7 +99,7 @@ def test_within_their_namespaces(isolated_namespace):
     assert (status, CONFINED in said) == (422, True), said
 
 @pytest.mark.parametrize("what", BEYOND)
-def test_pods_beyond_the_baseline(what, isolated_namespace_worker):
+def test_pod_violating_baseline_is_refused(what, isolated_namespace_worker):
     path = f"/api/v1/namespaces/{isolated_namespace_worker}/pods"
     status, said = patiently("POST", f"{path}?dryRun=All", named("Pod", "x", spec=BEYOND[what]))
     assert status in (403, 422), said
@@ -108,8 +108,8 @@ def test_pods_beyond_the_baseline(what, isolated_namespace_worker):
 def escalate(verb, rule, where):
     return named("Role", "x", rules=[{"apiGroups": rule[:1], "resources": rule[1:], "verbs": [verb]}])
 
-def test_no_right_is_made_out_of_nothing(isolated_namespace_worker):
-    """Whoever may update a namespace may relabel it; whoever may escalate may do everything."""
+def test_permission_escalation_is_refused(isolated_namespace_worker):
+    """Permission to update a namespace allows relabeling; permission to escalate allows everything."""
     path = f"/apis/{RBAC}/v1/namespaces/{isolated_namespace_worker}/roles?dryRun=All"
     for verb, rule in (("update", ["", "namespaces"]), ("*", ["*", "*"]), ("create", ["", "serviceaccounts/token"])):
         status, said = patiently("POST", path, escalate(verb, rule, isolated_namespace_worker))
@@ -123,8 +123,8 @@ OWN = '''
 PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
 
 @pytest.fixture
-def labelled_privileged():
-    """As an attacker makes it: a namespace that says of itself that everything is allowed in it."""
+def labeled_privileged():
+    """An attacker's namespace, whose label allows everything in it."""
     name = f"test-{os.urandom(4).hex()}"
     assert call("POST", "/api/v1/namespaces", named("Namespace", name, meta={"labels": PRIVILEGED}))[0] == 201
     assert call("POST", BINDINGS.format(name), binding(ROLE))[0] == 201
@@ -132,26 +132,26 @@ def labelled_privileged():
     assert call("DELETE", f"/api/v1/namespaces/{name}")[0] == 200
 
 @pytest.mark.parametrize("what", BEYOND)
-def test_labels_do_not_help(what, labelled_privileged):
-    path = f"/api/v1/namespaces/{labelled_privileged}/pods"
+def test_privileged_label_has_no_effect(what, labeled_privileged):
+    path = f"/api/v1/namespaces/{labeled_privileged}/pods"
     status, said = patiently("POST", path, named("Pod", "x", spec=BEYOND[what]))
     assert (status, CONFINED in said) == (422, True), said
 
-def test_controllers_do_not_help(labelled_privileged):
+def test_privileged_pod_of_controller_is_refused(labeled_privileged):
     labels = {"app": "x"}
     template = {"metadata": {"labels": labels}, "spec": ROOT}
-    path = f"/apis/apps/v1/namespaces/{labelled_privileged}/deployments"
+    path = f"/apis/apps/v1/namespaces/{labeled_privileged}/deployments"
     body = named("Deployment", "x", spec={"selector": {"matchLabels": labels}, "template": template})
     assert patiently("POST", path, body)[0] == 201
     until = time.monotonic() + 20
     while CONFINED not in (said := call("GET", f"{path}/x")[1]) and time.monotonic() < until:
         time.sleep(0.2)
     assert CONFINED in said
-    assert json.loads(call("GET", f"/api/v1/namespaces/{labelled_privileged}/pods")[1])["items"] == []
+    assert json.loads(call("GET", f"/api/v1/namespaces/{labeled_privileged}/pods")[1])["items"] == []
 
-def test_the_namespace_of_a_neighbour(neighbour="test-of-pr-9"):
-    """Another environment of this cluster keeps its tests' namespaces to itself."""
-    status, said = call("DELETE", f"/api/v1/namespaces/{neighbour}?dryRun=All")
+def test_deleting_foreign_namespace_is_refused(other="test-of-pr-9"):
+    """Isolated namespaces of another environment in this cluster are inaccessible."""
+    status, said = call("DELETE", f"/api/v1/namespaces/{other}?dryRun=All")
     assert (status, CONFINED in said) == (422, True), said
 '''
 
@@ -162,13 +162,13 @@ SHARED = """
     {"seatrial.dev/isolated-for": HOME},
     {"seatrial.dev/isolated-for": "shop", "seatrial.dev/owner": "seatrial"},
 ], ids=range(4))
-def test_a_namespace_without_the_labels_of_the_environment(labels):
+def test_namespace_without_environment_labels_is_refused(labels):
     body = named("Namespace", "test-mine", meta={"labels": labels})
     status, said = call("POST", "/api/v1/namespaces?dryRun=All", body)
     assert (status, CONFINED in said) == (422, True), said
 
 @pytest.mark.parametrize("theirs", ["test-theirs", "test-of-shop"])
-def test_the_namespace_of_another_tenant(theirs):
+def test_namespace_of_other_project_is_refused(theirs):
     for method, path, body in (
         ("DELETE", f"/api/v1/namespaces/{theirs}?dryRun=All", None),
         ("POST", BINDINGS.format(theirs) + "?dryRun=All", binding(ROLE)),
@@ -178,9 +178,9 @@ def test_the_namespace_of_another_tenant(theirs):
     assert call("GET", f"/api/v1/namespaces/{theirs}/configmaps")[0] == 403
 """
 
-# The seed's own words, by another client: it labels nothing, binds nothing and deletes without waiting.
+# The seed's snippet with another client: no labels, no binding, and deletion without waiting.
 SEED = """
-def test_the_seeds_own_way():
+def test_namespace_of_plain_client_is_allowed():
     name = f"test-{os.urandom(4).hex()}"
     assert call("POST", "/api/v1/namespaces", named("Namespace", name))[0] == 201
     assert call("DELETE", f"/api/v1/namespaces/{name}")[0] == 200
@@ -189,7 +189,7 @@ def test_the_seeds_own_way():
 
 @contextmanager
 def isolating(shop: Shop) -> Iterator[None]:
-    """Let the project's tests create namespaces."""
+    """Allow the project's tests to create namespaces."""
     config = shop.root / "seatrial.toml"
     before = config.read_text()
     config.write_text(before.replace("[runner]\n", "[runner]\nisolated-namespaces = true\n"))
@@ -212,7 +212,7 @@ def project_of(shop: Shop) -> str:
 
 @pytest.fixture(scope="module")
 def tenants(shop) -> Iterator[None]:
-    """Namespaces of others, whose names begin as those of tests do."""
+    """Provide foreign namespaces with the name prefix of the tests' namespaces."""
     marks = {"test-theirs": {}, "test-of-shop": {"for": "shop"}, "test-of-pr-9": {"for": "pr-9"}}
     for name, mark in marks.items():
         shop.kubectl("create", "namespace", name)
@@ -231,25 +231,25 @@ KINDS = (
 
 
 def cluster_wide(shop: Shop) -> set[str]:
-    """Return the cluster-wide objects, without namespaces that are on their way out."""
+    """Return the cluster-scoped objects, except namespaces being deleted."""
     found = json.loads(shop.kubectl("get", f"{KINDS},namespaces", "-o", "json"))["items"]
     return {
         f"{each['kind']} {each['metadata']['name']}" for each in found if not each["metadata"].get("deletionTimestamp")
     }
 
 
-def test_in_a_cluster_of_our_own(shop, tenants):
+def test_hostile_suite_is_confined_in_own_cluster(shop, tenants):
     with isolating(shop):
         assert "28 passed" in shop("test", "tests/test_rights_own.py", "-q", "--no-cov").out
         policies = shop.kubectl("get", "validatingadmissionpolicies", "-o", "name").split()
         assert len(policies) == 4
-        # No words of ours that the server does not understand.
+        # The server understands every field of the policies.
         assert "warning" not in shop.kubectl("get", "validatingadmissionpolicies", "-o", "yaml").lower()
     assert "8 passed" in shop("test", "--no-cov").out
-    assert shop.kubectl("get", "validatingadmissionpolicies", "-o", "name") == "", "nobody asks for them any more"
+    assert shop.kubectl("get", "validatingadmissionpolicies", "-o", "name") == "", "they are no longer configured"
 
 
-def test_in_a_cluster_that_others_use_too(shop, tenants):
+def test_hostile_suite_is_confined_in_shared_cluster(shop, tenants):
     before = cluster_wide(shop)
     with isolating(shop):
         shop("up", "--namespace", "pr-9")
@@ -257,7 +257,7 @@ def test_in_a_cluster_that_others_use_too(shop, tenants):
         assert "24 passed" in said
         made = {name for name in cluster_wide(shop) - before if not name.startswith("Namespace ")}
         assert len(made) == 11
-        # What a killed run leaves.
+        # Objects that a killed run leaves.
         marks = {"owner": "seatrial", "project": project_of(shop), "isolated-for": "pr-9"}
         labels = {f"seatrial.dev/{key}": value for key, value in marks.items()}
         left = shop.root / "left.json"
@@ -269,11 +269,11 @@ def test_in_a_cluster_that_others_use_too(shop, tenants):
                 shop.kubectl("label", "--overwrite", "namespace", "test-left", label)
             assert "seatrial confines tests" in refused.value.stderr
         shop("down", "--namespace", "pr-9")
-    # test-of-pr-9 has no owner's label: it is somebody else's.
+    # test-of-pr-9 has no owner label, so it belongs to another project.
     assert cluster_wide(shop) == before
 
 
-def test_a_lent_namespace_is_left_as_it_was(shop):
+def test_lent_namespace_is_restored(shop):
     shop.kubectl("create", "namespace", "lent")
     shop.kubectl("label", "namespace", "lent", "seatrial.dev/use=allowed")
     before = cluster_wide(shop)

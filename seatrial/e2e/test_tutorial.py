@@ -1,4 +1,4 @@
-"""The tutorials, run as they stand: commands taken out of the page, by the tool installed from its wheel alone."""
+"""Test the tutorials: run the commands of their pages with seatrial installed from its wheel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CACHE = Path(
 
 @dataclass(frozen=True)
 class Said:
-    """A block of a page, and what its commands printed."""
+    """A code block of a page, and the output of its commands."""
 
     commands: str
     out: str
@@ -35,15 +35,15 @@ class Said:
 
 
 def blocks(page: str) -> list[str]:
-    """Return the blocks of commands that a reader runs, but for those that say that they are not run."""
+    """Return the command blocks of a page, except those marked as not run."""
     return [match["commands"] for match in _BLOCK.finditer((PAGES / page).read_text()) if not match["skipped"]]
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the tool from its wheel, as `uv tool install` does, and return the folder of its program."""
+    """Install seatrial from its wheel, as `uv tool install` does, and return the folder of its program."""
     uv = shutil.which("uv", path=f"{SEATRIAL.parent / '.venv' / 'bin'}:{os.environ['PATH']}")
-    assert uv is not None, "uv is not installed: make setup"
+    assert uv is not None, "uv is not installed; run: make setup"
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run([uv, "build", "--quiet", "--wheel", "--out-dir", folder / "dist", SEATRIAL], check=True)
     (wheel,) = (folder / "dist").glob("*.whl")
@@ -53,7 +53,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(page: str, project: str, installed: Path, home: Path) -> list[Said]:
-    """Run a whole page in one shell, stopping at the first command that fails, and return what each block said."""
+    """Run a page in one shell, stop at the first failing command, and return the output of each block."""
     script = "set -eu -o pipefail\n" + "".join(
         f"echo '{_MARK}{number}'; echo '{_MARK}{number}' >&2\n{commands}"
         for number, commands in enumerate(blocks(page))
@@ -62,9 +62,9 @@ def run(page: str, project: str, installed: Path, home: Path) -> list[Said]:
     env = {
         **kept,
         "HOME": str(home),
-        # The user's own ledger: registries and names are shared by all that this engine runs.
+        # Use the user's own ledger, because all commands on this engine share registries and names.
         "XDG_STATE_HOME": os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state"),
-        # Last of all, where `make setup` puts kind and Helm on a machine that has none.
+        # The last folder is where `make setup` installs kind and Helm on a machine without them.
         "PATH": f"{installed}:{os.environ['PATH']}:{CACHE / 'bin'}",
         **(local_images.SETTINGS if local_images.present() else {}),
     }
@@ -95,15 +95,15 @@ def compose(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[S
 
 
 def said(tutorial: list[Said], command: str) -> Said:
-    """Return the block with this command in it."""
+    """Return the block that contains this command."""
     return next(each for each in tutorial if command in each.commands)
 
 
-def test_the_machine_is_fit(tutorial):
+def test_tutorial_doctor_passes(tutorial):
     assert " 0 problems" in said(tutorial, "seatrial doctor").out
 
 
-def test_init_finds_all_there_is(tutorial):
+def test_tutorial_init_detects_project(tutorial):
     out = said(tutorial, "seatrial init").out
 
     assert "found    services of the charts: orders-api 80, postgresql 5432" in out
@@ -112,14 +112,14 @@ def test_init_finds_all_there_is(tutorial):
     assert said(tutorial, "config lint").out == "seatrial.toml: nothing to say\n"
 
 
-def test_the_first_run_is_green(tutorial):
+def test_tutorial_first_run_passes(tutorial):
     run = said(tutorial, "seatrial run")
 
     assert re.search(r"^=+ 7 passed in ", run.out, re.MULTILINE)
     assert re.search(r"^.* all tests passed: 7 passed, in .*; files in \.seatrial/runs/", run.err.splitlines()[-1])
 
 
-def test_the_results_are_home(tutorial):
+def test_tutorial_run_collects_results(tutorial):
     block = said(tutorial, "runs/latest/result.json")
     names, brace, document = block.out.partition("{")
     result = json.loads(brace + document)
@@ -130,7 +130,7 @@ def test_the_results_are_home(tutorial):
     assert sum(stage["seconds"] for stage in result["stages"]) > 0
 
 
-def test_a_broken_test_is_the_tests_fault(tutorial):
+def test_tutorial_broken_test_exits_1(tutorial):
     block = said(tutorial, "sed -i.orig")
 
     assert "exit code 1\n" in block.out
@@ -138,11 +138,11 @@ def test_a_broken_test_is_the_tests_fault(tutorial):
     assert "1 failed, 6 passed" in block.out
 
 
-def test_only_what_failed_runs_again(tutorial):
+def test_tutorial_last_failed_reruns_only_failures(tutorial):
     assert "1 passed" in said(tutorial, "--last-failed").out
 
 
-def test_a_broken_platform_is_the_platforms_fault(tutorial):
+def test_tutorial_broken_chart_exits_10(tutorial):
     block = said(tutorial, "nonesuch")
 
     assert block.out == "exit code 10\n"
@@ -150,7 +150,7 @@ def test_a_broken_platform_is_the_platforms_fault(tutorial):
     assert "postgresql" in block.err
 
 
-def test_nothing_is_left(tutorial):
+def test_tutorial_leaves_nothing(tutorial):
     containers = subprocess.run(
         ["docker", "ps", "--all", "--format", "{{.Names}}"], capture_output=True, text=True, check=True
     ).stdout
@@ -160,17 +160,17 @@ def test_nothing_is_left(tutorial):
 
 
 class TestFromCompose:
-    def test_tests_that_know_compose_are_red_by_their_own_fault(self, compose):
+    def test_compose_tutorial_unchanged_tests_fail(self, compose):
         block = said(compose, "seatrial init")
 
         assert "exit code 1\n" in block.out
         assert "Connection refused" in block.out
 
-    def test_after_the_patch_they_are_green_and_only_the_runner_changed(self, compose):
+    def test_compose_tutorial_patched_tests_pass(self, compose):
         block = [each for each in compose if each.commands.startswith("seatrial up\n")][-1]
 
         assert "4 passed" in block.out
         assert re.search(r"install +.*unchanged", block.err)
 
-    def test_once_more_from_nothing(self, compose):
+    def test_compose_tutorial_run_from_scratch_passes(self, compose):
         assert "4 passed" in said(compose, "seatrial run").out

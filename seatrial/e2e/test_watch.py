@@ -1,4 +1,4 @@
-"""`seatrial watch` at a terminal, on a real cluster: saves, bursts of them, broken files, keys, and nothing left."""
+"""Test `seatrial watch` at a terminal on a real cluster: saves, bursts, broken files, keys and cleanup."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_two():
 
 @pytest.fixture(scope="module")
 def watched(shop) -> Iterator[Typist]:
-    """The command, waiting for what happens next."""
+    """Provide the command, waiting for changes."""
     save(shop)
     watch = Typist(shop.command("watch", "tests/test_watched.py", "-v"), env=ENVIRONMENT, cwd=shop.root)
     with watch:
@@ -41,11 +41,11 @@ def save(shop: Shop, *, what: str = "True", seconds: float = 0) -> None:
 
 
 def runs(shop: Shop) -> set[str]:
-    """Return the names of the runs that are kept: not how many there were, old ones go."""
+    """Return the names of the stored runs. Their number is not meaningful, because old runs are deleted."""
     return {each.name for each in (shop.root / ".seatrial" / "runs").iterdir() if not each.is_symlink()}
 
 
-def test_a_save_runs_the_tests_and_the_next_one_begins_with_what_failed(shop, watched):
+def test_watch_save_runs_failed_tests_first(shop, watched):
     save(shop, what="'first' == 'second'")
     watched.expect("1 failed, 1 passed")
     watched.expect(WAITING)
@@ -55,7 +55,7 @@ def test_a_save_runs_the_tests_and_the_next_one_begins_with_what_failed(shop, wa
     assert watched.shown.rindex("test_two PASSED") < watched.shown.rindex("test_one PASSED")
 
 
-def test_a_burst_of_saves_is_one_run(shop, watched):
+def test_watch_burst_of_saves_is_one_run(shop, watched):
     before = runs(shop)
     for number in range(30):
         (shop.root / "tests" / f"helper_{number}.py").write_text(f"NUMBER = {number}\n")
@@ -70,7 +70,7 @@ def test_a_burst_of_saves_is_one_run(shop, watched):
     assert shop.stage("test")["facts"]["deleted"] == "30"
 
 
-def test_a_save_during_a_run_starts_the_next_one(shop, watched):
+def test_watch_save_during_run_starts_next_run(shop, watched):
     before = runs(shop)
     save(shop, seconds=2)
     watched.expect("test_watched.py::test_one", seconds=30)
@@ -81,7 +81,7 @@ def test_a_save_during_a_run_starts_the_next_one(shop, watched):
     assert len(runs(shop) - before) == 2
 
 
-def test_a_file_that_python_cannot_read_is_told_and_watching_goes_on(shop, watched):
+def test_watch_syntax_error_is_reported_and_watching_continues(shop, watched):
     (shop.root / "tests" / "test_watched.py").write_text("def test_one(:\n")
     watched.expect("SyntaxError")
     watched.expect("1 error")
@@ -91,7 +91,7 @@ def test_a_file_that_python_cannot_read_is_told_and_watching_goes_on(shop, watch
     watched.expect(WAITING)
 
 
-def test_files_that_no_image_copies_do_not_start_a_run(shop, watched):
+def test_watch_ignores_files_outside_of_images(shop, watched):
     before = runs(shop)
     (shop.root / ".gitignore").write_text("*.log\n")
     (shop.root / "noise.log").write_text("x")
@@ -99,13 +99,13 @@ def test_files_that_no_image_copies_do_not_start_a_run(shop, watched):
     time.sleep(2)
     assert runs(shop) == before
 
-    # Git ignores it, and the image has it.
+    # Git ignores the file, but the image contains it.
     (shop.root / "tests" / "data.log").write_text("x")
     watched.expect(WAITING)
     assert len(runs(shop) - before) == 1
 
 
-def test_keys(shop, watched):
+def test_watch_keys(shop, watched):
     save(shop, what="'first' == 'second'")
     watched.expect("1 failed, 1 passed")
     watched.expect(WAITING)
@@ -121,7 +121,7 @@ def test_keys(shop, watched):
     watched.type("q")
 
     assert watched.ends(seconds=10) == 0
-    # ps fails when it finds nothing.
+    # ps fails if it finds no process.
     argv = ["ps", "-o", "args=", "-s", str(watched.process.pid)]
     assert subprocess.run(argv, capture_output=True, text=True, check=False).stdout == ""
     assert "kept until" in shop("list").out

@@ -1,4 +1,4 @@
-"""Somebody at a terminal: a command with a pseudo-terminal of its own, what it shows, and keys for it."""
+"""Run a command in a pseudo-terminal, read its screen, and press keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Typist:
     """One command in a terminal.
 
     Attributes:
-        shown: everything it showed so far, without escape sequences.
+        shown: the complete output, without escape sequences.
     """
 
     def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> None:
@@ -35,10 +35,10 @@ class Typist:
         self.settings = termios.tcgetattr(self._master)
 
         def take_terminal() -> None:
-            # Else the kernel would not turn Ctrl-C into a signal for it.
+            # Otherwise the kernel would not turn Ctrl-C into a signal.
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-        # Under nohup or a shell's & interrupts are ignored, and children inherit that.
+        # Under nohup or a shell's `&`, SIGINT is ignored, and children inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(
             argv,
@@ -65,25 +65,25 @@ class Typist:
         os.close(self._master)
 
     def expect(self, text: str, *, seconds: float = 60) -> str:
-        """Wait until it shows a text behind what was expected before, and return all up to that."""
+        """Wait until a text is shown after the previously expected one; return the output up to it."""
         until = time.monotonic() + seconds
         while (found := self.shown.find(text, self._read_to)) < 0:
-            assert time.monotonic() < until, f"{text!r} is not shown:\n{self.shown[self._read_to :]}"
+            assert time.monotonic() < until, f"{text!r} was not shown:\n{self.shown[self._read_to :]}"
             if not self._read(0.2) and self.process.poll() is not None and not self._read(0):
-                raise AssertionError(f"it ended before it showed {text!r}:\n{self.shown[self._read_to :]}")
+                raise AssertionError(f"exited before showing {text!r}:\n{self.shown[self._read_to :]}")
         passed = self.shown[self._read_to : found + len(text)]
         self._read_to = found + len(text)
         return passed
 
     def type(self, keys: str) -> None:
-        """Press keys: `\\n` is Enter, `\\x03` is Ctrl-C."""
+        """Press keys: `\n` is Enter, `\x03` is Ctrl-C."""
         os.write(self._master, keys.encode())
 
     def ends(self, *, seconds: float = 60) -> int:
-        """Wait for its end, and return its exit code. The terminal must be as it was found."""
+        """Wait for the end and return the exit code. The terminal's settings must be restored."""
         until = time.monotonic() + seconds
         while self.process.poll() is None:
-            assert time.monotonic() < until, f"it does not end:\n{self.shown[self._read_to :]}"
+            assert time.monotonic() < until, f"the command does not exit:\n{self.shown[self._read_to :]}"
             self._read(0.2)
         while self._read(0):
             pass
@@ -96,7 +96,7 @@ class Typist:
         try:
             data = os.read(self._master, 1 << 16)
         except OSError:
-            # Linux says so when the last process has closed its side.
+            # Linux reports EIO when the last process has closed the terminal.
             return False
         self._raw += data
         self.shown = _ESCAPES.sub("", self._raw.decode(errors="replace")).replace("\r", "")

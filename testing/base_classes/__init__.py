@@ -1,1 +1,1 @@
-"""Base classes of floe's tests."""
+"""Contain base classes of floe's tests."""

@@ -1,7 +1,7 @@
-"""Whether a service does its work: one question a port, whose answer proves more than that a port is open.
+"""Probe whether a service works: one request per port, whose answer proves more than an open port.
 
-Each probe returns on success and raises `ProbeFailed` with what it saw. None takes longer than `SECONDS` for a
-connection and as long again for the answer.
+Each probe returns on success and raises `ProbeFailed` otherwise. It takes at most `SECONDS` for the connection and
+`SECONDS` for the answer.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Probe = Callable[[str, int], None]
 
 
 class ProbeFailed(Exception):
-    """The service did not answer as it should; the text says what it did instead."""
+    """The service did not answer as expected; the message says what it did instead."""
 
 
 def http(path: str, *, statuses: frozenset[int] = frozenset({200}), contains: str = "") -> Probe:
-    """Return a probe that wants one of these statuses, and this text if any, from an HTTP GET of the path."""
+    """Return a probe that sends an HTTP GET and expects one of these statuses, and this text if given."""
 
     def ask(host: str, port: int) -> None:
         url = f"http://{host}:{port}{path}"
@@ -35,7 +35,9 @@ def http(path: str, *, statuses: frozenset[int] = frozenset({200}), contains: st
         except httpx.HTTPError as error:
             raise ProbeFailed(f"GET {url}: {error or type(error).__name__}") from None
         if answer.status_code not in statuses:
-            raise ProbeFailed(f"GET {url}: status {answer.status_code}, not {' or '.join(map(str, sorted(statuses)))}")
+            raise ProbeFailed(
+                f"GET {url}: status {answer.status_code}, expected {' or '.join(map(str, sorted(statuses)))}"
+            )
         if contains not in answer.text:
             raise ProbeFailed(f"GET {url}: the answer does not contain {contains!r}")
 
@@ -43,7 +45,7 @@ def http(path: str, *, statuses: frozenset[int] = frozenset({200}), contains: st
 
 
 def otlp(host: str, port: int) -> None:
-    """Deliver an empty batch of spans by OTLP/HTTP: https://opentelemetry.io/docs/specs/otlp/#otlphttp."""
+    """Send an empty batch of spans by OTLP/HTTP: https://opentelemetry.io/docs/specs/otlp/#otlphttp."""
     url = f"http://{host}:{port}/v1/traces"
     try:
         answer = httpx.post(url, json={"resourceSpans": []}, timeout=SECONDS)
@@ -54,7 +56,7 @@ def otlp(host: str, port: int) -> None:
 
 
 def sql(variable: str) -> Probe:
-    """Return a probe that logs in with the URI of an environment variable, at the host and port asked, and queries."""
+    """Return a probe that logs in with the URI in a variable, at the given host and port, and runs a query."""
 
     def ask(host: str, port: int) -> None:
         uri = os.environ.get(variable)
@@ -72,9 +74,9 @@ def sql(variable: str) -> Probe:
 
 PROBES: Final[Mapping[tuple[str, int], Probe]] = MappingProxyType(
     {
-        # 401 is Polaris asking for a token, as it should; the stand-in asks for none.
+        # Polaris answers 401 to a request without a token; the stand-in requires none.
         ("polaris", 8181): http("/api/catalog/v1/config?warehouse=floe", statuses=frozenset({200, 401})),
-        # Includes that its database answers.
+        # This includes a query of its database.
         ("polaris", 8182): http("/q/health/ready", contains="UP"),
         ("localstack", 4566): http("/warehouse?list-type=2&max-keys=1", contains="<Name>warehouse</Name>"),
         ("postgresql", 5432): sql("FLOE_DAGSTER_DATABASE_URI"),
@@ -82,4 +84,4 @@ PROBES: Final[Mapping[tuple[str, int], Probe]] = MappingProxyType(
         ("jaeger", 4318): otlp,
     }
 )
-"""The question for each port of floe's services."""
+"""The probe for each port of floe's services."""

@@ -1,4 +1,4 @@
-"""`IntegrationTestBase`, used as its users do."""
+"""Test `IntegrationTestBase` in the way users use it."""
 
 import socket
 import threading
@@ -12,11 +12,11 @@ from testing.base_classes.probes import http
 
 
 def hang_up(listener):
-    """Take one connection and say nothing."""
+    """Accept one connection and send nothing."""
     listener.accept()[0].close()
 
 
-class WhatTheServicesAre(IntegrationTestBase):
+class ServiceAddresses(IntegrationTestBase):
     """Collected although its name does not begin with Test."""
 
     required_services: ClassVar = [
@@ -27,41 +27,41 @@ class WhatTheServicesAre(IntegrationTestBase):
         ("jaeger", 4318),
     ]
 
-    def test_each_does_its_work(self):
+    def test_check_infrastructure_working_service_passes(self):
         for service, port in self.required_services:
             self.check_infrastructure(service, port)
 
-    def test_an_endpoint_is_host_and_port_together(self):
+    def test_get_service_endpoint_returns_host_and_port(self):
         catalog = self.get_service_endpoint("polaris")
 
         if location() == "pod":
             assert str(catalog) == "polaris:8181"
         assert httpx.get(f"{catalog.url}/api/catalog/v1/config?warehouse=floe").status_code in {200, 401}
 
-    def test_of_several_ports_one_has_to_be_named(self):
+    def test_get_service_endpoint_ambiguous_port_is_an_error(self):
         assert self.get_service_endpoint("jaeger", 4318).port == 4318
         with pytest.raises(LookupError, match="2 ports of jaeger"):
             self.get_service_endpoint("jaeger")
 
 
-class TestWhatIsNotThere(IntegrationTestBase):
+class TestMissingService(IntegrationTestBase):
     required_services: ClassVar = [("jaeger", 16686)]
     probes: ClassVar = {("jaeger", 1): http("/")}
 
-    def test_fails_with_what_was_seen_and_what_to_do(self, monkeypatch):
-        # Nobody listens on this port of this machine.
+    def test_check_infrastructure_fails_with_cause_and_hint(self, monkeypatch):
+        # No process listens on this port.
         monkeypatch.setattr(self, "get_service_host", lambda service: "127.0.0.1", raising=True)
 
         with pytest.raises(
-            pytest.fail.Exception, match=r"(?s)jaeger does not work .*127\.0\.0\.1:1.*\ntry: kubectl|KEEP"
+            pytest.fail.Exception, match=r"(?s)jaeger does not work .*127\.0\.0\.1:1.*\nhint: kubectl|KEEP"
         ):
             self.check_infrastructure("jaeger", 1)
 
-    def test_a_port_that_nobody_knows_a_question_for_is_an_error(self):
-        with pytest.raises(LookupError, match=r"no question is known for jaeger:9, only for .*jaeger:16686"):
+    def test_check_infrastructure_port_without_probe_is_an_error(self):
+        with pytest.raises(LookupError, match=r"no probe is defined for jaeger:9, only for .*jaeger:16686"):
             self.check_infrastructure("jaeger", 9)
 
-    def test_an_open_port_alone_is_not_ready(self, monkeypatch):
+    def test_check_infrastructure_open_port_alone_fails(self, monkeypatch):
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         threading.Thread(target=hang_up, args=(listener,), daemon=True).start()
@@ -72,12 +72,12 @@ class TestWhatIsNotThere(IntegrationTestBase):
             self.check_infrastructure("jaeger", port)
         listener.close()
 
-    def test_the_class_itself_is_not_collected(self):
+    def test_base_class_is_not_collected(self):
         assert not IntegrationTestBase.__test__
         assert self.__test__
 
 
-class TestWhereATestRuns(IntegrationTestBase):
+class TestLocation(IntegrationTestBase):
     required_services: ClassVar = [("jaeger", 16686)]
 
     @pytest.mark.parametrize(
@@ -91,17 +91,17 @@ class TestWhereATestRuns(IntegrationTestBase):
             ({"SEATRIAL_LOCATION": "host", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}, True, "host"),
         ],
     )
-    def test_is_told_by_its_surroundings(self, tmp_path, environment, mounted, where):
+    def test_location_is_detected_from_environment(self, tmp_path, environment, mounted, where):
         account = tmp_path / "namespace"
         if mounted:
             account.write_text("floe")
 
         assert location(environment, account=account) == where
 
-    def test_or_said_outright_but_not_wrongly(self):
+    def test_location_setting_overrides_detection_and_is_validated(self):
         with pytest.raises(ValueError, match="SEATRIAL_LOCATION is 'cluster'"):
             location({"SEATRIAL_LOCATION": "cluster"})
 
-    def test_gives_the_host_of_a_service(self):
+    def test_location_determines_service_host(self):
         assert self.get_service_host("jaeger") == ("jaeger" if location() == "pod" else "localhost")
         assert self.get_service_host("jaeger", "floe") == ("jaeger.floe" if location() == "pod" else "localhost")

@@ -1,4 +1,4 @@
-"""The whole way of a batch: published, traced, recorded, read by somebody else."""
+"""Test a batch from publication to traces, runs and readers."""
 
 import pyarrow as pa
 import pytest
@@ -11,23 +11,23 @@ TUESDAY = pa.table({"id": [3], "euros": [1.0], "note": ["late"]})
 
 
 @pytest.mark.service("jaeger")
-def test_a_batch_goes_all_the_way(dg, runs, instance, warehouse, table, traces, s3):
+def test_published_batch_has_rows_files_run_and_trace(dg, runs, instance, warehouse, table, traces, s3):
     recorded = runs.publish_recorded(instance, warehouse, table, MONDAY)
 
-    # Readers have it,
+    # Readers see the rows,
     assert read(warehouse, table).sort_by("id").to_pydict() == MONDAY.to_pydict()
-    # its files are in S3,
+    # S3 has the files,
     bucket, _, prefix = recorded.published.location.removeprefix("s3://").partition("/")
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix + "/data/")["Contents"]]
     assert [key for key in keys if key.endswith(".parquet")]
     # Dagster has the run,
     assert instance.get_run_by_id(recorded.run_id).status is dg.DagsterRunStatus.SUCCESS
-    # and Jaeger the trace.
+    # and Jaeger has the trace.
     assert {"publish", "commit"} <= set(traces(table))
 
 
 @pytest.mark.service("jaeger")
-def test_a_second_day_with_a_new_column(dg, runs, instance, warehouse, table, traces):
+def test_second_batch_with_new_column_evolves_table(dg, runs, instance, warehouse, table, traces):
     runs.publish_recorded(instance, warehouse, table, MONDAY)
     evolve(warehouse, table, TUESDAY.schema)
     runs.publish_recorded(instance, warehouse, table, TUESDAY)
@@ -43,8 +43,8 @@ def test_a_second_day_with_a_new_column(dg, runs, instance, warehouse, table, tr
     ]
 
 
-def test_every_dataset_of_the_installation_can_be_published(warehouse, dagster_database):
-    """The names that the seed data brings are names that the product takes."""
+def test_every_seeded_dataset_can_be_published(warehouse, dagster_database):
+    """The names in the seed data are valid table names."""
     names = [name for (name,) in dagster_database.execute("select name from floe.dataset").fetchall()]
 
     assert names
@@ -56,7 +56,7 @@ def test_every_dataset_of_the_installation_can_be_published(warehouse, dagster_d
 
 
 @pytest.mark.service("jaeger")
-def test_a_failure_is_seen_in_all_places(dg, runs, instance, warehouse, table, traces):
+def test_failed_publication_is_visible_in_run_and_trace(dg, runs, instance, warehouse, table, traces):
     publish(warehouse, table, MONDAY)
 
     with pytest.raises(Exception, match="does not fit"):

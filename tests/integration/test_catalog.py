@@ -1,4 +1,4 @@
-"""The Iceberg REST catalog, which keeps its state in PostgreSQL."""
+"""Test the Iceberg REST catalog, which stores its state in PostgreSQL."""
 
 import httpx
 import pytest
@@ -7,28 +7,28 @@ from pyiceberg.exceptions import NamespaceAlreadyExistsError, NoSuchNamespaceErr
 pytestmark = pytest.mark.service("polaris", "postgresql")
 
 
-def test_the_catalog_says_that_it_is_ready(http, endpoints):
+def test_catalog_is_ready(http, endpoints):
     answer = http.get(f"{endpoints.catalog_health}/q/health/ready")
 
     assert answer.status_code == httpx.codes.OK
     assert answer.json()["status"] == "UP"
 
 
-def test_a_namespace_keeps_its_properties(lakehouse, table):
+def test_namespace_properties_are_stored(lakehouse, table):
     lakehouse.create_namespace(table.namespace, {"owner": "floe"})
 
     assert (table.namespace,) in lakehouse.list_namespaces()
     assert lakehouse.load_namespace_properties(table.namespace)["owner"] == "floe"
 
 
-def test_a_namespace_is_made_once(lakehouse, table):
+def test_create_existing_namespace_is_an_error(lakehouse, table):
     lakehouse.create_namespace(table.namespace)
 
     with pytest.raises(NamespaceAlreadyExistsError):
         lakehouse.create_namespace(table.namespace)
 
 
-def test_a_dropped_namespace_is_gone(lakehouse, table):
+def test_dropped_namespace_is_not_found(lakehouse, table):
     lakehouse.create_namespace(table.namespace)
     lakehouse.drop_namespace(table.namespace)
 
@@ -36,7 +36,7 @@ def test_a_dropped_namespace_is_gone(lakehouse, table):
         lakehouse.load_namespace_properties(table.namespace)
 
 
-def test_a_table_that_nobody_made_is_not_found(lakehouse, table):
+def test_load_missing_table_is_an_error(lakehouse, table):
     lakehouse.create_namespace(table.namespace)
 
     with pytest.raises(NoSuchTableError):

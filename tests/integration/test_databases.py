@@ -1,4 +1,4 @@
-"""PostgreSQL with its two databases, each owned by a role of the same name."""
+"""Test PostgreSQL and its two databases, each owned by a role of the same name."""
 
 import psycopg
 import pytest
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.service("postgresql")
 
 @pytest.fixture
 def scratch(dagster_database, unique):
-    """A table (id primary key, note), committed; removed afterwards."""
+    """Provide a committed table (id primary key, note); it is dropped afterwards."""
     name = sql.Identifier(unique)
     dagster_database.execute(sql.SQL("create table {} (id integer primary key, note text)").format(name))
     dagster_database.commit()
@@ -20,23 +20,23 @@ def scratch(dagster_database, unique):
     dagster_database.commit()
 
 
-def test_dagster_is_at_home_in_its_database(dagster_database):
+def test_dagster_role_owns_its_database(dagster_database):
     who = dagster_database.execute("select current_user, current_database()").fetchone()
 
     assert who == ("dagster", "dagster")
 
 
-def test_polaris_is_at_home_in_its_database(polaris_database):
+def test_polaris_role_owns_its_database(polaris_database):
     who = polaris_database.execute("select current_user, current_database()").fetchone()
 
     assert who == ("polaris", "polaris")
 
 
-def test_the_server_is_the_version_production_runs(dagster_database):
+def test_server_version_equals_production(dagster_database):
     assert dagster_database.info.server_version // 10000 == 17
 
 
-def test_no_role_is_more_than_an_owner(dagster_database, polaris_database):
+def test_roles_have_no_elevated_privileges(dagster_database, polaris_database):
     for connection in (dagster_database, polaris_database):
         rights = connection.execute(
             "select rolsuper, rolcreaterole, rolreplication from pg_roles where rolname = current_user"
@@ -44,15 +44,15 @@ def test_no_role_is_more_than_an_owner(dagster_database, polaris_database):
         assert rights == (False, False, False)
 
 
-def test_a_role_is_kept_out_of_the_other_database(dagster_database, endpoints):
-    # The role is who it is: its own database let it in just now.
+def test_role_cannot_connect_to_other_database(dagster_database, endpoints):
+    # The role is valid: its own database accepted it just before.
     elsewhere = make_conninfo(endpoints.dagster_database, dbname="polaris")
 
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(elsewhere, connect_timeout=3)
 
 
-def test_what_is_committed_is_seen_by_others_and_what_is_not_is_not(dagster_database, endpoints, scratch):
+def test_only_committed_rows_are_visible_to_others(dagster_database, endpoints, scratch):
     insert = sql.SQL("insert into {} values (%s, %s)").format(scratch)
     count = sql.SQL("select count(*) from {}").format(scratch)
     with psycopg.connect(endpoints.dagster_database, connect_timeout=3, autocommit=True) as other:
@@ -65,7 +65,7 @@ def test_what_is_committed_is_seen_by_others_and_what_is_not_is_not(dagster_data
         assert other.execute(count).fetchone() == (1,)
 
 
-def test_a_key_cannot_be_used_twice(dagster_database, scratch):
+def test_duplicate_key_is_an_error(dagster_database, scratch):
     insert = sql.SQL("insert into {} values (7, 'x')").format(scratch)
     dagster_database.execute(insert)
 
@@ -73,8 +73,8 @@ def test_a_key_cannot_be_used_twice(dagster_database, scratch):
         dagster_database.execute(insert)
 
 
-def test_a_notification_reaches_who_listens(dagster_database, endpoints, unique):
-    # Dagster's PostgreSQL storage watches its event log this way.
+def test_notification_reaches_listener(dagster_database, endpoints, unique):
+    # Dagster's PostgreSQL storage watches its event log with notifications.
     with psycopg.connect(endpoints.dagster_database, connect_timeout=3, autocommit=True) as listener:
         listener.execute(sql.SQL("listen {}").format(sql.Identifier(unique)))
         dagster_database.execute("select pg_notify(%s, 'run-1')", (unique,))

@@ -1,4 +1,4 @@
-"""A table of the catalog learns new columns; what was published before stays as it is."""
+"""Test schema evolution of a table in the catalog."""
 
 import pyarrow as pa
 import pytest
@@ -10,7 +10,7 @@ OLD = pa.table({"id": pa.array([1, 2], pa.int32()), "who": ["ada", "bob"]})
 NEW = pa.table({"id": pa.array([2**40], pa.int64()), "who": ["eve"], "euros": [9.5]})
 
 
-def test_a_newer_batch_fits_once_the_table_evolved(warehouse, table):
+def test_evolved_table_accepts_newer_batch(warehouse, table):
     publish(warehouse, table, OLD)
     with pytest.raises(BatchError, match="does not fit"):
         publish(warehouse, table, NEW)
@@ -26,7 +26,7 @@ def test_a_newer_batch_fits_once_the_table_evolved(warehouse, table):
     }
 
 
-def test_the_state_before_is_still_read_with_its_own_rows(warehouse, table):
+def test_earlier_snapshot_is_readable_after_evolution(warehouse, table):
     first = publish(warehouse, table, OLD)
     evolve(warehouse, table, NEW.schema)
     publish(warehouse, table, NEW)
@@ -36,7 +36,7 @@ def test_the_state_before_is_still_read_with_its_own_rows(warehouse, table):
     assert sorted(before["id"].to_pylist()) == [1, 2]
 
 
-def test_another_process_sees_the_new_columns(warehouse, lakehouse_settings, table):
+def test_new_columns_are_visible_to_other_process(warehouse, lakehouse_settings, table):
     publish(warehouse, table, OLD)
     evolve(warehouse, table, NEW.schema)
 
@@ -45,7 +45,7 @@ def test_another_process_sees_the_new_columns(warehouse, lakehouse_settings, tab
     assert elsewhere.load_table(table.identifier).schema().column_names == ["id", "who", "euros"]
 
 
-def test_a_refused_change_leaves_the_table_alone(warehouse, table):
+def test_refused_evolution_leaves_table_unchanged(warehouse, table):
     publish(warehouse, table, OLD)
 
     with pytest.raises(BatchError, match=str(table)):

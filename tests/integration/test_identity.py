@@ -1,4 +1,4 @@
-"""STS and IAM, as LocalStack serves them."""
+"""Test STS and IAM of LocalStack."""
 
 import json
 
@@ -16,7 +16,7 @@ TRUST = json.dumps(
 
 @pytest.fixture
 def role(aws, unique):
-    """The ARN of a role that anybody may assume."""
+    """Provide the ARN of a role that every principal may assume."""
     iam = aws("iam")
     arn = iam.create_role(RoleName=unique, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     yield arn
@@ -25,14 +25,14 @@ def role(aws, unique):
     iam.delete_role(RoleName=unique)
 
 
-def test_the_caller_has_an_account(aws):
+def test_caller_identity_has_account(aws):
     caller = aws("sts").get_caller_identity()
 
     assert caller["Account"].isdigit()
     assert len(caller["Account"]) == 12
 
 
-def test_a_role_and_its_policy_are_read_back_as_written(aws, role, unique):
+def test_role_policy_is_stored(aws, role, unique):
     iam = aws("iam")
     policy = {
         "Version": "2012-10-17",
@@ -44,7 +44,7 @@ def test_a_role_and_its_policy_are_read_back_as_written(aws, role, unique):
     assert iam.get_role_policy(RoleName=unique, PolicyName="reads")["PolicyDocument"] == policy
 
 
-def test_an_assumed_role_is_who_its_keys_say(aws, role, unique):
+def test_assumed_role_has_its_own_identity(aws, role, unique):
     keys = aws("sts").assume_role(RoleArn=role, RoleSessionName="floe")["Credentials"]
 
     caller = aws(
@@ -57,7 +57,7 @@ def test_an_assumed_role_is_who_its_keys_say(aws, role, unique):
     assert caller["Arn"].endswith(f"assumed-role/{unique}/floe")
 
 
-def test_the_keys_of_an_assumed_role_open_the_object_store(aws, role, s3, bucket):
+def test_assumed_role_keys_access_object_store(aws, role, s3, bucket):
     s3.put_object(Bucket=bucket, Key="seen", Body=b"by the role")
     keys = aws("sts").assume_role(RoleArn=role, RoleSessionName="floe")["Credentials"]
 
@@ -71,7 +71,7 @@ def test_the_keys_of_an_assumed_role_open_the_object_store(aws, role, s3, bucket
     assert as_role.get_object(Bucket=bucket, Key="seen")["Body"].read() == b"by the role"
 
 
-def test_the_role_of_the_warehouse_is_there_and_may_be_assumed(aws):
+def test_warehouse_role_can_be_assumed(aws):
     arn = aws("iam").get_role(RoleName="floe-warehouse")["Role"]["Arn"]
 
     assumed = aws("sts").assume_role(RoleArn=arn, RoleSessionName="floe")["AssumedRoleUser"]

@@ -1,4 +1,4 @@
-"""Batches become Iceberg tables: files in S3, state in the catalog."""
+"""Test published batches: files in S3, state in the catalog."""
 
 import pyarrow as pa
 import pytest
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.service("polaris", "localstack", "postgresql")
 ORDERS = pa.table({"id": pa.array([1, 2, 3], pa.int64()), "euros": [9.5, 3.0, 12.25], "who": ["ada", "bob", None]})
 
 
-def test_a_published_batch_is_read_back_as_it_was(warehouse, table):
+def test_published_batch_reads_back_unchanged(warehouse, table):
     published = publish(warehouse, table, ORDERS)
 
     found = read(warehouse, table)
@@ -19,7 +19,7 @@ def test_a_published_batch_is_read_back_as_it_was(warehouse, table):
     assert found.sort_by("id").to_pydict() == ORDERS.to_pydict()
 
 
-def test_the_files_of_a_table_are_in_the_object_store(warehouse, table, s3):
+def test_table_files_are_in_object_store(warehouse, table, s3):
     published = publish(warehouse, table, ORDERS)
     bucket, _, prefix = published.location.removeprefix("s3://").partition("/")
 
@@ -30,7 +30,7 @@ def test_the_files_of_a_table_are_in_the_object_store(warehouse, table, s3):
     assert [key for key in keys if "/metadata/" in key and key.endswith(".metadata.json")]
 
 
-def test_each_batch_is_a_snapshot_that_can_be_read_again(warehouse, table):
+def test_each_batch_is_a_readable_snapshot(warehouse, table):
     first = publish(warehouse, table, ORDERS)
     second = publish(warehouse, table, ORDERS.set_column(0, "id", pa.array([4, 5, 6], pa.int64())))
 
@@ -39,7 +39,7 @@ def test_each_batch_is_a_snapshot_that_can_be_read_again(warehouse, table):
     assert sorted(read(warehouse, table, snapshot_id=first.snapshot_id)["id"].to_pylist()) == [1, 2, 3]
 
 
-def test_rows_and_columns_are_chosen_by_the_reader(warehouse, table):
+def test_read_filters_rows_and_columns(warehouse, table):
     publish(warehouse, table, ORDERS)
 
     found = read(warehouse, table, where="euros > 5", columns=("who",))
@@ -48,7 +48,7 @@ def test_rows_and_columns_are_chosen_by_the_reader(warehouse, table):
     assert sorted(found["who"].to_pylist(), key=str) == [None, "ada"]
 
 
-def test_a_batch_that_does_not_fit_changes_nothing(warehouse, table):
+def test_mismatching_batch_leaves_table_unchanged(warehouse, table):
     publish(warehouse, table, ORDERS)
 
     with pytest.raises(BatchError, match="does not fit"):
@@ -57,7 +57,7 @@ def test_a_batch_that_does_not_fit_changes_nothing(warehouse, table):
     assert read(warehouse, table).num_rows == 3
 
 
-def test_another_process_finds_what_this_one_published(warehouse, lakehouse_settings, table):
+def test_published_table_is_visible_to_other_process(warehouse, lakehouse_settings, table):
     published = publish(warehouse, table, ORDERS)
 
     elsewhere = connect(lakehouse_settings)
@@ -67,7 +67,7 @@ def test_another_process_finds_what_this_one_published(warehouse, lakehouse_sett
     assert snapshot.snapshot_id == published.snapshot_id
 
 
-def test_a_dropped_table_is_gone(warehouse, table):
+def test_dropped_table_is_not_found(warehouse, table):
     publish(warehouse, table, ORDERS)
     warehouse.drop_table(table.identifier)
 

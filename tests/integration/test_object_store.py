@@ -1,4 +1,4 @@
-"""S3, as LocalStack serves it."""
+"""Test S3 of LocalStack."""
 
 import httpx
 import pytest
@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 pytestmark = pytest.mark.service("localstack")
 
 
-def test_an_object_comes_back_as_it_was_put(s3, bucket):
+def test_object_reads_back_unchanged(s3, bucket):
     body = bytes(range(256)) * 64
     s3.put_object(Bucket=bucket, Key="a/b c/ü.bin", Body=body, ContentType="application/x-floe", Metadata={"n": "1"})
 
@@ -18,7 +18,7 @@ def test_an_object_comes_back_as_it_was_put(s3, bucket):
     assert found["Metadata"] == {"n": "1"}
 
 
-def test_a_range_of_an_object_can_be_read(s3, bucket):
+def test_object_range_can_be_read(s3, bucket):
     s3.put_object(Bucket=bucket, Key="digits", Body=b"0123456789")
 
     found = s3.get_object(Bucket=bucket, Key="digits", Range="bytes=2-4")
@@ -27,7 +27,7 @@ def test_a_range_of_an_object_can_be_read(s3, bucket):
     assert found["ResponseMetadata"]["HTTPStatusCode"] == 206
 
 
-def test_a_listing_pages_through_a_prefix_and_nothing_else(s3, bucket):
+def test_listing_is_paged_and_limited_to_prefix(s3, bucket):
     for number in range(7):
         s3.put_object(Bucket=bucket, Key=f"in/{number}", Body=b"x")
     s3.put_object(Bucket=bucket, Key="out/0", Body=b"x")
@@ -40,8 +40,8 @@ def test_a_listing_pages_through_a_prefix_and_nothing_else(s3, bucket):
     assert [entry["Key"] for page in pages for entry in page["Contents"]] == [f"in/{number}" for number in range(7)]
 
 
-def test_parts_uploaded_apart_become_one_object(s3, bucket):
-    first, second = b"a" * (5 << 20), b"b" * 1024  # 5 MiB is S3's least size of a part that is not the last
+def test_multipart_upload_creates_one_object(s3, bucket):
+    first, second = b"a" * (5 << 20), b"b" * 1024  # 5 MiB is S3's minimum size of a part, except for the last one
     upload = s3.create_multipart_upload(Bucket=bucket, Key="whole")["UploadId"]
     parts = [
         {
@@ -55,7 +55,7 @@ def test_parts_uploaded_apart_become_one_object(s3, bucket):
     assert s3.get_object(Bucket=bucket, Key="whole")["Body"].read() == first + second
 
 
-def test_a_signed_address_gives_the_object_to_plain_http(s3, bucket, http):
+def test_presigned_url_serves_object(s3, bucket, http):
     s3.put_object(Bucket=bucket, Key="shared", Body=b"for whoever has the address")
     address = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "shared"}, ExpiresIn=60)
 
@@ -65,14 +65,14 @@ def test_a_signed_address_gives_the_object_to_plain_http(s3, bucket, http):
     assert answer.content == b"for whoever has the address"
 
 
-def test_a_missing_object_is_an_error_that_says_so(s3, bucket):
+def test_missing_object_is_an_error(s3, bucket):
     with pytest.raises(ClientError) as caught:
         s3.get_object(Bucket=bucket, Key="never")
 
     assert caught.value.response["Error"]["Code"] == "NoSuchKey"
 
 
-def test_the_bucket_of_the_warehouse_is_there(s3):
+def test_warehouse_bucket_exists(s3):
     names = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
 
     assert "warehouse" in names

@@ -1,4 +1,4 @@
-"""Publications are Dagster runs, recorded in PostgreSQL, where Dagster's own server would find them."""
+"""Test publications recorded as Dagster runs in PostgreSQL."""
 
 import pyarrow as pa
 import pytest
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.service("polaris", "localstack", "postgresql")
 ORDERS = pa.table({"id": [1, 2, 3]})
 
 
-def test_a_run_says_what_it_published(dg, runs, instance, warehouse, table):
+def test_run_has_publication_metadata(dg, runs, instance, warehouse, table):
     recorded = runs.publish_recorded(instance, warehouse, table, ORDERS, tags={"floe/batch": "monday"})
 
     run = instance.get_run_by_id(recorded.run_id)
@@ -25,7 +25,7 @@ def test_a_run_says_what_it_published(dg, runs, instance, warehouse, table):
     assert read(warehouse, table).num_rows == 3
 
 
-def test_another_process_finds_the_run(dg, runs, instance, warehouse, table, endpoints):
+def test_run_is_visible_to_other_process(dg, runs, instance, warehouse, table, endpoints):
     recorded = runs.publish_recorded(instance, warehouse, table, ORDERS)
 
     with runs.dagster_instance(endpoints.dagster_database) as elsewhere:
@@ -34,7 +34,7 @@ def test_another_process_finds_the_run(dg, runs, instance, warehouse, table, end
     assert [run.run_id for run in found] == [recorded.run_id]
 
 
-def test_a_failed_publication_is_a_failed_run(dg, runs, instance, warehouse, table):
+def test_failed_publication_is_recorded_as_failed_run(dg, runs, instance, warehouse, table):
     runs.publish_recorded(instance, warehouse, table, ORDERS)
 
     with pytest.raises(BatchError, match="does not fit"):
@@ -44,7 +44,7 @@ def test_a_failed_publication_is_a_failed_run(dg, runs, instance, warehouse, tab
     assert sorted(run.status.value for run in found) == ["FAILURE", "SUCCESS"]
 
 
-def test_runs_are_rows_of_the_dagster_database(runs, instance, warehouse, table, dagster_database):
+def test_runs_are_stored_in_dagster_database(runs, instance, warehouse, table, dagster_database):
     recorded = runs.publish_recorded(instance, warehouse, table, ORDERS)
 
     row = dagster_database.execute("select status from runs where run_id = %s", (recorded.run_id,)).fetchone()

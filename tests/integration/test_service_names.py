@@ -1,4 +1,4 @@
-"""Services are found by the names that Kubernetes gives them, short and full, and answer there."""
+"""Test that services answer under their short and full names in Kubernetes DNS."""
 
 import socket
 
@@ -13,7 +13,7 @@ WEB = {
     "jaeger": (16686, "/api/services"),
 }
 EACH_WEB_SERVICE = [
-    # The catalog is ready only while its database answers.
+    # The catalog is ready only if its database answers.
     pytest.param(name, marks=pytest.mark.service(*((name, "postgresql") if name == "polaris" else (name,))))
     for name in WEB
 ]
@@ -24,7 +24,7 @@ def names_of(service, namespace):
 
 
 @pytest.mark.parametrize("service", EACH_WEB_SERVICE)
-def test_a_web_service_answers_under_each_of_its_names(service, endpoints, http):
+def test_http_service_answers_under_each_name(service, endpoints, http):
     port, path = WEB[service]
 
     answers = {
@@ -35,14 +35,14 @@ def test_a_web_service_answers_under_each_of_its_names(service, endpoints, http)
 
 
 @pytest.mark.service("postgresql")
-def test_the_database_answers_under_each_of_its_names(endpoints):
+def test_database_answers_under_each_name(endpoints):
     for name in names_of("postgresql", endpoints.namespace):
         with psycopg.connect(make_conninfo(endpoints.dagster_database, host=name), connect_timeout=3) as connection:
             assert connection.execute("select 1").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("service", EACH_WEB_SERVICE)
-def test_the_names_of_a_service_are_one_address(service, endpoints, http):
+def test_service_names_resolve_to_one_address(service, endpoints, http):
     port, path = WEB[service]
     addresses = {socket.gethostbyname(name) for name in names_of(service, endpoints.namespace)}
 

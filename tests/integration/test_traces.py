@@ -1,4 +1,4 @@
-"""Traces go out by OTLP and are found again in Jaeger."""
+"""Test that traces exported by OTLP can be queried in Jaeger."""
 
 import httpx
 import pytest
@@ -24,7 +24,7 @@ def exporter(request, endpoints):
 
 @pytest.fixture
 def trace_of():
-    """`trace_of(service)`: a publish with a commit inside, as finished spans."""
+    """`trace_of(service)`: a publish span with a commit span inside, both finished."""
 
     def make(service):
         spans = InMemorySpanExporter()
@@ -42,7 +42,7 @@ def trace_of():
 
 @pytest.fixture
 def ask_jaeger(http, endpoints):
-    """`ask_jaeger(path)`: the answer's data; None when Jaeger does not know (yet)."""
+    """`ask_jaeger(path)`: the answer's data; None if Jaeger has none (yet)."""
 
     def ask(path):
         answer = http.get(f"{endpoints.jaeger}/api/{path}")
@@ -56,7 +56,7 @@ def ask_jaeger(http, endpoints):
 
 @pytest.fixture
 def in_jaeger(ask_jaeger, eventually):
-    """`in_jaeger(spans)`: Jaeger's own record of their trace, once it holds them all."""
+    """`in_jaeger(spans)`: Jaeger's record of their trace, once it has all of them."""
 
     def find(spans):
         trace_id = format(spans[0].context.trace_id, "032x")
@@ -73,7 +73,7 @@ def in_jaeger(ask_jaeger, eventually):
     return find
 
 
-def test_a_trace_sent_is_a_trace_found(exporter, trace_of, in_jaeger, unique):
+def test_exported_trace_can_be_queried(exporter, trace_of, in_jaeger, unique):
     spans = trace_of(unique)
 
     assert exporter.export(spans) is SpanExportResult.SUCCESS
@@ -83,7 +83,7 @@ def test_a_trace_sent_is_a_trace_found(exporter, trace_of, in_jaeger, unique):
     assert [process["serviceName"] for process in found["processes"].values()] == [unique]
 
 
-def test_who_called_whom_survives(exporter, trace_of, in_jaeger, unique):
+def test_exported_trace_keeps_parent_child_relation(exporter, trace_of, in_jaeger, unique):
     spans = trace_of(unique)
     exporter.export(spans)
 
@@ -94,7 +94,7 @@ def test_who_called_whom_survives(exporter, trace_of, in_jaeger, unique):
     assert parent["spanID"] == by_name["publish"]["spanID"]
 
 
-def test_attributes_keep_their_types(exporter, trace_of, in_jaeger, unique):
+def test_exported_attributes_keep_their_types(exporter, trace_of, in_jaeger, unique):
     spans = trace_of(unique)
     exporter.export(spans)
 
@@ -104,7 +104,7 @@ def test_attributes_keep_their_types(exporter, trace_of, in_jaeger, unique):
     assert (rows["type"], rows["value"]) == ("int64", 3)
 
 
-def test_a_service_is_listed_once_it_was_traced(exporter, trace_of, ask_jaeger, eventually, unique):
+def test_traced_service_is_listed(exporter, trace_of, ask_jaeger, eventually, unique):
     exporter.export(trace_of(unique))
 
     assert eventually(lambda: unique in (ask_jaeger("services") or []) or None)

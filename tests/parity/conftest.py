@@ -1,6 +1,6 @@
-"""The scene: pods in a namespace of their own, started before the first test of the whole run.
+"""Provide the scene: pods in a separate namespace, created before the first test of the run.
 
-They need seconds to start, to fall sick and to be restarted; so they do that while other tests run.
+The pods need seconds to start, fail and restart, and do so while other tests run.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from urllib3.exceptions import HTTPError
 from testing.base_classes.integration_test_base import location
 
 HERE = Path(__file__).parent
-ADMITTED = {"floe.dev/tests": "true"}  # by the chart's network policies, as values-test.yaml says
+ADMITTED = {"floe.dev/tests": "true"}  # admitted by the chart's network policies in values-test.yaml
 
 
 @dataclass(kw_only=True)
 class Scene:
-    """The namespace, and what it takes to make and to ask it."""
+    """The namespace of the parity tests, with methods to create and query it."""
 
     core: client.CoreV1Api
     floe: str
@@ -41,10 +41,10 @@ class Scene:
     namespace: str = field(default_factory=lambda: f"test-parity-{uuid.uuid4().hex[:6]}")
     labels: dict[str, str] = field(default_factory=lambda: dict(ADMITTED))
 
-    def make(self) -> None:
-        """Make everything; wait for none of it to run."""
+    def create_all(self) -> None:
+        """Create all objects, without waiting for the pods."""
         self.core.create_namespace({"metadata": {"name": self.namespace, "labels": self.labels}})
-        self._take_rights()
+        self._bind_role()
         scripts = {path.name: path.read_text() for path in (HERE / "scene").glob("*.py")}
         carrier = {"kind": "ConfigMap", "metadata": {"name": "scene"}, "data": scripts}
         text = Template((HERE / "scene" / "scene.yaml").read_text())
@@ -56,7 +56,7 @@ class Scene:
             "Secret": self.core.create_namespaced_secret,
             "NetworkPolicy": client.NetworkingV1Api().create_namespaced_network_policy,
         }
-        # The namespace's ServiceAccount, and rights that were just given, come a moment later.
+        # The namespace's ServiceAccount and the new permissions become effective with a delay.
         deadline = time.monotonic() + 10
         for item in [carrier, *yaml.safe_load(filled)["items"]]:
             while True:
@@ -68,8 +68,8 @@ class Scene:
                         raise
                     time.sleep(0.05)
 
-    def _take_rights(self) -> None:
-        """Bind the runner's ServiceAccount to the role for namespaces of tests; on a host one has rights already."""
+    def _bind_role(self) -> None:
+        """Bind the runner's ServiceAccount to the role for isolated namespaces; a host's user needs no binding."""
         if location() == "host":
             return
         group = "rbac.authorization.k8s.io"
@@ -81,28 +81,28 @@ class Scene:
         client.RbacAuthorizationV1Api().create_namespaced_role_binding(self.namespace, binding)
 
     def remove(self) -> None:
-        """Delete the namespace; nobody waits for that."""
+        """Delete the namespace without waiting."""
         self.core.delete_namespace(self.namespace)
 
     def pod(self, name: str) -> Any:
-        """Return the pod as it is now."""
+        """Return the pod's current state."""
         return self.core.read_namespaced_pod(name, self.namespace)
 
     def until(self, name: str, condition: Callable[[Any], Any], *, within: float = 30.0) -> Any:
-        """Return the pod once the condition holds for it."""
+        """Return the pod once the condition holds."""
         deadline = time.monotonic() + within
         while not condition(pod := self.pod(name)):
             if time.monotonic() > deadline:
-                pytest.fail(f"pod {name} is not so after {within:g} s: {pod.status}", pytrace=False)
+                pytest.fail(f"pod {name}: timed out after {within:g} s: {pod.status}", pytrace=False)
             time.sleep(0.2)
         return pod
 
     def reaches(self, name: str) -> bool:
-        """Whether a connection to the pod's own address succeeds. It listens, so if none does, that is the network."""
+        """Return whether the pod's address accepts a connection. The pod listens, so the network causes a failure."""
         address = self.until(name, self._listens).status.pod_ip
         try:
             socket.create_connection((address, 8080), timeout=2).close()
-        except OSError:  # a blocked connection is refused, or gets no answer at all
+        except OSError:  # a blocked connection is rejected or times out
             return False
         return True
 
@@ -116,33 +116,33 @@ def ready_or_running(pod: Any) -> bool:
     return bool(pod.status.container_statuses and pod.status.container_statuses[0].state.running)
 
 
-MADE = pytest.StashKey[Scene | Exception]()
+CREATED = pytest.StashKey[Scene | Exception]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     options = session.config.option
-    # Not earlier: what was deselected needs no scene, and its pods would take the processor from the tests that run.
+    # Not earlier: a run without these tests needs no scene, whose pods would take CPU time from other tests.
     needed = any("scene" in getattr(item, "fixturenames", ()) for item in session.items)
     if needed and not options.collectonly and not getattr(options, "numprocesses", 0):
-        session.config.stash[MADE] = _made()
+        session.config.stash[CREATED] = _create_scene()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    made = session.config.stash.get(MADE, None)
-    if isinstance(made, Scene):
-        made.remove()
+    created = session.config.stash.get(CREATED, None)
+    if isinstance(created, Scene):
+        created.remove()
 
 
-def _made() -> Scene | Exception:
-    """Return the scene, or why there is none: its own tests fail for that, and no others."""
+def _create_scene() -> Scene | Exception:
+    """Return the scene, or the error that makes only its own tests fail."""
     floe = os.environ.get("FLOE_NAMESPACE") or "floe"
     try:
         scene = Scene(core=core(), floe=floe, image=runner_image(floe))
     except (ConfigException, ApiException, LookupError, HTTPError) as problem:
         return problem
     try:
-        scene.make()
+        scene.create_all()
     except (ApiException, HTTPError) as problem:
         scene.remove()
         return problem
@@ -151,16 +151,16 @@ def _made() -> Scene | Exception:
 
 @pytest.fixture(scope="session")
 def scene(request: pytest.FixtureRequest) -> Scene:
-    made = request.config.stash.get(MADE, None) or _made()
-    request.config.stash[MADE] = made
-    if isinstance(made, Exception):
-        pytest.fail(f"the pods of these tests could not be made: {made}", pytrace=False)
-    return made
+    created = request.config.stash.get(CREATED, None) or _create_scene()
+    request.config.stash[CREATED] = created
+    if isinstance(created, Exception):
+        pytest.fail(f"creating the scene failed: {created}", pytrace=False)
+    return created
 
 
 @pytest.fixture(scope="session")
-def said(scene: Scene) -> dict[str, Any]:
-    """What the client said, once it ended."""
+def client_report(scene: Scene) -> dict[str, Any]:
+    """Provide the client pod's report, once it has ended."""
     scene.until("client", lambda pod: pod.status.phase in {"Succeeded", "Failed"}, within=60)
     found: dict[str, Any] = json.loads(
         scene.core.read_namespaced_pod_log("client", scene.namespace, container="client")
@@ -170,22 +170,22 @@ def said(scene: Scene) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def enforced(scene: Scene) -> None:
-    """Skip where the cluster's network accepts policies and does nothing: found out with a real connection."""
+    """Skip if the cluster's network does not enforce policies, which is tested with a real connection."""
     if location() == "host":
-        pytest.skip("not run: pods' addresses are not reached from a host")
+        pytest.skip("not run: a host cannot reach pod addresses")
     if scene.reaches("unready"):
-        pytest.skip("not run: not enforced here")
+        pytest.skip("not run: policies are not enforced")
 
 
 @pytest.fixture(scope="session")
 def floe_pods() -> Callable[..., list[Any]]:
-    """`floe_pods("polaris")`: the service's pods; `floe_pods()`: all of the chart's that still run."""
+    """`floe_pods("polaris")`: the service's pods; `floe_pods()`: all of the chart's running pods."""
 
     def find(app: str = "") -> list[Any]:
         selector = f"app={app}" if app else "app.kubernetes.io/part-of=floe"
         found = core().list_namespaced_pod(os.environ.get("FLOE_NAMESPACE") or "floe", label_selector=selector).items
         alive = [pod for pod in found if pod.metadata.deletion_timestamp is None]
-        assert alive, f"there is no pod with {selector}"
+        assert alive, f"no pod with {selector}"
         return alive
 
     return find

@@ -1,4 +1,4 @@
-"""Default deny, and what the services need. Whether anybody enforces it is found out with real connections."""
+"""Test the chart's policies: default deny, and access for clients. Enforcement is tested with real connections."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ def policies(endpoints):
     return {policy.metadata.name: policy.spec for policy in found}
 
 
-def test_floe_denies_first(policies):
+def test_policies_deny_by_default(policies):
     deny = policies["default-deny"]
 
     assert deny.pod_selector.match_labels == {"app.kubernetes.io/part-of": "floe"}
@@ -27,21 +27,21 @@ def test_floe_denies_first(policies):
 
 
 @pytest.mark.parametrize("service", ["postgresql", "localstack", "polaris", "jaeger"])
-def test_each_service_lets_its_clients_in(policies, service):
+def test_policies_admit_clients_of_each_service(policies, service):
     peers = [peer for rule in policies[f"to-{service}"].ingress for peer in rule._from]
 
     assert {"app": "test-runner"} in [peer.pod_selector.match_labels for peer in peers if peer.pod_selector]
 
 
-def test_a_pod_that_nobody_may_reach_is_not_reached(scene, enforced):
-    assert scene.reaches("server"), "no policy is about this one: the network itself works"
+def test_denied_pod_is_unreachable(scene, enforced):
+    assert scene.reaches("server"), "no policy selects this pod, so a failure is caused by the network"
     assert not scene.reaches("unready")
 
 
 @pytest.mark.service("polaris", "postgresql")
-def test_a_namespace_that_is_not_admitted_does_not_reach_the_catalog(scene, said, enforced):
+def test_unadmitted_namespace_cannot_reach_catalog(scene, client_report, enforced):
     health = f"http://polaris.{scene.floe}.svc.cluster.local:8182/q/health/ready"
-    assert said["answers"][health] == "200", "who is admitted reaches it"
+    assert client_report["answers"][health] == "200", "an admitted namespace reaches it"
     stranger = dataclasses.replace(scene, namespace=f"{scene.namespace}-not-admitted", labels={})
     stranger.make()
     try:
@@ -52,6 +52,6 @@ def test_a_namespace_that_is_not_admitted_does_not_reach_the_catalog(scene, said
 
     answers = json.loads(log)["answers"]
     neighbour = {answers.pop(url) for url in tuple(answers) if url.startswith("http://server")}
-    assert "200" in neighbour, "reached, by whatever name"
+    assert "200" in neighbour, "reached under some name"
     assert health in answers
     assert [answer for answer in answers.values() if not answer.startswith("none: ")] == []

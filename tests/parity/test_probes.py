@@ -1,4 +1,4 @@
-"""Startup, readiness and liveness probes, seen by what they do."""
+"""Test the effects of startup, readiness and liveness probes."""
 
 import pytest
 from kubernetes import client
@@ -9,26 +9,26 @@ SERVICES = [
 ]
 
 
-def test_a_slow_starter_is_not_restarted(scene):
+def test_startup_probe_protects_slow_container(scene):
     pod = scene.until("slow", lambda pod: pod.status.container_statuses and pod.status.container_statuses[0].ready)
 
     assert pod.status.container_statuses[0].restart_count == 0
 
 
-def test_a_sick_service_is_restarted(scene):
-    # Its status says how it ended a moment after it says that it was restarted.
+def test_liveness_probe_restarts_failing_container(scene):
+    # The status contains the reason of the end some moments after the restart count.
     pod = scene.until("sick", lambda pod: ended(pod) and pod.status.container_statuses[0].state.running)
 
     assert pod.status.container_statuses[0].restart_count == 1
-    assert ended(pod).exit_code in {137, 143}  # killed, not ended by itself
+    assert ended(pod).exit_code in {137, 143}  # killed, not exited by itself
 
 
 def ended(pod):
-    """How the former life of the pod's container ended; None if it has none."""
+    """Return how the container's previous life ended; None if there was none."""
     return pod.status.container_statuses and pod.status.container_statuses[0].last_state.terminated
 
 
-def test_a_service_leads_to_nobody_who_is_not_ready(scene):
+def test_readiness_probe_removes_pod_from_service(scene):
     scene.until("server", lambda pod: pod.status.container_statuses and pod.status.container_statuses[0].ready)
     scene.until("unready", lambda pod: pod.status.container_statuses and pod.status.container_statuses[0].state.running)
 
@@ -42,7 +42,7 @@ def test_a_service_leads_to_nobody_who_is_not_ready(scene):
 
 @pytest.mark.parametrize("probe", ["startup_probe", "readiness_probe", "liveness_probe"])
 @pytest.mark.parametrize("service", SERVICES)
-def test_each_service_has_each_probe(floe_pods, service, probe):
+def test_chart_service_has_probe(floe_pods, service, probe):
     (container,) = floe_pods(service)[0].spec.containers
 
     assert getattr(container, probe)

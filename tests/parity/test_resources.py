@@ -1,7 +1,7 @@
-"""ResourceQuota and LimitRange of floe's namespace, in a namespace of the test's own that has the same ones.
+"""Test ResourceQuota and LimitRange of floe's namespace, in an isolated namespace with the same ones.
 
-Dry runs: the API server decides and creates nothing. Not in floe's namespace: who may create pods there may mount its
-Secrets.
+Dry runs are sufficient, because the API server decides and creates nothing. The tests do not use floe's namespace,
+because permission to create pods there includes access to its Secrets.
 """
 
 import json
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.service("kubernetes"), pytest.mark.isolated_namespace(
 
 
 def eventually_allowed(call, *args, **more):
-    """Return what a call returns. Rights that were just given hold, and controllers see new objects, a moment later."""
+    """Return the result of a call, retried until new permissions and objects are effective."""
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -33,7 +33,7 @@ def eventually_allowed(call, *args, **more):
 
 @pytest.fixture
 def ask(endpoints, isolated_namespace):
-    """`ask(resources)`: the pod with one such container as the API server would make it beside floe's."""
+    """`ask(resources)`: the pod with such a container, as the API server would create it."""
     api = core()
     for listed, create in (
         (api.list_namespaced_limit_range, api.create_namespaced_limit_range),
@@ -53,7 +53,7 @@ def ask(endpoints, isolated_namespace):
 
 @pytest.fixture
 def refusal(ask, eventually):
-    """`refusal(resources)`: why the API server refuses such a container. It knows new limits a moment later."""
+    """`refusal(resources)`: the API server's reason to refuse such a container, retried until limits are effective."""
 
     def refused(resources):
         try:
@@ -65,7 +65,7 @@ def refusal(ask, eventually):
     return lambda resources: eventually(lambda: refused(resources))
 
 
-def test_a_container_that_says_nothing_gets_the_defaults(ask, eventually):
+def test_limit_range_sets_defaults(ask, eventually):
     def limited():
         (container,) = ask().spec.containers
         return container.resources if container.resources.limits else None
@@ -76,13 +76,13 @@ def test_a_container_that_says_nothing_gets_the_defaults(ask, eventually):
     assert resources.limits == {"memory": "256Mi"}
 
 
-def test_a_container_that_asks_for_too_much_is_refused_with_the_reason(refusal):
+def test_limit_range_refuses_container_above_maximum(refusal):
     said = refusal({"requests": {"memory": "1Gi"}, "limits": {"memory": "5Gi"}})
 
     assert "maximum memory usage per Container is 4Gi, but limit is 5Gi" in said
 
 
-def test_what_exceeds_the_quota_is_refused_with_the_reason(refusal):
+def test_resource_quota_refuses_pod_above_quota(refusal):
     said = refusal({"requests": {"cpu": "100", "memory": "64Mi"}, "limits": {"memory": "64Mi"}})
 
     assert "exceeded quota: floe, requested: requests.cpu=100" in said

@@ -1,4 +1,4 @@
-"""Secrets reach containers as files and as environment, and nothing secret is written into a pod's description."""
+"""Test that Secrets reach containers as files and variables, and that no pod spec contains a secret value."""
 
 import re
 
@@ -8,16 +8,16 @@ pytestmark = pytest.mark.service("kubernetes")
 SECRET = re.compile(r"PASSWORD|SECRET|CREDENTIAL|TOKEN", re.IGNORECASE)
 
 
-def test_a_secret_as_a_file(said):
-    assert said["file"] == "correct horse"
+def test_secret_is_mounted_as_file(client_report):
+    assert client_report["file"] == "correct horse"
 
 
-def test_a_secret_as_environment(said):
-    assert said["environment"] == "correct horse"
+def test_secret_is_set_as_variable(client_report):
+    assert client_report["environment"] == "correct horse"
 
 
 @pytest.mark.service("polaris")
-def test_the_catalogs_signing_key_is_a_file_that_others_may_not_read(floe_pods):
+def test_catalog_signing_key_file_is_private(floe_pods):
     (pod, *_) = floe_pods("polaris")
 
     volumes = {volume.name: volume.secret for volume in pod.spec.volumes if volume.secret}
@@ -28,7 +28,7 @@ def test_the_catalogs_signing_key_is_a_file_that_others_may_not_read(floe_pods):
     assert volumes[mount.name].default_mode == 0o440
 
 
-def test_no_container_has_a_secret_in_plain_sight(floe_pods):
+def test_no_container_spec_has_plain_secret(floe_pods):
     found = [
         f"{pod.metadata.name} {variable.name}"
         for pod in floe_pods()
@@ -40,5 +40,5 @@ def test_no_container_has_a_secret_in_plain_sight(floe_pods):
     assert not found
 
 
-# Names of settings that speak of secrets and are none.
+# Names of settings that contain such a word but are not secret.
 PLAIN = {"CATALOG_INCLUDE__CREDENTIALS"}

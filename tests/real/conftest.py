@@ -1,4 +1,4 @@
-"""What only real Apache Polaris has. The catalog tells which one it is: the stand-in answers without a token."""
+"""Run tests that require real Apache Polaris only there. The stand-in answers without a token."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ def _real(request: pytest.FixtureRequest, endpoints: Any, http: httpx.Client) ->
 
 
 def is_stand_in(http: httpx.Client, catalog: str) -> bool:
-    """Whether a catalog is Iceberg's REST fixture: it gives its configuration to anybody.
+    """Return whether a catalog is Iceberg's REST fixture, which returns its configuration without a token.
 
-    Polaris asks for a token, whatever else it answers. A part of it that is missing is a failure of the tests.
+    Polaris requires a token for every request. A missing part of Polaris is a failure of the tests, not a stand-in.
     """
     return http.get(f"{catalog}/v1/config", params={"warehouse": "floe"}).status_code == httpx.codes.OK
 
 
 @pytest.fixture(scope="session")
 def management(endpoints: Any) -> str:
-    """The base of the management API: https://github.com/apache/polaris/blob/main/spec/polaris-management-service.yml."""
+    """Provide the base URL of the management API.
+
+    https://github.com/apache/polaris/blob/main/spec/polaris-management-service.yml
+    """
     return str(endpoints.catalog).removesuffix("/api/catalog") + "/api/management/v1"
 
 
 @pytest.fixture
 def token_of(endpoints: Any, http: httpx.Client) -> Callable[..., httpx.Response]:
-    """`token_of(client_id, secret)`: the answer of the token endpoint to OAuth2's client credentials."""
+    """`token_of(client_id, secret)`: the token endpoint's answer to OAuth2 client credentials."""
 
     def ask(client_id: str, secret: str, scope: str = "PRINCIPAL_ROLE:ALL") -> httpx.Response:
         form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret, "scope": scope}
@@ -46,7 +49,7 @@ def token_of(endpoints: Any, http: httpx.Client) -> Callable[..., httpx.Response
 
 @pytest.fixture
 def root(lakehouse_settings: Any) -> tuple[str, str]:
-    """Client id and secret of the root principal."""
+    """Provide client id and secret of the root principal."""
     assert lakehouse_settings.credential, "FLOE_CATALOG_CREDENTIAL is not set"
     client_id, _, secret = lakehouse_settings.credential.partition(":")
     return client_id, secret
@@ -54,7 +57,7 @@ def root(lakehouse_settings: Any) -> tuple[str, str]:
 
 @pytest.fixture
 def as_root(token_of: Callable[..., httpx.Response], root: tuple[str, str], management: str) -> Iterator[httpx.Client]:
-    """A client of the management API with the root principal's token."""
+    """Provide a client of the management API with the root principal's token."""
     token = token_of(*root).json()["access_token"]
     with httpx.Client(base_url=management, headers={"Authorization": f"Bearer {token}"}, timeout=10) as client:
         yield client
@@ -62,7 +65,7 @@ def as_root(token_of: Callable[..., httpx.Response], root: tuple[str, str], mana
 
 @pytest.fixture
 def principal(as_root: httpx.Client, unique: str) -> Iterator[tuple[str, str, str]]:
-    """Name, client id and secret of a principal without any role."""
+    """Provide name, client id and secret of a principal without roles."""
     made = as_root.post("/principals", json={"principal": {"name": unique}})
     assert made.status_code == httpx.codes.CREATED, made.text
     credentials = made.json()["credentials"]

@@ -1,4 +1,4 @@
-"""Privileges: a principal may do what a role grants it, and nothing else.
+"""Test that a principal has exactly the privileges of its roles.
 
 https://polaris.apache.org/releases/1.8.0/managing-security/access-control/
 """
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.needs_real("polaris"), pytest.mark.service("polaris", 
 
 @pytest.fixture
 def namespaces_as(endpoints, http, token_of):
-    """`namespaces_as(client_id, secret)`: the catalog's answer to who asks for its namespaces."""
+    """`namespaces_as(client_id, secret)`: the catalog's answer to this principal's request for namespaces."""
 
     def ask(client_id, secret):
         token = token_of(client_id, secret).json()["access_token"]
@@ -22,7 +22,7 @@ def namespaces_as(endpoints, http, token_of):
 
 @pytest.fixture
 def granted(as_root, principal, unique):
-    """`granted(privilege)`: the principal has the privilege on the catalog, through a role of each kind."""
+    """`granted(privilege)`: the principal has the privilege on the catalog, through two roles."""
     roles = f"pr_{unique}", f"cr_{unique}"
 
     def grant(privilege):
@@ -47,11 +47,11 @@ def granted(as_root, principal, unique):
     as_root.delete(f"/catalogs/floe/catalog-roles/{roles[1]}")
 
 
-def test_without_a_role_nothing_is_shown(namespaces_as, principal):
+def test_principal_without_role_cannot_list_namespaces(namespaces_as, principal):
     assert namespaces_as(*principal[1:]).status_code == httpx.codes.FORBIDDEN
 
 
-def test_with_the_privilege_it_is(namespaces_as, principal, granted):
+def test_principal_with_privilege_lists_namespaces(namespaces_as, principal, granted):
     granted("NAMESPACE_LIST")
 
     answer = namespaces_as(*principal[1:])
@@ -60,7 +60,7 @@ def test_with_the_privilege_it_is(namespaces_as, principal, granted):
     assert ["default"] in answer.json()["namespaces"]
 
 
-def test_another_privilege_does_not_help(namespaces_as, principal, granted):
+def test_principal_with_other_privilege_cannot_list_namespaces(namespaces_as, principal, granted):
     granted("TABLE_READ_DATA")
 
     assert namespaces_as(*principal[1:]).status_code == httpx.codes.FORBIDDEN

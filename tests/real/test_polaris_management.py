@@ -1,4 +1,4 @@
-"""Catalogs and principals by the management API.
+"""Test catalogs and principals with the management API.
 
 https://github.com/apache/polaris/blob/main/spec/polaris-management-service.yml
 """
@@ -9,7 +9,7 @@ import pytest
 pytestmark = [pytest.mark.needs_real("polaris"), pytest.mark.service("polaris", "postgresql")]
 
 
-def test_the_warehouse_is_a_catalog_with_its_data_in_its_bucket(as_root):
+def test_warehouse_catalog_uses_its_bucket(as_root):
     catalog = as_root.get("/catalogs/floe").raise_for_status().json()
 
     assert catalog["properties"]["default-base-location"] == "s3://warehouse/"
@@ -17,13 +17,13 @@ def test_the_warehouse_is_a_catalog_with_its_data_in_its_bucket(as_root):
     assert catalog["storageConfigInfo"]["roleArn"].endswith(":role/floe-warehouse")
 
 
-def test_a_catalog_is_made_once(as_root):
+def test_create_existing_catalog_is_an_error(as_root):
     again = as_root.post("/catalogs", json={"catalog": as_root.get("/catalogs/floe").json()})
 
     assert again.status_code == httpx.codes.CONFLICT
 
 
-def test_a_principal_comes_and_goes(as_root, principal, token_of):
+def test_principal_can_be_created_and_deleted(as_root, principal, token_of):
     name, client_id, secret = principal
     assert name in {each["name"] for each in as_root.get("/principals").json()["principals"]}
     assert token_of(client_id, secret).status_code == httpx.codes.OK
@@ -33,8 +33,8 @@ def test_a_principal_comes_and_goes(as_root, principal, token_of):
     assert token_of(client_id, secret).status_code != httpx.codes.OK
 
 
-def test_rotated_credentials_replace_the_old_ones(principal, token_of, management, http):
-    """Polaris keeps the secret before the last one valid, so that clients have time: the second rotation ends it."""
+def test_rotated_credentials_replace_old_ones(principal, token_of, management, http):
+    """Polaris keeps the previous secret valid for its clients. The second rotation invalidates it."""
     name, client_id, first = principal
 
     def rotate(secret):

@@ -1,4 +1,4 @@
-"""OAuth2 client credentials at the catalog's own token endpoint.
+"""Test OAuth2 client credentials at the catalog's own token endpoint.
 
 https://github.com/apache/polaris/blob/main/spec/polaris-catalog-service.yaml
 """
@@ -9,7 +9,7 @@ import pytest
 pytestmark = [pytest.mark.needs_real("polaris"), pytest.mark.service("polaris", "postgresql")]
 
 
-def test_the_root_principal_gets_a_bearer_token(token_of, root):
+def test_root_principal_gets_bearer_token(token_of, root):
     answer = token_of(*root)
 
     assert answer.status_code == httpx.codes.OK
@@ -17,7 +17,7 @@ def test_the_root_principal_gets_a_bearer_token(token_of, root):
     assert answer.json()["expires_in"] > 0
 
 
-def test_a_wrong_secret_gets_none(token_of, root):
+def test_wrong_secret_gets_no_token(token_of, root):
     answer = token_of(root[0], "wrong")
 
     assert answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.BAD_REQUEST}
@@ -25,7 +25,7 @@ def test_a_wrong_secret_gets_none(token_of, root):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer made-up"}])
-def test_nobody_without_a_valid_token_is_told_anything(http, endpoints, headers):
+def test_request_without_valid_token_is_refused(http, endpoints, headers):
     answer = http.get(f"{endpoints.catalog}/v1/config", params={"warehouse": "floe"}, headers=headers)
 
     assert answer.status_code == httpx.codes.UNAUTHORIZED

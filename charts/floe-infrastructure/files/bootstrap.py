@@ -1,10 +1,10 @@
-"""Make the warehouse in the catalog, and show that it can be used. Runs in a Job, again and again without harm.
+"""Create the warehouse in the catalog and verify that it is usable. Runs in a Job and may be repeated.
 
-With ``CATALOG`` (a catalog object of Polaris's management API, as JSON) that catalog is made first, with the right to
-manage its content for its administrators. Then, by the Iceberg REST API alone, the configuration of ``WAREHOUSE`` is
-asked for and each of ``NAMESPACES`` is made. API: https://github.com/apache/polaris/tree/main/spec
+With ``CATALOG`` (a catalog object of Polaris's management API, as JSON), that catalog is created first, and its
+administrators get the permission to manage its content. Then, with the Iceberg REST API, the configuration of
+``WAREHOUSE`` is read and each of ``NAMESPACES`` is created. API: https://github.com/apache/polaris/tree/main/spec
 
-Exit code 1 with one line of why when the catalog refuses, or does not serve in time.
+Exits 1 with the reason in one line if the catalog refuses or is not ready in time.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ import urllib.request
 from dataclasses import dataclass, field
 from typing import Any
 
-# How long the catalog may take to serve. Kubernetes tries again afterwards, in a new pod.
-PATIENCE_SECONDS = 180.0
+# Seconds until the catalog must be ready. Afterwards Kubernetes retries in a new pod.
+TIMEOUT_SECONDS = 180.0
 PAUSE_SECONDS = 0.2
-# Answers of a server that is not there yet, or of what stands before it.
-NOT_YET = frozenset({404, 408, 429, 500, 502, 503, 504})
+# Statuses of a server, or of a proxy in front of it, that is not ready yet.
+RETRYABLE = frozenset({404, 408, 429, 500, 502, 503, 504})
 
 
-class Refused(Exception):
-    """The catalog answered, and the answer does not let us go on."""
+class CatalogError(Exception):
+    """The catalog's answer prevents the bootstrap."""
 
 
 @dataclass
 class Catalog:
-    """A catalog server at `url`, asked with `token` once there is one."""
+    """A catalog server at `url`. Requests contain `token` after login."""
 
     url: str
     token: str = ""
-    deadline: float = field(default_factory=lambda: time.monotonic() + PATIENCE_SECONDS)
+    deadline: float = field(default_factory=lambda: time.monotonic() + TIMEOUT_SECONDS)
 
     def ask(
         self,
@@ -51,7 +51,7 @@ class Catalog:
     ) -> tuple[int, Any]:
         """Return status and JSON of the answer if its status is 2xx or in `accept`.
 
-        Raises `Refused` otherwise; with `wait` only when the deadline is over or asking again is of no use.
+        Raises `CatalogError` otherwise. With `wait`, retryable statuses are retried until the deadline.
         """
         said = ""
         while True:
@@ -61,9 +61,9 @@ class Catalog:
                 try:
                     return status, json.loads(text) if text.strip() else {}
                 except ValueError:
-                    raise Refused(f"{why} is not JSON") from None
-            if not wait or (status and status not in NOT_YET) or time.monotonic() > self.deadline:
-                raise Refused(why)
+                    raise CatalogError(f"{why} the answer is not JSON") from None
+            if not wait or (status and status not in RETRYABLE) or time.monotonic() > self.deadline:
+                raise CatalogError(why)
             if why != said:
                 print(f"waiting: {why}")
                 said = why
@@ -103,8 +103,8 @@ def log_in(catalog: Catalog, client_id: str, client_secret: str) -> None:
     catalog.token = answer["access_token"]
 
 
-def make_catalog(catalog: Catalog, wanted: dict[str, Any]) -> None:
-    """Make the catalog `wanted`; one of that name must have the same location."""
+def create_catalog(catalog: Catalog, wanted: dict[str, Any]) -> None:
+    """Create the catalog `wanted`; an existing one must have the same location."""
     name = wanted["name"]
     path = "/api/management/v1/catalogs"
     status, _ = catalog.ask("POST", path, body={"catalog": wanted}, accept=frozenset({409}))
@@ -112,45 +112,43 @@ def make_catalog(catalog: Catalog, wanted: dict[str, Any]) -> None:
         _, found = catalog.ask("GET", f"{path}/{name}")
         there, here = (c["properties"].get("default-base-location") for c in (found, wanted))
         if there != here:
-            raise Refused(f"catalog {name} exists already, with its data at {there} and not at {here}")
+            raise CatalogError(f"catalog {name} already exists with its data at {there}, expected {here}")
     grant = {"grant": {"type": "catalog", "privilege": "CATALOG_MANAGE_CONTENT"}}
     catalog.ask("PUT", f"{path}/{name}/catalog-roles/catalog_admin/grants", body=grant, accept=frozenset({409}))
-    print(f"catalog {name} {'was there' if status == 409 else 'made'}")
+    print(f"catalog {name} {'already exists' if status == 409 else 'created'}")
 
 
-def make_namespaces(catalog: Catalog, warehouse: str, names: list[str]) -> None:
-    """Make each namespace of `names` and see that the catalog lists it."""
+def create_namespaces(catalog: Catalog, warehouse: str, names: list[str]) -> None:
+    """Create each namespace of `names` and verify that the catalog lists it."""
     query = urllib.parse.urlencode({"warehouse": warehouse})
     _, config = catalog.ask("GET", f"/api/catalog/v1/config?{query}", wait=True)
     prefix = config.get("overrides", {}).get("prefix") or config.get("defaults", {}).get("prefix") or ""
     path = "/".join(["/api/catalog/v1", *([urllib.parse.quote(prefix, safe="")] if prefix else []), "namespaces"])
     for name in names:
         status, _ = catalog.ask("POST", path, body={"namespace": [name]}, accept=frozenset({409}), wait=True)
-        print(f"namespace {name} {'was there' if status == 409 else 'made'}")
+        print(f"namespace {name} {'already exists' if status == 409 else 'created'}")
     _, listed = catalog.ask("GET", path)
     missing = [name for name in names if [name] not in listed["namespaces"]]
     if missing:
-        raise Refused(f"the catalog does not list {', '.join(missing)}: {listed}")
+        raise CatalogError(f"the catalog does not list {', '.join(missing)}: {listed}")
 
 
 def main() -> int:
-    """Do all of it as the environment says."""
+    """Run the bootstrap with the settings of the environment."""
     catalog = Catalog(os.environ["CATALOG_URL"])
     try:
         log_in(catalog, os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"])
         if wanted := os.environ.get("CATALOG"):
-            make_catalog(catalog, json.loads(wanted))
-        make_namespaces(
+            create_catalog(catalog, json.loads(wanted))
+        create_namespaces(
             catalog, os.environ["WAREHOUSE"], [name for name in os.environ["NAMESPACES"].split(",") if name]
         )
-    except Refused as error:
+    except CatalogError as error:
         print(f"bootstrap failed: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # process 1 of a container ignores what it does not handle
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # process 1 of a container ignores unhandled signals
     sys.exit(main())

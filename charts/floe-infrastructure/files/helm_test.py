@@ -1,4 +1,4 @@
-"""Ask each service its question, by its Service's name; exit code 1 if one does not answer as it should."""
+"""Check each service by its Service name; exit 1 if one does not answer as expected."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def http(url: str, *wanted: int) -> str:
     except urllib.error.HTTPError as error:
         status = error.code
     if status not in wanted:
-        raise OSError(f"{url} answers {status}, not {' or '.join(map(str, wanted))}")
+        raise OSError(f"{url} answers {status}, expected {' or '.join(map(str, wanted))}")
     return f"{url} {status}"
 
 
 def postgresql() -> str:
-    """Ask for TLS as a client does; PostgreSQL says S (yes) or N (no).
+    """Request TLS as a client does; PostgreSQL answers S (yes) or N (no).
 
     https://www.postgresql.org/docs/17/protocol-message-formats.html (SSLRequest)
     """
@@ -39,19 +39,19 @@ def postgresql() -> str:
 
 
 def main() -> int:
-    """Ask all of them and print what each said."""
-    questions: list[Callable[[], str]] = [
+    """Check all services and print the results."""
+    checks: list[Callable[[], str]] = [
         postgresql,
         lambda: http(f"http://localstack:4566/{os.environ['BUCKET']}?list-type=2", 200),
         lambda: http("http://polaris:8182/q/health/ready", 200),
-        # 401: it wants a token, as it should.
+        # 401: the catalog requires a token.
         lambda: http(f"http://polaris:8181/api/catalog/v1/config?warehouse={os.environ['WAREHOUSE']}", 200, 401),
         lambda: http("http://jaeger:16686/api/services", 200),
     ]
     failed = 0
-    for question in questions:
+    for check in checks:
         try:
-            print("ok  ", question())
+            print("ok  ", check())
         except OSError as error:
             print("FAIL", error)
             failed = 1

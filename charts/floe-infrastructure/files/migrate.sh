@@ -1,6 +1,6 @@
 #!/bin/bash
-# Applies each file of /migrations that was not applied yet, in the order of their names, each in a transaction of its own with
-# the line in floe.migration that says so. Where from is in PGHOST, PGUSER and so on.
+# Apply each file of /migrations that was not applied before, in the order of their names. Each runs in its own
+# transaction, which also adds its row to floe.migration. PGHOST, PGUSER and other variables set the database.
 set -euo pipefail
 psql() { command psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 "$@"; }
 psql <<'SQL'
@@ -14,7 +14,7 @@ SQL
 for file in /migrations/*.sql; do
     name=$(basename "$file" .sql)
     if [ "$(psql --tuples-only --no-align --set "name=$name" <<<"select 1 from floe.migration where name = :'name'")" = 1 ]; then
-        echo "$name was applied before"
+        echo "$name already applied"
         continue
     fi
     psql --single-transaction --set "name=$name" <<SQL

@@ -1,7 +1,7 @@
 """Forward TCP ports of this pod to Services: ``proxy.py LISTEN=HOST:PORT ...``.
 
-Names are resolved for each connection, so that it does not matter whether a Service exists before, or changes. Port
-8080 answers ``/live`` (the event loop turns) and ``/ready`` (every name resolves).
+Names are resolved for each connection, so a Service may be created or changed later. Port 8080 answers ``/live`` (the
+event loop runs) and ``/ready`` (every name resolves).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class Route:
-    """Connections to port `listen` of this pod go to `host`:`port`."""
+    """A route from port `listen` of this pod to `host`:`port`."""
 
     listen: int
     host: str
@@ -28,15 +28,15 @@ class Route:
 
     @classmethod
     def parse(cls, text: str) -> Route:
-        """Return the route that ``LISTEN=HOST:PORT`` says."""
+        """Parse ``LISTEN=HOST:PORT``."""
         listen, _, target = text.partition("=")
         host, _, port = target.rpartition(":")
         return cls(int(listen), host, int(port))
 
     async def serve(self) -> None:
-        """Take connections for ever."""
-        server = await asyncio.start_server(self._connected, "0.0.0.0", self.listen)  # noqa: S104 - it is what it is for
-        print(f"port {self.listen} leads to {self.host}:{self.port}")
+        """Accept connections forever."""
+        server = await asyncio.start_server(self._connected, "0.0.0.0", self.listen)  # noqa: S104 - for clients outside
+        print(f"port {self.listen} forwards to {self.host}:{self.port}")
         async with server:
             await server.serve_forever()
 
@@ -47,7 +47,7 @@ class Route:
             print(f"port {self.listen}: no connection to {self.host}:{self.port}: {error}", file=sys.stderr)
             _reset(writer)
             return
-        # Half of a connection may end while the other goes on: each direction closes only what it writes to.
+        # One direction of a connection may end while the other continues; each closes only its own writer.
         await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
         for end in (writer, there[1]):
             end.close()
@@ -56,7 +56,7 @@ class Route:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy until the reader ends, then end what is written; a broken connection breaks the other half too."""
+    """Copy until the reader ends, then end the writer. A broken connection also breaks the other direction."""
     try:
         while chunk := await reader.read(CHUNK):
             writer.write(chunk)
@@ -68,8 +68,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection so that the client sees it broken, and not an empty or complete answer."""
-    # Linger on, zero seconds: a reset instead of an orderly end, socket(7).
+    """Reset a connection, so that the client sees an error and not an empty or complete answer."""
+    # SO_LINGER with zero seconds sends a reset instead of an orderly end, socket(7).
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
@@ -100,14 +100,14 @@ async def main(arguments: list[str]) -> None:
     tasks = [asyncio.create_task(route.serve()) for route in routes]
     health = await asyncio.start_server(
         lambda r, w: _health(routes, r, w),
-        "0.0.0.0",  # noqa: S104 - the kubelet asks from outside
+        "0.0.0.0",  # noqa: S104 - the kubelet connects from outside the pod
         HEALTH_PORT,
     )
     stopped = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
     health.close()
     for task in done - {stopped}:
-        task.result()  # a port that could not be taken ends the pod, with the reason
+        task.result()  # a port that is in use ends the pod with the reason
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""Wait until a Service takes a connection, that is until one of its pods is ready: ``wait_for_port.py HOST PORT``.
+"""Wait until a Service accepts a connection, i.e. until one of its pods is ready: ``wait_for_port.py HOST PORT``.
 
-A Service without a ready pod refuses connections, so that this asks the pods' readiness probes. Exit code 1 after four
-minutes.
+A Service without a ready pod refuses connections, so this checks the readiness probes. Exits 1 after four minutes.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ SECONDS = 240
 
 
 def main(host: str, port: int) -> int:
-    """Return 0 once `host`:`port` takes a connection, 1 if that does not happen in time."""
+    """Return 0 once `host`:`port` accepts a connection, 1 on timeout."""
     deadline = time.monotonic() + SECONDS
     said = ""
     while True:
@@ -33,7 +32,5 @@ def main(host: str, port: int) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # process 1 of a container ignores what it does not handle
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # process 1 of a container ignores unhandled signals
     sys.exit(main(sys.argv[1], int(sys.argv[2])))

@@ -1,5 +1,5 @@
 {{/*
-Labels of an object. Called with (dict "root" $ "app" "polaris"). `app` is what people select by; the rest is
+Labels of an object. Called with (dict "root" $ "app" "polaris"). `app` is for selection; the others are
 https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/.
 */}}
 {{- define "floe.labels" -}}
@@ -8,20 +8,20 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 {{- end -}}
 
-{{/* Labels of a pod: nothing in them changes with the chart's version, or each upgrade would restart everything. */}}
+{{/* Labels of a pod. They do not depend on the chart's version, because a change would restart all pods. */}}
 {{- define "floe.podLabels" -}}
 {{ include "floe.selector" . }}
 app.kubernetes.io/name: {{ .app }}
 app.kubernetes.io/part-of: floe
 {{- end -}}
 
-{{/* What selectors match on: these never change between versions of the chart. */}}
+{{/* Labels for selectors, which never change between versions of the chart. */}}
 {{- define "floe.selector" -}}
 app: {{ .app }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end -}}
 
-{{/* The reference of an image value, quoted. */}}
+{{/* The quoted reference of an image value. */}}
 {{- define "floe.image" -}}
 {{- $name := .repository -}}
 {{- with .registry }}{{ $name = printf "%s/%s" . $name }}{{ end -}}
@@ -31,8 +31,8 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end -}}
 
 {{/*
-What every pod here has in common. No pod talks to the API server. Service links would put POLARIS_PORT=tcp://... and the
-like into every container, which programs take for their own settings.
+Settings of every pod. No pod uses the API server. Service links would set POLARIS_PORT=tcp://... and similar variables,
+which programs mistake for their own settings.
 */}}
 {{- define "floe.podDefaults" -}}
 automountServiceAccountToken: false
@@ -53,7 +53,7 @@ runAsGroup: {{ . }}
 {{ include "floe.confined" . }}
 {{- end -}}
 
-{{/* What holds for every container, whoever it runs as. */}}
+{{/* Security settings of every container, for any user. */}}
 {{- define "floe.confined" -}}
 allowPrivilegeEscalation: false
 capabilities:
@@ -63,8 +63,8 @@ seccompProfile:
 {{- end -}}
 
 {{/*
-A generated value of a Secret: the one in the cluster if there is one, else a new one. Called with
-(dict "root" $ "secret" "postgresql-polaris" "key" "password"). Without a cluster (helm template) it is new every time.
+A generated value of a Secret: the existing one in the cluster, else a new one. Called with
+(dict "root" $ "secret" "postgresql-polaris" "key" "password"). Without a cluster (helm template), it is always new.
 */}}
 {{- define "floe.generated" -}}
 {{- $found := lookup "v1" "Secret" .root.Release.Namespace .secret -}}
@@ -76,8 +76,8 @@ A generated value of a Secret: the one in the cluster if there is one, else a ne
 {{- end -}}
 
 {{/*
-Annotations of the Secrets. PostgreSQL's volume outlives `helm uninstall`, so the passwords of what it holds must too: the
-next install finds both.
+Annotations of the Secrets. PostgreSQL's volume outlives `helm uninstall`, so its passwords must, too. The next install
+reuses both.
 */}}
 {{- define "floe.secretAnnotations" -}}
 {{- if .Values.postgresql.primary.persistence.enabled -}}
@@ -86,7 +86,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* An environment variable out of a Secret: (list "PGPASSWORD" "postgresql-polaris" "password"). */}}
+{{/* An environment variable from a Secret: (list "PGPASSWORD" "postgresql-polaris" "password"). */}}
 {{- define "floe.secretEnv" -}}
 - name: {{ index . 0 }}
   valueFrom:
@@ -95,7 +95,7 @@ annotations:
       key: {{ index . 2 }}
 {{- end -}}
 
-{{/* The variables of psql and libpq, out of a Secret with a database's address: "postgresql-polaris". */}}
+{{/* The variables of psql and libpq, from a Secret with a database's address: "postgresql-polaris". */}}
 {{- define "floe.postgresqlClient" -}}
 {{ include "floe.secretEnv" (list "PGHOST" . "host") }}
 {{ include "floe.secretEnv" (list "PGPORT" . "port") }}

@@ -1,11 +1,11 @@
-"""An OCI runtime in front of runc that asks for no capability which this machine cannot give.
+"""Run runc with a request reduced to the capabilities that this machine can grant. An OCI runtime.
 
-A container's `--privileged` means every capability that the kernel knows. Where the bounding set of the engine lacks
-one (a virtual machine or container that was started without it), runc fails with "unable to apply caps: operation not
-permitted". This program takes what is missing out of the request, then becomes runc.
+`--privileged` requests every capability that the kernel knows. If the engine's bounding set lacks one (in some virtual
+machines and containers), runc fails with "unable to apply caps: operation not permitted". This program removes the
+missing capabilities from the request, then executes runc.
 
-It is copied out of the package into the engine's folder and run by the engine, so it uses the standard library alone
-and imports little: each container start goes through it several times. Command lines and files:
+The engine runs a copy of this file from its own folder, several times for each container start. The program therefore
+uses the standard library only and imports little. Command lines and file formats:
 https://github.com/opencontainers/runc/blob/v1.1.5/main.go and
 https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config.md#linux-process
 """
@@ -15,7 +15,7 @@ https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config.md#linux-proce
 import os
 import sys
 
-# In the order of their numbers: https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/capability.h
+# Ordered by number: https://github.com/torvalds/linux/blob/v6.12/include/uapi/linux/capability.h
 NAMES = (
     *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"),
     *("LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER"),
@@ -29,13 +29,13 @@ GLOBAL_OPTIONS_WITH_VALUE = ("--root", "--log", "--log-format", "--criu", "--roo
 
 
 def missing(bounding: int, last: int) -> frozenset[str]:
-    """The capabilities up to number `last` that a bounding set (a bit mask) lacks, as `CAP_…` names."""
+    """Return the capabilities up to number `last` that a bounding set (a bit mask) lacks, as `CAP_…` names."""
     known = NAMES[: last + 1]
     return frozenset(f"CAP_{name}" for number, name in enumerate(known) if not bounding >> number & 1)
 
 
-def without(process: dict[str, object], unwanted: frozenset[str]) -> dict[str, object]:
-    """An OCI process whose capability sets lack the unwanted ones; everything else is as it was."""
+def without_capabilities(process: dict[str, object], unwanted: frozenset[str]) -> dict[str, object]:
+    """Return an OCI process with the unwanted capabilities removed from its sets."""
     sets = process.get("capabilities")
     if not isinstance(sets, dict):
         return process
@@ -44,7 +44,7 @@ def without(process: dict[str, object], unwanted: frozenset[str]) -> dict[str, o
 
 
 def request(argv: list[str]) -> tuple[str, str]:
-    """Which file of a runc command line holds the capabilities, and as what: ("bundle" | "process" | "", path)."""
+    """Find the file with the capabilities in a runc command line: ("bundle" | "process" | "", path)."""
     words = iter(argv)
     command = ""
     for word in words:
@@ -62,7 +62,7 @@ def request(argv: list[str]) -> tuple[str, str]:
 
 
 def option(words: list[str], long: str, short: str) -> str:
-    """The value of an option, written as `--name value`, `--name=value` or `-n value`; empty if it is not there."""
+    """Return the value of an option, written `--name value`, `--name=value` or `-n value`; empty if absent."""
     for number, word in enumerate(words):
         name, equals, value = word.partition("=")
         if name in (long, short, long[1:]):
@@ -71,15 +71,15 @@ def option(words: list[str], long: str, short: str) -> str:
 
 
 def rewrite(kind: str, path: str, unwanted: frozenset[str]) -> None:
-    """Take capabilities out of a bundle's configuration or a process file, in place and whole."""
-    import json  # noqa: PLC0415 - most calls of a runtime need no JSON
+    """Remove capabilities from a bundle's configuration or a process file, atomically."""
+    import json  # noqa: PLC0415 - most runtime calls need no JSON
 
     with open(path, encoding="utf-8") as file:
         document = json.load(file)
     if kind == "bundle":
-        document["process"] = without(document.get("process") or {}, unwanted)
+        document["process"] = without_capabilities(document.get("process") or {}, unwanted)
     else:
-        document = without(document, unwanted)
+        document = without_capabilities(document, unwanted)
     temporary = f"{path}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:
         json.dump(document, file)
@@ -87,7 +87,7 @@ def rewrite(kind: str, path: str, unwanted: frozenset[str]) -> None:
 
 
 def bounding_set() -> tuple[int, int]:
-    """This process's bounding set as a bit mask, and the number of the kernel's last capability."""
+    """Return this process's bounding set as a bit mask, and the number of the kernel's last capability."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         mask = next(int(line.split()[1], 16) for line in status if line.startswith("CapBnd:"))
     with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as last:
@@ -95,7 +95,7 @@ def bounding_set() -> tuple[int, int]:
 
 
 def main() -> None:
-    """Become runc, with a request that it can fulfil."""
+    """Execute runc with a reduced request."""
     kind, path = request(sys.argv[1:])
     if kind:
         unwanted = missing(*bounding_set())

@@ -1,7 +1,7 @@
-"""Have a Docker engine: the one that answers, else one that foundry starts.
+"""Ensure that a Docker engine runs: use the one that answers, else install and start dockerd.
 
-A started engine is detached, survives foundry, and can be started again after it or the machine died in any state.
-`FOUNDRY_DOCKER_ROOT` puts all its files into one folder (for tests beside another engine).
+A started engine is detached and outlives foundry. It can be started again after a crash of dockerd or of the machine.
+`FOUNDRY_DOCKER_ROOT` puts all its files into one folder, for tests that run next to another engine.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ PACKAGES = ("docker.io", "ca-certificates")
 
 
 def ensure(engine: Engine, cache: machine.Cache, say: Callable[[str], None]) -> str:
-    """Return the version of an engine that answers, having installed and started one if none did.
+    """Return the version of the running engine; install and start one if none answers.
 
     Raises:
-        FoundryError: there is none, and this machine is not one on which foundry can start one.
+        FoundryError: no engine answers, and foundry cannot start one on this machine.
     """
     if version := engine.version():
         return version
     paths = Paths.from_environment()
-    _refuse_elsewhere(engine, paths)
+    _check_startable(engine, paths)
     cache.engine.mkdir(parents=True, exist_ok=True)
     log = cache.engine / "dockerd.log"
 
@@ -52,31 +52,33 @@ def ensure(engine: Engine, cache: machine.Cache, say: Callable[[str], None]) -> 
         say(f"installing {PACKAGES[0]} (log: {cache.engine / 'install.log'})")
         machine.install(*PACKAGES, unless=None, run=run)
     if machine.systemd_runs() and not paths.flags:
-        say("starting Docker by systemd")
+        say("starting Docker with systemd")
         run(["systemctl", "start", "docker"])
-        return _answer(engine, START_SECONDS, lambda: True) or _give_up(engine, Path("journalctl --unit docker"))
+        return _wait_for_engine(engine, START_SECONDS, lambda: True) or _fail_start(
+            engine, Path("journalctl --unit docker")
+        )
     say(f"starting dockerd (log: {log})")
     return Daemon(engine, paths, cache.engine, log, say).start()
 
 
-def _refuse_elsewhere(engine: Engine, paths: Paths) -> None:
-    """Explain, in one line of what to do, why no engine can be started here."""
+def _check_startable(engine: Engine, paths: Paths) -> None:
+    """Raise an error with a hint if foundry cannot start an engine here."""
     if paths.flags:
         return
     host = engine.host or os.environ.get("DOCKER_HOST", "")
     if host:
-        raise FoundryError("no Docker engine answers", f"{host} was asked", "start that engine, or unset DOCKER_HOST")
+        raise FoundryError("no Docker engine answers", f"tried {host}", "start this engine, or unset DOCKER_HOST")
     if sys.platform == "darwin":
         raise FoundryError("no Docker engine answers", "", "install and start Docker Desktop, Colima or OrbStack")
     if not machine.is_debian():
-        raise FoundryError("no Docker engine answers", "", "install Docker Engine by your distribution and start it")
+        raise FoundryError("no Docker engine answers", "", "install and start Docker Engine from your distribution")
     if os.geteuid() != 0:
-        try_ = "sudo apt-get install docker.io && sudo systemctl start docker, and join the group docker"
-        raise FoundryError("no Docker engine answers", "foundry starts one only as root", try_)
+        hint = "sudo apt-get install docker.io && sudo systemctl start docker && sudo usermod -aG docker $USER"
+        raise FoundryError("no Docker engine answers", "foundry starts an engine only as root", hint)
 
 
-def _answer(engine: Engine, seconds: float, alive: Callable[[], bool]) -> str:
-    """Wait until the engine answers; empty when it does not, or when it is no longer alive."""
+def _wait_for_engine(engine: Engine, seconds: float, alive: Callable[[], bool]) -> str:
+    """Wait for the engine to answer. Return its version; empty on timeout or once `alive` returns False."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if version := engine.version():
@@ -87,23 +89,23 @@ def _answer(engine: Engine, seconds: float, alive: Callable[[], bool]) -> str:
     return ""
 
 
-def _give_up(engine: Engine, log: Path) -> str:
+def _fail_start(engine: Engine, log: Path) -> str:
     tail = process.last_lines(log) if log.is_file() else ""
-    raise FoundryError("the Docker engine does not start", tail, f"read its log: {log} ({' '.join(engine.argv)} info)")
+    raise FoundryError("the Docker engine failed to start", tail, f"read the log: {log} ({' '.join(engine.argv)} info)")
 
 
 @dataclass
 class Daemon:
-    """One dockerd that foundry starts."""
+    """A dockerd process that foundry starts."""
 
     engine: Engine
     paths: Paths
-    folder: Path  # shim, decision about it
+    folder: Path  # contains the shim and the decision whether to use it
     log: Path
     say: Callable[[str], None]
 
     def start(self) -> str:
-        """Start it, whatever an earlier one left behind, and prove that it can run a privileged container."""
+        """Start dockerd after any earlier failure, and verify that it runs a privileged container."""
         lacking = capability_shim.missing(*capability_shim.bounding_set())
         decision = self.folder / "shim.json"
         facts = {"lacking": sorted(lacking)}
@@ -111,49 +113,48 @@ class Daemon:
         with contextlib.suppress(OSError, ValueError):
             known = json.loads(decision.read_text())
             shim = known.pop("shim") and known == facts
-        version = self._up(shim=shim)
-        trouble = self._privileged()
+        version = self._start_dockerd(shim=shim)
+        trouble = self._privileged_failure()
         if trouble and lacking and not shim:
-            self.say(
-                f"privileged containers need what this machine lacks ({', '.join(sorted(lacking))}): using the shim"
-            )
+            self.say(f"this machine lacks {', '.join(sorted(lacking))}; using the capability shim")
             self._stop()
             shim = True
-            version = self._up(shim=True)
-            trouble = self._privileged()
+            version = self._start_dockerd(shim=True)
+            trouble = self._privileged_failure()
         if trouble:
             raise FoundryError(
-                "the Docker engine runs no privileged container, and kind's nodes are such",
+                "the Docker engine cannot run privileged containers, which kind nodes require",
                 trouble,
-                f"read its log: {self.log}",
+                f"read the log: {self.log}",
             )
         decision.write_text(json.dumps({**facts, "shim": shim}))
         return version
 
-    def _up(self, *, shim: bool) -> str:
-        leftovers.forget_dead(self.paths)
+    def _start_dockerd(self, *, shim: bool) -> str:
+        leftovers.remove_stale_files(self.paths)
         if version := self._attempt(shim=shim):
             return version
-        # What an earlier daemon left is in the way: end its processes, unmount, forget its sockets, and try once more.
-        self.say("dockerd did not start: clearing what an earlier one left")
-        leftovers.clear(self.paths)
-        return self._attempt(shim=shim) or _give_up(self.engine, self.log)
+        # Leftovers of an earlier daemon block the start. Remove its processes, mounts and sockets, and retry once.
+        self.say("dockerd did not start; removing leftovers of an earlier dockerd")
+        leftovers.clean_up(self.paths)
+        return self._attempt(shim=shim) or _fail_start(self.engine, self.log)
 
     def _attempt(self, *, shim: bool) -> str:
         argv = [*self.paths.prefix, "dockerd", *self.paths.flags]
-        if not configured("storage-driver"):
+        if not is_configured("storage-driver"):
             argv.append("--storage-driver=overlay2")
         if shim:
             argv += [f"--add-runtime={RUNTIME}={self._write_shim()}", f"--default-runtime={RUNTIME}"]
         with self.log.open("ab") as log:
             log.write(f"# {time.strftime('%Y-%m-%dT%H:%M:%S%z')} {' '.join(argv)}\n".encode())
             log.flush()
-            # Nothing of this process may end it: its own session, no terminal, no working directory of the project's.
+            # No signal to this process may reach dockerd: new session, no terminal, no working directory of the
+            # project.
             daemon = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
             )
-        if version := _answer(self.engine, START_SECONDS, lambda: daemon.poll() is None):
-            daemon.returncode = 0  # it is meant to outlive this process: no warning that it does
+        if version := _wait_for_engine(self.engine, START_SECONDS, lambda: daemon.poll() is None):
+            daemon.returncode = 0  # dockerd outlives this process on purpose; suppress the ResourceWarning
             return version
         if daemon.poll() is None:
             daemon.kill()
@@ -161,7 +162,7 @@ class Daemon:
         return ""
 
     def _write_shim(self) -> Path:
-        """The shim as a program of its own: the environment that foundry runs in may be gone tomorrow."""
+        """Write the shim as a standalone program. It must survive the removal of foundry's virtual environment."""
         python = next(
             (path for path in ("/usr/bin/python3", "/usr/local/bin/python3") if os.access(path, os.X_OK)),
             os.path.realpath(getattr(sys, "_base_executable", sys.executable)),
@@ -175,18 +176,18 @@ class Daemon:
         return target
 
     def _stop(self) -> None:
-        if pid := leftovers.alive(self.paths.pid, "dockerd"):
-            leftovers.end(pid, signal.SIGTERM, STOP_SECONDS)
+        if pid := leftovers.live_pid(self.paths.pid, "dockerd"):
+            leftovers.terminate(pid, signal.SIGTERM, STOP_SECONDS)
 
-    def _privileged(self) -> str:
-        """Run a privileged container from nothing; returns what went wrong, empty for nothing."""
+    def _privileged_failure(self) -> str:
+        """Run a privileged container that needs no image pull. Return the failure, or an empty string."""
         image = ""
         try:
             image = self.engine.run("import", "-", stdin=archive("true", tiny_program(machine.architecture()))).strip()
-            # No default network: an engine in a folder of its own has none.
+            # An engine in its own folder has no default network.
             self.engine.run("run", "--rm", "--privileged", "--network=none", image, "/true", timeout=60)
         except CommandFailedError as error:
-            return error.tail or error.what
+            return error.tail or error.message
         finally:
             if image:
                 self.engine.remove_images([image])
@@ -194,7 +195,7 @@ class Daemon:
 
 
 def archive(name: str, program: bytes) -> bytes:
-    """A tar archive of one program, as `docker import` takes it."""
+    """Return a tar archive of one program, in the format of `docker import`."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         info = tarfile.TarInfo(name)
@@ -204,9 +205,9 @@ def archive(name: str, program: bytes) -> bytes:
 
 
 def tiny_program(arch: str) -> bytes:
-    """A static Linux program that exits with status 0: what can be run where no image can be pulled.
+    """Return a static Linux program that exits with code 0, for machines that cannot pull an image.
 
-    An ELF header, one loadable segment, and the system call `exit(0)` in machine code.
+    It consists of an ELF header, one loadable segment, and the system call `exit(0)` in machine code.
     """
     machine_id, code = {
         # mov eax, 60; xor edi, edi; syscall
@@ -224,8 +225,8 @@ def tiny_program(arch: str) -> bytes:
     return header + segment + code
 
 
-def configured(option: str, file: Path = Path("/etc/docker/daemon.json")) -> bool:
-    """Whether the machine's own configuration sets an option: dockerd refuses to be told twice."""
+def is_configured(option: str, file: Path = Path("/etc/docker/daemon.json")) -> bool:
+    """Return whether the machine's configuration sets an option. dockerd rejects an option that is set twice."""
     try:
         return option in json.loads(file.read_text())
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Debian root file systems and packages: from the machine's own mirror, checked against Debian's signatures."""
+"""Create Debian root file systems from the machine's mirror, verified by Debian's signatures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from foundry.process import Run
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-# Nobody reads manuals in a container, and dpkg's fsync after each file doubles the time of a build whose result counts
-# only when it is complete.
+# Containers need no manuals. Without fsync after each file, dpkg takes half the time, and an incomplete build is
+# discarded anyway.
 _DPKG = """\
 force-unsafe-io
 path-exclude=/usr/share/doc/*
@@ -27,10 +27,10 @@ _APT = 'APT::Install-Recommends "false";\nAPT::Install-Suggests "false";\nAcquir
 
 
 def debootstrap(root: Path, suite: str, packages: Sequence[str], *, arch: str, run: Run) -> None:
-    """Make `root` a Debian system of the minimal set plus `packages`.
+    """Create a minimal Debian system with additional `packages` in `root`.
 
     Raises:
-        FoundryError: debootstrap is not installed, the mirror does not answer, or a signature is wrong.
+        FoundryError: debootstrap is not installed, the mirror does not answer, or a signature is invalid.
     """
     machine.install(
         "debootstrap", "debian-archive-keyring", unless=shutil.which("debootstrap") and KEYRING.exists(), run=run
@@ -50,7 +50,7 @@ def debootstrap(root: Path, suite: str, packages: Sequence[str], *, arch: str, r
 
 
 def _slim(root: Path) -> None:
-    """Remove manuals: debootstrap unpacks the essential packages before dpkg and its exclusions are there."""
+    """Remove manuals of essential packages, which debootstrap unpacks before dpkg's exclusions apply."""
     share = root / "usr/share"
     for name in ("man", "info", "locale", "lintian"):
         empty(share / name)
@@ -63,12 +63,12 @@ def _slim(root: Path) -> None:
 
 
 def sources(uri: str, suite: str, security: str) -> str:
-    """The apt sources of a suite on a mirror, security updates included."""
+    """Return the apt sources of a suite on a mirror, including security updates."""
     return f"deb {uri} {suite} main\ndeb {uri} {suite}-updates main\ndeb {security} {suite}-security main\n"
 
 
 def trust(root: Path, ca_files: Sequence[Path], *, run: Run) -> None:
-    """Make the programs of a root file system trust the given CA files; needs ca-certificates in it."""
+    """Make the programs of a root file system trust CA files. Requires ca-certificates in it."""
     if not ca_files:
         return
     folder = root / "usr/local/share/ca-certificates"
@@ -79,7 +79,7 @@ def trust(root: Path, ca_files: Sequence[Path], *, run: Run) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Remove what is in a folder; the folder stays."""
+    """Delete the contents of a folder, but not the folder."""
     if folder.is_dir():
         for entry in folder.iterdir():
             if entry.is_dir() and not entry.is_symlink():

@@ -1,4 +1,4 @@
-"""The Docker engine through its command line client: what foundry asks of it, and the labels it writes."""
+"""Control the Docker engine through the `docker` command: images, labels, scratch containers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEY_LABEL = f"{LABEL}.key"
 
 @dataclass(frozen=True)
 class Image:
-    """What the engine knows about one image."""
+    """An image as the engine reports it."""
 
     id: str
     size: int  # bytes, unpacked
@@ -32,32 +32,32 @@ class Image:
 
     @property
     def key(self) -> str:
-        """The key it was built for; empty for an image that foundry did not build."""
+        """The foundry key in the image's label; empty if foundry did not build the image."""
         return self.labels.get(KEY_LABEL, "")
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A Docker engine, reached as the user's own `docker` command reaches it.
+    """A Docker engine, reached with the user's own `docker` command and settings.
 
-    `FOUNDRY_DOCKER_HOST` names another one for foundry alone.
+    `FOUNDRY_DOCKER_HOST` selects another engine for foundry only.
     """
 
     host: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Engine:
-        """The engine that `FOUNDRY_DOCKER_HOST` names, else the client's default."""
+        """Return the engine of `FOUNDRY_DOCKER_HOST`, or the client's default."""
         return cls(environment.get("FOUNDRY_DOCKER_HOST", ""))
 
     @property
     def argv(self) -> tuple[str, ...]:
-        """The client's command, with the engine's address."""
+        """The client command with the engine's address."""
         return ("docker", "--host", self.host) if self.host else ("docker",)
 
     def run(self, *words: str | Path, log: Path | None = None, stdin: Any = None, timeout: float | None = None) -> str:
-        """Run a docker command and return what it printed."""
-        # The classic builder is part of every engine from 18.09 on; BuildKit's client is a plugin that may be absent.
+        """Run a docker command and return its standard output."""
+        # Every engine since 18.09 has the classic builder. BuildKit's client is a plugin that may not be installed.
         return process.run(
             (*self.argv, *words),
             log=log,
@@ -67,19 +67,18 @@ class Engine:
         )
 
     def version(self) -> str:
-        """The engine's version; empty when none answers."""
+        """Return the engine's version; empty if it is unreachable."""
         try:
             return self.run("version", "--format", "{{.Server.Version}}", timeout=20).strip()
-        except Exception:  # noqa: BLE001 - no client, no daemon, no permission: each means that no engine answers
+        except Exception:  # noqa: BLE001 - no client, no daemon or no permission: the engine is unreachable
             return ""
 
     def images(self, refs: Iterable[str]) -> dict[str, Image]:
-        """Those of the named images that exist. One call, whatever the number."""
+        """Return the existing images among `refs`, with one call to the engine."""
         wanted = list(refs)
         if not wanted:
             return {}
-        # `image inspect` prints what it finds and fails for the rest, without saying which of the names each entry
-        # answers; RepoTags tell.
+        # `image inspect` prints the images it finds and fails for the rest. Only RepoTags map an entry to a name.
         done = subprocess.run(
             (*self.argv, "image", "inspect", *wanted), capture_output=True, check=False, stdin=subprocess.DEVNULL
         )
@@ -92,7 +91,7 @@ class Engine:
         return found
 
     def image(self, ref: str) -> Image | None:
-        """One image by any name or id it has, or None."""
+        """Return one image by name or id, or None."""
         try:
             return _image(json.loads(self.run("image", "inspect", ref))[0])
         except CommandFailedError:
@@ -101,7 +100,7 @@ class Engine:
     def build(
         self, context: Path, *, dockerfile: Path | None, args: Mapping[str, str], network: str, log: Path | None
     ) -> str:
-        """Build a context with the classic builder and return the image's id."""
+        """Build a context with the classic builder and return the image id."""
         words: list[str | Path] = ["build", "--rm", "--force-rm", "--quiet", "--network", network]
         words += [f"--build-arg={name}={value}" for name, value in args.items()]
         if dockerfile:
@@ -113,19 +112,19 @@ class Engine:
         ref: str,
         *,
         arch: str,
-        patience: Callable[[float], bool] | None = None,
+        keep_waiting: Callable[[float], bool] | None = None,
         watch: Callable[[str], None] | None = None,
     ) -> None:
         """Pull an image for one platform.
 
-        `patience` is asked with the seconds so far whether to wait on for the registry's first answer; `watch` gets
-        each line of progress.
+        `keep_waiting` gets the seconds without any output and returns whether to keep waiting for the registry. `watch`
+        gets each line of progress.
         """
         words = (*self.argv, "pull", f"--platform=linux/{arch}", ref)
-        process.run(words, patience=patience, watch=watch)
+        process.run(words, keep_waiting=keep_waiting, watch=watch)
 
-    def ways_out(self) -> list[str]:
-        """The proxies and registry mirrors that the engine itself is configured with, as URLs."""
+    def mirrors_and_proxies(self) -> list[str]:
+        """Return the proxies and registry mirrors in the engine's own configuration, as URLs."""
         with contextlib.suppress(FoundryError, ValueError):
             info = json.loads(self.run("info", "--format", "{{json .}}", timeout=20))
             mirrors = (info.get("RegistryConfig") or {}).get("Mirrors") or []
@@ -133,14 +132,14 @@ class Engine:
         return []
 
     def tag(self, image: str, ref: str) -> None:
-        """Give an image a name."""
+        """Add a name to an image."""
         self.run("tag", image, ref)
 
     def remove_images(self, refs: Sequence[str]) -> None:
-        """Remove names; images lose their data when no other name or container needs them.
+        """Remove image names. The engine deletes an image when its last name is removed and no container uses it.
 
-        A digest stays while the image has a tag of the same repository: the engine would remove that, too, and it is
-        the user's.
+        A digest is kept while the image has a tag of the same repository, because the engine would also remove that
+        tag, which belongs to the user.
         """
         for ref in refs:
             if "@" in ref and self._has_tag(ref):
@@ -156,19 +155,21 @@ class Engine:
                     raise
 
     def _has_tag(self, ref: str) -> bool:
-        image, repository = self.image(ref), _familiar(ref.partition("@")[0])
-        return image is not None and any(_familiar(name).rpartition(":")[0] == repository for name in image.names)
+        image, repository = self.image(ref), _short_repository(ref.partition("@")[0])
+        return image is not None and any(
+            _short_repository(name).rpartition(":")[0] == repository for name in image.names
+        )
 
     def remove_scratch(self, cache: Path) -> None:
-        """Remove the containers that builds of a dead foundry left; only with that cache's lock held.
+        """Remove containers of builds that a killed foundry left. Hold the cache's lock while calling.
 
-        Works even after `process.stop_all`, as it is what an interrupted foundry does last.
+        Works after `process.stop_all`, because an interrupted foundry calls it last.
         """
-        ids = self._quietly("ps", "--all", "--quiet", "--filter", f"name=^/?{scratch_prefix(cache)}").split()
+        ids = self._run_quietly("ps", "--all", "--quiet", "--filter", f"name=^/?{scratch_prefix(cache)}").split()
         if ids:
-            self._quietly("rm", "--force", "--volumes", *ids)
+            self._run_quietly("rm", "--force", "--volumes", *ids)
 
-    def _quietly(self, *words: str) -> str:
+    def _run_quietly(self, *words: str) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired, OSError):
             done = subprocess.run(
                 (*self.argv, *words), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30
@@ -177,8 +178,8 @@ class Engine:
         return ""
 
 
-def _familiar(repository: str) -> str:
-    """Return a repository as the engine lists it: without Docker Hub's name, which nobody writes."""
+def _short_repository(repository: str) -> str:
+    """Return a repository as the engine lists it, without Docker Hub's host name."""
     for prefix in ("docker.io/library/", "index.docker.io/library/", "docker.io/", "index.docker.io/"):
         if repository.startswith(prefix):
             return repository.removeprefix(prefix)
@@ -186,7 +187,7 @@ def _familiar(repository: str) -> str:
 
 
 def scratch_prefix(cache: Path) -> str:
-    """How the names of build containers begin: another cache's builds may be running on the same engine."""
+    """Return the name prefix of this cache's build containers. Other caches may build on the same engine."""
     return f"foundry-build-{hashlib.sha256(str(cache).encode()).hexdigest()[:8]}-"
 
 

@@ -1,4 +1,4 @@
-"""Go builds from the module proxy alone: no checkout, every module verified by the checksum database."""
+"""Build Go programs from the module proxy, with every module verified by the checksum database."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from foundry.process import Run
 
 GO_DIRECTIVE = "1.25.0"
 GCFLAGS = "all=-dwarf=false"
-"""Symbols for debuggers, which linking drops here anyway, are most of a build cache and a part of the time."""
+"""Omit debug symbols: linking drops them anyway, and they take most of the build cache."""
 
 
-class Uses:
-    """How many use something at this moment."""
+class UseCount:
+    """Count the concurrent users of a resource."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -31,8 +31,8 @@ class Uses:
         with self._lock:
             self._count -= 1
 
-    def if_none(self, act: Callable[[], None]) -> None:
-        """Call `act` if nobody does, and let nobody begin meanwhile."""
+    def run_if_unused(self, act: Callable[[], None]) -> None:
+        """Call `act` if the count is zero; new users wait until it returns."""
         with self._lock:
             if not self._count:
                 act()
@@ -40,16 +40,16 @@ class Uses:
 
 @dataclass(frozen=True)
 class Go:
-    """A Go tool chain with the foundry's shared caches."""
+    """A Go toolchain with the cache's shared module and build caches."""
 
     cache: Cache
     program: str = "go"
-    # Two compilers at once on a small machine are slower than one after the other, and need twice the memory.
+    # Parallel compilers on a small machine are slower than sequential ones, and need twice the memory.
     _compiling: threading.Lock = field(default_factory=threading.Lock, compare=False)
-    _using: Uses = field(default_factory=Uses, compare=False)
+    _using: UseCount = field(default_factory=UseCount, compare=False)
 
     def environment(self, *, cgo: bool = False) -> dict[str, str]:
-        """The variables that decide a build; GOPROXY, GOSUMDB and so on stay the machine's own."""
+        """Return the variables that determine a build. GOPROXY, GOSUMDB and others stay as the machine sets them."""
         return {
             "GOMODCACHE": str(self.cache.go_mod),
             "GOCACHE": str(self.cache.go_build),
@@ -72,7 +72,7 @@ class Go:
         replace: Mapping[str, str],
         require: Mapping[str, str],
     ) -> None:
-        """Build `packages` (import path -> version) in a module of their own made in `work`; programs go to `out`."""
+        """Build `packages` (import path -> version) in a new module in `work`; write the programs to `out`."""
         work.mkdir(parents=True, exist_ok=True)
         out.mkdir(parents=True, exist_ok=True)
         (work / "go.mod").write_text(go_mod(replace))
@@ -85,10 +85,10 @@ class Go:
         with self._compiling:
             with self._using:
                 run([*argv, "-o", f"{out}/", *packages], cwd=work, env=env)
-            self._using.if_none(self.cache.bound_compiled)
+            self._using.run_if_unused(self.cache.limit_build_cache)
 
     def module(self, module: str, version: str, *, run: Run) -> Path:
-        """Download one module, verified, without its dependencies; returns its folder in the module cache."""
+        """Download and verify one module without its dependencies. Return its folder in the module cache."""
         with self._using:
             told = run(
                 [self.program, "mod", "download", "-json", f"{module}@{version}"],
@@ -98,7 +98,7 @@ class Go:
 
 
 def go_mod(replace: Mapping[str, str]) -> str:
-    """The main module of a build: nothing but the replacements; `go get -tool` adds the rest."""
+    """Return the go.mod of a build with its replacements. `go get -tool` adds the rest."""
     lines = ["module foundry.invalid/build", "", f"go {GO_DIRECTIVE}", ""]
     if replace:
         lines += ["replace (", *(f"\t{old} => {new}" for old, new in replace.items()), ")"]

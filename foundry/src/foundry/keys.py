@@ -1,4 +1,4 @@
-"""Keys: a digest of all that decides what a build makes. Pure, but for reading the recipes' own files."""
+"""Compute artifact keys: digests of every input that determines a build's output."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from foundry.artefacts import Artefact, Catalogue
+from foundry.artifacts import Artifact, Catalog
 
 BUILDER = 1
-"""Raise it when foundry's own code starts to make something else of the same recipe: everything is then built anew."""
+"""Increase this number when a change of foundry's own code changes a recipe's output. It rebuilds all artifacts."""
 
 SHORT = 16
-"""Characters of a key that name a folder: enough to tell apart, short enough to read."""
+"""Characters of a key in a folder name."""
 
 
-def recipe_digests(catalogue: Catalogue) -> dict[str, str]:
-    """The digest of every artefact's recipe; empty for what has none."""
+def recipe_digests(catalog: Catalog) -> dict[str, str]:
+    """Return the recipe digest of every artifact; empty for artifacts without a recipe."""
     return {
-        artefact.name: recipe_digest(catalogue.recipe(artefact.recipe)) if artefact.recipe else ""
-        for artefact in catalogue.artefacts.values()
+        artifact.name: recipe_digest(catalog.recipe(artifact.recipe)) if artifact.recipe else ""
+        for artifact in catalog.artifacts.values()
     }
 
 
-def keys(catalogue: Catalogue, *, arch: str, ca_digest: str) -> dict[str, str]:
-    """The key of every artefact that has a recipe."""
+def keys(catalog: Catalog, *, arch: str, ca_digest: str) -> dict[str, str]:
+    """Return the key of every artifact."""
     found: dict[str, str] = {}
-    digests = recipe_digests(catalogue)
+    digests = recipe_digests(catalog)
 
-    def visit(artefact: Artefact) -> str:
-        if artefact.name not in found:
-            inputs = {name: visit(catalogue[name]) for name in artefact.inputs}
-            found[artefact.name] = key(
-                artefact,
+    def visit(artifact: Artifact) -> str:
+        if artifact.name not in found:
+            inputs = {name: visit(catalog[name]) for name in artifact.inputs}
+            found[artifact.name] = key(
+                artifact,
                 inputs,
                 arch=arch,
-                ca_digest=ca_digest if artefact.machine_ca else "",
-                recipe=digests[artefact.name],
+                ca_digest=ca_digest if artifact.machine_ca else "",
+                recipe=digests[artifact.name],
             )
-        return found[artefact.name]
+        return found[artifact.name]
 
-    for artefact in catalogue.artefacts.values():
-        visit(artefact)
+    for artifact in catalog.artifacts.values():
+        visit(artifact)
     return found
 
 
-def key(artefact: Artefact, inputs: Mapping[str, str], *, arch: str, ca_digest: str, recipe: str) -> str:
-    """The key of one artefact. Where it comes from (registry, release) and who wants it are no part of it."""
+def key(artifact: Artifact, inputs: Mapping[str, str], *, arch: str, ca_digest: str, recipe: str) -> str:
+    """Return the key of one artifact. Its sources (registry, release) and its users do not affect it."""
     facts: dict[str, Any] = {
         "builder": BUILDER,
-        "name": artefact.name,
-        "kind": artefact.kind,
-        "version": artefact.version,
-        "options": artefact.options,
+        "name": artifact.name,
+        "kind": artifact.kind,
+        "version": artifact.version,
+        "options": artifact.options,
         "inputs": inputs,
         "recipe": recipe,
         "arch": arch,
@@ -64,13 +64,13 @@ def key(artefact: Artefact, inputs: Mapping[str, str], *, arch: str, ca_digest: 
 
 
 def recipe_digest(module: Path) -> str:
-    """A digest of a recipe's module and of the folder of files beside it."""
+    """Return a digest of a recipe's module and its folder of assets."""
     digest = hashlib.sha256()
     for file in [module, *sorted(f for f in module.with_suffix("").rglob("*") if f.is_file())]:
         if "__pycache__" in file.parts:
             continue
         digest.update(str(file.relative_to(module.parent)).encode() + b"\0")
-        # A recipe that is not written yet has a key all the same: only building it fails.
+        # A missing recipe also gets a key. Only its build fails.
         digest.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
         digest.update(b"x" if file.is_file() and file.stat().st_mode & 0o100 else b"-")
     return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""What a dockerd that died leaves behind, and how a new one gets past it.
+"""Remove the leftovers of a crashed dockerd that block a new one.
 
-dockerd itself copes with much of this. What it does not: a pid file whose number another process has by now, a socket
-of a containerd that is gone (it waits for it), mounts and shims of containers that it no longer knows.
+dockerd handles most of them itself. It does not handle a pid file whose pid now belongs to another process, a socket of
+a dead containerd (it waits for it), and mounts and shims of containers that it no longer knows.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ SYSTEM_CONTAINERD = Path("/run/containerd/containerd.sock")
 
 @dataclass(frozen=True)
 class Paths:
-    """Where the files of a dockerd are."""
+    """The file locations of one dockerd."""
 
     data: Path
-    run: Path  # exec root: containers' and containerd's sockets and pid files
+    run: Path  # exec root: sockets and pid files of containers and containerd
     pid: Path
     socket: Path
-    flags: tuple[str, ...] = ()  # what sets it apart from an engine in the usual places
-    prefix: tuple[str, ...] = ()  # the command that it is started by
+    flags: tuple[str, ...] = ()  # flags for an engine outside of the default locations
+    prefix: tuple[str, ...] = ()  # the command that starts it
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Paths:
-        """The usual places, or all in `FOUNDRY_DOCKER_ROOT`."""
+        """Return the default locations, or locations in `FOUNDRY_DOCKER_ROOT`."""
         if not (root := environment.get("FOUNDRY_DOCKER_ROOT")):
             run = Path("/var/run")
             return cls(Path("/var/lib/docker"), run / "docker", run / "docker.pid", run / "docker.sock")
@@ -41,12 +41,13 @@ class Paths:
         paths = cls(base / "data", base / "run", base / "docker.pid", base / "docker.sock")
         flags = [f"--data-root={paths.data}", f"--exec-root={paths.run}", f"--pidfile={paths.pid}"]
         flags += [f"--host=unix://{paths.socket}", "--bridge=none", "--iptables=false", "--ip6tables=false"]
-        # In a network of its own: with `--bridge=none` a dockerd removes the machine's docker0, another engine's.
+        # Use a separate network namespace: with `--bridge=none`, dockerd deletes docker0, which belongs to another
+        # engine.
         return cls(paths.data, paths.run, paths.pid, paths.socket, tuple(flags), ("unshare", "--net"))
 
 
-def alive(pid_file: Path, name: str) -> int:
-    """The process of a pid file, if it lives and is what it should be; else 0."""
+def live_pid(pid_file: Path, name: str) -> int:
+    """Return the pid in a pid file if that process is alive and has the given name, else 0."""
     try:
         pid = int(pid_file.read_text())
         named = Path(f"/proc/{pid}/comm").read_text().strip() == name
@@ -55,8 +56,8 @@ def alive(pid_file: Path, name: str) -> int:
         return 0
 
 
-def end(pid: int, sign: int, seconds: float) -> None:
-    """Signal a process, wait for its end, and kill it if that does not come."""
+def terminate(pid: int, sign: int, seconds: float) -> None:
+    """Signal a process and wait for its end. Kill it after `seconds`."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, sign)
         deadline = time.monotonic() + seconds
@@ -74,23 +75,23 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
-def forget_dead(paths: Paths, system_containerd: Path = SYSTEM_CONTAINERD) -> None:
-    """Remove pid files and sockets that no longer mean anything; nothing that lives is touched."""
-    if not alive(paths.pid, "dockerd"):
+def remove_stale_files(paths: Paths, system_containerd: Path = SYSTEM_CONTAINERD) -> None:
+    """Remove stale pid files and sockets; files of live processes are kept."""
+    if not live_pid(paths.pid, "dockerd"):
         paths.pid.unlink(missing_ok=True)
         if not listens(paths.socket):
             paths.socket.unlink(missing_ok=True)
     containerd = paths.run / "containerd"
-    if not alive(containerd / "containerd.pid", "containerd"):
+    if not live_pid(containerd / "containerd.pid", "containerd"):
         for name in ("containerd.pid", "containerd.sock", "containerd.sock.ttrpc", "containerd-debug.sock"):
             (containerd / name).unlink(missing_ok=True)
-    # dockerd uses the system's containerd when its socket exists, whether anybody listens or not.
+    # dockerd uses the system's containerd if its socket exists, even if no process listens on it.
     if not paths.flags and system_containerd.exists() and not listens(system_containerd):
         system_containerd.unlink()
 
 
 def listens(path: Path) -> bool:
-    """Whether somebody accepts connections on a Unix socket."""
+    """Return whether a process accepts connections on a Unix socket."""
     if not path.exists():
         return False
     with socket.socket(socket.AF_UNIX) as client:
@@ -102,26 +103,26 @@ def listens(path: Path) -> bool:
         return True
 
 
-def clear(paths: Paths) -> None:
-    """End every process of this engine, unmount what it mounted, and empty its run folder. Images and volumes stay."""
+def clean_up(paths: Paths) -> None:
+    """Kill every process of this engine, unmount its mounts and delete its run folder. Images and volumes are kept."""
     for pid in _processes(paths):
-        end(pid, signal.SIGKILL, 5)
-    for target in reversed(mounts_below(Path("/proc/self/mountinfo").read_text(), [paths.data, paths.run])):
+        terminate(pid, signal.SIGKILL, 5)
+    for target in reversed(mount_points_below(Path("/proc/self/mountinfo").read_text(), [paths.data, paths.run])):
         subprocess.run(["umount", "--lazy", target], check=False, capture_output=True)
     shutil.rmtree(paths.run, ignore_errors=True)
     paths.pid.unlink(missing_ok=True)
     paths.socket.unlink(missing_ok=True)
     network = paths.data / "network" / "files" / "local-kv.db"
     if network.exists():
-        # Half-written by a crash it keeps dockerd from starting; without it user-defined networks are made anew.
+        # A half-written database blocks the start of dockerd. Without it, user-defined networks are recreated.
         network.replace(network.with_suffix(".broken"))
 
 
 def _processes(paths: Paths) -> list[int]:
-    """dockerd, containerd and the shims that belong to this engine, by the paths on their command lines."""
+    """Find dockerd, containerd and the shims of this engine by the paths in their command lines."""
     folder = f"{paths.run}/containerd"
-    folders = (folder, folder.removeprefix("/var"))  # /var/run is a link to /run, and both are written
-    found = [alive(paths.pid, "dockerd")]
+    folders = (folder, folder.removeprefix("/var"))  # /var/run is a link to /run; both spellings occur
+    found = [live_pid(paths.pid, "dockerd")]
     for entry in Path("/proc").iterdir():
         if not entry.name.isdecimal():
             continue
@@ -133,8 +134,8 @@ def _processes(paths: Paths) -> list[int]:
     return [pid for pid in found if pid]
 
 
-def mounts_below(mountinfo: str, folders: list[Path]) -> list[str]:
-    """Mount points in or under some folders, in mounting order (proc(5), mountinfo: the fifth field)."""
+def mount_points_below(mountinfo: str, folders: list[Path]) -> list[str]:
+    """Return the mount points in or below folders, in mount order (proc(5), mountinfo: the fifth field)."""
     roots = [str(folder.resolve()) for folder in folders]
     points = [line.split()[4].replace("\\040", " ") for line in mountinfo.splitlines()]
     return [point for point in points if any(point.startswith(f"{root}/") for root in roots)]

@@ -1,4 +1,4 @@
-"""One foundry at a time changes a cache."""
+"""Lock a cache folder so that only one foundry process changes it at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from foundry import marker
 
 @contextlib.contextmanager
 def exclusive(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the cache's lock, having waited for whoever holds it. It ends with the process, however that ends.
+    """Hold the cache's lock; wait while another process holds it. The lock ends with the process.
 
     Raises:
-        UsageError: the folder is not a cache of foundry's.
+        UsageError: the folder is not a foundry cache.
     """
     marker.claim(folder)
     with (folder / "lock").open("a+") as file:

@@ -1,6 +1,6 @@
-"""What this machine says about itself: architecture, caches, trusted CA files, package indexes and proxies.
+"""Read the machine's settings: architecture, cache folders, CA files, package indexes and proxies.
 
-Everything is read at run time from the machine's own settings; nothing of it is written into the project.
+All settings are read at run time and never written into the project.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _CA_FOLDER = Path("/usr/local/share/ca-certificates")
 
 _apt_lock = threading.Lock()
 
-# Settings a build inside a container needs to reach the same indexes through the same proxies. None is a secret by
-# its nature, but an index URL may hold a password: they are given to processes, never written into an image.
+# Settings that a build container needs to reach the same indexes through the same proxies. An index URL may contain a
+# password, so these variables are passed to processes and never written into an image.
 _NETWORK_VARIABLES = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -48,13 +48,13 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1", "127.0.0.0/8")
 
 @dataclass(frozen=True)
 class Cache:
-    """The folders that foundry keeps between runs."""
+    """The cache folder and its subfolders."""
 
     root: Path
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Cache:
-        """`FOUNDRY_CACHE`, else `foundry` in the user's cache folder."""
+        """Return the cache in `FOUNDRY_CACHE`, or `foundry` in the user's cache folder."""
         if chosen := environment.get("FOUNDRY_CACHE"):
             return cls(Path(chosen).absolute())
         base = environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or Path.home()) / ".cache"
@@ -67,22 +67,22 @@ class Cache:
 
     @property
     def store(self) -> Path:
-        """Finished outputs, one folder each, named by artefact and key."""
+        """Finished outputs, one folder each, named after artifact and key."""
         return self.root / "store"
 
     @property
     def work(self) -> Path:
-        """Scratch folders of running builds; everything in it may be deleted when none runs."""
+        """Scratch folders of running builds. Everything in it may be deleted when no build runs."""
         return self.root / "work"
 
     @property
     def logs(self) -> Path:
-        """One log an artefact, of its last build."""
+        """The log of each artifact's last build."""
         return self.root / "logs"
 
     @property
     def engine(self) -> Path:
-        """The Docker engine's log, pid file and capability shim, where foundry started it."""
+        """The log, pid file and capability shim of an engine that foundry started."""
         return self.root / "engine"
 
     @property
@@ -95,18 +95,18 @@ class Cache:
         """GOCACHE of all Go builds."""
         return self.root / "go" / "build"
 
-    def bound_compiled(self, limit: int = 2_500_000_000) -> None:
-        """Remove what was compiled if that is more than `limit` bytes. Nobody may be using it.
+    def limit_build_cache(self, limit: int = 2_500_000_000) -> None:
+        """Delete the Go build cache if it is larger than `limit` bytes. No build may use it meanwhile.
 
-        Programs share little but the standard library; compiled anew, that takes half a minute.
+        Programs share little except the standard library, which takes half a minute to compile again.
         """
         if sum(file.stat().st_size for file in self.go_build.rglob("*") if file.is_file()) > limit:
-            self.drop_compiled()
+            self.delete_build_cache()
 
-    def drop_compiled(self) -> None:
-        """Remove what only further Go builds would use: gigabytes, of no use until a recipe changes.
+    def delete_build_cache(self) -> None:
+        """Delete the Go build cache: gigabytes that are unused until a recipe changes.
 
-        Modules stay, unpacked and with their checksums; their archives, which Go needs for unpacking alone, go.
+        Unpacked modules and their checksums are kept. Their archives are only needed for unpacking and are deleted.
         """
         shutil.rmtree(self.go_build, ignore_errors=True)
         for archive in (self.go_mod / "cache" / "download").rglob("*.zip"):
@@ -114,42 +114,42 @@ class Cache:
 
 
 def architecture() -> str:
-    """`amd64` or `arm64`.
+    """Return `amd64` or `arm64`.
 
     Raises:
-        FoundryError: on any other processor.
+        FoundryError: the processor is neither.
     """
     machine = platform.machine().lower()
     try:
         return _ARCHITECTURES[machine]
     except KeyError:
-        raise FoundryError(f"no artefact is made for {machine} processors", "amd64 and arm64 are") from None
+        raise FoundryError(f"processor {machine} is not supported", "supported: amd64, arm64") from None
 
 
 def ca_files(folder: Path = _CA_FOLDER) -> tuple[Path, ...]:
-    """The certificates this machine's administrator added to the system's own (Debian's place for them)."""
+    """Return the certificates that the machine's administrator added, in Debian's folder for them."""
     return tuple(sorted(folder.rglob("*.crt"))) if folder.is_dir() else ()
 
 
 def ca_digest(files: tuple[Path, ...]) -> str:
-    """A digest of the certificates themselves; their file names do not matter."""
+    """Return a digest of the certificates' contents; file names do not matter."""
     return hashlib.sha256(b"".join(sorted(hashlib.sha256(f.read_bytes()).digest() for f in files))).hexdigest()
 
 
 def network_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The proxy and index settings to hand into build containers; pip's file settings become variables too."""
+    """Return the proxy and index settings for build containers. Settings in pip's files become variables too."""
     found = {name: environment[name] for name in _NETWORK_VARIABLES if environment.get(name)}
     for variable, key in (("PIP_INDEX_URL", "index-url"), ("PIP_EXTRA_INDEX_URL", "extra-index-url")):
         if variable not in found and (value := _pip_setting(key, environment)):
             found[variable] = value
-    # uv does not read pip's settings.
+    # uv ignores pip's settings.
     if "PIP_INDEX_URL" in found and not found.keys() & {"UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL"}:
         found["UV_DEFAULT_INDEX"] = found["PIP_INDEX_URL"]
     return found
 
 
-def exempt_loopback(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Have this process and its programs reach this machine's own servers without the proxy of the environment."""
+def add_loopback_to_no_proxy(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Make this process and its children bypass the environment's proxy for loopback addresses."""
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
     if not any(environment.get(name) for name in proxies):
         return
@@ -174,10 +174,10 @@ def _pip_setting(key: str, environment: Mapping[str, str]) -> str:
 
 
 def debian_uri(archive: str, sources: Path = Path("/etc/apt"), environment: Mapping[str, str] = os.environ) -> str:
-    """The mirror of `debian` or `debian-security` that builds ask: `FOUNDRY_DEBIAN_MIRROR`, else the one apt uses.
+    """Return the mirror of `debian` or `debian-security`: `FOUNDRY_DEBIAN_MIRROR`, or the one in apt's sources.
 
     Raises:
-        FoundryError: apt knows none: this is no Debian, or one with another layout of its sources.
+        FoundryError: apt's sources name no such mirror.
     """
     if mirror := environment.get("FOUNDRY_DEBIAN_MIRROR"):
         return f"{mirror.rstrip('/')}/{archive}"
@@ -193,71 +193,71 @@ def debian_uri(archive: str, sources: Path = Path("/etc/apt"), environment: Mapp
         for uri in uris:
             if re.search(rf"/{archive}/?$", uri):
                 return str(uri)
-    # Debian's packages in the apt of an Ubuntu would break that system: the mirror is named to foundry alone.
+    # Debian packages in Ubuntu's apt sources would break the system, so the mirror is configured for foundry only.
     raise FoundryError(
-        f"no Debian mirror is known: apt's settings name none of {archive}",
-        f"no source in {sources} ends in /{archive}, and images are built from Debian's packages, on Ubuntu too",
-        f"name a mirror that holds /{archive}: FOUNDRY_DEBIAN_MIRROR=http://HOST foundry up",
+        f"no mirror of {archive} configured",
+        f"images are built from Debian packages, also on Ubuntu, and no source in {sources} ends in /{archive}",
+        f"set a mirror that has /{archive}: FOUNDRY_DEBIAN_MIRROR=http://HOST foundry up",
     )
 
 
 def is_debian(release: Path = Path("/etc/os-release")) -> bool:
-    """Whether this is Debian or a descendant with its packages (Ubuntu)."""
+    """Return whether this is Debian or a derivative with its packages (Ubuntu)."""
     if not release.is_file():
         return False
     families = re.findall(r"(?m)^ID(?:_LIKE)?=\"?([^\"\n]*)", release.read_text())
     return "debian" in " ".join(families).split()
 
 
-def no_root_file_systems() -> str:
-    """Why this machine cannot make a Debian root file system; empty when it can."""
+def why_no_root_file_system() -> str:
+    """Return the reason why this machine cannot create a Debian root file system; empty if it can."""
     if not is_debian():
-        return "building needs Debian or Ubuntu, and root"
+        return "a build requires Debian or Ubuntu, and root"
     if os.geteuid() != 0:
-        return "building needs root"
+        return "a build requires root"
     try:
         for archive in ("debian", "debian-security"):
             debian_uri(archive)
     except FoundryError as error:
-        return f"{error.what}; {error.try_}"
+        return f"{error.message}; {error.hint}"
     return ""
 
 
 def install(*packages: str, unless: object, run: Run) -> None:
-    """Install Debian packages on this machine, unless what they bring is there already.
+    """Install Debian packages on this machine, unless `unless` is true.
 
     Raises:
-        FoundryError: this is no Debian, or foundry does not run as root.
+        FoundryError: this is not Debian, or foundry does not run as root.
     """
     if unless:
         return
     names = " ".join(packages)
     if not is_debian() or os.geteuid() != 0:
-        why = (
+        reason = (
             "foundry installs packages only as root"
             if is_debian()
             else "foundry installs packages only on Debian and Ubuntu"
         )
         raise FoundryError(
-            f"{names} must be installed on this machine", why, f"install {names}, then run foundry again"
+            f"{names} must be installed on this machine", reason, f"install {names}, then run foundry again"
         )
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     apt = ["apt-get", "--quiet", "--option=DPkg::Lock::Timeout=600", "--option=Acquire::Retries=3"]
     with _apt_lock, _no_service_start():
-        if not _known(packages, run=run):
+        if not _has_candidates(packages, run=run):
             run([*apt, "update"], env=env)
         run([*apt, "install", "--yes", "--no-install-recommends", *packages], env=env)
 
 
-def _known(packages: tuple[str, ...], *, run: Run) -> bool:
-    """Whether apt has a version to offer for each package (a new machine's lists are often empty)."""
+def _has_candidates(packages: tuple[str, ...], *, run: Run) -> bool:
+    """Return whether apt knows a version of each package. The package lists of a new machine are often empty."""
     told = run(["apt-cache", "policy", *packages])
     return told.count("Candidate: ") - told.count("Candidate: (none)") == len(packages)
 
 
 @contextlib.contextmanager
 def _no_service_start(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterator[None]:
-    """Keep packages from starting their services: foundry starts what it needs itself.
+    """Prevent packages from starting services; foundry starts the services it needs.
 
     https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
     """
@@ -273,5 +273,5 @@ def _no_service_start(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterator[
 
 
 def systemd_runs() -> bool:
-    """Whether systemd is this machine's init (sd_booted(3))."""
+    """Return whether systemd is this machine's init (sd_booted(3))."""
     return Path("/run/systemd/system").is_dir()

@@ -1,4 +1,4 @@
-"""The mark of a cache folder: only a folder that foundry made, or found empty, is written into and emptied."""
+"""Mark cache folders. foundry writes into and empties only a folder that it created or found empty."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from foundry.errors import UsageError
 
 MARKER = "foundry-cache"
 ENTRIES = frozenset({"bin", "engine", "go", "lock", "logs", "maven", "state.json", "store", "work"})
-"""What foundry writes into a cache."""
+"""The entries that foundry creates in a cache."""
 
 _TEXT = "This folder is foundry's cache: `foundry clean` empties it.\n"
 
 
 def claim(folder: Path) -> None:
-    """Make a folder a cache of foundry's: a new or empty one, or one from before there was a mark.
+    """Mark a folder as a foundry cache: a new folder, an empty one, or a cache of an earlier version.
 
     Raises:
-        UsageError: it holds something else.
+        UsageError: the folder contains other files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     mark = folder / MARKER
     if mark.is_file():
         return
     names = {entry.name for entry in folder.iterdir()}
-    # Before there was a mark, a cache had these from its first use on.
+    # Caches of versions before the marker have these entries from their first use.
     if names and not (names <= ENTRIES and ("lock" in names or names == {"engine"})):
         foreign = sorted(names - ENTRIES) or sorted(names)
         raise UsageError(
-            f"{folder} is no cache of foundry's: it has {foreign[0]}",
-            f"foundry uses a folder of its own, which `foundry clean` empties; this one has no file {MARKER}",
+            f"{folder} is not a foundry cache: it contains {foreign[0]}",
+            f"`foundry clean` empties the cache, so it must contain only foundry's files; the file {MARKER} is missing",
             "set FOUNDRY_CACHE to a new or empty folder",
         )
     mark.write_text(_TEXT)
 
 
 def owned(folder: Path) -> list[Path]:
-    """Return what foundry wrote into a cache, without its lock, mark and engine; all else in it stays."""
-    # The engine outlives its images: it may run what is not ours.
+    """Return foundry's entries in a cache, except its lock, marker and engine."""
+    # The engine may run containers of other projects.
     return sorted(folder / name for name in ENTRIES - {"engine", "lock"} if (folder / name).exists())

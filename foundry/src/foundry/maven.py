@@ -1,7 +1,7 @@
-"""Files from a Maven repository: from the machine's own mirror, each with the SHA-256 that the project says.
+"""Download jars from the machine's Maven mirror and verify their SHA-256. Maven itself is not required.
 
-Maven itself is not needed. Of its settings (`~/.m2/settings.xml`, then the installation's) the mirror of `central` and
-its server's user and password count; proxies are taken from the environment.
+Maven's settings (`~/.m2/settings.xml`, then the installation's) determine the mirror of `central` and its credentials.
+Proxies come from the environment.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Jar:
-    """One jar file and what it must hash to."""
+    """One jar file and its expected SHA-256."""
 
     group: str
     artifact: str
@@ -46,17 +46,17 @@ class Jar:
 
     @property
     def file(self) -> str:
-        """Its file name."""
+        """The file name."""
         return f"{self.artifact}-{self.version}{self.classifier and '-' + self.classifier}.jar"
 
     @property
     def path(self) -> str:
-        """Where it is below a repository's URL."""
+        """The path below a repository's URL."""
         return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.file}"
 
 
 def parse(text: str) -> tuple[Jar, ...]:
-    """The jars of a list with lines `group:artifact:version[:classifier] sha256`."""
+    """Parse a list with lines `group:artifact:version[:classifier] sha256`."""
     jars = []
     for line in text.splitlines():
         if line and not line.startswith("#"):
@@ -67,23 +67,23 @@ def parse(text: str) -> tuple[Jar, ...]:
 
 
 def settings_files() -> tuple[Path, ...]:
-    """Where Maven would look for settings, the user's first."""
+    """Return the paths where Maven looks for settings, the user's first."""
     homes = [Path(home) / "conf" for name in ("MAVEN_HOME", "M2_HOME") if (home := os.environ.get(name))]
     folders = [Path.home() / ".m2", *homes, Path("/etc/maven"), Path("/usr/share/maven/conf")]
     return tuple(folder / "settings.xml" for folder in folders)
 
 
 def installation() -> tuple[Path, ...]:
-    """Where an installed Maven may have its libraries."""
+    """Return the paths where an installed Maven may keep its libraries."""
     homes = [Path(home) / "lib" for name in ("MAVEN_HOME", "M2_HOME") if (home := os.environ.get(name))]
     return (*homes, Path("/usr/share/maven/lib"))
 
 
 def central(folders: Iterable[Path]) -> Repository | None:
-    """Maven Central, as an installed Maven knows it: its super POM names it. None where no Maven is installed."""
+    """Return Maven Central as an installed Maven's super POM defines it; None if Maven is not installed."""
     for jar in (jar for folder in folders for jar in sorted(folder.glob("maven-model-builder*.jar"))):
         with zipfile.ZipFile(jar) as archive:
-            root = ET.fromstring(archive.read("org/apache/maven/model/pom-4.0.0.xml"))  # noqa: S314 - Maven's own
+            root = ET.fromstring(archive.read("org/apache/maven/model/pom-4.0.0.xml"))  # noqa: S314 - Maven's own file
         for found in root.iterfind("repositories/repository"):
             if found.findtext("id") == "central":
                 return Repository(found.findtext("url", "").strip().rstrip("/"))
@@ -91,10 +91,10 @@ def central(folders: Iterable[Path]) -> Repository | None:
 
 
 def repository(files: Iterable[Path]) -> Repository | None:
-    """The mirror of Maven Central that the machine's settings name, None if they name none.
+    """Return the mirror of Maven Central in the machine's settings; None if they define none.
 
     Raises:
-        FoundryError: a settings file is no XML.
+        FoundryError: a settings file is not valid XML.
     """
     for file in files:
         if not file.is_file():
@@ -102,7 +102,7 @@ def repository(files: Iterable[Path]) -> Repository | None:
         try:
             root = ET.parse(file).getroot()  # noqa: S314 - the user's own settings
         except ET.ParseError as error:
-            raise FoundryError(f"{file} is no valid XML", str(error)) from None
+            raise FoundryError(f"{file} is not valid XML", str(error)) from None
         for element in root.iter():  # the namespace differs between versions of the format
             element.tag = element.tag.rpartition("}")[2]
         for mirror in root.iterfind("mirrors/mirror"):
@@ -113,7 +113,7 @@ def repository(files: Iterable[Path]) -> Repository | None:
 
 
 def mirrors_central(pattern: str) -> bool:
-    """Whether a `mirrorOf` setting covers Maven Central (https://maven.apache.org/guides/mini/guide-mirror-settings.html)."""
+    """Return whether a `mirrorOf` covers Central (https://maven.apache.org/guides/mini/guide-mirror-settings.html)."""
     words = {word.strip() for word in pattern.split(",")}
     return "!central" not in words and bool(words & {"*", "central", "external:*"})
 
@@ -127,10 +127,10 @@ def _authorization(settings: ET.Element, identity: str) -> str:
 
 
 def fetch(jars: Sequence[Jar], target: Path, *, cache: Path, source: Repository) -> None:
-    """Put jars into the folder `target`; those that `cache` holds from an earlier time are not downloaded again.
+    """Put jars into the folder `target`. Jars in `cache` are not downloaded again.
 
     Raises:
-        FoundryError: a file is not to be had, or is not what the list says.
+        FoundryError: a download failed, or a checksum differs.
     """
     target.mkdir(parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ def fetch(jars: Sequence[Jar], target: Path, *, cache: Path, source: Repository)
 
 def _download(jar: Jar, target: Path, source: Repository) -> None:
     url = f"{source.url}/{jar.path}"
-    request = urllib.request.Request(url)  # noqa: S310 - from settings, as Maven takes it
+    request = urllib.request.Request(url)  # noqa: S310 - the URL comes from Maven's settings
     if source.authorization:
         request.add_unredirected_header("Authorization", source.authorization)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-")
@@ -152,7 +152,7 @@ def _download(jar: Jar, target: Path, source: Repository) -> None:
         with os.fdopen(handle, "wb") as file:
             _receive(request, jar, file.fileno())
         if (found := _sha256(part)) != jar.sha256:
-            raise FoundryError(f"{jar.file} is not the file that was meant", f"{found} instead of {jar.sha256}: {url}")
+            raise FoundryError(f"{jar.file} has the wrong SHA-256", f"expected {jar.sha256}, got {found}: {url}")
         part.chmod(0o644)
         part.replace(target)
     finally:
@@ -172,16 +172,16 @@ def _receive(request: urllib.request.Request, jar: Jar, descriptor: int) -> None
                 shutil.copyfileobj(answer, file, 1 << 20)
         except urllib.error.HTTPError as error:
             error.close()
-            if error.code < 500:  # noqa: PLR2004 - it will not be there the next time either
-                why = f"{error.code} {error.reason}: {request.full_url}"
-                raise FoundryError(f"{jar.file} is not to be had", why) from None
+            if error.code < 500:  # noqa: PLR2004 - a client error is permanent
+                reason = f"{error.code} {error.reason}: {request.full_url}"
+                raise FoundryError(f"{jar.file} not found", reason) from None
             problem = error
         except OSError as error:
             problem = error
         else:
             return
         time.sleep(2.0**attempt)
-    raise FoundryError(f"{jar.file} could not be downloaded", f"{problem}: {request.full_url}")
+    raise FoundryError(f"download of {jar.file} failed", f"{problem}: {request.full_url}")
 
 
 def _sha256(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Container images written without a container engine: an OCI archive that containerd imports in one go.
+"""Write container images without a container engine, as one OCI archive for containerd to import.
 
 https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 """
@@ -23,7 +23,7 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 @dataclass(frozen=True)
 class Blob:
-    """A file of the archive, with what refers to it."""
+    """A file in the archive, with its digest and media type."""
 
     path: Path
     digest: str
@@ -33,12 +33,12 @@ class Blob:
 
     @property
     def descriptor(self) -> dict[str, Any]:
-        """How a manifest names it."""
+        """The blob's descriptor in a manifest."""
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
 
 
 class Archive:
-    """Images to be imported together; layers are shared by giving the same `Blob` to several."""
+    """An archive of one or more images. Images share a layer by using the same `Blob`."""
 
     def __init__(self, folder: Path, arch: str) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Archive:
         folder.mkdir(parents=True, exist_ok=True)
 
     def layer(self, root: Path, *, level: int = 0) -> Blob:
-        """A layer of all that is in a folder, owned by root; gzip `level` 0 means uncompressed."""
+        """Create a layer from a folder, owned by root; gzip `level` 0 means uncompressed."""
         raw = self._folder / "layer"
         subprocess.run(
             [
@@ -103,7 +103,7 @@ class Archive:
             self._manifests.append({**described, "annotations": note})
 
     def write(self, target: Path) -> Path:
-        """Write the archive."""
+        """Write the archive to `target`."""
         with tarfile.open(target, "w") as tar:
             _add(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
             _add(tar, "index.json", json.dumps({"schemaVersion": 2, "manifests": self._manifests}).encode())

@@ -1,4 +1,4 @@
-"""Run programs: output into a log, the last lines into the error, and none left behind when foundry is stopped."""
+"""Run programs with output to a log; report the last lines on failure, and kill all of them when foundry stops."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import IO, Protocol
 from foundry.errors import CommandFailedError, FoundryError
 
 TAIL_LINES = 12
-LOOK = 0.1
-"""Seconds between two questions whether to wait on."""
+POLL_SECONDS = 0.1
+"""Seconds between two calls of `keep_waiting`."""
 
 _live: set[subprocess.Popen[bytes]] = set()
 _live_lock = threading.Lock()
@@ -26,7 +26,7 @@ _stopping = threading.Event()
 
 
 class Run(Protocol):
-    """Runs a program, logs it, returns its standard output, raises when it fails."""
+    """Run a program, log its output and return its standard output. Raises if it fails."""
 
     def __call__(
         self, argv: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
@@ -41,18 +41,18 @@ def run(
     env: Mapping[str, str] | None = None,
     stdin: IO[bytes] | bytes | None = None,
     timeout: float | None = None,
-    patience: Callable[[float], bool] | None = None,
+    keep_waiting: Callable[[float], bool] | None = None,
     watch: Callable[[str], None] | None = None,
 ) -> str:
     """Run a program to its end and return its standard output.
 
-    With `log`, the command, its standard output and its standard error are appended there as they come. `env` is added
-    to foundry's own environment. While the program has printed nothing on standard output, `patience` is asked with the
-    seconds since the start whether to wait on. `watch` gets each line of standard output, in another thread.
+    With `log`, the command, its standard output and its standard error are appended to that file as they arrive. `env`
+    extends foundry's own environment. `keep_waiting` gets the seconds since the start, until the program prints its
+    first output, and returns whether to keep waiting. `watch` gets each line of standard output, in another thread.
 
     Raises:
-        CommandFailedError: the status was not 0; carries the last lines.
-        FoundryError: the program does not exist, took longer than `timeout` seconds, or `patience` was over.
+        CommandFailedError: the exit code was not 0; has the last lines of the output.
+        FoundryError: the program is not installed, ran longer than `timeout` seconds, or `keep_waiting` was False.
     """
     words = tuple(str(word) for word in argv)
     with contextlib.ExitStack() as stack:
@@ -67,13 +67,13 @@ def run(
                 with contextlib.suppress(BrokenPipeError), process.stdin:
                     process.stdin.write(stdin)
             began = time.monotonic()
-            while patience is not None and not readers[0].spoke.wait(LOOK):
+            while keep_waiting is not None and not readers[0].has_output.wait(POLL_SECONDS):
                 waited = time.monotonic() - began
-                if not patience(waited):
+                if not keep_waiting(waited):
                     raise FoundryError(f"no answer within {waited:.0f} s", shlex.join(words))
             process.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise FoundryError(f"{words[0]} did not end within {timeout:.0f} s", shlex.join(words)) from None
+            raise FoundryError(f"{words[0]} timed out after {timeout:.0f} s", shlex.join(words)) from None
         finally:
             with _live_lock:
                 _live.discard(process)
@@ -88,7 +88,7 @@ def run(
 
 
 class _Reader:
-    """Reads a pipe to its end in a thread, into memory, into a log and to a watcher."""
+    """Read a pipe to its end in a thread, into memory, a log and a watcher."""
 
     def __init__(
         self, pipe: IO[bytes] | None, log: IO[bytes] | None, watch: Callable[[str], None] | None = None
@@ -97,7 +97,7 @@ class _Reader:
         self._log = log
         self._watch = watch
         self._read: list[bytes] = []
-        self.spoke = threading.Event()  # something was read, or the pipe is closed
+        self.has_output = threading.Event()  # set at the first output, or when the pipe closes
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -107,18 +107,18 @@ class _Reader:
                 rest = b""
                 while chunk := self._pipe.read1(1 << 16):  # type: ignore[attr-defined]
                     self._read.append(chunk)
-                    self.spoke.set()
+                    self.has_output.set()
                     if self._watch:
                         *lines, rest = (rest + chunk).split(b"\n")
                         for line in lines:
                             self._watch(line.decode(errors="replace"))
                     if self._log:
                         self._log.write(chunk)
-        self.spoke.set()
+        self.has_output.set()
 
     def join(self) -> bytes:
-        """All that was read, once the pipe is closed."""
-        # A grandchild that lives on (a daemon) may hold the pipe open: do not wait for it.
+        """Return the complete output, once the pipe is closed."""
+        # A grandchild that stays alive (a daemon) may hold the pipe open.
         self._thread.join(5)
         return b"".join(self._read)
 
@@ -140,7 +140,7 @@ def _start(
         if _stopping.is_set():
             raise FoundryError(f"{words[0]} was not started", "foundry was interrupted")
         try:
-            # A session of its own: Ctrl-C reaches foundry alone, which then ends the whole group, grandchildren too.
+            # A new session: Ctrl-C reaches only foundry, which then kills the whole process group.
             process = subprocess.Popen(
                 words,
                 cwd=cwd,
@@ -153,13 +153,13 @@ def _start(
         except FileNotFoundError:
             raise FoundryError(f"{words[0]} is not installed", f"needed for: {shlex.join(words)}") from None
         except PermissionError as error:
-            raise FoundryError(f"{words[0]} cannot be run", str(error)) from None
+            raise FoundryError(f"{words[0]} failed to start", str(error)) from None
         _live.add(process)
     return process
 
 
 def stop_all() -> None:
-    """End every running program and refuse new ones: foundry itself is about to end."""
+    """Kill every running program and refuse new ones, because foundry is about to exit."""
     _stopping.set()
     with _live_lock:
         for process in _live:
@@ -172,7 +172,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_lines(log: Path, count: int = TAIL_LINES) -> str:
-    """The end of a log, empty lines left out."""
+    """Return the last lines of a log, without empty lines."""
     with log.open(errors="replace") as lines:
         return "\n".join(line.rstrip() for line in deque((one for one in lines if one.strip()), maxlen=count))
 

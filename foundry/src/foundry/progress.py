@@ -1,6 +1,6 @@
-"""Tell a person, or a log, what is being done, for how long, and what remains.
+"""Report the progress of steps: running steps, their duration, and the estimated time left.
 
-A terminal gets one line that is rewritten; anything else gets a line when something starts, ends or takes long.
+A terminal shows one line that is rewritten. A log gets a line when a step starts, ends or takes long.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, TextIO
 
-REFRESH = 0.5  # seconds between two versions of the live line
-REMINDER = 60.0  # seconds between two lines about the same things on a log
+REFRESH = 0.5  # seconds between two updates of the live line
+REMINDER = 60.0  # seconds between two lines about the same steps in a log
 
 
 def duration(seconds: float) -> str:
-    """A duration in a form that needs no thought: 0.4 s, 12 s, 3:07."""
+    """Format a duration: 0.4 s, 12 s, 3:07."""
     if seconds < 10:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     if seconds < 60:  # noqa: PLR2004
@@ -27,17 +27,17 @@ def duration(seconds: float) -> str:
 
 
 def size(count: int) -> str:
-    """A number of bytes as MB."""
+    """Format a number of bytes as MB."""
     return f"{count / 1e6:.0f} MB"
 
 
 class Progress:
-    """Steps under way and to come. Thread-safe.
+    """Running and pending steps. Thread-safe.
 
     Args:
-        expected: step -> seconds it usually takes; what remains is reckoned from it.
-        stream: where to write; standard error by default, as results belong on standard output.
-        reminder: seconds between two lines about the same steps on a log.
+        expected: step -> usual duration in seconds; the estimate of the time left is based on it.
+        stream: the output; default standard error, because results belong on standard output.
+        reminder: seconds between two lines about the same steps in a log.
     """
 
     def __init__(
@@ -66,25 +66,25 @@ class Progress:
         self._erase()
 
     def say(self, text: str) -> None:
-        """Print a line that stays."""
+        """Print a permanent line."""
         with self._lock:
             self._erase()
             print(text, file=self._stream, flush=True)
 
-    def start(self, step: str, what: str = "") -> None:
-        """A step begins."""
+    def start(self, step: str, activity: str = "") -> None:
+        """Record the start of a step."""
         with self._lock:
             self._started[step] = time.monotonic()
             if not self._live:
-                self.say(f"  {step}: {what or 'started'}")
+                self.say(f"  {step}: {activity or 'started'}")
 
     def note(self, step: str, note: str) -> None:
-        """How far a step is: shown beside its name."""
+        """Show a note, such as a count, beside a running step."""
         with self._lock:
             self._notes[step] = note
 
     def end(self, step: str, outcome: str) -> None:
-        """A step ended; `outcome` says how, in the past tense."""
+        """Record the end of a step. `outcome` is a past participle, such as "built"."""
         with self._lock:
             took = time.monotonic() - self._started.pop(step, time.monotonic())
             self._done.add(step)
@@ -92,7 +92,7 @@ class Progress:
             self.say(f"  {step}: {outcome} ({duration(took)}) [{len(self._done & self._expected.keys())}/{total}]")
 
     def line(self) -> str:
-        """What is under way and what remains, on one line."""
+        """Format the running and pending steps as one line."""
         with self._lock:
             now = time.monotonic()
             running = [self._running(step, now - at) for step, at in self._started.items()]

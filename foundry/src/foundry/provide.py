@@ -1,4 +1,4 @@
-"""Provide artefacts: look what is there, pull or download what can be had, build the rest."""
+"""Provide artifacts: reuse those that are present, pull or download others, build the rest."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from foundry import machine, plan, process, schedule, tools
-from foundry.artefacts import Artefact, Catalogue
+from foundry.artifacts import Artifact, Catalog
 from foundry.builder import Builder
 from foundry.engine import Engine, Image
 from foundry.errors import FoundryError
 from foundry.machine import Cache
 from foundry.plan import Status
 from foundry.progress import Progress, duration
-from foundry.registries import Registries, limited, own
+from foundry.registries import Registries, is_rate_limited, private_ref
 from foundry.state import PulledImage, State, Tool
 from foundry.store import Store
 
 PULLS = 2
-"""Pulls at a time: registries limit connections, and layers of one image come in parallel already."""
+"""Concurrent pulls. Registries limit connections, and the layers of one image are pulled in parallel already."""
 
 PULL_REMINDER = 15.0
-"""Seconds between two lines of progress on a log."""
+"""Seconds between two progress lines in a log."""
 
 LAYER_STATES = (
     "Pulling fs layer",
@@ -42,111 +42,111 @@ LAYER_COMPLETE = ("Pull complete", "Already exists")
 
 @dataclass
 class Provider:
-    """The artefacts of a project on this machine."""
+    """The artifacts of a project on this machine."""
 
-    catalogue: Catalogue
+    catalog: Catalog
     keys: Mapping[str, str]
     cache: Cache
     engine: Engine
     arch: str
     registries: Registries
-    say: Callable[[str], None]  # tells the user one line of progress
+    say: Callable[[str], None]  # prints a progress line
     store: Store = field(init=False)
     state: State = field(init=False)
     builder: Builder = field(init=False)
-    _no_release: str = ""  # why official releases are not asked for any more
+    _no_release: str = ""  # reason why official releases are no longer tried
 
     def __post_init__(self) -> None:
         self.store = Store(self.cache)
         self.state = State.load(self.cache.root / "state.json")
-        self.builder = Builder(self.catalogue, self.keys, self.cache, self.engine, self.store)
+        self.builder = Builder(self.catalog, self.keys, self.cache, self.engine, self.store)
 
-    # -- what is there -------------------------------------------------------------------------------------------------
+    # -- status --------------------------------------------------------------------------------------------------------
 
     def statuses(self) -> dict[str, Status]:
-        """Every artefact's status, stand-ins counted. One call to the engine."""
-        artefacts = self.catalogue.artefacts.values()
-        images = self.engine.images(a.ref for a in artefacts if a.kind == "image")
-        return plan.with_stand_ins({a.name: self._status(a, images) for a in artefacts})
+        """Return every artifact's status, including stand-ins. Calls the engine once."""
+        artifacts = self.catalog.artifacts.values()
+        images = self.engine.images(a.ref for a in artifacts if a.kind == "image")
+        return plan.with_stand_ins({a.name: self._status(a, images) for a in artifacts})
 
-    def local_status(self, artefact: Artefact) -> Status:
-        """The status of a tool or a folder of files, without asking the engine."""
-        return self._status(artefact, {})
+    def local_status(self, artifact: Artifact) -> Status:
+        """Return the status of a tool or a files artifact, without calling the engine."""
+        return self._status(artifact, {})
 
-    def _status(self, artefact: Artefact, images: Mapping[str, Image]) -> Status:
-        key = self._key(artefact)
-        if artefact.kind == "image":
-            pulled = self.state.pulled.get(artefact.ref)
-            return plan.image_status(artefact, key, images.get(artefact.ref), pulled, self._wanted(artefact))
-        if artefact.kind == "tool":
-            tool = self.state.tools.get(artefact.name)
-            link = self.cache.bin / artefact.name
+    def _status(self, artifact: Artifact, images: Mapping[str, Image]) -> Status:
+        key = self._key(artifact)
+        if artifact.kind == "image":
+            pulled = self.state.pulled.get(artifact.ref)
+            return plan.image_status(artifact, key, images.get(artifact.ref), pulled, self._wanted(artifact))
+        if artifact.kind == "tool":
+            tool = self.state.tools.get(artifact.name)
+            link = self.cache.bin / artifact.name
             if tool and tool.unchanged(key) and link.is_symlink() and link.readlink() == Path(tool.target):
-                self.builder.programs[artefact.name] = Path(tool.target)
-                return Status(artefact, ready=True, origin=tool.origin, where=tool.target)
-            return Status(artefact, ready=False)
-        folder = self.store.folder(artefact, key)
-        if self.store.has(artefact, key):
-            known = self.state.tools.get(artefact.name)
+                self.builder.programs[artifact.name] = Path(tool.target)
+                return Status(artifact, ready=True, origin=tool.origin, where=tool.target)
+            return Status(artifact, ready=False)
+        folder = self.store.folder(artifact, key)
+        if self.store.has(artifact, key):
+            known = self.state.tools.get(artifact.name)
             origin = known.origin if known and known.unchanged(key) else "recipe"
-            return Status(artefact, ready=True, origin=origin, where=str(folder))
-        return Status(artefact, ready=False)
+            return Status(artifact, ready=True, origin=origin, where=str(folder))
+        return Status(artifact, ready=False)
 
-    def _key(self, artefact: Artefact) -> str:
-        return self.keys[artefact.name] if artefact.recipe else ""
+    def _key(self, artifact: Artifact) -> str:
+        return self.keys[artifact.name] if artifact.recipe else ""
 
-    def _wanted(self, artefact: Artefact) -> str:
-        return f"{artefact.upstream}@{artefact.digests.get(self.arch, '')}" if artefact.upstream else ""
+    def _wanted(self, artifact: Artifact) -> str:
+        return f"{artifact.upstream}@{artifact.digests.get(self.arch, '')}" if artifact.upstream else ""
 
-    # -- getting it ----------------------------------------------------------------------------------------------------
+    # -- pull, download, find ------------------------------------------------------------------------------------------
 
     def up(self, names: Iterable[str], *, refresh: bool = False) -> dict[str, Status]:
-        """Provide artefacts from the first source that has them; returns the statuses afterwards.
+        """Provide artifacts from the first source that has them; return the new statuses.
 
-        With `refresh`, registries are asked again even for what a recipe has built or something stands in for.
+        With `refresh`, registries are asked again for artifacts that a recipe built or that have a stand-in.
         """
-        statuses, names = self._renamed(), list(names)
-        missing = [n for n in names if not statuses[n].ready or (refresh and self._may_improve(statuses[n]))]
+        statuses, names = self._tag_former_names(), list(names)
+        missing = [n for n in names if not statuses[n].ready or (refresh and self._is_refreshable(statuses[n]))]
         if not missing:
             return statuses
-        lacking = self._obtain([self.catalogue[name] for name in missing])
+        lacking = self._find_or_pull([self.catalog[name] for name in missing])
         wanted = list(dict.fromkeys(self._stand_in(name) for name in missing if name in lacking))
-        self.make(wanted)
+        self.build(wanted)
         statuses = self.statuses()
         if wanted and all(statuses[name].ready for name in names):
-            self.cache.drop_compiled()
+            self.cache.delete_build_cache()
         return statuses
 
-    def _renamed(self) -> dict[str, Status]:
-        """The statuses, after tagging up-to-date images that an earlier foundry left under their former names."""
+    def _tag_former_names(self) -> dict[str, Status]:
+        """Return the statuses after tagging ready images that an earlier foundry left under their former names."""
         statuses = self.statuses()
-        missing = [s.artefact for s in statuses.values() if s.artefact.kind == "image" and not s.ready]
-        former = self.engine.images(artefact.former_ref for artefact in missing)
-        for artefact in (one for one in missing if one.former_ref in former):
-            image, pulled = former[artefact.former_ref], self.state.pulled.get(artefact.former_ref)
-            if plan.image_status(artefact, self._key(artefact), image, pulled, self._wanted(artefact)).ready:
-                self.engine.tag(image.id, artefact.ref)
+        missing = [s.artifact for s in statuses.values() if s.artifact.kind == "image" and not s.ready]
+        former = self.engine.images(artifact.former_ref for artifact in missing)
+        for artifact in (one for one in missing if one.former_ref in former):
+            image, pulled = former[artifact.former_ref], self.state.pulled.get(artifact.former_ref)
+            if plan.image_status(artifact, self._key(artifact), image, pulled, self._wanted(artifact)).ready:
+                self.engine.tag(image.id, artifact.ref)
                 if pulled:
-                    self.state.pulled[artefact.ref] = pulled
+                    self.state.pulled[artifact.ref] = pulled
                     self.state.save()
-                self.say(f"  {artefact.ref}: present as {artefact.former_ref}, tagged")
+                self.say(f"  {artifact.ref}: reused {artifact.former_ref}")
         return self.statuses() if former else statuses
 
-    def _may_improve(self, status: Status) -> bool:
-        return bool(status.stood_in_by) or (status.origin == "recipe" and bool(status.artefact.upstream))
+    def _is_refreshable(self, status: Status) -> bool:
+        return bool(status.stood_in_by) or (status.origin == "recipe" and bool(status.artifact.upstream))
 
     def _stand_in(self, name: str) -> str:
-        artefact = self.catalogue[name]
-        return artefact.name if artefact.recipe else artefact.stand_in or name
+        artifact = self.catalog[name]
+        return artifact.name if artifact.recipe else artifact.stand_in or name
 
-    def _obtain(self, artefacts: list[Artefact]) -> set[str]:
-        """Get artefacts without building them; returns the names of those that this did not provide."""
-        images = [one for one in artefacts if one.kind == "image"]
-        lacking = {one.name for one in artefacts if one.kind != "image" and not self._find(one)}
+    def _find_or_pull(self, artifacts: list[Artifact]) -> set[str]:
+        """Find, download or pull artifacts. Return the names of those that no source provided."""
+        images = [one for one in artifacts if one.kind == "image"]
+        lacking = {one.name for one in artifacts if one.kind != "image" and not self._find_or_download(one)}
         return lacking | (self._pull_all(images) if images else set())
 
-    def _pull_all(self, images: list[Artefact]) -> set[str]:
-        """Pull images, two at a time; returns the names of those that no registry provided."""
+    def _pull_all(self, images: list[Artifact]) -> set[str]:
+        """Pull images, two at a time. Return the names of those that no registry provided."""
         with Progress(dict.fromkeys((one.name for one in images), 0.0), reminder=PULL_REMINDER) as progress:
             say, self.say = self.say, progress.say
             self.registries.say = progress.say
@@ -154,8 +154,8 @@ class Provider:
             try:
                 running = {pool.submit(self._pull, one, progress): one.name for one in images}
                 pending = set(running)
-                while pending:  # looking up often: a signal that comes just before a long wait would wake nobody
-                    _, pending = concurrent.futures.wait(pending, timeout=schedule.LOOK)
+                while pending:  # a signal that arrives just before a long wait would not interrupt it
+                    _, pending = concurrent.futures.wait(pending, timeout=schedule.POLL_SECONDS)
                 return {name for future, name in running.items() if not future.result()}
             except BaseException:
                 process.stop_all()
@@ -164,169 +164,167 @@ class Provider:
                 pool.shutdown(wait=False, cancel_futures=True)
                 self.say = self.registries.say = say
 
-    def _pull(self, artefact: Artefact, progress: Progress) -> bool:
+    def _pull(self, artifact: Artifact, progress: Progress) -> bool:
         layers: dict[str, bool] = {}  # layer -> complete
         started = threading.Event()
 
         def watch(line: str) -> None:
             if not started.is_set():
                 started.set()
-                progress.start(artefact.name, f"pulling {artefact.version}")
+                progress.start(artifact.name, f"pulling {artifact.version}")
             layer, colon, status = line.partition(": ")
             if colon and status in LAYER_STATES:
                 layers[layer] = status in LAYER_COMPLETE
-                progress.note(artefact.name, f"{sum(layers.values())}/{len(layers)} layers")
+                progress.note(artifact.name, f"{sum(layers.values())}/{len(layers)} layers")
 
-        pulled = self.registries.pull(artefact, self._key(artefact), watch)
+        pulled = self.registries.pull(artifact, self._key(artifact), watch)
         if pulled:
-            self.state.pulled[artefact.ref] = PulledImage(pulled.image.id, self._wanted(artefact), pulled.source)
+            self.state.pulled[artifact.ref] = PulledImage(pulled.image.id, self._wanted(artifact), pulled.source)
             self.state.save()
-            self.say(f"  {artefact.ref}: pulled {pulled.source}")
+            self.say(f"  {artifact.ref}: pulled {pulled.source}")
         if started.is_set():
-            progress.end(artefact.name, "pulled" if pulled else "failed")
+            progress.end(artifact.name, "pulled" if pulled else "failed")
         return bool(pulled)
 
-    def _find(self, artefact: Artefact) -> bool:
-        """Get a tool from PATH or its release, or files from their release."""
-        found = tools.on_path(artefact, self.cache.bin) if artefact.kind == "tool" else None
+    def _find_or_download(self, artifact: Artifact) -> bool:
+        """Find a tool on PATH, or download the official release of a tool or files artifact."""
+        found = tools.on_path(artifact, self.cache.bin) if artifact.kind == "tool" else None
         if found:
             program, version = found
-            self._link(artefact, program, "PATH", version)
+            self._link(artifact, program, "PATH", version)
             return True
-        if artefact.release and not self._no_release:
+        if artifact.release and not self._no_release:
             self.cache.work.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=f"{artefact.name}-", dir=self.cache.work))
+            scratch = Path(tempfile.mkdtemp(prefix=f"{artifact.name}-", dir=self.cache.work))
             scratch.chmod(0o755)
-            file = artefact.name if artefact.kind == "tool" else artefact.release.url.rpartition("/")[2]
+            file = artifact.name if artifact.kind == "tool" else artifact.release.url.rpartition("/")[2]
             try:
-                tools.download(artefact, artefact.release, self.arch, scratch / file, self.say)
-                stored = self.store.put(artefact, self.keys[artefact.name], scratch)
-            except tools.ServerSilentError as error:
-                self._no_release = error.what
-                self.say(f"  no official releases: {error.what}")
+                tools.download(artifact, artifact.release, self.arch, scratch / file, self.say)
+                stored = self.store.put(artifact, self.keys[artifact.name], scratch)
+            except tools.ServerUnreachableError as error:
+                self._no_release = error.message
+                self.say(f"  official releases unreachable: {error.message}")
                 return False
             except FoundryError as error:
-                why = f"{error.what}: {error.why}" if error.why else error.what
-                self.registries.causes.setdefault(artefact.name, []).append(why)
-                self.say(f"  {artefact.name}: no release: {why}")
+                reason = f"{error.message}: {error.reason}" if error.reason else error.message
+                self.registries.causes.setdefault(artifact.name, []).append(reason)
+                self.say(f"  {artifact.name}: download failed: {reason}")
                 return False
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-            if artefact.kind == "tool":
+            if artifact.kind == "tool":
                 self._link(
-                    artefact, self.store.program(artefact, self.keys[artefact.name]), "release", artefact.version
+                    artifact, self.store.program(artifact, self.keys[artifact.name]), "release", artifact.version
                 )
             else:
-                self.state.tools[artefact.name] = Tool.of(
-                    self.keys[artefact.name], stored / file, "release", artefact.version
+                self.state.tools[artifact.name] = Tool.of(
+                    self.keys[artifact.name], stored / file, "release", artifact.version
                 )
                 self.state.save()
             return True
         return False
 
-    def _link(self, artefact: Artefact, target: Path, origin: str, version: str) -> None:
+    def _link(self, artifact: Artifact, target: Path, origin: str, version: str) -> None:
         self.cache.bin.mkdir(parents=True, exist_ok=True)
-        link = self.cache.bin / artefact.name
-        temporary = link.with_name(f".{artefact.name}")
+        link = self.cache.bin / artifact.name
+        temporary = link.with_name(f".{artifact.name}")
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(target)
         temporary.replace(link)
-        self.state.tools[artefact.name] = Tool.of(self.keys[artefact.name], target, origin, version)
+        self.state.tools[artifact.name] = Tool.of(self.keys[artifact.name], target, origin, version)
         self.state.save()
-        self.builder.programs[artefact.name] = target
-        self.say(f"  {artefact.name} {version}: {origin}, {target}")
+        self.builder.programs[artifact.name] = target
+        self.say(f"  {artifact.name} {version}: {origin}, {target}")
 
-    # -- making it -----------------------------------------------------------------------------------------------------
+    # -- build ---------------------------------------------------------------------------------------------------------
 
-    def make(self, names: Iterable[str], *, force: bool = False) -> list[str]:
-        """Build artefacts by recipe, with whatever inputs they lack; returns the names of all that was built.
+    def build(self, names: Iterable[str], *, force: bool = False) -> list[str]:
+        """Build artifacts from their recipes, with missing inputs. Return the names of all built artifacts.
 
         Raises:
-            FoundryError: one or more builds failed; those that did not need them were done all the same.
+            FoundryError: one or more builds failed; independent builds were finished.
         """
         wanted = list(names)
-        statuses = self._renamed()
+        statuses = self._tag_former_names()
         ready = {name for name, status in statuses.items() if status.ready and not status.stood_in_by}
         for name in wanted:
             by_recipe = statuses[name].origin == "recipe"
             if force or not by_recipe:
                 ready.discard(name)
-        order = plan.closure(self.catalogue, wanted, ready)
-        # A tool that is only an input (a compiler) need not be ours.
-        for name in [n for n in order if self.catalogue[n].kind == "tool" and n not in wanted]:
-            if self._find(self.catalogue[name]):
+        order = plan.closure(self.catalog, wanted, ready)
+        # A tool that is only an input (a compiler) may come from PATH.
+        for name in [n for n in order if self.catalog[n].kind == "tool" and n not in wanted]:
+            if self._find_or_download(self.catalog[name]):
                 ready.add(name)
-        order = plan.closure(self.catalogue, wanted, ready)
-        self._refuse(order)
+        order = plan.closure(self.catalog, wanted, ready)
+        self._check_buildable(order)
         if order:
-            self._run(order)
+            self._build_all(order)
         return order
 
-    def _refuse(self, order: list[str]) -> None:
-        """Build nothing where the whole cannot be built: say why it could not be had otherwise instead.
+    def _check_buildable(self, order: list[str]) -> None:
+        """Raise an error with the causes of failed pulls if this machine cannot run a recipe in `order`.
 
         Raises:
-            FoundryError: a recipe needs Debian or Ubuntu, and root.
+            FoundryError: a recipe requires Debian or Ubuntu, and root.
         """
-        needing = [name for name in order if self.catalogue[name].root]
-        lack = machine.no_root_file_systems() if needing else ""
+        needing = [name for name in order if self.catalog[name].root]
+        lack = machine.why_no_root_file_system() if needing else ""
         if not lack:
             return
         causes = self._causes()
-        for_want = sorted({*needing, *plan.doomed(self.catalogue, order, needing)})
-        try_ = (
-            "make this machine reach a registry (proxy, DNS, docker login), or name one: FOUNDRY_REGISTRY=HOST/PREFIX"
-        )
-        if any(limited(cause) for cause in causes):
-            try_ = "docker login, or wait until the registry's limit is over; then run the same command again"
+        for_want = sorted({*needing, *plan.blocked(self.catalog, order, needing)})
+        hint = "fix the access to the registry (proxy, DNS, docker login), or set FOUNDRY_REGISTRY=HOST/PREFIX"
+        if any(is_rate_limited(cause) for cause in causes):
+            hint = "run docker login, or wait until the rate limit resets; then run the command again"
         raise FoundryError(
-            f"{', '.join(for_want)} cannot be pulled, nor built on this machine", "\n".join([*causes, lack]), try_
+            f"cannot pull or build on this machine: {', '.join(for_want)}", "\n".join([*causes, lack]), hint
         )
 
     def _causes(self) -> list[str]:
-        """Why registries and servers of releases did not provide something, each reason once."""
+        """Return the distinct reasons why registries and release servers failed."""
         causes = [cause for causes in self.registries.causes.values() for cause in causes]
         return list(dict.fromkeys([*causes, *([self._no_release] if self._no_release else [])]))
 
-    def _run(self, order: list[str]) -> None:
+    def _build_all(self, order: list[str]) -> None:
         began = time.monotonic()
-        with Progress({name: max(self.catalogue[name].seconds, 1.0) for name in order}) as progress:
+        with Progress({name: max(self.catalog[name].seconds, 1.0) for name in order}) as progress:
             say, self.say = self.say, progress.say
             try:
-                failed = schedule.run(self.catalogue, order, self._build, progress)
+                failed = schedule.run(self.catalog, order, self._build_one, progress)
             finally:
                 self.say = say
         if failed:
-            lost = plan.doomed(self.catalogue, order, failed)
-            why = "\n".join(
-                [*([f"for want of it, not tried: {', '.join(sorted(lost))}"] if lost else []), *self._causes()]
+            lost = plan.blocked(self.catalog, order, failed)
+            reason = "\n".join(
+                [*([f"skipped, because an input failed: {', '.join(sorted(lost))}"] if lost else []), *self._causes()]
             )
-            try_ = "read the log named above, then run the same command again: what is done stays done"
-            raise FoundryError(f"not built: {', '.join(failed)}", why, try_)
-        self.say(f"  built {len(order)} artefacts in {duration(time.monotonic() - began)}")
+            hint = "read the log named above, then run the command again; finished artifacts are kept"
+            raise FoundryError(f"build failed: {', '.join(failed)}", reason, hint)
+        self.say(f"  built {len(order)} artifacts in {duration(time.monotonic() - began)}")
 
-    def _build(self, name: str) -> None:
-        artefact = self.catalogue[name]
-        self.builder.build(artefact)
-        if artefact.kind == "tool":
-            self._link(artefact, self.store.program(artefact, self.keys[name]), "recipe", artefact.version)
-        elif artefact.kind == "image":
-            self.state.pulled.pop(artefact.ref, None)
+    def _build_one(self, name: str) -> None:
+        artifact = self.catalog[name]
+        self.builder.build(artifact)
+        if artifact.kind == "tool":
+            self._link(artifact, self.store.program(artifact, self.keys[name]), "recipe", artifact.version)
+        elif artifact.kind == "image":
+            self.state.pulled.pop(artifact.ref, None)
 
-    # -- giving it away, and away with it ------------------------------------------------------------------------------
+    # -- push and remove -----------------------------------------------------------------------------------------------
 
     def push(self, registry: str, names: Iterable[str]) -> list[str]:
-        """Push images to a private registry, for other machines' `FOUNDRY_REGISTRY`; returns their names there."""
+        """Push images to a private registry, for `FOUNDRY_REGISTRY` on other machines. Return the references."""
         statuses = self.statuses()
         pushed = []
         for name in names:
-            artefact = self.catalogue[name]
-            if artefact.kind != "image" or not artefact.recipe:
+            artifact = self.catalog[name]
+            if artifact.kind != "image" or not artifact.recipe:
                 continue
             if statuses[name].origin != "recipe":
-                raise FoundryError(f"{artefact.ref} was not built here", "", f"run: foundry build {name}")
-            ref = own(registry, artefact, self.keys[name])
-            self.engine.tag(artefact.ref, ref)
+                raise FoundryError(f"{artifact.ref} was not built here", "", f"run: foundry build {name}")
+            ref = private_ref(registry, artifact, self.keys[name])
+            self.engine.tag(artifact.ref, ref)
             try:
                 self.engine.run("push", "--quiet", ref)
             finally:
@@ -335,20 +333,20 @@ class Provider:
         return pushed
 
     def remove(self, names: Iterable[str]) -> list[str]:
-        """Remove artefacts from engine, store and PATH folder; returns what was removed."""
+        """Remove artifacts from the engine, the store and the PATH folder. Return their names or paths."""
         removed = []
-        for artefact in (self.catalogue[name] for name in names):
-            if artefact.kind == "image":
-                if self.engine.image(artefact.ref):
-                    self.engine.remove_images([artefact.ref])
-                    removed.append(artefact.ref)
-                self.state.pulled.pop(artefact.ref, None)
+        for artifact in (self.catalog[name] for name in names):
+            if artifact.kind == "image":
+                if self.engine.image(artifact.ref):
+                    self.engine.remove_images([artifact.ref])
+                    removed.append(artifact.ref)
+                self.state.pulled.pop(artifact.ref, None)
                 continue
-            for folder in [self.store.folder(artefact, self.keys[artefact.name]), *self.store.others(artefact, "-")]:
+            for folder in [self.store.folder(artifact, self.keys[artifact.name]), *self.store.others(artifact, "-")]:
                 if folder.is_dir():
                     shutil.rmtree(folder)
                     removed.append(str(folder))
-            if self.state.tools.pop(artefact.name, None):
-                (self.cache.bin / artefact.name).unlink(missing_ok=True)
+            if self.state.tools.pop(artifact.name, None):
+                (self.cache.bin / artifact.name).unlink(missing_ok=True)
         self.state.save()
         return removed

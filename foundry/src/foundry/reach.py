@@ -1,4 +1,4 @@
-"""Find out whether a server accepts connections, directly or by the proxy that this machine's settings name."""
+"""Probe whether a server accepts connections, directly or through the configured proxy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Address = tuple[str, int]
 
 
 class Probe:
-    """Try to connect to several addresses at once, in threads. Any of them that accepts counts."""
+    """Connect to several addresses concurrently; succeeds if any of them accepts."""
 
     def __init__(self, addresses: Iterable[Address], seconds: float = CONNECT_SECONDS) -> None:
         self._connected = threading.Event()
@@ -24,11 +24,11 @@ class Probe:
 
     @property
     def connected(self) -> bool:
-        """Whether a server has accepted a connection so far."""
+        """Whether a server accepted a connection."""
         return self._connected.is_set()
 
     def wait(self, seconds: float = CONNECT_SECONDS) -> bool:
-        """Wait for a server to accept a connection; False: none did in that time."""
+        """Wait until a server accepts a connection. Return False if none did within `seconds`."""
         return self._connected.wait(seconds)
 
     def _try(self, address: Address, seconds: float) -> None:
@@ -39,8 +39,8 @@ class Probe:
             return
 
 
-def way_to(server: str, scheme: str = "https") -> Address:
-    """The address to connect to for a server (`host` or `host:port`): its own, or that of the environment's proxy."""
+def connect_address(server: str, scheme: str = "https") -> Address:
+    """Return the address to connect to for `host` or `host:port`: the server's, or the configured proxy's."""
     proxy = urllib.request.getproxies().get(scheme, "")
     if proxy and not urllib.request.proxy_bypass(server):
         return address(proxy)
@@ -48,6 +48,6 @@ def way_to(server: str, scheme: str = "https") -> Address:
 
 
 def address(url: str) -> Address:
-    """Host and port of a URL; a proxy may be written without a scheme."""
+    """Return host and port of a URL. A proxy may lack the scheme."""
     parts = urllib.parse.urlsplit(url if "://" in url else f"http://{url}")
     return parts.hostname or "", parts.port or (HTTPS if parts.scheme == "https" else 80)

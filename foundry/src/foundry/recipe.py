@@ -1,13 +1,13 @@
-"""What a recipe works with.
+"""Provide the API of recipes.
 
 A recipe is one module `foundry/recipes/<name>.py` with one function::
 
     def build(b: Build) -> None: ...
 
-`b` has the artefact's version and options from `artefacts.toml`, its finished inputs, a scratch folder, and the few
-things that builds are made of. A recipe of kind `image` ends with exactly one of `image_build`, `image_import` and
-`image_commit`; one of kind `files` or `tool` leaves its result in `b.out` (a tool: a program of the artefact's name).
-Whatever a recipe leaves half done when it fails or is killed counts for nothing: names and store are set afterwards.
+`b` has the artifact's version and options from `artifacts.toml`, its finished inputs, a scratch folder, and the methods
+below. An `image` recipe ends with exactly one of `image_build`, `image_import` and `image_commit`. A `files` or `tool`
+recipe leaves its result in `b.out` (a tool: a program with the artifact's name). The image name and the store entry are
+set after the recipe succeeded, so a failed or killed recipe leaves no partial result.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from foundry import debian, golang, machine, process
-from foundry.artefacts import Artefact
+from foundry.artifacts import Artifact
 from foundry.engine import KEY_LABEL, LABEL, Engine, scratch_prefix
 from foundry.errors import FoundryError
 
 
 @dataclass
 class Container:
-    """A running build container; what is done in it becomes a layer by `Build.image_commit`."""
+    """A running build container. `Build.image_commit` turns its changes into a layer."""
 
     build: Build
     image: str
@@ -45,25 +45,25 @@ class Container:
         stdin: IO[bytes] | bytes | None = None,
         env: Mapping[str, str] | None = None,
     ) -> str:
-        """Run a program in the container as root and return what it printed."""
+        """Run a program in the container as root and return its standard output."""
         words: list[str | Path] = ["exec", *(["--interactive"] if stdin is not None else [])]
         words += [f"--env={name}={value}" for name, value in {**self.env, **(env or {})}.items()]
         return self.build.docker(*words, "--user=0", self.id, *argv, stdin=stdin)
 
     def sh(self, script: str) -> str:
-        """Run a shell script in the container; the first failing command ends it."""
+        """Run a shell script in the container; it ends at the first failing command."""
         return self.exec(["sh", "-ec", script])
 
     def copy(self, source: Path, target: str) -> None:
-        """Copy a file or folder of this machine into the container (as `docker cp` does)."""
+        """Copy a file or folder from this machine into the container (as `docker cp` does)."""
         self.build.docker("cp", source, f"{self.id}:{target}")
 
 
 @dataclass
 class Build:
-    """One build of one artefact."""
+    """One build of one artifact."""
 
-    artefact: Artefact
+    artifact: Artifact
     recipe: Path  # the recipe's module
     key: str
     engine: Engine
@@ -73,7 +73,7 @@ class Build:
     scratch: Path  # empty at the start, removed afterwards
     refs: Mapping[str, str]  # inputs of kind image: name -> reference
     paths: Mapping[str, Path]  # inputs of kind files and tool: name -> folder
-    ca_files: tuple[Path, ...] = ()  # the machine's own CA files; empty unless artefacts.toml says machine_ca = true
+    ca_files: tuple[Path, ...] = ()  # the machine's own CA files; empty unless artifacts.toml sets machine_ca = true
     arch: str = field(default_factory=machine.architecture)  # amd64 or arm64
     image_id: str = ""  # set by image_build, image_import, image_commit
 
@@ -82,30 +82,30 @@ class Build:
 
     @property
     def version(self) -> str:
-        """The artefact's version."""
-        return self.artefact.version
+        """The artifact's version."""
+        return self.artifact.version
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The artefact's options from `artefacts.toml`."""
-        return self.artefact.options
+        """The artifact's options from `artifacts.toml`."""
+        return self.artifact.options
 
     @property
     def out(self) -> Path:
-        """Where a `files` or `tool` recipe leaves its result."""
+        """The folder for the result of a `files` or `tool` recipe."""
         return self.scratch / "out"
 
     @property
     def assets(self) -> Path:
-        """The folder of files beside the recipe, `recipes/<name>/`."""
+        """The folder with the recipe's files, `recipes/<name>/`."""
         return self.recipe.with_suffix("")
 
     def ref(self, name: str) -> str:
-        """The reference of an input image."""
+        """Return the reference of an input image."""
         return self.refs[name]
 
     def path(self, name: str) -> Path:
-        """The folder of a finished `files` or `tool` input. Read only."""
+        """Return the folder of a `files` or `tool` input. Read-only."""
         return self.paths[name]
 
     # -- programs ------------------------------------------------------------------------------------------------------
@@ -118,21 +118,21 @@ class Build:
         env: Mapping[str, str] | None = None,
         stdin: IO[bytes] | bytes | None = None,
     ) -> str:
-        """Run a program, with its output in the log, and return its standard output; a failure ends the build."""
+        """Run a program with its output in the log and return its standard output. A failure ends the build."""
         return process.run(argv, log=self.log, cwd=cwd or self.scratch, env=env, stdin=stdin)
 
     def docker(self, *words: str | Path, stdin: IO[bytes] | bytes | None = None) -> str:
-        """Run a docker command against the right engine."""
+        """Run a docker command on the build's engine."""
         return self.engine.run(*words, log=self.log, stdin=stdin)
 
     def say(self, text: str) -> None:
-        """Write a line into the log."""
+        """Write a line to the log."""
         with self.log.open("a") as log:
             log.write(f"{text}\n")
 
     @property
     def network_environment(self) -> dict[str, str]:
-        """Proxy and package index settings of this machine, for a container's processes (never for an image)."""
+        """The machine's proxy and package index settings, for processes in a container (never for an image)."""
         return machine.network_environment()
 
     # -- sources -------------------------------------------------------------------------------------------------------
@@ -150,20 +150,20 @@ class Build:
         replace: Mapping[str, str] | None = None,
         require: Mapping[str, str] | None = None,
     ) -> None:
-        """Build commands of a Go module; programs land in `out` (default `b.out`) under their package's last name.
+        """Build commands of a Go module into `out` (default `b.out`), each named after its package.
 
-        Modules come from the machine's GOPROXY and are verified by Go's checksum database. Downloads of several
-        builds may overlap; compilers run one build at a time.
+        Modules come from the machine's GOPROXY and are verified by Go's checksum database. Downloads of several builds
+        may overlap; only one build compiles at a time.
 
         Args:
             module: module path.
             version: with the `v`.
             packages: folders inside the module ("" is its root).
-            out: where the programs go.
+            out: the output folder.
             ldflags: linker flags.
             tags: build tags.
             cgo: CGO_ENABLED.
-            replace: module -> "module version", as `replace` lines: those of a dependency's go.mod do not apply to us.
+            replace: module -> "module version", as `replace` lines; a dependency's own have no effect.
             require: further module -> version lines, to raise or pin a dependency.
         """
         names = [f"{module}/{package}".rstrip("/") for package in packages]
@@ -180,14 +180,14 @@ class Build:
         )
 
     def go_module(self, module: str, version: str) -> Path:
-        """Download a Go module, verified, and return its (read only) folder."""
+        """Download and verify a Go module. Return its read-only folder."""
         return self.go.module(module, version, run=self.run)
 
     def debootstrap(self, suite: str, packages: Sequence[str]) -> Path:
-        """A Debian root file system of apt's own minimal set plus `packages`, without manuals and package lists.
+        """Create a minimal Debian root file system with additional `packages`, without manuals and package lists.
 
-        The machine's mirror is used and Debian's signatures are checked. The machine's CA files are put in and
-        trusted when the artefact says `machine_ca = true` (add `ca-certificates` to `packages`).
+        It uses the machine's mirror and checks Debian's signatures. If the artifact sets `machine_ca = true`, the
+        machine's CA files are added and trusted (add `ca-certificates` to `packages`).
         """
         root = self.scratch / "rootfs"
         debian.debootstrap(root, suite, packages, arch=self.arch, run=self.run)
@@ -199,24 +199,24 @@ class Build:
     def image_build(
         self, context: Path, *, dockerfile: Path | None = None, args: Mapping[str, str] | None = None
     ) -> None:
-        """Finish with an image built from a Dockerfile (classic builder: no `RUN --mount`, no heredocs).
+        """Set the result to an image built from a Dockerfile (classic builder: no `RUN --mount`, no heredocs).
 
-        `RUN` steps have the host's network, so that the machine's own proxies work in them. `FROM` must name an input
-        (give its reference as a build argument: `args={"BASE": b.ref("debian")}`) or scratch.
+        `RUN` steps use the host's network, so that the machine's proxies work in them. `FROM` must name an input (pass
+        its reference as a build argument: `args={"BASE": b.ref("debian")}`) or scratch.
         """
         self._finish(self.engine.build(context, dockerfile=dockerfile, args=args or {}, network="host", log=self.log))
 
     def image_import(self, rootfs: Path, *, changes: Sequence[str] = ()) -> None:
-        """Finish with a one-layer image of a folder. `changes` are Dockerfile lines (ENV, USER, CMD, …)."""
+        """Set the result to a one-layer image of a folder. `changes` are Dockerfile lines (ENV, USER, CMD, …)."""
         self._finish(self.scratch_image(rootfs), changes)
 
     def image_commit(self, container: Container, *, changes: Sequence[str] = ()) -> None:
-        """Finish with what was done in a container, as one layer above its image.
+        """Set the result to a container's changes, as one layer above its image.
 
-        User, entrypoint and so on are its image's, but for what `changes` (Dockerfile lines) say.
+        User, entrypoint and other settings are those of its image, unless `changes` (Dockerfile lines) override them.
         """
         base = json.loads(self.docker("image", "inspect", "--format", "{{json .Config}}", container.image))
-        # In this order: an ENTRYPOINT line empties CMD.
+        # Order matters: an ENTRYPOINT line resets CMD.
         restored = [
             f"ENTRYPOINT {json.dumps(base.get('Entrypoint') or [])}",
             f"CMD {json.dumps(base.get('Cmd') or [])}",
@@ -233,14 +233,15 @@ class Build:
         env: Mapping[str, str] | None = None,
         options: Sequence[str] = (),
     ) -> Iterator[Container]:
-        """A container of an image that sleeps while the recipe works in it, with the host's network; removed after.
+        """Run an image as a sleeping container with the host's network, and remove it at the end.
 
         `mounts` (host folder -> path in the container) and `env` do not become part of a committed image.
         """
-        name = f"{scratch_prefix(self.cache.root)}{self.artefact.name}-{uuid.uuid4().hex[:8]}"
+        name = f"{scratch_prefix(self.cache.root)}{self.artifact.name}-{uuid.uuid4().hex[:8]}"
         words: list[str | Path] = ["run", "--detach", "--init", f"--name={name}", "--network=host", "--user=0"]
         words += [f"--volume={source}:{target}" for source, target in (mounts or {}).items()]
-        # No entrypoint rather than another one: engine 20.10 would hand the container's down to an image without any.
+        # An empty entrypoint: engine 20.10 would otherwise pass the container's entrypoint on to an image that has
+        # none.
         words += [*options, "--entrypoint=", image, "sleep", "86400"]
         container = Container(self, image, self.docker(*words).strip(), env or {})
         try:
@@ -249,21 +250,23 @@ class Build:
             self.docker("rm", "--force", "--volumes", container.id)
 
     def scratch_image(self, rootfs: Path) -> str:
-        """Import a folder as an intermediate image and return its id, to start a `container` from."""
+        """Import a folder as an intermediate image and return its id, for use by `container`."""
         with subprocess.Popen(
             ["tar", "--numeric-owner", "--sort=name", "-C", str(rootfs), "-c", "."], stdout=subprocess.PIPE
         ) as tar:
             image = self.docker("import", "-", stdin=tar.stdout).strip()
         if tar.returncode:
-            raise FoundryError(f"cannot pack {rootfs}")
+            raise FoundryError(f"tar failed for {rootfs}")
         return image
 
     def _finish(self, image: str, changes: Sequence[str] = ()) -> None:
         if self.image_id:
-            raise FoundryError(f"the recipe of {self.artefact.name} made two images", "one artefact is one image")
+            raise FoundryError(
+                f"the recipe of {self.artifact.name} created two images", "an artifact consists of one image"
+            )
         labels = {
             KEY_LABEL: self.key,
-            f"{LABEL}.artefact": self.artefact.name,
+            f"{LABEL}.artifact": self.artifact.name,
             f"{LABEL}.version": self.version,
             f"{LABEL}.origin": "recipe",
             **{str(name): str(value) for name, value in self.options.get("labels", {}).items()},
@@ -278,7 +281,7 @@ class Build:
     # -- files ---------------------------------------------------------------------------------------------------------
 
     def copy(self, source: Path, target: Path, *, mode: int | None = None) -> Path:
-        """Copy a file, or a folder with all that is in it, writable (module caches are not); returns the target."""
+        """Copy a file, or a folder with its contents, and make the copy writable. Return the target."""
         if source.is_dir():
             shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copy_writable)
             for folder, _, _ in os.walk(target):

@@ -1,4 +1,4 @@
-"""Run build steps, several at once where that helps."""
+"""Run build steps in the order of their inputs, several at a time."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import concurrent.futures
 from collections.abc import Callable, Sequence
 
 from foundry import plan, process
-from foundry.artefacts import Catalogue
+from foundry.artifacts import Catalog
 from foundry.errors import FoundryError
 from foundry.progress import Progress
 
 WORKERS = 4
-"""Builds at once: they wait for the network and the disk more than they compute."""
+"""Concurrent builds. They wait for network and disk more than for the processor."""
 
 COMPILERS = 2
-"""Of them, Go builds: one compiles, one downloads and then waits for its turn."""
+"""Concurrent Go builds: one compiles while the other downloads."""
 
-LOOK = 1.0
-"""Seconds until a signal is seen that came just before the main thread fell asleep: it wakes nobody."""
+POLL_SECONDS = 1.0
+"""Seconds between checks for a signal that arrived just before the main thread began to wait."""
 
-FAREWELL = 10.0
-"""Seconds that interrupted builds get to put their containers and folders away."""
+CLEANUP_SECONDS = 10.0
+"""Seconds that interrupted builds get to remove their containers and folders."""
 
 
 def run(
-    catalogue: Catalogue, order: Sequence[str], work: Callable[[str], None], progress: Progress
+    catalog: Catalog, order: Sequence[str], work: Callable[[str], None], progress: Progress
 ) -> dict[str, FoundryError]:
-    """Do the steps of `order`, inputs first; returns those that failed. What needs a failed one is not tried.
+    """Run the steps of `order`, inputs first. Return the failed ones; steps that need them are skipped.
 
-    When it is interrupted, all programs that steps have started are ended before the interruption goes on.
+    An interruption first kills all programs of the steps, then propagates.
     """
     failed: dict[str, FoundryError] = {}
     done: set[str] = set()
@@ -36,14 +36,16 @@ def run(
     pool = concurrent.futures.ThreadPoolExecutor(WORKERS)
     try:
         while True:
-            over = done | failed.keys() | plan.doomed(catalogue, order, failed)
-            for name in plan.next_steps(catalogue, order, over, running.values()):
-                if _has_room(catalogue, name, list(running.values())):
-                    progress.start(name, f"building {catalogue[name].version}")
+            over = done | failed.keys() | plan.blocked(catalog, order, failed)
+            for name in plan.next_steps(catalog, order, over, running.values()):
+                if _has_room(catalog, name, list(running.values())):
+                    progress.start(name, f"building {catalog[name].version}")
                     running[pool.submit(work, name)] = name
             if not running:
                 return failed
-            finished, _ = concurrent.futures.wait(running, timeout=LOOK, return_when=concurrent.futures.FIRST_COMPLETED)
+            finished, _ = concurrent.futures.wait(
+                running, timeout=POLL_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
+            )
             for future in finished:
                 name = running.pop(future)
                 try:
@@ -57,18 +59,18 @@ def run(
                     progress.end(name, "built")
     except BaseException:
         process.stop_all()
-        concurrent.futures.wait(running, timeout=FAREWELL)
+        concurrent.futures.wait(running, timeout=CLEANUP_SECONDS)
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _has_room(catalogue: Catalogue, name: str, running: Sequence[str]) -> bool:
+def _has_room(catalog: Catalog, name: str, running: Sequence[str]) -> bool:
     if len(running) >= WORKERS:
         return False
-    compilers = sum(_compiles(catalogue, one) for one in running)
-    return not _compiles(catalogue, name) or compilers < COMPILERS
+    compilers = sum(_compiles(catalog, one) for one in running)
+    return not _compiles(catalog, name) or compilers < COMPILERS
 
 
-def _compiles(catalogue: Catalogue, name: str) -> bool:
-    return "go" in catalogue[name].inputs
+def _compiles(catalog: Catalog, name: str) -> bool:
+    return "go" in catalog[name].inputs

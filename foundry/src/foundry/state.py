@@ -1,4 +1,4 @@
-"""What foundry must remember because nothing else tells it: where a tool was found, which image was pulled as what."""
+"""Save facts between runs: the origin of each tool, and the source of each pulled image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Tool:
-    """A program that was found or made to be the right one, or a file that was downloaded."""
+    """A tool or downloaded file that was verified before."""
 
     key: str
     target: str
@@ -23,12 +23,12 @@ class Tool:
 
     @classmethod
     def of(cls, key: str, target: Path, origin: str, version: str) -> Tool:
-        """The program as it is now."""
+        """Record the file as it is now."""
         stat = target.stat()
         return cls(key, str(target), origin, version, stat.st_mtime_ns, stat.st_size)
 
     def unchanged(self, key: str) -> bool:
-        """Whether the program is still the one that was looked at, and still the one wanted."""
+        """Return whether the file is unchanged and still belongs to the current key."""
         try:
             stat = os.stat(self.target)  # noqa: PTH116 - called for every tool at every start
         except OSError:
@@ -38,16 +38,16 @@ class Tool:
 
 @dataclass(frozen=True)
 class PulledImage:
-    """An image that came from a registry: its labels are its maker's, so that they cannot tell."""
+    """An image from a registry. Its labels are upstream's and do not show its source."""
 
     id: str
-    wanted: str  # what the artefact list asked for
-    source: str  # what was pulled, with digest
+    wanted: str  # the reference in the artifact list at that time
+    source: str  # the pulled reference, with digest
 
 
 @dataclass
 class State:
-    """The remembered facts, in one small file. Losing it costs a look at PATH and a pull of what is there already."""
+    """The saved state in one small file. If it is lost, foundry searches PATH and pulls again."""
 
     path: Path
     tools: dict[str, Tool] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class State:
 
     @classmethod
     def load(cls, path: Path) -> State:
-        """The state, empty when there is none or none that can be read."""
+        """Load the state; empty if the file is missing or unreadable."""
         try:
             document: dict[str, Any] = json.loads(path.read_text())
             return cls(
@@ -68,7 +68,7 @@ class State:
             return cls(path)
 
     def save(self) -> None:
-        """Write it, whole or not at all."""
+        """Write the file atomically."""
         with self._lock:
             document = {
                 "tools": {name: asdict(tool) for name, tool in self.tools.items()},

@@ -1,4 +1,4 @@
-"""The content-addressed store: finished outputs by artefact and key, set in place whole or not at all."""
+"""Store finished outputs by artifact and key. Entries are created atomically."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from foundry.artefacts import Artefact
+from foundry.artifacts import Artifact
 from foundry.keys import SHORT
 from foundry.machine import Cache
 
 
 @dataclass(frozen=True)
 class Store:
-    """Outputs of kind `files` and `tool`."""
+    """The outputs of `files` and `tool` artifacts."""
 
     cache: Cache
 
-    def folder(self, artefact: Artefact, key: str) -> Path:
-        """Where the output for that key is, or would be."""
-        return self.cache.store / f"{artefact.name}-{artefact.version}-{key[:SHORT]}"
+    def folder(self, artifact: Artifact, key: str) -> Path:
+        """Return the folder for an artifact's key, whether or not it exists."""
+        return self.cache.store / f"{artifact.name}-{artifact.version}-{key[:SHORT]}"
 
-    def has(self, artefact: Artefact, key: str) -> bool:
-        """Whether the output is there. Folders appear by one rename, so that one that exists is complete."""
-        return self.folder(artefact, key).is_dir()
+    def has(self, artifact: Artifact, key: str) -> bool:
+        """Return whether the output exists. A rename creates the folder, so an existing folder is complete."""
+        return self.folder(artifact, key).is_dir()
 
-    def program(self, artefact: Artefact, key: str) -> Path:
-        """The program of a stored tool."""
-        folder = self.folder(artefact, key)
-        nested = folder / "bin" / artefact.name
-        return nested if nested.exists() else folder / artefact.name
+    def program(self, artifact: Artifact, key: str) -> Path:
+        """Return the program of a stored tool."""
+        folder = self.folder(artifact, key)
+        nested = folder / "bin" / artifact.name
+        return nested if nested.exists() else folder / artifact.name
 
-    def put(self, artefact: Artefact, key: str, output: Path) -> Path:
-        """Take a finished output (a folder on the cache's file system) into the store."""
-        target = self.folder(artefact, key)
-        # Data first, then the name: after a crash of the machine no complete-looking folder holds empty files.
+    def put(self, artifact: Artifact, key: str, output: Path) -> Path:
+        """Move a finished output (a folder on the cache's file system) into the store."""
+        target = self.folder(artifact, key)
+        # Sync before the rename, so that a machine crash cannot leave a folder with empty files.
         subprocess.run(["sync", "-f", output], check=False)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
@@ -44,21 +44,21 @@ class Store:
         output.rename(target)
         return target
 
-    def others(self, artefact: Artefact, key: str) -> list[Path]:
-        """Outputs of other versions and keys of the same artefact, newest first."""
+    def others(self, artifact: Artifact, key: str) -> list[Path]:
+        """Return outputs of other versions and keys of the same artifact, newest first."""
         if not self.cache.store.is_dir():
             return []
-        keep = self.folder(artefact, key)
+        keep = self.folder(artifact, key)
         found = []
-        for folder in self.cache.store.glob(f"{artefact.name}-*"):
+        for folder in self.cache.store.glob(f"{artifact.name}-*"):
             name, _, _ = folder.name.rpartition("-")
-            if folder != keep and name.startswith(f"{artefact.name}-") and name.rpartition("-")[0] == artefact.name:
+            if folder != keep and name.startswith(f"{artifact.name}-") and name.rpartition("-")[0] == artifact.name:
                 found.append(folder)
         return sorted(found, key=lambda folder: folder.stat().st_mtime, reverse=True)
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder, read-only ones of Go's module cache included."""
+    """Delete a folder, including read-only folders of Go's module cache."""
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
         return

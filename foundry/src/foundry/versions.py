@@ -1,4 +1,4 @@
-"""Versions of programs, and which of them will do."""
+"""Parse program versions and compare them with requirements."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _VERSION = re.compile(r"(?<![\d.])v?(?:go)?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def parse(text: str) -> tuple[int, ...]:
-    """The first version number in what a program printed; empty when there is none."""
+    """Return the first version number in a program's output; empty if there is none."""
     found = _VERSION.search(text)
     return tuple(int(part) for part in found.groups() if part is not None) if found else ()
 
 
 def accepts(requirement: str, version: tuple[int, ...]) -> bool:
-    """Whether a version meets a requirement such as `>=3.18`, `==1.34` (any 1.34.x) or `>=3.18,<5`."""
+    """Return whether a version meets a requirement such as `>=3.18`, `==1.34` (any 1.34.x) or `>=3.18,<5`."""
     if not version:
         return False
     for part in requirement.split(","):
         match = re.fullmatch(r"\s*(>=|==|<)\s*v?([\d.]+)\s*", part)
         if not match:
-            raise ValueError(f"{part!r} is no version requirement")
+            raise ValueError(f"{part!r} is not a version requirement")
         wanted = tuple(int(number) for number in match[2].split("."))
         same = version[: len(wanted)] == wanted
         if (match[1], True) not in {("==", same), (">=", version >= wanted), ("<", version < wanted)}:
@@ -28,6 +28,6 @@ def accepts(requirement: str, version: tuple[int, ...]) -> bool:
     return True
 
 
-def show(version: tuple[int, ...]) -> str:
-    """A version as people write it."""
+def format_version(version: tuple[int, ...]) -> str:
+    """Format a version as a dotted string."""
     return ".".join(str(part) for part in version)

@@ -1,7 +1,7 @@
-"""Contract tests: what a chart relies on in an image, shown on real containers.
+"""Provide fixtures for contract tests: the behavior of an image that a chart relies on, tested in real containers.
 
-A module names its artefact in `ARTEFACT`; its tests then run on foundry's image, and a second time on the upstream
-image that the artefact list names, where the engine has it or a registry gives it. Where not, the report says so.
+A module names its artifact in `ARTIFACT`. Its tests run on foundry's image and on the upstream image of the artifact
+list, if the engine has that image or a registry provides it. The report names images that are not tested.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from typing import Any, TypeVar
 
 import pytest
 
-from foundry import artefacts, machine
+from foundry import artifacts, machine
 
 T = TypeVar("T")
-PATIENCE = 60.0  # seconds until a service answers; ours need two, a machine under load more
+PATIENCE = 60.0  # seconds until a service answers; foundry's images need two on an idle machine
 PULL = 600.0
 LABEL = "dev.seatrial.contract-test"
-CATALOGUE = artefacts.load(artefacts.find(Path(__file__)))
+CATALOGUE = artifacts.load(artifacts.find(Path(__file__)))
 
 
 def docker(*words: str | Path, check: bool = True, timeout: float = 120) -> str:
-    """Run a docker command; both of its streams in one string."""
+    """Run a docker command; return both output streams as one string."""
     done = subprocess.run(
         ["docker", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -64,7 +64,7 @@ class Box:
     name: str
 
     def address(self, port: int) -> str:
-        """host:port on this machine of a port of the container."""
+        """Return host:port on this machine for a port of the container."""
         return docker("port", self.id, f"{port}/tcp").splitlines()[0]
 
     def http(
@@ -76,7 +76,7 @@ class Box:
         body: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Ask it something; an HTTP error is an answer, a refused connection an OSError."""
+        """Send a request; an HTTP error is an answer, a refused connection raises OSError."""
         data = body.encode() if isinstance(body, str) else body
         url = f"http://{self.address(port)}{path}"
         request = urllib.request.Request(url, data=data, headers=dict(headers or {}), method=method)
@@ -88,7 +88,7 @@ class Box:
                 return Answer(error.code, error.read().decode())
 
     def until_http(self, port: int, path: str, status: int = 200) -> Answer:
-        """Wait until it answers with that status."""
+        """Wait until the answer has this status."""
         return until(lambda: found if (found := self.http(port, path)).status == status else None, self)
 
     def exec(self, *words: str, env: Mapping[str, str] | None = None, user: str = "", check: bool = True) -> str:
@@ -96,11 +96,11 @@ class Box:
         return docker("exec", *options, *([f"--user={user}"] if user else []), self.id, *words, check=check)
 
     def user(self) -> str:
-        """The user id of its first process."""
+        """Return the user id of the first process."""
         return self._processes()[str(self.state()["Pid"])][0]
 
     def memory(self) -> int:
-        """Bytes of memory that its first process has resident."""
+        """Return the resident memory of the first process in bytes."""
         return int(self._processes()[str(self.state()["Pid"])][1]) * 1024
 
     def _processes(self) -> dict[str, list[str]]:
@@ -115,7 +115,7 @@ class Box:
         return found
 
     def stop(self, signal: str = "") -> int:
-        """End it as an orchestrator does (its image's signal, SIGKILL after 20 s) and return its exit status."""
+        """Stop the container with its image's signal, and SIGKILL after 20 s. Return the exit code."""
         if signal:
             docker("kill", "--signal", signal, self.id)
             return self.wait()
@@ -126,12 +126,12 @@ class Box:
         docker("start", self.id)
 
     def wait(self) -> int:
-        """Wait until it has ended by itself; its exit status."""
+        """Wait until the container exits; return its exit code."""
         return int(docker("wait", self.id).splitlines()[-1])
 
 
 def until(ask: Callable[[], T | None], box: Box) -> T:
-    """The first answer of `ask` that is not None; OSError counts as none yet."""
+    """Return the first result of `ask` that is not None; OSError counts as None."""
     deadline = time.monotonic() + PATIENCE
     problem: object = None
     while time.monotonic() < deadline:
@@ -141,14 +141,14 @@ def until(ask: Callable[[], T | None], box: Box) -> T:
         except OSError as error:
             problem = error
         if not box.state()["Running"]:
-            pytest.fail(f"{box.name} ended with {box.state()['ExitCode']}:\n{box.logs()}")
+            pytest.fail(f"{box.name} exited with {box.state()['ExitCode']}:\n{box.logs()}")
         time.sleep(0.1)
     pytest.fail(f"{box.name} does not answer ({problem}):\n{box.logs()}")
 
 
 @dataclass
 class Boxes:
-    """Starts containers of one image on a network of their own, and removes them."""
+    """Start containers of one image on their own network, and remove them."""
 
     network: str
     ids: list[str] = field(default_factory=list)
@@ -162,7 +162,7 @@ class Boxes:
         ports: Sequence[int] = (),
         options: Sequence[str] = (),
     ) -> Box:
-        """Start a container; `ports` are published on free ports of this machine's loopback address."""
+        """Start a container; `ports` are published on free loopback ports."""
         full = f"contract-{uuid.uuid4().hex[:8]}{name and '-' + name}"
         words = ["create", f"--name={full}", f"--label={LABEL}", f"--network={self.network}"]
         words += [f"--network-alias={name}"] if name else []
@@ -178,16 +178,16 @@ class Boxes:
             docker("rm", "--force", "--volumes", *self.ids)
 
 
-def upstream(artefact: str) -> str:
-    """The upstream image that the artefact list names, by its digest; empty without one."""
-    table = CATALOGUE[artefact]
+def upstream(artifact: str) -> str:
+    """Return the upstream image of the artifact list with its digest; empty if there is none."""
+    table = CATALOGUE[artifact]
     digest = table.digests.get(machine.architecture(), "")
     return f"{table.upstream}@{digest}" if digest else table.upstream
 
 
 @functools.cache
-def to_be_had(reference: str) -> bool:
-    """Whether an image is on the engine, after an attempt to pull it where its registry can be reached."""
+def is_available(reference: str) -> bool:
+    """Return whether an image is on the engine, after an attempt to pull it."""
     if facts(reference):
         return True
     host, slash, _ = reference.partition("/")
@@ -203,94 +203,94 @@ def to_be_had(reference: str) -> bool:
 
 
 def facts(reference: str) -> dict[str, Any]:
-    """What the engine knows about an image; nothing where it has none of that name."""
+    """Return the engine's information about an image; empty if it does not exist."""
     done = subprocess.run(["docker", "image", "inspect", reference], capture_output=True, check=False, timeout=60)
     found: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else [{}]
     return found[0]
 
 
-def built(reference: str) -> bool:
-    """Whether an image was made by a recipe; what was pulled has no label of ours."""
+def is_built(reference: str) -> bool:
+    """Return whether a recipe built the image. Pulled images lack foundry's label."""
     return (facts(reference).get("Config", {}).get("Labels") or {}).get("dev.seatrial.foundry.origin") == "recipe"
 
 
 @functools.cache
-def replaced_by(artefact: str) -> str:
-    """The real images that are here instead of a stand-in, which then is not; empty where it has to be."""
-    real = [one.ref for one in CATALOGUE.artefacts.values() if one.stand_in == artefact]
-    here = bool(real) and all(facts(ref) for ref in real) and not facts(CATALOGUE[artefact].ref)
+def real_images(artifact: str) -> str:
+    """Return the real images that make a stand-in unnecessary; empty if the stand-in is needed."""
+    real = [one.ref for one in CATALOGUE.artifacts.values() if one.stand_in == artifact]
+    here = bool(real) and all(facts(ref) for ref in real) and not facts(CATALOGUE[artifact].ref)
     return ", ".join(real) if here else ""
 
 
 @functools.cache
-def images(artefact: str) -> dict[str, str]:
-    """The images to test, by the name of their origin. The one that charts use belongs to them, present or not."""
-    ref = CATALOGUE[artefact].ref
-    if facts(ref) and not built(ref):
+def images(artifact: str) -> dict[str, str]:
+    """Return the images to test by origin, including the one that charts use."""
+    ref = CATALOGUE[artifact].ref
+    if facts(ref) and not is_built(ref):
         return {"upstream": ref}
     found = {"foundry": ref}
-    if (other := upstream(artefact)) and to_be_had(other):
+    if (other := upstream(artifact)) and is_available(other):
         found["upstream"] = other
     return found
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "image" in metafunc.fixturenames:
-        artefact = metafunc.module.ARTEFACT
-        if real := replaced_by(artefact):
-            skip = pytest.mark.skip(reason=f"not run: {real} is here, and {artefact} stands in for nothing")
+        artifact = metafunc.module.ARTIFACT
+        if real := real_images(artifact):
+            skip = pytest.mark.skip(reason=f"not run: {real} is available, stand-in {artifact} is not needed")
             metafunc.parametrize("image", [pytest.param("", id="replaced", marks=skip)], scope="module")
             return
-        found = images(artefact)
+        found = images(artifact)
         metafunc.parametrize("image", found.values(), ids=found.keys(), scope="module")
 
 
 def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> list[str]:
-    """Say which images are tested, and which are not because they are not to be had here."""
+    """Print which images are tested, and which are not available."""
     lines = []
-    tested = {getattr(getattr(item, "module", None), "ARTEFACT", "") for item in items} - {""}
-    for artefact in sorted(tested):
-        told = [f"{ref} ({origin})" for origin, ref in images(artefact).items()]
-        if upstream(artefact) and "upstream" not in images(artefact):
-            told.append(f"{upstream(artefact)} is not to be had here")
-        lines.append(f"contract of {artefact}: {', '.join(told)}")
+    tested = {getattr(getattr(item, "module", None), "ARTIFACT", "") for item in items} - {""}
+    for artifact in sorted(tested):
+        origins = [f"{ref} ({origin})" for origin, ref in images(artifact).items()]
+        if upstream(artifact) and "upstream" not in images(artifact):
+            origins.append(f"{upstream(artifact)} is not available")
+        lines.append(f"contract of {artifact}: {', '.join(origins)}")
     return lines
 
 
 @pytest.fixture(scope="module")
 def own(request: pytest.FixtureRequest) -> str:
-    """Foundry's image of the module's artefact, made by its recipe: for what it promises beyond upstream's."""
-    ref = CATALOGUE[request.module.ARTEFACT].ref
-    if real := replaced_by(request.module.ARTEFACT):
-        pytest.skip(f"not run: {real} is here, and {request.module.ARTEFACT} stands in for nothing")
-    if facts(ref) and not built(ref):
-        pytest.skip(f"{ref} is upstream's own here")
+    """Provide foundry's built image of the module's artifact, for tests of its additional promises."""
+    ref = CATALOGUE[request.module.ARTIFACT].ref
+    if real := real_images(request.module.ARTIFACT):
+        pytest.skip(f"not run: {real} is available, stand-in {request.module.ARTIFACT} is not needed")
+    if facts(ref) and not is_built(ref):
+        pytest.skip(f"{ref} is upstream's image")
     return ref
 
 
 @pytest.fixture
-def _there(request: pytest.FixtureRequest) -> None:
-    """Skip a test of an artefact in whose place the real image is."""
-    artefact = request.getfixturevalue("artefact")
-    if real := replaced_by(artefact):
-        pytest.skip(f"not run: {real} is here, and {artefact} stands in for nothing")
+def _stand_in_needed(request: pytest.FixtureRequest) -> None:
+    """Skip tests of an artifact that the real image replaces."""
+    artifact = request.getfixturevalue("artifact")
+    if real := real_images(artifact):
+        pytest.skip(f"not run: {real} is available, stand-in {artifact} is not needed")
 
 
 @pytest.fixture
-def catalogue() -> artefacts.Catalogue:
-    """The project's artefact list."""
+def catalog() -> artifacts.Catalog:
+    """Provide the project's artifact list."""
     return CATALOGUE
 
 
 @pytest.fixture
 def inspect() -> Callable[[str], dict[str, Any]]:
-    """What the engine knows about an image."""
+    """Provide a function that returns the engine's information about an image."""
     return facts
 
 
 @pytest.fixture(scope="session")
 def network() -> Iterator[str]:
-    """A network for the containers of this run."""
+    """Provide a network for the containers of this run."""
     name = f"contract-{uuid.uuid4().hex[:8]}"
     docker("network", "create", f"--label={LABEL}", name)
     yield name
@@ -299,7 +299,7 @@ def network() -> Iterator[str]:
 
 @pytest.fixture
 def boxes(network: str) -> Iterator[Boxes]:
-    """Containers for one test."""
+    """Provide containers for one test."""
     made = Boxes(network)
     yield made
     made.remove()
@@ -307,7 +307,7 @@ def boxes(network: str) -> Iterator[Boxes]:
 
 @pytest.fixture(scope="module")
 def shared_boxes(network: str) -> Iterator[Boxes]:
-    """Containers for all tests of a module."""
+    """Provide containers for all tests of a module."""
     made = Boxes(network)
     yield made
     made.remove()

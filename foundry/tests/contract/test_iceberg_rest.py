@@ -1,7 +1,7 @@
-"""What the stand-in for a catalog server promises: Iceberg's REST API in a production catalog's shape.
+"""Test the stand-in for a catalog server: Iceberg's REST API at the paths of a production catalog.
 
-It runs with foundry's PostgreSQL and LocalStack, as in a cluster. The image has no upstream: what it stands in for is
-another program, and is configured in another way.
+It runs with foundry's PostgreSQL and LocalStack, as in a cluster. The image has no upstream counterpart: the program it
+stands in for is another one, with another configuration.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 
-ARTEFACT = "iceberg-rest"
+ARTIFACT = "iceberg-rest"
 API, HEALTH = 8181, 8182
 ROOT = "/api/catalog/v1"
 READY = "/q/health/ready"
@@ -51,7 +51,7 @@ def objects(image, shared_boxes):
 
 @pytest.fixture(scope="module")
 def server(image, shared_boxes, database, objects):
-    """A catalog whose name is set."""
+    """Provide a catalog with a configured name."""
     env = {**ENVIRONMENT, "CATALOG_CATALOG_NAME": "sales", "CATALOG_INCLUDE__CREDENTIALS": "true"}
     box = shared_boxes.run(image, env=env, ports=[API, HEALTH], options=CONFINED)
     box.until_http(HEALTH, READY)
@@ -75,7 +75,7 @@ def get(box, path):
     return box.http(API, ROOT + path)
 
 
-def test_health_is_told_in_production_catalogs_form(server):
+def test_health_has_production_format(server):
     ready = server.http(HEALTH, READY)
 
     assert (ready.status, ready.json["status"], ready.json["checks"][0]["status"]) == (200, "UP", "UP")
@@ -84,7 +84,7 @@ def test_health_is_told_in_production_catalogs_form(server):
     assert server.http(HEALTH, "/q/other").status == 404
 
 
-def test_a_client_gets_a_token_and_the_prefix_of_its_catalog(server):
+def test_config_returns_token_and_catalog_prefix(server):
     form = "grant_type=client_credentials&client_id=a&client_secret=b&scope=PRINCIPAL_ROLE:ALL"
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     token = server.http(API, f"{ROOT}/oauth/tokens", method="POST", body=form, headers=headers)
@@ -96,7 +96,7 @@ def test_a_client_gets_a_token_and_the_prefix_of_its_catalog(server):
     assert "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}" in config["endpoints"]
 
 
-def test_another_catalog_is_not_found(server):
+def test_unknown_catalog_is_not_found(server):
     for path in ("/config?warehouse=other", "/other/namespaces"):
         answer = get(server, path)
 
@@ -104,13 +104,13 @@ def test_another_catalog_is_not_found(server):
         assert "other" in answer.json["error"]["message"]
 
 
-def test_paths_work_with_and_without_the_catalogs_name(server, namespace):
+def test_paths_with_and_without_catalog_name_are_equal(server, namespace):
     assert [namespace] in get(server, "/sales/namespaces").json["namespaces"]
     assert [namespace] in get(server, "/namespaces").json["namespaces"]
     assert get(server, f"/sales/namespaces/{namespace}").json["properties"]["owner"] == "me"
 
 
-def test_a_tables_metadata_lies_in_the_object_store(server, objects, namespace):
+def test_create_table_writes_metadata_to_object_store(server, objects, namespace):
     made = post(server, f"/sales/namespaces/{namespace}/tables", {"name": "orders", "schema": SCHEMA}).json
     bucket, _, key = made["metadata-location"].removeprefix("s3://").partition("/")
     update = {"requirements": [], "updates": [{"action": "set-properties", "updates": {"colour": "blue"}}]}
@@ -127,7 +127,7 @@ def test_a_tables_metadata_lies_in_the_object_store(server, objects, namespace):
     ]
 
 
-def test_tables_come_with_access_to_their_files_if_told_so(server, namespace):
+def test_load_table_includes_credentials_if_enabled(server, namespace):
     made = post(server, f"/sales/namespaces/{namespace}/tables", {"name": "orders", "schema": SCHEMA}).json
 
     assert made["config"] == {
@@ -139,19 +139,19 @@ def test_tables_come_with_access_to_their_files_if_told_so(server, namespace):
     }
 
 
-def test_clients_mistakes_are_answered_and_not_logged(server, namespace):
+def test_client_errors_are_answered_and_not_logged(server, namespace):
     again = post(server, "/sales/namespaces", {"namespace": [namespace]})
-    absent = get(server, f"/sales/namespaces/{namespace}/tables/nothing")
+    is_not_found = get(server, f"/sales/namespaces/{namespace}/tables/nothing")
     unknown = get(server, "/sales/nothing")
 
     assert (again.status, again.json["error"]["type"]) == (409, "AlreadyExistsException")
-    assert (absent.status, absent.json["error"]["type"]) == (404, "NoSuchTableException")
+    assert (is_not_found.status, is_not_found.json["error"]["type"]) == (404, "NoSuchTableException")
     assert unknown.status == 400
     assert "Exception" not in server.logs()
     assert server.http(API, "/api/management/v1/catalogs").status == 404
 
 
-def test_it_outlives_its_database(server, database, namespace):
+def test_server_survives_database_restart(server, database, namespace):
     assert database.stop() == 0
 
     down = server.http(HEALTH, READY)
@@ -162,11 +162,11 @@ def test_it_outlives_its_database(server, database, namespace):
     database.start()
     server.until_http(HEALTH, READY)
 
-    for _ in range(4):  # more than it has connections
+    for _ in range(4):  # more requests than it has connections
         assert get(server, f"/sales/namespaces/{namespace}").status == 200
 
 
-def test_it_waits_for_a_database_that_comes_later(image, boxes):
+def test_server_waits_for_database(image, boxes):
     env = {**ENVIRONMENT, "CATALOG_URI": "jdbc:postgresql://late:5432/catalog"}
     box = boxes.run(image, env=env, ports=[API, HEALTH])
 
@@ -181,7 +181,7 @@ def test_it_waits_for_a_database_that_comes_later(image, boxes):
     )
 
     box.until_http(HEALTH, READY)
-    # Its name is not set: it goes by any.
+    # Without a configured name it accepts any name.
     assert get(box, "/config?warehouse=whatever").json["overrides"] == {"prefix": "whatever"}
     assert get(box, "/whatever/namespaces").json["namespaces"] == []
 
@@ -195,7 +195,7 @@ def test_it_waits_for_a_database_that_comes_later(image, boxes):
         ({**ENVIRONMENT, "CATALOG_HEALTH_PORT": "8181"}, "Failed to bind"),
     ],
 )
-def test_settings_that_make_no_sense_end_it(image, boxes, env, words):
+def test_invalid_settings_exit_with_message(image, boxes, env, words):
     box = boxes.run(image, env=env)
 
     assert box.wait() == 1
@@ -203,21 +203,21 @@ def test_settings_that_make_no_sense_end_it(image, boxes, env, words):
     assert "\tat " not in box.logs()
 
 
-def test_it_is_small_and_unprivileged(server):
+def test_server_is_small_and_unprivileged(server):
     assert server.user() == "10000"
     assert server.memory() < 400_000_000
 
 
-def test_another_one_has_the_same_tables_starts_by_its_archive_and_ends_orderly(image, boxes, server, namespace):
-    # -Xshare:on ends a JVM that cannot use its archive of classes, which is half of the time to start.
+def test_second_server_shares_tables_uses_class_archive_and_stops_on_sigterm(image, boxes, server, namespace):
+    # -Xshare:on makes a JVM exit if it cannot use its class archive, which halves the startup time.
     env = {**ENVIRONMENT, "CATALOG_CATALOG_NAME": "sales", "JAVA_TOOL_OPTIONS": "-Xshare:on"}
     box = boxes.run(image, env=env, ports=[API, HEALTH], options=CONFINED)
     box.until_http(HEALTH, READY)
 
     assert [namespace] in get(box, "/namespaces").json["namespaces"]
-    assert box.stop() == 143  # a JVM's way to say that SIGTERM ended it, as production's catalog does
+    assert box.stop() == 143  # the JVM's exit code after SIGTERM, as for the production catalog
     assert "Exception" not in box.logs()
 
 
-def test_it_says_what_it_stands_in_for(image, inspect):
+def test_image_label_names_replaced_image(image, inspect):
     assert inspect(image)["Config"]["Labels"]["dev.seatrial.stands-in-for"] == "apache/polaris"

@@ -1,4 +1,4 @@
-"""The contract of Jaeger 2's own image (https://www.jaegertracing.io/docs/latest/), as far as a chart relies on it."""
+"""Test the contract of the Jaeger 2 image (https://www.jaegertracing.io/docs/latest/) that charts rely on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-ARTEFACT = "jaeger"
+ARTIFACT = "jaeger"
 GRPC, OTLP, API, HEALTH = 4317, 4318, 16686, 13133
 
 
@@ -38,7 +38,7 @@ def span(service, operation, trace, identity, parent=""):
                                 "kind": 2,
                                 "startTimeUnixNano": str(now - 5_000_000),
                                 "endTimeUnixNano": str(now),
-                                "attributes": [{"key": "colour", "value": {"stringValue": "blue"}}],
+                                "attributes": [{"key": "color", "value": {"stringValue": "blue"}}],
                             }
                         ]
                     }
@@ -48,14 +48,14 @@ def span(service, operation, trace, identity, parent=""):
     }
 
 
-def test_health_says_that_it_is_well(server):
+def test_health_is_ok(server):
     health = server.http(HEALTH, "/status").json
 
     assert health["healthy"] is True
     assert health["status"] == "StatusOK"
 
 
-def test_a_trace_sent_by_otlp_is_read_back(server):
+def test_otlp_http_trace_can_be_queried(server):
     service, trace, root, child = (
         f"shop-{secrets.token_hex(4)}",
         secrets.token_hex(16),
@@ -80,18 +80,18 @@ def test_a_trace_sent_by_otlp_is_read_back(server):
 
     assert set(names) == {"order", "pay"}
     assert names["pay"]["references"][0]["spanID"] == names["order"]["spanID"]
-    assert {"key": "colour", "type": "string", "value": "blue"} in names["order"]["tags"]
+    assert {"key": "color", "type": "string", "value": "blue"} in names["order"]["tags"]
     assert service in server.http(API, "/api/services").json["data"]
     assert server.http(API, f"/api/traces?service={service}&limit=5").json["data"][0]["traceID"] == trace
-    assert server.http(API, f"/api/traces?service={service}&tags=%7B%22colour%22%3A%22red%22%7D").json["data"] == []
+    assert server.http(API, f"/api/traces?service={service}&tags=%7B%22color%22%3A%22red%22%7D").json["data"] == []
 
 
-def test_the_newer_query_api_is_there_too(server):
+def test_v3_query_api_is_available(server):
     assert server.http(API, "/api/v3/services").status == 200
 
 
-def test_otlp_over_grpc_is_spoken(server):
-    """An HTTP/2 client's first words get a SETTINGS frame."""
+def test_otlp_grpc_port_speaks_http2(server):
+    """An HTTP/2 client preface gets a SETTINGS frame."""
     host, _, port = server.address(GRPC).rpartition(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
@@ -100,28 +100,28 @@ def test_otlp_over_grpc_is_spoken(server):
     assert frame[3] == 4
 
 
-def test_port_16686_shows_a_page(server):
+def test_port_16686_serves_a_page(server):
     page = server.http(API, "/")
 
     assert page.status == 200
     assert "<html" in page.text
-    assert "This is not the Jaeger UI" not in page.text  # what a binary without any page shows
+    assert "This is not the Jaeger UI" not in page.text  # the page of a binary without user interface
     for path in ("/search?service=shop", "/trace/1"):
         assert server.http(API, path).text == page.text
 
 
-def test_a_wrong_argument_is_refused(image, boxes):
+def test_unknown_flag_is_an_error(image, boxes):
     box = boxes.run(image, "--no-such-flag")
 
     assert box.wait() == 1
     assert "unknown flag" in box.logs()
 
 
-def test_it_runs_as_user_10001(server):
+def test_server_runs_as_user_10001(server):
     assert server.user() == "10001"
 
 
-def test_arguments_change_settings_and_sigterm_ends_it_orderly(image, boxes):
+def test_arguments_override_settings_and_sigterm_stops_server(image, boxes):
     box = boxes.run(image, "--set=extensions.healthcheckv2.http.endpoint=0.0.0.0:13200", ports=[13200])
     box.until_http(13200, "/status")
 

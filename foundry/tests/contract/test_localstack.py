@@ -1,4 +1,4 @@
-"""The contract of LocalStack's own image (https://docs.localstack.cloud/references/), as far as charts rely on it."""
+"""Test the contract of the LocalStack image (https://docs.localstack.cloud/references/) that charts rely on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-ARTEFACT = "localstack"
+ARTIFACT = "localstack"
 PORT = 4566
 
 PYTHON_SCRIPT = """
@@ -20,13 +20,13 @@ boto3.client("s3", endpoint_url="http://localhost:4566", **account).create_bucke
 
 
 def sign(service):
-    """The header by which LocalStack knows the service; it does not check signatures."""
+    """Return the header from which LocalStack reads the service; it does not check signatures."""
     scope = f"test/20260101/us-east-1/{service}/aws4_request"
     return {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
 
 
 def ask(box, service, action, **parameters):
-    """An action of one of AWS's query APIs."""
+    """Call an action of an AWS query API."""
     version = {"sts": "2011-06-15", "iam": "2010-05-08"}[service]
     body = urllib.parse.urlencode({"Action": action, "Version": version, **parameters})
     headers = {**sign(service), "Content-Type": "application/x-www-form-urlencoded"}
@@ -34,7 +34,7 @@ def ask(box, service, action, **parameters):
 
 
 def text(answer, name):
-    """The text of the first element of that name."""
+    """Return the text of the first element with this name."""
     assert answer.status == 200, answer.text
     return next(element.text for element in ET.fromstring(answer.text).iter() if element.tag.rpartition("}")[2] == name)
 
@@ -51,7 +51,7 @@ def server(image, shared_boxes):
     return box
 
 
-def test_health_names_version_and_services(server):
+def test_health_has_version_and_services(server):
     health = server.http(PORT, "/_localstack/health").json
 
     assert health["version"] == "4.14.0"
@@ -62,12 +62,12 @@ def test_health_names_version_and_services(server):
     }
 
 
-def test_it_asks_for_no_account(server):
+def test_server_needs_no_auth_token(server):
     assert server.exec("sh", "-c", "echo token=$LOCALSTACK_AUTH_TOKEN") == "token="
     assert "Ready." in server.logs()
 
 
-def test_objects_are_kept_and_listed(server):
+def test_s3_stores_and_lists_objects(server):
     assert server.http(PORT, "/things", method="PUT", headers=sign("s3")).status == 200
     assert server.http(PORT, "/things/a/b", method="PUT", body=b"content", headers=sign("s3")).status == 200
 
@@ -77,7 +77,7 @@ def test_objects_are_kept_and_listed(server):
     assert server.http(PORT, "/things/a/b", method="DELETE", headers=sign("s3")).status == 204
 
 
-def test_a_role_is_made_and_assumed(server):
+def test_iam_role_can_be_created_and_assumed(server):
     trust = {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
@@ -97,14 +97,14 @@ def test_a_role_is_made_and_assumed(server):
     assert text(ask(server, "sts", "GetCallerIdentity"), "Account") == "000000000000"
 
 
-def test_awslocal_speaks_to_it(server):
+def test_awslocal_uses_this_server(server):
     assert (
         server.exec("awslocal", "sts", "get-caller-identity", "--query", "Account", "--output", "text")
         == "000000000000"
     )
 
 
-def test_init_scripts_run_at_each_start_and_stopping_is_an_orderly_end(image, boxes, tmp_path):
+def test_init_scripts_run_at_each_start_and_stop_exits_0(image, boxes, tmp_path):
     for stage, name, content in (
         ("boot", "boot.sh", "#!/bin/sh\necho booted >/tmp/booted\n"),
         ("start", "start.sh", "#!/bin/sh\necho started $GREETING\n"),
@@ -144,7 +144,7 @@ def test_init_scripts_run_at_each_start_and_stopping_is_an_orderly_end(image, bo
 
 
 def until_ready(box, ask_it):
-    """`Box.until_http` waits for a status; this for what the answer says."""
+    """`Box.until_http` waits for a status; this waits for the content of the answer."""
     for _ in range(600):
         if found := ask_it():
             return found
@@ -152,7 +152,7 @@ def until_ready(box, ask_it):
     raise AssertionError(box.logs())
 
 
-def test_it_needs_neither_root_nor_a_writable_root_folder(own, boxes):
+def test_server_runs_unprivileged_with_read_only_root(own, boxes):
     options = [
         "--user=12345:0",
         "--read-only",

@@ -1,4 +1,4 @@
-"""The contract of Docker's official postgres image (https://hub.docker.com/_/postgres)."""
+"""Test the contract of Docker's official postgres image (https://hub.docker.com/_/postgres)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-ARTEFACT = "postgresql"
+ARTIFACT = "postgresql"
 PASSWORD = "a b'c$d"
 QUICK = ["-c", "fsync=off", "-c", "full_page_writes=off"]
 INITDB = {"POSTGRES_INITDB_ARGS": "--no-sync"}
 
 
 def sql(box, text, *, user="postgres", database="postgres", password=PASSWORD, check=True):
-    """What psql prints, asked over TCP with a password."""
+    """Return psql's output for a query over TCP with a password."""
     words = ["psql", "-h", "127.0.0.1", "-U", user, "-d", database, "-v", "ON_ERROR_STOP=1", "-Atc", text]
     return box.exec(*words, env={"PGPASSWORD": password}, check=check)
 
 
 def ready(box):
-    """Wait until it answers over TCP, which it does not while it is set up."""
+    """Wait until the server answers over TCP, which it does only after setup."""
     deadline = time.monotonic() + 60
     while "accepting connections" not in box.exec("pg_isready", "-h", "127.0.0.1", "-U", "postgres", check=False):
         state = box.state()
@@ -33,7 +33,7 @@ def ready(box):
 
 @pytest.fixture
 def scripts(tmp_path):
-    """Init scripts of each kind that the image knows."""
+    """Provide init scripts of each supported kind."""
     (tmp_path / "1-executable.sh").write_text(
         '#!/bin/bash\nset -e\npsql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" '
         "-c 'CREATE TABLE steps (name text)' -c \"INSERT INTO steps VALUES ('executable')\"\n"
@@ -53,17 +53,17 @@ def scripts(tmp_path):
 
 @pytest.fixture(scope="module")
 def server(image, shared_boxes):
-    """A server with settings of its own."""
+    """Provide a server with custom settings."""
     env = {"POSTGRES_PASSWORD": PASSWORD, "POSTGRES_USER": "owner", "POSTGRES_DB": "first", **INITDB}
     return ready(shared_boxes.run(image, *QUICK, "-c", "max_connections=17", name="server", env=env))
 
 
-def test_user_and_database_are_the_environments(server):
+def test_environment_sets_user_and_database(server):
     assert sql(server, "SELECT current_user, current_database()", user="owner", database="first") == "owner|first"
     assert sql(server, "SELECT rolsuper FROM pg_roles WHERE rolname = 'owner'", user="owner", database="first") == "t"
 
 
-def test_it_is_version_17_in_utf8_and_english(server):
+def test_server_is_version_17_with_utf8_and_en_us(server):
     asked = "SELECT current_setting('server_version_num')::int / 10000, pg_encoding_to_char(encoding), datcollate"
 
     found = sql(server, f"{asked} FROM pg_database WHERE datname = 'first'", user="owner", database="first")
@@ -71,22 +71,22 @@ def test_it_is_version_17_in_utf8_and_english(server):
     assert found == "17|UTF8|en_US.utf8"
 
 
-def test_arguments_are_the_servers(server):
+def test_arguments_are_passed_to_server(server):
     assert sql(server, "SHOW max_connections", user="owner", database="first") == "17"
     assert sql(server, "SHOW fsync", user="owner", database="first") == "off"
 
 
-def test_the_server_runs_as_user_999_from_the_data_folder(server):
+def test_server_runs_as_user_999_in_data_folder(server):
     assert server.exec("stat", "-c", "%u:%g %a", "/var/lib/postgresql/data") == "999:999 700"
     assert server.exec("id", "postgres") == "uid=999(postgres) gid=999(postgres) groups=999(postgres)" or (
-        "ssl-cert" in server.exec("id", "postgres")  # upstream's user is in a further group
+        "ssl-cert" in server.exec("id", "postgres")  # upstream's user has an additional group
     )
     assert server.exec("cat", "/proc/1/comm") == "postgres"
     assert "\nUid:\t999\t999" in server.exec("cat", "/proc/1/status", user="999")
     assert server.exec("sh", "-c", "echo $PGDATA $PG_MAJOR") == "/var/lib/postgresql/data 17"
 
 
-def test_a_neighbour_reaches_it_with_the_password_only(server, image, boxes):
+def test_network_client_needs_password(server, image, boxes):
     url = f"postgresql://owner@{server.name}/first"
 
     good = boxes.run(image, "psql", "-Atc", "SELECT 6 * 7", url, env={"PGPASSWORD": PASSWORD})
@@ -97,7 +97,7 @@ def test_a_neighbour_reaches_it_with_the_password_only(server, image, boxes):
     assert "password authentication failed" in bad.logs()
 
 
-def test_the_usual_extensions_are_there(server):
+def test_common_extensions_are_available(server):
     for extension in ("pg_trgm", "pgcrypto", "uuid-ossp", "hstore", "btree_gist", "postgres_fdw", "xml2"):
         sql(server, f'CREATE EXTENSION "{extension}"', user="owner", database="first")
 
@@ -106,8 +106,8 @@ def test_the_usual_extensions_are_there(server):
     )
 
 
-def test_with_scram_everywhere_nobody_is_trusted_for_where_they_come_from(image, boxes, tmp_path: Path):
-    """A chart's own rules hold from the first start on, while init scripts log in with the superuser's password."""
+def test_custom_hba_requires_password_for_all_connections(image, boxes, tmp_path: Path):
+    """A chart's own rules apply from the first start, while init scripts log in with the superuser's password."""
     (tmp_path / "pg_hba.conf").write_text("local all all scram-sha-256\nhost all all all scram-sha-256\n")
     (tmp_path / "pg_hba.conf").chmod(0o644)
     (tmp_path / "init.sh").write_text("psql --username postgres -c 'CREATE TABLE made (by text)'\n")
@@ -124,21 +124,21 @@ def test_with_scram_everywhere_nobody_is_trusted_for_where_they_come_from(image,
         assert "no password supplied" in said
 
 
-def test_without_a_password_it_refuses_to_begin(image, boxes):
+def test_missing_password_is_an_error(image, boxes):
     box = boxes.run(image)
 
     assert box.wait() == 1
     assert "superuser password is not specified" in box.logs()
 
 
-def test_two_sources_of_one_setting_are_refused(image, boxes):
+def test_setting_and_file_together_are_an_error(image, boxes):
     box = boxes.run(image, env={"POSTGRES_PASSWORD": "a", "POSTGRES_PASSWORD_FILE": "/etc/hostname"})
 
     assert box.wait() == 1
     assert "both POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are set" in box.logs()
 
 
-def test_init_scripts_run_once_and_data_outlives_a_restart(image, boxes, scripts):
+def test_init_scripts_run_once_and_data_survives_restart(image, boxes, scripts):
     options = [f"--volume={scripts}:/docker-entrypoint-initdb.d:ro"]
     box = ready(boxes.run(image, *QUICK, env={"POSTGRES_PASSWORD": PASSWORD, **INITDB}, options=options))
     wanted = "executable\nsourced\nseen\nsql\ngz"
@@ -153,7 +153,7 @@ def test_init_scripts_run_once_and_data_outlives_a_restart(image, boxes, scripts
     assert "Skipping initialization" in box.logs()
 
 
-def test_a_failing_init_script_ends_it(image, boxes, tmp_path: Path):
+def test_failing_init_script_stops_server(image, boxes, tmp_path: Path):
     (tmp_path / "bad.sql").write_text("SELECT nothing FROM nowhere;\n")
     tmp_path.chmod(0o755)
 
@@ -168,7 +168,7 @@ def test_a_failing_init_script_ends_it(image, boxes, tmp_path: Path):
 
 
 @pytest.mark.parametrize("user", ["999:999", "12345:0"])
-def test_it_runs_as_any_user_without_root(image, boxes, user):
+def test_server_runs_as_arbitrary_user(image, boxes, user):
     options = [
         f"--user={user}",
         "--read-only",
@@ -186,7 +186,7 @@ def test_it_runs_as_any_user_without_root(image, boxes, user):
     assert box.stop() == 0
 
 
-def test_sigterm_lets_sessions_end_and_then_ends(image, boxes):
+def test_sigterm_waits_for_sessions(image, boxes):
     box = ready(boxes.run(image, *QUICK, env={"POSTGRES_PASSWORD": PASSWORD, **INITDB}))
 
     assert box.stop("SIGTERM") == 0

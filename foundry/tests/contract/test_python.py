@@ -1,4 +1,4 @@
-"""What the Python image promises: that of Docker's official `python:3.13-slim`, uv, and the machine's own CA files."""
+"""Test the Python image: the contract of Docker's official `python:3.13-slim`, uv, and the machine's CA files."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ import pytest
 
 from foundry import machine
 
-ARTEFACT = "python"
+ARTIFACT = "python"
 
 
 @pytest.fixture(scope="module")
 def box(image, shared_boxes):
-    """A container to run programs in."""
+    """Provide a container to run programs in."""
     return shared_boxes.run(image, "sleep", "infinity", options=["--init"])
 
 
-def test_both_names_are_python_3_13(box):
+def test_python_and_python3_are_version_3_13(box):
     for name in ("python", "python3"):
         assert box.exec(name, "-c", "import sys; print(sys.version_info[:2])") == "(3, 13)"
 
 
-def test_without_a_command_python_starts(image, boxes):
+def test_default_command_is_python(image, boxes):
     ended = boxes.run(image)
 
     assert (ended.wait(), ended.logs()) == (0, "")
 
 
-def test_a_command_is_run_as_it_is(image, boxes):
+def test_command_runs_without_wrapper(image, boxes):
     ended = boxes.run(image, "sh", "-c", "echo $0 $$; exit 7", "name")
 
     assert (ended.wait(), ended.logs()) == (7, "name 1")
 
 
-def test_an_unknown_command_is_the_engines_error(image, boxes):
+def test_unknown_command_fails_with_engine_error(image, boxes):
     with pytest.raises(AssertionError, match="no-such-program"):
         boxes.run(image, "no-such-program")
 
 
-def test_the_standard_library_is_whole(box):
+def test_standard_library_is_complete(box):
     modules = (
         "asyncio, bz2, ctypes, curses, dbm, ensurepip, hashlib, lzma, readline, socket, sqlite3, ssl, tomllib, venv, "
         "zlib, zoneinfo"
@@ -48,7 +48,7 @@ def test_the_standard_library_is_whole(box):
     assert box.exec("python", "-c", f"import {modules}; print(zoneinfo.ZoneInfo('Europe/Berlin'))") == "Europe/Berlin"
 
 
-def test_text_is_utf8(box):
+def test_default_encoding_is_utf8(box):
     script = "import locale, sys; print(locale.getencoding(), sys.stdout.encoding, 'ä')"
 
     assert box.exec("python", "-c", script).lower() == "utf-8 utf-8 ä"
@@ -56,18 +56,18 @@ def test_text_is_utf8(box):
 
 @pytest.fixture(scope="module")
 def own_box(own, shared_boxes):
-    """A container of an image that a recipe made."""
+    """Provide a container of an image that a recipe built."""
     return shared_boxes.run(own, "sleep", "infinity", options=["--init"])
 
 
-def test_user_1000_is_app_and_has_a_home(own_box):
+def test_user_1000_is_app_with_home(own_box):
     assert own_box.exec("sh", "-c", "id -un; id -u; id -g; cd && touch here && pwd", user="app").split() == [
         *("app", "1000", "1000", "/home/app")
     ]
 
 
-def test_pip_and_uv_may_install_into_it(own_box):
-    """A wheel made on the spot, so that no index is asked."""
+def test_pip_and_uv_install_into_system_python(own_box):
+    """The test creates the wheel, so no index is needed."""
     file = "/tmp/greeting-1-py3-none-any.whl"
     content = {
         "greeting.py": "print('hello')\n",
@@ -92,7 +92,7 @@ def test_pip_and_uv_may_install_into_it(own_box):
     assert own_box.exec("/tmp/venv/bin/python", "-m", "greeting") == "hello"
 
 
-def test_the_machines_own_ca_files_are_trusted(own_box):
+def test_machine_ca_files_are_trusted(own_box):
     script = (
         "import json, ssl; c = ssl.create_default_context(); "
         "print(json.dumps([ssl.DER_cert_to_PEM_cert(x) for x in c.get_ca_certs(True)]))"
@@ -105,5 +105,5 @@ def test_the_machines_own_ca_files_are_trusted(own_box):
 
 
 def body(pem):
-    """The certificate itself, without line breaks and what is around it."""
+    """Return a certificate's body without line breaks and header."""
     return "".join(pem.partition("-----BEGIN CERTIFICATE-----")[2].partition("-----END")[0].split())

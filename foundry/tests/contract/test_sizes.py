@@ -1,4 +1,4 @@
-"""Images are pulled by every fresh node: each that a recipe makes has a size that it must not outgrow."""
+"""Test size limits and shared layers of built images, because every new node pulls them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ BASES = {"python": "debian", "postgresql": "debian", "iceberg-rest": "debian", "
 
 
 @pytest.fixture
-def found(_there, artefact, catalogue, inspect):
-    """What the engine knows about an artefact's image."""
-    facts = inspect(catalogue[artefact].ref)
-    assert facts, f"{catalogue[artefact].ref} is not there: foundry up"
+def found(_stand_in_needed, artifact, catalog, inspect):
+    """Provide the engine's information about an artifact's image."""
+    facts = inspect(catalog[artifact].ref)
+    assert facts, f"{catalog[artifact].ref} is missing; run: foundry up"
     if (facts["Config"]["Labels"] or {}).get("dev.seatrial.foundry.origin") != "recipe":
-        pytest.skip(f"{catalogue[artefact].ref} is upstream's own here")
+        pytest.skip(f"{catalog[artifact].ref} is upstream's image")
     return facts
 
 
-@pytest.mark.parametrize("artefact", LIMITS)
-def test_an_image_is_no_larger_than_it_may_be(artefact, found):
-    assert found["Size"] <= LIMITS[artefact] * 1_000_000
+@pytest.mark.parametrize("artifact", LIMITS)
+def test_image_size_is_below_limit(artifact, found):
+    assert found["Size"] <= LIMITS[artifact] * 1_000_000
 
 
-@pytest.mark.parametrize("artefact", BASES)
-def test_an_image_stands_on_the_layers_that_others_have_too(artefact, found, catalogue, inspect):
-    """They reach a node once."""
-    base = inspect(catalogue[BASES[artefact]].ref)["RootFS"]["Layers"]
+@pytest.mark.parametrize("artifact", BASES)
+def test_image_shares_base_layers(artifact, found, catalog, inspect):
+    """A node pulls shared layers once."""
+    base = inspect(catalog[BASES[artifact]].ref)["RootFS"]["Layers"]
 
     assert found["RootFS"]["Layers"][: len(base)] == base

@@ -1,4 +1,4 @@
-"""Tests against a real Docker engine: the one that answers here."""
+"""Provide fixtures for tests with a real Docker engine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from docker_cli import docker
 
 @pytest.fixture
 def name() -> Iterator[str]:
-    """A name for an artefact that no other test or project has; its images and containers are removed afterwards."""
+    """Provide a unique artifact name; remove its images and containers afterwards."""
     made = f"test-{uuid.uuid4().hex[:8]}"
     yield made
     for ref in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split():
@@ -30,7 +30,7 @@ def name() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def registry() -> Iterator[str]:
-    """A private registry on a free port of this machine, for all tests: their images have names of their own."""
+    """Provide a private registry on a free port, shared by all tests."""
     name = f"test-registry-{uuid.uuid4().hex[:8]}"
     container = docker("run", "--detach", f"--name={name}", "--publish=127.0.0.1::5000", "foundry.invalid/registry:2")
     port = docker("port", container, "5000").rpartition(":")[2]
@@ -46,7 +46,7 @@ def registry() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def small_image() -> Iterator[str]:
-    """The name of an image of a few bytes."""
+    """Provide the name of an image of a few bytes."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         tar.addfile(tarfile.TarInfo(f"upstream-{uuid.uuid4().hex}"))

@@ -1,13 +1,14 @@
-"""Build Docker 29 from Go modules, run its engine beside the one that is here, and use it as foundry and seatrial do.
+"""Build Docker 29 from Go modules, run it as a second engine, and use it as foundry and seatrial do.
 
     .venv/bin/python foundry/tests/e2e/docker29.py /var/tmp/docker29
 
-The first run builds for 20 minutes and more on an idle machine, later ones take a minute. As root, on Linux. Docker 29
-keeps images in containerd: ids are digests of manifests, builds by buildx have attestations, sizes are others.
+Requires root on Linux. The first run builds for at least 20 minutes on an idle machine, later runs take a minute.
+Docker 29 keeps images in containerd: ids are digests of manifests, builds by buildx have attestations, and sizes
+differ.
 
-The engine has a directory, a socket, a containerd and a network namespace of its own. In the namespace of another
-engine it would remove that one's bridge. Its answers are written to `answers.json` in the directory; those from the
-first inspection of several images on are what `seatrial/tests/adapters/answers` has.
+The engine has its own directory, socket, containerd and network namespace. In the network namespace of another engine
+it would delete that engine's bridge. Its answers are written to `answers.json` in the directory.
+`seatrial/tests/adapters/answers` has those from the first inspection of several images on.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ CLI = "v29.8.2+incompatible"
 PYTHON = "foundry.invalid/python:3.13"
 REGISTRY = "foundry.invalid/registry:2"
 SHOP = "docker29-shop"
-# Tags as seatrial gives them: digests of a build's inputs.
+# Tags in seatrial's form: digests of a build's inputs.
 ONE, AGAIN, TWO = (f"{SHOP}:{digit * 12}" for digit in "1a2")
 
 ROSETTA = """\
@@ -52,7 +53,7 @@ func Enabled() bool { return false }
 
 
 def run(*argv: str | Path, **options: Any) -> str:
-    """Run a program and return what it printed on stdout."""
+    """Run a program and return its standard output."""
     return subprocess.run([str(word) for word in argv], check=True, stdout=subprocess.PIPE, text=True, **options).stdout
 
 
@@ -60,7 +61,7 @@ def run(*argv: str | Path, **options: Any) -> str:
 
 
 def build(directory: Path) -> None:
-    """Build the engine and its client, unless they are there."""
+    """Build the engine and its client, unless they exist."""
     programs = directory / "bin"
     programs.mkdir(parents=True, exist_ok=True)
     if not (programs / "dockerd").exists():
@@ -71,7 +72,7 @@ def build(directory: Path) -> None:
         (work / "rosetta").mkdir(parents=True, exist_ok=True)
         (work / "rosetta" / "go.mod").write_text("module github.com/tonistiigi/go-rosetta\n\ngo 1.20\n")
         (work / "rosetta" / "rosetta.go").write_text(ROSETTA)
-        # The client has no go.mod: it names its dependencies in vendor.mod.
+        # The client has no go.mod; vendor.mod lists its dependencies.
         told = json.loads(run("go", "mod", "download", "-json", f"github.com/docker/cli@{CLI}", cwd=directory))
         vendor = (Path(told["Dir"]) / "vendor.mod").read_text()
         requires = "\n".join(re.findall(r"^require \(.*?^\)", vendor, re.MULTILINE | re.DOTALL))
@@ -90,7 +91,7 @@ def build(directory: Path) -> None:
 
 
 def go(work: Path, packages: Sequence[str], out: Path, *, more: str = "", flags: str = "") -> None:
-    """Build commands of Go modules in a main module of their own."""
+    """Build commands of Go modules in a new main module."""
     work.mkdir(parents=True, exist_ok=True)
     (work / "go.mod").write_text(f"module foundry.invalid/build\n\ngo 1.26.0\n\n{more}")
     env = os.environ | {"GOFLAGS": "-mod=mod", "GOWORK": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
@@ -105,7 +106,7 @@ def go(work: Path, packages: Sequence[str], out: Path, *, more: str = "", flags:
 
 @contextmanager
 def engine(directory: Path) -> Iterator[None]:
-    """Run the engine, and have this process and its children use it."""
+    """Run the engine and make this process and its children use it."""
     socket, state = directory / "docker.sock", directory / "run"
     config = directory / "daemon.json"
     config.write_text('{"features": {"containerd-snapshotter": true}}')
@@ -136,14 +137,14 @@ def engine(directory: Path) -> Iterator[None]:
 
 
 class Recorded(LocalProcesses):
-    """Runs programs and keeps what docker answered."""
+    """Run programs and record docker's answers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.answers: list[dict[str, Any]] = []
 
     def run(self, argv: Sequence[str], **options: Any) -> Completed:
-        """Run a program and keep its answer."""
+        """Run a program and record its answer."""
         done = super().run(argv, **options)
         said = {"stdout": done.stdout.decode(errors="replace"), "stderr": done.stderr.decode(errors="replace")}
         self.answers.append({"argv": list(argv), "code": done.code, **said})
@@ -155,7 +156,7 @@ def soon() -> Deadline:
 
 
 def use(directory: Path, registry: str) -> list[dict[str, Any]]:
-    """Do with the engine what deliveries do, and check each answer; return the answers."""
+    """Use the engine as image delivery does, check each answer, and return the answers."""
     processes = Recorded()
     docker = DockerEngine(processes)
     print(f"engine {docker.version()}")
@@ -196,10 +197,10 @@ def use(directory: Path, registry: str) -> list[dict[str, Any]]:
 
 
 def container_builder(directory: Path) -> None:
-    """Build with a builder of buildx's that is no part of the engine, if its image is here."""
+    """Build with a buildx container builder outside of the engine, if its image is available."""
     docker = DockerEngine(LocalProcesses())
     if "moby/buildkit:buildx-stable-1" not in docker.inspect(["moby/buildkit:buildx-stable-1"]):
-        print("no image of BuildKit: container builders are not tried")
+        print("BuildKit image not found: skipping container builders")
         return
     run("docker", "buildx", "create", "--name=docker29", "--driver=docker-container", "--use")
     try:
@@ -214,14 +215,14 @@ def container_builder(directory: Path) -> None:
 
 
 def main() -> int:
-    """Build, start, use, and run foundry's own tests of an engine."""
+    """Build and start the engine, use it, and run foundry's engine tests on it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=Path, help="for programs, images and logs of the engine")
-    parser.add_argument("--inside", action="store_true", help="the network namespace is the engine's own already")
+    parser.add_argument("--inside", action="store_true", help="already in the engine's network namespace")
     told = parser.parse_args()
     directory, images = told.directory.absolute(), told.directory.absolute() / "images.tar"
     if not told.inside:
-        # What needs the network or the other engine comes first.
+        # Steps that need the network or the other engine come first.
         build(directory)
         run("docker", "image", "save", "--output", images, PYTHON, REGISTRY)
         return subprocess.run(

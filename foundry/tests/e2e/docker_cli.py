@@ -1,4 +1,4 @@
-"""Calls of the docker command, for tests."""
+"""Call the docker command in tests."""
 
 from __future__ import annotations
 

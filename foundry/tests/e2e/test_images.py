@@ -1,4 +1,4 @@
-"""Images, built and pulled for real."""
+"""Test builds and pulls of images on a real engine."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ b.image_import(root, changes=['CMD ["/hello"]', "ENV GREETING=hello"])
 def table(name: str, **more: str) -> str:
     facts = {"kind": '"image"', "version": '"1"', "setup": "true", "values": '["greeter.image"]', **more}
     lines = "\n".join(f"{key} = {value}" for key, value in facts.items())
-    return f"\n[artefact.{name}]\n{lines}\n"
+    return f"\n[artifact.{name}]\n{lines}\n"
 
 
 def module(name: str) -> str:
     return name.replace("-", "_")
 
 
-def test_a_built_image_carries_its_key_and_origin_and_is_named_in_the_chart_values(project, name):
+def test_build_image_has_labels_and_chart_values(project, name):
     project.write(
         table(name, options='{ labels = { "com.example.note" = "a \\"quoted\\" note" } }'), **{module(name): BUILD}
     )
@@ -49,7 +49,7 @@ def test_a_built_image_carries_its_key_and_origin_and_is_named_in_the_chart_valu
     ]
 
 
-def test_what_is_done_in_a_container_becomes_a_layer_and_its_environment_does_not(project, name):
+def test_image_commit_adds_layer_without_environment(project, name):
     base = """
     context = b.scratch / "context"
     context.mkdir()
@@ -77,7 +77,7 @@ def test_what_is_done_in_a_container_becomes_a_layer_and_its_environment_does_no
     assert docker("run", "--rm", "--entrypoint=cat", f"foundry.invalid/{name}:1", "/made") == "base\n0"
 
 
-def test_an_image_of_the_same_name_from_elsewhere_is_not_taken_for_ours(project, name):
+def test_up_foreign_image_of_same_name_is_replaced(project, name):
     project.write(table(name), **{module(name): BUILD})
     project.run("up")
     docker("tag", "foundry.invalid/registry:2", f"foundry.invalid/{name}:1")
@@ -88,7 +88,7 @@ def test_an_image_of_the_same_name_from_elsewhere_is_not_taken_for_ours(project,
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_build_leaves_no_image_and_the_next_one_removes_its_container(project, name, sign):
+def test_up_killed_image_build_is_cleaned_up_by_next_build(project, name, sign):
     mark = project.root / "half"
     body = f"""
 with b.container("foundry.invalid/registry:2") as c:
@@ -116,7 +116,7 @@ with b.container("foundry.invalid/registry:2") as c:
 # -- registries --------------------------------------------------------------------------------------------------------
 
 
-def test_an_image_pushed_to_a_private_registry_is_pulled_on_the_next_machine(project, name, registry):
+def test_push_image_is_pulled_on_another_machine(project, name, registry):
     project.write(table(name), **{module(name): BUILD})
     project.run("up")
     pushed = project.run("push", f"{registry}/ci").stdout.strip()
@@ -131,7 +131,7 @@ def test_an_image_pushed_to_a_private_registry_is_pulled_on_the_next_machine(pro
     assert f"{pushed}@sha256:" in project.run("status").stdout
 
 
-def test_an_image_that_was_pushed_for_another_recipe_is_not_pulled(project, name, registry):
+def test_up_pushed_image_of_other_recipe_is_not_pulled(project, name, registry):
     project.write(table(name), **{module(name): BUILD})
     project.run("up")
     project.run("push", registry)
@@ -143,7 +143,7 @@ def test_an_image_that_was_pushed_for_another_recipe_is_not_pulled(project, name
 
 @pytest.fixture
 def upstream(name: str, registry: str, small_image: str) -> tuple[str, str]:
-    """An image of somebody else's in a registry, and its digest."""
+    """Provide an upstream image in a registry, and its digest."""
     ref = f"{registry}/{name}/upstream:1"
     docker("tag", small_image, ref)
     docker("push", "--quiet", ref)
@@ -152,7 +152,7 @@ def upstream(name: str, registry: str, small_image: str) -> tuple[str, str]:
     return ref, digest
 
 
-def test_an_upstream_image_is_pulled_by_its_digest_under_our_name_only(project, name, upstream):
+def test_up_upstream_image_is_pulled_by_digest_under_foundry_name(project, name, upstream):
     ref, digest = upstream
     pinned = f'{{ amd64 = "{digest}", arm64 = "{digest}" }}'
     project.write(table(name, upstream=f'"{ref}"', digests=pinned), **{module(name): BUILD})
@@ -164,7 +164,7 @@ def test_an_upstream_image_is_pulled_by_its_digest_under_our_name_only(project, 
     assert "building" not in project.run("up").stderr
 
 
-def test_an_upstream_image_without_pinned_digest_is_pulled_by_tag_and_its_digest_told(project, name, upstream):
+def test_up_upstream_image_without_digest_reports_pulled_digest(project, name, upstream):
     ref, digest = upstream
     project.write(table(name, upstream=f'"{ref}"'), **{module(name): BUILD})
 
@@ -172,7 +172,7 @@ def test_an_upstream_image_without_pinned_digest_is_pulled_by_tag_and_its_digest
     assert ref not in docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}")
 
 
-def test_a_newer_upstream_in_the_list_is_pulled_anew(project, name, upstream, small_image):
+def test_up_changed_upstream_is_pulled_again(project, name, upstream, small_image):
     ref, _ = upstream
     project.write(table(name, upstream=f'"{ref}"'), **{module(name): BUILD}).run("up")
     docker("tag", small_image, f"{ref}.1")
@@ -183,7 +183,7 @@ def test_a_newer_upstream_in_the_list_is_pulled_anew(project, name, upstream, sm
     assert f"pulled {ref}.1@" in project.run("up").stderr
 
 
-def test_a_built_image_stays_until_registries_are_asked_again(project, name, upstream):
+def test_up_refresh_replaces_built_image(project, name, upstream):
     ref, _ = upstream
     project.write(table(name, upstream=f'"{ref}"'), **{module(name): BUILD})
     project.run("build", name)
@@ -192,7 +192,7 @@ def test_a_built_image_stays_until_registries_are_asked_again(project, name, ups
     assert f"pulled {ref}@" in project.run("up", "--refresh").stderr
 
 
-def test_a_mirror_is_asked_before_upstream_itself(project, name, upstream, registry):
+def test_up_mirror_is_used_before_upstream(project, name, upstream, registry):
     ref, digest = upstream
     path = ref.partition("/")[2]
     project.write(table(name, upstream=f'"registry.invalid/{path}"'), **{module(name): BUILD})
@@ -200,7 +200,7 @@ def test_a_mirror_is_asked_before_upstream_itself(project, name, upstream, regis
     assert f"pulled {registry}/{path}@{digest}" in project.run("up", FOUNDRY_REGISTRY=registry).stderr
 
 
-def test_where_a_registry_has_not_got_it_the_recipe_does_it(project, name, registry):
+def test_up_image_missing_in_registry_is_built(project, name, registry):
     project.write(table(name, upstream=f'"{registry}/{name}/nothing:1"'), **{module(name): BUILD})
 
     told = project.run("up").stderr
@@ -211,12 +211,12 @@ def test_where_a_registry_has_not_got_it_the_recipe_does_it(project, name, regis
 
 @pytest.fixture
 def silent() -> object:
-    """The address of something that accepts connections and never says a word."""
+    """Provide the address of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"localhost:{server.getsockname()[1]}"
 
 
-def test_a_registry_that_says_nothing_is_waited_for_once(project, name, silent):
+def test_up_silent_registry_is_tried_once(project, name, silent):
     project.write(
         table(name, upstream=f'"{silent}/a:1"') + table(f"{name}-2", upstream=f'"{silent}/b:1"', values="[]"),
         **{module(name): BUILD, module(f"{name}-2"): BUILD},
@@ -224,11 +224,11 @@ def test_a_registry_that_says_nothing_is_waited_for_once(project, name, silent):
     told = project.run("up").stderr
 
     assert told.count(f"{silent} accepts connections but has not answered yet") == 1
-    assert told.count(f"no images from {silent}") == 1
+    assert told.count(f"skipping registry {silent}") == 1
     assert told.count(": built") == 2
 
 
-def test_what_no_registry_has_is_stood_in_for_and_said_so(project, name):
+def test_up_stand_in_replaces_unavailable_image_and_is_reported(project, name):
     real = table(
         "real",
         recipe="false",
@@ -243,8 +243,8 @@ def test_what_no_registry_has_is_stood_in_for_and_said_so(project, name):
     began = time.monotonic()
     second = project.run("up")
 
-    assert f"real: not available here, {name} stands in for it" in first.stderr
-    assert time.monotonic() - began < 30, "what stands in is not looked for again"
+    assert f"real: not available here, using stand-in {name}" in first.stderr
+    assert time.monotonic() - began < 30, "a stand-in is not searched again"
     assert "building" not in second.stderr
     values = (project.root / ".foundry" / "values-images.yaml").read_text()
     assert "standIn: true" in values
@@ -252,7 +252,7 @@ def test_what_no_registry_has_is_stood_in_for_and_said_so(project, name):
     assert f"stand-in {name}" in project.run("status").stdout
 
 
-def test_an_engine_that_does_not_answer_is_not_replaced_when_the_user_chose_it(project, name):
+def test_up_unreachable_chosen_engine_is_an_error(project, name):
     project.write(table(name), **{module(name): BUILD})
 
     told = project.run("up", status=1, FOUNDRY_DOCKER_HOST="unix:///nowhere/docker.sock").stderr

@@ -1,4 +1,4 @@
-"""A catalog without a server: PyIceberg's own in memory, its files in a folder of the test's."""
+"""Provide PyIceberg's in-memory catalog with files in a folder of the test."""
 
 import pytest
 from floe_lakehouse import TableName
@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 @pytest.fixture
 def catalog(tmp_path):
-    from pyiceberg.catalog.memory import InMemoryCatalog  # noqa: PLC0415  half a second, for those who need it
+    from pyiceberg.catalog.memory import InMemoryCatalog  # noqa: PLC0415  takes half a second to load
 
     made = InMemoryCatalog("unit", warehouse=f"file://{tmp_path}")
     yield made
@@ -24,7 +24,7 @@ def orders():
 
 @pytest.fixture(scope="session")
 def _all_spans():
-    # OpenTelemetry takes one provider a process; where the integration tests set one, this joins it.
+    # OpenTelemetry allows one provider per process. If the integration tests set one, use it.
     exporter = InMemorySpanExporter()
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
@@ -36,6 +36,6 @@ def _all_spans():
 
 @pytest.fixture
 def spans(_all_spans):
-    """`spans()`: finished spans of this test, by name."""
+    """`spans()`: the finished spans of this test, by name."""
     _all_spans.clear()
     return lambda: {span.name: span for span in _all_spans.get_finished_spans()}

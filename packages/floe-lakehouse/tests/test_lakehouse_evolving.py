@@ -1,4 +1,4 @@
-"""A table learns new columns; nothing that is stored is lost."""
+"""Test schema evolution of tables."""
 
 import pyarrow as pa
 import pytest
@@ -9,7 +9,7 @@ OLD = pa.table({"id": pa.array([1, 2], pa.int32()), "who": ["ada", "bob"]})
 NEW = pa.table({"id": pa.array([2**40], pa.int64()), "who": ["eve"], "euros": [9.5]})
 
 
-def test_a_batch_with_a_new_column_fits_after_it(catalog, orders):
+def test_evolve_new_column_makes_batch_fit(catalog, orders):
     publish(catalog, orders, OLD)
     with pytest.raises(BatchError):
         publish(catalog, orders, NEW)
@@ -25,7 +25,7 @@ def test_a_batch_with_a_new_column_fits_after_it(catalog, orders):
     }
 
 
-def test_what_fits_already_makes_no_commit(catalog, orders):
+def test_evolve_same_schema_makes_no_commit(catalog, orders):
     publish(catalog, orders, OLD)
     before = catalog.load_table(orders.identifier).metadata_location
 
@@ -35,7 +35,7 @@ def test_what_fits_already_makes_no_commit(catalog, orders):
     assert catalog.load_table(orders.identifier).metadata_location == before
 
 
-def test_columns_that_the_batch_does_not_have_stay(catalog, orders):
+def test_evolve_missing_columns_are_kept(catalog, orders):
     publish(catalog, orders, OLD)
 
     evolve(catalog, orders, pa.schema([("note", pa.string())]))
@@ -43,14 +43,14 @@ def test_columns_that_the_batch_does_not_have_stay(catalog, orders):
     assert catalog.load_table(orders.identifier).schema().column_names == ["id", "who", "note"]
 
 
-def test_a_column_is_never_narrowed(catalog, orders):
+def test_evolve_never_narrows_a_column(catalog, orders):
     publish(catalog, orders, NEW)
 
     assert evolve(catalog, orders, OLD.schema).widened == ()
     assert read(catalog, orders)["id"].to_pylist() == [2**40]
 
 
-def test_a_column_does_not_become_another_kind(catalog, orders):
+def test_evolve_incompatible_type_is_an_error(catalog, orders):
     publish(catalog, orders, OLD)
 
     with pytest.raises(BatchError, match=r"shop\.orders"):
@@ -59,13 +59,13 @@ def test_a_column_does_not_become_another_kind(catalog, orders):
     assert read(catalog, orders).schema.field("who").type in {pa.string(), pa.large_string()}
 
 
-def test_a_column_without_a_type_is_refused(catalog, orders):
+def test_evolve_column_without_type_is_an_error(catalog, orders):
     publish(catalog, orders, OLD)
 
     with pytest.raises(BatchError, match="note"):
         evolve(catalog, orders, pa.schema([("note", pa.null())]))
 
 
-def test_a_table_that_nobody_made_cannot_evolve(catalog, orders):
+def test_evolve_missing_table_is_an_error(catalog, orders):
     with pytest.raises(NoSuchTableError):
         evolve(catalog, orders, OLD.schema)

@@ -1,10 +1,10 @@
-"""The settings: read from an environment, refused when they describe no lakehouse."""
+"""Test reading and validation of the settings."""
 
 import pytest
 from floe_lakehouse import LakehouseSettings, SettingsError
 
 
-def test_an_empty_environment_means_the_services_of_the_cluster():
+def test_from_environment_defaults_to_cluster_services():
     settings = LakehouseSettings.from_environment({})
 
     assert settings.catalog_uri == "http://polaris:8181/api/catalog"
@@ -12,20 +12,20 @@ def test_an_empty_environment_means_the_services_of_the_cluster():
     assert settings.credential is None
 
 
-def test_the_addresses_kubernetes_sets_for_services_are_not_read():
+def test_from_environment_ignores_kubernetes_service_variables():
     settings = LakehouseSettings.from_environment({"POLARIS_PORT": "tcp://10.96.0.7:8181", "POLARIS_HOST": "nowhere"})
 
     assert settings == LakehouseSettings.from_environment({})
 
 
-def test_s3_set_to_nothing_is_aws_itself():
+def test_from_environment_empty_s3_endpoint_means_aws():
     properties = LakehouseSettings.from_environment({"FLOE_S3_ENDPOINT": ""}).catalog_properties
 
     assert "s3.endpoint" not in properties
     assert "s3.force-virtual-addressing" not in properties
 
 
-def test_a_credential_asks_the_catalogs_own_token_endpoint():
+def test_catalog_properties_credential_uses_token_endpoint_of_catalog():
     properties = LakehouseSettings.from_environment(
         {"FLOE_CATALOG_CREDENTIAL": "root:s3cr3t", "FLOE_CATALOG_URI": "http://polaris:8181/api/catalog/"}
     ).catalog_properties
@@ -34,7 +34,7 @@ def test_a_credential_asks_the_catalogs_own_token_endpoint():
     assert properties["oauth2-server-uri"] == "http://polaris:8181/api/catalog/v1/oauth/tokens"
 
 
-def test_keys_are_not_shown():
+def test_repr_hides_keys():
     settings = LakehouseSettings(credential="root:s3cr3t", access_key="me", secret_key="hush")
 
     assert "s3cr3t" not in repr(settings)
@@ -53,6 +53,6 @@ def test_keys_are_not_shown():
         ({"FLOE_TIMEOUT_SECONDS": "nan"}, "FLOE_TIMEOUT_SECONDS"),
     ],
 )
-def test_a_wrong_setting_is_named(environment, named):
+def test_from_environment_invalid_setting_is_named(environment, named):
     with pytest.raises(SettingsError, match=named):
         LakehouseSettings.from_environment(environment)

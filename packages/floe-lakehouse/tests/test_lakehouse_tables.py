@@ -1,4 +1,4 @@
-"""Which names and batches can become a table."""
+"""Test validation of table names and batches."""
 
 import pyarrow as pa
 import pytest
@@ -6,17 +6,17 @@ from floe_lakehouse import BatchError, TableName
 from floe_lakehouse.tables import check_batch
 
 
-def test_a_name_survives_being_printed_and_parsed():
+def test_table_name_round_trips_through_text():
     assert TableName.parse(str(TableName("shop", "orders"))) == TableName("shop", "orders")
 
 
 @pytest.mark.parametrize("text", ["orders", "a.b.c", "Shop.orders", "shop.", ".orders", "shop.2026", "shop.é", ""])
-def test_names_that_some_engine_would_fold_or_reject_are_refused(text):
+def test_table_name_invalid_characters_are_an_error(text):
     with pytest.raises(BatchError):
         TableName.parse(text)
 
 
-def test_a_batch_of_typed_rows_passes():
+def test_check_batch_accepts_typed_rows():
     assert check_batch(pa.table({"id": [1], "name": ["a"]})) is None
 
 
@@ -29,6 +29,6 @@ def test_a_batch_of_typed_rows_passes():
         (pa.table({"id": [1], "note": pa.nulls(1)}), "note"),
     ],
 )
-def test_a_batch_that_makes_no_usable_table_is_refused(batch, says):
+def test_check_batch_unusable_batch_is_an_error(batch, says):
     with pytest.raises(BatchError, match=says):
         check_batch(batch)

@@ -1,4 +1,4 @@
-"""What the package does is told as spans."""
+"""Test the spans of the package."""
 
 import pyarrow as pa
 import pytest
@@ -8,7 +8,7 @@ from opentelemetry.trace import StatusCode
 ORDERS = pa.table({"id": [1, 2, 3]})
 
 
-def test_a_publication_says_what_it_published(catalog, orders, spans):
+def test_publish_span_has_table_rows_and_snapshot(catalog, orders, spans):
     published = publish(catalog, orders, ORDERS)
 
     assert dict(spans()["publish"].attributes) == {
@@ -19,7 +19,7 @@ def test_a_publication_says_what_it_published(catalog, orders, spans):
     assert spans()["commit"].parent.span_id == spans()["publish"].context.span_id
 
 
-def test_reading_and_evolving_are_told_too(catalog, orders, spans):
+def test_read_and_evolve_have_spans(catalog, orders, spans):
     publish(catalog, orders, ORDERS)
     evolve(catalog, orders, pa.schema([("note", pa.string())]))
     read(catalog, orders, where="id > 1")
@@ -28,7 +28,7 @@ def test_reading_and_evolving_are_told_too(catalog, orders, spans):
     assert spans()["read"].attributes["floe.rows"] == 2
 
 
-def test_a_failure_is_on_its_span(catalog, orders, spans):
+def test_failed_operation_sets_span_status(catalog, orders, spans):
     publish(catalog, orders, ORDERS)
 
     with pytest.raises(BatchError):

@@ -1,4 +1,4 @@
-"""A copy of the project, which tests may change and break."""
+"""Provide a copy of the project, which tests may change and break."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project as it is in the working tree, with the same tools and names of images."""
+    """Provide a copy of the working tree, with the same tools and image names."""
     copy = tmp_path_factory.mktemp("copy") / "project"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],

@@ -1,4 +1,4 @@
-"""The run script for real: engine, cluster, release, tests in a pod. Some minutes; in the order of this file."""
+"""Test the run script with a real engine, cluster and release. Takes minutes; tests run in the order of this file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ VALUES = "testing/k8s/values-test.yaml"
 
 
 class Run:
-    """The script in another process, and what it has printed so far."""
+    """The script in another process, and its output so far."""
 
     running: list[Run] = []  # noqa: RUF012
 
     def __init__(self, project: Path, *arguments: str, **environment: str) -> None:
-        # Whoever started pytest in the background ignores interrupts, and so would the script.
+        # A shell that starts pytest in the background makes it ignore SIGINT, and the script would inherit that.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         self.project = project
         self.text = ""
@@ -50,7 +50,7 @@ class Run:
         self.process.stdout.close()
 
     def until(self, condition: Callable[[], object], *, within: float = 300.0) -> None:
-        """Wait until something is so while the script runs."""
+        """Wait until a condition holds while the script runs."""
         deadline = time.monotonic() + within
         while not condition():
             assert self.process.poll() is None, self.text
@@ -58,18 +58,18 @@ class Run:
             time.sleep(0.1)
 
     def code(self, *, within: float = 600.0) -> int:
-        """Wait for its end and return its exit code."""
+        """Wait for the script's end and return its exit code."""
         try:
             code = self.process.wait(timeout=within)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            pytest.fail(f"not done after {within:g} s:\n{self.text}")
+            pytest.fail(f"timed out after {within:g} s:\n{self.text}")
         self._reader.join(timeout=10)
         return code
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the last run left as `result.json`."""
+        """The `result.json` of the last run."""
         found: dict[str, Any] = json.loads((self.project / ".seatrial" / "runs" / "latest" / "result.json").read_text())
         return found
 
@@ -83,7 +83,7 @@ def nodes() -> list[str]:
 
 
 def volumes_of_nodes() -> set[str]:
-    # A container that is just being made may not be there to be inspected.
+    # A container that is just being created may not be ready for inspection.
     template = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
     argv = ["docker", "inspect", "--format", template, *nodes()]
     return set(subprocess.run(argv, check=False, capture_output=True, text=True).stdout.split())
@@ -100,13 +100,13 @@ def kubectl(project: Path, *arguments: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=180, env=environment).stdout
 
 
-def a_test_that(does: str, body: str) -> str:
+def test_source(does: str, body: str) -> str:
     mark = '@pytest.mark.service("kubernetes")'
     return f"import pytest\n\n\n{mark}\ndef test_that_{does}():\n    {body}\n"
 
 
 def outcomes(report: Path) -> dict[tuple[str, str], str]:
-    """Return what came of each test: its module and name to `passed`, `failed` or why it was skipped."""
+    """Return the outcome of each test by module and name: `passed`, `failed` or the reason of the skip."""
     found = {}
     for case in ET.parse(report).iter("testcase"):
         skipped = case.find("skipped")
@@ -122,13 +122,13 @@ def networks() -> list[str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _nothing_is_left(project: Path) -> Iterator[None]:
+def _no_resources_left(project: Path) -> Iterator[None]:
     seatrial(project, "down")
     networks_before, volumes_before = networks(), docker("volume", "ls", "--quiet")
     yield
     seatrial(project, "down")
     assert nodes() == []
-    # kind's network belongs to all its clusters; the registry's volume is a cache that stays.
+    # kind's network belongs to all clusters; the registry's volume is a cache.
     others = docker("ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster")
     assert set(networks()) <= {*networks_before, *(["kind"] if others else [])}
     left = set(docker("volume", "ls", "--quiet")) - set(volumes_before)
@@ -136,7 +136,7 @@ def _nothing_is_left(project: Path) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_run_outlives_its_test() -> Iterator[None]:
+def _stop_runs() -> Iterator[None]:
     yield
     while Run.running:
         run = Run.running.pop()
@@ -145,7 +145,7 @@ def _no_run_outlives_its_test() -> Iterator[None]:
             run.code()
 
 
-def test_a_wrong_word_is_refused_before_anything_is_made(project: Path) -> None:
+def test_run_script_invalid_keep_value_exits_4(project: Path) -> None:
     run = Run(project, KEEP="sometimes")
 
     assert run.code() == 4
@@ -153,7 +153,7 @@ def test_a_wrong_word_is_refused_before_anything_is_made(project: Path) -> None:
     assert "on-failure" in run.text
 
 
-def test_a_cluster_of_somebody_elses_is_refused_and_left_alone(project: Path) -> None:
+def test_run_script_foreign_cluster_is_refused_and_kept(project: Path) -> None:
     label = f"io.x-k8s.kind.cluster={CLUSTER}"
     (foreign,) = docker("create", "--label", label, "foundry.invalid/python:3.13")
     try:
@@ -166,7 +166,7 @@ def test_a_cluster_of_somebody_elses_is_refused_and_left_alone(project: Path) ->
         docker("rm", "--force", foreign)
 
 
-def test_an_interruption_while_the_cluster_is_made_leaves_nothing(project: Path) -> None:
+def test_run_script_interrupted_during_cluster_creation_leaves_nothing(project: Path) -> None:
     run = Run(project)
     run.until(volumes_of_nodes)
     volumes = volumes_of_nodes()
@@ -182,7 +182,7 @@ def test_an_interruption_while_the_cluster_is_made_leaves_nothing(project: Path)
     assert not volumes & set(docker("volume", "ls", "--quiet"))
 
 
-def test_an_image_that_does_not_exist_is_named(project: Path) -> None:
+def test_run_script_missing_image_is_named(project: Path) -> None:
     values = project / ".foundry" / "values-images.yaml"
     before = values.read_text()
     values.write_text(before + "\njaeger: {image: {repository: foundry.invalid/jaeger, tag: no-such-tag}}\n")
@@ -196,7 +196,7 @@ def test_an_image_that_does_not_exist_is_named(project: Path) -> None:
     assert nodes() == []
 
 
-def test_after_a_killed_run_the_next_one_works(project: Path) -> None:
+def test_run_script_after_killed_run_succeeds(project: Path) -> None:
     killed = Run(project)
     killed.until(nodes)
     killed.process.kill()
@@ -213,7 +213,7 @@ def test_after_a_killed_run_the_next_one_works(project: Path) -> None:
     assert nodes()
 
 
-def test_the_same_suite_from_the_host(project: Path) -> None:
+def test_suite_on_host_has_same_outcomes(project: Path) -> None:
     in_the_pod = outcomes(project / ".seatrial" / "runs" / "latest" / "junit.xml")
     report = project / ".seatrial" / "host.xml"
     argv = [project / ".venv" / "bin" / "python", "-m", "pytest", "tests/", "-p", "no:cacheprovider"]
@@ -224,14 +224,14 @@ def test_the_same_suite_from_the_host(project: Path) -> None:
     assert done.returncode == 0, done.stdout[-5000:]
     assert on_the_host.keys() == {name for name in in_the_pod if name[0].startswith("tests.")}
     differs = {name: said for name, said in on_the_host.items() if said != in_the_pod[name]}
-    # What a host cannot do at all: pods' addresses, and a pod's own rights.
+    # A host cannot reach pods' addresses and does not have the pod's permissions.
     assert set(differs.values()) <= {"skipped: not run"}
     assert len(differs) <= 3
 
 
-def test_the_kept_cluster_is_there_to_go_on_in(project: Path) -> None:
+def test_seatrial_test_reuses_kept_cluster(project: Path) -> None:
     failing = project / "tests" / "test_that_fails.py"
-    failing.write_text(a_test_that("fails", "assert 1 == 2"))
+    failing.write_text(test_source("fails", "assert 1 == 2"))
     argv = [project / ".venv" / "bin" / "seatrial", "-C", project, "test", "tests/"]
     try:
         done = subprocess.run([*argv, "-k", "that_fails"], check=False, capture_output=True, text=True)
@@ -241,13 +241,13 @@ def test_the_kept_cluster_is_there_to_go_on_in(project: Path) -> None:
     assert done.returncode == 1, done.stderr
     assert "assert 1 == 2" in done.stdout
 
-    # What is gone here is gone there, too, and does not disturb the next ones.
+    # A deleted file is also deleted in the pod and does not affect later runs.
     done = subprocess.run([*argv, "--collect-only", "-q"], check=True, capture_output=True, text=True)
     assert "test_databases.py" in done.stdout
     assert "that_fails" not in done.stdout
 
 
-# Last of the kept cluster: the database forgets the catalog when it goes.
+# The last test of the kept cluster: a deleted database loses the catalog.
 @pytest.mark.parametrize(
     ("service", "workload"),
     [
@@ -257,7 +257,7 @@ def test_the_kept_cluster_is_there_to_go_on_in(project: Path) -> None:
         ("postgresql", "statefulset/postgresql"),
     ],
 )
-def test_without_a_service_its_tests_are_red_and_no_others(project: Path, service: str, workload: str) -> None:
+def test_missing_service_fails_only_its_own_tests(project: Path, service: str, workload: str) -> None:
     kubectl(project, "scale", workload, "--replicas=0")
     kubectl(project, "wait", "pod", f"--selector=app={service}", "--for=delete", "--timeout=60s")
     try:
@@ -270,7 +270,7 @@ def test_without_a_service_its_tests_are_red_and_no_others(project: Path, servic
     red, green = set(), set()
     for case in ET.fromstring(report).iter("testcase"):
         if case.find("skipped") is not None:
-            continue  # what this environment cannot run, with or without the service
+            continue  # a test that this environment cannot run, with or without the service
         services = case.find("properties/property[@name='services']")
         assert services is not None
         failed = case.find("failure") is not None or case.find("error") is not None
@@ -281,9 +281,9 @@ def test_without_a_service_its_tests_are_red_and_no_others(project: Path, servic
     assert red
 
 
-def test_an_interruption_while_tests_run_leaves_nothing(project: Path) -> None:
+def test_run_script_interrupted_during_tests_leaves_nothing(project: Path) -> None:
     slow = project / "tests" / "test_that_takes_long.py"
-    slow.write_text("import time\n" + a_test_that("takes_long", "time.sleep(60)"))
+    slow.write_text("import time\n" + test_source("takes_long", "time.sleep(60)"))
     try:
         run = Run(project, "tests/test_that_takes_long.py")
         run.until(lambda: "test_that_takes_long.py::test_that_takes_long" in run.text or "1 collected" in run.text)

@@ -1,7 +1,7 @@
-"""The seed's commands typed by hand, in its order: cluster, image, chart, tests, debugging, deletion.
+"""Test the seed's commands as typed by hand: cluster, image, chart, tests, debugging, deletion.
 
-Each test types the seed's line as it stands. What it needs beyond that stands beside it, with the reason. They follow
-each other on one cluster, which they create and delete.
+Each test runs the seed's command verbatim. Additional commands and options are explained in comments. The tests run in
+order on one cluster, which they create and delete.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ PYTEST = "uv run pytest tests/ --cov"
 DELETE = "kind delete cluster --name floe-test"
 CATALOG = "http://polaris.floe.svc.cluster.local"
 
-# The chart's own images: nodes of a plain kind cluster can pull them from nowhere if no registry answers.
+# The chart's own images: without a registry, nodes of a plain kind cluster cannot pull them.
 VALUES = ".foundry/values-images.yaml"
 
 
 class Terminal:
-    """Types command lines in the project's directory, with the tools of `make setup` and a kubeconfig of its own."""
+    """Run command lines in the project's directory, with the tools of `make setup` and a separate kubeconfig."""
 
     def __init__(self, project: Path, kubeconfig: Path) -> None:
         self.project = project
         self.env = os.environ | {"KUBECONFIG": str(kubeconfig)}
 
     def argv(self, line: str) -> list[str]:
-        """Return what types a line."""
+        """Return the arguments that run a command line."""
         return ["bash", "-o", "pipefail", "-c", f'eval "$(.venv/bin/foundry env)"\n{line}']
 
     def __call__(self, line: str, *, seconds: float = 300.0) -> str:
-        """Type a line; return what it prints on stdout and stderr."""
+        """Run a command line; return its stdout and stderr."""
         done = subprocess.run(
             self.argv(line),
             cwd=self.project,
@@ -67,7 +67,7 @@ class Terminal:
         return done.stdout
 
     def interactive(self, line: str, *, seconds: float = 60.0) -> str:
-        """Type a line of a command that wants a terminal (`-it`); return what the terminal shows."""
+        """Run a command line that needs a terminal (`-it`); return the terminal's output."""
         master, replica = pty.openpty()
         argv = ["timeout", f"{seconds:g}", *self.argv(line)]
         process = subprocess.Popen(
@@ -78,7 +78,7 @@ class Terminal:
         while True:
             try:
                 data = os.read(master, 1 << 16)
-            except OSError:  # nobody holds the terminal any more
+            except OSError:  # no process holds the terminal any more
                 break
             shown += data
         os.close(master)
@@ -87,8 +87,8 @@ class Terminal:
         return text
 
     @contextmanager
-    def beside(self, line: str, *, until: str) -> Iterator[None]:
-        """Type a line that does not end; the block runs once it has printed a text, and then it is ended."""
+    def in_background(self, line: str, *, until: str) -> Iterator[None]:
+        """Run a command line in the background; enter the block once it has printed a text, and stop it at the end."""
         process = subprocess.Popen(
             self.argv(f"exec {line}"),
             cwd=self.project,
@@ -112,17 +112,17 @@ class Terminal:
 
 @pytest.fixture(scope="module")
 def typed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """A terminal with a cluster, the image and the chart, made by the seed's own lines."""
+    """Provide a terminal after the seed's commands for cluster, image and chart."""
     terminal = Terminal(project, tmp_path_factory.mktemp("kube") / "config")
     terminal(CREATE)
     try:
         terminal(BUILD, seconds=600)
         terminal(LOAD)
         for image in chart_images(terminal):
-            # The seed loads the tests' image alone, and the chart's pods would wait for theirs for ever.
+            # The seed loads only the tests' image, and the chart's pods would wait for theirs forever.
             terminal(LOAD.replace("floe-test:latest", image))
         terminal(f"{INSTALL} --values {VALUES}")
-        # The seed forgets the namespace.
+        # The seed omits the namespace.
         terminal(f"{WAIT} -n floe")
         terminal("kubectl wait -n floe --for=condition=complete job --all --timeout=120s")
         yield terminal
@@ -139,7 +139,7 @@ def chart_images(terminal: Terminal) -> list[str]:
 
 
 def environment(project: Path) -> str:
-    """Return `--overrides` with the variables that the suite reads, as seatrial.toml names them."""
+    """Return `--overrides` with the suite's environment variables from seatrial.toml."""
     references = tomllib.loads((project / "seatrial.toml").read_text())["runner"]["env-from"]
     variables = []
     for name, reference in references.items():
@@ -154,8 +154,8 @@ def phase(terminal: Terminal) -> str:
     return terminal("kubectl get pod test-runner -n floe -o jsonpath={.status.phase}")
 
 
-def answers(url: str, *, seconds: float = 30.0) -> int:
-    """Return the status that a URL answers with; a Service's proxies learn of a pod a moment after its readiness."""
+def status_of(url: str, *, seconds: float = 30.0) -> int:
+    """Return the HTTP status of a URL. Retries, because a Service's proxies learn of a ready pod with a delay."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -181,12 +181,12 @@ def test_nodes_carry_the_label_and_ports_of_the_kind_configuration(typed: Termin
     ids=["polaris", "localstack", "jaeger"],
 )
 def test_services_answer_on_localhost(typed: Terminal, port: int, path: str) -> None:
-    assert answers(f"http://localhost:{port}{path}") == 200
+    assert status_of(f"http://localhost:{port}{path}") == 200
 
 
 def test_pytest_runs_in_a_pod_of_kubectl_run(typed: Terminal) -> None:
-    # A tag `latest` makes the kubelet ask a registry. Without variables the suite has no credentials. Policies know the
-    # tests by their label. Tests of namespaces need rights that the default ServiceAccount does not have.
+    # With the tag `latest`, the kubelet asks a registry. Without variables the suite has no credentials. Policies
+    # select the tests by label. Tests of namespaces need permissions that the default ServiceAccount lacks.
     needs = f"--image-pull-policy=IfNotPresent --override-type=strategic --overrides={environment(typed.project)}"
     typed(f"{RUN} {needs} --labels=app=test-runner -- {PYTEST} --ignore=tests/parity --ignore=tests/seed")
     until = time.monotonic() + 180
@@ -219,7 +219,7 @@ def test_kubectl_describe_shows_the_events_of_the_pod(typed: Terminal) -> None:
 
 
 def test_kubectl_exec_opens_a_shell_in_a_running_pod(typed: Terminal) -> None:
-    # The seed's pod has ended when pytest has: nothing can be run in it. One that sleeps shows the line.
+    # The seed's pod ends with pytest, so no command can run in it. Use a sleeping pod.
     typed("kubectl delete pod test-runner -n floe")
     typed(f"{RUN} --image-pull-policy=IfNotPresent -- sleep 300")
     typed("kubectl wait --for=condition=ready pod/test-runner -n floe --timeout=60s")
@@ -230,15 +230,15 @@ def test_kubectl_exec_opens_a_shell_in_a_running_pod(typed: Terminal) -> None:
 
 
 def test_kubectl_port_forward_leads_to_the_catalog(typed: Terminal) -> None:
-    # On the host 8181 is taken by the port map of the kind configuration.
+    # On the host, the kind configuration's port map occupies 8181.
     line = "kubectl port-forward -n floe svc/polaris 18181:8181"
-    with typed.beside(line, until="Forwarding from 127.0.0.1:18181"):
-        assert answers("http://localhost:18181/api/catalog/v1/config") == 200
+    with typed.in_background(line, until="Forwarding from 127.0.0.1:18181"):
+        assert status_of("http://localhost:18181/api/catalog/v1/config") == 200
 
 
 def test_a_debug_pod_asks_the_catalog(typed: Terminal) -> None:
-    # `curlimages/curl` is on Docker Hub; where no registry answers, the image of the tests has Python's own client. The
-    # real catalog answers 401 on 8181 to anybody without a token, so the health port is asked.
+    # `curlimages/curl` is on Docker Hub. If no registry answers, Python in the tests' image sends the request. The real
+    # catalog answers 401 on 8181 without a token, so the request goes to the health port.
     ask = f"import urllib.request as u; print(u.urlopen('{CATALOG}:8182/q/health/ready').status)"
     line = (
         "kubectl run debug --rm -it --image=floe-test:latest --image-pull-policy=IfNotPresent --restart=Never --"

@@ -1,4 +1,4 @@
-"""Says as JSON what it gets from each URL, and what it was given as a Secret. `--wait URL` only waits for an answer."""
+"""Print as JSON the answer of each URL and the received Secret. `--wait URL` only waits for an answer."""
 
 import json
 import os

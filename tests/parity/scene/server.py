@@ -1,4 +1,4 @@
-"""Answers HTTP on 8080: `server.py [LATE_SECONDS]`. GET /well says 500 from the third second of its first life on."""
+"""Serve HTTP on 8080: `server.py [LATE_SECONDS]`. In its first life, GET /well fails with 500 after three seconds."""
 
 import sys
 import time

@@ -1,1 +1,1 @@
-"""One module builds one artefact; `foundry/README.md` says how to add one."""
+"""Contain one recipe module per artifact. `foundry/README.md` explains how to add one."""

@@ -1,6 +1,6 @@
-"""Publish batches as Iceberg tables through a REST catalog, read them back, evolve their schema, trace and record it.
+"""Publish batches as Iceberg tables through a REST catalog, read them, evolve their schema, trace and record it.
 
-`floe_lakehouse.runs` (recording in Dagster) is imported by those who use it: Dagster takes a second to load.
+Import `floe_lakehouse.runs` (recording in Dagster) explicitly: Dagster takes 1 s to load.
 """
 
 from floe_lakehouse.catalog import connect

@@ -1,4 +1,4 @@
-"""The connection to the catalog."""
+"""Connect to the catalog."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _S3_PLACE = frozenset(("s3.endpoint", "s3.force-virtual-addressing"))
 
 
 def connect(settings: LakehouseSettings) -> Catalog:
-    """Return the catalog; its configuration has been fetched, so it answers.
+    """Return a connected catalog, whose configuration has been fetched.
 
     Raises:
-        requests.ConnectionError: nothing listens there.
-        requests.Timeout: it did not answer within `settings.timeout`.
-        pyiceberg.exceptions.RESTError: it refuses (wrong credential, unknown warehouse).
+        requests.ConnectionError: no server listens at the address.
+        requests.Timeout: no answer within `settings.timeout`.
+        pyiceberg.exceptions.RESTError: the catalog refused (wrong credential, unknown warehouse).
     """
     return _BoundedRestCatalog(settings)
 
 
 class _BoundedRestCatalog(RestCatalog):
-    """PyIceberg's REST catalog with a time limit on every request.
+    """PyIceberg's REST catalog with a timeout for every request.
 
-    PyIceberg 0.12 sends them without one, so a catalog that accepts connections and never answers would hang its
-    caller for ever; the session is the only place to set it that also covers the first request, made on construction.
+    PyIceberg 0.12 has no timeout, so a catalog that accepts connections and never answers would block its caller
+    forever. Only the session also covers the first request, which is made during construction.
     """
 
     def __init__(self, settings: LakehouseSettings) -> None:
@@ -44,12 +44,12 @@ class _BoundedRestCatalog(RestCatalog):
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         if self._settings.access_key is not None:
-            # With keys of our own the catalog must not be asked to vend some: one without STS would refuse the table.
+            # Do not request vended credentials if keys are configured: a catalog without STS would refuse the table.
             session.headers.pop("X-Iceberg-Access-Delegation", None)
         return session
 
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
-        # A catalog tells where it reaches S3 itself. An endpoint that the settings name is how this process does.
+        # A catalog returns its own S3 endpoint. The endpoint in the settings is the one that this process can reach.
         ours = {name: value for name, value in self._settings.catalog_properties.items() if name in _S3_PLACE}
         return super()._load_file_io({**properties, **ours}, location)
 

@@ -1,17 +1,14 @@
-"""What goes wrong by the caller's doing.
+"""Define the errors that a caller can fix.
 
-```
-LakehouseError
-├── SettingsError   the environment describes no lakehouse
-└── BatchError      the rows or the table's name cannot become an Iceberg table
-```
+``` LakehouseError ├── SettingsError   the environment describes no lakehouse └── BatchError      the rows or the table
+name cannot become an Iceberg table ```
 
-Failures of the catalog and of S3 stay PyIceberg's and PyArrow's own exceptions.
+Failures of the catalog and of S3 are PyIceberg's and PyArrow's own exceptions.
 """
 
 
 class LakehouseError(ValueError):
-    """Base of this package's errors; its text says what is wrong and what would be right."""
+    """Base class of this package's errors. The message says what is wrong and what is expected."""
 
 
 class SettingsError(LakehouseError):
@@ -19,4 +16,4 @@ class SettingsError(LakehouseError):
 
 
 class BatchError(LakehouseError):
-    """A batch or a table name that cannot be published."""
+    """A batch or a table name cannot be published."""

@@ -1,4 +1,4 @@
-"""A table learns the columns of a newer batch; what is stored already is never rewritten and never lost."""
+"""Evolve the schema of a table to match newer batches, without rewriting stored data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from floe_lakehouse.tracing import TRACER
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evolved:
-    """What one `evolve` changed: columns that are new, and columns that hold more than before (`int` to `long`)."""
+    """The result of one `evolve`: added columns, and columns with a wider type (`int` to `long`)."""
 
     table: TableName
     added: tuple[str, ...]
@@ -24,14 +24,14 @@ class Evolved:
 
 
 def evolve(catalog: Catalog, name: TableName, schema: pa.Schema) -> Evolved:
-    """Make the table take batches of `schema`: one commit, or none if it does already.
+    """Extend the table's schema for batches of `schema`, with one commit or none.
 
-    New columns are optional, so that rows written before read as null there; `int` becomes `long`, `float` `double`,
-    never the other way. Columns that `schema` does not have stay.
+    Added columns are optional, so existing rows read as null there. `int` becomes `long` and `float` becomes `double`,
+    never the reverse. Columns missing in `schema` are kept.
 
     Raises:
-        BatchError: a column would have to become another kind of value, such as `string` to `long`.
-        pyiceberg.exceptions.NoSuchTableError: there is no such table.
+        BatchError: a column would change to an incompatible type, such as `string` to `long`.
+        pyiceberg.exceptions.NoSuchTableError: the table does not exist.
     """
     check_columns(schema)
     with TRACER.start_as_current_span("evolve", attributes={"floe.table": str(name)}) as span:

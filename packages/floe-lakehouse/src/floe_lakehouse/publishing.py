@@ -1,4 +1,4 @@
-"""A batch becomes a snapshot; a table becomes rows."""
+"""Publish batches as snapshots of a table, and read tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from floe_lakehouse.tracing import TRACER
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What one `publish` made: a snapshot of `rows` new rows; `location` is the table's folder in S3."""
+    """The result of one `publish`: a snapshot with `rows` new rows; `location` is the table's folder in S3."""
 
     table: TableName
     snapshot_id: int
@@ -26,13 +26,13 @@ class Published:
 
 
 def publish(catalog: Catalog, name: TableName, batch: pa.Table) -> Published:
-    """Append `batch` to the table as one snapshot; namespace and table are made when they are not there.
+    """Append `batch` to the table as one snapshot. Namespace and table are created if they do not exist.
 
-    Readers see all of the batch or nothing of it.
+    Readers see either the whole batch or none of it.
 
     Raises:
-        BatchError: the batch cannot be a table, or does not fit the one that exists.
-        pyiceberg.exceptions.CommitFailedException: somebody else committed at the same time; publish again.
+        BatchError: the batch cannot be a table, or does not fit the existing one.
+        pyiceberg.exceptions.CommitFailedException: another writer committed at the same time; publish again.
     """
     check_batch(batch)
     about = {"floe.table": str(name)}
@@ -46,11 +46,11 @@ def publish(catalog: Catalog, name: TableName, batch: pa.Table) -> Published:
             with TRACER.start_as_current_span("commit", attributes=about):
                 table.append(batch)
         except ValueError as problem:
-            # PyIceberg's own text is a table of both schemas: worth keeping whole.
+            # PyIceberg's message is a table of both schemas.
             raise BatchError(f"the batch does not fit {name}: {problem}") from problem
         snapshot = table.current_snapshot()
         if snapshot is None:
-            raise RuntimeError(f"{name} has no snapshot after a commit that the catalog accepted")
+            raise RuntimeError(f"{name} has no snapshot after an accepted commit")
         span.set_attribute("floe.snapshot", snapshot.snapshot_id)
         return Published(table=name, snapshot_id=snapshot.snapshot_id, rows=batch.num_rows, location=table.location())
 
@@ -63,17 +63,17 @@ def read(
     columns: Sequence[str] = ("*",),
     snapshot_id: int | None = None,
 ) -> pa.Table:
-    """Return the table's rows, in no promised order.
+    """Return the table's rows, in undefined order.
 
     Args:
         catalog: from `connect`.
         name: the table.
-        where: Iceberg's filter text, such as `euros > 5`; None for all rows.
+        where: an Iceberg filter, such as `euros > 5`; None for all rows.
         columns: the columns to read; all by default.
         snapshot_id: an earlier state of the table; None for the current one.
 
     Raises:
-        pyiceberg.exceptions.NoSuchTableError: there is no such table.
+        pyiceberg.exceptions.NoSuchTableError: the table does not exist.
     """
     with TRACER.start_as_current_span("read", attributes={"floe.table": str(name)}) as span:
         table = catalog.load_table(name.identifier)

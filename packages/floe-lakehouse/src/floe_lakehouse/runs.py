@@ -1,6 +1,6 @@
-"""Publishing as a Dagster run, recorded in Dagster's PostgreSQL storage; needs the extra `runs`.
+"""Record publications as Dagster runs in Dagster's PostgreSQL storage. Requires the extra `runs`.
 
-Dagster's own web server and daemon, pointed at the same database, show what is recorded here.
+Dagster's web server and daemon show these runs if they use the same database.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from floe_lakehouse.tables import TableName
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A publication, and the id of the Dagster run that says so."""
+    """A publication and the id of its Dagster run."""
 
     run_id: str
     published: Published
@@ -29,16 +29,16 @@ class Recorded:
 
 @contextmanager
 def dagster_instance(database_uri: str) -> Iterator[dg.DagsterInstance]:
-    """Yield a Dagster instance whose runs, events and schedules are in that database; its tables are made if absent.
+    """Yield a Dagster instance that stores runs, events and schedules in a database. Missing tables are created.
 
     Args:
         database_uri: `postgresql://user:password@host:port/database`.
 
     Raises:
-        sqlalchemy.exc.OperationalError: the database does not answer, or refuses.
+        sqlalchemy.exc.OperationalError: the database does not answer, or refuses the connection.
     """
     with tempfile.TemporaryDirectory(prefix="floe-dagster-") as home:
-        # InstanceRef is not in Dagster's public list, but the only way to an instance without DAGSTER_HOME and a file.
+        # InstanceRef is not public, but it is the only way to create an instance without DAGSTER_HOME and a file.
         reference = InstanceRef.from_dir(
             home,
             overrides={
@@ -58,13 +58,13 @@ def publish_recorded(
     *,
     tags: Mapping[str, str] | None = None,
 ) -> Recorded:
-    """Publish as `publish` does, in a Dagster run that materialises the asset `namespace/table`.
+    """Publish as `publish` does, in a Dagster run that materializes the asset `namespace/table`.
 
-    The run's status is SUCCESS with rows, snapshot and location as the materialisation's metadata, or FAILURE with the
-    error; it has the tag `floe/table`, and `tags`.
+    The run's status is SUCCESS with rows, snapshot and location as metadata, or FAILURE with the error. The run has the
+    tag `floe/table` and the given `tags`.
 
     Raises:
-        whatever `publish` raises; the run is recorded as failed first.
+        Exception: any error of `publish`, after the run was recorded as failed.
     """
     done: list[Published] = []
 
@@ -75,7 +75,7 @@ def publish_recorded(
         return dg.MaterializeResult(
             metadata={
                 "rows": published.rows,
-                "snapshot": str(published.snapshot_id),  # more than a double holds
+                "snapshot": str(published.snapshot_id),  # exceeds the precision of a double
                 "location": published.location,
             }
         )

@@ -1,4 +1,4 @@
-"""Where the lakehouse is, and with which keys."""
+"""Define the settings: addresses and credentials of the lakehouse."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from floe_lakehouse.errors import SettingsError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakehouseSettings:
-    """One catalog and the S3 that holds its tables.
+    """One catalog and the S3 storage of its tables.
 
-    `timeout` is in seconds and holds for connecting and for each answer. Names in the environment are prefixed with
-    `FLOE_` because Kubernetes itself may set `POLARIS_PORT` and the like, and to a URL.
+    `timeout` is in seconds and applies to each connection and each answer. Environment variables have the prefix
+    `FLOE_`, because Kubernetes may set `POLARIS_PORT` and similar names to a URL.
     """
 
     catalog_uri: str = "http://polaris:8181/api/catalog"
@@ -30,27 +30,27 @@ class LakehouseSettings:
     timeout: float = 5.0
 
     def __post_init__(self) -> None:
-        """Refuse what could only fail later, and less clearly."""
+        """Reject settings that would fail later with a less clear error."""
         _require_url("FLOE_CATALOG_URI", self.catalog_uri)
         if self.s3_endpoint is not None:
             _require_url("FLOE_S3_ENDPOINT", self.s3_endpoint)
         if not self.warehouse:
-            raise SettingsError("FLOE_WAREHOUSE is empty; name the catalog's warehouse")
+            raise SettingsError("FLOE_WAREHOUSE is empty; set it to the name of the warehouse")
         if self.credential is not None and ":" not in self.credential:
             raise SettingsError("FLOE_CATALOG_CREDENTIAL must be client-id:client-secret")
         if (self.access_key is None) != (self.secret_key is None):
-            raise SettingsError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together; only one of them is set")
+            raise SettingsError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must both be set or both be unset")
         if not self.timeout > 0:
             raise SettingsError(f"FLOE_TIMEOUT_SECONDS must be more than 0, not {self.timeout:g}")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Read the settings from `environment` (default: the process's); a variable set to nothing counts as unset.
+        """Read the settings from `environment` (default: the process's). An empty variable counts as unset.
 
-        Only `FLOE_S3_ENDPOINT` may be empty on purpose: then S3 is AWS's own.
+        The exception is `FLOE_S3_ENDPOINT`: empty means AWS.
 
         Raises:
-            SettingsError: naming the variable that is wrong.
+            SettingsError: a variable is invalid; the message names it.
         """
         values = os.environ if environment is None else environment
         seconds = values.get("FLOE_TIMEOUT_SECONDS") or "5"
@@ -72,7 +72,7 @@ class LakehouseSettings:
 
     @property
     def catalog_properties(self) -> dict[str, str]:
-        """What PyIceberg's REST catalog and its PyArrow file access are configured with."""
+        """The properties of PyIceberg's REST catalog and PyArrow's file access."""
         properties = {
             "uri": self.catalog_uri.rstrip("/"),
             "warehouse": self.warehouse,
@@ -88,7 +88,7 @@ class LakehouseSettings:
                 "oauth2-server-uri": f"{properties['uri']}/v1/oauth/tokens",
             }
         if self.s3_endpoint is not None:
-            # Everything but AWS answers under one host name, so the bucket is in the path.
+            # Servers other than AWS use one host name, so the bucket is part of the path.
             properties |= {"s3.endpoint": self.s3_endpoint, "s3.force-virtual-addressing": "false"}
         if self.access_key is not None and self.secret_key is not None:
             properties |= {"s3.access-key-id": self.access_key, "s3.secret-access-key": self.secret_key}

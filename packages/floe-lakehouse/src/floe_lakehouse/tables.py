@@ -1,4 +1,4 @@
-"""Names of tables, and which batches can become one."""
+"""Validate table names and batches."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _PART = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 @dataclass(frozen=True, slots=True)
 class TableName:
-    """A table in a namespace of one level, in letters that every engine takes unquoted."""
+    """A table in a namespace of one level, with characters that every engine accepts unquoted."""
 
     namespace: str
     table: str
 
     def __post_init__(self) -> None:
-        """Refuse parts that some engine would fold, quote or reject."""
+        """Reject parts that some engine would fold, quote or reject."""
         for part in (self.namespace, self.table):
             if not _PART.fullmatch(part):
                 raise BatchError(
-                    f"{part!r} is no name for a namespace or table: lower-case letters, digits and _, "
+                    f"{part!r} is not a valid namespace or table name: use lower-case letters, digits and _, "
                     "a letter first, at most 63"
                 )
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `namespace.table`.
+        """Parse `namespace.table`.
 
         Raises:
-            BatchError: if there are not exactly two parts, or one is malformed.
+            BatchError: the text does not have exactly two parts, or one is invalid.
         """
         parts = text.split(".")
         if len(parts) != 2:  # noqa: PLR2004
@@ -44,7 +44,7 @@ class TableName:
 
     @property
     def identifier(self) -> tuple[str, str]:
-        """The form PyIceberg takes."""
+        """The identifier as PyIceberg expects it."""
         return (self.namespace, self.table)
 
     def __str__(self) -> str:
@@ -53,28 +53,28 @@ class TableName:
 
 
 def check_batch(batch: pa.Table) -> None:
-    """Refuse a batch that would make a snapshot nobody can use.
+    """Reject a batch that would make an unusable snapshot.
 
     Raises:
-        BatchError: no rows, or columns that `check_columns` refuses.
+        BatchError: the batch has no rows, or columns that `check_columns` rejects.
     """
     check_columns(batch.schema)
     if batch.num_rows == 0:
-        raise BatchError("the batch has no rows; an empty snapshot says nothing")
+        raise BatchError("the batch has no rows")
 
 
 def check_columns(schema: pa.Schema) -> None:
-    """Refuse columns that no table can have.
+    """Reject columns that no table can have.
 
     Raises:
-        BatchError: no columns, a name used twice (whatever its case), or a column of nulls without a type.
+        BatchError: no columns, a duplicate name (ignoring case), or a column of nulls without a type.
     """
     if not schema.names:
         raise BatchError("the batch has no columns")
-    # Engines fold case: `id` and `Id` would be one column there.
+    # Engines fold case, so `id` and `Id` would be one column.
     twice = [name for name, count in Counter(name.lower() for name in schema.names).items() if count > 1]
     if twice:
-        raise BatchError(f"column names differ in nothing but case, or not at all: {', '.join(sorted(twice))}")
+        raise BatchError(f"duplicate column names (ignoring case): {', '.join(sorted(twice))}")
     untyped = [field.name for field in schema if pa.types.is_null(field.type)]
     if untyped:
-        raise BatchError(f"columns of nulls only have no type Iceberg could store: {', '.join(untyped)}")
+        raise BatchError(f"columns of nulls have no type that Iceberg can store: {', '.join(untyped)}")

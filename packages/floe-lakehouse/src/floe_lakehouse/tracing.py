@@ -1,13 +1,9 @@
-"""Spans of what this package does, by OpenTelemetry's API: silent until the program sets up an SDK.
+"""Export spans of this package with OpenTelemetry. Without `trace_to`, no spans are sent.
 
-| span | its attributes |
-|---|---|
-| `publish` | `floe.table`, `floe.rows`, `floe.snapshot` |
-| `commit`, inside `publish` | `floe.table` |
-| `evolve` | `floe.table`, `floe.columns.added` |
-| `read` | `floe.table`, `floe.rows` |
+| span | attributes | |---|---| | `publish` | `floe.table`, `floe.rows`, `floe.snapshot` | | `commit`, inside `publish`
+| `floe.table` | | `evolve` | `floe.table`, `floe.columns.added` | | `read` | `floe.table`, `floe.rows` |
 
-An exception is recorded on the span that it leaves, whose status is then ERROR.
+A span records the exception that leaves it and then has the status ERROR.
 """
 
 from __future__ import annotations
@@ -23,15 +19,15 @@ TRACER: Final = trace.get_tracer("floe_lakehouse")
 
 
 def trace_to(endpoint: str, *, service: str = "floe", timeout: float = 5.0) -> TracerProvider:
-    """Send the spans of this process to an OTLP/HTTP collector; needs the extra `tracing`.
+    """Send the spans of this process to an OTLP/HTTP collector. Requires the extra `tracing`.
 
     Args:
-        endpoint: its base URL, such as `http://jaeger:4318`.
-        service: the name under which they are found.
-        timeout: seconds that one delivery may take.
+        endpoint: base URL, such as `http://jaeger:4318`.
+        service: the service name of the spans.
+        timeout: seconds for one export.
 
     Returns:
-        The provider. `force_flush()` sends what waits; `shutdown()` sends it and ends.
+        The provider. `force_flush()` sends pending spans; `shutdown()` sends them and stops.
     """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The product under test, in a few lines."""
+"""The product under test."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from urllib.request import urlopen
 
 
 def stock(url: str) -> int:
-    """Return how many items the shop says it has."""
+    """Return the number of items that the shop reports."""
     with urlopen(f"{url}/stock", timeout=5) as answer:
         return int(answer.read())
