@@ -112,7 +112,7 @@ def test_foreign_objects_are_refused_before_any_change(company, ours):
     before = untouched(company)
     done = ours("up", "--namespace", "theirs", code=4)
 
-    assert "namespace theirs is there and is not this project's" in done.err
+    assert "namespace theirs already exists and belongs to another owner" in done.err
     assert "kubectl label namespace theirs seatrial.dev/use=allowed" in done.err
     assert untouched(company) == before
     assert company.names("pods", "-n", "theirs") == []
@@ -128,7 +128,7 @@ def test_second_run_in_namespace_names_the_first(company, ours, ci):
     out, err = first.communicate(timeout=PATIENCE)
     (ours.root / "tests" / "test_slow.py").unlink()
 
-    assert "another run works in namespace shop" in second.err
+    assert "another run uses namespace shop" in second.err
     assert "renewed its Lease" in second.err
     assert first.returncode == 0, out + err
     assert lease(company) == "", "it is given back"
@@ -148,7 +148,7 @@ def test_lease_of_dead_run_is_taken_over(company, ours, ci):
     first.communicate()
     (ours.root / "tests" / "test_slow.py").unlink()
     dead = lease(company)
-    assert "another run works" in ci("up", code=4).err
+    assert "another run uses" in ci("up", code=4).err
     # Simulate an expired Lease, because a dead process does not renew.
     long_ago = json.dumps({"spec": {"renewTime": "2020-01-01T00:00:00.000000Z"}})
     company.kubectl("patch", "lease", "seatrial", "-n", "shop", "--type=merge", "-p", long_ago)

@@ -196,7 +196,7 @@ def test_foreign_cluster_is_untouched(tmp_path_factory):
     node = f"{NAME}-theirs-control-plane"
     docker("create", "--name", node, "--label", f"io.x-k8s.kind.cluster={NAME}-theirs", "foundry.invalid/node:v1.34.4")
     try:
-        assert "seatrial did not make" in it("run", code=4).err
+        assert "was not created by seatrial" in it("run", code=4).err
         assert containers(f"{NAME}-theirs") == [node]
     finally:
         docker("rm", "--force", "--volumes", node)

@@ -39,11 +39,17 @@ __all__ = [
     "Progress",
     "Registry",
     "StreamBroken",
+    "Warn",
     "Watch",
 ]
 
 Emit = Callable[[Body], None]
 Progress = Callable[[str], None]
+"""Takes one line that says what a stage does now."""
+
+Warn = Callable[[str], None]
+"""Takes one line that the user should read although the run goes on."""
+
 Object = dict[str, Any]
 """A Kubernetes object as the API's JSON says it."""
 

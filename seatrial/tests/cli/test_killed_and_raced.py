@@ -72,7 +72,7 @@ def test_up_goes_on_after_a_killed_up(tmp_path):
     (tmp_path / "fake" / "kind.json").write_text(json.dumps({"fails": True}))
     done = machine.run("up")
 
-    assert b"that seatrial did not make" not in done.stderr, "it is ours"
+    assert b"was not created by seatrial" not in done.stderr
     assert b"it, which was left by a command that died" in done.stderr
     assert (machine.containers, machine.sessions) == ([], [])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
-from datetime import timedelta
 
 import pytest
 from fakes import World, refused
@@ -23,11 +22,8 @@ from seatrial.stages import (
     gate,
     install,
     manifests,
-    namespaces,
     objects,
-    preflight,
     ready,
-    revival,
 )
 from shop_world import (
     READY,
@@ -38,117 +34,6 @@ from shop_world import (
     revision,
     runner_pod,
 )
-
-
-class TestPreflight:
-    def test_fresh(self, world):
-        ctx = world.ctx(connected=False)
-
-        assert preflight.run(ctx).facts == {"engine": "20.10", "helm": "v4.3.1"}
-        assert ctx.facts.fresh
-        assert len(ctx.undo) == 1, "the registry goes when nobody needs it"
-
-    def test_kind_is_missing(self, world):
-        world.processes.find = lambda program: None if program == "kind" else program
-
-        with pytest.raises(UsageError) as caught:
-            preflight.run(world.ctx())
-        assert caught.value.message == "kind is not on PATH"
-
-    def test_cluster_of_somebody_else(self, world):
-        world.cluster.there = True
-
-        with pytest.raises(UsageError) as caught:
-            preflight.run(world.ctx())
-        assert "seatrial did not make" in caught.value.message
-
-    def test_taken_ports_are_named(self, world):
-        world.taken.add(8080)
-
-        with pytest.raises(UsageError) as caught:
-            preflight.run(world.ctx())
-        assert caught.value.message == "host port 127.0.0.1:8080 is taken"
-
-    def kept(self, world):
-        world.session = changed(world.session, made=(Made(kind="cluster", name="it", identity="id"),))
-        return world.ctx(connected=False)
-
-    def test_kept_cluster(self, world):
-        ctx = self.kept(world)
-
-        assert preflight.run(ctx).outcome is Outcome.UNCHANGED
-        assert not ctx.facts.fresh
-
-    def test_stopped_cluster_is_woken(self, world, monkeypatch):
-        monkeypatch.setattr(revival, "_LOOK", 0.0)
-        world.kube.broken, world.cluster.there = refused("connection refused"), True
-
-        assert preflight.run(self.kept(world)).facts == {"revived": "it"}
-
-    def test_cluster_that_is_gone(self, world):
-        world.kube.broken = refused("connection refused")
-
-        with pytest.raises(EnvironmentFailed) as caught:
-            preflight.run(self.kept(world))
-        assert caught.value.message == "cluster it is gone"
-
-    def test_cluster_that_does_not_come_back(self, world, monkeypatch):
-        monkeypatch.setattr(revival, "_SECONDS", 0.05)
-        monkeypatch.setattr(revival, "_LOOK", 0.01)
-        world.kube.broken, world.cluster.there, world.cluster.alive = refused("connection refused"), True, False
-
-        with pytest.raises(EnvironmentFailed) as caught:
-            preflight.run(self.kept(world))
-        assert (caught.value.message, caught.value.reason) == ("cluster it does not answer", "its nodes are stopped")
-        assert caught.value.hint == "seatrial down, then seatrial up"
-
-    def web(self, started):
-        return {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "web-0", "namespace": "shop"},
-            "status": {"containerStatuses": [{"name": "web", "state": {"running": {"startedAt": started}}}]},
-        }
-
-    def test_pods_are_believed_once_their_nodes_have_told_of_them(self, world, monkeypatch):
-        world.kube.broken, world.cluster.there = refused("connection refused"), True
-        world.kube.put(self.web("2020-01-01T00:00:00Z"))
-        after = f"{world.clock.now() + timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
-        slept = []
-
-        def sleep(seconds):
-            slept.append(seconds)
-            world.kube.put(self.web(after))
-
-        monkeypatch.setattr(revival.time, "sleep", sleep)
-
-        assert preflight.run(self.kept(world)).facts == {"revived": "it"}
-        assert len(slept) == 1
-
-    def test_a_node_that_stays_away_is_named_by_its_pod(self, world, monkeypatch):
-        monkeypatch.setattr(revival, "_SECONDS", 0.05)
-        monkeypatch.setattr(revival, "_LOOK", 0.01)
-        world.kube.broken, world.cluster.there = refused("connection refused"), True
-        world.kube.put(self.web("2020-01-01T00:00:00Z"))
-
-        with pytest.raises(EnvironmentFailed, match="came back without all of its nodes") as caught:
-            preflight.run(self.kept(world))
-        assert "shop/web-0" in caught.value.reason
-
-    @pytest.mark.parametrize(
-        ("age", "state", "done"), [(20, "stopped", []), (40, "stopped", ["revive"]), (40, "running", [])]
-    )
-    def test_a_node_without_a_sign_of_life_is_looked_at(self, world, age, state, done):
-        renewed = f"{world.clock.now() - timedelta(seconds=age):%Y-%m-%dT%H:%M:%S.%fZ}"
-        meta = {"name": "it-worker", "namespace": "kube-node-lease"}
-        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta}
-        world.kube.put({**lease, "spec": {"renewTime": renewed}})
-        world.cluster.state = lambda: state
-
-        preflight.run(self.kept(world))
-
-        assert world.cluster.log == done
-
 
 NODES = tuple(
     {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}} for name in ("it-worker", "it-control-plane")
@@ -468,16 +353,6 @@ class TestInstall:
 
 
 class TestObjects:
-    def test_namespaces_of_others_are_not_claimed(self, world):
-        ctx = world.ctx()
-        world.kube.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "theirs"}})
-        for name in ("default", "theirs", "ours"):
-            namespaces.have(ctx, name)
-
-        (made,) = world.kube.applied
-        assert made["metadata"]["name"] == "ours"
-        assert made["metadata"]["labels"]["seatrial.dev/session"] == "aa"
-
     def test_what_stands_before_a_release(self, tmp_path):
         (tmp_path / "pull.json").write_text("{}")
         folder = tmp_path / "manifests"

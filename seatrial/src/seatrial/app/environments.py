@@ -13,8 +13,9 @@ from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.names import SessionId, new_session_id
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project, ReleaseSpec
+from seatrial.namespaces import lease
+from seatrial.namespaces.ownership import delete_namespace, delete_own_objects
 from seatrial.saved_state import read
-from seatrial.stages import lease, namespaces
 
 __all__ = [
     "NONE",
@@ -295,15 +296,15 @@ def _remove_objects(this: Machine, session: Session, deadline: Deadline) -> None
         if kube.get("coordination.k8s.io/v1/Lease", lease.NAME, place) is not None:
             lease.Lease(
                 kube, place, holder=f"{this.holder} removes it", labels=session.owner_labels, clock=this.clock
-            ).take()
+            ).take(deadline)
     for made in reversed(session.made):
         if made.kind == "release":
             namespace, _, name = made.name.partition("/")
             charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
         elif made.kind == "namespace":
-            namespaces.remove(kube, made.name, session.session)
+            delete_namespace(kube, made.name, session.session)
         elif made.kind == "objects":
-            namespaces.sweep(kube, made.name, session.owner_selector)
+            delete_own_objects(kube, made.name, session.owner_selector)
 
 
 def drop_cache(this: Machine, say: Say) -> list[str]:

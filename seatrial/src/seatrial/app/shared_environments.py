@@ -27,9 +27,15 @@ from seatrial.model.names import (
     OWNER,
 )
 from seatrial.model.spec import Project, ReleaseSpec
+from seatrial.namespaces import lease
+from seatrial.namespaces.guardrails import ENFORCED
+from seatrial.namespaces.ownership import (
+    delete_isolation_objects,
+    delete_namespace,
+    delete_own_objects,
+    is_use_allowed,
+)
 from seatrial.ports import Kube, Object
-from seatrial.stages import lease, namespaces
-from seatrial.stages.neighbours import ENFORCED
 
 __all__ = ["Found", "expired", "found_in", "numbers", "remove", "remove_lent", "superfluous"]
 
@@ -132,18 +138,20 @@ def remove_lent(this: Machine, project: Project, say: Callable[[str], None]) -> 
     mine, now, removed = f"{LABEL_OWNER}={OWNER},{LABEL_PROJECT}={project.identity}", this.clock.now(), []
     for found in _listed(kube, _LEASE, mine):
         place = found["metadata"]["namespace"]
-        used = found["metadata"]["name"] != lease.NAME or lease.age(found, now) < EXPIRY.total_seconds()
-        if used or not namespaces.allowed(kube.get("v1/Namespace", place)):
+        used = (
+            found["metadata"]["name"] != lease.NAME or lease.seconds_since_renewal(found, now) < EXPIRY.total_seconds()
+        )
+        if used or not is_use_allowed(kube.get("v1/Namespace", place)):
             continue
         charts, deadline = _environment(this, project).charts, Deadline.after(_SECONDS)
         for name in _releases(kube, place, project.identity):
             charts.recover(ReleaseSpec(name=name, chart="", namespace=place), good=None, deadline=deadline)
-        namespaces.sweep(kube, place, mine)
+        delete_own_objects(kube, place, mine)
         removed.append(place)
     places = {found["metadata"]["labels"].get(LABEL_ISOLATED_FOR) for found in _listed(kube, _RIGHTS, mine)}
     for place in sorted(filter(None, places)):
         if kube.get("v1/Namespace", place) is None:
-            namespaces.remove_isolation(kube, place, mine)
+            delete_isolation_objects(kube, place, mine)
             removed.append(place)
     for place in removed:
         say(f"removed what was left of namespace {place}")
@@ -180,7 +188,7 @@ def _remove(this: Machine, project: Project, found: Found) -> None:
         for name in _releases(kube, namespace, project.identity):
             env.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
         there = kube.get("v1/Namespace", namespace) or {"metadata": {}}
-        namespaces.remove(kube, namespace, str((there["metadata"].get("labels") or {}).get(LABEL_SESSION)))
+        delete_namespace(kube, namespace, str((there["metadata"].get("labels") or {}).get(LABEL_SESSION)))
 
 
 def _releases(kube: Kube, namespace: str, project: str) -> list[str]:
@@ -202,7 +210,7 @@ def _found(kube: Kube, now: datetime, project: str) -> list[Found]:
 def _told(kube: Kube, now: datetime, name: str, project: str, members: list[Object]) -> Found:
     names = tuple(sorted(each["metadata"]["name"] for each in members))
     ends = [_seconds(each["metadata"]["labels"].get(LABEL_EXPIRES, "")) for each in members]
-    leases = [found for place in names if (found := kube.get(_LEASE, lease.NAME, place)) and lease.lives(found, now)]
+    leases = [found for place in names if (found := kube.get(_LEASE, lease.NAME, place)) and lease.is_held(found, now)]
     notes = [(each["metadata"].get("annotations") or {}).get(ENFORCED, "") for each in members]
     return Found(
         name=name,

@@ -20,9 +20,10 @@ from seatrial.model.names import RunId
 from seatrial.model.result import Counts, ImageUsed, Outcome, Stage, TreeProof
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
+from seatrial.namespaces.lease import Lease
+from seatrial.namespaces.ownership import Owner, delete_namespace, delete_own_objects
 from seatrial.ports import Emit, Kube, LocalImage, Object
 from seatrial.runner.prestart import Submission
-from seatrial.stages.lease import Lease
 
 __all__ = ["Ctx", "Facts", "Report", "TestsOutcome", "Undo", "done", "unchanged"]
 
@@ -180,6 +181,26 @@ class Ctx:
         """The cluster's API."""
         assert self.facts.kube is not None, "the cluster stage comes first"  # noqa: S101
         return self.facts.kube
+
+    @property
+    def owner(self) -> Owner:
+        """The environment of this run, as the owner of namespaces."""
+        return Owner(
+            labels=self.session.labels,
+            kept=self.keep == "always",
+            environment=self.session.namespace,
+            pod_security=self.project.namespace.pod_security,
+        )
+
+    def record_namespace(self, made: Made) -> None:
+        """Record a namespace, or objects in a namespace of another owner, that is about to be created."""
+        kube, session = self.kube, self.session
+        if made.kind == "namespace":
+            self.undo.push(f"namespace {made.name}", lambda _: delete_namespace(kube, made.name, session.session))
+        else:
+            what = f"own objects in namespace {made.name}"
+            self.undo.push(what, lambda _: delete_own_objects(kube, made.name, session.owner_selector))
+        self.remember(made)
 
     def log(self, name: str) -> Path:
         """Return the path of a log file of this run."""

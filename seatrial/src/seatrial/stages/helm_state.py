@@ -8,12 +8,15 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from seatrial.model.errors import UsageError
+from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Kube, Object
 
-__all__ = ["Revision", "decode", "manifest", "newest", "newest_good"]
+__all__ = ["Revision", "check_owner", "decode", "manifest", "newest", "newest_good"]
 
 
 class Revision(NamedTuple):
@@ -21,6 +24,23 @@ class Revision(NamedTuple):
 
     revision: int
     status: str
+
+
+def check_owner(kube: Kube, releases: Iterable[ReleaseSpec], labels: Mapping[str, str]) -> None:
+    """Check that releases that already exist belong to the project.
+
+    Raises:
+        UsageError: a release belongs to another owner.
+    """
+    for release in releases:
+        for secret in kube.objects("v1/Secret", release.namespace, labels=f"owner=helm,name={release.name}"):
+            found = secret["metadata"].get("labels") or {}
+            if any(found.get(key) != value for key, value in labels.items()):
+                raise UsageError(
+                    f"release {release.name} in namespace {release.namespace} belongs to another owner",
+                    reason=f"its Helm record has no label {LABEL_OWNER} with this {LABEL_PROJECT}",
+                    hint="choose another release name or another namespace",
+                )
 
 
 def newest(kube: Kube, release: ReleaseSpec) -> Revision | None:

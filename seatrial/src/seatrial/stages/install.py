@@ -13,9 +13,11 @@ from seatrial.model.errors import SeatrialError
 from seatrial.model.result import Stage
 from seatrial.model.session import Made
 from seatrial.model.spec import ReleaseSpec
+from seatrial.namespaces.guardrails import apply_guardrails
+from seatrial.namespaces.ownership import ensure_namespace, ensure_namespace_of_own_cluster
 from seatrial.readiness.workload import WORKLOADS
 from seatrial.saved_state import Installed, read, write
-from seatrial.stages import charts, configuration_users, manifests, namespaces, neighbours, objects, runner
+from seatrial.stages import charts, configuration_users, manifests, objects, runner
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.deliver import runner_image
 from seatrial.stages.helm_state import manifest, newest, newest_good
@@ -40,8 +42,7 @@ def run(ctx: Ctx) -> Report:
     if ctx.env.mirror and ctx.facts.fresh:
         ctx.kube.apply(ctx.env.mirror.announcement())
     for namespace in ctx.project.used_namespaces:
-        if namespaces.have(ctx, namespace) and ctx.session.namespace:
-            neighbours.have(ctx, namespace)
+        _ensure_namespace(ctx, namespace)
     manifests.bring(ctx, manifests.pull_secrets(ctx.project.release, ctx.project.root))
     pod = _Runner(ctx)
     pod.have_in_time()
@@ -65,6 +66,17 @@ def run(ctx: Ctx) -> Report:
     pulled = sum(each.done() and each.result() for each in ahead)
     facts = {"pulled": f"{pulled} of {len(ahead)} images ahead"} if ahead else {}
     return done(installed=", ".join(changed), **facts) if changed else unchanged()
+
+
+def _ensure_namespace(ctx: Ctx, name: str) -> None:
+    environment, is_own = ctx.session.namespace, True
+    if ctx.session.shares:
+        is_own = ensure_namespace(ctx.kube, name, ctx.owner, deadline=ctx.deadline, record=ctx.record_namespace)
+    else:
+        ensure_namespace_of_own_cluster(ctx.kube, name, ctx.session.labels)
+    if is_own and environment:
+        spec, runner = ctx.project.namespace, ctx.project.runner
+        apply_guardrails(ctx.kube, name, spec, runner, environment=environment, labels=ctx.session.labels)
 
 
 class _Configuration:

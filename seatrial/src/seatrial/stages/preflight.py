@@ -1,19 +1,22 @@
-"""Everything that can be found wrong before anything is made."""
+"""Preflight stage: find every problem that can be found before anything is created."""
 
 from __future__ import annotations
 
 from seatrial.model.errors import UsageError
-from seatrial.stages import beside, manifests, revival
-from seatrial.stages.context import Ctx, Report, done
+from seatrial.namespaces.lease import Lease
+from seatrial.namespaces.ownership import claim_namespace, ensure_namespace
+from seatrial.stages import helm_state, manifests, revival
+from seatrial.stages.context import Ctx, Report, done, unchanged
 
 __all__ = ["run"]
 
 
 def run(ctx: Ctx) -> Report:
-    """Check tools and engine, that the cluster's name is free or ours, and that its host ports are free.
+    """Check tools, engine, manifests, the cluster's name and its host ports. Enter the cluster if it exists already.
 
     Raises:
-        UsageError: one of them is not as it must be.
+        UsageError: a check failed, or another run or owner uses the namespace.
+        EnvironmentFailed: the existing cluster does not answer.
     """
     env = ctx.env
     cluster = next((made for made in ctx.session.made if made.kind == "cluster"), None)
@@ -23,27 +26,64 @@ def run(ctx: Ctx) -> Report:
     if not ctx.session.kept:
         manifests.check(ctx.project.release, ctx.project.root)
     if ctx.session.shares:
-        return beside.enter(ctx)
+        return _enter_shared_cluster(ctx)
     if not ctx.facts.fresh:
         return revival.run(ctx)
-    ctx.facts.versions["engine"] = env.check_engine()
-    ctx.facts.versions["helm"] = env.charts.version()
+    _check_tools(ctx)
     if not env.processes.find("kind"):
         raise UsageError("kind is not on PATH", hint="install it: https://kind.sigs.k8s.io/docs/user/quick-start/")
     if env.cluster.exists():
         raise UsageError(
-            f"there is a cluster {env.cluster.name!r} that seatrial did not make",
-            reason="the ledger does not know it, so it is somebody else's and stays as it is",
-            hint=f"kind delete cluster --name {env.cluster.name}, or another name under [cluster]",
+            f"cluster {env.cluster.name} already exists and was not created by seatrial",
+            reason="the ledger has no record of it, so seatrial does not change it",
+            hint=f"kind delete cluster --name {env.cluster.name}, or choose another name under [cluster]",
         )
     taken = [f"{address}:{port}" for address, port in env.host_ports if not env.port_is_free(address, port)]
     if taken:
         raise UsageError(
-            f"host port {', '.join(taken)} is taken",
-            reason="the cluster publishes it, and something on this machine listens there already",
-            hint=f"ss -ltnp 'sport = :{taken[0].rpartition(':')[2]}' says what",
+            f"host port {', '.join(taken)} is in use",
+            reason="the cluster publishes this port, and another program on this machine listens on it",
+            hint=f"find the program: ss -ltnp 'sport = :{taken[0].rpartition(':')[2]}'",
         )
     if mirror := env.mirror:
         # First in, last out: what the cluster still uses cannot go before it.
         ctx.undo.push("registry", lambda _: mirror.remove())
     return done(**ctx.facts.versions)
+
+
+def _check_tools(ctx: Ctx) -> None:
+    ctx.facts.versions["engine"] = ctx.env.check_engine()
+    ctx.facts.versions["helm"] = ctx.env.charts.version()
+
+
+def _enter_shared_cluster(ctx: Ctx) -> Report:
+    """Check the cluster and take the Lease of the runner's namespace before anything in it is changed."""
+    env, is_first = ctx.env, not ctx.session.kept
+    if is_first:
+        _check_tools(ctx)
+    if ctx.session.provider == "existing" and not env.cluster.exists():
+        raise UsageError(
+            f"{env.cluster.kubeconfig} has no context {env.cluster.context!r}", hint="kubectl config get-contexts"
+        )
+    revival.run(ctx)
+    kube = ctx.facts.kube = env.cluster.connect()
+    namespace, owner = ctx.project.runner.namespace, ctx.owner
+    claim_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)
+    ctx.lease = _take_lease(ctx, namespace)
+    ensure_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)
+    helm_state.check_owner(kube, ctx.project.release, ctx.session.owner_labels)
+    return done(namespace=namespace, **ctx.facts.versions) if is_first else unchanged(namespace=namespace)
+
+
+def _take_lease(ctx: Ctx, namespace: str) -> Lease:
+    env, labels = ctx.env, ctx.session.owner_labels
+    lease = Lease(ctx.kube, namespace, holder=f"{env.holder} run {ctx.run}", labels=labels, clock=env.clock)
+    lease.take(ctx.deadline)
+
+    def lost(reason: str) -> None:
+        ctx.warn(f"stopping this run: {reason}")
+        ctx.cancelled.set()
+        env.processes.stop()
+
+    lease.keep(lost)
+    return lease

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from seatrial.images.outdated_pods import recreate_outdated_pods, retry_failed_pulls
 from seatrial.model.deadline import Deadline
+from seatrial.namespaces.guardrails import verify_policies
 from seatrial.ports import Object
 from seatrial.runner_pod.service_probes import STATE_FILE, ServiceProbes
 from seatrial.saved_state import Answered, Installed, read, write
-from seatrial.stages import manifests, neighbours, objects
+from seatrial.stages import manifests, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.helm_state import newest
 from seatrial.watching.workload_monitor import Target, WorkloadMonitor, all_ready_now
@@ -38,8 +39,9 @@ def run(ctx: Ctx) -> Report:
         pods = probes.run_until_stable(until, lambda: _wait(ctx, targets, until))
         write(state_file, probes.state(pods))
         at_once = False
-    if ctx.session.namespace:
-        neighbours.verify(ctx)
+    if ctx.session.namespace and ctx.project.namespace.isolated:
+        state_file = ctx.env.directory / "policies.json"
+        verify_policies(ctx.kube, spec, ctx.session.namespace, state_file=state_file, warn=ctx.warn)
     for name, made in ctx.facts.installed.items():
         _remember(ctx, name, made)
     manifests.found_good(ctx)

@@ -13,14 +13,14 @@ from msgspec.structs import replace
 from seatrial.image_inputs.manifest import Manifest
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
+from seatrial.namespaces.admission_policies import REFUSAL, refused_namespace
+from seatrial.namespaces.ownership import delete_isolation_objects
 from seatrial.ports import Object
 from seatrial.runner.pod_files import agent_files
 from seatrial.saved_state import RunnerRecord, read_runner, write
 from seatrial.stages.charts import pod_image
 from seatrial.stages.context import Ctx
 from seatrial.stages.deliver import runner_image
-from seatrial.stages.isolation import REFUSAL, probe
-from seatrial.stages.namespaces import remove_isolation
 from seatrial.stages.runner_pod import DIGEST, Shape, runner_objects, runner_policies
 from seatrial.watching.watch_set import bounded_watch
 
@@ -69,7 +69,7 @@ def have(ctx: Ctx) -> None:
     if there is not None:
         _remove(ctx, ctx.deadline.child(_GONE_SECONDS))
         if not spec.isolated_namespaces:
-            remove_isolation(ctx.kube, spec.namespace, ctx.session.owner_selector)
+            delete_isolation_objects(ctx.kube, spec.namespace, ctx.session.owner_selector)
     _confine(ctx, runner_policies(spec, shape))
     for obj in others:
         ctx.kube.apply(obj)
@@ -130,7 +130,7 @@ def _confine(ctx: Ctx, policies: list[Object]) -> None:
         return
     for obj in policies:
         ctx.kube.apply(obj)
-    refused, user, groups = probe(ctx.project.runner)
+    refused, user, groups = refused_namespace(ctx.project.runner)
     deadline = ctx.deadline.child(_IN_FORCE_SECONDS)
     while REFUSAL not in (said := ctx.kube.rehearse(refused, user=user, groups=groups)):
         if deadline.passed:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seatrial.model.spec import RunnerSpec
+from seatrial.namespaces.admission_policies import isolation_policies, isolation_rights
 from seatrial.ports import LocalImage, Object
 from seatrial.runner.definition import isolation_role
 from seatrial.runner.pod_files import AGENT_DIRECTORY, STATE_DIRECTORY, agent_argv
-from seatrial.stages.isolation import isolation_policies, isolation_rights
 
 __all__ = ["DIGEST", "Shape", "runner_objects", "runner_policies"]
 

@@ -1,4 +1,4 @@
-"""As much of an API server's admission as the policies of isolated namespaces ask for, with a real CEL evaluator."""
+"""Evaluate admission policies as an API server does, with a real CEL evaluator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CLUSTER_WIDE = ("namespaces",)
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A request that authorization let through.
+    """A request that was authorized.
 
     Attributes:
         resource: with its subresource: `pods/ephemeralcontainers`.
@@ -50,7 +50,7 @@ class Request:
 
 
 def refusals(objects: list[dict[str, Any]], request: Request) -> list[str]:
-    """Return why the policies among the objects refuse a request; nothing if they do not."""
+    """Return the messages with which policies among the objects refuse a request; empty if they admit it."""
     policies = {obj["metadata"]["name"]: obj["spec"] for obj in objects if obj["kind"] == "ValidatingAdmissionPolicy"}
     found = []
     for binding in objects:
@@ -84,7 +84,7 @@ def _evaluate(expression: str, variables: dict[str, Any]) -> Any:
 
 @cache
 def _compiled(expression: str) -> Any:
-    # `dyn` only tells the API server's type checker something.
+    # `dyn` concerns only the type checker of the API server.
     return cel.compile(expression.replace("dyn(", "("))
 
 

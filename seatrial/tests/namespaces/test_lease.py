@@ -1,4 +1,4 @@
-"""One run at a time in a namespace: who holds the Lease, who may take it, and what is lost with it."""
+"""The Lease that allows one run at a time in a namespace."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from datetime import timedelta
 
 import pytest
 from seatrial.doubles import FakeClock
+from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, UsageError
-from seatrial.stages import lease as module
-from seatrial.stages.lease import Lease, holder_of, lives
+from seatrial.namespaces import lease as module
+from seatrial.namespaces.lease import Lease, holder_of, is_held
 
 
 class Cluster:
-    """One Lease, with the API's care for versions."""
+    """An API server with one Lease and optimistic locking."""
 
     def __init__(self):
         self.there = None
@@ -49,8 +50,8 @@ class Cluster:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(module, "_DOUBT", 0.1)
-    monkeypatch.setattr(module, "_LOOK", 0.01)
+    monkeypatch.setattr(module, "_GRACE", 0.1)
+    monkeypatch.setattr(module, "_PAUSE", 0.01)
     monkeypatch.setattr(module, "_RENEWAL", 0.02)
 
 
@@ -67,38 +68,38 @@ def lease(cluster, holder, *, later=0):
     return Lease(cluster, "pr-42", holder=holder, labels={"a": "b"}, clock=clock)
 
 
-def test_the_first_one_has_it_and_the_second_is_told_who(cluster):
-    lease(cluster, "ann@laptop").take()
-    with pytest.raises(UsageError, match="another run works in namespace pr-42") as raised:
-        lease(cluster, "ci@runner", later=12).take()
+def test_take_of_a_held_lease_names_its_holder(cluster):
+    lease(cluster, "ann@laptop").take(Deadline.after(30))
+    with pytest.raises(UsageError, match="another run uses namespace pr-42") as raised:
+        lease(cluster, "ci@runner", later=12).take(Deadline.after(30))
 
     assert raised.value.reason == "ann@laptop renewed its Lease 12 s ago"
     assert cluster.there["spec"]["leaseDurationSeconds"] == 30
     assert cluster.there["metadata"]["labels"] == {"a": "b"}
 
 
-def test_what_is_released_can_be_taken_at_once(cluster):
+def test_released_lease_can_be_taken_at_once(cluster):
     first = lease(cluster, "ann")
-    first.take()
+    first.take(Deadline.after(30))
     first.release()
     assert holder_of(cluster.there) == ""
 
-    lease(cluster, "ci").take()
+    lease(cluster, "ci").take(Deadline.after(30))
     assert holder_of(cluster.there) == "ci"
     assert cluster.there["spec"]["leaseTransitions"] == 1
 
 
-def test_that_of_a_dead_one_is_taken_over(cluster):
-    lease(cluster, "dead").take()
-    lease(cluster, "ci", later=31).take()
+def test_expired_lease_is_taken_over(cluster):
+    lease(cluster, "dead").take(Deadline.after(30))
+    lease(cluster, "ci", later=31).take(Deadline.after(30))
 
     assert holder_of(cluster.there) == "ci"
 
 
-def test_a_living_one_whose_clock_is_wrong_is_no_dead_one(cluster, monkeypatch):
-    monkeypatch.setattr(module, "_DOUBT", 5.0)
+def test_lease_that_is_renewed_by_a_slow_clock_is_not_taken_over(cluster, monkeypatch):
+    monkeypatch.setattr(module, "_GRACE", 5.0)
     slow = lease(cluster, "slow clock")
-    slow.take()
+    slow.take(Deadline.after(30))
 
     def renew():
         cluster.there["spec"]["renewTime"] = "2026-01-31T15:45:02.000000Z"
@@ -106,26 +107,26 @@ def test_a_living_one_whose_clock_is_wrong_is_no_dead_one(cluster, monkeypatch):
     renewing = threading.Timer(0.1, renew)
     renewing.start()
     with pytest.raises(UsageError, match="another run"):
-        lease(cluster, "ci", later=3600).take()
+        lease(cluster, "ci", later=3600).take(Deadline.after(30))
     renewing.join()
 
 
-def test_of_two_that_come_at_once_one_has_it(cluster):
+def test_one_of_two_simultaneous_holders_gets_the_lease(cluster):
     other = lease(cluster, "quicker")
 
     def just_before():
         cluster.before_write = lambda: None
-        other.take()
+        other.take(Deadline.after(30))
 
     cluster.before_write = just_before
     with pytest.raises(UsageError, match="another run"):
-        lease(cluster, "slower").take()
+        lease(cluster, "slower").take(Deadline.after(30))
     assert holder_of(cluster.there) == "quicker"
 
 
-def test_it_is_renewed_until_it_is_released(cluster):
+def test_lease_is_renewed_until_it_is_released(cluster):
     it = lease(cluster, "ann")
-    it.take()
+    it.take(Deadline.after(30))
     version, enough = cluster.version, threading.Event()
     cluster.before_write = lambda: enough.set() if cluster.version > version + 1 else None
     it.keep(pytest.fail)
@@ -137,7 +138,7 @@ def test_it_is_renewed_until_it_is_released(cluster):
 
 
 def lost(it):
-    """Wait for the reason why it is lost."""
+    """Return the reasons with which the loss of a Lease is reported."""
     told, reasons = threading.Event(), []
 
     def note(reason):
@@ -149,19 +150,19 @@ def lost(it):
     return reasons
 
 
-def test_it_is_lost_to_another_one(cluster):
+def test_lease_taken_by_another_holder_is_reported_as_lost(cluster):
     it = lease(cluster, "ann")
-    it.take()
+    it.take(Deadline.after(30))
     cluster.there["spec"]["holderIdentity"] = "ci"
 
-    assert lost(it) == ["ci holds the Lease of namespace pr-42 now"]
+    assert lost(it) == ["the Lease of namespace pr-42 was taken by ci"]
     it.release()
-    assert holder_of(cluster.there) == "ci", "it is not ours to give away"
+    assert holder_of(cluster.there) == "ci", "a lost Lease is not released"
 
 
-def test_it_is_lost_when_it_cannot_be_renewed_for_as_long_as_it_counts(cluster, monkeypatch):
+def test_lease_that_cannot_be_renewed_is_reported_as_lost_when_it_expires(cluster, monkeypatch):
     it = lease(cluster, "ann")
-    it.take()
+    it.take(Deadline.after(30))
     monkeypatch.setattr(module, "_DURATION", 0.1)
     cluster.broken = True
 
@@ -169,8 +170,8 @@ def test_it_is_lost_when_it_cannot_be_renewed_for_as_long_as_it_counts(cluster, 
     it.release()
 
 
-def test_nobody_lives_without_a_name_or_a_time():
-    assert not lives(None, CLOCK.now())
-    assert not lives({"spec": {"holderIdentity": "", "renewTime": "2026-01-31T15:45:01Z"}}, CLOCK.now())
-    assert not lives({"spec": {"holderIdentity": "x"}}, CLOCK.now())
-    assert lives({"spec": {"holderIdentity": "x", "renewTime": "2026-01-31T15:45:01Z"}}, CLOCK.now())
+def test_lease_without_holder_or_renewal_is_not_held():
+    assert not is_held(None, CLOCK.now())
+    assert not is_held({"spec": {"holderIdentity": "", "renewTime": "2026-01-31T15:45:01Z"}}, CLOCK.now())
+    assert not is_held({"spec": {"holderIdentity": "x"}}, CLOCK.now())
+    assert is_held({"spec": {"holderIdentity": "x", "renewTime": "2026-01-31T15:45:01Z"}}, CLOCK.now())

@@ -1,4 +1,4 @@
-"""What the tests may do in a cluster: their rights, and the policies that confine them."""
+"""Rights of tests in a cluster, and the admission policies that confine them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from fakes import World
-from msgspec.structs import replace as changed
-from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import ISOLATED_PREFIX
 from seatrial.model.spec import Project, RunnerSpec
+from seatrial.namespaces.admission_policies import REFUSAL, isolation_policies, refused_namespace
+from seatrial.namespaces.admission_policies import isolation_rights as runner_cluster_rights
 from seatrial.pod.fixtures import isolation as fixture
 from seatrial.pod.fixtures.isolation import PREFIX
-from seatrial.ports import Change
 from seatrial.runner.definition import definition, isolation_rights
-from seatrial.stages import isolation, runner
-from seatrial.stages.isolation import REFUSAL, isolation_policies, probe
 
-from .admission import Request, refusals
+from .admission_evaluator import Request, refusals
 
 SPEC = RunnerSpec(image="t", namespace="shop", isolated_namespaces=True)
 LABELS = {"seatrial.dev/owner": "seatrial", "seatrial.dev/project": "p-1", "seatrial.dev/session": "aa"}
 OURS = {"seatrial.dev/project": "p-1", "seatrial.dev/isolated-for": "shop"}
 RUNNER = "system:serviceaccount:shop:test-runner"
-SOMEBODY = "system:serviceaccount:kube-system:replicaset-controller"
+CONTROLLER = "system:serviceaccount:kube-system:replicaset-controller"
 RBAC = "rbac.authorization.k8s.io"
 
 OWN = isolation_policies(SPEC, LABELS, shared=False)
@@ -55,16 +51,20 @@ def on_binding(operation, where, labels=None, user=RUNNER):
     )
 
 
-def test_the_objects_are_these():
-    """Every word of them counts: change the file only with a reason."""
-    objects = {"own cluster": OWN, "shared cluster": SHARED, "rights": isolation.isolation_rights(SPEC, LABELS)}
-    file = Path(__file__).with_name("isolation.json")
+def test_objects_are_those_of_the_recorded_file():
+    """Each line of the objects limits what tests can do: change the file only with a reason."""
+    objects = {
+        "own cluster": OWN,
+        "shared cluster": SHARED,
+        "rights": runner_cluster_rights(SPEC, LABELS),
+    }
+    file = Path(__file__).with_name("admission_policies.json")
     text = json.dumps(objects, indent=1) + "\n"
 
-    assert text == file.read_text(), f"write it again: {text}"
+    assert text == file.read_text(), f"write this text to {file.name}: {text}"
 
 
-def test_prefixes_are_the_same_in_the_pod():
+def test_prefix_is_the_same_in_the_pod_and_in_the_policies():
     assert PREFIX == ISOLATED_PREFIX == "test-"
 
 
@@ -78,15 +78,15 @@ def test_policies_fail_closed_and_deny():
         assert [each["spec"]["validationActions"] for each in bindings] == [["Deny"]] * 4
         assert [each["spec"]["policyName"] for each in bindings] == names
         assert objects == policies + bindings
-        # The guard is what is asked for: whoever knows it knows the others.
+        # A server that enforces the last policy enforces the others.
         assert names[-1].endswith(".guard")
         assert all(LABELS.items() | OURS.items() <= each["metadata"]["labels"].items() for each in objects)
 
 
-def test_names_do_not_collide():
+def test_names_of_different_runners_differ():
     def names(namespace, pod):
         spec = RunnerSpec(image="t", namespace=namespace, pod=pod, isolated_namespaces=True)
-        every = isolation_policies(spec, LABELS, shared=True) + isolation.isolation_rights(spec, LABELS)
+        every = isolation_policies(spec, LABELS, shared=True) + runner_cluster_rights(spec, LABELS)
         return {each["metadata"]["name"] for each in every}
 
     assert not names("a-b", "c") & names("a", "b-c")
@@ -103,17 +103,17 @@ EVERYWHERE = [
     on_namespace("UPDATE", "shop", resource="namespaces/status"),
     *(on_binding(operation, "kube-system") for operation in ("CREATE", "UPDATE", "DELETE")),
     Request(user=RUNNER, operation="CREATE", resource="namespaces", obj=namespace(generateName="prod-")),
-    # Neither name nor prefix: what cannot be told is refused.
+    # Neither name nor prefix: refused.
     Request(user=RUNNER, operation="CREATE", resource="namespaces", obj=namespace()),
 ]
 
 
 @pytest.mark.parametrize("objects", [OWN, SHARED], ids=["own", "shared"])
 @pytest.mark.parametrize("request_", EVERYWHERE, ids=lambda each: f"{each.operation} {each.resource} {each.name}")
-def test_the_runner_keeps_to_its_prefix(objects, request_):
+def test_runner_is_refused_outside_its_prefix(objects, request_):
     assert refusals(objects, request_)
     admin = deepcopy(request_).__dict__ | {"user": "kubernetes-admin"}
-    assert refusals(objects, Request(**admin)) == [], "it is the runner alone that is confined so"
+    assert refusals(objects, Request(**admin)) == [], "only the runner is confined"
 
 
 OTHERS = {"seatrial.dev/project": "p-1", "seatrial.dev/isolated-for": "pr-7"}
@@ -131,12 +131,12 @@ OTHERS = {"seatrial.dev/project": "p-1", "seatrial.dev/isolated-for": "pr-7"}
         (on_namespace("DELETE", "test-1", OURS), True, True),
         (on_namespace("DELETE", "test-1", OTHERS), False, False),
         (on_namespace("UPDATE", "test-1", OURS), True, True),
-        # Relabelling: neither into the environment nor out of it.
+        # No label change moves a namespace into the environment or out of it.
         (on_namespace("UPDATE", "test-1", OURS, before={}), False, False),
         (on_namespace("UPDATE", "test-1", {}, before=OURS), False, False),
         (on_namespace("UPDATE", "test-1", OTHERS, before=OURS), False, False),
         (on_namespace("UPDATE", "test-1", {}, before=OURS, resource="namespaces/status"), False, False),
-        # An environment's namespace is found by its label, listed and removed: tests make none of theirs look like one.
+        # `list` and `clean` find environments by this label.
         (on_namespace("CREATE", "test-1", {**OURS, "seatrial.dev/environment": "pr-7"}), False, False),
         (on_namespace("DELETE", "test-1", {**OURS, "seatrial.dev/environment": "pr-7"}), False, False),
         (on_binding("CREATE", "test-1", {**OURS, "seatrial.dev/environment": "pr-7"}), False, False),
@@ -153,7 +153,7 @@ OTHERS = {"seatrial.dev/project": "p-1", "seatrial.dev/isolated-for": "pr-7"}
     ],
     ids=lambda each: f"{each.operation} {each.resource}" if isinstance(each, Request) else None,
 )
-def test_which_namespaces_the_runner_enters(request_, own, shared):
+def test_runner_is_admitted_to_its_own_namespaces_only(request_, own, shared):
     assert (refusals(OWN, request_) == []) is own
     assert (refusals(SHARED, request_) == []) is shared
 
@@ -176,13 +176,13 @@ BASELINE = {**OURS, "pod-security.kubernetes.io/enforce": "baseline"}
         ({"a": "b"}, BASELINE, False),
     ],
 )
-def test_nobody_relabels_a_namespace_of_tests(objects, user, before, now, good):
+def test_labels_of_a_tests_namespace_cannot_be_changed(objects, user, before, now, good):
     for resource in ("namespaces", "namespaces/status", "namespaces/finalize"):
         request_ = on_namespace("UPDATE", "test-1", now, before=before, resource=resource, user=user)
         assert (refusals(objects, request_) == []) is good
 
 
-def test_namespaces_of_others_are_none_of_our_business():
+def test_namespaces_of_other_owners_are_not_confined():
     for before, now in (({"a": "b"}, {}), (OTHERS, {}), (OTHERS, OTHERS | {"pod-security.kubernetes.io/enforce": "x"})):
         assert refusals(SHARED, on_namespace("UPDATE", "theirs", now, before=before, user="them")) == []
 
@@ -252,7 +252,12 @@ IN_CONTAINER = {
 }
 
 
-def on_pod(spec, *, where="test-1", labels=None, user=SOMEBODY, operation="CREATE", resource="pods", annotations=None):
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/a"
+
+
+def on_pod(
+    spec, *, where="test-1", labels=None, user=CONTROLLER, operation="CREATE", resource="pods", annotations=None
+):
     meta = {"name": "x", **({"annotations": annotations} if annotations else {})}
     return Request(
         user=user,
@@ -266,8 +271,8 @@ def on_pod(spec, *, where="test-1", labels=None, user=SOMEBODY, operation="CREAT
     )
 
 
-def held(spec, **more):
-    """Return what is said of a pod of tests, by both kinds of clusters in the same words."""
+def refusals_of_pod(spec, **more):
+    """Return the refusals of a pod of tests, which are the same in both kinds of clusters."""
     own = refusals(OWN, on_pod(spec, labels={"pod-security.kubernetes.io/enforce": "privileged"}, **more))
     assert (
         refusals(SHARED, on_pod(spec, labels=OURS | {"pod-security.kubernetes.io/enforce": "privileged"}, **more))
@@ -276,20 +281,20 @@ def held(spec, **more):
     return own
 
 
-def test_pods_of_the_baseline_are_let_in():
-    assert held(GOOD) == []
-    assert held({"containers": []}) == []
-    assert held(GOOD, operation="UPDATE") == []
-    assert held(GOOD, annotations={"container.apparmor.security.beta.kubernetes.io/a": "runtime/default"}) == []
-    assert held(GOOD, annotations={"container.apparmor.security.beta.kubernetes.io/a": "localhost/x", "b": "c"}) == []
+def test_pods_of_the_baseline_are_admitted():
+    assert refusals_of_pod(GOOD) == []
+    assert refusals_of_pod({"containers": []}) == []
+    assert refusals_of_pod(GOOD, operation="UPDATE") == []
+    assert refusals_of_pod(GOOD, annotations={APPARMOR: "runtime/default"}) == []
+    assert refusals_of_pod(GOOD, annotations={APPARMOR: "localhost/x", "b": "c"}) == []
 
 
 @pytest.mark.parametrize("what", IN_POD)
 def test_a_pod_beyond_the_baseline_is_refused(what):
-    for user in (RUNNER, SOMEBODY, "kubernetes-admin"):
-        (said,) = held({**GOOD, **IN_POD[what]}, user=user)
+    for user in (RUNNER, CONTROLLER, "kubernetes-admin"):
+        (said,) = refusals_of_pod({**GOOD, **IN_POD[what]}, user=user)
         assert said.startswith(f"{REFUSAL} to the Pod Security baseline: ")
-    assert held({**GOOD, **IN_POD[what]}, operation="UPDATE")
+    assert refusals_of_pod({**GOOD, **IN_POD[what]}, operation="UPDATE")
 
 
 @pytest.mark.parametrize("kind", ["containers", "initContainers", "ephemeralContainers"])
@@ -297,16 +302,16 @@ def test_a_pod_beyond_the_baseline_is_refused(what):
 def test_a_container_beyond_the_baseline_is_refused(what, kind):
     bad = {"name": "b", "image": "b", **IN_CONTAINER[what]}
     spec = {**GOOD, kind: [*GOOD.get(kind, ()), bad]}
-    (said,) = held(spec)
+    (said,) = refusals_of_pod(spec)
     assert said.startswith(f"{REFUSAL} to the Pod Security baseline: ")
-    assert held(spec, operation="UPDATE", resource="pods/ephemeralcontainers") == [said]
+    assert refusals_of_pod(spec, operation="UPDATE", resource="pods/ephemeralcontainers") == [said]
 
 
 def test_unconfined_by_annotation_is_refused():
-    assert len(held(GOOD, annotations={"container.apparmor.security.beta.kubernetes.io/a": "unconfined"})) == 1
+    assert len(refusals_of_pod(GOOD, annotations={APPARMOR: "unconfined"})) == 1
 
 
-def test_pods_elsewhere_are_none_of_our_business():
+def test_pods_in_other_namespaces_are_not_confined():
     bad = {**GOOD, "hostNetwork": True}
     for where in ("shop", "kube-system", "tests", "my-test-1"):
         assert refusals(OWN, on_pod(bad, where=where)) == []
@@ -317,7 +322,7 @@ def test_pods_elsewhere_are_none_of_our_business():
 
 
 @pytest.mark.parametrize("operation", ["CREATE", "UPDATE"])
-def test_services_do_not_take_over_addresses(operation):
+def test_services_with_external_ips_are_refused(operation):
     def said(objects, spec, **more):
         asked = {"user": RUNNER, "operation": operation, "resource": "services", "name": "x", "namespace": "test-1"}
         return refusals(objects, Request(**{**asked, "obj": {"metadata": {"name": "x"}, "spec": spec}, **more}))
@@ -333,10 +338,10 @@ def test_services_do_not_take_over_addresses(operation):
 
 class TestRights:
     def rules(self):
-        inside, own, binding = isolation.isolation_rights(SPEC, LABELS)
+        inside, own, binding = runner_cluster_rights(SPEC, LABELS)
         return inside, own, binding
 
-    def test_in_the_whole_cluster(self):
+    def test_cluster_role_allows_namespaces_and_the_binding_of_one_role(self):
         inside, own, binding = self.rules()
 
         assert [(rule["apiGroups"], rule["resources"], rule["verbs"]) for rule in own["rules"]] == [
@@ -348,20 +353,20 @@ class TestRights:
         assert binding["roleRef"] == {"apiGroup": RBAC, "kind": "ClusterRole", "name": own["metadata"]["name"]}
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "test-runner", "namespace": "shop"}]
 
-    def test_inside_there_is_no_way_out(self):
+    def test_role_inside_a_namespace_gives_no_way_out_of_it(self):
         inside, *_ = self.rules()
         resources = {each for rule in inside["rules"] for each in rule["resources"]}
         groups = {each for rule in inside["rules"] for each in rule["apiGroups"]}
         verbs = {each for rule in inside["rules"] for each in rule["verbs"]}
 
         assert not any("*" in each for each in resources | groups | verbs)
-        # A Role of their own making, a ServiceAccount of others, a token: each would be a way around the rest.
+        # Roles with more rights, other ServiceAccounts and tokens would bypass the other rules.
         assert not verbs & {"bind", "escalate", "impersonate", "use", "approve", "sign"}
         assert not resources & {"namespaces", "nodes", "serviceaccounts/token", "pods/ephemeralcontainers"}
         limits = [rule["verbs"] for rule in inside["rules"] if "resourcequotas" in rule["resources"]]
-        assert limits == [["get", "list", "watch", "create"]], "the tests do not lift their own limits"
+        assert limits == [["get", "list", "watch", "create"]], "tests cannot lift their own limits"
 
-    def test_the_fixture_binds_that_role_and_labels_what_the_policies_ask_for(self):
+    def test_fixture_creates_namespaces_that_the_policies_admit(self):
         project = Project(root=Path("/p"), runner=SPEC)
         given = definition(project, LABELS)
         (_, made), (_, binding), *_ = fixture.objects(
@@ -375,70 +380,5 @@ class TestRights:
         assert isolation_rights(Project(root=Path("/p"), runner=RunnerSpec(image="t"))) is None
 
 
-class TestInForce:
-    @pytest.fixture
-    def world(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(runner, "_PAUSE", 0.01)
-        return World(
-            tmp_path, Project(root=tmp_path, runner=RunnerSpec(image="t:1", namespace="shop", isolated_namespaces=True))
-        )
-
-    def test_rights_are_given_once_a_request_was_really_refused(self, world):
-        world.kube.message = ["", "namespaces is forbidden", f"denied: {REFUSAL} to namespaces whose"]
-        seen = []
-        apply = world.kube.apply
-        world.kube.apply = lambda obj: (seen.append((obj["kind"], len(world.kube.rehearsed))), apply(obj))[1]
-        runner.have(world.ctx())
-
-        assert [kind for kind, asked in seen if asked == 0] == [
-            *["ValidatingAdmissionPolicy"] * 4,
-            *["ValidatingAdmissionPolicyBinding"] * 4,
-        ]
-        after = [kind for kind, asked in seen if asked == 3]
-        assert after[-1] == "Pod"
-        assert {"ClusterRole", "ClusterRoleBinding"} < set(after)
-        refused, user, groups = world.kube.rehearsed[0]
-        assert user == RUNNER
-        assert "system:masters" in groups, "so that it is not RBAC that refuses"
-        for objects in (OWN, SHARED):
-            request_ = Request(
-                user=user, operation="CREATE", resource="namespaces", name=refused["metadata"]["name"], obj=refused
-            )
-            assert refusals(objects, request_)
-            assert not refusals([each for each in objects if not each["metadata"]["name"].endswith("guard")], request_)
-
-    @pytest.mark.parametrize("said", ["", "users 'x' cannot impersonate resource groups"])
-    def test_without_that_the_tests_get_no_rights(self, world, monkeypatch, said):
-        monkeypatch.setattr(runner, "_IN_FORCE_SECONDS", 0.05)
-        world.kube.message = [said]
-
-        with pytest.raises(EnvironmentFailed, match="are not in force") as caught:
-            runner.have(world.ctx())
-        assert said in caught.value.reason
-        assert caught.value.reason
-        assert "impersonate" in caught.value.hint
-        assert not [obj for obj in world.kube.applied if obj["kind"] in ("ClusterRole", "ClusterRoleBinding", "Pod")]
-
-    def test_a_cluster_of_others_gets_the_policies_by_label(self, world):
-        world.session = changed(world.session, provider="existing")
-        runner.have(world.ctx())
-
-        applied = [obj["spec"] for obj in world.kube.applied if obj["kind"] == "ValidatingAdmissionPolicy"]
-        assert sum("namespaceSelector" in spec["matchConstraints"] for spec in applied) == 2
-
-    def test_rights_that_are_not_asked_for_any_more_are_taken_away(self, world):
-        ctx = world.ctx()
-        runner.have(ctx)
-        pod = world.kube.store["v1/Pod", "shop", "test-runner"]
-        assert "seatrial.shop.test-runner.inside" in [
-            each["value"] for each in pod["spec"]["containers"][0]["env"] if each["name"] == "SEATRIAL_ISOLATED_ROLE"
-        ]
-        world.project = Project(root=world.root, runner=RunnerSpec(image="t:1", namespace="shop"))
-        world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
-        runner.have(world.ctx())
-
-        assert not [kind for kind, *_ in world.kube.store if "Cluster" in kind or "Admission" in kind]
-
-
-def test_the_probe_has_a_name_that_is_one():
-    assert len(probe(RunnerSpec(image="t", namespace="n" * 63))[0]["metadata"]["name"]) == 63
+def test_refused_namespace_has_a_valid_name():
+    assert len(refused_namespace(RunnerSpec(image="t", namespace="n" * 63))[0]["metadata"]["name"]) == 63

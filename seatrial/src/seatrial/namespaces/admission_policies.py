@@ -1,11 +1,11 @@
-"""Cluster-wide objects that let the tests create namespaces, and admission policies that confine them. Pure.
+"""Build the cluster roles that let tests create namespaces, and the admission policies that confine these. Pure.
 
-RBAC knows neither labels nor patterns of names: `create namespaces` is a right in the whole cluster. So admission
-policies keep the runner's ServiceAccount to the namespaces of its tests, and the pods in these to the Pod Security
-baseline. Admission does not see reads: what the tests may read is decided by the RoleBinding in each namespace.
+RBAC has neither labels nor name patterns: `create namespaces` is a right in the whole cluster. Admission policies
+confine the runner's ServiceAccount to the namespaces of its tests. They confine pods in these namespaces to the Pod
+Security baseline. Admission does not see reads: the RoleBinding in each namespace decides what tests may read.
 
-In a kind cluster of our own, the tests' namespaces are those whose names begin with `test-`, so that tests can create
-them with any client. In a cluster that others use too, they are those that carry this environment's labels.
+In an own kind cluster, the tests' namespaces are those whose names begin with `test-`, so that tests can create them
+with any client. In a shared cluster, they are those with the labels of this environment.
 
 https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/ (stable since Kubernetes 1.30)
 https://kubernetes.io/docs/concepts/security/pod-security-standards/#baseline
@@ -21,10 +21,10 @@ from seatrial.model.spec import RunnerSpec
 from seatrial.ports import Object
 from seatrial.runner.definition import isolation_role
 
-__all__ = ["REFUSAL", "isolation_policies", "isolation_rights", "probe"]
+__all__ = ["REFUSAL", "isolation_policies", "isolation_rights", "refused_namespace"]
 
 REFUSAL: Final = "seatrial confines tests"
-"""How each refusal of these policies begins."""
+"""Prefix of each message of these policies."""
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _ADMISSION: Final = "admissionregistration.k8s.io/v1"
@@ -45,7 +45,7 @@ _INSIDE: Final = (
         ),
         (*_READ, *_WRITE),
     ),
-    # Neither changed nor deleted: they are the tests' own limits.
+    # Not changed or deleted: these objects limit the tests.
     ("", ("resourcequotas", "limitranges"), (*_READ, "create")),
     ("", ("pods/log",), ("get",)),
     ("", ("pods/exec", "pods/portforward"), ("create", "get")),
@@ -55,10 +55,10 @@ _INSIDE: Final = (
     ("policy", ("poddisruptionbudgets",), (*_READ, *_WRITE)),
     ("autoscaling", ("horizontalpodautoscalers",), (*_READ, *_WRITE)),
     ("discovery.k8s.io", ("endpointslices",), (*_READ, *_WRITE)),
-    # No `bind` and no `escalate`: with these, a Role could give what its author does not have.
+    # No `bind` and no `escalate`: these verbs allow a Role with more rights than its author has.
     (_RBAC, ("roles", "rolebindings"), (*_READ, *_WRITE)),
 )
-"""What the tests may do in a namespace of theirs: API group, resources, verbs."""
+"""Rights of tests in their namespaces: API group, resources, verbs."""
 
 _PODS: Final = ("pods", "pods/ephemeralcontainers")
 _KEPT: Final = (
@@ -67,7 +67,7 @@ _KEPT: Final = (
     "pod-security.kubernetes.io/enforce",
     "pod-security.kubernetes.io/enforce-version",
 )
-"""Labels of a tests' namespace that nobody changes."""
+"""Labels of the tests' namespaces that nobody may change."""
 
 _CONTAINERS: Final = (
     "object.spec.containers"
@@ -95,7 +95,7 @@ _NO_HOST: Final = (
 )
 
 
-def _words(names: Iterable[str]) -> str:
+def _cel_list(names: Iterable[str]) -> str:
     return "[" + ", ".join(f"'{name}'" for name in names) + "]"
 
 
@@ -107,7 +107,7 @@ _BASELINE: Final = {
     "no privileged containers": "variables.contexts.all(c, !has(c.privileged) || c.privileged == false)",
     "no capabilities beyond the default set": (
         "variables.contexts.all(c, !has(c.capabilities) || !has(c.capabilities.add)"
-        f" || c.capabilities.add.all(n, n in {_words(_CAPABILITIES)}))"
+        f" || c.capabilities.add.all(n, n in {_cel_list(_CAPABILITIES)}))"
     ),
     "no host ports": (
         "variables.containers.all(c, !has(c.ports) || c.ports.all(p, !has(p.hostPort) || p.hostPort == 0))"
@@ -131,30 +131,32 @@ _BASELINE: Final = {
     ),
     "SELinux types of containers, and no user or role": (
         "variables.contexts.all(c, !has(c.seLinuxOptions)"
-        f" || ((!has(c.seLinuxOptions.type) || c.seLinuxOptions.type in {_words(_SELINUX_TYPES)})"
+        f" || ((!has(c.seLinuxOptions.type) || c.seLinuxOptions.type in {_cel_list(_SELINUX_TYPES)})"
         " && (!has(c.seLinuxOptions.user) || c.seLinuxOptions.user == '')"
         " && (!has(c.seLinuxOptions.role) || c.seLinuxOptions.role == '')))"
     ),
-    "safe sysctls": (f"variables.contexts.all(c, !has(c.sysctls) || c.sysctls.all(s, s.name in {_words(_SYSCTLS)}))"),
+    "safe sysctls": (
+        f"variables.contexts.all(c, !has(c.sysctls) || c.sysctls.all(s, s.name in {_cel_list(_SYSCTLS)}))"
+    ),
     "no Windows host processes": (
         "variables.contexts.all(c, !has(c.windowsOptions) || !has(c.windowsOptions.hostProcess)"
         " || c.windowsOptions.hostProcess == false)"
     ),
 }
-"""The Pod Security baseline: what it demands, and how that is told from a pod."""
+"""The Pod Security baseline: each rule and the CEL expression that a conforming pod fulfills."""
 
 
 def isolation_policies(spec: RunnerSpec, labels: Mapping[str, str], *, shared: bool) -> list[Object]:
-    """Return the policies and their bindings; they have to be in force before the tests get `isolation_rights`.
+    """Return the policies and their bindings. They must be enforced before the runner gets `isolation_rights`.
 
-    The guard, which `probe` asks for, is the last of both: a server that knows it knows the others.
+    The guard, which refuses `refused_namespace`, is the last of both: a server that enforces it enforces the others.
 
     Args:
         spec: the runner.
-        labels: that say whose the objects are.
-        shared: whether others use the cluster too: then labels tell the tests' namespaces, else their names.
+        labels: owner labels of the objects.
+        shared: whether it is a shared cluster. There labels identify the tests' namespaces, elsewhere their names.
     """
-    name, ours = _name(spec), _marks(spec, labels)
+    name, ours = _name(spec), _assignment(spec, labels)
     user = f"system:serviceaccount:{spec.namespace}:{spec.pod}"
     selector = {"namespaceSelector": {"matchLabels": ours}} if shared else {}
     by_name = [] if shared else [_condition("tests-namespace", f"request.namespace.startsWith('{ISOLATED_PREFIX}')")]
@@ -168,7 +170,7 @@ def isolation_policies(spec: RunnerSpec, labels: Mapping[str, str], *, shared: b
                 "matchConstraints": {"resourceRules": [_rule("", ("namespaces", "namespaces/*"), "UPDATE")]},
                 "validations": [
                     _validation(
-                        f"{_words(_KEPT)}.all(k, {_value('object')} == {_value('oldObject')})",
+                        f"{_cel_list(_KEPT)}.all(k, {_value('object')} == {_value('oldObject')})",
                         "and keeps the labels of their namespaces as they are",
                     )
                 ],
@@ -212,7 +214,7 @@ def isolation_policies(spec: RunnerSpec, labels: Mapping[str, str], *, shared: b
                         _rule(_RBAC, ("rolebindings",), "CREATE", "UPDATE", "DELETE"),
                     ]
                 },
-                "variables": [{"name": "touched", "expression": _TOUCHED}, {"name": "name", "expression": _CALLED}],
+                "variables": [{"name": "touched", "expression": _CONCERNED}, {"name": "name", "expression": _NAME_OF}],
                 "validations": [
                     _validation(
                         f"variables.name.startsWith('{ISOLATED_PREFIX}')",
@@ -241,9 +243,9 @@ def isolation_policies(spec: RunnerSpec, labels: Mapping[str, str], *, shared: b
 
 
 def isolation_rights(spec: RunnerSpec, labels: Mapping[str, str]) -> list[Object]:
-    """Return the ClusterRoles and the binding that let a runner create namespaces; the ServiceAccount is its own."""
+    """Return the ClusterRoles and the binding that let the runner's own ServiceAccount create namespaces."""
     name, role = _name(spec), isolation_role(spec)
-    meta = {"labels": {**labels, **_marks(spec, labels)}}
+    meta = {"labels": {**labels, **_assignment(spec, labels)}}
     account = {"kind": "ServiceAccount", "name": spec.pod, "namespace": spec.namespace}
     inside = [
         {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
@@ -267,10 +269,10 @@ def isolation_rights(spec: RunnerSpec, labels: Mapping[str, str]) -> list[Object
     ]
 
 
-def probe(spec: RunnerSpec) -> tuple[Object, str, tuple[str, ...]]:
-    """Return a namespace that the policies refuse, and as whom to ask for it.
+def refused_namespace(spec: RunnerSpec) -> tuple[Object, str, tuple[str, ...]]:
+    """Return a namespace that the policies refuse, and the user and groups to impersonate for the request.
 
-    The groups give all rights, so that what refuses it is the policies: the ServiceAccount has no rights yet.
+    The groups have all rights, so only the policies refuse the request: the ServiceAccount has no rights yet.
     """
     refused = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"seatrial-probe-{spec.namespace}"[:63]}}
     user = f"system:serviceaccount:{spec.namespace}:{spec.pod}"
@@ -278,15 +280,15 @@ def probe(spec: RunnerSpec) -> tuple[Object, str, tuple[str, ...]]:
     return refused, user, (*groups, "system:masters")
 
 
-_TOUCHED: Final = (
+_CONCERNED: Final = (
     "request.resource.resource != 'namespaces' ? [dyn(namespaceObject)]"
     " : request.operation == 'CREATE' ? [object]"
     " : request.operation == 'DELETE' ? [oldObject]"
     " : [object, oldObject]"
 )
-"""The namespaces that a request is about, as they are and as they will be."""
+"""The namespaces that a request concerns, before and after it."""
 
-_CALLED: Final = (
+_NAME_OF: Final = (
     "request.resource.resource != 'namespaces' ? request.namespace"
     " : request.name != '' ? request.name"
     " : object.metadata.generateName"
@@ -297,13 +299,13 @@ def _name(spec: RunnerSpec) -> str:
     return f"seatrial.{spec.namespace}.{spec.pod}"
 
 
-def _marks(spec: RunnerSpec, labels: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels that bind the tests' namespaces to their environment."""
+def _assignment(spec: RunnerSpec, labels: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels that assign the tests' namespaces to their environment."""
     return {LABEL_PROJECT: labels[LABEL_PROJECT], LABEL_ISOLATED_FOR: spec.namespace}
 
 
 def _carries(namespace: str, marks: Mapping[str, str]) -> str:
-    """Return the condition that a namespace has all of these labels."""
+    """Return the CEL condition that a namespace has all of these labels."""
     labels = f"{namespace}.metadata.labels"
     return " && ".join(
         [f"has({labels})", *(f"'{k}' in {labels} && {labels}['{k}'] == '{v}'" for k, v in marks.items())]
@@ -311,7 +313,7 @@ def _carries(namespace: str, marks: Mapping[str, str]) -> str:
 
 
 def _no_others(namespace: str, marks: Mapping[str, str]) -> str:
-    """Return the condition that a namespace is not bound to another environment."""
+    """Return the CEL condition that a namespace is not assigned to another environment."""
     labels = f"{namespace}.metadata.labels"
     return f"!has({labels}) || !('{LABEL_ISOLATED_FOR}' in {labels}) || ({_carries(namespace, marks)})"
 

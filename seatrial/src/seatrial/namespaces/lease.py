@@ -1,6 +1,6 @@
-"""One run at a time in a namespace, wherever it is started: a Lease that its holder renews while it lives.
+"""Allow one run at a time in a namespace, on any machine, by a Lease that the run renews.
 
-https://kubernetes.io/docs/concepts/architecture/leases/; fields and habits as in client-go's leader election.
+https://kubernetes.io/docs/concepts/architecture/leases/. Fields and timing follow client-go's leader election.
 """
 
 from __future__ import annotations
@@ -11,37 +11,38 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
+from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.ports import Clock, Kube, Object
 
-__all__ = ["NAME", "Lease", "age", "holder_of", "lives"]
+__all__ = ["NAME", "Lease", "holder_of", "is_held", "seconds_since_renewal"]
 
 NAME: Final = "seatrial"
 _KIND: Final = "coordination.k8s.io/v1/Lease"
 _DURATION: Final = 30
 _RENEWAL: Final = 5.0
-_DOUBT: Final = 7.0
-"""Seconds for which a Lease that looks expired is watched: clocks differ, a living holder renews it within these."""
+_GRACE: Final = 7.0
+"""Seconds for which an expired Lease is watched before it is taken: clocks differ, and a running holder renews it."""
 
-_LOOK: Final = 0.5
+_PAUSE: Final = 0.5
 
 
 def holder_of(lease: Object | None) -> str:
-    """Return who holds a Lease, empty if nobody does."""
+    """Return the holder of a Lease; empty if it has none."""
     return str(((lease or {}).get("spec") or {}).get("holderIdentity") or "")
 
 
-def age(lease: Object, now: datetime) -> float:
-    """Return how many seconds ago a Lease was renewed, by our clock."""
+def seconds_since_renewal(lease: Object, now: datetime) -> float:
+    """Return the seconds between the last renewal of a Lease and `now`; infinite if it was never renewed."""
     renewed = (lease.get("spec") or {}).get("renewTime")
     return (now.astimezone(UTC) - datetime.fromisoformat(renewed)).total_seconds() if renewed else float("inf")
 
 
-def lives(lease: Object | None, now: datetime) -> bool:
-    """Whether somebody holds a Lease and has renewed it in time."""
+def is_held(lease: Object | None, now: datetime) -> bool:
+    """Return whether a Lease has a holder that renewed it in time."""
     if lease is None or not holder_of(lease):
         return False
-    return age(lease, now) <= int((lease.get("spec") or {}).get("leaseDurationSeconds") or _DURATION)
+    return seconds_since_renewal(lease, now) <= int((lease.get("spec") or {}).get("leaseDurationSeconds") or _DURATION)
 
 
 class Lease:
@@ -49,9 +50,9 @@ class Lease:
 
     Args:
         kube: the cluster's API.
-        namespace: that is to be ours alone.
-        holder: who we are, for others to read; unique to this run.
-        labels: that say whose it is.
+        namespace: the namespace that one run uses at a time.
+        holder: user, machine and run, for other users to read; unique to this run.
+        labels: labels of the Lease.
         clock: the time.
     """
 
@@ -64,11 +65,11 @@ class Lease:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def take(self) -> None:
-        """Become the holder.
+    def take(self, deadline: Deadline) -> None:
+        """Become the holder. This takes up to 7 s if the former holder did not renew the Lease in time.
 
         Raises:
-            UsageError: somebody else is, and lives.
+            UsageError: another run holds the Lease.
         """
         while True:
             there = self._kube.get(_KIND, NAME, self._namespace)
@@ -77,22 +78,22 @@ class Lease:
                     return
                 continue
             if holder_of(there) not in ("", self._holder):
-                self._make_sure_it_is_dead(there)
+                self._check_expired(there, deadline)
             transitions = int((there.get("spec") or {}).get("leaseTransitions") or 0) + 1
             if self._kube.replace(self._object(there["metadata"], transitions=transitions)):
                 return
 
     def keep(self, lost: Callable[[str], None]) -> None:
-        """Renew it from a thread until `release`.
+        """Renew the Lease in a thread until `release`.
 
         Args:
-            lost: is called once, with the reason, when we are not the holder any more.
+            lost: called once with the reason if the Lease is lost.
         """
         self._thread = threading.Thread(target=self._renew, args=(lost,), daemon=True)
         self._thread.start()
 
     def release(self) -> None:
-        """Stop being the holder; what cannot be reached any more expires by itself."""
+        """Give the Lease up. If the API server does not answer, the Lease expires by itself."""
         self._stop.set()
         if self._thread:
             self._thread.join(_RENEWAL)
@@ -120,22 +121,22 @@ class Lease:
             },
         }
 
-    def _make_sure_it_is_dead(self, seen: Object) -> None:
-        if lives(seen, self._clock.now()):
+    def _check_expired(self, seen: Object, deadline: Deadline) -> None:
+        if is_held(seen, self._clock.now()):
             raise self._taken(seen)
-        until = time.monotonic() + _DOUBT
-        while time.monotonic() < until:
-            time.sleep(_LOOK)
+        grace = deadline.child(_GRACE)
+        while not grace.passed:
+            time.sleep(_PAUSE)
             now = self._kube.get(_KIND, NAME, self._namespace)
             if now is not None and now["spec"].get("renewTime") != seen["spec"].get("renewTime"):
                 raise self._taken(now)
 
     def _taken(self, lease: Object) -> UsageError:
-        seconds = max(0.0, age(lease, self._clock.now()))
+        seconds = max(0.0, seconds_since_renewal(lease, self._clock.now()))
         return UsageError(
-            f"another run works in namespace {self._namespace}",
+            f"another run uses namespace {self._namespace}",
             reason=f"{holder_of(lease)} renewed its Lease {seconds:.0f} s ago",
-            hint=f"wait for it, or another --namespace; a run that died is taken over after {_DURATION} s",
+            hint=f"wait for it or choose another --namespace; the Lease of a killed run expires after {_DURATION} s",
         )
 
     def _renew(self, lost: Callable[[str], None]) -> None:
@@ -144,7 +145,7 @@ class Lease:
             try:
                 there = self._kube.get(_KIND, NAME, self._namespace)
                 if there is None or holder_of(there) != self._holder:
-                    lost(f"{holder_of(there) or 'nobody'} holds the Lease of namespace {self._namespace} now")
+                    lost(f"the Lease of namespace {self._namespace} was taken by {holder_of(there) or 'no new holder'}")
                     return
                 there["spec"]["renewTime"] = _micro_time(self._clock.now())
                 if self._kube.replace(there):

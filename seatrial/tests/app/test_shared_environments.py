@@ -1,0 +1,111 @@
+"""Environments beside each other: whose namespace it is, what it gets, and whether its policies hold."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace as changed
+from seatrial.app import shared_environments
+from seatrial.app.shared_environments import Found, expired, numbers, superfluous
+from seatrial.model.errors import AccessDenied, UsageError
+from shared_cluster import ISOLATION_KINDS, OWNER, PROJECT, cluster_wide, namespace, put_isolation, shared_world
+
+
+@pytest.fixture
+def world(tmp_path):
+    return shared_world(tmp_path)
+
+
+class TestLeftBehind:
+    """What another machine left, which is gone with its ledger."""
+
+    @pytest.fixture
+    def clean(self, world, monkeypatch):
+        monkeypatch.setattr(shared_environments, "_kube", lambda *_: world.kube)
+        monkeypatch.setattr(shared_environments, "_environment", lambda *_: world.env())
+        this = SimpleNamespace(clock=world.clock)
+        project = changed(world.project, id="shop")
+        return lambda: shared_environments.remove_lent(this, project, lambda _: None)
+
+    def lend(self, world, hours, **marks):
+        """Have a run leave things in a namespace, so many hours ago."""
+        at = world.clock.now() - timedelta(hours=hours)
+        labels = {OWNER: "seatrial", PROJECT: "shop"}
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {"holderIdentity": ""}}
+        lease["spec"]["renewTime"] = f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
+        world.kube.put({**lease, "metadata": {"name": "seatrial", "namespace": "team-a", "labels": labels}})
+        world.kube.put(namespace("team-a", **marks))
+        put_isolation(world, "team-a", "shop")
+        record = {"owner": "helm", "name": "web", OWNER: "seatrial"}
+        for release, project in (("web", "shop"), ("theirs", "other")):
+            meta = {"name": f"sh.helm.{release}", "namespace": "team-a"}
+            labels = {**record, "name": release, PROJECT: project}
+            world.kube.put({"apiVersion": "v1", "kind": "Secret", "metadata": {**meta, "labels": labels}})
+
+    def test_a_lent_namespace_is_emptied_a_day_after_its_last_run(self, world, clean):
+        self.lend(world, 25, use="allowed")
+        put_isolation(world, "team-b", "other")
+        others = {key for key in cluster_wide(world) if "team-b" in key[1]}
+
+        assert clean() == ["team-a"]
+        assert cluster_wide(world) == others | {("v1/Namespace", "team-a")}
+        assert world.charts.log == ["recover web None"]
+        assert ("v1/Secret", "team-a", "sh.helm.theirs") in world.kube.store
+        assert clean() == []
+
+    @pytest.mark.parametrize(("hours", "marks"), [(23, {"use": "allowed"}), (25, {})])
+    def test_what_was_used_since_or_is_not_lent_stays(self, world, clean, hours, marks):
+        self.lend(world, hours, **marks)
+        before = dict(world.kube.store)
+
+        assert clean() == []
+        assert world.kube.store == before
+
+    def test_rights_go_with_the_namespace_of_their_runner(self, world, clean):
+        put_isolation(world, "gone", "shop")
+        put_isolation(world, "there", "shop")
+        world.kube.put(namespace("there"))
+
+        assert clean() == ["gone"]
+        assert not [name for _, name in cluster_wide(world) if "gone" in name]
+        assert len(cluster_wide(world)) == len(ISOLATION_KINDS) + 1
+
+    def test_who_sees_one_namespace_only_cleans_nothing(self, world, clean):
+        def objects(kind, namespace="", *, labels=""):
+            raise AccessDenied("no")
+
+        world.kube.objects = objects
+        assert clean() == []
+
+
+@pytest.mark.parametrize("label", ["soon", "-1", "9" * 40, "²", ""])
+def test_a_label_of_somebody_elses_making_stops_no_list(world, label):
+    there = namespace("pr-7", owner="seatrial", project="shop", environment="pr-7")
+    there["metadata"]["labels"]["seatrial.dev/expires"] = label
+    world.kube.put(there)
+
+    (found,) = shared_environments._found(world.kube, datetime(2026, 1, 1, tzinfo=UTC), "shop")
+    assert found.expires == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def test_pull_requests_are_numbers():
+    assert numbers("41, #42,") == {41, 42}
+    assert numbers("") == frozenset()
+    with pytest.raises(UsageError, match="'x' is not the number"):
+        numbers("41,x")
+
+
+def test_only_environments_of_pull_requests_are_superfluous():
+    names = ["pr-41", "pr42", "PR-43", "pr-4", "staging", "pr-42-data", "my-pr-44"]
+    assert superfluous(names, {41, 42}) == {"PR-43", "pr-4"}
+
+
+def test_time_is_over_when_it_is_over():
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    found = [
+        Found(name=name, namespaces=(name,), project="p", expires=now + timedelta(seconds=seconds))
+        for name, seconds in (("old", 0), ("new", 1))
+    ]
+    assert expired(found, now) == {"old"}

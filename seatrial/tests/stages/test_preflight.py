@@ -1,0 +1,228 @@
+"""Checks before anything is created, and the entry into an existing cluster."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from fakes import refused
+from msgspec.structs import replace as changed
+from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
+from seatrial.model.result import Outcome
+from seatrial.model.session import Made
+from seatrial.model.spec import ReleaseSpec
+from seatrial.namespaces import ownership
+from seatrial.stages import preflight, revival
+from shared_cluster import ENVIRONMENT, KEPT, SESSION, labels_of_namespace, namespace, own_namespace, shared_world
+
+
+def holder(world):
+    return world.kube.get("coordination.k8s.io/v1/Lease", "seatrial", "pr-42")["spec"]["holderIdentity"]
+
+
+class TestSharedCluster:
+    @pytest.fixture
+    def world(self, tmp_path):
+        return shared_world(tmp_path)
+
+    def test_new_namespace_is_created_labeled_and_leased(self, world):
+        ctx = world.ctx(keep="always")
+        preflight.run(ctx)
+        ctx.lease.release()
+
+        assert labels_of_namespace(world)[ENVIRONMENT] == "pr-42"
+        assert labels_of_namespace(world)[KEPT] == "true"
+        assert labels_of_namespace(world)[SESSION] == "aa"
+        assert int(labels_of_namespace(world)["seatrial.dev/expires"]) == int(world.session.expires.timestamp())
+        assert labels_of_namespace(world)["pod-security.kubernetes.io/enforce"] == "baseline"
+        assert {(made.kind, made.name) for made in world.remembered} == {("namespace", "pr-42")}
+
+    def test_namespace_of_another_owner_is_refused_and_not_changed(self, world):
+        world.kube.put(namespace(owner="seatrial", project="other"))
+        before = json.dumps(world.kube.get("v1/Namespace", "pr-42"))
+
+        with pytest.raises(UsageError, match="namespace pr-42 already exists and belongs to another owner") as raised:
+            preflight.run(world.ctx())
+        assert "seatrial.dev/use=allowed" in raised.value.hint
+        assert json.dumps(world.kube.get("v1/Namespace", "pr-42")) == before
+        assert world.kube.applied == []
+
+    def test_namespace_that_another_run_uses_is_not_relabeled(self, world):
+        world.kube.put(own_namespace(world, session="bb", kept="true"))
+        now = f"{world.clock.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+        meta = {"name": "seatrial", "namespace": "pr-42"}
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta}
+        world.kube.put({**lease, "spec": {"holderIdentity": "ci", "renewTime": now}})
+        ctx = world.ctx(keep="always")
+
+        with pytest.raises(UsageError, match="another run uses"):
+            preflight.run(ctx)
+        assert labels_of_namespace(world)[SESSION] == "bb"
+        assert ctx.lease is None
+        assert len(ctx.undo) == 0
+
+    def test_environment_of_another_machine_is_taken_over(self, world):
+        world.kube.put(own_namespace(world, session="bb", kept="true", environment="pr-42"))
+        ctx = world.ctx(keep="always")
+        preflight.run(ctx)
+
+        assert labels_of_namespace(world)[SESSION] == "aa"
+        assert "run" in holder(world)
+        ctx.lease.release()
+        assert holder(world) == ""
+
+    def test_run_that_deletes_its_namespaces_refuses_a_kept_environment(self, world):
+        world.kube.put(own_namespace(world, session="bb", kept="true"))
+        with pytest.raises(UsageError, match="contains a kept environment"):
+            preflight.run(world.ctx(keep="never"))
+
+        world.kube.put(own_namespace(world, session="bb", kept="false"))
+        ctx = world.ctx(keep="never")
+        preflight.run(ctx)
+        ctx.lease.release()
+        assert labels_of_namespace(world)[SESSION] == "aa"
+
+    def test_release_of_another_owner_is_refused(self, world):
+        world.project = changed(world.project, release=(ReleaseSpec(name="web", chart="c", namespace="pr-42"),))
+        meta = {"name": "sh.helm.release.v1.web.v1", "namespace": "pr-42"}
+        record = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {**meta, "labels": {"owner": "helm", "name": "web"}},
+        }
+        world.kube.put(record)
+        ctx = world.ctx(keep="always")
+
+        with pytest.raises(UsageError, match="release web in namespace pr-42 belongs to another owner"):
+            preflight.run(ctx)
+        ctx.lease.release()
+
+    def test_cluster_that_does_not_answer_is_an_error(self, world, monkeypatch):
+        monkeypatch.setattr("seatrial.stages.revival._SECONDS", 0.05)
+        monkeypatch.setattr("seatrial.stages.revival._LOOK", 0.01)
+        world.kube.broken, world.cluster.alive = refused("connection refused"), False
+
+        with pytest.raises(EnvironmentFailed, match="does not answer") as raised:
+            preflight.run(world.ctx())
+        assert raised.value.hint == "kubectl --context kind-it version"
+
+    def test_namespace_whose_deletion_is_blocked_is_an_error(self, world, monkeypatch):
+        monkeypatch.setattr(ownership, "_DELETION_SECONDS", 0.05)
+        monkeypatch.setattr(ownership, "_PAUSE", 0.01)
+        there = own_namespace(world)
+        there["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        world.kube.put(there)
+
+        with pytest.raises(OutOfTime, match="is still being deleted"):
+            preflight.run(world.ctx())
+
+
+class TestOwnCluster:
+    def test_new_cluster_reports_versions(self, world):
+        ctx = world.ctx(connected=False)
+
+        assert preflight.run(ctx).facts == {"engine": "20.10", "helm": "v4.3.1"}
+        assert ctx.facts.fresh
+        assert len(ctx.undo) == 1, "teardown removes the registry if no other session uses it"
+
+    def test_missing_kind_is_an_error(self, world):
+        world.processes.find = lambda program: None if program == "kind" else program
+
+        with pytest.raises(UsageError) as caught:
+            preflight.run(world.ctx())
+        assert caught.value.message == "kind is not on PATH"
+
+    def test_cluster_that_seatrial_did_not_create_is_refused(self, world):
+        world.cluster.there = True
+
+        with pytest.raises(UsageError) as caught:
+            preflight.run(world.ctx())
+        assert "was not created by seatrial" in caught.value.message
+
+    def test_host_port_in_use_is_named(self, world):
+        world.taken.add(8080)
+
+        with pytest.raises(UsageError) as caught:
+            preflight.run(world.ctx())
+        assert caught.value.message == "host port 127.0.0.1:8080 is in use"
+
+    def kept(self, world):
+        world.session = changed(world.session, made=(Made(kind="cluster", name="it", identity="id"),))
+        return world.ctx(connected=False)
+
+    def test_kept_cluster_is_unchanged(self, world):
+        ctx = self.kept(world)
+
+        assert preflight.run(ctx).outcome is Outcome.UNCHANGED
+        assert not ctx.facts.fresh
+
+    def test_stopped_cluster_is_started(self, world, monkeypatch):
+        monkeypatch.setattr(revival, "_LOOK", 0.0)
+        world.kube.broken, world.cluster.there = refused("connection refused"), True
+
+        assert preflight.run(self.kept(world)).facts == {"revived": "it"}
+
+    def test_deleted_cluster_is_an_error(self, world):
+        world.kube.broken = refused("connection refused")
+
+        with pytest.raises(EnvironmentFailed) as caught:
+            preflight.run(self.kept(world))
+        assert caught.value.message == "cluster it is gone"
+
+    def test_cluster_that_does_not_start_is_an_error(self, world, monkeypatch):
+        monkeypatch.setattr(revival, "_SECONDS", 0.05)
+        monkeypatch.setattr(revival, "_LOOK", 0.01)
+        world.kube.broken, world.cluster.there, world.cluster.alive = refused("connection refused"), True, False
+
+        with pytest.raises(EnvironmentFailed) as caught:
+            preflight.run(self.kept(world))
+        assert (caught.value.message, caught.value.reason) == ("cluster it does not answer", "its nodes are stopped")
+        assert caught.value.hint == "seatrial down, then seatrial up"
+
+    def web(self, started):
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web-0", "namespace": "shop"},
+            "status": {"containerStatuses": [{"name": "web", "state": {"running": {"startedAt": started}}}]},
+        }
+
+    def test_started_cluster_waits_until_pod_statuses_are_newer_than_the_start(self, world, monkeypatch):
+        world.kube.broken, world.cluster.there = refused("connection refused"), True
+        world.kube.put(self.web("2020-01-01T00:00:00Z"))
+        after = f"{world.clock.now() + timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
+        slept = []
+
+        def sleep(seconds):
+            slept.append(seconds)
+            world.kube.put(self.web(after))
+
+        monkeypatch.setattr(revival.time, "sleep", sleep)
+
+        assert preflight.run(self.kept(world)).facts == {"revived": "it"}
+        assert len(slept) == 1
+
+    def test_node_that_does_not_start_is_reported_with_its_pod(self, world, monkeypatch):
+        monkeypatch.setattr(revival, "_SECONDS", 0.05)
+        monkeypatch.setattr(revival, "_LOOK", 0.01)
+        world.kube.broken, world.cluster.there = refused("connection refused"), True
+        world.kube.put(self.web("2020-01-01T00:00:00Z"))
+
+        with pytest.raises(EnvironmentFailed, match="came back without all of its nodes") as caught:
+            preflight.run(self.kept(world))
+        assert "shop/web-0" in caught.value.reason
+
+    @pytest.mark.parametrize(
+        ("age", "state", "done"), [(20, "stopped", []), (40, "stopped", ["revive"]), (40, "running", [])]
+    )
+    def test_cluster_with_a_silent_node_is_started_if_its_nodes_are_stopped(self, world, age, state, done):
+        renewed = f"{world.clock.now() - timedelta(seconds=age):%Y-%m-%dT%H:%M:%S.%fZ}"
+        meta = {"name": "it-worker", "namespace": "kube-node-lease"}
+        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta}
+        world.kube.put({**lease, "spec": {"renewTime": renewed}})
+        world.cluster.state = lambda: state
+
+        preflight.run(self.kept(world))
+
+        assert world.cluster.log == done
