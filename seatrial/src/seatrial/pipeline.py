@@ -25,7 +25,7 @@ from seatrial.ports import Clock
 from seatrial.stages import build, cluster, collect, deliver, install, preflight, ready, teardown, test
 from seatrial.stages.context import Ctx, Report
 
-__all__ = ["STAGES", "Ended", "Recorder", "code_of", "execute", "tears_down"]
+__all__ = ["STAGES", "FinishedRun", "Recorder", "code_of", "execute", "tears_down"]
 
 Function = Callable[[Ctx], Report]
 Groups = Sequence[Sequence[Sequence[Stage]]]
@@ -194,7 +194,7 @@ class _Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FinishedRun:
     """A run that is over.
 
     Attributes:
@@ -214,7 +214,7 @@ def execute(
     peak: Callable[[], int],
     lost: Callable[[], Sequence[BaseException]] = tuple,
     functions: Mapping[Stage, Function] = STAGES,
-) -> Ended:
+) -> FinishedRun:
     """Run a plan to its end and return its result; no exception of a stage escapes, foreseen or not.
 
     Args:
@@ -238,7 +238,7 @@ def execute(
     tests = ctx.facts.tests
     if tests is not None and tests.interrupted is not None:
         run.problems.append(tests.interrupted)
-    ctx.failed = bool(run.problems) or (tests is not None and tests.exit is not ExitCode.PASSED)
+    ctx.failed = bool(run.problems) or (tests is not None and tests.verdict.exit is not ExitCode.PASSED)
     run.ends([stage for stage in stages if stage in _ENDS and (stage is not Stage.TEARDOWN or tears_down(ctx))])
     run.problems += map(_caught, lost())
     result = _result(run, peak())
@@ -254,7 +254,7 @@ def execute(
     if isinstance(problem, SeatrialError):
         problem.told = True
     bugs = (each for each in run.problems if not isinstance(each, SeatrialError | KeyboardInterrupt | BrokenPipeError))
-    return Ended(result, problem, tuple(each for each in bugs if each is not problem))
+    return FinishedRun(result, problem, tuple(each for each in bugs if each is not problem))
 
 
 def _write(path: Path, result: RunResult) -> None:
@@ -294,7 +294,7 @@ def _rank(code: ExitCode) -> int:
 def _result(run: _Run, peak: int) -> RunResult:
     ctx, tests = run.ctx, run.ctx.facts.tests
     wall = time.monotonic() - run.begin
-    codes = [code_of(error) for error in run.problems] + ([tests.exit] if tests else [])
+    codes = [code_of(error) for error in run.problems] + ([tests.verdict.exit] if tests else [])
     code = min(codes, key=_rank, default=ExitCode.PASSED)
     worst = min(run.problems, key=_severity, default=None)
     stages = sorted(run.results, key=lambda each: each.started)
@@ -350,5 +350,5 @@ def _verdict(ctx: Ctx, worst: BaseException | None) -> str:
             return "interrupted"
         return worst.message if isinstance(worst, SeatrialError) else _failed(worst)
     if tests is not None:
-        return tests.message
+        return tests.verdict.text
     return "the environment is up"

@@ -9,10 +9,10 @@ from seatrial.cli.options import Context
 from seatrial.model.errors import EnvironmentFailed, ExitCode, SeatrialError
 from seatrial.model.names import RunId, SessionId
 from seatrial.model.result import Counts, RunResult
-from seatrial.pipeline import Ended
+from seatrial.pipeline import FinishedRun
 
 
-def ended(exit_: ExitCode, problem: BaseException | None) -> Ended:
+def ended(exit_: ExitCode, problem: BaseException | None) -> FinishedRun:
     result = RunResult(
         run=RunId("20260131-154501-3f2a"),
         session=SessionId("5e551040"),
@@ -22,7 +22,7 @@ def ended(exit_: ExitCode, problem: BaseException | None) -> Ended:
         verdict="",
         counts=Counts(),
     )
-    return Ended(result, problem)
+    return FinishedRun(result, problem)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from seatrial.model.names import RunId
 from seatrial.model.text import safe_text
 from seatrial.runner.options import resolve
 from seatrial.runner.request import Request
-from seatrial.runner.test_run import TestOutcome, run_tests
+from seatrial.runner.test_run import TestRun, run_tests
 
 from conformance.suites import Case
 from conformance.transport import Transport
@@ -32,7 +32,7 @@ class Both:
     plain_exit: int
     plain_text: str
     plain_junit: str
-    outcome: TestOutcome
+    outcome: TestRun
     text: str
     junit: str
     events: list[Body]
@@ -102,8 +102,8 @@ def differences(both: Both) -> str:
     """Return what differs, for people; empty if nothing does."""
     found = []
     expected = both.case.exit if both.case.exit is not None else both.plain_exit
-    if both.outcome.exit != expected:
-        found.append(f"exit: {expected} expected, {both.outcome.exit!r}: {both.outcome.message}, {both.outcome.reason}")
+    if both.outcome.verdict.exit != expected:
+        found.append(f"exit: {expected} expected, {both.outcome.verdict.exit!r}: {both.outcome.verdict.text}")
     if both.outcome.pytest_exit != both.plain_exit:
         found.append(f"pytest's exit: {both.plain_exit} locally, {both.outcome.pytest_exit} in the pod")
     plain = safe_text(both.plain_text.replace("\r", "\n"), colors=True)

@@ -18,8 +18,10 @@ from seatrial.model.event import RunEnded, RunStarted, StageEnded, StageStarted
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import RunId
 from seatrial.model.result import Counts, Outcome, RunResult, Stage
+from seatrial.model.verdict import Verdict
+from seatrial.runner.test_run import TestRun
 from seatrial.sinks.jsonl import JsonLines
-from seatrial.stages.context import TestsOutcome, done
+from seatrial.stages.context import done
 
 from seatrial import pipeline
 
@@ -51,7 +53,7 @@ def usable(ctx):
 
 def outcome(code=ExitCode.PASSED, message="all tests passed"):
     def run(ctx):
-        ctx.facts.tests = TestsOutcome(exit=code, message=message, counts=Counts(passed=3))
+        ctx.facts.tests = TestRun(verdict=Verdict(exit=code, message=message), counts=Counts(passed=3))
         return done()
 
     return run
@@ -204,9 +206,9 @@ def test_sigterm_at_the_end_is_noted_as_ctrl_c_is(world):
     assert world.recorded.of(StageEnded)[-1].outcome == "done"
 
 
-def having_tested(**more):
+def having_tested(code, **more):
     def test(ctx):
-        ctx.facts.tests = TestsOutcome(**{"message": "x", "counts": Counts(passed=3), **more})
+        ctx.facts.tests = TestRun(verdict=Verdict(exit=code, message="x"), counts=Counts(passed=3), **more)
         return done()
 
     return test
@@ -214,7 +216,7 @@ def having_tested(**more):
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, Terminated])
 def test_interrupted_tests_end_the_process_and_keep_their_counts(world, kind):
-    ended, _ = run(world, test=having_tested(exit=ExitCode.INTERRUPTED, interrupted=kind()))
+    ended, _ = run(world, test=having_tested(ExitCode.INTERRUPTED, interrupted=kind()))
 
     assert (ended.result.exit, type(ended.problem)) == (ExitCode.INTERRUPTED, kind)
     assert ended.result.counts.passed == 3
@@ -223,7 +225,7 @@ def test_interrupted_tests_end_the_process_and_keep_their_counts(world, kind):
 @pytest.mark.parametrize("code", [ExitCode.INTERRUPTED, ExitCode(42), ExitCode(6)])
 def test_code_of_pytest_is_the_code_of_the_run(world, code):
     """Nobody interrupted anything: `pytest.exit()` does not end the process with 130."""
-    ended, ctx = run(world, test=having_tested(exit=code))
+    ended, ctx = run(world, test=having_tested(code))
 
     assert (ended.result.exit, ended.problem, ctx.failed) == (code, None, True)
     assert json.loads((ctx.run_dir / "result.json").read_bytes())["exit"] == code
@@ -232,7 +234,7 @@ def test_code_of_pytest_is_the_code_of_the_run(world, code):
 def test_foreign_code_counts_as_failed_tests_do(world):
     broken = raising(EnvironmentFailed("no"))
 
-    assert run(world, test=having_tested(exit=ExitCode(42)), teardown=broken)[0].result.exit is ExitCode.ENVIRONMENT
+    assert run(world, test=having_tested(ExitCode(42)), teardown=broken)[0].result.exit is ExitCode.ENVIRONMENT
 
 
 def test_the_second_one_does(world):

@@ -21,7 +21,7 @@ from seatrial.ports import Started
 from seatrial.runner.options import resolve
 from seatrial.runner.request import Request
 from seatrial.runner.sync import pod_files
-from seatrial.runner.test_run import TestOutcome, run_tests
+from seatrial.runner.test_run import TestRun, run_tests
 
 from runner.local_pod import LocalPod
 
@@ -56,7 +56,7 @@ class Bench:
 
     def run(
         self, *args: str, command: tuple[str, ...] = (), sync: tuple[str, ...] = (), seconds: float = 120, **more: Any
-    ) -> TestOutcome:
+    ) -> TestRun:
         """Run the tests; with `sync`, send what changed below these paths."""
         self.number += 1
         self.events.clear()
@@ -86,7 +86,7 @@ class Bench:
         }
         stop: threading.Event | None = more.pop("stop", None)
         started: Started | None = more.pop("started", None)
-        cut: Callable[[TestOutcome], None] | None = more.pop("cut", None)
+        cut: Callable[[TestRun], None] | None = more.pop("cut", None)
         emit: Callable[[Body], None] = more.pop("emit", self.events.append)
         outcome = run_tests(
             self.pod, Request(**{**values, **more}), emit=emit, state=self.pod.state, run_dir=self.run_dir, out=out,

@@ -21,7 +21,7 @@ from seatrial.model.event import Body
 from seatrial.model.names import RunId
 from seatrial.runner.options import resolve
 from seatrial.runner.request import Request
-from seatrial.runner.test_run import TestOutcome, run_tests
+from seatrial.runner.test_run import TestRun, run_tests
 
 from runner.local_pod import LocalPod, _clean_environment
 
@@ -71,7 +71,7 @@ class Bench:
         subprocess.run(PYTEST, cwd=self.pod.workdir, env=env, stdout=subprocess.DEVNULL, check=True)
         return time.monotonic() - wall, children() - cpu
 
-    def ours(self) -> tuple[float, TestOutcome]:
+    def ours(self) -> tuple[float, TestRun]:
         """Return wall seconds of a run, from before its submission to its verdict."""
         self.number += 1
         invocation = resolve(PYTEST, (), root=self.root)
@@ -136,7 +136,7 @@ def memory(count: int, size: int) -> None:
             stdout=subprocess.DEVNULL, pass_fds=(writer,),
         )  # fmt: skip
         assert replay.stdin is not None
-        replay.stdin.write(b'{"end": {"proven": true, "message": "", "reason": "", "suspects": []}}\n')
+        replay.stdin.write(b'{"end": {"exit": 0, "proven": true, "message": "", "reason": "", "suspects": []}}\n')
         replay.stdin.close()
         _, _, usage = os.wait4(replay.pid, 0)
         replay.returncode = 0

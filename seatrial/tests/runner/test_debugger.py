@@ -65,9 +65,9 @@ def test_breakpoint(bench: Bench) -> None:
     pod = terminal_pod(bench)
     pod.answers = ("p x * 7", "x = 7", "c")
 
-    outcome = bench.run("-v", interactive=True)
+    ran = bench.run("-v", interactive=True)
 
-    assert outcome.exit is ExitCode.PASSED, bench.text
+    assert ran.verdict.exit is ExitCode.PASSED, bench.text
     assert "42" in pod.shown
     assert pod.attached == 1
     assert "PDB set_trace" in bench.text
@@ -81,9 +81,9 @@ def test_post_mortem(bench: Bench) -> None:
     pod = terminal_pod(bench)
     pod.answers = ("p y", "c", "c")
 
-    outcome = bench.run("--pdb", interactive=True)
+    ran = bench.run("--pdb", interactive=True)
 
-    assert outcome.exit is ExitCode.TESTS_FAILED
+    assert ran.verdict.exit is ExitCode.TESTS_FAILED
     assert "'here'" in pod.shown
     assert pod.attached == 2
     assert "entering PDB" in bench.text
@@ -97,9 +97,9 @@ def test_quit(bench: Bench) -> None:
     pod = terminal_pod(bench)
     pod.answers = ("q",)
 
-    outcome = bench.run(interactive=True)
+    ran = bench.run(interactive=True)
 
-    assert outcome.exit is ExitCode.INTERRUPTED
+    assert ran.verdict.exit is ExitCode.INTERRUPTED
     assert "Quitting debugger" in bench.text
 
 
@@ -110,10 +110,10 @@ def test_without_a_terminal(bench: Bench) -> None:
     )
     bench.build()
 
-    outcome = bench.run(interactive=False, seconds=60)
+    ran = bench.run(interactive=False, seconds=60)
 
-    assert outcome.exit is ExitCode.TESTS_FAILED
+    assert ran.verdict.exit is ExitCode.TESTS_FAILED
     assert "Failed: breakpoint() needs a terminal" in bench.text
-    assert outcome.counts.passed == 1
+    assert ran.counts.passed == 1
     assert "quiet" not in bench.text
     assert terminal_pod(bench).attached == 0

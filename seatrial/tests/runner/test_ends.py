@@ -20,7 +20,7 @@ from seatrial.model.event import Body
 from seatrial.ports import Completed, ContainerState
 from seatrial.runner import test_run as session_module
 from seatrial.runner.pod_files import agent_argv
-from seatrial.runner.test_run import TestOutcome
+from seatrial.runner.test_run import TestRun
 
 from runner.conftest import Bench
 from runner.local_pod import LocalPod
@@ -136,8 +136,8 @@ def is_gone(marker: Path) -> bool:
     return not Path(f"/proc/{marker.read_text()}").exists()
 
 
-def assert_partial(bench: Bench, outcome: TestOutcome) -> None:
-    assert outcome.counts.passed == 2
+def assert_partial(bench: Bench, ran: TestRun) -> None:
+    assert ran.counts.passed == 2
     assert "test_a.py" in bench.text
     names = [case.get("name") for case in ET.parse(bench.run_dir / "junit.xml").iter("testcase")]
     assert names[:2] == ["test_one", "test_two"]
@@ -149,12 +149,12 @@ def test_time_out_ends_a_run_on_a_paused_node(bench: Bench, marker: Path) -> Non
     When(marker, bench.pod.pause)
     began = time.monotonic()
 
-    outcome = bench.run(seconds=8)
+    ran = bench.run(seconds=8)
 
-    assert outcome.exit is ExitCode.OUT_OF_TIME
+    assert ran.verdict.exit is ExitCode.OUT_OF_TIME
     assert time.monotonic() - began < 8 + 5
-    assert outcome.suspects == ("test_a.py::test_blocks",)
-    assert_partial(bench, outcome)
+    assert ran.verdict.suspects == ("test_a.py::test_blocks",)
+    assert_partial(bench, ran)
 
 
 @pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
@@ -165,11 +165,11 @@ def test_first_signal_ends_a_run_on_a_paused_node(
     write(bench, marker)
     when = When(marker, bench.pod.pause, lambda: time.sleep(1), signals(number))
 
-    outcome = bench.run()
+    ran = bench.run()
 
     assert when.seconds() < 5  # 2 s on an idle machine, and the renderer's end
-    assert (outcome.exit, type(outcome.interrupted)) == (ExitCode.INTERRUPTED, kind)
-    assert_partial(bench, outcome)
+    assert (ran.verdict.exit, type(ran.interrupted)) == (ExitCode.INTERRUPTED, kind)
+    assert_partial(bench, ran)
 
 
 def test_paused_node_is_told_when_nobody_interrupts(
@@ -180,11 +180,11 @@ def test_paused_node_is_told_when_nobody_interrupts(
     write(bench, marker)
     When(marker, bench.pod.pause)
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert outcome.exit is ExitCode.INCONCLUSIVE
-    assert outcome.message == "the runner stopped answering while running test_a.py::test_blocks"
-    assert_partial(bench, outcome)
+    assert ran.verdict.exit is ExitCode.INCONCLUSIVE
+    assert ran.verdict.message == "the runner stopped answering while running test_a.py::test_blocks"
+    assert_partial(bench, ran)
 
 
 def test_short_pause_of_the_node_is_no_loss(bench: Bench, marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,9 +195,9 @@ def test_short_pause_of_the_node_is_no_loss(bench: Bench, marker: Path, monkeypa
     bench.build()
     When(marker, bench.pod.pause, lambda: time.sleep(2), bench.pod.resume)
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert (outcome.exit, outcome.counts.passed) == (ExitCode.PASSED, 1)
+    assert (ran.verdict.exit, ran.counts.passed) == (ExitCode.PASSED, 1)
 
 
 def test_time_out_ends_a_start_on_a_paused_node(bench: Bench, marker: Path) -> None:
@@ -221,38 +221,42 @@ def test_interrupted_run_keeps_its_results_and_leaves_no_process(
     write(bench, marker)
     When(marker, signals(number))
 
-    outcome = bench.run("--cov=.", artifacts=("test_a.py",))
+    ran = bench.run("--cov=.", artifacts=("test_a.py",))
 
-    assert (outcome.exit, type(outcome.interrupted), outcome.proven) == (ExitCode.INTERRUPTED, kind, True)
+    assert (ran.verdict.exit, type(ran.interrupted), ran.verdict.proven) == (
+        ExitCode.INTERRUPTED,
+        kind,
+        True,
+    )
     assert is_gone(marker)
-    assert_partial(bench, outcome)
+    assert_partial(bench, ran)
     assert "KeyboardInterrupt" in bench.text
-    assert outcome.home.coverage is not None
-    assert outcome.home.artifacts is not None
+    assert ran.home.coverage is not None
+    assert ran.home.artifacts is not None
 
 
 def test_sigterm_kills_tests_that_do_not_end(bench: Bench, marker: Path) -> None:
     write(bench, marker, caught="pass")
     when = When(marker, signals(signal.SIGTERM))
 
-    outcome = bench.run()
+    ran = bench.run()
 
     assert when.seconds() < 8
     assert is_gone(marker)
-    assert outcome.exit is ExitCode.INTERRUPTED
-    assert_partial(bench, outcome)
+    assert ran.verdict.exit is ExitCode.INTERRUPTED
+    assert_partial(bench, ran)
 
 
 def test_second_ctrl_c_kills_tests_that_do_not_end(bench: Bench, marker: Path) -> None:
     write(bench, marker, caught="pass")
     when = When(marker, signals(signal.SIGINT), lambda: time.sleep(0.5), signals(signal.SIGINT))
 
-    outcome = bench.run()
+    ran = bench.run()
 
     assert when.seconds() < 5
     assert is_gone(marker)
-    assert outcome.exit is ExitCode.INTERRUPTED
-    assert_partial(bench, outcome)
+    assert ran.verdict.exit is ExitCode.INTERRUPTED
+    assert_partial(bench, ran)
 
 
 def test_third_ctrl_c_raises_and_the_results_are_kept(bench: Bench, marker: Path) -> None:
@@ -261,19 +265,19 @@ def test_third_ctrl_c_raises_and_the_results_are_kept(bench: Bench, marker: Path
     write(bench, marker)
     ctrl_c = signals(signal.SIGINT)
     When(marker, bench.pod.pause, ctrl_c, lambda: time.sleep(0.1), ctrl_c, lambda: time.sleep(0.1), ctrl_c)
-    kept: list[TestOutcome] = []
+    kept: list[TestRun] = []
 
     with pytest.raises(KeyboardInterrupt):
         bench.run(cut=kept.append)
 
-    assert [(each.exit, each.counts.passed) for each in kept] == [(ExitCode.INTERRUPTED, 2)]
+    assert [(each.verdict.exit, each.counts.passed) for each in kept] == [(ExitCode.INTERRUPTED, 2)]
     assert 'name="test_two"' in (bench.run_dir / "junit.xml").read_text()
 
 
 def test_unforeseen_error_keeps_the_results_and_ends_the_tests(bench: Bench, marker: Path) -> None:
     """A full disk, say."""
     write(bench, marker)
-    kept: list[TestOutcome] = []
+    kept: list[TestRun] = []
 
     def emit(body: Body) -> None:
         if isinstance(body, event.TestReported) and body.nodeid.endswith("two") and body.when == "teardown":
@@ -282,7 +286,7 @@ def test_unforeseen_error_keeps_the_results_and_ends_the_tests(bench: Bench, mar
     with pytest.raises(OSError, match="No space left"):
         bench.run(emit=emit, cut=kept.append)
 
-    assert [(each.exit, each.counts.passed) for each in kept] == [(ExitCode.INCONCLUSIVE, 2)]
+    assert [(each.verdict.exit, each.counts.passed) for each in kept] == [(ExitCode.INCONCLUSIVE, 2)]
     deadline = time.monotonic() + 5
     while marker.exists() and not is_gone(marker):
         assert time.monotonic() < deadline
@@ -325,4 +329,4 @@ class TestAbandoned:
         bench.write(test_a_py="import time\ndef test_a(): time.sleep(4)\n")
         bench.build()
 
-        assert bench.run().exit is ExitCode.PASSED
+        assert bench.run().verdict.exit is ExitCode.PASSED

@@ -75,7 +75,7 @@ def test_the_supervisor_outlives_the_directory_it_was_started_in(tmp_path: Path)
         bench.write(test_a_py="def test_a(): pass\n")
         bench.build()
 
-        assert bench.run().exit == ExitCode.PASSED
+        assert bench.run().verdict.exit == ExitCode.PASSED
     finally:
         pod.close()
 
@@ -273,10 +273,10 @@ class TestLost:
         assert isinstance(bench.pod, LostPod)
         bench.pod.gone = True
 
-        outcome = bench.run(seconds=30)
+        ran = bench.run(seconds=30)
 
-        assert outcome.exit in (ExitCode.ENVIRONMENT, ExitCode.INCONCLUSIVE)
-        assert not outcome.proven
+        assert ran.verdict.exit in (ExitCode.ENVIRONMENT, ExitCode.INCONCLUSIVE)
+        assert not ran.verdict.proven
         assert any(isinstance(event, Note) and "broke and is resumed" in event.text for event in bench.events)
 
 
@@ -313,12 +313,12 @@ class TestDeaf:
 
         waiting = threading.Thread(target=when_running)
         waiting.start()
-        outcome = bench.run(stop=stop)
+        ran = bench.run(stop=stop)
         waiting.join()
 
         assert isinstance(bench.pod, DeafPod)
         assert bench.pod.told == [False, True]
-        assert outcome.exit is ExitCode.INTERRUPTED
+        assert ran.verdict.exit is ExitCode.INTERRUPTED
         assert any(isinstance(event, Note) and "could not be interrupted: cut" in event.text for event in bench.events)
 
 
@@ -336,8 +336,8 @@ def test_a_gap_in_the_stream_is_asked_for_again(bench: Bench) -> None:
         yield from whole(argv, container=container)
 
     bench.pod.stream = stream  # type: ignore[method-assign]
-    outcome = bench.run()
+    ran = bench.run()
 
     assert asked == ["F=0", "F=0"]
-    assert (outcome.exit, outcome.counts.passed, outcome.proven) == (ExitCode.PASSED, 1, True)
+    assert (ran.verdict.exit, ran.counts.passed, ran.verdict.proven) == (ExitCode.PASSED, 1, True)
     assert any(isinstance(event, Note) and "1 bytes are missing" in event.text for event in bench.events)

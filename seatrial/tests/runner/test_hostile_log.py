@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
 from seatrial.model.names import RunId
+from seatrial.model.verdict import Verdict
 from seatrial.runner.decoder import DEEPEST, Malformed, decode_answer, decode_exited, decode_probe, decode_records
 from seatrial.runner.display import Display
 from seatrial.runner.protocol import LONGEST_FRAME, ChunkReader, FrameReader, Garbled
 from seatrial.runner.request import Request
-from seatrial.runner.verdict import Conclusion
 
 from runner.frames import line, log
 from runner.test_renderer import SESSION, loud
@@ -242,7 +242,7 @@ def test_chunk_reader_refuses_a_chunk_that_is_too_long_by_its_header(header: byt
 
 # What the renderer does.
 
-PROVEN = Conclusion(exit=ExitCode.PASSED, message="all tests passed", proven=True)
+PROVEN = Verdict(exit=ExitCode.PASSED, message="all tests passed", proven=True)
 
 
 def request(root: Path, **more: Any) -> Request:
@@ -415,7 +415,7 @@ _DRIVER = """
 import io, json, os, sys
 from pathlib import Path
 from seatrial.runner.renderer.show import show
-end = json.dumps({"end": {"proven": True, "says": "", "why": "", "suspects": ["a"]}}) + "\\n"
+end = json.dumps({"end": {"exit": 0, "message": "", "proven": True, "suspects": ["a"]}}) + "\\n"
 shown = 0
 for run in sorted(Path(sys.argv[1]).iterdir()):
     sys.stdin = io.StringIO(end)

@@ -94,10 +94,10 @@ def test_replacement_during_a_test_changes_no_result(
     bench.write(shop_py="PRICE = 1\n", test_a_py=DURING.replace("{names}", repr(names)))
     bench.build()
 
-    outcome = bench.run(*option, sync=("test_a.py", "shop.py"))
+    ran = bench.run(*option, sync=("test_a.py", "shop.py"))
 
-    assert outcome.exit is ExitCode.TESTS_FAILED, outcome
-    assert (outcome.counts.passed, outcome.counts.failed, outcome.counts.errors) == (passed, failed, 0), outcome
+    assert ran.verdict.exit is ExitCode.TESTS_FAILED, ran
+    assert (ran.counts.passed, ran.counts.failed, ran.counts.errors) == (passed, failed, 0), ran
     assert f"{passed + failed} warnings" in bench.text
 
 
@@ -117,7 +117,7 @@ def test_replacement_that_stays_changes_no_result(bench: Bench, more: str, optio
     bench.write(shop_py="PRICE = 1\n", test_a_py=AFTER.format(more=more))
     bench.build()
 
-    outcome = bench.run(option, sync=("test_a.py", "shop.py"))
+    ran = bench.run(option, sync=("test_a.py", "shop.py"))
 
-    assert outcome.exit is ExitCode.TESTS_FAILED, outcome
-    assert (outcome.counts.passed, outcome.counts.failed) == (4, 1), outcome
+    assert ran.verdict.exit is ExitCode.TESTS_FAILED, ran
+    assert (ran.counts.passed, ran.counts.failed) == (4, 1), ran

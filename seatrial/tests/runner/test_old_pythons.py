@@ -97,11 +97,9 @@ def test_a_run_under_python_3_9_and_pytest_7(tmp_path: Path) -> None:
             directory=str(pod.workdir), where="old", deadline=Deadline.after(60), cache=False, python=python,
             entry=pod.entry, fixtures=FIXTURES, env={"SEATRIAL_LOCATION": "pod"},
         )  # fmt: skip
-        outcome = run_tests(
-            pod, request, emit=lambda _: None, state=pod.state, run_dir=tmp_path / f"run{number}", out=out
-        )
-        counts = outcome.counts
-        assert (outcome.exit, outcome.proven) == (ExitCode.TESTS_FAILED, True), out.getvalue()
+        ran = run_tests(pod, request, emit=lambda _: None, state=pod.state, run_dir=tmp_path / f"run{number}", out=out)
+        counts = ran.counts
+        assert (ran.verdict.exit, ran.verdict.proven) == (ExitCode.TESTS_FAILED, True), out.getvalue()
         assert (counts.passed, counts.failed, counts.skipped, counts.xfailed) == (4, 1, 1, 1), out.getvalue()
         assert counts.errors == 1
         assert "namespaces cannot be made here: no ServiceAccount is mounted" in out.getvalue()

@@ -24,7 +24,7 @@ from seatrial.readiness.pod import container_state
 from seatrial.runner import test_run as test_run_module
 from seatrial.runner.pod_files import agent_argv
 from seatrial.runner.protocol import Chunk, ChunkReader
-from seatrial.runner.test_run import TestOutcome
+from seatrial.runner.test_run import TestRun
 
 from runner.conftest import Bench
 from runner.local_pod import LocalPod
@@ -80,7 +80,7 @@ KILLED = {
 """A runner pod of which the kernel killed one container: what the API of a cluster answers."""
 
 
-def run_and_die(bench: Bench, *args: str, death: str, die: Callable[[], None], **more: Any) -> TestOutcome:
+def run_and_die(bench: Bench, *args: str, death: str, die: Callable[[], None], **more: Any) -> TestRun:
     """Run the suite, and have `die` called once its second test runs."""
     marker = bench.pod.directory / "running"
     bench.write(covered_py=COVERED, test_a_py=SUITE.format(death=f"open({str(marker)!r}, 'w')\n    {death}"))
@@ -95,20 +95,20 @@ def run_and_die(bench: Bench, *args: str, death: str, die: Callable[[], None], *
     return bench.run("--cov=covered", "--log-file=all.txt", *args, artifacts=("out", "none/*"), **more)
 
 
-def assert_files(bench: Bench, outcome: TestOutcome) -> None:
+def assert_files(bench: Bench, ran: TestRun) -> None:
     """What the tests left is on the host, without the test that died."""
-    assert outcome.counts.passed == 1
-    assert outcome.home.artifacts is not None
-    assert (outcome.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
+    assert ran.counts.passed == 1
+    assert ran.home.artifacts is not None
+    assert (ran.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
     assert "noted" in (bench.root / "all.txt").read_text()
-    assert outcome.home.coverage is not None
-    assert outcome.home.coverage.xml is not None
+    assert ran.home.coverage is not None
+    assert ran.home.coverage.xml is not None
     report = subprocess.run(
         [sys.executable, "-m", "coverage", "report", "--show-missing"],
         cwd=bench.root, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert report.splitlines()[2].split() == ["covered.py", "4", "1", "75%", "6"]
-    assert outcome.home.notes == (
+    assert ran.home.notes == (
         "coverage is incomplete: pytest was killed, and only tests that had ended before count",
         "artifacts: nothing is at none/*",
     )
@@ -116,29 +116,29 @@ def assert_files(bench: Bench, outcome: TestOutcome) -> None:
 
 @pytest.mark.parametrize("workers", [(), ("--numprocesses=1",)], ids=["one", "xdist"])
 def test_files_of_a_killed_container_are_collected(bench: Bench, workers: tuple[str, ...]) -> None:
-    outcome = run_and_die(bench, *workers, death="time.sleep(60)", die=bench.pod.kill_container)
+    ran = run_and_die(bench, *workers, death="time.sleep(60)", die=bench.pod.kill_container)
 
-    assert outcome.exit is ExitCode.INCONCLUSIVE
-    assert outcome.message == "the runner died while running test_a.py::test_two"
-    assert outcome.reason == "its container was killed by the kernel: out of memory (limit 512Mi)"
-    assert_files(bench, outcome)
+    assert ran.verdict.exit is ExitCode.INCONCLUSIVE
+    assert ran.verdict.message == "the runner died while running test_a.py::test_two"
+    assert ran.verdict.reason == "its container was killed by the kernel: out of memory (limit 512Mi)"
+    assert_files(bench, ran)
 
 
 def test_files_of_a_killed_process_are_collected(bench: Bench) -> None:
     """cgroup v1: the container lives on."""
-    outcome = run_and_die(bench, death="os.kill(os.getpid(), 9)", die=lambda: None)
+    ran = run_and_die(bench, death="os.kill(os.getpid(), 9)", die=lambda: None)
 
-    assert outcome.reason == "ended by SIGKILL"
-    assert_files(bench, outcome)
+    assert ran.verdict.reason == "ended by SIGKILL"
+    assert_files(bench, ran)
 
 
 def test_stream_that_breaks_does_not_lose_the_files_of_a_killed_container(bench: Bench) -> None:
     bench.pod.cut_after = 3000
 
-    outcome = run_and_die(bench, death="time.sleep(60)", die=bench.pod.kill_container)
+    ran = run_and_die(bench, death="time.sleep(60)", die=bench.pod.kill_container)
 
-    assert outcome.reason.startswith("its container was killed by the kernel")
-    assert_files(bench, outcome)
+    assert ran.verdict.reason.startswith("its container was killed by the kernel")
+    assert_files(bench, ran)
 
 
 def test_time_out_while_files_are_collected_is_not_the_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,11 +150,11 @@ def test_time_out_while_files_are_collected_is_not_the_verdict(bench: Bench, mon
         lock.take()
         bench.pod.kill_container()
 
-    outcome = run_and_die(bench, death="time.sleep(60)", die=die, seconds=5)
+    ran = run_and_die(bench, death="time.sleep(60)", die=die, seconds=5)
     lock.release()
 
-    assert outcome.reason.startswith("its container was killed by the kernel")
-    assert outcome.home.notes == ("files of the run were not collected: the runner did not answer in time",)
+    assert ran.verdict.reason.startswith("its container was killed by the kernel")
+    assert ran.home.notes == ("files of the run were not collected: the runner did not answer in time",)
 
 
 def tail(pod: LocalPod) -> list[Chunk]:

@@ -55,11 +55,11 @@ def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
     started = Submission(bench.pod).take()
     assert started is not None
 
-    outcome = bench.run(sync=(".",), started=started)
+    ran = bench.run(sync=(".",), started=started)
 
-    assert (outcome.exit, outcome.counts.passed) == (ExitCode.PASSED, 2)
-    assert outcome.tree is not None
-    assert outcome.tree.host == outcome.tree.pod
+    assert (ran.verdict.exit, ran.counts.passed) == (ExitCode.PASSED, 2)
+    assert ran.tree is not None
+    assert ran.tree.host == ran.tree.pod
 
 
 def test_it_is_taken_once(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seatrial.model.errors import ExitCode
 from seatrial.runner.progress import Progress
 from seatrial.runner.protocol import Chunk, ChunkReader, FrameReader, Garbled
-from seatrial.runner.verdict import Evidence, conclude
+from seatrial.runner.verdict import Evidence, decide
 
 from runner.frames import EXITED, SESSION, green, line, log
 
@@ -22,7 +22,7 @@ def verdict_of(data: bytes, pieces: list[int] = []) -> ExitCode:  # noqa: B006
     for start, end in pairwise(cuts):
         for frame in reader.feed(data[start:end]):
             progress.take(frame)
-    return conclude(Evidence(progress=progress, broken=reader.broken, exited=EXITED)).exit
+    return decide(Evidence(progress=progress, broken=reader.broken, exited=EXITED)).exit
 
 
 @given(st.lists(st.integers(min_value=0, max_value=10_000), max_size=20))

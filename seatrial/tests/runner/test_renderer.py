@@ -31,7 +31,7 @@ def shown(tmp_path: Path, frames: list[list[Any]], control: bytes = b"") -> tupl
                 "where": "here", "junit": str(tmp_path / "j.xml"), "junit_line": "", "colour": "no", "arguments": [],
                 "reply": writer, "interactive": False}  # fmt: skip
     (tmp_path / "settings.json").write_text(json.dumps(settings))
-    end = {"end": {"proven": False, "message": "it died", "reason": "of hunger", "suspects": []}}
+    end = {"end": {"exit": 12, "proven": False, "message": "it died", "reason": "of hunger", "suspects": []}}
     with (tmp_path / "out").open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "seatrial.runner.renderer", str(tmp_path / "settings.json")], stdin=subprocess.PIPE,

@@ -30,13 +30,17 @@ def test_green(bench: Bench) -> None:
     bench.write(test_a_py=PASSES)
     bench.build()
 
-    outcome = bench.run(sync=("test_a.py",))
+    ran = bench.run(sync=("test_a.py",))
 
-    assert (outcome.exit, outcome.message, outcome.proven) == (ExitCode.PASSED, "all tests passed", True)
-    assert (outcome.counts.passed, outcome.pytest_exit, outcome.suspects) == (1, 0, ())
-    assert outcome.tree is not None
-    assert outcome.tree.host == outcome.tree.pod
-    assert outcome.seconds > 0
+    assert (ran.verdict.exit, ran.verdict.message, ran.verdict.proven) == (
+        ExitCode.PASSED,
+        "all tests passed",
+        True,
+    )
+    assert (ran.counts.passed, ran.pytest_exit, ran.verdict.suspects) == (1, 0, ())
+    assert ran.tree is not None
+    assert ran.tree.host == ran.tree.pod
+    assert ran.seconds > 0
     assert "runs in: here" in bench.text
     assert "1 passed" in bench.text
     assert (bench.run_dir / "junit.xml").exists()
@@ -63,11 +67,11 @@ def test_edits_reach_the_pod(bench: Bench) -> None:
     bench.write(tests__test_a_py="def test_a(): assert 0\n", tests__test_c_py=PASSES)
     os.utime(bench.root / "tests/test_a.py", ns=(times.st_atime_ns, times.st_mtime_ns))
     (bench.root / "tests/test_b.py").unlink()
-    outcome = bench.run(sync=("tests",))
+    ran = bench.run(sync=("tests",))
 
-    assert (outcome.counts.passed, outcome.counts.failed, outcome.counts.collected) == (1, 1, 2)
-    assert outcome.tree is not None
-    assert outcome.tree.host == outcome.tree.pod
+    assert (ran.counts.passed, ran.counts.failed, ran.counts.collected) == (1, 1, 2)
+    assert ran.tree is not None
+    assert ran.tree.host == ran.tree.pod
 
 
 def test_a_tree_that_was_not_sent_is_not_green(bench: Bench) -> None:
@@ -76,9 +80,12 @@ def test_a_tree_that_was_not_sent_is_not_green(bench: Bench) -> None:
     bench.build()
     (bench.pod.workdir / "tests/extra.py").write_text("x = 1\n")
 
-    outcome = bench.run(sync=("tests",), delta=None)
+    ran = bench.run(sync=("tests",), delta=None)
 
-    assert (outcome.exit, outcome.message) == (ExitCode.INCONCLUSIVE, "what ran was not the working tree")
+    assert (ran.verdict.exit, ran.verdict.message) == (
+        ExitCode.INCONCLUSIVE,
+        "what ran was not the working tree",
+    )
 
 
 def test_a_pod_that_is_not_what_the_delta_was_planned_for_stays_as_it_is(bench: Bench) -> None:
@@ -95,8 +102,8 @@ def test_a_pod_that_is_not_what_the_delta_was_planned_for_stays_as_it_is(bench: 
 
     assert raised.value.files.keys() == {"tests", "tests/test_a.py", "tests/extra.py"}
     assert (bench.pod.workdir / "tests/test_a.py").read_text() == PASSES
-    outcome = bench.run(sync=("tests",), expect=digest(raised.value.files))
-    assert (outcome.counts.passed, outcome.files.keys()) == (1, {"tests", "tests/test_a.py"})
+    ran = bench.run(sync=("tests",), expect=digest(raised.value.files))
+    assert (ran.counts.passed, ran.files.keys()) == (1, {"tests", "tests/test_a.py"})
     assert not touched.exists()
 
 
@@ -125,10 +132,10 @@ def test_an_installed_copy_is_not_green(bench: Bench, workers: tuple[str, ...]) 
     installed.mkdir(parents=True)
     (installed / "__init__.py").write_text("VALUE = 1\n")
 
-    outcome = bench.run(*workers, "tests", sync=("tests", "src"), env={"PYTHONPATH": str(installed.parent)})
+    ran = bench.run(*workers, "tests", sync=("tests", "src"), env={"PYTHONPATH": str(installed.parent)})
 
-    assert outcome.exit is ExitCode.INCONCLUSIVE
-    assert f"pkg was imported from {installed}/__init__.py" in outcome.reason
+    assert ran.verdict.exit is ExitCode.INCONCLUSIVE
+    assert f"pkg was imported from {installed}/__init__.py" in ran.verdict.reason
 
 
 @pytest.mark.parametrize("size", [1500, 9001])
@@ -140,10 +147,10 @@ def test_a_stream_that_breaks_is_resumed(bench: Bench, size: int) -> None:
     bench.build()
     bench.pod.cut_after = size
 
-    outcome = bench.run("-q")
+    ran = bench.run("-q")
 
-    assert outcome.exit is ExitCode.TESTS_FAILED
-    assert (outcome.counts.passed, outcome.counts.failed) == (39, 1)
+    assert ran.verdict.exit is ExitCode.TESTS_FAILED
+    assert (ran.counts.passed, ran.counts.failed) == (39, 1)
     assert "1 failed, 39 passed" in bench.text
     assert sum(isinstance(event, Note) and "resumed" in event.text for event in bench.events) > 2
 
@@ -158,12 +165,12 @@ def test_a_container_that_dies_loses_nothing(bench: Bench) -> None:
     bench.build()
     threading.Thread(target=_when_there, args=(marker, bench.pod.kill_container)).start()
 
-    outcome = bench.run("-v")
+    ran = bench.run("-v")
 
-    assert outcome.exit is ExitCode.INCONCLUSIVE
-    assert outcome.message == "the runner died while running test_a.py::test_two"
-    assert outcome.reason == "its container was killed by the kernel: out of memory (limit 512Mi)"
-    assert outcome.counts.passed == 1
+    assert ran.verdict.exit is ExitCode.INCONCLUSIVE
+    assert ran.verdict.message == "the runner died while running test_a.py::test_two"
+    assert ran.verdict.reason == "its container was killed by the kernel: out of memory (limit 512Mi)"
+    assert ran.counts.passed == 1
     assert "test_a.py::test_one PASSED" in bench.text
     assert "!!! seatrial: the runner died while running test_a.py::test_two !!!" in bench.text
     assert 'name="test_two"' in (bench.run_dir / "junit.xml").read_text()
@@ -184,11 +191,11 @@ def test_a_process_that_dies_is_never_green(bench: Bench, death: str, reason: st
     bench.write(test_a_py=f"import ctypes, os\ndef test_one(): pass\ndef test_two(): {death}\n")
     bench.build()
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert (outcome.exit, outcome.reason) == (ExitCode.INCONCLUSIVE, reason)
-    assert outcome.suspects == ("test_a.py::test_two",)
-    assert outcome.counts.passed == 1
+    assert (ran.verdict.exit, ran.verdict.reason) == (ExitCode.INCONCLUSIVE, reason)
+    assert ran.verdict.suspects == ("test_a.py::test_two",)
+    assert ran.counts.passed == 1
 
 
 @pytest.mark.parametrize(
@@ -207,10 +214,10 @@ def test_a_process_that_dies_in_a_tear_down(bench: Bench, test: str, passed: int
     )
     bench.build()
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert (outcome.exit, outcome.suspects) == (ExitCode.INCONCLUSIVE, ("test_a.py::test_two",))
-    assert (outcome.counts.passed, outcome.counts.failed) == (1 + passed, failed)
+    assert (ran.verdict.exit, ran.verdict.suspects) == (ExitCode.INCONCLUSIVE, ("test_a.py::test_two",))
+    assert (ran.counts.passed, ran.counts.failed) == (1 + passed, failed)
 
 
 def test_a_test_may_close_its_descriptors(bench: Bench) -> None:
@@ -218,7 +225,7 @@ def test_a_test_may_close_its_descriptors(bench: Bench) -> None:
     bench.write(test_a_py="import os\ndef test_one(): os.closerange(20, 256)\ndef test_two(): pass\n")
     bench.build()
 
-    assert bench.run().exit is ExitCode.PASSED
+    assert bench.run().verdict.exit is ExitCode.PASSED
 
 
 def test_a_fork_that_comes_back_is_not_the_session(bench: Bench) -> None:
@@ -241,10 +248,10 @@ def test_pytest_inside_a_test_is_its_own_matter(bench: Bench) -> None:
     )
     bench.build()
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert outcome.exit is ExitCode.PASSED, bench.text
-    assert outcome.counts.collected == 1
+    assert ran.verdict.exit is ExitCode.PASSED, bench.text
+    assert ran.counts.collected == 1
 
 
 def test_two_sessions_in_one_command(bench: Bench) -> None:
@@ -253,9 +260,12 @@ def test_two_sessions_in_one_command(bench: Bench) -> None:
     bench.build()
     python = bench.pod.python
 
-    outcome = bench.run(command=("sh", "-c", f"{python} -m pytest -q && {python} -m pytest -q"))
+    ran = bench.run(command=("sh", "-c", f"{python} -m pytest -q && {python} -m pytest -q"))
 
-    assert (outcome.exit, outcome.message) == (ExitCode.INCONCLUSIVE, "the command started pytest 2 times")
+    assert (ran.verdict.exit, ran.verdict.message) == (
+        ExitCode.INCONCLUSIVE,
+        "the command started pytest 2 times",
+    )
 
 
 def test_the_user_interrupts(bench: Bench) -> None:
@@ -265,9 +275,9 @@ def test_the_user_interrupts(bench: Bench) -> None:
     bench.build()
     threading.Thread(target=_when_there, args=(marker, stop.set)).start()
 
-    outcome = bench.run(stop=stop)
+    ran = bench.run(stop=stop)
 
-    assert (outcome.exit, outcome.proven) == (ExitCode.INTERRUPTED, True)
+    assert (ran.verdict.exit, ran.verdict.proven) == (ExitCode.INTERRUPTED, True)
     assert "KeyboardInterrupt" in bench.text
     assert "test_a.py:3: KeyboardInterrupt" in bench.text
 
@@ -277,24 +287,27 @@ def test_time_is_over(bench: Bench) -> None:
     bench.write(test_a_py="import time\ndef test_hangs(): time.sleep(60)\n")
     bench.build()
 
-    outcome = bench.run(seconds=3.0)
+    ran = bench.run(seconds=3.0)
 
-    assert outcome.exit is ExitCode.OUT_OF_TIME
+    assert ran.verdict.exit is ExitCode.OUT_OF_TIME
     assert "KeyboardInterrupt" in bench.text
 
 
 def test_a_command_that_is_not_there(bench: Bench) -> None:
     """Named, and the platform's fault."""
-    outcome = bench.run(command=("no-such-program", "pytest"))
+    ran = bench.run(command=("no-such-program", "pytest"))
 
-    assert (outcome.exit, outcome.reason) == (ExitCode.ENVIRONMENT, "No such file or directory: no-such-program")
+    assert (ran.verdict.exit, ran.verdict.reason) == (
+        ExitCode.ENVIRONMENT,
+        "No such file or directory: no-such-program",
+    )
 
 
 def test_a_command_that_fails_before_pytest(bench: Bench) -> None:
     """What it printed is shown."""
-    outcome = bench.run(command=("sh", "-c", "echo cannot resolve dependencies >&2; exit 2"))
+    ran = bench.run(command=("sh", "-c", "echo cannot resolve dependencies >&2; exit 2"))
 
-    assert outcome.exit is ExitCode.ENVIRONMENT
+    assert ran.verdict.exit is ExitCode.ENVIRONMENT
     assert "cannot resolve dependencies" in bench.text
 
 
@@ -358,9 +371,9 @@ def test_pytest_in_the_pod_tells_values_from_paths(
     bench.write(conftest_py=WORDS, tests__test_a_py=PASSES, tests__test_b_py=PASSES, more__test_c_py=PASSES)
     bench.build()
 
-    outcome = bench.run(*typed, command=(bench.pod.python, "-m", "pytest", "tests", "mor*"))
+    ran = bench.run(*typed, command=(bench.pod.python, "-m", "pytest", "tests", "mor*"))
 
-    assert (outcome.exit, outcome.counts.passed) == (ExitCode.PASSED, passed), bench.text
+    assert (ran.verdict.exit, ran.counts.passed) == (ExitCode.PASSED, passed), bench.text
     assert header in bench.text
 
 
@@ -387,7 +400,7 @@ def test_processes_that_tests_leave_behind_end(bench: Bench) -> None:
     )
     bench.build()
 
-    assert bench.run("-p", "no:unraisableexception").exit is ExitCode.PASSED
+    assert bench.run("-p", "no:unraisableexception").verdict.exit is ExitCode.PASSED
     assert not Path(f"/proc/{marker.read_text()}").exists()
 
 
@@ -412,7 +425,7 @@ def test_the_runner_is_busy(bench: Bench) -> None:
     bench.write(test_a_py=PASSES)
     bench.build()
 
-    assert bench.run().exit is ExitCode.PASSED
+    assert bench.run().verdict.exit is ExitCode.PASSED
 
 
 def test_a_run_with_much_to_say_is_watched_too(bench: Bench) -> None:
@@ -453,11 +466,11 @@ def test_coverage_comes_home(bench: Bench) -> None:
     bench.write(test_a_py="import sys\nsys.path.insert(0, 'src')\nfrom code_ import f\ndef test_f(): assert f()\n")
     bench.build()
 
-    outcome = bench.run("--cov=src", "--cov-report=xml", "--cov-report=term")
+    ran = bench.run("--cov=src", "--cov-report=xml", "--cov-report=term")
 
-    assert outcome.exit is ExitCode.PASSED
-    assert outcome.home.coverage is not None
-    assert outcome.home.coverage.mapped >= 1
+    assert ran.verdict.exit is ExitCode.PASSED
+    assert ran.home.coverage is not None
+    assert ran.home.coverage.mapped >= 1
     assert 'filename="src/code_.py"' in (bench.root / "coverage.xml").read_text()
     report = subprocess.run(
         [sys.executable, "-m", "coverage", "report"], cwd=bench.root, capture_output=True, text=True, check=True
@@ -485,9 +498,9 @@ def test_measured_files_outside_of_the_project_are_a_warning(
     bench.write(inside_py="y = 1\n", test_a_py="import elsewhere, inside\ndef test_a(): pass\n")
     bench.build()
 
-    outcome = bench.run(*(f"--cov={name}" for name in measured), env={"PYTHONPATH": str(installed)})
+    ran = bench.run(*(f"--cov={name}" for name in measured), env={"PYTHONPATH": str(installed)})
 
-    assert (outcome.exit, outcome.message) == (ExitCode.PASSED, "all tests passed")
+    assert (ran.verdict.exit, ran.verdict.message) == (ExitCode.PASSED, "all tests passed")
     warnings = [event.text for event in bench.events if isinstance(event, Note) and event.level == "warning"]
     assert warnings == [note.format(installed)]
 
@@ -497,12 +510,12 @@ def test_coverage_by_another_command(bench: Bench) -> None:
     bench.write(test_a_py=PASSES)
     bench.build()
 
-    outcome = bench.run(command=(bench.pod.python, "-m", "coverage", "run", "-p", "-m", "pytest"))
+    ran = bench.run(command=(bench.pod.python, "-m", "coverage", "run", "-p", "-m", "pytest"))
 
-    assert outcome.exit is ExitCode.PASSED
-    assert outcome.home.coverage is not None
-    assert outcome.home.coverage.xml is not None
-    assert 'filename="test_a.py"' in outcome.home.coverage.xml.read_text()
+    assert ran.verdict.exit is ExitCode.PASSED
+    assert ran.home.coverage is not None
+    assert ran.home.coverage.xml is not None
+    assert 'filename="test_a.py"' in ran.home.coverage.xml.read_text()
 
 
 def test_artifacts_come_home(bench: Bench) -> None:
@@ -511,11 +524,11 @@ def test_artifacts_come_home(bench: Bench) -> None:
                 "    pathlib.Path('out/deep/shot.png').write_bytes(b'png')\n")  # fmt: skip
     bench.build()
 
-    outcome = bench.run(artifacts=("out", "missing/*"))
+    ran = bench.run(artifacts=("out", "missing/*"))
 
-    assert outcome.home.artifacts is not None
-    assert (outcome.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
-    assert outcome.home.notes == ("artifacts: nothing is at missing/*",)
+    assert ran.home.artifacts is not None
+    assert (ran.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
+    assert ran.home.notes == ("artifacts: nothing is at missing/*",)
 
 
 def test_links_and_pipes_among_artifacts_do_not_change_the_verdict(bench: Bench) -> None:
@@ -530,13 +543,13 @@ def test_links_and_pipes_among_artifacts_do_not_change_the_verdict(bench: Bench)
     )
     bench.build()
 
-    outcome = bench.run(artifacts=("out",))
+    ran = bench.run(artifacts=("out",))
 
-    assert outcome.exit is ExitCode.PASSED
-    assert outcome.home.artifacts is not None
-    found = {path.name: path.read_text() for path in (outcome.home.artifacts / "out").iterdir()}
+    assert ran.verdict.exit is ExitCode.PASSED
+    assert ran.home.artifacts is not None
+    found = {path.name: path.read_text() for path in (ran.home.artifacts / "out").iterdir()}
     assert found == {"a": "x", "b": "x"}, "a file with two names is two files"
-    links, pipe = outcome.home.notes
+    links, pipe = ran.home.notes
     assert "dangling" in links
     assert "secret" in links
     assert "loop" in links
@@ -553,9 +566,9 @@ def test_output_and_names_of_tests_reach_nobody_s_terminal_as_sequences(bench: B
     bench.build()
 
     for more in ((), ("-s", "-vv"), ("--tb=native", "-rA", "--color=yes")):
-        outcome = bench.run(*more)
+        ran = bench.run(*more)
 
-        assert outcome.exit is ExitCode.TESTS_FAILED
+        assert ran.verdict.exit is ExitCode.TESTS_FAILED
         plain = re.sub(r"\x1b\[[0-9;]*m", "", bench.text)
         assert not set(plain) & set("\x1b\x07\x9b\u202e"), more
         assert "\n::error" not in plain
@@ -581,16 +594,19 @@ def test_the_cache_comes_home_and_goes_back(bench: Bench) -> None:
     assert json.loads((bench.root / ".pytest_cache/v/cache/lastfailed").read_text()) == {"test_a.py::test_a[3]": True}
 
     (bench.root / ".pytest_cache/v/cache/lastfailed").write_text('{"test_a.py::test_a[1]": true}')
-    outcome = bench.run("--lf")
+    ran = bench.run("--lf")
 
-    assert (outcome.counts.passed, outcome.counts.collected) == (1, 1)
+    assert (ran.counts.passed, ran.counts.collected) == (1, 1)
 
 
 def test_informational_options(bench: Bench) -> None:
     """--version runs no tests: nothing is to be proven."""
-    outcome = bench.run("--fixtures", "-q")
+    ran = bench.run("--fixtures", "-q")
 
-    assert (outcome.exit, outcome.message) == (ExitCode.PASSED, "pytest told what it was asked; no tests ran")
+    assert (ran.verdict.exit, ran.verdict.message) == (
+        ExitCode.PASSED,
+        "pytest told what it was asked; no tests ran",
+    )
     assert "tmp_path" in bench.text
 
 
@@ -619,10 +635,10 @@ def test_undecodable_names(bench: Bench) -> None:
     name = os.fsdecode(b"test_\xe4.py")
     (bench.pod.workdir / name).write_text("def test_x(): assert 0\n")
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert outcome.exit is ExitCode.TESTS_FAILED
-    assert outcome.counts.failed == 1
+    assert ran.verdict.exit is ExitCode.TESTS_FAILED
+    assert ran.counts.failed == 1
 
 
 STRANGE = """
@@ -661,10 +677,10 @@ def test_strange_names_and_texts(bench: Bench) -> None:
     (bench.root / "strange.txt").touch()
     bench.build()
 
-    outcome = bench.run("-v")
+    ran = bench.run("-v")
 
-    assert (outcome.counts.passed, outcome.counts.failed) == (7, 7), outcome
-    assert (outcome.exit, outcome.proven) == (ExitCode.TESTS_FAILED, True)
+    assert (ran.counts.passed, ran.counts.failed) == (7, 7), ran
+    assert (ran.verdict.exit, ran.verdict.proven) == (ExitCode.TESTS_FAILED, True)
     assert r"nul \x00 nul True" in bench.text
     assert (bench.run_dir / "junit.xml").exists()
 
@@ -676,7 +692,7 @@ def test_output_of_any_bytes(bench: Bench) -> None:
     )
     bench.build()
 
-    assert [bench.run(option).exit for option in ("-s", "-rA")] == [ExitCode.PASSED] * 2
+    assert [bench.run(option).verdict.exit for option in ("-s", "-rA")] == [ExitCode.PASSED] * 2
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["serial", "xdist"])
@@ -685,10 +701,10 @@ def test_tests_that_are_collected_twice(bench: Bench, workers: tuple[str, ...]) 
     bench.write(test_a_py=PASSES)
     bench.build()
 
-    outcome = bench.run("--keep-duplicates", "test_a.py", "test_a.py", *workers)
+    ran = bench.run("--keep-duplicates", "test_a.py", "test_a.py", *workers)
 
-    assert outcome.exit is ExitCode.PASSED, outcome
-    assert outcome.counts.passed == 2
+    assert ran.verdict.exit is ExitCode.PASSED, ran
+    assert ran.counts.passed == 2
     collected = [event for event in bench.events if type(event).__name__ == "TestsCollected"]
     assert len(collected) == 1
 
@@ -698,9 +714,9 @@ def test_each_worker_runs_all_tests(bench: Bench) -> None:
     bench.write(test_a_py="def test_a(): pass\ndef test_b(): pass\n")
     bench.build()
 
-    outcome = bench.run("--dist=each", "--tx=2*popen")
+    ran = bench.run("--dist=each", "--tx=2*popen")
 
-    assert (outcome.exit, outcome.counts.passed) == (ExitCode.PASSED, 4), outcome
+    assert (ran.verdict.exit, ran.counts.passed) == (ExitCode.PASSED, 4), ran
 
 
 def test_xdist_that_stops_at_the_first_failure_is_a_failure(bench: Bench) -> None:
@@ -708,9 +724,9 @@ def test_xdist_that_stops_at_the_first_failure_is_a_failure(bench: Bench) -> Non
     bench.write(test_a_py="import pytest\n@pytest.mark.parametrize('i', range(9))\ndef test_a(i): assert i\n")
     bench.build()
 
-    outcome = bench.run("-n2", "-x")
+    ran = bench.run("-n2", "-x")
 
-    assert (outcome.exit, outcome.interrupted) == (ExitCode.TESTS_FAILED, None)
+    assert (ran.verdict.exit, ran.interrupted) == (ExitCode.TESTS_FAILED, None)
 
 
 @pytest.mark.parametrize(
@@ -723,9 +739,9 @@ def test_exit_from_a_test_is_not_an_interrupt_of_the_user(bench: Bench, call: st
     bench.write(test_a_py=f"import pytest\ndef test_a(): pass\ndef test_b(): {call}\n")
     bench.build()
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert (outcome.exit, outcome.interrupted, outcome.counts.passed) == (expected, None, 1)
+    assert (ran.verdict.exit, ran.interrupted, ran.counts.passed) == (expected, None, 1)
 
 
 @pytest.mark.parametrize(("code", "expected"), [(42, 42), (6, 6), (11, 1), (127, 1)])
@@ -734,11 +750,13 @@ def test_exit_code_of_a_plugin_is_passed_on(bench: Bench, code: int, expected: i
     bench.write(conftest_py=f"def pytest_sessionfinish(session):\n    session.exitstatus = {code}\n", test_a_py=PASSES)
     bench.build()
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert (outcome.exit, outcome.message, outcome.pytest_exit) == (expected, f"pytest ended with {code}", code) or (
-        code == 6 and outcome.message == "too many warnings" and outcome.exit == expected
-    )
+    assert (ran.verdict.exit, ran.verdict.message, ran.pytest_exit) == (
+        expected,
+        f"pytest ended with {code}",
+        code,
+    ) or (code == 6 and ran.verdict.message == "too many warnings" and ran.verdict.exit == expected)
 
 
 @pytest.mark.parametrize(
@@ -761,9 +779,9 @@ def test_exit_from_a_hook_is_that_of_pytest_and_never_green(bench: Bench, hook: 
     bench.write(conftest_py=f"import pytest\ndef {hook}\n", test_a_py=PASSES)
     bench.build()
 
-    outcome = bench.run()
+    ran = bench.run()
 
-    assert (outcome.exit, outcome.interrupted) == (expected, None), outcome
+    assert (ran.verdict.exit, ran.interrupted) == (expected, None), ran
 
 
 @pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
@@ -773,10 +791,10 @@ def test_set_up_without_tests_is_not_called_passed(bench: Bench, option: str, wo
     bench.write(test_a_py=f"{fixture}def test_a(f): assert 0\ndef test_b(): pass\n")
     bench.build()
 
-    outcome = bench.run(option, *workers)
+    ran = bench.run(option, *workers)
 
-    assert (outcome.exit, outcome.message) == (ExitCode.PASSED, "2 tests set up or planned, none run")
-    assert outcome.counts.passed == 0
+    assert (ran.verdict.exit, ran.verdict.message) == (ExitCode.PASSED, "2 tests set up or planned, none run")
+    assert ran.counts.passed == 0
 
 
 RERUNS = """
@@ -819,10 +837,10 @@ def test_attempts_that_are_repeated_are_not_counted_as_passed(bench: Bench, work
     )
     bench.build()
 
-    outcome = bench.run(*workers)
+    ran = bench.run(*workers)
 
-    assert (outcome.counts.passed, outcome.counts.failed, outcome.counts.errors) == (2, 1, 0)
-    assert outcome.exit is ExitCode.TESTS_FAILED
+    assert (ran.counts.passed, ran.counts.failed, ran.counts.errors) == (2, 1, 0)
+    assert ran.verdict.exit is ExitCode.TESTS_FAILED
     assert "6 rerun" in bench.text
     told = [event for event in bench.events if type(event).__name__ == "TestReported" and event.when == "call"]
     assert len(told) == 3

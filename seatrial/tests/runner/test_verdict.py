@@ -7,20 +7,21 @@ from typing import Any
 
 import pytest
 from seatrial.model.errors import ExitCode
+from seatrial.model.verdict import Verdict
 from seatrial.ports import ContainerState
 from seatrial.runner.progress import Progress
 from seatrial.runner.protocol import FrameReader
-from seatrial.runner.verdict import Conclusion, Evidence, conclude
+from seatrial.runner.verdict import Evidence, decide
 
 from runner.frames import EXITED, SESSION, green, log, one_test, tally, whole
 
 
-def concluded(lines: list[bytes], exited: dict[str, Any] | None = EXITED, **more: Any) -> Conclusion:
+def concluded(lines: list[bytes], exited: dict[str, Any] | None = EXITED, **more: Any) -> Verdict:
     """Return the conclusion from a log and what else is known."""
     reader, progress = FrameReader(), Progress()
     for frame in reader.feed(b"".join(lines)):
         progress.take(frame)
-    return conclude(Evidence(progress=progress, broken=reader.broken, exited=exited, **more))
+    return decide(Evidence(progress=progress, broken=reader.broken, exited=exited, **more))
 
 
 def exited(**changes: Any) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def test_evidence_of_a_good_run_needs_no_more_than_its_records_and_its_exit() ->
     for frame in FrameReader().feed(b"".join(green())):
         progress.take(frame)
 
-    assert conclude(Evidence(progress=progress, exited=EXITED)).exit is ExitCode.PASSED
+    assert decide(Evidence(progress=progress, exited=EXITED)).exit is ExitCode.PASSED
 
 
 def test_a_failure_is_a_failure() -> None:

@@ -13,13 +13,13 @@ from fakes import World, refused
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import FindingMade, Note
 from seatrial.model.redaction import SECRETS
-from seatrial.model.result import Counts
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
+from seatrial.model.verdict import Verdict
 from seatrial.ports import StreamBroken
+from seatrial.runner.test_run import TestRun
 from seatrial.saved_state import Answered, write
 from seatrial.stages import collect, survey, teardown
 from seatrial.stages import runner as made_runner
-from seatrial.stages.context import TestsOutcome
 from seatrial.stages.secrets import secret_values
 from shop_world import READY, delivered, deployment, pod, project, revision
 
@@ -34,7 +34,7 @@ class TestAfterRedTests:
 
     def collected(self, world, code, *, answers=b'{"name": "web", "message": "Connection refused"}\n'):
         ctx = world.ctx()
-        ctx.facts.tests = TestsOutcome(exit=code, message="it", counts=Counts())
+        ctx.facts.tests = TestRun(verdict=Verdict(exit=code, message="it"))
         ctx.failed = code is not ExitCode.PASSED
         world.kube.pod.chunks = [answers]
         return collect.run(ctx)
@@ -132,7 +132,7 @@ class TestCollect:
         world.kube.put(pod())
         world.kube.logs = lambda *args, **more: block.wait()
         ctx = world.ctx()
-        ctx.facts.tests = TestsOutcome(message="", counts=Counts(), **outcome)
+        ctx.facts.tests = TestRun(verdict=Verdict(exit=outcome.pop("exit"), message=""), **outcome)
         began = time.monotonic()
 
         assert collect.run(ctx).facts == {"logs": "0"}

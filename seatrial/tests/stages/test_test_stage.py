@@ -8,10 +8,11 @@ from seatrial.image_inputs.working_tree import Entry
 from seatrial.images.written_files import WrittenFiles
 from seatrial.model.errors import ExitCode, Inconclusive
 from seatrial.model.result import TreeProof
+from seatrial.model.verdict import Verdict
 from seatrial.pod.agent.tree import scan
 from seatrial.ports import Change
 from seatrial.runner.sync import PodFiles
-from seatrial.runner.test_run import TestOutcome
+from seatrial.runner.test_run import TestRun
 from seatrial.saved_state import read_runner, write
 from seatrial.stages import build, deliver, runner
 from seatrial.stages import test as stage
@@ -130,7 +131,7 @@ class Sending:
         for path in self.writes:
             path.write_text("written")
         self.pod = dict(request.tree.wanted)
-        return TestOutcome(exit=ExitCode.PASSED, message="passed", files=self.pod, tree=self.proof)
+        return TestRun(verdict=Verdict(exit=ExitCode.PASSED, message="passed"), files=self.pod, tree=self.proof)
 
     def ctx(self, *, again=True):
         ctx = self.world.ctx()

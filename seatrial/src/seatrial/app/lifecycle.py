@@ -18,7 +18,7 @@ from seatrial.model.names import RunId, new_run_id
 from seatrial.model.result import Stage
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
-from seatrial.pipeline import Ended, Recorder, execute
+from seatrial.pipeline import FinishedRun, Recorder, execute
 from seatrial.stages.context import Ctx
 
 __all__ = ["Output", "go"]
@@ -53,7 +53,7 @@ def go(
     only_cluster: bool = False,
     explain: bool = False,
     pytest_args: tuple[str, ...] = (),
-) -> Ended:
+) -> FinishedRun:
     """Run the pipeline in a session that is ours, and settle what becomes of the session.
 
     Args:
@@ -115,7 +115,7 @@ class _Outcome:
 
     def __init__(self) -> None:
         self.ctx: Ctx | None = None
-        self.ended: Ended | None = None
+        self.ended: FinishedRun | None = None
 
     def settle(self, this: Machine, session: Session) -> None:
         """Keep the session, forget it, or leave it to the next command, which reaps it."""
@@ -136,7 +136,7 @@ def _leave(ctx: Ctx) -> None:
             ctx.lease.release()
 
 
-def _is_gone(ended: Ended) -> bool:
+def _is_gone(ended: FinishedRun) -> bool:
     """Whether nothing is left of the session."""
     torn = [each for each in ended.result.stages if each.stage is Stage.TEARDOWN]
     return bool(torn) and torn[0].outcome == "done"

@@ -12,7 +12,7 @@ from seatrial.model.errors import ExitCode, SeatrialError, understood
 
 if TYPE_CHECKING:
     from seatrial.cli.options import Context
-    from seatrial.pipeline import Ended
+    from seatrial.pipeline import FinishedRun
 
 __all__ = ["finish", "tell"]
 
@@ -49,7 +49,7 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
     return ExitCode.ENVIRONMENT
 
 
-def finish(context: Context, ended: Ended) -> ExitCode:
+def finish(context: Context, ended: FinishedRun) -> ExitCode:
     """Print the result where it is asked for, and return the run's exit code; raise the problem that decided it."""
     from seatrial.pipeline import code_of  # noqa: PLC0415 - keeps --help quick
 

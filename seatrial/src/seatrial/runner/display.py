@@ -15,8 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self, TextIO
 
+import msgspec
+
+from seatrial.model.verdict import Verdict
 from seatrial.runner.request import Request
-from seatrial.runner.verdict import Conclusion
 
 __all__ = ["Display"]
 
@@ -115,26 +117,15 @@ class Display:
         """Say that the debugger let go."""
         self._say({"go": True}, must=True)
 
-    def end(self, conclusion: Conclusion, *, frames: int, until: Callable[[], bool]) -> str:
+    def end(self, verdict: Verdict, *, frames: int, until: Callable[[], bool]) -> str:
         """Say that nothing more will come; return once all has been shown, or why it was not.
 
         Args:
-            conclusion: what to say last.
+            verdict: what to say last.
             frames: how many frames of the log were good.
             until: says when to leave it.
         """
-        self._say(
-            {
-                "end": {
-                    "proven": conclusion.proven,
-                    "message": conclusion.message,
-                    "reason": conclusion.reason,
-                    "suspects": list(conclusion.suspects),
-                }
-            },
-            must=True,
-            until=until,
-        )
+        self._say({"end": msgspec.to_builtins(verdict)}, must=True, until=until)
         with suppress(OSError):
             self._control.close()
         while self._process.poll() is None:

@@ -10,7 +10,7 @@ from seatrial.model.event import Body, Note, TestReported, TestsCollected, TestS
 from seatrial.model.result import Counts
 from seatrial.runner.protocol import CUT, NANO, Frame, Record
 
-__all__ = ["End", "Progress"]
+__all__ = ["EndRecord", "Progress"]
 
 NOT_RUN = "not run: "
 """A skip whose reason begins so is a test that this environment cannot run, not one that somebody skipped."""
@@ -19,7 +19,7 @@ _Outcome = Literal["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndRecord:
     """The end record, and whether it is proof.
 
     Attributes:
@@ -67,7 +67,7 @@ class Progress:
     debugger: int = 0
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
     finishing: int | None = None
-    end: End | None = None
+    end: EndRecord | None = None
 
     def take(self, frame: Frame) -> list[Body]:
         """Take what a frame tells; return the events that this makes."""
@@ -108,7 +108,7 @@ class Progress:
             doubt = "the end record does not name the frames that arrived"
         elif end["tally"] != dict(self.tally):
             doubt = f"pytest counted {end['tally']}, {dict(self.tally)} arrived"
-        self.end = End(end["exit"], end["collected"], end["collect_only"], end["seconds"], doubt)
+        self.end = EndRecord(end["exit"], end["collected"], end["collect_only"], end["seconds"], doubt)
         if self.collected is None:
             self.collected = end["collected"]
 

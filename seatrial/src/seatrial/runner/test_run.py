@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -19,6 +19,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, SeatrialError
 from seatrial.model.event import Body, Note
 from seatrial.model.result import Counts, TreeProof
+from seatrial.model.verdict import Verdict
 from seatrial.ports import ContainerState, PodExec, Started, StreamBroken
 from seatrial.runner import waits
 from seatrial.runner.archive import deliver
@@ -31,9 +32,9 @@ from seatrial.runner.progress import Progress
 from seatrial.runner.protocol import LARGEST, Chunk, ChunkReader, FrameReader, Garbled
 from seatrial.runner.request import Request
 from seatrial.runner.sync import Submitted, submit
-from seatrial.runner.verdict import Conclusion, Evidence, conclude
+from seatrial.runner.verdict import Evidence, decide
 
-__all__ = ["Request", "TestOutcome", "run_tests"]
+__all__ = ["Request", "TestRun", "run_tests"]
 
 _FILES: Final = {"F": "frames", "O": "runner-output.log", "H": "home.tar"}
 """What the tail of a run tells, by its kind, and the file where it is kept."""
@@ -58,19 +59,15 @@ _FAREWELL: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestOutcome:
-    """What came of it.
+class TestRun:
+    """A finished test run.
 
     Attributes:
-        exit: what the tool should end with.
-        message: the verdict in one line.
-        reason: one more; may be empty.
+        verdict: its exit code and why.
         counts: tests by outcome.
-        suspects: tests that were running when the session died.
         pytest_exit: what pytest itself ended with; None if nobody knows.
         tree: proof that what ran was the working tree; None if there was nothing to compare.
         files: what the pod had below the paths that were compared.
-        proven: pytest told its end itself.
         frames: how many frames of its log arrived whole.
         seconds: how long pytest took, by its own clock.
         memory_peak: bytes, of the container `tests`; 0 if unknown.
@@ -80,15 +77,11 @@ class TestOutcome:
 
     __test__ = False
 
-    exit: ExitCode
-    message: str
-    reason: str = ""
+    verdict: Verdict
     counts: Counts = field(default_factory=Counts)
-    suspects: tuple[str, ...] = ()
     pytest_exit: int | None = None
     tree: TreeProof | None = None
     files: Files = field(default_factory=dict)
-    proven: bool = False
     frames: int = 0
     seconds: float = 0.0
     memory_peak: int = 0
@@ -107,8 +100,8 @@ def run_tests(
     out: TextIO,
     stop: threading.Event | None = None,
     started: Started | None = None,
-    cut: Callable[[TestOutcome], None] | None = None,
-) -> TestOutcome:
+    cut: Callable[[TestRun], None] | None = None,
+) -> TestRun:
     """Run the tests, show pytest's output on `out` while it comes, and return the outcome.
 
     Args:
@@ -203,7 +196,7 @@ class _Session:
         self.attached = 0
         self.exceeded: set[str] = set()
 
-    def result(self, submitted: Submitted, cut: Callable[[TestOutcome], None] | None) -> TestOutcome:
+    def result(self, submitted: Submitted, cut: Callable[[TestRun], None] | None) -> TestRun:
         with first_sets(self.stop, patience=2) as self.noted:
             try:
                 self.follow()
@@ -211,13 +204,13 @@ class _Session:
             except BaseException as error:
                 if self.exited is None:
                     _end_run(self.exec, self.request)
-                conclusion = Conclusion(
+                verdict = Verdict(
                     exit=ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.INCONCLUSIVE,
                     message="the run was cut off", reason=str(error) or type(error).__name__,
                     suspects=tuple(self.progress.running),
                 )  # fmt: skip
                 if cut is not None:
-                    cut(self._outcome(conclusion, submitted, Home()))
+                    cut(self._outcome(verdict, submitted, Home()))
                 raise
 
     # Following.
@@ -399,7 +392,7 @@ class _Session:
         self.exec.attach(argv, container="tests")
         self.display.resume()
 
-    def outcome(self, submitted: Submitted) -> TestOutcome:
+    def outcome(self, submitted: Submitted) -> TestRun:
         if self.told_at and self.exited is None and not self.silent:
             _end_run(self.exec, self.request)
         evidence = Evidence(
@@ -413,23 +406,23 @@ class _Session:
             out_of_time=self.out_of_time,
             stale=stale.reason(self.request.tree, self.request.directory, self.progress.imports, submitted.proof),
         )
-        conclusion = conclude(evidence)
+        verdict = decide(evidence)
         began = time.monotonic()
         # The reader of our output may be halted: a pager, a terminal. A long JUnit file takes its time, too.
         lost = self.display.end(
-            conclusion,
+            verdict,
             frames=self.frames.frames,
             until=lambda: self.stop.is_set() and (self.noted.count > 1 or time.monotonic() - began > self.grace),
         )
         if lost and not self.stop.is_set():
-            conclusion = _not_shown(conclusion, lost)
+            verdict = _not_shown(verdict, lost)
         if self.done:
             home = bring_home(self.paths["H"], self.request, self.run_dir)
         else:
             home = Home(notes=(f"files of the run were not collected: {self.why_no_home}",))
-        return self._outcome(conclusion, submitted, home)
+        return self._outcome(verdict, submitted, home)
 
-    def _outcome(self, conclusion: Conclusion, submitted: Submitted, home: Home) -> TestOutcome:
+    def _outcome(self, verdict: Verdict, submitted: Submitted, home: Home) -> TestRun:
         exited, end = self.exited or {}, self.progress.end
         written = self.run_dir / "junit.xml"
         notes: list[str] = []
@@ -437,16 +430,12 @@ class _Session:
             notes = deliver(written, self.request.junit, root=self.request.root)
         for note in (*notes, *home.notes, *_unmapped(home.coverage)):
             self.emit(Note(level="warning", text=note))
-        return TestOutcome(
-            exit=conclusion.exit,
-            message=conclusion.message,
-            reason=conclusion.reason,
+        return TestRun(
+            verdict=verdict,
             counts=self.progress.counts,
-            suspects=conclusion.suspects,
             pytest_exit=end.exit if end else exited.get("code"),
             tree=submitted.proof,
             files=submitted.files,
-            proven=conclusion.proven,
             frames=self.frames.frames,
             seconds=end.seconds if end else 0.0,
             memory_peak=exited.get("memory_peak", 0),
@@ -455,13 +444,13 @@ class _Session:
         )
 
 
-def _not_shown(conclusion: Conclusion, reason: str) -> Conclusion:
+def _not_shown(verdict: Verdict, reason: str) -> Verdict:
     """Return the verdict of a run whose results were not shown to the end: never 0, as nobody saw what passed."""
-    if conclusion.exit is not ExitCode.PASSED:
-        reason = f"{conclusion.reason}; the results were not shown: {reason}".removeprefix("; ")
-        return replace(conclusion, reason=reason)
-    return replace(
-        conclusion,
+    if verdict.exit is not ExitCode.PASSED:
+        reason = f"{verdict.reason}; the results were not shown: {reason}".removeprefix("; ")
+        return msgspec.structs.replace(verdict, reason=reason)
+    return msgspec.structs.replace(
+        verdict,
         exit=ExitCode.ENVIRONMENT,
         message="all tests passed, but the host-side renderer failed and their results were not shown",
         reason=f"{reason}; see replay-errors.log in the directory of the run",

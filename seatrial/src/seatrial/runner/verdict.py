@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from seatrial.model.errors import FOREIGN_CODES, ExitCode
+from seatrial.model.verdict import Verdict
 from seatrial.ports import ContainerState
-from seatrial.runner.progress import End, Progress
+from seatrial.runner.progress import EndRecord, Progress
 
-__all__ = ["Conclusion", "Evidence", "conclude"]
+__all__ = ["Evidence", "decide"]
 
 _SUSPECTS_NAMED: Final = 3
 
@@ -46,39 +47,20 @@ class Evidence:
     stale: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conclusion:
-    """What to say and to exit with.
-
-    Attributes:
-        exit: the code.
-        message: one line.
-        reason: one line more; empty if the first says it all.
-        suspects: tests that had begun and not ended when the session died.
-        proven: pytest told its end itself, and what it told is whole.
-    """
-
-    exit: ExitCode
-    message: str
-    reason: str = ""
-    suspects: tuple[str, ...] = ()
-    proven: bool = False
-
-
-def conclude(evidence: Evidence) -> Conclusion:
+def decide(evidence: Evidence) -> Verdict:
     """Return the verdict of a session."""
     progress = evidence.progress
     end = progress.end
     suspects = tuple(progress.running) if end is None else ()
     if evidence.interrupted:
-        return Conclusion(exit=ExitCode.INTERRUPTED, message="interrupted", suspects=suspects, proven=end is not None)
+        return Verdict(exit=ExitCode.INTERRUPTED, message="interrupted", suspects=suspects, proven=end is not None)
     if evidence.out_of_time:
-        return Conclusion(
+        return Verdict(
             exit=ExitCode.OUT_OF_TIME, message="the tests did not end in their time", reason=_during(suspects),
             suspects=suspects, proven=end is not None,
         )  # fmt: skip
     if evidence.exited and evidence.exited["error"]:
-        return Conclusion(
+        return Verdict(
             exit=ExitCode.ENVIRONMENT, message="the command of the tests could not be started",
             reason=evidence.exited["error"],
         )  # fmt: skip
@@ -99,7 +81,7 @@ def conclude(evidence: Evidence) -> Conclusion:
     return _ended(evidence, end)
 
 
-def _ended(evidence: Evidence, end: End) -> Conclusion:
+def _ended(evidence: Evidence, end: EndRecord) -> Verdict:
     """The session told its end, and told the truth about it."""
     progress, counts = evidence.progress, evidence.progress.counts
     if end.exit == 0:
@@ -120,7 +102,7 @@ def _ended(evidence: Evidence, end: End) -> Conclusion:
         reason = progress.internal_error
     elif end.exit == ExitCode.NO_TESTS and progress.finished:
         return _inconclusive("pytest collected no tests, but some ran", "", ())
-    return Conclusion(exit=code, message=message, reason=reason, proven=True)
+    return Verdict(exit=code, message=message, reason=reason, proven=True)
 
 
 _CODES: Final = {
@@ -139,16 +121,16 @@ def _meaning(code: int) -> tuple[ExitCode, str]:
     return _CODES.get(code, (passed_on, f"pytest ended with {code}"))
 
 
-def _green(evidence: Evidence, end: End) -> Conclusion:
+def _green(evidence: Evidence, end: EndRecord) -> Verdict:
     """The session says 0; everything else has to agree."""
     progress, counts, exited = evidence.progress, evidence.progress.counts, evidence.exited
     if progress.interrupted_by:
         # pytest.exit(returncode=0) would be green with any number of tests not run.
-        return Conclusion(
+        return Verdict(
             exit=ExitCode.INTERRUPTED, message="pytest was made to exit", reason=progress.interrupted_by, proven=True
         )
     if counts.failed or counts.errors:
-        return Conclusion(
+        return Verdict(
             exit=ExitCode.TESTS_FAILED, message="tests failed", reason="a plugin made pytest end with 0", proven=True
         )
     if doubt := "" if end.collect_only else _missing(progress):
@@ -158,14 +140,14 @@ def _green(evidence: Evidence, end: End) -> Conclusion:
     if exited["signal"] is not None:
         return _inconclusive(f"pytest passed, then the process was ended by {_signal(exited['signal'])}", "", ())
     if code := exited["code"]:
-        return Conclusion(
+        return Verdict(
             exit=ExitCode(code) if code in FOREIGN_CODES else ExitCode.TESTS_FAILED,
             message=f"pytest passed, but its command ended with {code}", proven=True,
         )  # fmt: skip
     if evidence.stale:
         return _inconclusive("what ran was not the working tree", evidence.stale, ())
     passed, message = _words(progress, end)
-    return Conclusion(exit=passed, message=message, reason=_memory(exited), proven=True)
+    return Verdict(exit=passed, message=message, reason=_memory(exited), proven=True)
 
 
 def _missing(progress: Progress) -> str:
@@ -177,7 +159,7 @@ def _missing(progress: Progress) -> str:
     return f"{silent} tests ended without a result" if silent and not progress.setup_only else ""
 
 
-def _words(progress: Progress, end: End) -> tuple[ExitCode, str]:
+def _words(progress: Progress, end: EndRecord) -> tuple[ExitCode, str]:
     """Return exit code and words of a session with which all is well. Only tests that ran are called passed."""
     counts = progress.counts
     if end.collect_only:
@@ -190,7 +172,7 @@ def _words(progress: Progress, end: End) -> tuple[ExitCode, str]:
     return ExitCode.PASSED, "all tests passed" if ran else "no test failed, all were skipped"
 
 
-def _never_began(evidence: Evidence) -> Conclusion:
+def _never_began(evidence: Evidence) -> Verdict:
     """No session was seen."""
     exited = evidence.exited
     if exited is None:
@@ -201,21 +183,21 @@ def _never_began(evidence: Evidence) -> Conclusion:
     if code == 0:
         return _inconclusive("the command ended with 0, but no pytest session was seen", "", ())
     if not exited["sessions"]:
-        return Conclusion(
+        return Verdict(
             exit=ExitCode.ENVIRONMENT, message=f"the command ended with {code} before pytest began",
             reason="what it printed is above",
         )  # fmt: skip
     if code == ExitCode.USAGE:
-        return Conclusion(exit=ExitCode.USAGE, message="pytest was used wrongly", reason="what it printed is above")
+        return Verdict(exit=ExitCode.USAGE, message="pytest was used wrongly", reason="what it printed is above")
     # pytest.exit() in pytest_configure; 1 is what Python ends with after an exception.
     passed_on = code == ExitCode.INTERRUPTED or code in FOREIGN_CODES
-    return Conclusion(
+    return Verdict(
         exit=ExitCode(code) if passed_on else ExitCode.PYTEST_INTERNAL,
         message=f"pytest ended with {code} before its session began", reason="what it printed is above",
     )  # fmt: skip
 
 
-def _died(evidence: Evidence, suspects: tuple[str, ...]) -> Conclusion:
+def _died(evidence: Evidence, suspects: tuple[str, ...]) -> Verdict:
     """A session began and never told its end."""
     exited = evidence.exited
     if exited is None:
@@ -228,19 +210,19 @@ def _gone(evidence: Evidence) -> str:
     return "the runner stopped answering" if evidence.silent and not ended else "the runner died"
 
 
-def _informational(evidence: Evidence) -> Conclusion:
+def _informational(evidence: Evidence) -> Verdict:
     exited = evidence.exited
     if exited is None or exited["signal"] is not None:
         return _inconclusive("pytest was not seen to end", "", ())
     code = exited["code"]
     if code in (0, 5):
-        return Conclusion(exit=ExitCode(code), message="pytest told what it was asked; no tests ran", proven=True)
+        return Verdict(exit=ExitCode(code), message="pytest told what it was asked; no tests ran", proven=True)
     known, message = _meaning(code)
-    return Conclusion(exit=known, message=message, proven=True)
+    return Verdict(exit=known, message=message, proven=True)
 
 
-def _inconclusive(message: str, reason: str, suspects: tuple[str, ...]) -> Conclusion:
-    return Conclusion(exit=ExitCode.INCONCLUSIVE, message=message, reason=reason, suspects=suspects)
+def _inconclusive(message: str, reason: str, suspects: tuple[str, ...]) -> Verdict:
+    return Verdict(exit=ExitCode.INCONCLUSIVE, message=message, reason=reason, suspects=suspects)
 
 
 def _during(suspects: tuple[str, ...]) -> str:

@@ -67,7 +67,7 @@ def run(ctx: Ctx) -> Report:
     tests = ctx.facts.tests
     findings: tuple[Finding, ...] = ()
     # Services are not probed after a run that passed.
-    if tests is not None and tests.exit in _FAILED:
+    if tests is not None and tests.verdict.exit in _FAILED:
         probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, cancelled=ctx.cancelled)
         findings = probes.after_failed_tests(ctx.env.directory)
     collected = _Collected(ctx)
@@ -98,7 +98,7 @@ class _Collected:
         self.problems: list[Exception] = []
         tests = ctx.facts.tests
         self.patience = _PATIENT
-        if tests is not None and tests.exit is ExitCode.OUT_OF_TIME:
+        if tests is not None and tests.verdict.exit is ExitCode.OUT_OF_TIME:
             self.patience = _LATE
         elif tests is not None and tests.interrupted is not None:
             self.patience = _INTERRUPTED

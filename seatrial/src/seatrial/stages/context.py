@@ -13,19 +13,19 @@ from typing import NamedTuple, TextIO
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.manifest import Manifest
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import ExitCode
 from seatrial.model.event import Note, StageProgress
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
-from seatrial.model.result import Counts, ImageUsed, Outcome, Stage, TreeProof
+from seatrial.model.result import ImageUsed, Outcome, Stage
 from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import Owner, delete_namespace, delete_own_objects
 from seatrial.ports import Emit, Kube, LocalImage, Object
 from seatrial.runner.prestart import Submission
+from seatrial.runner.test_run import TestRun
 
-__all__ = ["Ctx", "Facts", "Report", "TestsOutcome", "Undo", "done", "unchanged"]
+__all__ = ["Ctx", "Facts", "Report", "Undo", "done", "unchanged"]
 
 
 class Report(NamedTuple):
@@ -44,23 +44,6 @@ def done(**facts: str) -> Report:
 def unchanged(**facts: str) -> Report:
     """Return the report of a stage that found everything as it should be."""
     return Report(Outcome.UNCHANGED, facts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestsOutcome:
-    """What the tests came to.
-
-    Attributes:
-        interrupted: what the process ends with because the user interrupted the tests; None if nobody did.
-    """
-
-    __test__ = False
-
-    exit: ExitCode
-    message: str
-    counts: Counts
-    tree: TreeProof | None = None
-    interrupted: KeyboardInterrupt | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,7 +70,7 @@ class Facts:
         pushed: references of the images that this command pushed.
         images_size: bytes of all images, the nodes' too, layers that they share once; 0: not measured.
         submission: the command in the runner that takes the run, started before its turn.
-        tests: what they came to; None: they did not run.
+        tests: the finished test run; None: the tests did not run.
     """
 
     fresh: bool = True
@@ -110,7 +93,7 @@ class Facts:
     images_size: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     submission: Submission | None = None
-    tests: TestsOutcome | None = None
+    tests: TestRun | None = None
 
     def looked_at(self, references: Iterable[str]) -> dict[str, LocalImage]:
         """Return those of the images that the engine has; it must have been asked for them."""

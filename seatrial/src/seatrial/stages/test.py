@@ -26,10 +26,10 @@ from seatrial.runner.definition import definition
 from seatrial.runner.options import resolve
 from seatrial.runner.protocol import CI_VARIABLES
 from seatrial.runner.sync import PodDiffers, PodFiles, pod_files
-from seatrial.runner.test_run import Request, TestOutcome, run_tests
+from seatrial.runner.test_run import Request, TestRun, run_tests
 from seatrial.saved_state import PodFilesRecord, RunnerRecord, read, read_runner, write
 from seatrial.stages import runner
-from seatrial.stages.context import Ctx, Report, TestsOutcome, done
+from seatrial.stages.context import Ctx, Report, done
 from seatrial.watching.workload_monitor import WorkloadMonitor
 
 __all__ = ["run"]
@@ -77,7 +77,7 @@ def run(ctx: Ctx) -> Report:
             # Nobody answers: that says nothing about the container.
             return ContainerState(state="running")
 
-    def attempt(there: PodFiles) -> tuple[Delta, TestOutcome]:
+    def attempt(there: PodFiles) -> tuple[Delta, TestRun]:
         tree = _tree(ctx, root, there.seeded)
         delta = plan(tree=tree, pod=there.files)
         for cause in delta.causes if ctx.explain else ():
@@ -97,38 +97,32 @@ def run(ctx: Ctx) -> Report:
             cut=keep,
         )
 
-    def keep(outcome: TestOutcome) -> None:
-        ctx.facts.tests = TestsOutcome(
-            exit=outcome.exit,
-            message=f"{outcome.message}: {outcome.reason}" if outcome.reason else outcome.message,
-            counts=outcome.counts,
-            tree=outcome.tree,
-            interrupted=outcome.interrupted,
-        )
+    def keep(tests: TestRun) -> None:
+        ctx.facts.tests = tests
 
     results = [root / ".coverage", *(target for _, target in asked.files), *([asked.junit] if asked.junit else [])]
     before = WrittenFiles.stamps(results)
     pod = _Pod(ctx, exec_, directory, request.deadline)
     try:
         try:
-            delta, outcome = attempt(pod.known() if not ctx.explain else pod.read())
+            delta, tests = attempt(pod.known() if not ctx.explain else pod.read())
         except PodDiffers as differs:
             # Its files were touched there: by tests, or by hand.
-            delta, outcome = attempt(PodFiles(differs.files, pod.read().seeded))
+            delta, tests = attempt(PodFiles(differs.files, pod.read().seeded))
         except Lost as lost:
             ctx.warn(f"{shown(lost.path)}, which the build made, changed in the pod: it is made anew")
             _recreate(ctx)
-            delta, outcome = attempt(pod.read())
+            delta, tests = attempt(pod.read())
     finally:
         WrittenFiles.read(ctx.project.root).record(before, results)
-    pod.remember(outcome.files)
-    if outcome.tree is not None and outcome.tree.host != outcome.tree.pod:
+    pod.remember(tests.files)
+    if tests.tree is not None and tests.tree.host != tests.tree.pod:
         # Whatever is wrong in that pod: the next command begins in a new one.
         pod.give_up()
-    keep(outcome)
-    facts = {"sent": str(len(delta.send)), "deleted": str(len(delta.delete)), "pytest": f"{outcome.seconds:.2f} s"}
-    if outcome.memory_peak:
-        facts["memory"] = f"{outcome.memory_peak >> 20} MiB"
+    keep(tests)
+    facts = {"sent": str(len(delta.send)), "deleted": str(len(delta.delete)), "pytest": f"{tests.seconds:.2f} s"}
+    if tests.memory_peak:
+        facts["memory"] = f"{tests.memory_peak >> 20} MiB"
     return done(**facts)
 
 

@@ -8,13 +8,17 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+import msgspec
+
+from seatrial.model.errors import ExitCode
 from seatrial.model.text import TextFilter
+from seatrial.model.verdict import Verdict
 from seatrial.runner.decoder import Record, decode_records
 from seatrial.runner.protocol import Frame, FrameReader
 
-__all__ = ["Ended", "Feed", "Place", "Printed", "Told"]
+__all__ = ["Feed", "Place", "Printed", "StreamEnd", "Told"]
 
 _CHUNK = 1 << 18
 
@@ -44,10 +48,10 @@ class Printed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """Nothing more will come; what the session was worth."""
+class StreamEnd:
+    """Nothing more will come."""
 
-    conclusion: dict[str, Any]
+    verdict: Verdict
 
 
 class Feed:
@@ -75,18 +79,18 @@ class Feed:
         """How many frames of the log were good."""
         return self._reader.frames
 
-    def __iter__(self) -> Iterator[Told | Printed | Ended]:
+    def __iter__(self) -> Iterator[Told | Printed | StreamEnd]:
         for line in self._control:
             message = json.loads(line)
             if "end" in message:
                 yield from self._tick(None)
                 if rest := self._filter.feed(b"", final=True):
                     yield Printed(rest.encode())
-                yield Ended(message["end"])
+                yield StreamEnd(msgspec.convert(message["end"], Verdict))
                 return
             if "frames" in message:
                 yield from self._tick((message["frames"], message["output"]))
-        yield Ended({"proven": False, "message": "the run was abandoned", "reason": "", "suspects": []})
+        yield StreamEnd(Verdict(exit=ExitCode.INCONCLUSIVE, message="the run was abandoned"))
 
     def record(self, place: Place) -> Record:
         """Read a record again."""

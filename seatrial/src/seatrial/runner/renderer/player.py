@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from seatrial.model.verdict import Verdict
 from seatrial.runner.decoder import Record
-from seatrial.runner.renderer.feed import Ended, Feed, Place, Printed, Told
+from seatrial.runner.renderer.feed import Feed, Place, Printed, StreamEnd, Told
 from seatrial.runner.renderer.junit import Junit
 from seatrial.runner.renderer.reports import Reports, TextRepr
 
@@ -107,13 +108,13 @@ class Player:
         self._finishing: tuple[int, str, str] = (0, "", "")
         self._locations: dict[str, tuple[Any, ...]] = {}
 
-    def play(self, event: Told | Printed | Ended) -> bool:
+    def play(self, event: Told | Printed | StreamEnd) -> bool:
         """Play one event; return whether it was the last."""
         if isinstance(event, Printed):
             self._print(event.data)
-        elif isinstance(event, Ended):
+        elif isinstance(event, StreamEnd):
             if not self._over:
-                self._abort(event.conclusion)
+                self._abort(event.verdict)
             return True
         else:
             kind = event.record[0]
@@ -275,10 +276,10 @@ class Player:
         self.config.hook.pytest_sessionfinish(session=self.session, exitstatus=exitstatus)
         self._over = True
 
-    def _abort(self, conclusion: dict[str, Any]) -> None:
+    def _abort(self, verdict: Verdict) -> None:
         """End a session whose own end never came: name the suspects, as xdist does for a worker that crashed."""
         self._begin()
-        for nodeid in conclusion["suspects"]:
+        for nodeid in verdict.suspects:
             location = self._locations.get(nodeid) or (nodeid.partition("::")[0], None, nodeid)
             make: Any = pytest.TestReport
             report = make(
@@ -286,13 +287,13 @@ class Player:
                 location=location,
                 keywords={},
                 outcome="failed",
-                longrepr=f"{conclusion['message']}\n{conclusion['reason']}".strip(),
+                longrepr=f"{verdict.message}\n{verdict.reason}".strip(),
                 when="call",
             )
             self.config.hook.pytest_runtest_logreport(report=report)
         if self.told["options"].get("capture") != "no":
             self.terminal.ensure_newline()
-        self._finishing = (int(pytest.ExitCode.TESTS_FAILED), f"seatrial: {conclusion['message']}", "")
+        self._finishing = (int(pytest.ExitCode.TESTS_FAILED), f"seatrial: {verdict.message}", "")
         self._end_session(None)
 
     # Writing.

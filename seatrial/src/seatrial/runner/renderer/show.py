@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from seatrial.runner.protocol import CI_VARIABLES
-from seatrial.runner.renderer.feed import Ended, Feed, Printed, Told
+from seatrial.runner.renderer.feed import Feed, Printed, StreamEnd, Told
 from seatrial.runner.renderer.junit import Junit
 from seatrial.runner.renderer.player import Player
 
@@ -46,7 +46,7 @@ def show(settings: dict[str, Any]) -> int:
         elif isinstance(event, Told) and event.record[0] == "session":
             if code := _session(settings, event.record[1], feed, events):
                 return code
-        elif isinstance(event, Ended):
+        elif isinstance(event, StreamEnd):
             break
     sys.stdout.flush()
     os.write(settings["reply"], b"shown %d\n" % feed.frames)
