@@ -429,6 +429,7 @@ image = "test"
 command = []
 namespace = "x."
 sync = ["/etc", "../x", "ok"]
+report-options = ["-x", "--html", "--mine=a"]
 env = { A = "1" }
 env-from = { A = "secret/x", "B-" = "secret/x/y" }
 """
@@ -472,9 +473,17 @@ env-from = { A = "secret/x", "B-" = "secret/x/y" }
             "seatrial.toml:37: runner.sync[1]: '../x' is not below the build context of the runner's image; write it"
             " relative to the build context"
         ),
-        "seatrial.toml:39: runner.env-from.A: 'secret/x' is not secret/NAME/KEY, configmap/NAME/KEY or namespace",
-        "seatrial.toml:39: runner.env-from.B-: 'B-' is no name of a variable",
-        "seatrial.toml:39: runner.env-from.A: is in runner.env too; keep one of them",
+        (
+            "seatrial.toml:38: runner.report-options[0]: '-x' is no long option without a value; for example"
+            ' "--my-report"'
+        ),
+        (
+            "seatrial.toml:38: runner.report-options[2]: '--mine=a' is no long option without a value; for example"
+            ' "--my-report"'
+        ),
+        "seatrial.toml:40: runner.env-from.A: 'secret/x' is not secret/NAME/KEY, configmap/NAME/KEY or namespace",
+        "seatrial.toml:40: runner.env-from.B-: 'B-' is no name of a variable",
+        "seatrial.toml:40: runner.env-from.A: is in runner.env too; keep one of them",
     ]
 
 

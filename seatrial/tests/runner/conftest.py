@@ -18,7 +18,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
 from seatrial.ports import Started
-from seatrial.runner.options import resolve
+from seatrial.runner.options import report_options, resolve
 from seatrial.runner.request import Request
 from seatrial.runner.sync import pod_files
 from seatrial.runner.test_run import TestRun, run_tests
@@ -61,7 +61,10 @@ class Bench:
         self.number += 1
         self.events.clear()
         out = io.StringIO()
-        invocation = resolve(command or (self.pod.python, "-m", "pytest"), args, root=self.root, terminal=True)
+        reports: tuple[str, ...] = more.pop("report_options", ())
+        invocation = resolve(
+            command or (self.pod.python, "-m", "pytest"), args, root=self.root, terminal=True, reports=reports
+        )
         tree = delta = None
         if sync:
             tree = read_tree(self.root, sync)
@@ -76,6 +79,7 @@ class Bench:
             "deadline": Deadline.after(seconds),
             "junit": invocation.junit,
             "files": invocation.files,
+            "reports": tuple(report_options(reports)),
             "informational": invocation.informational,
             "unsure": invocation.unsure,
             "paths_given": invocation.paths_given,

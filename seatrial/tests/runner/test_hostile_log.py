@@ -456,8 +456,8 @@ def test_any_forged_log_leaves_every_file_outside_of_the_run_as_it_is(
         (run / "runner-output.log").write_bytes(b"\x1b]0;x\x07")
         values = {
             "frames": str(run / "frames"), "output": str(run / "runner-output.log"), "directory": str(run), "where": "",
-            "junit": str(run / "junit.xml"), "junit_line": "", "colour": "no", "arguments": [], "reply": 2,
-            "interactive": False,
+            "junit": str(run / "junit.xml"), "junit_line": "", "reports": {}, "colour": "no", "arguments": [],
+            "reply": 2, "interactive": False,
         }  # fmt: skip
         (run / "replay.json").write_text(json.dumps(values))
     before = _everything(base)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.model.errors import UsageError
-from seatrial.runner.options import OPTIONS, Invocation, resolve
+from seatrial.runner.options import OPTIONS, Invocation, ReportFile, report_options, resolve
 from seatrial.runner.options.resolve import GLOB_MARK
 from seatrial.runner.options.table import by_name, render
 
@@ -118,23 +118,55 @@ def test_junit_is_the_hosts(root: Path) -> None:
     assert invocation.argv == MARKED
 
 
-def test_files_come_home(root: Path) -> None:
-    """Written into the directory that comes home, then put where the user wants them."""
+def test_report_files_are_written_where_they_are_collected_from(root: Path) -> None:
+    """Then they are put where the user wants them."""
     invocation = resolved(
-        root, "--cov-report=term", "--cov-report=xml", "--cov-report", "html:site", "--log-file=l.txt"
-    )
+        root, "--cov-report=term", "--cov-report=xml", "--cov-report", "html:site", "--log-file=l.txt", "--html",
+        "out/../r.html", "--json-report", "--alluredir=.", "--debug",
+    )  # fmt: skip
 
     assert invocation.argv[len(COMMAND) :] == (
         "--cov-report=term",
         "--cov-report=xml:@SEATRIAL_HOME@/coverage/coverage.xml",
         "--cov-report=html:@SEATRIAL_HOME@/coverage/htmlcov",
-        "--log-file=@SEATRIAL_HOME@/files/log-file-l.txt",
+        "--log-file=@SEATRIAL_HOME@/files/log-file/l.txt",
+        "--html=@SEATRIAL_HOME@/files/html/r.html",
+        "--json-report",
+        "--alluredir=@SEATRIAL_HOME@/files/alluredir/report",
+        "--debug=@SEATRIAL_HOME@/files/debug/pytestdebug.log",
     )
     assert invocation.files == (
-        ("coverage/coverage.xml", root / "coverage.xml"),
-        ("coverage/htmlcov", root / "site"),
-        ("files/log-file-l.txt", root / "l.txt"),
+        ReportFile("coverage/coverage.xml", root / "coverage.xml"),
+        ReportFile("coverage/htmlcov", root / "site"),
+        ReportFile("files/log-file/l.txt", root / "l.txt"),
+        ReportFile("files/html/r.html", root / "r.html", companion="assets"),
+        ReportFile("files/json-report-file/.report.json", root / ".report.json", needed=False),
+        ReportFile("files/alluredir/report", root),
+        ReportFile("files/debug/pytestdebug.log", root / "pytestdebug.log"),
     )
+
+
+def test_report_file_of_the_command_is_relative_to_the_project_and_absolute_in_the_image(root: Path) -> None:
+    """The configuration is shared by machines; who types a path means this one."""
+    command = ("pytest", "--html=r/a.html", "--report-log=/out/log.jsonl", "--junitxml=j.xml")
+    invocation = resolve(command, ("--log-file=/tmp/l.txt",), root=root, cwd=root / "tests")
+
+    assert [each.target for each in invocation.files] == [root / "r/a.html", None, Path("/tmp/l.txt")]
+    assert invocation.junit == root / "j.xml"
+
+
+def test_report_option_without_its_value_is_left_to_pytest(root: Path) -> None:
+    invocation = resolved(root, "--html")
+
+    assert (invocation.argv[-1], invocation.files) == ("--html", ())
+
+
+def test_report_options_of_the_configuration_are_report_files(root: Path) -> None:
+    invocation = resolved(root, "--mine", "a/b.txt", "--other=x", reports=["--mine"])
+
+    assert invocation.argv[len(COMMAND) :] == ("--mine=@SEATRIAL_HOME@/files/mine/b.txt", "--other=x")
+    assert invocation.files == (ReportFile("files/mine/b.txt", root / "a/b.txt"),)
+    assert {"--mine", "--html", "--junit-xml"} < set(report_options(["--mine"]))
 
 
 def test_host_arguments(root: Path) -> None:

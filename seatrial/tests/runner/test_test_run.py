@@ -479,6 +479,16 @@ def test_coverage_comes_home(bench: Bench) -> None:
     assert "100%" in report
 
 
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one-process", "xdist"])
+def test_headline_of_coverage_is_as_wide_as_those_of_pytest(bench: Bench, workers: tuple[str, ...]) -> None:
+    bench.write(app_py="def f(): pass\n", tests__test_a_py="import app\ndef test_a(): app.f()\n")
+    bench.build()
+    bench.run("--cov=app", *workers, width=117)
+
+    lines = [line for line in bench.text.splitlines() if " tests coverage " in line or " session starts " in line]
+    assert [len(line) for line in lines] == [117, 117]
+
+
 @pytest.mark.parametrize(
     ("measured", "note"),
     [

@@ -22,6 +22,7 @@ __all__ = ["broken"]
 # https://github.com/distribution/reference/blob/main/reference.go: what may stand before the tag
 _REPOSITORY: Final = re.compile(r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONG_OPTION: Final = re.compile(r"--[A-Za-z0-9][-_.A-Za-z0-9]*")
 _REFERENCE: Final = re.compile(r"(secret|configmap)/[a-z0-9][a-z0-9.-]*/[-._A-Za-z0-9]+|namespace")
 
 
@@ -189,3 +190,7 @@ def _runner(project: Project) -> _Found:
         if path.startswith("/") or ".." in path.split("/"):
             message = f"{path!r} is not below the build context of the runner's image"
             yield ("runner", "sync", number), message, "write it relative to the build context"
+    for number, option in enumerate(runner.report_options):
+        if not _LONG_OPTION.fullmatch(option):
+            message = f"{option!r} is no long option without a value"
+            yield ("runner", "report-options", number), message, 'for example "--my-report"'

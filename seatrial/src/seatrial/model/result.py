@@ -153,6 +153,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         images_size: bytes of these and of the nodes' image, layers that they share once; 0 if the run made no cluster.
         versions: of tools, engine and cluster, by name.
         tree: proof that what ran is what stands in the working tree; null if no tests ran.
+        reports: paths of the files that options of pytest name: `--html`, `--log-file`.
         peak_memory: bytes the machine had in use above the start of the run, at most.
         kept: whether the environment was left for the next command.
     """
@@ -171,5 +172,6 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     images_size: int = 0
     versions: dict[str, str] = {}
     tree: TreeProof | None = None
+    reports: tuple[str, ...] = ()
     peak_memory: int = 0
     kept: bool = False

@@ -193,6 +193,13 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
         bool, Meta(description="let the tests create namespaces of their own; creates cluster-wide roles and policies")
     ] = False
     artifacts: Annotated[tuple[str, ...], Meta(description="paths in the image brought home after the tests")] = ()
+    report_options: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="options of plugins whose value is a file that they write; it comes to the path that was asked"
+            " for"
+        ),
+    ] = ()
 
     @property
     def has_rights(self) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, cast
 
+from seatrial.image_inputs.loaded_files import is_loaded, may_hold_tests
 from seatrial.model.text import safe_line
 from seatrial.runner.decoder import LONGEST_NOTE, MOST_NOTES, Malformed, decode_notes
 
@@ -191,7 +192,8 @@ def deliver(source: Path, target: Path, *, root: Path) -> list[str]:
     """Copy a file or a directory tree of regular files to where the user wants it; return what to tell.
 
     Below `root`, no link is followed: a file or directory in its way is replaced or refused. What stands at the target
-    itself is replaced, so that a link there stays what it leads to. Links in the source are left out.
+    itself is replaced, so that a link there stays what it leads to. In a directory, links are left out, and files that
+    Python or pytest would load (`is_loaded`, `may_hold_tests`): the user named the directory and not them.
 
     Args:
         source: a file or a directory below the directory of the run.
@@ -200,28 +202,32 @@ def deliver(source: Path, target: Path, *, root: Path) -> list[str]:
     """
     # Not `resolve`, which follows links.
     target, root = Path(os.path.abspath(target)), Path(os.path.abspath(root))  # noqa: PTH100
-    base = target.parent
+    if root.is_relative_to(target):
+        return [f"{source.name} was not copied to {target}: it would be mixed with the project"]
+    base, refusals = target.parent, _Refusals()
     parts: tuple[str, ...] = (target.name,)
     if target.is_relative_to(root):
         base, parts = root, target.relative_to(root).parts
     try:
         base.mkdir(parents=True, exist_ok=True)
         with _opened(base, follow=True) as base_fd, _directory(base_fd, parts[:-1]) as directory:
-            _copy(source, directory, parts[-1])
+            _copy(source, directory, parts[-1], refusals)
     except OSError as error:
         link = " (no symbolic link of the project is followed)" if isinstance(error, NotADirectoryError) else ""
-        return [f"{target.name} was not written: {error.strerror}{link}"]
-    return []
+        return [*refusals.notes(), f"{target.name} was not written: {error.strerror}{link}"]
+    return refusals.notes()
 
 
-def _copy(source: Path, directory: int, name: str) -> None:
+def _copy(source: Path, directory: int, name: str, refusals: _Refusals) -> None:
     if source.is_dir() and not source.is_symlink():
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=directory)
         with _entered(directory, name) as inside:
             for entry in sorted(source.iterdir()):
-                if not entry.is_symlink():
-                    _copy(entry, inside, entry.name)
+                if is_loaded(entry.name) or may_hold_tests(entry.name):
+                    refusals.add("Python or pytest would load it", f"{source.name}/{entry.name}")
+                elif not entry.is_symlink():
+                    _copy(entry, inside, entry.name, refusals)
         return
     with os.fdopen(os.open(source, _READ), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from seatrial.runner.archive import deliver, unpack
 from seatrial.runner.coverage import CoverageHome, map_coverage
+from seatrial.runner.options import ReportFile
 from seatrial.runner.request import Request
 
-__all__ = ["Home", "bring_home"]
+__all__ = ["Home", "bring_home", "reports_in"]
 
 _PLACES: Final = ("cache", "coverage", "files", "artifacts")
+_MOST_REPORTS: Final = 20
+"""Reports that nobody named on the command line and that the summary names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +28,69 @@ class Home:
     Attributes:
         artifacts: the directory with them; None if there are none.
         coverage: None if nothing was measured.
+        reports: where the files are that options of pytest name.
         notes: what could not be brought, one line each.
     """
 
     artifacts: Path | None = None
     coverage: CoverageHome | None = None
+    reports: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def bring_home(archive: Path, request: Request, run_dir: Path) -> Home:
-    """Unpack the archive: pytest's cache into the project, coverage and artifacts into the run's directory."""
+    """Unpack the archive: pytest's cache into the project, coverage, reports and artifacts into the run's directory."""
     incoming = run_dir / "incoming"
-    for leftover in (incoming, run_dir / "coverage", run_dir / "artifacts"):
+    for leftover in (incoming, *(run_dir / name for name in ("coverage", "reports", "artifacts"))):
         shutil.rmtree(leftover, ignore_errors=True)
     notes = unpack(archive, incoming, _PLACES)
     coverage = _take_coverage(incoming / "coverage", request, run_dir, notes)
-    _deliver_files(incoming, run_dir, request, notes)
+    _take(incoming / "files", run_dir / "reports")
+    reports = _deliver_reports(run_dir, request, notes)
     artifacts = _take(incoming / "artifacts", run_dir / "artifacts")
     if request.cache and not request.informational:
         _take_cache(incoming / "cache", request.root, notes)
     shutil.rmtree(incoming, ignore_errors=True)
     archive.unlink(missing_ok=True)
-    return Home(artifacts, coverage, tuple(notes))
+    return Home(artifacts, coverage, reports, tuple(notes))
 
 
-def _deliver_files(incoming: Path, run_dir: Path, request: Request, notes: list[str]) -> None:
-    """Put files that options asked for where the user wants them; coverage has been mapped by now."""
-    for inside, target in request.files:
-        source = run_dir / inside if inside.startswith("coverage/") else incoming / inside
+def reports_in(run_dir: Path, inside: str) -> Path:
+    """Return where the run's directory has a collected file: `files/html/report.html` -> `reports/html/report.html`."""
+    return run_dir / inside.replace("files/", "reports/", 1) if inside.startswith("files/") else run_dir / inside
+
+
+def _deliver_reports(run_dir: Path, request: Request, notes: list[str]) -> tuple[Path, ...]:
+    """Copy reports to where the user wants them, and return where each one is; coverage has been mapped by now."""
+    found: list[Path] = []
+    for report in request.files:
+        source = reports_in(run_dir, report.inside)
         if source.exists():
-            notes += deliver(source, target, root=request.root)
-        else:
-            notes.append(f"{target.name} was not written in the pod")
+            found.append(_deliver_report(source, report, request.root, notes))
+        elif report.needed:
+            notes.append(f"{source.name} was not written in the pod")
+    asked = {reports_in(run_dir, report.inside).parent for report in request.files}
+    return (*found, *islice(_other_reports(run_dir / "reports", asked), _MOST_REPORTS))
+
+
+def _deliver_report(source: Path, report: ReportFile, root: Path, notes: list[str]) -> Path:
+    if report.target is None:
+        return source
+    problems = deliver(source, report.target, root=root)
+    if report.companion and (beside := source.with_name(report.companion)).is_dir():
+        notes += deliver(beside, report.target.with_name(report.companion), root=root)
+    notes += [f"{problem}; the file is in {source}" for problem in problems]
+    return source if problems else report.target
+
+
+def _other_reports(directory: Path, asked: set[Path]) -> Iterator[Path]:
+    """Yield reports that an ini file or a variable names: files in the option's folder, else the folder it names."""
+    if not directory.is_dir():
+        return
+    for option in sorted(directory.iterdir()):
+        if option not in asked:
+            entries = sorted(option.iterdir())
+            yield from [entry for entry in entries if entry.is_file()] or entries
 
 
 def _take(source: Path, target: Path) -> Path | None:

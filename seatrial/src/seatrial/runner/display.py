@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TextIO
 import msgspec
 
 from seatrial.model.verdict import Verdict
+from seatrial.runner.artifacts import reports_in
 from seatrial.runner.request import Request
 
 __all__ = ["Display"]
@@ -59,6 +60,7 @@ class Display:
             "where": request.where,
             "junit": None if request.informational else str(run_dir / "junit.xml"),
             "junit_line": str(request.junit.absolute()) if request.junit else "",
+            "reports": _report_paths(request, run_dir),
             "colour": "yes" if request.colour else "no",
             "arguments": list(host_args),
             "reply": child_reply,
@@ -154,6 +156,12 @@ class Display:
                     if not must or until():
                         return
                     select.select([], [self._control], [], _LOOK)
+
+
+def _report_paths(request: Request, run_dir: Path) -> dict[str, str]:
+    """Return path among the collected files -> path on this machine; what begins with a longer one comes first."""
+    asked = {report.inside: str(report.target.absolute()) for report in request.files if report.target}
+    return {**asked, **{f"{name}/": f"{reports_in(run_dir.absolute(), f'{name}/')}/" for name in ("files", "coverage")}}
 
 
 def _environment(width: int) -> dict[str, str]:

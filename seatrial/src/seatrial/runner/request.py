@@ -11,7 +11,7 @@ from seatrial.image_inputs.delta import Delta
 from seatrial.image_inputs.working_tree import Tree
 from seatrial.model.deadline import Deadline
 from seatrial.model.names import RunId
-from seatrial.runner.options import Unsure
+from seatrial.runner.options import ReportFile, Unsure
 from seatrial.runner.pod_files import AGENT_ENTRY
 
 __all__ = ["Request"]
@@ -33,7 +33,8 @@ class Request:
         interactive: a debugger may ask for the user's terminal.
         cache: pytest's cache goes to the pod and comes back.
         junit: path that the user asked for; `junit.xml` in the run's directory is always written.
-        files: what else comes home -> where the user wants it, as `options.resolve` says.
+        files: what options ask for and the pod writes, as `options.resolve` says.
+        reports: names of options whose value is a file that is written, for ini files and variables in the pod.
         deadline: for the tests alone.
         unsure: words that pytest in the pod has to tell from paths, as `options.resolve` says.
         paths_given: the user named paths.
@@ -57,7 +58,8 @@ class Request:
     interactive: bool = False
     cache: bool = True
     junit: Path | None = None
-    files: tuple[tuple[str, Path], ...] = ()
+    files: tuple[ReportFile, ...] = ()
+    reports: tuple[str, ...] = ()
     colour: bool = False
     width: int = 80
     unsure: tuple[Unsure, ...] = ()

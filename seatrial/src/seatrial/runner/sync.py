@@ -112,6 +112,7 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
             "fixtures": request.fixtures,
             "unsure": [asdict(each) for each in request.unsure],
             "paths_given": request.paths_given,
+            "reports": list(request.reports),
         },
     }
     stdin = json.dumps(wanted).encode() + b"\n"

@@ -98,8 +98,9 @@ def near(path: str) -> str:
 
 
 def remarks(result: RunResult) -> list[str]:
-    """Return what a reader of the verdict has to know besides: what was not the real thing, and what the run needed."""
-    lines = [f"{used.reference} stands in for {used.stands_in_for}" for used in result.images if used.stands_in_for]
+    """Return what a reader of the verdict has to know besides: reports, stand-ins, what the run needed."""
+    lines = [f"report: {near(path)}" for path in result.reports]
+    lines += [f"{used.reference} stands in for {used.stands_in_for}" for used in result.images if used.stands_in_for]
     if result.images_size:
         needed = f"memory {result.peak_memory / _GB:.1f} GB at most, " if result.peak_memory else ""
         lines.append(f"{needed}images {result.images_size / _GB:.1f} GB")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from seatrial.ports import ContainerState, PodExec
 from seatrial.readiness.pod import container_state
 from seatrial.runner import waits
 from seatrial.runner.definition import definition
-from seatrial.runner.options import resolve
+from seatrial.runner.options import Invocation, report_options, resolve
 from seatrial.runner.protocol import CI_VARIABLES
 from seatrial.runner.sync import PodDiffers, PodFiles, pod_files
 from seatrial.runner.test_run import Request, TestRun, run_tests
@@ -45,7 +45,9 @@ def run(ctx: Ctx) -> Report:
     spec = ctx.project.runner
     root = _root(ctx)
     terminal = sys.stdin.isatty() and ctx.out.isatty()
-    asked = resolve(spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=terminal)
+    asked = resolve(
+        spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=terminal, reports=spec.report_options
+    )
     exec_ = ctx.kube.exec(spec.pod, spec.namespace)
     directory = _directory(ctx)
     colour = ctx.color if asked.colour == "auto" else asked.colour == "yes"
@@ -63,6 +65,7 @@ def run(ctx: Ctx) -> Report:
         interactive=terminal,
         junit=asked.junit,
         files=asked.files,
+        reports=tuple(report_options(spec.report_options)),
         unsure=asked.unsure,
         paths_given=asked.paths_given,
         fixtures=definition(ctx.project, ctx.session.labels),
@@ -100,7 +103,7 @@ def run(ctx: Ctx) -> Report:
     def keep(tests: TestRun) -> None:
         ctx.facts.tests = tests
 
-    results = [root / ".coverage", *(target for _, target in asked.files), *([asked.junit] if asked.junit else [])]
+    results = [root / ".coverage", *_targets(asked)]
     before = WrittenFiles.stamps(results)
     pod = _Pod(ctx, exec_, directory, request.deadline)
     try:
@@ -124,6 +127,17 @@ def run(ctx: Ctx) -> Report:
     if tests.memory_peak:
         facts["memory"] = f"{tests.memory_peak >> 20} MiB"
     return done(**facts)
+
+
+def _targets(asked: Invocation) -> Iterator[Path]:
+    """Yield where files are copied to that options ask for."""
+    if asked.junit:
+        yield asked.junit
+    for report in asked.files:
+        if report.target:
+            yield report.target
+            if report.companion:
+                yield report.target.with_name(report.companion)
 
 
 def _in_time(ask: Callable[[], PodFiles], deadline: Deadline) -> PodFiles:

@@ -10,9 +10,12 @@ from typing import Any
 
 from .state import run_path, state
 
-__all__ = ["PLUGIN", "environment", "expand", "expand_one"]
+__all__ = ["HOME_MARK", "PLUGIN", "environment", "expand", "expand_one"]
 
 PLUGIN = "seatrial_agent.plugin"
+HOME_MARK = "@SEATRIAL_HOME@"
+"""Stands for the directory of collected files, in arguments and in what pytest prints."""
+
 _GLOB_MARK = "@SEATRIAL_GLOB@"
 
 
@@ -41,11 +44,15 @@ def environment(request: dict[str, Any], base: dict[str, str]) -> dict[str, str]
 def expand(argv: list[str], directory: str, home: str) -> list[str]:
     """Return the arguments with the marked ones expanded, and `@SEATRIAL_HOME@` replaced by the directory for files.
 
-    The host marks what may be expanded: it tells paths of the configured command from values of options.
+    The host marks what may be expanded: it tells paths of the configured command from values of options. Folders for
+    files are created: some options open their file while pytest parses its arguments.
     """
     expanded: list[str] = []
     for word in argv:
-        argument = word.replace("@SEATRIAL_HOME@", home)
+        argument = word
+        if HOME_MARK in word:
+            argument = word.replace(HOME_MARK, home)
+            os.makedirs(os.path.dirname(argument[argument.index(home) :]), exist_ok=True)
         if argument.startswith(_GLOB_MARK):
             expanded += expand_one(argument[len(_GLOB_MARK) :], directory)
         else:

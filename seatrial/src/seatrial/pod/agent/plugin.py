@@ -44,10 +44,12 @@ from typing import Any, Callable
 import pytest
 
 from .beside import add_options, give_fixtures
+from .environment import HOME_MARK
 from .frames import FrameWriter
 from .measured import keep_measured
 from .paths import choose_paths
 from .records import collected_tree, junit_recorder, options, safe_json, warning_record
+from .redirect import redirect
 from .reports import report_json
 from .tee import Tee
 from .tests import Tests
@@ -104,6 +106,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if _directory and _first and not hasattr(config, "workerinput"):
         reporter = _Reporter(config)
         choose_paths(config, reporter.request)
+        redirect(config, reporter.request.get("reports") or [], reporter.home)
         config.pluginmanager.register(reporter, "seatrial-pod")
         config.pluginmanager.register(reporter.tests, "seatrial-tests")
         config.pluginmanager.register(reporter.tests.statuses, "seatrial-statuses")
@@ -130,7 +133,8 @@ class _Reporter:
         self.terminal: Any = None
         self.counted = self.distinct = 0
         self.clock, self.size_of, self.output = time.perf_counter, os.stat, os.path.join(_directory, "output")
-        self.coverage_xml = os.path.join(_directory, "home", "coverage", "coverage.xml")
+        self.home = os.path.join(_directory, "home")
+        self.coverage_xml = os.path.join(self.home, "coverage", "coverage.xml")
         self.began = self.clock()
         self.phase = 0
         self.verbose = config.option.verbose
@@ -205,6 +209,8 @@ class _Reporter:
             terminal._screen_width = self.request["width"]
 
     def text(self, text: str, *, showing: bool) -> None:
+        # The host knows where it puts the file that a plugin names here.
+        text = text.replace(self.home, HOME_MARK)
         place = getattr(self.terminal, "currentfspath", 0)
         record = safe_json(("text", text, self.phase, place if place in (None, _BEHIND_RESULT) else 0))
         if showing:
@@ -228,6 +234,8 @@ class _Reporter:
             # xdist's controller collects nothing, and pytest's terminal is not asked.
             self.record("collecting")
             self.flush()
+        if self.request.get("width"):
+            self.widen_coverage(self.request["width"])
         yield
 
     @pytest.hookimpl(tryfirst=True)
@@ -377,6 +385,12 @@ class _Reporter:
             },
         )
         self.out.flush()
+
+    def widen_coverage(self, width: int) -> None:
+        """Give the headline of pytest-cov the width of all others: it asks the terminal, and here is none."""
+        controller = getattr(self.config.pluginmanager.get_plugin("_cov"), "cov_controller", None)
+        if controller is not None and hasattr(controller, "get_width"):
+            controller.get_width = lambda: width
 
     def coverage(self) -> None:
         """Write coverage.xml here, where the sources and the right coverage.py are, if pytest-cov measured."""

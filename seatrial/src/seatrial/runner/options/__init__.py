@@ -1,6 +1,6 @@
 """pytest's options: which act in the pod, which on the host, which are refused, and how a command line is split."""
 
-from seatrial.runner.options.resolve import Invocation, Unsure, resolve
-from seatrial.runner.options.table import OPTIONS, Option, Place, render
+from seatrial.runner.options.resolve import Invocation, ReportFile, Unsure, resolve
+from seatrial.runner.options.table import OPTIONS, Option, Place, render, report_options
 
-__all__ = ["OPTIONS", "Invocation", "Option", "Place", "Unsure", "render", "resolve"]
+__all__ = ["OPTIONS", "Invocation", "Option", "Place", "ReportFile", "Unsure", "render", "report_options", "resolve"]

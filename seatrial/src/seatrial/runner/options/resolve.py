@@ -7,27 +7,39 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from seatrial.model.errors import UsageError
+from seatrial.pod.agent.environment import HOME_MARK
+from seatrial.pod.agent.redirect import COVERAGE_FILES
 from seatrial.runner.options.table import Option, Place, by_name
 
-__all__ = ["GLOB_MARK", "HOME_MARK", "Invocation", "Unsure", "resolve"]
-
-HOME_MARK: Final = "@SEATRIAL_HOME@"
-"""Placeholder for the directory in the pod whose files are collected; the agent replaces it."""
+__all__ = ["GLOB_MARK", "Invocation", "ReportFile", "Unsure", "resolve"]
 
 GLOB_MARK: Final = "@SEATRIAL_GLOB@"
 """Prefix of an argument that the agent expands as a shell does. No other argument is expanded."""
 
-_REPORT_FILES: Final = {
-    "xml": "coverage.xml", "json": "coverage.json", "html": "htmlcov", "lcov": "coverage.lcov",
-    "annotate": "cov_annotate", "markdown": "coverage.md", "markdown-append": "coverage.md",
-}  # fmt: skip
 _PYTEST: Final = frozenset(("pytest", "py.test", "pytest.exe"))
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A file or folder that an option asks for.
+
+    Attributes:
+        inside: its path among the collected files.
+        target: where the user wants it; None: in the directory of the run only.
+        needed: whether to warn if the pod has none.
+        companion: name of a folder beside it that belongs to it; it need not exist.
+    """
+
+    inside: str
+    target: Path | None
+    needed: bool = True
+    companion: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class Invocation:
         argv: the command for the pod.
         host_args: arguments for the pytest that shows the results.
         junit: where the user wants the JUnit file.
-        files: path in what comes home -> path on the host, of files that options ask for.
+        files: what options ask for and the pod writes.
         informational: pytest is asked to tell something, not to run tests.
         debugger: the user asked for a debugger.
         colour: yes, no or auto.
@@ -86,7 +98,7 @@ class Invocation:
     argv: tuple[str, ...]
     host_args: tuple[str, ...] = ()
     junit: Path | None = None
-    files: tuple[tuple[str, Path], ...] = ()
+    files: tuple[ReportFile, ...] = ()
     informational: bool = False
     debugger: bool = False
     colour: str = "auto"
@@ -95,23 +107,31 @@ class Invocation:
 
 
 def resolve(
-    command: Sequence[str], args: Sequence[str] = (), *, root: Path, cwd: Path | None = None, terminal: bool = False
+    command: Sequence[str],
+    args: Sequence[str] = (),
+    *,
+    root: Path,
+    cwd: Path | None = None,
+    terminal: bool = False,
+    reports: Collection[str] = (),
 ) -> Invocation:
     """Split a command line.
 
     Args:
-        command: `[runner] command`; its part behind `pytest` is treated like the user's.
+        command: `[runner] command`; its part behind `pytest` is treated like the user's, with paths from the root.
         args: what the user typed.
         root: the project.
         cwd: where the user stands; default: the root.
         terminal: whether there is one to debug in.
+        reports: options of plugins whose value is a file that they write, beside those of the table.
 
     Raises:
         UsageError: an option is refused, or needs a terminal and there is none.
     """
     stand = cwd or root
     split = _pytest_index(command)
-    ours, theirs = list(_parse(command[split:])), list(_parse(args))
+    known = _Known(reports)
+    ours, theirs = list(_parse(command[split:], known)), list(_parse(args, known))
     named = [_from_root(each, root, stand) for each in theirs if each.positional]
     paths = named or [_glob(each) for each in ours if each.positional]
     argv, host = [*_glob_words(command[:split]), *(word for each in paths for word in each.words)], _Host()
@@ -125,7 +145,10 @@ def resolve(
             unsure.append((len(argv), Unsure(0, word, path, user)))
             argv.append(word)
             continue
-        argv += host.take(_from_root(each, root, stand) if user else each, cwd=stand, terminal=terminal)
+        if user:
+            argv += host.take(_from_root(each, root, stand), cwd=stand, terminal=terminal)
+        else:
+            argv += host.take(each, cwd=root, terminal=terminal, configured=True)
     return Invocation(
         argv=tuple(argv), host_args=tuple(host.args), junit=host.junit, files=tuple(host.files),
         informational=host.informational, debugger=host.debugger, colour=host.colour,
@@ -139,12 +162,12 @@ class _Host:
     def __init__(self) -> None:
         self.args: list[str] = []
         self.junit: Path | None = None
-        self.files: list[tuple[str, Path]] = []
+        self.files: list[ReportFile] = []
         self.informational = False
         self.debugger = False
         self.colour = "auto"
 
-    def take(self, each: _Argument, *, cwd: Path, terminal: bool) -> tuple[str, ...]:
+    def take(self, each: _Argument, *, cwd: Path, terminal: bool, configured: bool = False) -> tuple[str, ...]:
         """Return what the pod gets of an option."""
         option, value = each.option, each.value or ""
         if option is None:
@@ -162,29 +185,57 @@ class _Host:
             self.args.append(value)
             return ()
         if name == "--junit-xml":
-            self.junit = cwd / Path(os.path.expandvars(value)).expanduser()
+            self.junit = _wanted(value, cwd)
             return ()
         if name == "--color":
             self.colour = value
+        if name == "--cov-report":
+            return self._bring_coverage(each, value, cwd)
         if option.place is Place.HOME:
-            return self._bring(each, name, value, cwd)
+            return self._bring(each, option, cwd, configured=configured)
         return each.words
 
-    def _bring(self, each: _Argument, name: str, value: str, cwd: Path) -> tuple[str, ...]:
-        """Let a file be written where it comes home from, and note where the user wants it."""
-        if name == "--cov-report":
-            kind, colon, target = value.partition(":")
-            if kind not in _REPORT_FILES:
-                return each.words
-            inside = _REPORT_FILES[kind]
-            self.files.append((f"coverage/{inside}", cwd / (target or inside)))
-            # Written to its place; `xml` is written there in any case, see the agent's plugin.
-            del colon
-            return (f"--cov-report={kind}:{HOME_MARK}/coverage/{inside}",)
-        target = value or "pytestdebug.log"
-        inside = f"files/{name.strip('-')}-{posixpath.basename(target)}"
-        self.files.append((inside, cwd / target))
-        return (f"{name}={HOME_MARK}/{inside}",)
+    def _bring_coverage(self, each: _Argument, value: str, cwd: Path) -> tuple[str, ...]:
+        """Let a report be written to its place; `xml` is written there in any case, see the agent's plugin."""
+        kind, _, target = value.partition(":")
+        if kind not in COVERAGE_FILES:
+            return each.words
+        inside = f"coverage/{COVERAGE_FILES[kind]}"
+        self.files.append(ReportFile(inside, _wanted(target or COVERAGE_FILES[kind], cwd)))
+        return (f"--cov-report={kind}:{HOME_MARK}/{inside}",)
+
+    def _bring(self, each: _Argument, option: Option, cwd: Path, *, configured: bool) -> tuple[str, ...]:
+        """Let a file be written where it is collected from, and note where the user wants it."""
+        value = each.value or posixpath.basename(option.default)
+        if not value:
+            return each.words
+        name = option.names[0]
+        inside = f"files/{option.default}" if not each.value else f"files/{name.strip('-')}/{_file_name(value)}"
+        # An absolute path of the configuration, which other machines share, is one in the image.
+        target = None if configured and posixpath.isabs(value) else _wanted(value, cwd)
+        self.files.append(ReportFile(inside, target, option.value != "none", option.companion))
+        return each.words if option.value == "none" else (f"{name}={HOME_MARK}/{inside}",)
+
+
+class _Known:
+    """The options of the table, and those that the configuration adds."""
+
+    def __init__(self, reports: Collection[str]) -> None:
+        self._added = {name: Option((name,), Place.HOME, "one") for name in reports}
+
+    def by_name(self, name: str) -> Option | None:
+        return self._added.get(name) or by_name(name)
+
+
+def _wanted(value: str, cwd: Path) -> Path:
+    """Return where the user wants a file."""
+    return Path(os.path.normpath(cwd / Path(os.path.expandvars(value)).expanduser()))
+
+
+def _file_name(path: str) -> str:
+    """Return the name for a file that is wanted at a path; a folder may be named by `.`."""
+    name = posixpath.basename(path.rstrip("/"))
+    return "report" if name in ("", ".", "..") else name
 
 
 def _hint(option: Option) -> str:
@@ -199,7 +250,7 @@ def _pytest_index(command: Sequence[str]) -> int:
     return len(command)
 
 
-def _parse(args: Sequence[str]) -> Iterator[_Argument]:
+def _parse(args: Sequence[str], known: _Known) -> Iterator[_Argument]:
     """Cut a command line into options and positional arguments, as argparse would."""
     words = list(args)
     behind_unknown = False
@@ -214,14 +265,14 @@ def _parse(args: Sequence[str]) -> Iterator[_Argument]:
             yield _Argument((word,), unsure=behind_unknown)
             continue
         behind_unknown = False
-        for each in (_long(word, words),) if word.startswith("--") else _short(word, words):
+        for each in (_long(word, words, known),) if word.startswith("--") else _short(word, words):
             yield each
             behind_unknown = each.option is None and each.value is None
 
 
-def _long(word: str, words: list[str]) -> _Argument:
+def _long(word: str, words: list[str], known: _Known) -> _Argument:
     name, equals, value = word.partition("=")
-    option = by_name(name)
+    option = known.by_name(name)
     if equals:
         return _Argument((word,), option, name, value)
     if option is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-__all__ = ["OPTIONS", "Option", "Place", "by_name", "render"]
+__all__ = ["OPTIONS", "Option", "Place", "by_name", "render", "report_options"]
 
 
 class Place(StrEnum):
@@ -25,7 +26,7 @@ _MEANINGS: Final = {
     Place.POD: "acts where the tests run; the host shows what comes of it",
     Place.BOTH: "acts in the pod, and the host shows results by it",
     Place.HOST: "acts on the host only",
-    Place.HOME: "writes a file in the pod, which comes home to the path that was asked for",
+    Place.HOME: "writes a file in the pod, which is copied to the path that was asked for and to the run's `reports/`",
     Place.TOLD: "pytest tells something and runs no tests; its text is shown as it is",
     Place.TERMINAL: "needs a terminal on the host, which the debugger in the pod is connected to",
     Place.REFUSED: "refused, exit code 4",
@@ -42,6 +43,8 @@ class Option:
         place: where it acts.
         path: its value is a path of the project: made relative to its root, because the pod's directory is that.
         note: what else there is to know.
+        default: what it writes without a value, below `files/` of the collected files.
+        companion: a folder that it writes beside its file.
     """
 
     names: tuple[str, ...]
@@ -50,6 +53,12 @@ class Option:
     path: bool = False
     note: str = ""
     group: str = ""
+    default: str = ""
+    companion: str = ""
+
+
+_DEFAULTS: Final = {"--debug": "debug/pytestdebug.log", "--json-report": "json-report-file/.report.json"}
+_COMPANIONS: Final = {"--html": "assets"}
 
 
 def _rows(group: str, *rows: tuple[str, Place, str, str]) -> tuple[Option, ...]:
@@ -58,7 +67,9 @@ def _rows(group: str, *rows: tuple[str, Place, str, str]) -> tuple[Option, ...]:
     for names, place, value, note in rows:
         kind, _, path = value.partition(" ")
         assert kind in ("none", "one", "optional")  # noqa: S101  # a typing slip in the table below
-        made.append(Option(tuple(names.split()), place, kind, bool(path), note, group))  # type: ignore[arg-type]
+        every = tuple(names.split())
+        default, companion = _DEFAULTS.get(every[0], ""), _COMPANIONS.get(every[0], "")
+        made.append(Option(every, place, kind, bool(path), note, group, default, companion))  # type: ignore[arg-type]
     return tuple(made)
 
 
@@ -220,6 +231,22 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("--cov-context", _POD, "one", ""),
     ),
     *_rows(
+        "Plugins that write reports (in the image)",
+        ("--html", _HOME, "one", "pytest-html; its `assets` come too"),
+        ("--self-contained-html", _POD, "none", ""),
+        ("--css", _POD, "one path", ""),
+        ("--report-log", _HOME, "one", "pytest-reportlog"),
+        ("--report-log-exclude-logs-on-passed-tests", _POD, "none", ""),
+        ("--json-report", _HOME, "none", "pytest-json-report: `.report.json`"),
+        ("--json-report-file", _HOME, "one", ""),
+        ("--alluredir", _HOME, "one", "allure-pytest: a folder"),
+        ("--clean-alluredir", _POD, "none", "the folder in the pod is new for each run"),
+        ("--benchmark-json", _HOME, "one", "pytest-benchmark"),
+        ("--ctrf", _HOME, "one", "pytest-json-ctrf"),
+        ("--md-report-output", _HOME, "one", "pytest-md-report"),
+        ("--nunit-xml", _HOME, "one", "pytest-nunit"),
+    ),
+    *_rows(
         "seatrial",
         ("--on-host", _HOST, "one",
          (
@@ -235,6 +262,16 @@ _NAMES: Final = {name: option for option in OPTIONS for name in option.names}
 def by_name(name: str) -> Option | None:
     """Return the option of that name. Abbreviations name none: pytest takes no abbreviated options."""
     return _NAMES.get(name)
+
+
+def report_options(more: Iterable[str] = ()) -> list[str]:
+    """Return the names of options whose value is a file that pytest or a plugin writes.
+
+    Args:
+        more: names that the configuration adds.
+    """
+    found = {name for name, option in _NAMES.items() if option.place is Place.HOME and option.value != "none"}
+    return sorted((found | {"--junit-xml", *more}) - {"--cov-report"})
 
 
 def render() -> str:

@@ -6,6 +6,7 @@ import builtins
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from seatrial.model.verdict import Verdict
 from seatrial.runner.decoder import Record
 from seatrial.runner.renderer.feed import Feed, Place, Printed, StreamEnd, Told
 from seatrial.runner.renderer.junit import Junit
+from seatrial.runner.renderer.named_files import name_files
 from seatrial.runner.renderer.reports import Reports, TextRepr
 
 __all__ = ["Player"]
@@ -90,6 +92,7 @@ class Player:
         feed: Feed,
         junit: Junit | None,
         where: str,
+        files: Mapping[str, str],
         reply: int | None,
     ) -> None:
         self.config = config
@@ -99,6 +102,7 @@ class Player:
         self.feed = feed
         self.junit = junit
         self.where = where
+        self.files = files
         self.reply = reply
         self.reports = Reports(config, feed)
         self.lines: list[Any] = []
@@ -227,6 +231,7 @@ class Player:
 
     def _text(self, record: Record, _place: Place) -> None:
         _, text, phase, place = record
+        text = name_files(text, self.files, self.terminal._tw.fullwidth)
         if phase in self._late and not (phase == _AFTER and self._over):
             self._late[phase].append(text)
             return

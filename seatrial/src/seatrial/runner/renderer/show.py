@@ -33,8 +33,9 @@ def show(settings: dict[str, Any]) -> int:
     Says so on `reply` too, with the number of frames: a process can end with 0 for other reasons.
 
     Settings: `frames`, `output` (paths), `directory` (for what pytest wants to write), `where` (a line for the header),
-    `junit` (path or null), `junit_line` (the path to print, or empty), `colour` (yes, no, auto), `arguments` (for this
-    pytest only), `reply` (descriptor for words to the tool), `interactive` (the tool connects debuggers to a terminal).
+    `junit` (path or null), `junit_line` (the path to print, or empty), `reports` (path among collected files -> path
+    here), `colour` (yes, no, auto), `arguments` (for this pytest only), `reply` (descriptor for words to the tool),
+    `interactive` (the tool connects debuggers to a terminal).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
@@ -107,6 +108,7 @@ class _Replay:
             feed=self.feed,
             junit=self.junit,
             where=self.settings["where"],
+            files=self.settings["reports"],
             reply=self.settings["reply"] if self.settings["interactive"] else None,
         )
         try:

@@ -1,0 +1,225 @@
+"""Files that options of pytest name: written in the pod, found on the host, with the plugins that write them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from seatrial.model.errors import ExitCode
+from seatrial.model.event import Note
+from seatrial.runner.archive import deliver
+from seatrial.runner.renderer.named_files import name_files
+
+from runner.conftest import Bench
+
+ONE_FAILS = "def test_a(): pass\ndef test_b(): assert 0, 'broken'\n"
+SEVERAL = ("--html=out/deep/r.html", "--report-log=out/log.jsonl", "--json-report", "--log-file=l.txt")
+
+
+def reports(bench: Bench, *args: str, **more: object) -> tuple[Path, ...]:
+    return bench.run(*args, **more).home.reports  # type: ignore[arg-type]
+
+
+def warnings(bench: Bench) -> list[str]:
+    return [each.text for each in bench.events if isinstance(each, Note) and each.level == "warning"]
+
+
+def nodeids(log: Path) -> set[str]:
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    return {each["nodeid"] for each in records if each["$report_type"] == "TestReport"}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one-process", "xdist"])
+def test_reports_of_a_red_run_are_where_the_user_wants_them(bench: Bench, workers: tuple[str, ...]) -> None:
+    """In folders that do not exist yet, and in the directory of the run; pytest's lines name the former."""
+    bench.write(tests__test_a_py=ONE_FAILS)
+    bench.build()
+
+    found = reports(bench, *SEVERAL, *workers)
+
+    root = bench.root
+    wanted = ("out/deep/r.html", "out/log.jsonl", ".report.json", "l.txt")
+    assert found == tuple(root / path for path in wanted)
+    assert "test_b" in (root / "out/deep/r.html").read_text()
+    assert (root / "out/deep/assets/style.css").is_file()
+    assert nodeids(root / "out/log.jsonl") == {"tests/test_a.py::test_a", "tests/test_a.py::test_b"}
+    assert json.loads((root / ".report.json").read_text())["summary"]["failed"] == 1
+    kept = bench.run_dir / "reports"
+    assert (kept / "html/r.html").read_bytes() == (root / "out/deep/r.html").read_bytes()
+    assert (kept / "report-log/log.jsonl").is_file()
+    assert f"Generated html report: file://{root}/out/deep/r.html" in bench.text
+    assert f"generated report log file: {root}/out/log.jsonl" in bench.text
+    assert f"report saved to: {root}/.report.json" in bench.text
+    assert str(bench.pod.state_directory) not in bench.text
+    assert warnings(bench) == []
+
+
+def test_line_with_a_report_is_as_wide_as_the_terminal(bench: Bench) -> None:
+    """The path in the pod has another length."""
+    bench.write(tests__test_a_py=ONE_FAILS)
+    bench.build()
+    bench.run("--html=r.html", width=130)
+
+    lines = [line for line in bench.text.splitlines() if line[:3] in ("===", "---", "___")]
+    assert any("Generated html report" in line for line in lines)
+    assert {len(line) for line in lines} <= {129, 130}
+
+
+def test_absolute_path_that_is_typed_is_one_of_this_machine(bench: Bench, tmp_path: Path) -> None:
+    bench.write(tests__test_a_py=ONE_FAILS)
+    bench.build()
+    target = tmp_path / "elsewhere" / "r.html"
+
+    assert reports(bench, f"--html={target}", "--self-contained-html") == (target,)
+    assert target.is_file()
+    assert not (target.parent / "assets").exists()
+
+
+def test_absolute_path_of_the_configured_command_is_one_in_the_image(bench: Bench) -> None:
+    """It names nothing on this machine."""
+    bench.write(tests__test_a_py=ONE_FAILS)
+    bench.build()
+    command = (bench.pod.python, "-m", "pytest", "--report-log=/nowhere/log.jsonl")
+
+    found = reports(bench, command=command)
+
+    assert found == (bench.run_dir / "reports/report-log/log.jsonl",)
+    assert nodeids(found[0])
+    assert not Path("/nowhere").exists()
+
+
+def test_reports_that_settings_name_are_in_the_directory_of_the_run(bench: Bench) -> None:
+    """An ini file or a variable of the image names them. Nothing is written into the image, which may be read-only."""
+    bench.write(
+        tests__test_a_py=ONE_FAILS,
+        pytest_ini=(
+            "[pytest]\nlog_file = logs/all.txt\naddopts = --html=/readonly/r.html --self-contained-html"
+            " --junitxml=j.xml --json-report --json-report-file=none --cov=tests --cov-report=html\n"
+        ),
+    )
+    bench.build()
+
+    found = reports(bench, env={"PYTEST_ADDOPTS": "--report-log=log.jsonl"})
+
+    kept = bench.run_dir / "reports"
+    wanted = ["html/r.html", "junit-xml/j.xml", "log-file/all.txt", "report-log/log.jsonl"]
+    assert found == tuple(kept / path for path in wanted)
+    assert all(path.is_file() for path in found)
+    assert (bench.run_dir / "coverage/htmlcov/index.html").is_file()
+    assert f"Generated html report: file://{kept}/html/r.html" in bench.text
+    assert f"Coverage HTML written to dir {bench.run_dir}/coverage/htmlcov" in bench.text
+    assert {path.name for path in bench.pod.workdir.iterdir()} == {"pytest.ini", "tests"}
+    assert {path.name for path in bench.root.iterdir()} == {".coverage", ".pytest_cache", "pytest.ini", "tests"}
+
+
+def test_options_that_the_configuration_names_are_report_files(bench: Bench) -> None:
+    """Of a plugin that nobody knows; an ini file may name its file, too."""
+    bench.write(
+        conftest_py=(
+            "def pytest_addoption(parser):\n"
+            "    parser.addoption('--mine', dest='my_file'), parser.addoption('--more', dest='more')\n"
+            "def pytest_sessionfinish(session):\n"
+            "    for path in (session.config.option.my_file, session.config.option.more):\n"
+            "        open(path, 'w').write('done')\n"
+        ),
+        test_a_py="def test_a(): pass\n",
+        pytest_ini="[pytest]\naddopts = --more=m.txt\n",
+    )
+    bench.build()
+
+    found = reports(bench, "--mine", "a/b.txt", report_options=("--mine", "--more"))
+
+    assert found == (bench.root / "a/b.txt", bench.run_dir / "reports/more/m.txt")
+    assert [path.read_text() for path in found] == ["done", "done"]
+
+
+def test_reports_of_an_interrupted_run_are_collected(bench: Bench) -> None:
+    """pytest ends its session, and its plugins write what there is."""
+    bench.write(test_a_py="import time\ndef test_a(): pass\ndef test_b(): time.sleep(60)\n")
+    bench.build()
+    stop = threading.Event()
+
+    def interrupt() -> None:
+        while not any("test_b" in getattr(each, "nodeid", "") for each in bench.events):
+            time.sleep(0.05)
+        stop.set()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    outcome = bench.run("--report-log=log.jsonl", "--html=r.html", stop=stop)
+
+    assert outcome.exit is ExitCode.INTERRUPTED
+    assert outcome.home.reports == (bench.root / "log.jsonl", bench.root / "r.html")
+    assert "test_a.py::test_a" in nodeids(bench.root / "log.jsonl")
+
+
+def test_report_that_was_not_written_is_a_warning(bench: Bench) -> None:
+    bench.write(conftest_py="def pytest_addoption(parser): parser.addoption('--mine')\n", test_a_py="def test_a(): 0\n")
+    bench.build()
+
+    assert reports(bench, "--mine=b.txt", report_options=("--mine",)) == ()
+    assert warnings(bench) == ["b.txt was not written in the pod"]
+
+
+def test_report_that_cannot_be_copied_is_named_in_the_directory_of_the_run(bench: Bench) -> None:
+    bench.write(test_a_py="def test_a(): pass\n")
+    bench.build()
+    (bench.root / "out").symlink_to("/tmp")
+
+    found = reports(bench, "--report-log=out/log.jsonl")
+
+    assert found == (bench.run_dir / "reports/report-log/log.jsonl",)
+    assert "no symbolic link of the project is followed" in warnings(bench)[0]
+    assert f"the file is in {found[0]}" in warnings(bench)[0]
+
+
+def test_folder_of_a_report_brings_nothing_that_python_or_pytest_would_load(tmp_path: Path) -> None:
+    """Nobody named these files: the pod chose their names."""
+    source, root = tmp_path / "reports", tmp_path / "project"
+    names = ("a.json", "deep/b.css", "deep/conftest.py", "pytest.ini", "test_x.txt", "x.egg-info/entry_points.txt")
+    for name in names:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("x")
+    root.mkdir()
+
+    notes = deliver(source, root / "out", root=root)
+
+    assert sorted(path.name for path in (root / "out").rglob("*") if path.is_file()) == ["a.json", "b.css"]
+    expected = (
+        "not copied from the pod: deep/conftest.py, reports/pytest.ini, reports/test_x.txt, reports/x.egg-info "
+        "(Python or pytest would load it)"
+    )
+    assert notes == [expected]
+
+
+def test_folder_of_a_report_is_not_mixed_with_the_project(tmp_path: Path) -> None:
+    source = tmp_path / "reports"
+    source.mkdir()
+    (source / "Makefile").touch()
+
+    assert deliver(source, tmp_path / "project", root=tmp_path / "project") == [
+        f"reports was not copied to {tmp_path}/project: it would be mixed with the project"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("saved to @SEATRIAL_HOME@/files/html/r.html\n", "saved to /home/my r.html\n"),
+        ("file://@SEATRIAL_HOME@/files/html/r.html", "file:///home/my%20r.html"),
+        ("@SEATRIAL_HOME@/files/x/y", "/runs/1/reports/x/y"),
+        ("-" * 20 + " @SEATRIAL_HOME@/files/html/r.html " + "-" * 21, "-" * 12 + " /home/my r.html " + "-" * 12),
+        (
+            "\x1b[32m=== @SEATRIAL_HOME@/files/x/y ===\x1b[0m",
+            "\x1b[32m========== /runs/1/reports/x/y ==========\x1b[0m",
+        ),
+        ("nothing", "nothing"),
+    ],
+    ids=["file", "address", "folder", "separator", "colored-separator", "nothing"],
+)
+def test_text_names_collected_files_by_their_paths_here(text: str, shown: str) -> None:
+    paths = {"files/html/r.html": "/home/my r.html", "files/": "/runs/1/reports/"}
+
+    assert name_files(text, paths, 41) == shown
