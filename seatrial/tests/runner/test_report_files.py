@@ -150,7 +150,7 @@ def test_reports_of_an_interrupted_run_are_collected(bench: Bench) -> None:
     threading.Thread(target=interrupt, daemon=True).start()
     outcome = bench.run("--report-log=log.jsonl", "--html=r.html", stop=stop)
 
-    assert outcome.exit is ExitCode.INTERRUPTED
+    assert outcome.verdict.exit is ExitCode.INTERRUPTED
     assert outcome.home.reports == (bench.root / "log.jsonl", bench.root / "r.html")
     assert "test_a.py::test_a" in nodeids(bench.root / "log.jsonl")
 
