@@ -1,19 +1,19 @@
-# The test image: floe's packages, its tests, and the dependency group `floe` of pyproject.toml. Nothing of seatrial.
+# The test image: floe's packages, its tests, and the dependency group `floe` of pyproject.toml, without seatrial.
 #   docker build -t floe-test:latest .
-# `make setup` provides foundry.invalid/python:3.13. With Docker Hub, --build-arg PYTHON_IMAGE=python:3.13-slim works too.
+# `make setup` provides foundry.invalid/python:3.13. With Docker Hub, use --build-arg PYTHON_IMAGE=python:3.13-slim.
 ARG PYTHON_IMAGE=foundry.invalid/python:3.13
 FROM ${PYTHON_IMAGE}
 
-# Package indexes are the machine's own choice: unset means PyPI.
+# The machine's package indexes; unset means PyPI.
 ARG UV_DEFAULT_INDEX
 ARG PIP_INDEX_URL
 
-# Layers from what changes least to what changes most; a changed test makes the last one new, and that one is small.
+# Layers are ordered by frequency of change; a changed test only changes the last, small one.
 WORKDIR /app
 COPY locks/uv.txt locks/floe.txt locks/
 RUN command -v uv >/dev/null || pip install --no-cache-dir --require-hashes -r locks/uv.txt
-# Bytecode is compiled here, or each run would spend seconds on it. What is removed: headers, the libraries' own tests,
-# and Arrow's parts that PyIceberg never loads.
+# Compile bytecode here, because each run would otherwise spend seconds on it. Remove headers, the libraries' own tests,
+# and parts of Arrow that PyIceberg never loads.
 RUN uv venv --quiet --no-cache --python 3.13 --no-python-downloads .venv \
  && uv pip sync --quiet --no-cache --require-hashes --compile-bytecode --python .venv/bin/python locks/floe.txt \
  && cd .venv/lib/python3.13/site-packages \
@@ -23,8 +23,8 @@ RUN uv venv --quiet --no-cache --python 3.13 --no-python-downloads .venv \
  && find . -name '*.pyi' -delete \
  && printf '%s\n' /app /app/packages/floe-lakehouse/src > floe.pth
 
-# `uv run` starts what is installed: it neither resolves, locks, syncs nor downloads. What it keeps is what it knows of the
-# interpreter: asking it anew takes longer than all the rest that uv does.
+# `uv run` only starts installed programs: it does not resolve, lock, sync or download. It caches the properties of the
+# interpreter, whose query takes most of uv's time.
 ENV PATH=/app/.venv/bin:$PATH \
     UV_NO_SYNC=1 UV_OFFLINE=1 UV_FROZEN=1 UV_NO_PROGRESS=1 UV_PYTHON_DOWNLOADS=never UV_CACHE_DIR=/tmp/uv \
     PYTHONUNBUFFERED=1 COVERAGE_CORE=sysmon

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - hatchling loads this file by its path
-"""Add to the metadata what depends on where the repository lives: URLs, and the README's links made absolute.
+"""Add metadata that depends on the repository's address: URLs, and absolute links in the README.
 
-`SEATRIAL_REPOSITORY` is its address and `SEATRIAL_REVISION` the tag or commit that links point to; the release workflow
-sets both. A build from an sdist reads them from the sdist's own metadata. Without either, links stay relative.
+`SEATRIAL_REPOSITORY` is the address and `SEATRIAL_REVISION` the tag or commit of the links; the release workflow sets
+both. A build from an sdist reads them from the sdist's metadata. Without them, links are relative.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DIRECTORY = "seatrial"
 
 
 class RepositoryHook(MetadataHookInterface):
-    """Hatch's hook for the fields that `pyproject.toml` declares dynamic."""
+    """Set the fields that `pyproject.toml` declares dynamic."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Set `readme` and `urls`."""
@@ -31,7 +31,7 @@ class RepositoryHook(MetadataHookInterface):
 
 
 def built(info: Path) -> tuple[dict[str, str], str] | None:
-    """URLs and README of an unpacked sdist; None in a checkout."""
+    """Return URLs and README of an unpacked sdist; None in a checkout."""
     if not info.is_file():
         return None
     message = Parser().parsestr(info.read_text(encoding="utf-8"))
@@ -40,7 +40,7 @@ def built(info: Path) -> tuple[dict[str, str], str] | None:
 
 
 def fresh(readme: Path, environment: Any) -> tuple[dict[str, str], str]:
-    """URLs and README of a checkout."""
+    """Return URLs and README of a checkout."""
     text = readme.read_text(encoding="utf-8")
     repository = environment.get("SEATRIAL_REPOSITORY", "").rstrip("/")
     revision = environment.get("SEATRIAL_REVISION", "") or "main"

@@ -1,1 +1,1 @@
-"""How fast the tool is beside the commands that it replaces: `python -m benchmarks`, or `make bench`."""
+"""Measure the speed of seatrial against the commands that it replaces: `python -m benchmarks`, or `make bench`."""

@@ -1,4 +1,4 @@
-"""Measure scenarios, print a table, write a file: `python -m benchmarks [SCENARIO …]`."""
+"""Measure scenarios, print a table, and write the samples to a file: `python -m benchmarks [SCENARIO …]`."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from benchmarks.values import Measured, Report, Sample
 _SCENARIOS = {each.name: each for each in (cold.SCENARIO, test.SCENARIO, layer.SCENARIO, fail.SCENARIO, tag.SCENARIO)}
 _EPILOG = """\
 examples:
-  python -m benchmarks                     all scenarios
-  python -m benchmarks layer tag           some of them
-  python -m benchmarks cold --rounds 5     more samples of each side
-  python -m benchmarks --show FILE …       the tables of earlier measurements
+  python -m benchmarks                     measure all scenarios
+  python -m benchmarks layer tag           measure some of them
+  python -m benchmarks cold --rounds 5     take more samples of each side
+  python -m benchmarks --show FILE …       show the tables of earlier measurements
 
-It changes copies of the projects in ~/.cache/seatrial-benchmarks, uses clusters of its own, named seatrial-benchmark-*,
-and removes all of that at the end, and at the next start what a killed one left. Exit code 1: something did not do
-what a measurement needs. A goal that is missed is no failure: it is told."""
+The benchmarks use copies of the projects in ~/.cache/seatrial-benchmarks and clusters named seatrial-benchmark-*. They
+delete them at the end. The next start deletes leftovers of a killed one. Exit code 1: a measurement failed. A missed
+goal is reported and is not a failure."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, and return the exit code."""
+    """Run the measurements and return the exit code."""
     asked = _arguments(argv)
     if asked.show:
         show = table.markdown if asked.markdown else table.render
         for path in asked.show:
             print(show(msgspec.json.decode(path.read_bytes(), type=Report)))
         return 0
-    # SIGTERM is like Ctrl-C. What a shell starts in the background ignores that, and would hand it down.
+    # Handle SIGTERM like Ctrl-C. A shell's background process ignores SIGINT, and its children inherit that.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     place = Place(lock=asked.lock)
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             whole = _measure_all(chosen, place, asked)
         finally:
-            _say("removing what was made")
+            _say("deleting benchmark resources")
             place.remove_all()
     except (Failed, OSError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
@@ -58,12 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _measure_all(chosen: Sequence[Scenario], place: Place, asked: argparse.Namespace) -> bool:
-    """Measure scenarios, and say whether all could be.
+    """Measure scenarios; return whether all succeeded.
 
-    One that cannot be measured does not keep the next from being, and the file is written anew after each.
+    After a failed scenario, the next one is measured. The file is rewritten after each scenario.
     """
     started, shell = machine.now(), place.shell()
-    where, commit = machine.look(shell), machine.commit_of(Shell(place.root, shell.env))
+    where, commit = machine.describe(shell), machine.commit_of(Shell(place.root, shell.env))
     file: Path = asked.json or place.work / f"{started:%Y%m%d-%H%M%S}.json"
     done: tuple[Measured, ...] = ()
     for scenario in chosen:
@@ -71,7 +71,7 @@ def _measure_all(chosen: Sequence[Scenario], place: Place, asked: argparse.Names
             with place.alone():
                 done = (*done, _measure(scenario, place, asked.rounds or scenario.rounds))
         except (Failed, ValueError, TimeoutError, OSError) as error:
-            print(f"{scenario.name}: no figure: {error}", file=sys.stderr, flush=True)
+            print(f"{scenario.name}: not measured: {error}", file=sys.stderr, flush=True)
             place.keep_evidence(scenario.name)
             place.remove_all()
             continue
@@ -86,21 +86,26 @@ def _measure_all(chosen: Sequence[Scenario], place: Place, asked: argparse.Names
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="How fast the tool is beside the commands that it replaces, measured in turn on this machine.",
+        description="Measure the speed of seatrial against the commands that it replaces on this machine.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(_SCENARIOS)}; default: all")
-    parser.add_argument("--rounds", type=_positive, metavar="N", help="samples of each side")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where the samples are written")
     parser.add_argument(
-        "--lock", type=Path, metavar="FILE", help="hold this file's flock, as flock(1) does, but for waiting"
+        "scenarios", nargs="*", metavar="SCENARIO", help=f"one of {', '.join(_SCENARIOS)}; default: all"
     )
-    parser.add_argument("--show", type=Path, nargs="+", metavar="FILE", help="print tables of earlier measurements")
+    parser.add_argument("--rounds", type=_positive, metavar="N", help="number of samples of each side")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="output file of the samples")
+    parser.add_argument(
+        "--lock",
+        type=Path,
+        metavar="FILE",
+        help="hold a lock on this file (as flock(1) does), except while waiting for a timeout",
+    )
+    parser.add_argument("--show", type=Path, nargs="+", metavar="FILE", help="print the tables of these files")
     parser.add_argument("--markdown", action="store_true", help="with --show: print a Markdown table")
     asked = parser.parse_args(argv)
     if unknown := [name for name in asked.scenarios if name not in _SCENARIOS]:
-        parser.error(f"no scenario {', '.join(unknown)}: there are {', '.join(_SCENARIOS)}")
+        parser.error(f"unknown scenario {', '.join(unknown)}; known: {', '.join(_SCENARIOS)}")
     return asked
 
 
@@ -112,7 +117,7 @@ def _positive(text: str) -> int:
 
 
 def _measure(scenario: Scenario, place: Place, rounds: int) -> Measured:
-    """Take all samples of a scenario, the sides in turn."""
+    """Take all samples of a scenario, alternating between the sides."""
     _say(f"{scenario.name}: setting up")
     samples: list[Sample] = []
     with scenario.sides(place) as sides:

@@ -1,4 +1,4 @@
-"""Programs, run and timed; each line of theirs with the moment at which it came."""
+"""Run programs with timing; each line of output has a timestamp."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GRACE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that a program wrote, and when it came, in seconds since the epoch."""
+    """A line of a program's output and its time, in seconds since the epoch."""
 
     at: float
     text: str
@@ -28,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A program that ended. `began` and `ended` are seconds since the epoch."""
+    """A finished program. `began` and `ended` are seconds since the epoch."""
 
     argv: tuple[str, ...]
     code: int
@@ -40,31 +40,31 @@ class Done:
 
     @property
     def text(self) -> str:
-        """All that it wrote to stdout."""
+        """The complete stdout."""
         return "\n".join(line.text for line in self.out)
 
     @property
     def said(self) -> str:
-        """All that it wrote to stderr."""
+        """The complete stderr."""
         return "\n".join(line.text for line in self.err)
 
 
 class Failed(Exception):
-    """A program did not do what the measurement needs: there is no figure then."""
+    """A program did not do what the measurement requires, so there is no result."""
 
     def __init__(self, done: Done, wanted: str) -> None:
         written = [line.text for line in sorted((*done.out, *done.err), key=lambda line: line.at)]
         tail = "\n".join(f"  {text}" for text in written[-_TAIL:])
-        super().__init__(f"{shlex.join(done.argv)} ended with {done.code}, wanted: {wanted}\n{tail}")
+        super().__init__(f"{shlex.join(done.argv)} exited with {done.code}, expected: {wanted}\n{tail}")
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Where programs run.
+    """The directory and environment in which programs run.
 
     Attributes:
         cwd: working directory.
-        env: the whole environment.
+        env: the complete environment.
     """
 
     cwd: Path
@@ -75,11 +75,11 @@ class Shell:
 
         Args:
             argv: program and arguments.
-            seconds: after which it is ended.
-            codes: exit codes that count as success; none: all do.
+            seconds: timeout.
+            codes: exit codes that count as success; empty: all.
 
         Raises:
-            Failed: it ended otherwise.
+            Failed: the program exited with another code or timed out.
         """
         began, clock = time.time(), time.monotonic()
         process = self._start(argv)
@@ -90,7 +90,7 @@ class Shell:
         ]
         for reader in readers:
             reader.start()
-        # Not wait(timeout=…): that asks twenty times a second, and would end up to 50 ms late.
+        # wait(timeout=…) polls with delays of up to 50 ms.
         late = threading.Timer(seconds, process.terminate)
         late.start()
         try:
@@ -110,7 +110,7 @@ class Shell:
 
     @contextmanager
     def start(self, *argv: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a program beside what the block does; it ends with the block."""
+        """Run a program in the background of the block; stop it at the end."""
         process = self._start(argv)
         try:
             yield process
@@ -124,20 +124,20 @@ class Shell:
 
 @contextmanager
 def following(shell: Shell, *argv: str) -> Iterator[list[Line]]:
-    """Give the lines that a program writes to stdout while the block lasts; the list grows."""
+    """Yield the growing list of a program's stdout lines for the duration of the block."""
     with shell.start(*argv) as process:
         lines: list[Line] = []
         threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
-        # Nobody reads it, and a full pipe would stop the program.
+        # An unread full pipe would block the program.
         threading.Thread(target=_read, args=(process.stderr, []), daemon=True).start()
         yield lines
 
 
 def until(lines: list[Line], words: tuple[str, ...], *, since: float, seconds: float = 60.0) -> Line:
-    """Return the first line since a moment that has one of the words, as soon as it is there.
+    """Return the first line after a moment that contains one of the words, as soon as it appears.
 
     Raises:
-        TimeoutError: none came.
+        TimeoutError: no such line appeared in time.
     """
     end = time.monotonic() + seconds
     while True:
@@ -145,14 +145,14 @@ def until(lines: list[Line], words: tuple[str, ...], *, since: float, seconds: f
             if line.at >= since and any(word in line.text for word in words):
                 return line
         if time.monotonic() > end:
-            raise TimeoutError(f"none of {', '.join(words)} was seen within {seconds:.0f} s")
+            raise TimeoutError(f"none of {', '.join(words)} appeared within {seconds:.0f} s")
         time.sleep(0.05)
 
 
 def _read(stream: IO[bytes] | None, lines: list[Line]) -> None:
     assert stream is not None
     with stream:
-        # One by one: others look at the list while it grows.
+        # One by one, because other threads read the list while it grows.
         lines.extend(Line(time.time(), raw.decode(errors="replace").rstrip("\r\n")) for raw in stream)
 
 

@@ -1,4 +1,4 @@
-"""Samples to figures that can be quoted: medians, spreads, ratios pair by pair, goals met or not. Pure."""
+"""Compute medians, spreads, paired ratios and goals from samples. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Judged", "Spread", "figures", "judge", "ratios", "schedule", "second
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Several measurements of one thing."""
+    """The spread of several measurements."""
 
     median: float
     least: float
@@ -23,11 +23,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A goal beside what was reached.
+    """A goal and the reached value.
 
     Attributes:
-        reached: seconds, or part of what the peer takes; None: nothing was measured that says it.
-        met: whether that is enough.
+        reached: seconds, or fraction of the peer's time; None if it was not measured.
+        met: whether the goal is met.
     """
 
     goal: Goal
@@ -36,7 +36,7 @@ class Judged:
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """Return median, least and most of values; None if there are none."""
+    """Return median, minimum and maximum; None without values."""
     known = list(values)
     if not known:
         return None
@@ -44,17 +44,17 @@ def spread(values: Iterable[float]) -> Spread | None:
 
 
 def seconds_of(samples: Iterable[Sample], side: str, figure: Figure) -> dict[int, float]:
-    """Return what a side took, by round."""
+    """Return a side's times by round."""
     return {
         sample.round: sample.seconds[figure] for sample in samples if sample.side == side and figure in sample.seconds
     }
 
 
 def ratios(samples: Sequence[Sample], side: str, figure: Figure) -> Spread | None:
-    """Return how many times as long a side takes as the tool does, pair by pair.
+    """Return the ratio of a side's time to seatrial's, for each pair.
 
-    Both of a pair were taken right after each other, so a machine whose speed drifts does not move their ratio. A side
-    with one sample, because it sits out a timeout, is compared with all of the tool's.
+    The samples of a pair are taken directly after each other, so a drift of the machine's speed does not affect the
+    ratio. A side with one sample, because it waits for a timeout, is compared with all of seatrial's samples.
     """
     ours, theirs = seconds_of(samples, OURS, figure), seconds_of(samples, side, figure)
     if len(theirs) == 1:
@@ -63,14 +63,14 @@ def ratios(samples: Sequence[Sample], side: str, figure: Figure) -> Spread | Non
 
 
 def figures(measured: Measured) -> list[Figure]:
-    """Return the figures that a scenario has, those of its goals first."""
+    """Return the figures of a scenario, those with goals first."""
     there = [figure for figure in Figure if any(figure in sample.seconds for sample in measured.samples)]
     wanted = list(dict.fromkeys(goal.figure for goal in measured.goals))
     return [figure for figure in wanted if figure in there] + [figure for figure in there if figure not in wanted]
 
 
 def judge(goal: Goal, samples: Sequence[Sample]) -> Judged:
-    """Hold a goal against samples: the median counts, of the tool's seconds or of the paired ratios."""
+    """Compare a goal with the samples: the median of seatrial's times or of the paired ratios counts."""
     if goal.seconds is not None:
         ours = spread(seconds_of(samples, OURS, goal.figure).values())
         took = ours.median if ours else None
@@ -81,11 +81,11 @@ def judge(goal: Goal, samples: Sequence[Sample]) -> Judged:
 
 
 def schedule(limits: Sequence[int | None], rounds: int) -> list[tuple[int, int]]:
-    """Return in which order to take samples, as round and place of the side: A B A B …, never A A B B.
+    """Return the order of samples, as round and index of the side: A B A B …, never A A B B.
 
     Args:
-        limits: for each side, how many samples are enough of it; None: as many as there are rounds.
-        rounds: how many samples each side without a limit gets.
+        limits: the number of sufficient samples of each side; None: one per round.
+        rounds: the number of samples of each side without a limit.
     """
     return [
         (number, place)

@@ -1,4 +1,4 @@
-"""What this machine is, for whoever reads the figures."""
+"""Describe the machine and the versions of the programs that take part."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 from benchmarks.commands import Failed, Shell
 from benchmarks.values import Machine
 
-__all__ = ["commit_of", "load", "look", "now", "settle"]
+__all__ = ["commit_of", "describe", "load", "now", "settle"]
 
 
-def look(shell: Shell) -> Machine:
-    """Look at it."""
+def describe(shell: Shell) -> Machine:
+    """Return the description of this machine."""
     return Machine(
         cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
         cpu=_cpu(),
@@ -36,12 +36,12 @@ def look(shell: Shell) -> Machine:
 
 
 def settle() -> None:
-    """Have all written that is to be written: it is the sample before that loaded gigabytes into nodes."""
+    """Flush pending writes, because the previous sample wrote gigabytes to nodes."""
     os.sync()
 
 
 def load() -> float:
-    """Return how many processes wanted a CPU, averaged over a minute; 0 where nobody can tell."""
+    """Return the load average of the last minute; 0 if it is unknown."""
     try:
         return round(os.getloadavg()[0], 2)
     except OSError:
@@ -49,12 +49,12 @@ def load() -> float:
 
 
 def now() -> datetime:
-    """Return the time."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def commit_of(shell: Shell) -> str:
-    """Return the commit that is measured, with `+` if files of it had changed; empty outside of a repository."""
+    """Return the measured commit, with `+` if tracked files have changed; empty outside of a repository."""
     try:
         commit = shell.run("git", "rev-parse", "--short", "HEAD").text.strip()
         return commit + ("+" if shell.run("git", "status", "--porcelain", "-uno").text.strip() else "")
@@ -63,7 +63,7 @@ def commit_of(shell: Shell) -> str:
 
 
 def _first(shell: Shell, *argv: str) -> str:
-    """Return the first version in what a program says."""
+    """Return the first version number in a program's output."""
     found = re.search(r"v?\d+\.[\w.+-]+", shell.run(*argv).text)
     return found.group() if found else "?"
 

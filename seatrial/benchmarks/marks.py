@@ -1,6 +1,6 @@
-"""When pytest's process began and ended in the pod, told by the suite itself. Pure.
+"""Extract the start and end time of pytest's process in the pod from the suite's output. Pure.
 
-Pods of kind read the same clock as the host: it is the kernel's.
+Pods of kind share the kernel's clock with the host.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["CONFTEST", "Life", "life_in"]
+__all__ = ["CONFTEST", "Lifetime", "lifetime_in"]
 
-# Written behind the conftest.py of the suite that is measured. The time of the start is the kernel's (proc_pid_stat(5),
-# field 22), so that the interpreter's own start counts; so does its end, which takes a while with a lot to tidy up: it
-# is told by a process that reads a pipe until pytest's holds it no more.
+# Appended to the conftest.py of the measured suite. The start time is the kernel's (proc_pid_stat(5), field 22), to
+# include the start of the interpreter. The end also includes the interpreter's cleanup: another process reports it when
+# a pipe that pytest's process holds is closed.
 CONFTEST = """
 
-def _tell_when_it_began_and_ended() -> None:
+def _report_start_and_end() -> None:
     import atexit
     import os
     import subprocess
@@ -42,32 +42,32 @@ def _tell_when_it_began_and_ended() -> None:
     atexit.register(watch)
 
 
-_tell_when_it_began_and_ended()
+_report_start_and_end()
 """
 
 _LIVED = re.compile(r"^benchmark: lived (\d+\.\d+) (\d+\.\d+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """A process: its first and last moment, in seconds since the epoch."""
+class Lifetime:
+    """The lifetime of a process, in seconds since the epoch."""
 
     began: float
     ended: float
 
     @property
     def seconds(self) -> float:
-        """How long it lived."""
+        """The duration."""
         return self.ended - self.began
 
 
-def life_in(text: str) -> Life:
-    """Return the life of the one process that told of it in its output.
+def lifetime_in(text: str) -> Lifetime:
+    """Return the lifetime of the one process that reported it in its output.
 
     Raises:
-        ValueError: none or several did.
+        ValueError: no process, or several ones, reported it.
     """
     found = _LIVED.findall(text)
     if len(found) != 1:
-        raise ValueError(f"{len(found)} processes told when they began and ended, instead of one")
-    return Life(float(found[0][0]), float(found[0][1]))
+        raise ValueError(f"{len(found)} processes reported their lifetime, expected one")
+    return Lifetime(float(found[0][0]), float(found[0][1]))

@@ -1,6 +1,6 @@
-"""Where benchmarks work: copies of projects in one folder, names of their own, and how all of it goes again.
+"""Manage the resources of benchmarks: project copies in one folder, fixed names, and cleanup.
 
-The names are fixed, so that what a killed benchmark left is found and removed by the next one.
+The names are fixed, so that the next benchmark finds and removes the leftovers of a killed one.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ __all__ = ["IMAGE", "PLAIN_CLUSTER", "REGISTRY", "Place"]
 PLAIN_CLUSTER: Final = "seatrial-benchmark-plain"
 REGISTRY: Final = "seatrial-benchmark-registry"
 IMAGE: Final = "seatrial-benchmark"
-"""Name of the images that plain commands build."""
+"""The name of images that plain commands build."""
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 _WORK: Final = _CACHE / "seatrial-benchmarks"
-"""One for all checkouts, as the names are; and not below one of them, whose .gitignore would count."""
+"""One folder for all checkouts, because the names are shared, and outside of them, because of their .gitignore."""
 _NOT_COPIED: Final = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".seatrial", ".coverage", "*.egg-info")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A folder to work in.
+    """The folder of the benchmarks.
 
     Attributes:
-        root: of the repository.
-        work: the folder; projects are copied into it.
-        lock: file whose flock is held while working, where several people share a machine; None: nobody else does.
+        root: the repository.
+        work: the folder for copies of projects.
+        lock: a file whose lock is held during measurements on a shared machine; None: no lock.
     """
 
     root: Path = _ROOT
@@ -50,7 +50,7 @@ class Place:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Have the machine for oneself: nobody else who honours the lock works meanwhile."""
+        """Hold the lock of the machine, so that no other process that uses it runs meanwhile."""
         if self.lock is None:
             yield
             return
@@ -64,7 +64,7 @@ class Place:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Let others work while nothing is done here but sit out a timeout."""
+        """Release the lock while only waiting for a timeout."""
         for file in self._held:
             fcntl.flock(file, fcntl.LOCK_UN)
         try:
@@ -74,16 +74,16 @@ class Place:
                 fcntl.flock(file, fcntl.LOCK_EX)
 
     def folder(self, project: str) -> Path:
-        """Return the folder of a project's copy. Its name is in the labels of the images that the tool builds of it."""
+        """Return the folder of a project's copy. Its name is in the labels of images that seatrial builds of it."""
         return self.work / f"benchmark-{project}"
 
     def copy(self, project: str, source: Path, entries: tuple[str, ...]) -> Path:
-        """Copy a project anew, so that a benchmark can change it.
+        """Copy a project, replacing an earlier copy, so that a benchmark can change it.
 
         Args:
             project: name of the copy.
             source: the project.
-            entries: files and folders to take.
+            entries: files and folders to copy.
         """
         folder = self.folder(project)
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,12 +96,12 @@ class Place:
         return folder
 
     def shell(self, project: str = "") -> Shell:
-        """Return where programs run: in the copy of a project, or in the folder of all.
+        """Return a shell in the copy of a project, or in the folder of all copies.
 
-        Nobody's settings count, and nobody's kubeconfig. The tool's cluster has the name of the project.
+        User settings and the user's kubeconfig are not used. seatrial's cluster has the project's name.
         """
         env = {name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_"))}
-        # Where `make setup` puts kind, Helm and kubectl unless the machine has those that are wanted.
+        # The folder in which `make setup` installs missing or unsuitable versions of kind, Helm and kubectl.
         tools = Path(env.get("FOUNDRY_CACHE") or _CACHE / "foundry") / "bin"
         env["PATH"] = os.pathsep.join((str(tools), env.get("PATH", os.defpath)))
         env["KUBECONFIG"] = str(self.work / "kubeconfig")
@@ -111,11 +111,11 @@ class Place:
         return Shell(self.folder(project) if project else self.work, env)
 
     def seatrial(self, project: str, *argv: str, codes: tuple[int, ...] = (0,)) -> Done:
-        """Run the tool in a project."""
+        """Run seatrial in a project."""
         return self.shell(project).run(sys.executable, "-m", "seatrial", *argv, codes=codes)
 
     def keep(self, project: str) -> Shell:
-        """Have the tool keep an environment of a project, and return a shell whose kubectl and helm reach it."""
+        """Bring up an environment of a project, and return a shell with access for kubectl and helm."""
         if project not in self._up:
             self.seatrial(project, "up")
             self._up.add(project)
@@ -124,11 +124,11 @@ class Place:
         return Shell(shell.cwd, {**shell.env, **exports})
 
     def remove_all(self) -> None:
-        """Remove all that benchmarks make: of this one, and of one that was killed."""
+        """Delete all resources of benchmarks, including those of a killed one."""
         self.work.mkdir(parents=True, exist_ok=True)
         shell = self.shell()
         for folder in self.work.glob("benchmark-*"):
-            # There may be no environment.
+            # The environment may not exist.
             self.seatrial(folder.name.removeprefix("benchmark-"), "down", codes=())
             self._remove_images(shell, f"label=seatrial.dev/project={folder.name}")
             shutil.rmtree(folder)
@@ -138,7 +138,7 @@ class Place:
         self._remove_images(shell, f"reference=localhost:*/{IMAGE}")
 
     def keep_evidence(self, name: str) -> None:
-        """Put what the tool's last runs left where `remove_all` does not look."""
+        """Copy the files of seatrial's last runs to a folder that `remove_all` keeps."""
         for latest in self.work.glob("benchmark-*/.seatrial/runs/latest"):
             target = self.work / "failed" / f"{name}-{latest.resolve().name}"
             if not target.exists():

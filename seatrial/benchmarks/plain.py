@@ -1,4 +1,4 @@
-r"""The plain commands that the tool replaces, as the first user's notes have them. Pure: they are made here, not run.
+r"""Define the plain commands that seatrial replaces, as in the first user's notes. Pure: it does not run them.
 
     kind create cluster --name floe-test --config testing/k8s/kind-config.yaml
     docker build -t floe-test:latest .
@@ -10,7 +10,7 @@ r"""The plain commands that the tool replaces, as the first user's notes have th
     kubectl logs -n floe test-runner
     kind delete cluster --name floe-test
 
-What is added, and why, stands beside each command, and in `NOTES` for who reads the report.
+Additions are explained at each command, and in `NOTES` for readers of the report.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ __all__ = ["NOTES", "PATIENCE", "Plain", "typed"]
 Argv = tuple[str, ...]
 
 PATIENCE = 120
-"""Seconds of `--timeout`, as in the notes."""
+"""The `--timeout` of the notes, in seconds."""
 
 LABEL = "app=test-runner"
 
 NOTES = (
-    "other names, and no host ports, so that it can stand beside anything else",
-    "kind load: in the same command the chart's images that are on the engine, which nodes could pull from nowhere",
+    "other names, and no host ports, to avoid conflicts with other clusters",
+    "kind load: also loads the chart's images that exist only on the engine",
     "helm install: a second values file with the images of this machine",
-    "kubectl wait: with the namespace, for all four services, and for the Job that makes the catalog; else tests fail",
-    "kubectl run: the environment that the suite reads, and IfNotPresent: of a tag `latest` a kubelet asks a registry",
-    "kubectl run: the label by which the chart's network policies know the tests",
-    "kubectl run: tests of packages/ too, as the notes say further below, so that both sides run the same",
-    "kubectl wait for the pod's success, because kubectl run returns at once",
+    "kubectl wait: with the namespace, for all four services, and for the catalog's bootstrap Job, which tests need",
+    "kubectl run: the suite's environment, and IfNotPresent, because with the tag `latest` a kubelet asks a registry",
+    "kubectl run: the label that the chart's network policies admit",
+    "kubectl run: also tests of packages/, as in a later part of the notes, so that both sides run the same tests",
+    "kubectl wait for the pod's success, because kubectl run returns immediately",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
-    """One project by plain commands.
+    """The plain commands of one project.
 
     Attributes:
         cluster: kind's name of the cluster.
-        image: reference that the tests' image gets.
-        namespace: of release and tests.
-        pod: that runs the tests.
+        image: reference of the tests' image.
+        namespace: namespace of release and tests.
+        pod: the pod that runs the tests.
     """
 
     cluster: str
@@ -60,16 +60,16 @@ class Plain:
     pod: str
 
     def create(self, config: str) -> Argv:
-        """Make the cluster."""
+        """Create the cluster."""
         return ("kind", "create", "cluster", "--name", self.cluster, "--config", config)
 
     def build(self, args: Mapping[str, str] | None = None) -> Argv:
-        """Build the image of the tests."""
+        """Build the tests' image."""
         extra = [word for name, value in (args or {}).items() for word in ("--build-arg", f"{name}={value}")]
         return ("docker", "build", "-t", self.image, *extra, ".")
 
     def load(self, *others: str) -> Argv:
-        """Bring it, and what the chart needs, to all nodes."""
+        """Load it and the chart's images to all nodes."""
         return ("kind", "load", "docker-image", self.image, *others, "--name", self.cluster)
 
     def install(self, release: str, chart: str, values: Sequence[str]) -> Argv:
@@ -83,7 +83,7 @@ class Plain:
         return (*wait, f"--namespace={self.namespace}")
 
     def jobs_complete(self) -> Argv:
-        """Wait for what the chart does once."""
+        """Wait for the chart's Jobs."""
         wait = ("kubectl", "wait", "--for=condition=complete", "job", "--all", f"--timeout={PATIENCE}s")
         return (*wait, f"--namespace={self.namespace}")
 
@@ -91,8 +91,8 @@ class Plain:
         """Start the tests.
 
         Args:
-            command: what runs them.
-            env: variable to its value, or to the Secret that has it.
+            command: the command that runs them.
+            env: variable -> value, or the Secret that contains it.
         """
         variables = [_variable(name, source) for name, source in env.items()]
         overrides = {"spec": {"containers": [{"name": self.pod, "env": variables}]}}
@@ -104,24 +104,24 @@ class Plain:
         )
 
     def succeeded(self) -> Argv:
-        """Wait for their success; their failure ends nothing."""
+        """Wait for the tests' success. A failure does not end the wait."""
         wait = ("kubectl", "wait", "--for=jsonpath={.status.phase}=Succeeded", f"pod/{self.pod}")
         return (*wait, f"--timeout={PATIENCE}s", f"--namespace={self.namespace}")
 
     def phase(self) -> Argv:
-        """Print in which phase their pod is, as the notes' `kubectl get pods` shows it."""
+        """Print the phase of the tests' pod, as `kubectl get pods` in the notes does."""
         return ("kubectl", "get", "pods", self.pod, "-n", self.namespace, "--output=jsonpath={.status.phase}")
 
     def logs(self) -> Argv:
-        """Print what they printed."""
+        """Print the output of the tests."""
         return ("kubectl", "logs", "-n", self.namespace, self.pod)
 
     def delete_pod(self) -> Argv:
-        """Make room for the next pod of that name."""
+        """Delete the pod, to reuse its name."""
         return ("kubectl", "delete", "pod", self.pod, "--ignore-not-found", f"--namespace={self.namespace}")
 
     def delete(self) -> Argv:
-        """Remove the cluster."""
+        """Delete the cluster."""
         return ("kind", "delete", "cluster", "--name", self.cluster)
 
 
@@ -132,5 +132,5 @@ def _variable(name: str, source: str | Reference) -> dict[str, object]:
 
 
 def typed(argv: Argv) -> str:
-    """Return a command as a person would type it."""
+    """Return a command as a user would type it."""
     return shlex.join(argv)

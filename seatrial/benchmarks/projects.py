@@ -1,8 +1,8 @@
-"""The two projects that are measured with, and how they are changed between samples.
+"""Provide the two measured projects, and change them between samples.
 
-`platform` is the repository's own first user without the tests that only the tool can run: four services in a chart,
-some 120 tests, an image of 420 MB. `ship` is the benchmarks' own (`ship/`): one image of 400 MB that runs on every
-node, and a service with an image of its own.
+`platform` is the repository's first user without the tests that require seatrial: a chart with four services, some 120
+tests, an image of 420 MB. `ship` belongs to the benchmarks (`ship/`): one image of 400 MB that runs on every node, and
+a service with its own image.
 """
 
 from __future__ import annotations
@@ -42,27 +42,27 @@ PLATFORM: Final = "platform"
 SHIP: Final = "ship"
 
 CHANGED: Final = "tests/integration/test_object_store.py"
-"""The test of the platform that somebody works on."""
+"""The test of the platform that is changed."""
 SELECTED: Final = "object_store"
-"""What they give to `-k`."""
+"""The value of `-k` that selects it."""
 
 _PLATFORM_ENTRIES: Final = (
     *("Dockerfile", ".dockerignore", "pyproject.toml", "seatrial.toml"),
     *("locks", "packages", "tests", "charts", "testing", ".foundry"),
 )
 _OF_THE_TOOL: Final = ("tests/parity", "tests/seed")
-"""Tests that a pod of one's own cannot run: they want rights and fixtures that the tool gives."""
+"""Tests that need permissions and fixtures of seatrial, and cannot run in a plain pod."""
 _SHIP_ENTRIES: Final = ("Dockerfile", ".dockerignore", "seatrial.toml", "kind.yaml", "chart", "tests")
 _KIND_CONFIG: Final = "kind-benchmark.yaml"
 _BLOB_BYTES: Final = 245_000_000
-"""With the base and the packages, the image has 400 MB."""
+"""Together with the base image and the packages, the image has 400 MB."""
 _IMAGE_LINE: Final = re.compile(r"^\s*(?:- )?image:\s*[\"']?([^\s\"']+)", re.MULTILINE)
 
 
 def copy_platform(place: Place) -> Project:
-    """Copy the platform, without host ports and with a suite that tells when its process began and ended.
+    """Copy the platform without host ports, and make its suite report its lifetime.
 
-    Its configuration is read as the tool reads it.
+    The configuration is read as seatrial reads it.
     """
     folder = place.copy(PLATFORM, place.root, _PLATFORM_ENTRIES)
     for tests in _OF_THE_TOOL:
@@ -77,9 +77,9 @@ def copy_platform(place: Place) -> Project:
 
 
 def copy_ship(place: Place) -> Project:
-    """Copy the small project, and make the large file that its image has: half of it is what gzip can save.
+    """Copy the small project, and create the large file of its image, half of which gzip can save.
 
-    It is the same each time, so that it is built, and travels, once.
+    The file is always the same, so it is built and transferred once.
     """
     folder = place.copy(SHIP, Path(__file__).parent / "ship", _SHIP_ENTRIES)
     dice = random.Random(0)
@@ -91,7 +91,7 @@ def copy_ship(place: Place) -> Project:
 
 
 def without_host_ports(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a kind configuration whose cluster can stand beside any other."""
+    """Return a kind configuration without host ports."""
     return {
         **config,
         "nodes": [
@@ -101,14 +101,14 @@ def without_host_ports(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def change_test(folder: Path, text: str = "") -> None:
-    """Change a test as somebody who works on it does: a comment that was never there, and `text` behind it."""
+    """Change a test as a developer does: a new comment, followed by `text`."""
     test = folder / CHANGED
     written = test.read_text().partition("\n# changed")[0].rstrip("\n")
     test.write_text(f"{written}\n# changed {time.time_ns()}\n{text}")
 
 
 def command_of(project: Project, *args: str) -> tuple[str, ...]:
-    """Return what runs the tests in a pod of one's own; a shell expands what has to be."""
+    """Return the test command for a plain pod, in a shell if it needs expansion."""
     return ("sh", "-c", " ".join(("exec", *project.runner.command, *args)))
 
 
@@ -118,7 +118,7 @@ def plain_of(project: Project, *, cluster: str = PLAIN_CLUSTER, pod: str) -> Pla
 
 
 def chart_images(shell: Shell, project: Project) -> list[str]:
-    """Return the images of the chart that are on the engine, so that a node could not have them from anywhere else."""
+    """Return the chart's images that are on the engine and that nodes cannot pull."""
     release = project.release[0]
     values = [word for path in release.values for word in ("--values", str(path))]
     rendered = shell.run("helm", "template", release.name, str(release.chart), *values).text

@@ -1,4 +1,4 @@
-"""A report as people read it. Pure."""
+"""Format a report as text and Markdown. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["machine_lines", "markdown", "render", "scenario_lines"]
 _SAYS = {
     Figure.WHOLE: "from start to end",
     Figure.PYTEST: "pytest's own process",
-    Figure.BESIDES: "all but pytest's own process",
+    Figure.BESIDES: "everything except pytest's own process",
     Figure.AFTER: "from pytest's end to the end",
-    Figure.NAMED: "from the kubelet's word to ours",
+    Figure.NAMED: "from the kubelet's event to the output",
 }
 _TENTHS = 10.0
 _GIB = 1 << 30
@@ -29,13 +29,13 @@ def render(report: Report) -> str:
 
 
 def machine_lines(machine: Machine) -> Iterator[str]:
-    """Yield what the figures are worth nothing without."""
+    """Yield the machine and versions, without which the figures are meaningless."""
     yield f"{machine.cpus} CPUs ({machine.cpu}), {machine.memory / _GIB:.0f} GiB, {machine.system}, {machine.kernel}"
     yield ", ".join(f"{name} {version}" for name, version in machine.versions.items())
 
 
 def scenario_lines(measured: Measured) -> Iterator[str]:
-    """Yield a scenario: its figures side by side, then its goals."""
+    """Yield a scenario: its figures by side, then its goals."""
     yield f"{measured.scenario}: {measured.title}"
     width = max(len(side.name) for side in measured.sides)
     for figure in figures(measured):
@@ -53,7 +53,7 @@ def scenario_lines(measured: Measured) -> Iterator[str]:
 
 
 def markdown(report: Report) -> str:
-    """Return the table of figures for a page, with the machine and the commit above it."""
+    """Return the Markdown table of the figures, with machine and commit above it."""
     lines = [
         f"Measured on {report.started:%Y-%m-%d}, commit {report.commit}:",
         *(f"{line}." for line in (", ".join(machine_lines(report.machine)),)),

@@ -1,4 +1,4 @@
-"""What a benchmark measures, as frozen values; its file is these as JSON."""
+"""Define the values of a benchmark; its file is their JSON."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ OURS = "seatrial"
 
 
 class Figure(StrEnum):
-    """What is measured of a sample, in seconds."""
+    """A figure of a sample, in seconds."""
 
     WHOLE = "whole"
     """From the start of the first command to the end of the last one."""
     PYTEST = "pytest"
-    """The life of pytest's own process in the pod."""
+    """The lifetime of pytest's process in the pod."""
     BESIDES = "besides"
-    """The whole without pytest's own process."""
+    """The whole without pytest's process."""
     AFTER = "after"
     """From the end of pytest's process in the pod to the end of the last command."""
     NAMED = "named"
-    """From what the kubelet says of a pod to the line that names it, or to the end of a command that never does."""
+    """From the kubelet's event to the line that names the pod, or to the end of a command that never names it."""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement of one side.
 
     Attributes:
-        round: samples of one round were taken one after the other: they are a pair.
+        round: samples of one round are taken directly after each other and form a pair.
         seconds: by figure.
-        parts: where the time went, for people: commands or stages to seconds.
-        load: processes that wanted a CPU before it began, averaged over a minute; 0 where nobody can tell.
+        parts: commands or stages -> seconds, for the reader.
+        load: load average of the last minute before the start; 0 if unknown.
     """
 
     side: str
@@ -46,13 +46,13 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tool wants to reach, for its median.
+    """A goal for seatrial's median.
 
     Attributes:
-        figure: of the tool's samples.
-        seconds: at most so many; None: the goal is relative.
-        times: at most this part of what the peer takes: 1/8 is 0.125; None: the goal is absolute.
-        peer: the side that a relative goal is about.
+        figure: of seatrial's samples.
+        seconds: at most this; None: the goal is relative.
+        times: at most this fraction of the peer's time: 1/8 is 0.125; None: the goal is absolute.
+        peer: the side of a relative goal.
     """
 
     figure: Figure
@@ -62,11 +62,11 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SideInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One of those compared.
+    """One of the compared sides.
 
     Attributes:
-        commands: what is run, as a person would type it.
-        notes: where it differs from what one would expect.
+        commands: the commands, as a user would type them.
+        notes: differences from what a reader would expect.
     """
 
     name: str
@@ -75,7 +75,7 @@ class SideInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """A scenario with its samples, in the order in which they were taken."""
+    """A scenario with its samples, in order of time."""
 
     scenario: str
     title: str
@@ -85,11 +85,11 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it was measured.
+    """The machine of the measurement.
 
     Attributes:
         memory: bytes.
-        versions: of what takes part, by name.
+        versions: program -> version.
     """
 
     cpus: int
@@ -101,11 +101,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it.
+    """A complete report.
 
     Attributes:
         schema: version of these fields.
-        commit: of the repository; with `+` if something in it had changed.
+        commit: of the repository; with `+` if tracked files had changed.
     """
 
     schema: int = 1

@@ -1,4 +1,4 @@
-"""One file a scenario; this one says what a scenario is."""
+"""Define the interface of scenarios, one per file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Scenario", "Side", "Taken"]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one sample came to.
+    """The result of one sample.
 
     Attributes:
         seconds: by figure.
-        parts: where the time went: commands or stages to seconds.
+        parts: commands or stages -> seconds.
     """
 
     seconds: dict[Figure, float]
@@ -27,11 +27,11 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of those compared.
+    """One of the compared sides.
 
     Attributes:
         take: takes a sample.
-        enough: so many samples will do, because it sits out a timeout; None: as many as rounds.
+        enough: number of sufficient samples, for a side that waits for a timeout; None: one per round.
     """
 
     info: SideInfo
@@ -41,11 +41,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What is measured, and against what.
+    """A scenario: the measured sides and the goals.
 
     Attributes:
-        rounds: samples of each side, unless somebody wants more or fewer.
-        sides: sets up what all samples need, and gives the sides.
+        rounds: default number of samples of each side.
+        sides: sets up shared resources and yields the sides.
     """
 
     name: str

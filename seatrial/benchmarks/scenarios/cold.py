@@ -1,4 +1,4 @@
-"""Nothing is there; everything is green; everything is gone."""
+"""Scenario: create everything, run all tests, delete everything."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         _all_passed(ran[steps.index(commands.logs())])
         return Taken({Figure.WHOLE: whole}, {" ".join(done.argv[:2]): done.seconds for done in ran})
 
-    # What both keep from one time to the next is there before the first sample: the engine's build cache here, and
-    # there the registry's volume, to which a machine's very first run pushes the chart's images.
+    # Fill the caches that both sides keep before the first sample: the engine's build cache, and the volume of
+    # seatrial's registry, to which the first run on a machine pushes the chart's images.
     place.seatrial(PLATFORM, "run")
     shell.run(*commands.build())
     yield (
@@ -78,7 +78,7 @@ def _all_passed(logs: Done) -> None:
 
 SCENARIO = Scenario(
     name="cold",
-    title="nothing there, everything green, everything gone; one test changed since the last time",
+    title="create the environment, run all tests, delete it; one test changed since the previous run",
     rounds=2,
     goals=(Goal(figure=Figure.WHOLE, times=1 / 2.5, peer=_PLAIN),),
     sides=_sides,

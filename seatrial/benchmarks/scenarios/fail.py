@@ -1,4 +1,4 @@
-"""A test fails: from the end of pytest to the end of the last command, when its output has been printed."""
+"""Scenario: a test fails. Measured from the end of pytest to the end of the last command that prints its output."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks import plain
-from benchmarks.marks import life_in
-from benchmarks.outcome import last_result, life_of_pytest, proven, stages_of
+from benchmarks.marks import lifetime_in
+from benchmarks.outcome import last_result, lifetime_of_pytest, proven, stages_of
 from benchmarks.place import Place
 from benchmarks.projects import PLATFORM, change_test, command_of, copy_platform, plain_of
 from benchmarks.scenarios import Scenario, Side, Taken
@@ -17,11 +17,11 @@ from benchmarks.values import OURS, Figure, Goal, SideInfo
 __all__ = ["SCENARIO"]
 
 _INTERVAL = 1.0
-"""Seconds between two looks at the pod: nobody types faster."""
+"""Seconds between two polls of the pod, faster than a user types."""
 
 _NOTES = (
     *plain.NOTES[:-1],
-    "kubectl get pods each second until the pod has ended: the notes have no command that waits for that",
+    "kubectl get pods each second until the pod has ended, because the notes have no command that waits for it",
 )
 _BROKEN = "def test_that_fails():\n    assert 1 == 2\n"
 
@@ -37,7 +37,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     def ours() -> Taken:
         change_test(folder, _BROKEN)
         done = place.seatrial(PLATFORM, "test", codes=(1,))
-        result, life = last_result(folder), life_of_pytest(folder)
+        result, life = last_result(folder), lifetime_of_pytest(folder)
         proven(done, result, failed=1, sent=1)
         seconds = {Figure.AFTER: done.ended - life.ended, Figure.PYTEST: life.seconds}
         return Taken(seconds, stages_of(result))
@@ -50,7 +50,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
             time.sleep(_INTERVAL)
         logs = shell.run(*commands.logs())
         shell.run(*commands.delete_pod())
-        life = life_in(logs.text)
+        life = lifetime_in(logs.text)
         seconds = {Figure.AFTER: logs.ended - life.ended, Figure.PYTEST: life.seconds}
         return Taken(seconds, {"kubectl logs": logs.seconds})
 
@@ -64,7 +64,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
 
 SCENARIO = Scenario(
     name="fail",
-    title="a test fails, of the whole suite",
+    title="a test fails in a run of the whole suite",
     rounds=3,
     goals=(Goal(figure=Figure.AFTER, seconds=1.0),),
     sides=_sides,

@@ -1,6 +1,6 @@
-"""One small layer of a 400 MB image changed: until both nodes run the new image.
+"""Scenario: one small layer of a 400 MB image changed, until both nodes run the new image.
 
-Every side is timed whole: from the changed file to pods of the new image on all nodes, build and rollout included.
+All sides are timed from the changed file to pods with the new image on all nodes, including build and rollout.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     host = _registry_by_hand(own, nodes)
 
     def change() -> str:
-        """Change the small layer, and return a tag that was never used: the pods of an old tag would stay."""
+        """Change the small layer, and return a new tag, because pods with an old tag would be kept."""
         tag = str(time.time_ns())
         (folder / "small").write_text(f"{tag}\n")
         return tag
@@ -77,7 +77,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     def by_hand() -> Taken:
         return plainly(f"{host}/{IMAGE}", *push)
 
-    # Whole images travel once.
+    # The first transfer includes the whole image.
     for side in (ours, by_load, by_hand):
         side()
     upgrade = f"{' '.join(_UPGRADE)} --set … --wait"
@@ -107,7 +107,7 @@ def run_everywhere(pods: str, reference: str, nodes: int) -> None:
         nodes: number of nodes.
 
     Raises:
-        ValueError: a node runs something else, or nothing.
+        ValueError: a node does not run the image.
     """
     running = {
         pod["spec"]["nodeName"]
@@ -121,7 +121,7 @@ def run_everywhere(pods: str, reference: str, nodes: int) -> None:
 
 
 def _registry_by_hand(shell: Shell, nodes: list[str]) -> str:
-    """Make what kind's documentation makes for a local registry, and return its address on this machine."""
+    """Create the local registry of kind's documentation, and return its address on this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         host = f"localhost:{free.getsockname()[1]}"
@@ -139,7 +139,7 @@ def _registry_by_hand(shell: Shell, nodes: list[str]) -> str:
 
 SCENARIO = Scenario(
     name="layer",
-    title="one small layer of a 400 MB image changed; two nodes run it",
+    title="one small layer of a 400 MB image changed, until two nodes run it",
     rounds=3,
     goals=(Goal(figure=Figure.WHOLE, times=1 / 5, peer=_LOAD), Goal(figure=Figure.WHOLE, times=1.0, peer=_BY_HAND)),
     sides=_sides,

@@ -1,4 +1,4 @@
-"""A chart with a tag that does not exist: from what the kubelet says to the line that names it."""
+"""Scenario: a chart has a missing image tag. Measured from the kubelet's event to the line that names the image."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
             SideInfo(
                 name="helm install --wait",
                 commands=(f"helm install … --wait {timeout}",),
-                notes=("until it gives up; it does not name the image",),
+                notes=("until the timeout; it does not name the image",),
             ),
             by_helm,
             enough=1,
@@ -73,7 +73,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
             SideInfo(
                 name="kubectl wait",
                 commands=("helm install …", f"kubectl wait --for=condition=ready pod -l app=web {timeout}"),
-                notes=("until it gives up; it does not name the image",),
+                notes=("until the timeout; it does not name the image",),
             ),
             by_kubectl,
             enough=1,
@@ -82,13 +82,13 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
 
 
 def _missing() -> str:
-    """Return a tag that nobody ever asked for, so that nothing remembers the answer."""
+    """Return a new tag, for which no answer is cached."""
     return f"nonesuch-{time.time_ns()}"
 
 
 @contextmanager
 def _fresh(shell: Shell) -> Iterator[None]:
-    """Give a namespace without the release, and remove it after."""
+    """Provide a namespace without the release, and uninstall it afterwards."""
     gone = ("kubectl", "delete", "namespace", _OTHER, "--ignore-not-found")
     shell.run(*gone)
     shell.run("kubectl", "create", "namespace", _OTHER)
@@ -105,7 +105,7 @@ def _sat_out(ended: float, pods: list[Line], began: float) -> Taken:
 
 SCENARIO = Scenario(
     name="tag",
-    title="a chart names a tag that does not exist",
+    title="a chart has a missing image tag",
     rounds=3,
     goals=(Goal(figure=Figure.NAMED, seconds=3.0),),
     sides=_sides,

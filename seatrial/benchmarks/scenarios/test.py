@@ -1,4 +1,4 @@
-"""One test changed, the environment is up: until its verdict is there."""
+"""Scenario: one test changed in a running environment, until its verdict."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks import plain
-from benchmarks.marks import life_in
-from benchmarks.outcome import last_result, life_of_pytest, proven, stages_of
+from benchmarks.marks import lifetime_in
+from benchmarks.outcome import last_result, lifetime_of_pytest, proven, stages_of
 from benchmarks.place import Place
 from benchmarks.projects import PLATFORM, SELECTED, change_test, command_of, copy_platform, plain_of
 from benchmarks.scenarios import Scenario, Side, Taken
@@ -25,7 +25,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     project = copy_platform(place)
     folder, runner = place.folder(PLATFORM), project.runner
     shell = place.keep(PLATFORM)
-    # In the tool's own cluster, beside its own pod: what is left out is the cluster's and the services' part.
+    # The plain side uses seatrial's own cluster and services, which are not part of this measurement.
     commands = plain_of(project, cluster=f"seatrial-benchmark-{PLATFORM}", pod=f"{runner.pod}-plain")
     selection = ("-k", SELECTED)
     steps = (
@@ -36,14 +36,14 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         commands.succeeded(),
         commands.logs(),
     )
-    # Without traces: coverage and cache of the kept pod belong to the tool.
+    # Without coverage and cache, which belong to seatrial in the kept pod.
     inside = command_of(project, *selection, "-o", "cache_dir=/tmp/alone")
     alone = ("kubectl", "exec", runner.pod, "-c", "tests", "--", "env", "COVERAGE_FILE=/tmp/alone.coverage", *inside)
 
     def ours() -> Taken:
         change_test(folder)
         done = place.seatrial(PLATFORM, "test", *selection)
-        result, life = last_result(folder), life_of_pytest(folder)
+        result, life = last_result(folder), lifetime_of_pytest(folder)
         proven(done, result, sent=1)
         seconds = {
             Figure.WHOLE: done.seconds,
@@ -58,9 +58,9 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         began = time.monotonic()
         ran = [shell.run(*step) for step in steps]
         whole, ended = time.monotonic() - began, time.time()
-        # Else the tool finds a pod that is new and asks all services again.
+        # Otherwise seatrial detects a new pod and checks all services again.
         shell.run(*commands.delete_pod())
-        life = life_in(ran[-1].text)
+        life = lifetime_in(ran[-1].text)
         seconds = {
             Figure.WHOLE: whole,
             Figure.PYTEST: life.seconds,
@@ -71,21 +71,21 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
 
     def by_exec() -> Taken:
         done = shell.run(*alone)
-        return Taken({Figure.PYTEST: life_in(f"{done.text}\n{done.said}").seconds})
+        return Taken({Figure.PYTEST: lifetime_in(f"{done.text}\n{done.said}").seconds})
 
-    # The first time, files are read from the disk, and the nodes have none of the image's layers.
+    # The first run reads files from disk, and nodes have no layer of the image.
     ours()
     plainly()
     yield (
         Side(SideInfo(name=OURS, commands=(f"seatrial test {' '.join(selection)}",)), ours),
         Side(SideInfo(name=_PLAIN, commands=tuple(map(plain.typed, steps)), notes=plain.NOTES), plainly),
-        Side(SideInfo(name=_ALONE, commands=(plain.typed(alone),), notes=("in the tool's own warm pod",)), by_exec),
+        Side(SideInfo(name=_ALONE, commands=(plain.typed(alone),), notes=("in seatrial's warm pod",)), by_exec),
     )
 
 
 SCENARIO = Scenario(
     name="test",
-    title="one test changed, the environment is up",
+    title="one test changed in a running environment",
     rounds=3,
     goals=(
         Goal(figure=Figure.WHOLE, times=1 / 8, peer=_PLAIN),

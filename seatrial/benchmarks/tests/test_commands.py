@@ -14,7 +14,7 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path, os.environ)
 
 
-def test_every_line_has_its_moment(shell: Shell) -> None:
+def test_run_lines_have_timestamps(shell: Shell) -> None:
     done = shell.run("sh", "-c", "echo one; sleep 0.3; echo two; echo three >&2")
     first, second = done.out
 
@@ -24,21 +24,21 @@ def test_every_line_has_its_moment(shell: Shell) -> None:
     assert done.seconds == pytest.approx(done.ended - done.began, abs=0.05)
 
 
-def test_a_wrong_end_is_no_figure(shell: Shell) -> None:
-    with pytest.raises(Failed, match=r"(?s)ended with 3, wanted: exit code 0.*\n  gone wrong"):
+def test_run_unexpected_exit_code_is_an_error(shell: Shell) -> None:
+    with pytest.raises(Failed, match=r"(?s)exited with 3, expected: exit code 0.*\n  gone wrong"):
         shell.run("sh", "-c", "echo gone wrong; exit 3")
     assert shell.run("sh", "-c", "exit 3", codes=(3,)).code == 3
     assert shell.run("sh", "-c", "exit 4", codes=()).code == 4
 
 
-def test_what_takes_too_long_is_ended(shell: Shell) -> None:
+def test_run_timeout_stops_program(shell: Shell) -> None:
     began = time.monotonic()
     with pytest.raises(Failed):
         shell.run("sleep", "30", seconds=0.2)
     assert time.monotonic() - began < 10
 
 
-def test_lines_are_there_while_the_program_runs(shell: Shell) -> None:
+def test_following_yields_lines_while_running(shell: Shell) -> None:
     began = time.time()
     with following(shell, "sh", "-c", "echo early; sleep 0.2; echo wanted; exec sleep 30") as lines:
         found = until(lines, ("wanted",), since=began)
@@ -46,7 +46,7 @@ def test_lines_are_there_while_the_program_runs(shell: Shell) -> None:
     assert time.time() - began < 10
 
 
-def test_lines_from_before_do_not_count() -> None:
+def test_until_ignores_earlier_lines() -> None:
     lines = [Line(1.0, "wanted"), Line(2.0, "wanted too")]
 
     assert until(lines, ("wanted",), since=1.5).text == "wanted too"

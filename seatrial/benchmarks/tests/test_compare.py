@@ -11,7 +11,7 @@ def sample(side: str, number: int, whole: float, **others: float) -> Sample:
     return Sample(side=side, round=number, seconds={Figure.WHOLE: whole, **more})
 
 
-# A machine that becomes three times as slow in the last round.
+# The machine becomes three times as slow in the last round.
 DRIFTING = [
     *(sample(OURS, 0, 2.0), sample("plain", 0, 20.0)),
     *(sample(OURS, 1, 2.0), sample("plain", 1, 22.0)),
@@ -19,48 +19,48 @@ DRIFTING = [
 ]
 
 
-def test_the_sides_take_turns() -> None:
+def test_schedule_alternates_sides() -> None:
     assert schedule([None, None], 2) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
-def test_a_side_that_sits_out_a_timeout_is_not_asked_again() -> None:
+def test_schedule_limits_samples_of_side() -> None:
     assert schedule([None, 1], 3) == [(0, 0), (0, 1), (1, 0), (2, 0)]
 
 
-def test_the_middle_one_is_quoted() -> None:
+def test_spread_returns_median() -> None:
     took = spread([9.0, 1.0, 2.0])
 
     assert took is not None
     assert (took.median, took.least, took.most, took.count) == (2.0, 1.0, 9.0, 3)
 
 
-def test_nothing_measured_is_no_figure() -> None:
+def test_spread_without_values_is_none() -> None:
     assert spread([]) is None
     assert ratios(DRIFTING, "nobody", Figure.WHOLE) is None
 
 
-def test_ratios_are_taken_pair_by_pair() -> None:
+def test_ratios_are_paired() -> None:
     times = ratios(DRIFTING, "plain", Figure.WHOLE)
 
     assert times is not None
     assert (times.median, times.least, times.most) == pytest.approx((10.0, 10.0, 11.0))
 
 
-def test_one_sample_of_a_peer_stands_against_all_of_ours() -> None:
+def test_ratios_single_peer_sample_is_compared_with_all() -> None:
     times = ratios([*DRIFTING, sample("patient", 0, 120.0)], "patient", Figure.WHOLE)
 
     assert times is not None
     assert (times.count, times.least, times.most) == (3, 20.0, 60.0)
 
 
-def test_figures_of_one_side_by_round() -> None:
+def test_seconds_of_returns_side_by_round() -> None:
     samples = [sample(OURS, 0, 2.0, after=0.5), sample(OURS, 1, 3.0)]
 
     assert seconds_of(samples, OURS, Figure.AFTER) == {0: 0.5}
 
 
 @pytest.mark.parametrize(("times", "met"), [(1 / 8, True), (1 / 10, True), (1 / 12, False)])
-def test_a_relative_goal(times: float, met: bool) -> None:
+def test_judge_relative_goal(times: float, met: bool) -> None:
     judged = judge(Goal(figure=Figure.WHOLE, times=times, peer="plain"), DRIFTING)
 
     assert judged.reached == pytest.approx(0.1)
@@ -68,7 +68,7 @@ def test_a_relative_goal(times: float, met: bool) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "met"), [(2.0, True), (1.9, False)])
-def test_an_absolute_goal_is_about_our_median(seconds: float, met: bool) -> None:
+def test_judge_absolute_goal_uses_median(seconds: float, met: bool) -> None:
     judged = judge(Goal(figure=Figure.WHOLE, seconds=seconds), DRIFTING)
 
     assert (judged.reached, judged.met) == (2.0, met)
@@ -77,7 +77,7 @@ def test_an_absolute_goal_is_about_our_median(seconds: float, met: bool) -> None
 @pytest.mark.parametrize(
     "goal", [Goal(figure=Figure.NAMED, seconds=3.0), Goal(figure=Figure.NAMED, times=0.5, peer="plain")]
 )
-def test_a_goal_without_samples_is_missed(goal: Goal) -> None:
+def test_judge_goal_without_samples_is_missed(goal: Goal) -> None:
     assert judge(goal, DRIFTING).met is False
     assert judge(goal, DRIFTING).reached is None
 

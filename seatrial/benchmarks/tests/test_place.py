@@ -15,7 +15,7 @@ def is_free(lock: Path) -> bool:
         return True
 
 
-def test_others_may_work_while_one_only_waits(tmp_path: Path) -> None:
+def test_waiting_releases_lock(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     place = Place(lock=lock)
 
@@ -27,7 +27,7 @@ def test_others_may_work_while_one_only_waits(tmp_path: Path) -> None:
     assert is_free(lock)
 
 
-def test_a_copy_is_new_and_has_what_it_needs(tmp_path: Path) -> None:
+def test_copy_replaces_earlier_copy(tmp_path: Path) -> None:
     source = tmp_path / "project"
     (source / "tests" / "__pycache__").mkdir(parents=True)
     (source / "tests" / "test_it.py").write_text("")
@@ -45,7 +45,7 @@ def test_a_copy_is_new_and_has_what_it_needs(tmp_path: Path) -> None:
     ]
 
 
-def test_nobodys_settings_count(tmp_path: Path) -> None:
+def test_shell_ignores_user_settings(tmp_path: Path) -> None:
     place = Place(work=tmp_path)
 
     env = place.shell("it").env

@@ -1,4 +1,4 @@
-"""The peer's commands are those of the first user's notes, with what is added standing out."""
+"""Test that the plain commands are those of the first user's notes, with marked additions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.plain import Plain, typed
 PLAIN = Plain(cluster="floe-test", image="floe-test:latest", namespace="floe", pod="test-runner")
 
 
-def test_what_the_notes_have_word_for_word() -> None:
+def test_plain_commands_equal_notes() -> None:
     assert (
         typed(PLAIN.create("testing/k8s/kind-config.yaml"))
         == "kind create cluster --name floe-test --config testing/k8s/kind-config.yaml"
@@ -29,7 +29,7 @@ def test_what_the_notes_have_word_for_word() -> None:
     assert typed(PLAIN.delete()) == "kind delete cluster --name floe-test"
 
 
-def test_the_run_has_the_notes_words_and_the_suites_environment() -> None:
+def test_run_has_words_of_notes_and_environment() -> None:
     argv = PLAIN.run(
         ("uv", "run", "pytest", "tests/", "--cov"), {"A": "b", "URI": Reference("secret", "polaris-client", "uri")}
     )
@@ -44,5 +44,5 @@ def test_the_run_has_the_notes_words_and_the_suites_environment() -> None:
     ]
 
 
-def test_images_of_a_chart_go_in_the_same_command() -> None:
+def test_load_includes_images_of_chart() -> None:
     assert typed(PLAIN.load("db:1", "web:2")) == "kind load docker-image floe-test:latest db:1 web:2 --name floe-test"

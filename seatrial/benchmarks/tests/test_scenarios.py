@@ -18,7 +18,7 @@ def pod(node: str, image: str, *, ready: bool = True, deleted: bool = False) -> 
     }
 
 
-def test_run_everywhere_accepts_a_ready_pod_on_each_node() -> None:
+def test_run_everywhere_accepts_ready_pod_on_each_node() -> None:
     pods = [pod("a", "registry/big:2@sha256:0123"), pod("b", "registry/big:2")]
 
     run_everywhere(json.dumps({"items": pods}), "big:2", 2)
@@ -34,14 +34,14 @@ def test_run_everywhere_accepts_a_ready_pod_on_each_node() -> None:
     ],
     ids=["older image", "not ready", "being deleted", "same node"],
 )
-def test_run_everywhere_refuses_a_node_without_the_image(other: dict[str, object]) -> None:
+def test_run_everywhere_node_without_image_is_an_error(other: dict[str, object]) -> None:
     pods = [pod("a", "registry/big:2"), other]
 
     with pytest.raises(ValueError, match="1 of 2 nodes"):
         run_everywhere(json.dumps({"items": pods}), "big:2", 2)
 
 
-def test_a_changed_test_differs_each_time_and_does_not_grow(tmp_path: Path) -> None:
+def test_change_test_differs_each_time_and_does_not_grow(tmp_path: Path) -> None:
     test = tmp_path / "tests" / "integration" / "test_object_store.py"
     test.parent.mkdir(parents=True)
     test.write_text("def test_it():\n    pass\n")
@@ -56,7 +56,7 @@ def test_a_changed_test_differs_each_time_and_does_not_grow(tmp_path: Path) -> N
     assert len(test.read_text().splitlines()) == 3
 
 
-def test_a_cluster_without_host_ports() -> None:
+def test_without_host_ports_removes_port_mappings() -> None:
     config = {"kind": "Cluster", "nodes": [{"role": "control-plane", "extraPortMappings": [{"hostPort": 1}]}]}
 
     assert without_host_ports(config) == {"kind": "Cluster", "nodes": [{"role": "control-plane"}]}

@@ -51,7 +51,7 @@ cold: nothing there, everything gone
     seatrial     1.30 s  (1.25 to 1.35, 2 times)
   met     from start to end at most 1/2.5 of plain: 1/2.8
   MISSED  from pytest's end to the end at most 1 s: 1.30 s
-  MISSED  from the kubelet's word to ours at most 3 s: not measured
+  MISSED  from the kubelet's event to the output at most 3 s: not measured
   load before a sample: 0.5 to 2.0
 """
 
@@ -68,15 +68,15 @@ Measured on 2026-01-31, commit 0123abc:
 """
 
 
-def test_markdown_has_a_row_for_each_side_of_each_figure() -> None:
+def test_markdown_has_row_per_side_and_figure() -> None:
     assert markdown(REPORT) == MARKDOWN
 
 
-def test_a_report_as_people_read_it() -> None:
+def test_render_report() -> None:
     assert render(REPORT) == EXPECTED
 
 
-def test_a_report_survives_its_file() -> None:
+def test_report_round_trips_through_file() -> None:
     written = msgspec.json.encode(REPORT)
 
     assert msgspec.json.decode(written, type=Report) == REPORT

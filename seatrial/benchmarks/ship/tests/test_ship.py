@@ -1,5 +1,5 @@
 from pathlib import Path
 
 
-def test_the_small_layer_is_there() -> None:
+def test_image_contains_small_layer() -> None:
     assert Path("/small").read_text().strip().isdigit()

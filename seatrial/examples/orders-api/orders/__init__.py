@@ -1,1 +1,1 @@
-"""Orders, by HTTP."""
+"""Serve orders over HTTP."""

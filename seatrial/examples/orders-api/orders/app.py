@@ -1,4 +1,4 @@
-"""The API. `python -m orders.app` serves it on port 8080."""
+"""Define the HTTP API. `python -m orders.app` serves it on port 8080."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CREATE TABLE IF NOT EXISTS orders (
 
 
 def connect() -> psycopg.Connection[dict[str, Any]]:
-    """Return a connection to the database; PGHOST, PGUSER and so on say which."""
+    """Return a connection to the database in PGHOST, PGUSER and related variables."""
     connection = psycopg.connect(connect_timeout=5, row_factory=dict_row)
-    connection.execute("SELECT pg_advisory_xact_lock(1)")  # two first requests at once would both create the table
+    connection.execute("SELECT pg_advisory_xact_lock(1)")  # concurrent first requests would both create the table
     connection.execute(SCHEMA)
     connection.commit()
     return connection

@@ -36,7 +36,7 @@ def database() -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def order(api: httpx.Client) -> Iterator[dict[str, object]]:
-    """An order that goes away again."""
+    """Provide an order, deleted afterwards."""
     made = api.post("/orders", json={"item": "tea", "quantity": 2}).raise_for_status().json()
     yield made
     api.delete(f"/orders/{made['id']}")
