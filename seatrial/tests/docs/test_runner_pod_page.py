@@ -11,7 +11,7 @@ from seatrial.model.spec import RunnerSpec
 from seatrial.pod.agent.environment import environment
 from seatrial.ports import LocalImage
 from seatrial.runner.protocol import CI_VARIABLES
-from seatrial.stages.runner_pod import Shape, runner_objects
+from seatrial.runner_pod.manifest import PodInputs, runner_objects
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "runner-pod.md").read_text()
 ROWS = {name.strip(): text.strip() for name, text in re.findall(r"^\|([^|]+)\|([^|]+)\|$", PAGE, re.MULTILINE)}
@@ -19,7 +19,7 @@ ROWS = {name.strip(): text.strip() for name, text in re.findall(r"^\|([^|]+)\|([
 
 def pod(*, user: str = "", **settings: Any) -> dict[str, Any]:
     local = LocalImage(reference="t:1", digest="sha256:a", size=1, labels={}, workdir="/app", env={}, user=user)
-    shape = Shape(
+    shape = PodInputs(
         image="t:1",
         digest="sha256:m",
         local=local,

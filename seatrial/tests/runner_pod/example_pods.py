@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import LocalImage
-from seatrial.stages.runner_pod import Shape, runner_objects
+from seatrial.runner_pod.manifest import PodInputs, runner_objects
 
 SPEC = RunnerSpec(
     image="t",
@@ -15,13 +15,13 @@ SPEC = RunnerSpec(
 LOCAL = LocalImage(reference="t:1", digest="sha256:a", size=1, labels={}, workdir="/app", env={}, user="1001:0")
 
 
-def shape(**more):
+def pod_inputs(**more):
     given = {"image": "t:1", "digest": "sha256:m", "local": LOCAL, "agent": {"agent.py": "1"}}
-    return Shape(**{**given, "directories": ("tests",), "labels": {"seatrial.dev/owner": "seatrial"}, **more})
+    return PodInputs(**{**given, "directories": ("tests",), "labels": {"seatrial.dev/owner": "seatrial"}, **more})
 
 
 def objects(spec=SPEC, **more):
-    return {obj["kind"]: obj for obj in runner_objects(spec, shape(**more))}
+    return {obj["kind"]: obj for obj in runner_objects(spec, pod_inputs(**more))}
 
 
 def pod(spec=SPEC, **more):

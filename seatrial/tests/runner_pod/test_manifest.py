@@ -1,4 +1,4 @@
-"""The runner pod: least rights, and made anew exactly when something about it changed."""
+"""The runner pod: least rights, and a digest that changes whenever the pod has to be recreated."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import dataclasses
 import pytest
 from msgspec.structs import replace as changed
 from seatrial.model.spec import Resources
-from seatrial.stages.runner_pod import DIGEST, runner_objects, runner_policies
+from seatrial.runner_pod.manifest import DIGEST, runner_objects, runner_policies
 
-from .example_pods import LOCAL, SPEC, container, objects, pod, shape
+from .example_pods import LOCAL, SPEC, container, objects, pod, pod_inputs
 
 
 def test_objects():
-    made = runner_objects(SPEC, shape())
+    made = runner_objects(SPEC, pod_inputs())
 
     assert [obj["kind"] for obj in made] == ["ServiceAccount", "ConfigMap", "Pod"]
     assert all(obj["metadata"]["namespace"] == "shop" for obj in made)
@@ -126,7 +126,7 @@ ISOLATED = changed(SPEC, isolated_namespaces=True)
 
 
 def test_namespaces_of_the_tests_own_are_asked_for():
-    made = runner_objects(ISOLATED, shape(labels=OWNED))
+    made = runner_objects(ISOLATED, pod_inputs(labels=OWNED))
     kinds = [obj["kind"] for obj in made]
 
     assert kinds[-1] == "Pod"
@@ -137,13 +137,13 @@ def test_namespaces_of_the_tests_own_are_asked_for():
     )
     # The policies come first, and somebody makes sure that they hold.
     assert not [kind for kind in kinds if "Admission" in kind]
-    assert len(runner_policies(ISOLATED, shape(labels=OWNED))) == 8
-    assert runner_policies(SPEC, shape()) == []
+    assert len(runner_policies(ISOLATED, pod_inputs(labels=OWNED))) == 8
+    assert runner_policies(SPEC, pod_inputs()) == []
 
 
 def test_other_rights_are_another_pod():
     def digest(spec=SPEC, **more):
-        return runner_objects(spec, shape(labels=OWNED, **more))[-1]["metadata"]["annotations"][DIGEST]
+        return runner_objects(spec, pod_inputs(labels=OWNED, **more))[-1]["metadata"]["annotations"][DIGEST]
 
     one = changed(SPEC, rules=({"apiGroups": ("",), "resources": ("pods",), "verbs": ("get",)},))
     other = changed(SPEC, rules=({"apiGroups": ("",), "resources": ("pods",), "verbs": ("list",)},))

@@ -10,7 +10,8 @@ from seatrial.model.event import Note
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ImageSpec, Project, ReleaseSpec, RunnerSpec
 from seatrial.saved_state import read_runner
-from seatrial.stages import build, deliver, runner
+from seatrial.stages import build, deliver
+from seatrial.stages.install import runner_pod_of
 from shop_world import delivered, inputs_of, made_world, project
 
 ALONE = {"release": ()}
@@ -159,7 +160,7 @@ class TestWarm:
     def made(self, tmp_path, **more):
         world = made_world(tmp_path, **{**ALONE, **more})
         ctx, _ = delivered(world)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         return world, ctx.facts.tags["shop-test"]
 
     def again(self, world, **more):
@@ -251,7 +252,7 @@ class TestWarm:
             ctx = self.again(world)
             assert ctx.facts.tags["shop-test"] == before
             deliver.run(ctx)
-            runner.have(ctx)
+            runner_pod_of(ctx).ensure()
             assert len(world.images.built) == count
             assert (
                 read_runner(world.env().directory).manifest

@@ -6,8 +6,8 @@ import base64
 
 from fakes import World
 from seatrial.model.spec import RunnerSpec
-from seatrial.stages import runner as made_runner
 from seatrial.stages import survey
+from seatrial.stages.install import runner_pod_of
 from seatrial.stages.secrets import secret_values
 from shop_world import READY, delivered, deployment, pod, project, revision
 
@@ -43,7 +43,7 @@ class TestSurvey:
         world = World(tmp_path, project(tmp_path, **more))
         world.images.present["base:1"] = "sha256:base"
         ctx, _ = delivered(world)
-        made_runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         world.kube.put(pod("test-runner"))
         return world
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from msgspec.structs import replace
 from seatrial.image_inputs.working_tree import Entry
@@ -14,8 +16,9 @@ from seatrial.ports import Change
 from seatrial.runner.sync import PodFiles
 from seatrial.runner.test_run import TestRun
 from seatrial.saved_state import read_runner, write
-from seatrial.stages import build, deliver, runner
+from seatrial.stages import build, deliver
 from seatrial.stages import test as stage
+from seatrial.stages.install import runner_pod_of
 from shop_world import delivered, made_world
 
 ALONE = {"release": ()}
@@ -93,9 +96,9 @@ class TestSending:
 
         assert WrittenFiles.read(bench.root).digests.keys() == {".coverage"}
 
-    def test_a_recreated_pod_is_waited_for(self, bench, monkeypatch):
+    def test_stage_waits_for_a_recreated_pod(self, bench):
         ctx = bench.ctx()
-        monkeypatch.setattr(stage.runner, "recreate", lambda _: None)
+        ctx.facts.runner_pod = SimpleNamespace(recreate=lambda: None)
         pod = bench.world.kube.get("v1/Pod", "test-runner", "shop")
         bench.world.kube.put(
             {**pod, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
@@ -120,7 +123,7 @@ class Sending:
         monkeypatch.setattr(stage, "run_tests", self.run_tests)
         monkeypatch.setattr(stage, "pod_files", self.pod_files)
         first, _ = delivered(self.world)
-        runner.have(first)
+        runner_pod_of(first).ensure()
 
     def pod_files(self, *_):
         self.asked += 1
@@ -139,7 +142,7 @@ class Sending:
         if again:
             build.run(ctx)
             deliver.run(ctx)
-            runner.have(ctx)
+            runner_pod_of(ctx).ensure()
         else:
             build.run(ctx)
         return ctx

@@ -24,6 +24,7 @@ from seatrial.namespaces.ownership import Owner, delete_namespace, delete_own_ob
 from seatrial.ports import Emit, Kube, LocalImage, Object
 from seatrial.runner.prestart import Submission
 from seatrial.runner.test_run import TestRun
+from seatrial.runner_pod.lifecycle import RunnerPod
 
 __all__ = ["Ctx", "Facts", "Report", "Undo", "done", "unchanged"]
 
@@ -69,6 +70,7 @@ class Facts:
         delivered: canonical reference to digest of its manifest in the registry.
         pushed: references of the images that this command pushed.
         images_size: bytes of all images, the nodes' too, layers that they share once; 0: not measured.
+        runner_pod: what creates and recreates the runner pod; None before the install stage.
         submission: the command in the runner that takes the run, started before its turn.
         tests: the finished test run; None: the tests did not run.
     """
@@ -92,6 +94,7 @@ class Facts:
     pushed: set[str] = field(default_factory=set)
     images_size: int = 0
     versions: dict[str, str] = field(default_factory=dict)
+    runner_pod: RunnerPod | None = None
     submission: Submission | None = None
     tests: TestRun | None = None
 

@@ -16,14 +16,15 @@ from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces.guardrails import apply_guardrails
 from seatrial.namespaces.ownership import ensure_namespace, ensure_namespace_of_own_cluster
 from seatrial.readiness.workload import WORKLOADS
+from seatrial.runner_pod.lifecycle import RunnerImage, RunnerPod
 from seatrial.saved_state import Installed, read, write
-from seatrial.stages import charts, configuration_users, manifests, objects, runner
+from seatrial.stages import charts, configuration_users, manifests, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.stages.deliver import runner_image
 from seatrial.stages.helm_state import manifest, newest, newest_good
 from seatrial.watching.workload_monitor import WorkloadMonitor, targets_of
 
-__all__ = ["run"]
+__all__ = ["run", "runner_pod_of"]
 
 _HELM: Final = ("helm",)
 """Helm's field manager, from version 4 on; before, it applies on the client's side."""
@@ -44,8 +45,8 @@ def run(ctx: Ctx) -> Report:
     for namespace in ctx.project.used_namespaces:
         _ensure_namespace(ctx, namespace)
     manifests.bring(ctx, manifests.pull_secrets(ctx.project.release, ctx.project.root))
-    pod = _Runner(ctx)
-    pod.have_in_time()
+    pod = _EarlyPod(ctx, runner_pod_of(ctx))
+    pod.ensure_if_pulled()
     configuration = _Configuration(ctx)
     changed = _remove_dropped(ctx)
     for index, release in enumerate(ctx.project.release):
@@ -60,8 +61,8 @@ def run(ctx: Ctx) -> Report:
         if index + 1 < len(ctx.project.release):
             _await(ctx, release)
     configuration.restart_users()
-    pod.have()
-    runner.keep_up(ctx)
+    pod.ensure()
+    pod.recreate_if_values_changed()
     ahead = ctx.facts.ahead.values()
     pulled = sum(each.done() and each.result() for each in ahead)
     facts = {"pulled": f"{pulled} of {len(ahead)} images ahead"} if ahead else {}
@@ -154,34 +155,67 @@ def _installed(ctx: Ctx, release: ReleaseSpec, configuration: _Configuration) ->
     return None
 
 
-class _Runner:
-    """The runner pod, made beside the services: it only waits for their Secrets.
+def runner_pod_of(ctx: Ctx) -> RunnerPod:
+    """Return the runner pod with the image that was built and delivered by this run."""
 
-    But a kubelet that is asked for an image which is on its way already fetches and unpacks it a second time, at the
-    services' cost.
+    def leave() -> None:
+        if ctx.facts.submission is not None:
+            ctx.facts.submission.leave()
+
+    reference = runner_image(ctx)
+    ctx.facts.runner_pod = RunnerPod(
+        kube=ctx.kube,
+        project=ctx.project,
+        session=ctx.session,
+        image=RunnerImage(
+            reference=reference,
+            pulled_as=charts.pod_image(ctx, reference),
+            digest=ctx.facts.delivered.get(reference, ""),
+            local=ctx.facts.images.get(reference),
+            manifest=ctx.facts.manifest,
+            places=ctx.facts.places,
+        ),
+        directory=ctx.env.directory,
+        deadline=ctx.deadline,
+        warn=ctx.warn,
+        before_deletion=leave,
+    )
+    return ctx.facts.runner_pod
+
+
+class _EarlyPod:
+    """The runner pod, created before the releases: it only waits for their Secrets.
+
+    But a kubelet that needs an image which a node already pulls fetches and unpacks it a second time. That slows the
+    services down, so the pod is created once its image was pulled.
     """
 
-    def __init__(self, ctx: Ctx) -> None:
-        self._ctx = ctx
-        self._on_its_way = ctx.facts.ahead.get(runner_image(ctx))
-        self._made = False
+    def __init__(self, ctx: Ctx, pod: RunnerPod) -> None:
+        self._deadline = ctx.deadline
+        self._pod = pod
+        self._pull = ctx.facts.ahead.get(pod.image.reference)
+        self._ensured = False
 
-    def have_in_time(self) -> None:
-        """Have the pod, unless its image is still on its way."""
-        if self._on_its_way is None or self._on_its_way.done():
-            self.have()
+    def ensure_if_pulled(self) -> None:
+        """Ensure the pod, unless its image is still being pulled."""
+        if self._pull is None or self._pull.done():
+            self.ensure()
 
-    def have(self) -> None:
-        """Have the pod, once its image is there."""
-        if self._made:
+    def ensure(self) -> None:
+        """Wait for the image, and ensure the pod."""
+        if self._ensured:
             return
-        if self._on_its_way is not None:
-            wait([self._on_its_way], self._ctx.deadline.child(_PULL_SECONDS).left)
-        runner.have(self._ctx)
-        self._made = True
+        if self._pull is not None:
+            wait([self._pull], self._deadline.child(_PULL_SECONDS).left)
+        self._pod.ensure()
+        self._ensured = True
+
+    def recreate_if_values_changed(self) -> None:
+        """Recreate the pod if values of its variables changed."""
+        self._pod.recreate_if_values_changed()
 
 
-def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner, configuration: _Configuration) -> None:
+def _install(ctx: Ctx, release: ReleaseSpec, pod: _EarlyPod, configuration: _Configuration) -> None:
     configuration.remember_pods()
     seconds = release.timeout or ctx.project.timeouts.install
     deadline = ctx.deadline.child(seconds)
@@ -233,7 +267,7 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _Runner, configuration: _Confi
         # While Helm waits for a hook that cannot run, the monitor raises the reason.
         while thread.is_alive():
             monitor.poll(0.1)
-            pod.have_in_time()
+            pod.ensure_if_pulled()
     if failure:
         raise failure[0]
     now = newest(ctx.kube, release)

@@ -28,7 +28,6 @@ from seatrial.runner.protocol import CI_VARIABLES
 from seatrial.runner.sync import PodDiffers, PodFiles, pod_files
 from seatrial.runner.test_run import Request, TestRun, run_tests
 from seatrial.saved_state import PodFilesRecord, RunnerRecord, read, read_runner, write
-from seatrial.stages import runner
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.watching.workload_monitor import WorkloadMonitor
 
@@ -113,7 +112,7 @@ def run(ctx: Ctx) -> Report:
             # Its files were touched there: by tests, or by hand.
             delta, tests = attempt(PodFiles(differs.files, pod.read().seeded))
         except Lost as lost:
-            ctx.warn(f"{shown(lost.path)}, which the build made, changed in the pod: it is made anew")
+            ctx.warn(f"{shown(lost.path)}, which the build created, changed in the pod; recreating the pod")
             _recreate(ctx)
             delta, tests = attempt(pod.read())
     finally:
@@ -203,13 +202,14 @@ class _Pod:
 def _runner(ctx: Ctx) -> RunnerRecord:
     runner = read_runner(ctx.env.directory)
     if runner is None:
-        raise EnvironmentFailed("what the runner pod was made from is not known any more", hint="run it again")
+        raise EnvironmentFailed("the record of the runner pod is missing", hint="run the command again")
     return runner
 
 
 def _recreate(ctx: Ctx) -> None:
     """Have a new runner pod, and wait until it runs."""
-    runner.recreate(ctx)
+    assert ctx.facts.runner_pod is not None, "the install stage comes first"  # noqa: S101
+    ctx.facts.runner_pod.recreate()
     spec = ctx.project.runner
     target = ("Pod", spec.namespace, spec.pod)
     with WorkloadMonitor(ctx.kube, [target], emit=ctx.emit, cancelled=ctx.cancelled) as monitor:

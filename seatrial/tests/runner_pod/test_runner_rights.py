@@ -10,7 +10,8 @@ from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.spec import Project, RunnerSpec
 from seatrial.namespaces.admission_policies import REFUSAL, isolation_policies
 from seatrial.ports import Change
-from seatrial.stages import runner
+from seatrial.runner_pod import lifecycle
+from seatrial.stages.install import runner_pod_of
 
 SPEC = RunnerSpec(image="t", namespace="shop", isolated_namespaces=True)
 LABELS = {"seatrial.dev/owner": "seatrial", "seatrial.dev/project": "p-1", "seatrial.dev/session": "aa"}
@@ -22,7 +23,7 @@ RUNNER = "system:serviceaccount:shop:test-runner"
 class TestPoliciesFirst:
     @pytest.fixture
     def world(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(runner, "_PAUSE", 0.01)
+        monkeypatch.setattr(lifecycle, "_PAUSE", 0.01)
         return World(
             tmp_path, Project(root=tmp_path, runner=RunnerSpec(image="t:1", namespace="shop", isolated_namespaces=True))
         )
@@ -32,7 +33,7 @@ class TestPoliciesFirst:
         seen = []
         apply = world.kube.apply
         world.kube.apply = lambda obj: (seen.append((obj["kind"], len(world.kube.rehearsed))), apply(obj))[1]
-        runner.have(world.ctx())
+        runner_pod_of(world.ctx()).ensure()
 
         assert [kind for kind, asked in seen if asked == 0] == [
             *["ValidatingAdmissionPolicy"] * 4,
@@ -53,11 +54,11 @@ class TestPoliciesFirst:
 
     @pytest.mark.parametrize("said", ["", "users 'x' cannot impersonate resource groups"])
     def test_runner_gets_no_rights_if_policies_are_not_enforced(self, world, monkeypatch, said):
-        monkeypatch.setattr(runner, "_IN_FORCE_SECONDS", 0.05)
+        monkeypatch.setattr(lifecycle, "_POLICY_SECONDS", 0.05)
         world.kube.message = [said]
 
         with pytest.raises(EnvironmentFailed, match="are not in force") as caught:
-            runner.have(world.ctx())
+            runner_pod_of(world.ctx()).ensure()
         assert said in caught.value.reason
         assert caught.value.reason
         assert "impersonate" in caught.value.hint
@@ -65,20 +66,20 @@ class TestPoliciesFirst:
 
     def test_policies_of_a_shared_cluster_select_by_label(self, world):
         world.session = changed(world.session, provider="existing")
-        runner.have(world.ctx())
+        runner_pod_of(world.ctx()).ensure()
 
         applied = [obj["spec"] for obj in world.kube.applied if obj["kind"] == "ValidatingAdmissionPolicy"]
         assert sum("namespaceSelector" in spec["matchConstraints"] for spec in applied) == 2
 
     def test_rights_that_are_no_longer_configured_are_deleted(self, world):
         ctx = world.ctx()
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         pod = world.kube.store["v1/Pod", "shop", "test-runner"]
         assert "seatrial.shop.test-runner.inside" in [
             each["value"] for each in pod["spec"]["containers"][0]["env"] if each["name"] == "SEATRIAL_ISOLATED_ROLE"
         ]
         world.project = Project(root=world.root, runner=RunnerSpec(image="t:1", namespace="shop"))
         world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
-        runner.have(world.ctx())
+        runner_pod_of(world.ctx()).ensure()
 
         assert not [kind for kind, *_ in world.kube.store if "Cluster" in kind or "Admission" in kind]

@@ -10,9 +10,9 @@ from seatrial.model.errors import OutOfTime, UsageError
 from seatrial.model.spec import Project, RunnerSpec
 from seatrial.ports import Change
 from seatrial.runner.prestart import Submission
+from seatrial.runner_pod.manifest import DIGEST
 from seatrial.saved_state import read_runner
-from seatrial.stages import runner
-from seatrial.stages.runner_pod import DIGEST
+from seatrial.stages.install import runner_pod_of
 from shop_world import (
     delivered,
     made_world,
@@ -24,7 +24,7 @@ class TestRunner:
     def test_made(self, tmp_path):
         world = made_world(tmp_path)
         ctx, _ = delivered(world)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
 
         assert [obj["kind"] for obj in world.kube.applied] == ["ServiceAccount", "ConfigMap", "Pod"]
         remembered = read_runner(world.env().directory)
@@ -37,21 +37,21 @@ class TestRunner:
     def test_kept_while_it_fits(self, tmp_path):
         world = made_world(tmp_path)
         ctx, _ = delivered(world)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         runner_pod(world, ctx)
         count = len(world.kube.applied)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
 
         assert len(world.kube.applied) == count
 
     def test_one_that_another_machine_made_is_remembered_as_if_we_had(self, tmp_path):
         world = made_world(tmp_path)
         ctx, _ = delivered(world)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         runner_pod(world, ctx)
         made = read_runner(world.env().directory)
         (world.env().directory / "runner.json").unlink()
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
 
         assert read_runner(world.env().directory) == changed(made, uid="runner")
 
@@ -67,14 +67,14 @@ class TestRunner:
     def test_made_anew_when_it_does_not(self, tmp_path, change):
         world = made_world(tmp_path)
         ctx, _ = delivered(world)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         pod = runner_pod(world, ctx)
         for part, values in change.items():
             pod[part] = {**pod[part], **values}
         world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
         count = len(world.kube.applied)
         ctx.facts.submission = Submission(world.kube.pod)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
 
         assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
         assert len(world.kube.applied) == count + 3
@@ -85,37 +85,37 @@ class TestRunner:
         spec = RunnerSpec(image="shop-test", namespace="shop", env_from={"P": "secret/db/password"})
         world = made_world(tmp_path, runner=spec)
         ctx, _ = delivered(world)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         pod = runner_pod(world, ctx)
-        runner.keep_up(ctx)
+        runner_pod_of(ctx).recreate_if_values_changed()
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}}
         for password in ("b25l", "b25l", "dHdv"):
             assert not world.kube.deleted
             world.kube.put({**secret, "metadata": dict(secret["metadata"]), "data": {"password": password}})
             world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
-            runner.keep_up(ctx)
+            runner_pod_of(ctx).recreate_if_values_changed()
         assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
 
         count = len(world.kube.deleted)
-        runner.keep_up(ctx)
+        runner_pod_of(ctx).recreate_if_values_changed()
         assert len(world.kube.deleted) == count
 
     def test_old_one_that_does_not_go(self, tmp_path):
         world = made_world(tmp_path)
         ctx, _ = delivered(world)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         runner_pod(world, ctx, phase="Failed")
 
         with pytest.raises(OutOfTime):
-            runner.have(ctx)
+            runner_pod_of(ctx).ensure()
 
     def test_old_one_that_went_by_itself(self, tmp_path):
         world = made_world(tmp_path)
         ctx, _ = delivered(world)
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         runner_pod(world, ctx, phase="Failed")
         world.kube.delete = lambda *args, **more: False
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
 
         assert read_runner(world.env().directory) is not None
 
@@ -128,11 +128,11 @@ class TestSentToOthersImages:
     def test_folders_are_places_as_long_as_the_pod_has_them(self, tmp_path):
         (tmp_path / "tests").mkdir()
         world, ctx = self.ctx(tmp_path, "tests", "src")
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         assert read_runner(world.env().directory).places == ("tests",)
 
         (tmp_path / "tests").rename(tmp_path / "checks")
-        runner.have(ctx)
+        runner_pod_of(ctx).ensure()
         assert read_runner(world.env().directory).places == ("tests",)
 
     @pytest.mark.parametrize("what", ["a file", "a symbolic link"])
@@ -143,4 +143,4 @@ class TestSentToOthersImages:
         _, ctx = self.ctx(tmp_path, "tests")
 
         with pytest.raises(UsageError, match=f"runner.sync names tests, which is {what}"):
-            runner.have(ctx)
+            runner_pod_of(ctx).ensure()

@@ -1,8 +1,8 @@
-"""The runner pod as an object. Pure.
+"""Build the runner pod and the objects that it needs. Pure.
 
-Container `tests` waits for requests and runs them. Container `keeper` outlives it and has its volumes, so that nothing
-that was reported and no file on them is lost with it. Directories that a warm runner gets changes of are copied out of
-the image into a volume at the start: then it does not matter who owns them in the image.
+Container `tests` waits for requests and runs them. Container `keeper` outlives it and mounts the same volumes, so the
+reports and files of the tests survive it. Folders that changed files are sent to are copied from the image to a volume
+when the pod starts: then their owner in the image does not matter.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from seatrial.ports import LocalImage, Object
 from seatrial.runner.definition import isolation_role
 from seatrial.runner.pod_files import AGENT_DIRECTORY, STATE_DIRECTORY, agent_argv
 
-__all__ = ["DIGEST", "Shape", "runner_objects", "runner_policies"]
+__all__ = ["DIGEST", "PodInputs", "runner_objects", "runner_policies"]
 
 DIGEST: Final = "seatrial.dev/digest"
-"""Annotation of the pod: digest over all that it was made from."""
+"""Annotation of the pod: digest over everything that it was created from."""
 
 ROLE_VARIABLE: Final = "SEATRIAL_ISOLATED_ROLE"
-"""Variable of the tests: the ClusterRole that they may bind their ServiceAccount to in a namespace of theirs."""
+"""Variable of the tests: the ClusterRole that they may bind their ServiceAccount to in the namespaces they create."""
 
 _SEED: Final = "/seatrial/tree"
 _USER: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """What the pod is made from, beside the configuration.
+class PodInputs:
+    """Inputs of the runner pod that are not in its configuration.
 
     Attributes:
-        image: reference as the cluster pulls it.
-        digest: of its manifest; empty if the registry that has it is not ours.
+        image: reference that the cluster pulls.
+        digest: of its manifest; empty if it was not pushed.
         local: the same image on the engine; None if it is not there.
         agent: file name to text of the agent.
-        directories: directories below the working directory that changes may be sent to.
-        labels: that say whose it is.
+        directories: folders below the working directory that changed files may be sent to.
+        labels: of all objects.
         pull_secrets: names of the Secrets that the image is pulled with.
-        shared: whether others use the cluster too.
+        shared: whether the cluster is a shared one.
     """
 
     image: str
@@ -56,14 +56,14 @@ class Shape:
     shared: bool = False
 
 
-def runner_policies(spec: RunnerSpec, shape: Shape) -> list[Object]:
+def runner_policies(spec: RunnerSpec, inputs: PodInputs) -> list[Object]:
     """Return the policies that must be in force before the runner gets its rights."""
-    return isolation_policies(spec, shape.labels, shared=shape.shared) if spec.isolated_namespaces else []
+    return isolation_policies(spec, inputs.labels, shared=inputs.shared) if spec.isolated_namespaces else []
 
 
-def runner_objects(spec: RunnerSpec, shape: Shape) -> list[Object]:
-    """Return all objects of the runner in the order in which they are made, after its policies; the pod is the last."""
-    meta = {"namespace": spec.namespace, "labels": {**shape.labels, "app": spec.pod}}
+def runner_objects(spec: RunnerSpec, inputs: PodInputs) -> list[Object]:
+    """Return all objects of the runner in the order of their creation, after its policies; the pod is the last."""
+    meta = {"namespace": spec.namespace, "labels": {**inputs.labels, "app": spec.pod}}
     account = spec.service_account or spec.pod
     found: list[Object] = []
     if not spec.service_account:
@@ -91,15 +91,15 @@ def runner_objects(spec: RunnerSpec, shape: Shape) -> list[Object]:
             },
         ]
     if spec.isolated_namespaces:
-        found += isolation_rights(spec, shape.labels)
+        found += isolation_rights(spec, inputs.labels)
     agent = f"{spec.pod}-agent"
     found.append(
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**meta, "name": agent}, "data": dict(shape.agent)}
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**meta, "name": agent}, "data": dict(inputs.agent)}
     )
-    pod_spec = _pod_spec(spec, shape, account, agent)
-    # A pod keeps its rights for as long as it lives: other rights need another pod. Labels say whose it is, not what.
-    others = [{**obj, "metadata": obj["metadata"]["name"]} for obj in (*runner_policies(spec, shape), *found)]
-    digest = hashlib.sha256(json.dumps([pod_spec, others, shape.digest], sort_keys=True).encode()).hexdigest()
+    pod_spec = _pod_spec(spec, inputs, account, agent)
+    # A running pod does not get other rights, so changed rights need a new pod. Labels are not part of the inputs.
+    others = [{**obj, "metadata": obj["metadata"]["name"]} for obj in (*runner_policies(spec, inputs), *found)]
+    digest = hashlib.sha256(json.dumps([pod_spec, others, inputs.digest], sort_keys=True).encode()).hexdigest()
     annotations = {DIGEST: digest, "kubectl.kubernetes.io/default-container": "tests"}
     found.append(
         {
@@ -112,11 +112,11 @@ def runner_objects(spec: RunnerSpec, shape: Shape) -> list[Object]:
     return found
 
 
-def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[str, Any]:
-    workdir = spec.workdir or (shape.local.workdir if shape.local else "")
-    user = _numeric_user(shape.local)
+def _pod_spec(spec: RunnerSpec, inputs: PodInputs, account: str, agent: str) -> dict[str, Any]:
+    workdir = spec.workdir or (inputs.local.workdir if inputs.local else "")
+    user = _numeric_user(inputs.local)
     confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    base: dict[str, Any] = {"image": shape.image, "imagePullPolicy": "IfNotPresent", "securityContext": confined}
+    base: dict[str, Any] = {"image": inputs.image, "imagePullPolicy": "IfNotPresent", "securityContext": confined}
     if workdir:
         base["workingDir"] = workdir
     mounts: list[dict[str, Any]] = [
@@ -125,7 +125,7 @@ def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[
     ]
     trees = [
         {"name": "tree", "mountPath": f"{workdir.rstrip('/')}/{directory}", "subPath": directory}
-        for directory in shape.directories
+        for directory in inputs.directories
     ]
     env = [
         {"name": "SEATRIAL_LOCATION", "value": "pod"},
@@ -142,15 +142,15 @@ def _pod_spec(spec: RunnerSpec, shape: Shape, account: str, agent: str) -> dict[
     seed = {
         **base,
         "name": "seed",
-        "command": [*agent_argv("seed", _SEED, *shape.directories)],
+        "command": [*agent_argv("seed", _SEED, *inputs.directories)],
         "volumeMounts": [*mounts, {"name": "tree", "mountPath": _SEED}],
         "resources": _small("256Mi"),
     }
     return {
-        **({"imagePullSecrets": [{"name": each} for each in shape.pull_secrets]} if shape.pull_secrets else {}),
+        **({"imagePullSecrets": [{"name": each} for each in inputs.pull_secrets]} if inputs.pull_secrets else {}),
         "serviceAccountName": account,
         "automountServiceAccountToken": spec.has_rights,
-        # Else each Service adds variables such as DATABASE_PORT=tcp://10.96.0.7:5432.
+        # Otherwise each Service adds variables such as DATABASE_PORT=tcp://10.96.0.7:5432.
         "enableServiceLinks": False,
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 1,
@@ -198,6 +198,6 @@ def _environment(spec: RunnerSpec) -> Iterable[dict[str, Any]]:
 
 
 def _numeric_user(image: LocalImage | None) -> int:
-    """Return the user that the image runs as, unless that is root or a name that only the image knows."""
+    """Return the user of the image if it is a number other than 0, and else the default user."""
     user = image.user.partition(":")[0] if image else ""
     return int(user) if user.isdigit() and int(user) else _USER
