@@ -48,6 +48,10 @@ fuzz: $(STAMP) ## fuzz the decoders of pod data, 10 s per target; ARGS="--second
 coverage: $(STAMP) ## run seatrial's tests without a cluster; fails below 95 % branch coverage of its pure modules
 	@$(BIN)/python scripts/check.py seatrial coverage
 
+.PHONY: mutate
+mutate: $(STAMP) ## mutation test of pure modules that changed; ARGS="runner/verdict.py" names modules
+	@$(BIN)/python scripts/mutate.py $(ARGS)
+
 .PHONY: check
 check: ## run all of this repository's tests except those of check-more
 	@scripts/check.sh

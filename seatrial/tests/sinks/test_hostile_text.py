@@ -33,7 +33,7 @@ FINDING = Finding(cause=EVIL, subject=REF, message=EVIL_LINE, evidence=(EVIL, EV
 RESULT = RunResult(
     run=RunId("r"), session=SessionId("s"), started=datetime(2026, 1, 1, tzinfo=UTC), seconds=1.0,
     exit=ExitCode.TESTS_FAILED, verdict=EVIL, problem=Problem(message=EVIL, reason=EVIL, hint=EVIL, log=EVIL),
-    counts=Counts(collected=1, failed=1, not_run={EVIL: 1}),
+    counts=Counts(collected=2, failed=1, skipped=1, not_run={EVIL: 1}),
     stages=(StageResult(stage=Stage.TEST, outcome=Outcome.FAILED, started=0.0, seconds=1.0, facts={EVIL: EVIL},
                         findings=(FINDING,)),),
     images=(ImageUsed(reference=EVIL, digest=EVIL, stands_in_for=EVIL),), images_size=1, versions={EVIL: EVIL},

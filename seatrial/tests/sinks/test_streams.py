@@ -175,6 +175,8 @@ def test_waiting_in_words():
 def test_counts_in_words():
     counts = Counts(collected=9, passed=1, failed=1, errors=2, skipped=1, xfailed=1, xpassed=1, deselected=3)
 
+    not_run = Counts(passed=1, skipped=3, not_run={"stand-in": 2})
+    assert words.counts(not_run) == "1 passed, 1 skipped, 2 not run: stand-in"
     assert words.counts(counts) == "1 failed, 2 errors, 1 passed, 1 skipped, 1 xfailed, 1 xpassed, 3 deselected"
     assert words.counts(Counts(errors=1)) == "1 error"
     assert words.counts(Counts()) == "no tests"

@@ -33,9 +33,9 @@ PACKAGES = (
     *("busybox-static", "catatonit", "ipset"),
 )
 CNI_PLUGINS = ("host-local", "loopback", "ptp", "portmap", "bridge")
-POD_NETWORK = "docker.io/foundry/pod-network:v1"
-STORAGE_PROVISIONER = "docker.io/foundry/local-path-provisioner"
-STORAGE_HELPER = "docker.io/foundry/local-path-helper:v1"
+POD_NETWORK = "foundry.invalid/pod-network:v1"
+STORAGE_PROVISIONER = "foundry.invalid/local-path-provisioner"
+STORAGE_HELPER = "foundry.invalid/local-path-helper:v1"
 PRODUCT_FILES = "/kind/bin/mount-product-files.sh"
 IMPORT = """
 containerd >/tmp/containerd.log 2>&1 &

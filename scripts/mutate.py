@@ -1,0 +1,155 @@
+"""Mutation test of pure modules: change one operator or number at a time and expect the module's own tests to fail.
+
+Modules are paths below seatrial/src/seatrial; without any, the pure modules that differ from the commit of `--since`.
+A mutant that no test notices is a survivor. Survivors are killed with a test, or explained in `SURVIVORS`.
+Exits 1 if a survivor is unexplained, or if an explanation fits no survivor any more. Uses cosmic-ray.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PROJECT: Final = ROOT / "seatrial"
+SOURCE: Final = PROJECT / "src" / "seatrial"
+SURVIVORS: Final = PROJECT / "tests" / "mutation_survivors.toml"
+PURE: Final = ("config", "diagnose", "image_inputs", "model", "readiness", "runner/verdict.py", "runner/progress.py")
+TIMEOUT_SECONDS: Final = 30.0
+
+PYTEST: Final = (
+    sys.executable, "-m", "pytest", "-x", "-q",
+    *("-p", "no:cacheprovider", "-p", "no:seatrial", "-p", "no:xdist", "-p", "no:cov"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Survivor:
+    """A mutant that the tests did not notice: what was changed, in which line of the source."""
+
+    module: str
+    line: str
+    operator: str
+
+
+def main() -> int:
+    """Mutate each module in a copy of the project and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="for example runner/verdict.py")
+    parser.add_argument("--since", default="HEAD~1", help="commit to compare with if no module is named (HEAD~1)")
+    options = parser.parse_args()
+    modules = options.modules or changed(options.since)
+    if unknown := [each for each in modules if not (SOURCE / each).is_file()]:
+        parser.error(f"{unknown[0]} is not a file below {SOURCE.relative_to(ROOT)}")
+    if untested := [each for each in modules if not tests_of(each).is_file()]:
+        parser.error(f"{untested[0]} has no {tests_of(untested[0]).relative_to(ROOT)}")
+    if not modules:
+        print(f"no pure module differs from {options.since}")
+        return 0
+    found: set[Survivor] = set()
+    for module in modules:
+        tried, survivors = mutate(module)
+        found |= survivors
+        print(f"{module}: {tried - len(survivors)} of {tried} mutants killed", flush=True)
+    return judge(found, explained(modules))
+
+
+def changed(since: str) -> list[str]:
+    """Return the pure modules that differ from a commit and have tests of their own."""
+    argv = ["git", "diff", "--name-only", "--diff-filter=d", "--relative", since, "--", "*.py"]
+    names = subprocess.run(argv, cwd=SOURCE, check=True, capture_output=True, text=True).stdout.split()
+    return [name for name in names if name.startswith(PURE) and tests_of(name).is_file()]
+
+
+def tests_of(module: str) -> Path:
+    """Return the test file that mirrors a module."""
+    path = Path(module)
+    return PROJECT / "tests" / path.parent / f"test_{path.name}"
+
+
+def mutate(module: str) -> tuple[int, set[Survivor]]:
+    """Run all mutants of a module and return how many there were, and those that survived."""
+    with tempfile.TemporaryDirectory(prefix="mutate-") as name:
+        folder = Path(name)
+        for part in ("src", "tests"):
+            shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
+        tests = tests_of(module).relative_to(PROJECT)
+        config = folder / "mutate.toml"
+        # json.dumps writes what TOML reads.
+        config.write_text(
+            "[cosmic-ray]\n"
+            f"module-path = {json.dumps(f'src/seatrial/{module}')}\n"
+            f"timeout = {TIMEOUT_SECONDS}\n"
+            "excluded-modules = []\n"
+            f"test-command = {json.dumps(' '.join([*PYTEST, str(tests)]))}\n"
+            '[cosmic-ray.distributor]\nname = "local"\n'
+        )
+        cosmic_ray(folder, "init", str(config), "mutants.sqlite")
+        cosmic_ray(folder, "baseline", str(config))
+        cosmic_ray(folder, "exec", str(config), "mutants.sqlite")
+        dumped = cosmic_ray(folder, "dump", "mutants.sqlite").splitlines()
+    lines = (SOURCE / module).read_text().splitlines()
+    survivors: set[Survivor] = set()
+    for text in dumped:
+        item, result = json.loads(text)
+        if result is None:
+            raise SystemExit(f"{module}: a mutant was not run")
+        if result["test_outcome"] == "survived":
+            mutation = item["mutations"][0]
+            line = lines[mutation["start_pos"][0] - 1].strip()
+            survivors.add(Survivor(module, line, mutation["operator_name"].removeprefix("core/")))
+    return len(dumped), survivors
+
+
+def cosmic_ray(folder: Path, *args: str) -> str:
+    """Run cosmic-ray on a copy of the project and return its output."""
+    environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    program = str(Path(sys.executable).parent / "cosmic-ray")
+    done = subprocess.run(
+        [program, *args],
+        cwd=folder,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(f"cosmic-ray {args[0]} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def explained(modules: Sequence[str]) -> dict[Survivor, str]:
+    """Return the survivors of these modules that are explained, with the reasons."""
+    entries = tomllib.loads(SURVIVORS.read_text()).get("survivor", [])
+    return {
+        Survivor(each["module"], each["line"], operator): each["reason"]
+        for each in entries
+        if each["module"] in modules
+        for operator in each["operators"]
+    }
+
+
+def judge(found: set[Survivor], known: dict[Survivor, str]) -> int:
+    """Print survivors without an explanation and explanations without a survivor; return the exit code."""
+    for each in sorted(found - set(known)):
+        print(f"survived: {each.module}: {each.operator}: {each.line}", file=sys.stderr)
+    for each in sorted(set(known) - found):
+        print(f"explained, but killed: {each.module}: {each.operator}: {each.line}", file=sys.stderr)
+    if found == set(known):
+        print(f"survivors: {len(found)}, all explained in {SURVIVORS.relative_to(ROOT)}")
+        return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
