@@ -81,9 +81,9 @@ class Shop:
         return found
 
     @property
-    def session(self) -> str:
-        """The session of the last run."""
-        return str(self.result["session"])
+    def environment(self) -> str:
+        """The id of the environment of the last run."""
+        return str(self.result["environment"])
 
     def stage(self, name: str) -> dict[str, Any]:
         return next(stage for stage in self.result["stages"] if stage["stage"] == name)

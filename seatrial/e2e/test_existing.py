@@ -158,7 +158,7 @@ def test_lease_of_dead_run_is_taken_over(company, ours, ci):
     assert lease(company) == ""
     assert "8 passed" in ci("test").out
     marks = company.get("namespace", "shop")["metadata"]["labels"]
-    assert marks["seatrial.dev/session"] == ci.session, "it is theirs now"
+    assert marks["seatrial.dev/session"] == ci.environment, "it is theirs now"
     # The ledger of the first machine is outdated, so it removes nothing.
     ours("down")
     assert "shop" in company.names("namespaces")

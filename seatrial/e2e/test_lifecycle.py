@@ -155,7 +155,7 @@ def test_second_command_is_refused(shop):
         until = time.monotonic() + 30
         while "in use" not in shop("list").out and time.monotonic() < until:
             time.sleep(0.1)
-        assert "another command works" in shop("test", code=4).err
+        assert "is in use by another command" in shop("test", code=4).err
     finally:
         first.communicate(timeout=PATIENCE)
     assert first.returncode == 0

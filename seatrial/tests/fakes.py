@@ -13,9 +13,9 @@ from typing import Any
 from seatrial.doubles import Answer, FakeClock, FakeProcesses, Recorded
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import EnvironmentRecord, Made
 from seatrial.model.errors import EnvironmentFailed
-from seatrial.model.names import RunId, SessionId
-from seatrial.model.session import Made, Session
+from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.spec import Project, ReleaseSpec, RunnerSpec
 from seatrial.ports import Change, Completed, LocalImage, Object
 from seatrial.stages.context import Ctx
@@ -343,7 +343,7 @@ class FakeCharts:
 class World:
     """Everything that a run is made of, to be looked at afterwards."""
 
-    def __init__(self, root: Path, project: Project | None = None, **session: Any) -> None:
+    def __init__(self, root: Path, project: Project | None = None, **record: Any) -> None:
         self.root = root
         self.clock = FakeClock()
         self.kube = FakeKube()
@@ -359,8 +359,8 @@ class World:
         self.project = project or Project(root=root, runner=RunnerSpec(image="runner:1", namespace="shop"))
         now = self.clock.now()
         given = {"project": str(root), "command": "run", "provider": "kind", "cluster": "it"}
-        self.session = Session(
-            session=SessionId("aa"), created=now, expires=now + timedelta(hours=1), **{**given, **session}
+        self.record = EnvironmentRecord(
+            id=EnvironmentId("aa"), created=now, expires=now + timedelta(hours=1), **{**given, **record}
         )
 
     def env(self, **more: Any) -> Kubernetes:
@@ -398,7 +398,7 @@ class World:
         given: dict[str, Any] = {
             "project": self.project,
             "env": env or self.env(),
-            "session": self.session,
+            "record": self.record,
             "run": RunId("r"),
             "run_dir": run_dir,
             "command": ("run",),

@@ -24,7 +24,7 @@ def shared_world(tmp_path):
     root = tmp_path / "shop"
     root.mkdir()
     world = World(root)
-    world.session = replace(world.session, provider="existing", namespace="pr-42")
+    world.record = replace(world.record, provider="existing", namespace="pr-42")
     world.project = replace(world.project, runner=replace(world.project.runner, namespace="pr-42"))
     world.cluster.there = True
     return world

@@ -226,7 +226,7 @@ def execute(
     """
     run = _Run(ctx, functions)
     stages = tuple(stage for group in plan for chain in group for stage in chain)
-    ctx.emit(e.RunStarted(session=ctx.session.session, command=ctx.command, stages=stages, directory=str(ctx.run_dir)))
+    ctx.emit(e.RunStarted(environment=ctx.record.id, command=ctx.command, stages=stages, directory=str(ctx.run_dir)))
     try:
         for group in plan:
             if not any(stage in _ENDS for chain in group for stage in chain):
@@ -301,7 +301,7 @@ def _result(run: _Run, peak: int) -> RunResult:
     path = seconds_on_path(stages, wall)
     return RunResult(
         run=ctx.run,
-        session=ctx.session.session,
+        environment=ctx.record.id,
         started=ctx.started,
         seconds=round(wall, 3),
         exit=code,

@@ -165,7 +165,7 @@ THEIRS = "/home/me/.local/state/seatrial/sessions/bb/certs.d"
         ([], []),
     ],
 )
-def test_only_containers_that_mount_a_folder_of_the_session_are_its_own(containers, removed):
+def test_only_containers_that_mount_a_folder_of_the_environment_are_its_own(containers, removed):
     assert ours(containers, "aa") == removed
 
 
@@ -257,7 +257,7 @@ def test_a_cluster_that_was_made_whole_is_removed_without_a_wait(tmp_path, monke
     assert there == {}
 
 
-def test_strays_are_containers_of_sessions_that_the_ledger_does_not_know(tmp_path):
+def test_strays_are_containers_of_environments_that_the_ledger_does_not_know(tmp_path):
     root = Path("/home/me/.local/state/seatrial")
     foreign = container("4", "/home/you/.local/state/seatrial/sessions/cc/certs.d")
     _, answers = engine_with(
@@ -268,7 +268,7 @@ def test_strays_are_containers_of_sessions_that_the_ledger_does_not_know(tmp_pat
     engine = DockerEngine(processes)
 
     assert kind_strays(engine, root, lambda _: True) == []
-    (stray,) = kind_strays(engine, root, lambda session: session == "bb")
+    (stray,) = kind_strays(engine, root, lambda environment: environment == "bb")
     assert (stray.name, stray.identifiers) == ("it", ("1",)), "and the load balancer of a mixed cluster stays"
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from seatrial.adapters.ledger import Ledger, state_directory
-from seatrial.model.names import SessionId
-from seatrial.model.session import Made, Session
+from seatrial.model.environment_record import EnvironmentRecord, Made
+from seatrial.model.names import EnvironmentId
 
 NOW = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
 
 
-def session(identifier="aa", at=NOW, **more):
+def record(identifier="aa", at=NOW, **more):
     given = {"project": "/p", "command": "up", "provider": "kind", "cluster": "c", "created": at, "expires": at}
-    return Session(session=SessionId(identifier), **{**given, **more})
+    return EnvironmentRecord(id=EnvironmentId(identifier), **{**given, **more})
 
 
 @pytest.fixture
@@ -30,31 +30,31 @@ def ledger(tmp_path):
 
 
 def test_empty(ledger):
-    assert ledger.sessions() == []
+    assert ledger.records() == []
 
 
 def test_round_trip_in_order_of_their_making(ledger):
-    late, early = session("aa", NOW + timedelta(hours=1)), session("bb", made=(Made(kind="cluster", name="c"),))
+    late, early = record("aa", NOW + timedelta(hours=1)), record("bb", made=(Made(kind="cluster", name="c"),))
     ledger.write(late)
     ledger.write(early)
 
-    assert ledger.sessions() == [early, late]
+    assert ledger.records() == [early, late]
 
 
 def test_rewriting(ledger):
-    ledger.write(session())
-    ledger.write(replace(session(), kept=True))
+    ledger.write(record())
+    ledger.write(replace(record(), kept=True))
 
-    assert [each.kept for each in ledger.sessions()] == [True]
+    assert [each.kept for each in ledger.records()] == [True]
 
 
 def test_what_is_not_understood_is_left_alone(ledger):
-    ledger.write(replace(session("new"), schema=99))
-    broken = ledger.directory(SessionId("broken"))
+    ledger.write(replace(record("new"), schema=99))
+    broken = ledger.directory(EnvironmentId("broken"))
     broken.mkdir()
     (broken / "session.json").write_text("{")
 
-    assert ledger.sessions() == []
+    assert ledger.records() == []
     assert broken.exists()
 
 
@@ -74,48 +74,48 @@ def test_a_record_is_on_disk_before_it_has_its_name_and_the_name_before_write_re
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", renamed)
-    ledger.write(session())
+    ledger.write(record())
 
     assert order == ["fsync session.json.new", "rename session.json.new session.json", "fsync aa", "fsync sessions"]
 
 
 def test_a_write_that_fails_leaves_the_record_as_it_was(ledger, monkeypatch):
-    ledger.write(session())
+    ledger.write(record())
 
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        ledger.write(replace(session(), kept=True))
-    assert [each.kept for each in ledger.sessions()] == [False]
+        ledger.write(replace(record(), kept=True))
+    assert [each.kept for each in ledger.records()] == [False]
 
 
 def test_forgetting(ledger):
-    ledger.write(session())
-    ledger.claim(SessionId("aa"))
-    ledger.forget(SessionId("aa"))
+    ledger.write(record())
+    ledger.claim(EnvironmentId("aa"))
+    ledger.forget(EnvironmentId("aa"))
 
-    assert ledger.sessions() == []
-    assert not ledger.directory(SessionId("aa")).exists()
+    assert ledger.records() == []
+    assert not ledger.directory(EnvironmentId("aa")).exists()
 
 
 def test_state_is_private(ledger):
-    ledger.write(session())
+    ledger.write(record())
 
-    assert ledger.directory(SessionId("aa")).stat().st_mode & 0o077 == 0
+    assert ledger.directory(EnvironmentId("aa")).stat().st_mode & 0o077 == 0
 
 
 def test_one_owner_at_a_time(ledger):
     other = Ledger(ledger.root)
 
-    assert ledger.claim(SessionId("aa"))
-    assert ledger.claim(SessionId("aa")), "it is ours already"
-    assert not other.claim(SessionId("aa"))
-    ledger.release(SessionId("aa"))
-    assert other.claim(SessionId("aa"))
-    other.release(SessionId("aa"))
-    other.release(SessionId("aa"))
+    assert ledger.claim(EnvironmentId("aa"))
+    assert ledger.claim(EnvironmentId("aa")), "it is ours already"
+    assert not other.claim(EnvironmentId("aa"))
+    ledger.release(EnvironmentId("aa"))
+    assert other.claim(EnvironmentId("aa"))
+    other.release(EnvironmentId("aa"))
+    other.release(EnvironmentId("aa"))
 
 
 def test_the_dead_own_nothing(ledger):
@@ -128,11 +128,11 @@ def test_the_dead_own_nothing(ledger):
     )
     with owner:
         assert owner.stdout.readline() == b"mine\n"
-        assert not ledger.claim(SessionId("aa"))
+        assert not ledger.claim(EnvironmentId("aa"))
         owner.kill()
         owner.wait()
-        assert ledger.claim(SessionId("aa"))
-    ledger.release(SessionId("aa"))
+        assert ledger.claim(EnvironmentId("aa"))
+    ledger.release(EnvironmentId("aa"))
 
 
 def test_choosing_names_is_done_alone(ledger):

@@ -20,7 +20,7 @@ SOUND = MachineFacts(
     limits={"max_user_instances": 8192, "max_user_watches": 524288},
     ports=(Port(address="127.0.0.1", port=8181),),
     registries={"registry-1.docker.io": ""},
-    sessions=(("demo of /demo: kept", False),),
+    environments=(("demo of /demo: kept", False),),
     strangers=("other",),
     location=("host", "nothing says otherwise"),
     configuration="/demo/seatrial.toml",
@@ -83,7 +83,7 @@ def test_a_sound_machine():
          " configuration")),
         ({"registries": {"ghcr.io": "timed out"}},
          ("warning  registry ghcr.io: does not answer (timed out); missing images cannot be pulled")),
-        ({"sessions": (("demo of /demo: expired", True),)},
+        ({"environments": (("demo of /demo: expired", True),)},
          "warning  environment: demo of /demo: expired; seatrial clean"),
         ({"wanted_cluster": "other"},
          ("problem  cluster: other has the configured name, and seatrial did not make it; kind delete cluster --name"

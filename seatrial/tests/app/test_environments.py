@@ -1,4 +1,4 @@
-"""Which session a command works in: found, made beside others, replaced, reaped; never somebody else's."""
+"""Find, create, claim and remove environments, and never those of another owner."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from seatrial.adapters.ledger import Ledger
 from seatrial.app import environments
 from seatrial.app.wiring import Machine, environment, visitor
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
+from seatrial.model.environment_record import Made
 from seatrial.model.errors import UsageError
-from seatrial.model.session import Made
 from seatrial.model.spec import ClusterSpec, Project, RunnerSpec
 
 
@@ -50,7 +50,7 @@ class World:
         return machine
 
     def new(self, this=None, project=None, command="run"):
-        return environments.new_session(
+        return environments.create(
             this or self.machine(), project or self.project, command=command, say=self.said.append
         )
 
@@ -69,21 +69,21 @@ def world(tmp_path):
 
 
 def kept(world, **more):
-    """Make a session that a command made and left."""
+    """Create an environment that a command kept."""
     this = world.machine()
-    session = world.new(this, command=more.pop("command", "up"))
-    session = environments.remember(this, session, Made(kind="cluster", name=session.cluster))
-    this.ledger.write(changed(session, kept=True, **more))
-    this.ledger.release(session.session)
-    return session
+    record = world.new(this, command=more.pop("command", "up"))
+    record = environments.remember(this, record, Made(kind="cluster", name=record.cluster))
+    this.ledger.write(changed(record, kept=True, **more))
+    this.ledger.release(record.id)
+    return record
 
 
-def test_the_first_session_has_the_configured_name(world):
-    session = world.new(world.this)
+def test_first_environment_has_the_configured_cluster_name(world):
+    record = world.new(world.this)
 
-    assert (session.cluster, session.foreground, session.kept) == ("it", True, False)
-    assert world.this.ledger.sessions() == [session]
-    assert not world.machine().ledger.claim(session.session), "it is ours"
+    assert (record.cluster, record.foreground, record.kept) == ("it", True, False)
+    assert world.this.ledger.records() == [record]
+    assert not world.machine().ledger.claim(record.id), "it is ours"
 
 
 def test_beside_a_living_one_it_gets_another_name_and_no_ports(world):
@@ -91,7 +91,7 @@ def test_beside_a_living_one_it_gets_another_name_and_no_ports(world):
     world.new(first)
     second = world.new()
 
-    assert second.cluster == f"it-{second.session[:4]}"
+    assert second.cluster == f"it-{second.id[:4]}"
     assert not second.foreground
     assert "without host ports" in world.said[-1]
 
@@ -128,9 +128,9 @@ def test_the_name_of_another_project_is_not_taken(world, tmp_path):
 
 def test_the_dead_are_reaped(world):
     dead = world.machine()
-    session = world.new(dead)
-    environments.remember(dead, session, Made(kind="cluster", name="it"))
-    dead.ledger.release(session.session)
+    record = world.new(dead)
+    environments.remember(dead, record, Made(kind="cluster", name="it"))
+    dead.ledger.release(record.id)
     world.new()
 
     assert world.removed() == ["it"]
@@ -150,23 +150,21 @@ def test_what_is_kept_while_another_one_is_removed_stays(world):
     ours = environments.remember(busy, world.new(busy), Made(kind="cluster", name="it"))
     theirs = environments.remember(dead, world.new(dead), Made(kind="cluster", name="other"))
     dead.ledger.write(changed(theirs, created=theirs.created - timedelta(hours=1)))
-    dead.ledger.release(theirs.session)
+    dead.ledger.release(theirs.id)
 
     removed = environments.reap(
         this, this.clock.now(), lambda text: environments.settle(busy, ours, gone=False, keep="removing" in text)
     )
 
     assert removed == [theirs.cluster]
-    assert [each.session for each in this.ledger.sessions()] == [ours.session]
+    assert [each.id for each in this.ledger.records()] == [ours.id]
 
 
 def test_what_was_taken_down_between_a_look_and_the_claim_is_not_claimed(world, monkeypatch):
-    session = kept(world)
+    record = kept(world)
     this, other = world.machine(), world.machine()
-    look = this.ledger.sessions()
-    monkeypatch.setattr(
-        type(this.ledger), "sessions", lambda _: [each for each in look if other.ledger.session(each.session)]
-    )
+    look = this.ledger.records()
+    monkeypatch.setattr(type(this.ledger), "records", lambda _: [each for each in look if other.ledger.record(each.id)])
     claim = type(this.ledger).claim
 
     def late(ledger, identifier):
@@ -175,8 +173,8 @@ def test_what_was_taken_down_between_a_look_and_the_claim_is_not_claimed(world, 
 
     monkeypatch.setattr(type(this.ledger), "claim", late)
     with pytest.raises(UsageError, match="no environment"):
-        environments.claim_kept(this, world.project)
-    assert not this.ledger.directory(session.session).exists()
+        environments.claim(this, world.project)
+    assert not this.ledger.directory(record.id).exists()
 
 
 def test_reaping_everything_spares_what_is_in_use(world):
@@ -187,7 +185,7 @@ def test_reaping_everything_spares_what_is_in_use(world):
     removed = environments.reap(this, this.clock.now(), world.said.append, everything=True)
 
     assert removed == ["it"]
-    assert len(this.ledger.sessions()) == 1
+    assert len(this.ledger.records()) == 1
 
 
 def test_what_cannot_be_removed_stays_on_the_books(world):
@@ -196,8 +194,8 @@ def test_what_cannot_be_removed_stays_on_the_books(world):
     this = world.machine()
 
     assert environments.reap(this, this.clock.now(), world.said.append, everything=True) == []
-    assert len(this.ledger.sessions()) == 1
-    assert "stays" in world.said[-1]
+    assert len(this.ledger.records()) == 1
+    assert "was not removed" in world.said[-1]
 
 
 def test_finding(world):
@@ -205,9 +203,9 @@ def test_finding(world):
     with pytest.raises(UsageError) as caught:
         environments.require(world.this, world.project)
     assert caught.value.hint == "seatrial up"
-    session = kept(world)
+    record = kept(world)
 
-    assert environments.find(world.this, world.project).session == session.session
+    assert environments.find(world.this, world.project).id == record.id
     assert environments.find(world.this, changed(world.project, cluster=ClusterSpec(name="other"))) is None
 
 
@@ -219,8 +217,8 @@ def test_the_environment_of_another_project_is_not_found_under_the_same_cluster_
     with pytest.raises(UsageError, match="there is no environment"):
         environments.require(world.this, other)
     with pytest.raises(UsageError, match="there is no environment"):
-        environments.claim_kept(world.this, other)
-    new = environments.found_or_new(world.machine(), other, say=world.said.append)
+        environments.claim(world.this, other)
+    new = environments.find_or_create(world.machine(), other, say=world.said.append)
     assert new.project == str(tmp_path / "other")
     assert world.removed() == []
 
@@ -229,11 +227,11 @@ def test_kept_environment_is_found_in_a_cluster_of_another_name(world, tmp_path)
     kept(world)
     other = changed(world.project, root=tmp_path / "other")
     this = world.machine()
-    session = world.new(this, project=other, command="up")
-    this.ledger.write(changed(session, kept=True))
+    record = world.new(this, project=other, command="up")
+    this.ledger.write(changed(record, kept=True))
 
-    assert session.cluster == f"it-{session.session[:4]}"
-    assert environments.find(world.this, other) == this.ledger.session(session.session)
+    assert record.cluster == f"it-{record.id[:4]}"
+    assert environments.find(world.this, other) == this.ledger.record(record.id)
 
 
 def test_an_environment_that_another_project_makes_is_not_waited_for(world, tmp_path):
@@ -241,7 +239,7 @@ def test_an_environment_that_another_project_makes_is_not_waited_for(world, tmp_
     world.new(world.machine(), command="up")
 
     with pytest.raises(UsageError, match="there is no environment"):
-        environments.claim_kept(world.this, other)
+        environments.claim(world.this, other)
 
 
 def test_the_newest_kept_environment_of_a_project_is_found(world):
@@ -249,7 +247,7 @@ def test_the_newest_kept_environment_of_a_project_is_found(world):
     newest = kept(world, created=FakeClock().now() + timedelta(hours=1))
     world.this.ledger.write(changed(newest, cluster="it", kept=True, created=FakeClock().now() + timedelta(hours=1)))
 
-    assert environments.find(world.this, world.project).session == newest.session
+    assert environments.find(world.this, world.project).id == newest.id
 
 
 def test_what_is_still_being_made_is_waited_for(world):
@@ -257,53 +255,53 @@ def test_what_is_still_being_made_is_waited_for(world):
     made = world.new(at_it, command="up")
 
     for ask in (
-        lambda: environments.claim_kept(world.this, world.project),
-        lambda: environments.found_or_new(world.this, world.project, say=world.said.append),
+        lambda: environments.claim(world.this, world.project),
+        lambda: environments.find_or_create(world.this, world.project, say=world.said.append),
     ):
         with pytest.raises(UsageError) as caught:
             ask()
-        assert "still being made" in caught.value.message
+        assert "still creating the environment" in caught.value.message
         assert "seatrial list" in caught.value.hint
 
-    at_it.ledger.release(made.session)  # it died
+    at_it.ledger.release(made.id)  # it died
     with pytest.raises(UsageError, match="there is no environment"):
-        environments.claim_kept(world.this, world.project)
+        environments.claim(world.this, world.project)
 
 
-def test_a_session_in_use_is_not_claimed_twice(world):
+def test_environment_in_use_is_not_claimed_twice(world):
     kept(world)
-    environments.claim_kept(world.this, world.project)
+    environments.claim(world.this, world.project)
 
     with pytest.raises(UsageError) as caught:
-        environments.claim_kept(world.machine(), world.project)
-    assert "another command works" in caught.value.message
+        environments.claim(world.machine(), world.project)
+    assert "in use by another command" in caught.value.message
 
 
 def test_up_goes_on_in_what_there_is(world):
-    session = kept(world)
+    record = kept(world)
     world.processes._answers[("docker", "ps")] = Answer(stdout="it-control-plane running\n")
 
-    found = environments.found_or_new(world.machine(), world.project, say=world.said.append)
-    assert found.session == session.session
+    found = environments.find_or_create(world.machine(), world.project, say=world.said.append)
+    assert found.id == record.id
 
 
 def test_up_makes_a_new_one_when_somebody_removed_the_cluster(world):
-    session = kept(world)
-    found = environments.found_or_new(world.machine(), world.project, say=world.said.append)
+    record = kept(world)
+    found = environments.find_or_create(world.machine(), world.project, say=world.said.append)
 
-    assert found.session != session.session
+    assert found.id != record.id
     assert found.cluster == "it"
-    assert "is gone" in world.said[0]
+    assert "was not found" in world.said[0]
 
 
 def test_settling(world):
     this = world.this
-    session = world.new(this)
-    environments.settle(this, session, gone=False, keep=True)
-    assert this.ledger.sessions()[0].kept
+    record = world.new(this)
+    environments.settle(this, record, gone=False, keep=True)
+    assert this.ledger.records()[0].kept
 
-    environments.settle(this, session, gone=True, keep=False)
-    assert this.ledger.sessions() == []
+    environments.settle(this, record, gone=True, keep=False)
+    assert this.ledger.records() == []
 
 
 def test_the_cache_goes_only_when_nobody_uses_it(world):
@@ -318,8 +316,8 @@ def test_the_cache_goes_only_when_nobody_uses_it(world):
     assert environments.drop_cache(this, world.said.append) == [this.registry().volume, "shop:aa"]
 
 
-def test_registry_is_removed_with_the_last_session_of_its_own_ledger_alone(world, tmp_path):
-    """Another user's sessions are in another ledger, and pull from another registry."""
+def test_registry_is_removed_with_the_last_environment_of_its_ledger(world, tmp_path):
+    """Environments of another user are in another ledger and pull from another registry."""
     theirs = Machine(
         processes=world.processes,
         engine=DockerEngine(world.processes),
@@ -344,10 +342,10 @@ EXISTING = ClusterSpec(provider="existing", context="theirs", registry="r.exampl
 @pytest.mark.parametrize("missing", ["context", "registry"])
 def test_clusters_of_others_are_named_by_the_configuration(world, missing):
     project = changed(world.project, cluster=changed(EXISTING, **{missing: None}))
-    session = world.new(project=world.project)
+    record = world.new(project=world.project)
 
     with pytest.raises(UsageError) as caught:
-        environment(world.this, project, session)
+        environment(world.this, project, record)
     assert f"cluster.{missing}" in caught.value.message
 
 
@@ -368,32 +366,32 @@ def test_only_the_foreground_has_host_ports(world, tmp_path):
         "kind: Cluster\nnodes: [{role: control-plane, extraPortMappings: [{containerPort: 1, hostPort: 8080}]}]\n"
     )
     project = changed(world.project, cluster=ClusterSpec(name="it", config=path))
-    session = world.new(project=world.project)
+    record = world.new(project=world.project)
 
-    assert environment(world.this, project, session).host_ports == (("0.0.0.0", 8080),)
-    assert environment(world.this, project, changed(session, foreground=False)).host_ports == ()
+    assert environment(world.this, project, record).host_ports == (("0.0.0.0", 8080),)
+    assert environment(world.this, project, changed(record, foreground=False)).host_ports == ()
 
 
 def guest(world, host, namespace, **more):
-    """Make an environment beside others in the cluster of a kept session, and leave it."""
+    """Create a guest environment in the cluster of a kept one, and keep it."""
     this = world.machine()
-    session = environments.new_session(
+    record = environments.create(
         this, world.project, command="up", say=world.said.append, namespace=namespace, host=host
     )
-    this.ledger.write(changed(session, kept=True, **more))
-    this.ledger.release(session.session)
-    return session
+    this.ledger.write(changed(record, kept=True, **more))
+    this.ledger.release(record.id)
+    return record
 
 
 def test_a_guest_lives_in_its_hosts_cluster_under_its_own_name(world):
     host = kept(world)
     it = guest(world, host, "pr-42")
 
-    assert (it.cluster, it.host, it.namespace, it.foreground) == (host.cluster, host.session, "pr-42", False)
+    assert (it.cluster, it.host, it.namespace, it.foreground) == (host.cluster, host.id, "pr-42", False)
     assert it.shares
     assert not host.shares
-    assert environments.find(world.machine(), world.project).session == host.session
-    assert environments.find(world.machine(), world.project, "pr-42").session == it.session
+    assert environments.find(world.machine(), world.project).id == host.id
+    assert environments.find(world.machine(), world.project, "pr-42").id == it.id
     assert environments.find(world.machine(), world.project, "pr-43") is None
     with pytest.raises(UsageError, match="no environment pr-43") as caught:
         environments.require(world.machine(), world.project, "pr-43")
@@ -414,48 +412,48 @@ def test_a_host_outlives_its_time_while_a_guest_lives(world):
     it = guest(world, host, "pr-1", expires=future)
     world.this.ledger.write(changed(host, kept=True, expires=past))
     world.new()
-    assert {each.session for each in world.this.ledger.sessions()} >= {host.session, it.session}
+    assert {each.id for each in world.this.ledger.records()} >= {host.id, it.id}
 
     this = world.machine()
     this.ledger.write(changed(it, kept=True, expires=past))
     environments.reap(this, FakeClock().now(), world.said.append)
-    assert not {each.session for each in world.this.ledger.sessions()} & {host.session, it.session}
+    assert not {each.id for each in world.this.ledger.records()} & {host.id, it.id}
 
 
 def test_guests_go_with_their_cluster_unless_somebody_works_in_one(world):
     host = kept(world)
     it = guest(world, host, "pr-1")
     other = world.machine()
-    assert other.ledger.claim(it.session)
+    assert other.ledger.claim(it.id)
     this = world.machine()
-    assert this.ledger.claim(host.session)
-    with pytest.raises(UsageError, match="another command works in the environment pr-1"):
+    assert this.ledger.claim(host.id)
+    with pytest.raises(UsageError, match="environment pr-1 is in use by another command"):
         environments.remove(this, host)
     assert world.removed() == []
 
-    other.ledger.release(it.session)
+    other.ledger.release(it.id)
     environments.remove(this, host)
-    assert world.this.ledger.sessions() == []
+    assert world.this.ledger.records() == []
 
 
 def test_a_guest_whose_cluster_was_made_anew_begins_anew(world):
     host = kept(world)
     old = guest(world, host, "pr-1")
     world.processes._answers[("docker", "ps")] = Answer(stdout="it-control-plane running\n")
-    newer = changed(host, session="bbbb", kept=True)
+    newer = changed(host, id="bbbb", kept=True)
     this = world.machine()
     this.ledger.write(newer)
-    found = environments.found_or_new(this, world.project, say=world.said.append, namespace="pr-1", host=newer)
+    found = environments.find_or_create(this, world.project, say=world.said.append, namespace="pr-1", host=newer)
 
-    assert found.session != old.session
+    assert found.id != old.id
     assert found.host == "bbbb"
 
 
 def test_what_never_was_anything_leaves_no_record(world):
     this = world.machine()
-    session = world.new(this)
-    environments.settle(this, session, gone=False, keep=False)
-    assert this.ledger.sessions() == []
+    record = world.new(this)
+    environments.settle(this, record, gone=False, keep=False)
+    assert this.ledger.records() == []
 
 
 def theirs(path, token):
@@ -476,27 +474,27 @@ def existing(world, tmp_path):
 
 def test_an_older_kubeconfig_with_other_content_is_noticed(world, existing):
     project, source = existing
-    session = world.new(project=project)
-    copy = environment(world.this, project, session).cluster.kubeconfig
+    record = world.new(project=project)
+    copy = environment(world.this, project, record).cluster.kubeconfig
     assert json.loads(copy.read_text())["users"][0]["user"]["token"] == "one"
     assert copy.stat().st_mode & 0o077 == 0
 
     theirs(source, "two")
     os.utime(source, (1, 1))
-    assert environment(world.this, project, session).cluster.kubeconfig == copy
+    assert environment(world.this, project, record).cluster.kubeconfig == copy
     assert json.loads(copy.read_text())["users"][0]["user"]["token"] == "two"
     assert copy.stat().st_mode & 0o077 == 0
     before = copy.stat().st_ino
-    environment(world.this, project, session)
+    environment(world.this, project, record)
     assert copy.stat().st_ino == before, "what is unchanged is not written"
 
 
 def test_the_copy_follows_the_namespace_of_the_tests(world, existing):
     project, _ = existing
-    session = world.new(project=project)
-    environment(world.this, project, session)
+    record = world.new(project=project)
+    environment(world.this, project, record)
     moved = changed(project, runner=changed(project.runner, namespace="elsewhere"))
-    copy = environment(world.this, moved, session).cluster.kubeconfig
+    copy = environment(world.this, moved, record).cluster.kubeconfig
 
     assert json.loads(copy.read_text())["contexts"][0]["context"]["namespace"] == "elsewhere"
 
@@ -520,4 +518,4 @@ def test_directories_without_a_record_are_deleted_unless_somebody_makes_one(worl
 
     assert not left.exists()
     assert world.this.ledger.directory("beginning").exists()
-    assert world.this.ledger.session(it.session) is not None
+    assert world.this.ledger.record(it.id) is not None

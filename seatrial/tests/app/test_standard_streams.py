@@ -147,7 +147,7 @@ def test_run_directory_that_cannot_be_made_leaves_nothing(project, prepare, mess
     assert message in done.stderr.decode().splitlines()[0]
     assert [path.name for path in project.glob(".seatrial/runs/*")] in ([], ["latest"])
     listed = seatrial(project, "$SEATRIAL list --json")
-    assert json.loads(listed.stdout) == [], "no session stays on the books"
+    assert json.loads(listed.stdout) == [], "no environment is left"
 
 
 def test_a_full_disk_of_the_ledger_is_a_message(project):

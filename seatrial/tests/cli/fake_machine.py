@@ -155,8 +155,8 @@ class FakeMachine:
         return sorted(json.loads(path.read_text())["Id"] for path in self.root.glob("fake/containers/*.json"))
 
     @property
-    def sessions(self) -> list[str]:
-        """The sessions on the books."""
+    def environments(self) -> list[str]:
+        """The ids of the environments in the ledger."""
         return [path.parent.name for path in self.root.glob("state/seatrial/sessions/*/session.json")]
 
     def programs(self, name: str) -> list[int]:

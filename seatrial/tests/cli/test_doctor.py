@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from seatrial.adapters.ledger import Ledger
-from seatrial.model.names import SessionId
-from seatrial.model.session import Session
+from seatrial.model.environment_record import EnvironmentRecord
+from seatrial.model.names import EnvironmentId
 
 DOCKER = """\
 #!/bin/sh
@@ -40,10 +40,10 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
     now = datetime.now(UTC)
     ledger = Ledger(tmp_path / "state/seatrial")
     common = {"project": "/p", "command": "up", "provider": "kind", "created": now, "expires": now + timedelta(hours=1)}
-    ledger.write(Session(session=SessionId("a"), cluster="demo", **common))
-    ledger.write(Session(session=SessionId("b"), cluster="held", **common))
-    ledger.write(Session(session=SessionId("c"), cluster="kept", kept=True, **common))
-    ledger.claim(SessionId("b"))
+    ledger.write(EnvironmentRecord(id=EnvironmentId("a"), cluster="demo", **common))
+    ledger.write(EnvironmentRecord(id=EnvironmentId("b"), cluster="held", **common))
+    ledger.write(EnvironmentRecord(id=EnvironmentId("c"), cluster="kept", kept=True, **common))
+    ledger.claim(EnvironmentId("b"))
     said = seatrial("doctor")
 
     assert said.code == 4
@@ -61,7 +61,7 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
         "ok       location: host, because SEATRIAL_LOCATION says so",
     ):
         assert line in said.out.splitlines()
-    ledger.release(SessionId("b"))
+    ledger.release(EnvironmentId("b"))
 
     document = json.loads(seatrial("doctor", "--json").out)
     assert document["summary"]["problem"] == 2

@@ -7,7 +7,7 @@ import pytest
 from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import EnvironmentFailed, ExitCode, SeatrialError
-from seatrial.model.names import RunId, SessionId
+from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.result import Counts, RunResult
 from seatrial.pipeline import FinishedRun
 
@@ -15,7 +15,7 @@ from seatrial.pipeline import FinishedRun
 def ended(exit_: ExitCode, problem: BaseException | None) -> FinishedRun:
     result = RunResult(
         run=RunId("20260131-154501-3f2a"),
-        session=SessionId("5e551040"),
+        environment=EnvironmentId("5e551040"),
         started=datetime(2026, 1, 31, tzinfo=UTC),
         seconds=1.0,
         exit=exit_,

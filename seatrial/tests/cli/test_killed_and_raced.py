@@ -30,7 +30,7 @@ def test_sigkill_while_kind_makes_a_cluster_leaves_nothing_after_the_next_clean(
     assert cleaned.returncode == 0, cleaned.stderr
     assert machine.programs("kind") == [], "it would go on making containers"
     time.sleep(late)
-    assert (machine.containers, machine.sessions) == ([], [])
+    assert (machine.containers, machine.environments) == ([], [])
 
 
 @pytest.mark.parametrize("moment", [0.1, 0.3, 0.6])
@@ -42,7 +42,7 @@ def test_sigkill_at_any_moment_leaves_nothing_after_the_next_clean(tmp_path, mom
         process.communicate()
     machine.run("clean")
 
-    assert (machine.programs("kind"), machine.containers, machine.sessions) == ([], [], [])
+    assert (machine.programs("kind"), machine.containers, machine.environments) == ([], [], [])
 
 
 def test_a_container_that_comes_after_the_clean_is_listed_and_removed_by_the_next_one(tmp_path):
@@ -52,7 +52,7 @@ def test_a_container_that_comes_after_the_clean_is_listed_and_removed_by_the_nex
         process.kill()
         process.communicate()
     machine.run("clean")
-    assert (machine.containers, machine.sessions) == ([], []), "the engine has not made it yet"
+    assert (machine.containers, machine.environments) == ([], []), "the engine has not made it yet"
     until = time.monotonic() + 20
     while not machine.containers and time.monotonic() < until:
         time.sleep(0.1)
@@ -74,7 +74,7 @@ def test_up_goes_on_after_a_killed_up(tmp_path):
 
     assert b"was not created by seatrial" not in done.stderr
     assert b"it, which was left by a command that died" in done.stderr
-    assert (machine.containers, machine.sessions) == ([], [])
+    assert (machine.containers, machine.environments) == ([], [])
 
 
 @pytest.mark.parametrize("nodes", [0, 2])
@@ -85,7 +85,7 @@ def test_a_cluster_of_others_that_comes_in_between_is_left_alone(tmp_path, nodes
     assert done.returncode == 10
     assert b"node(s) already exist" in done.stderr
     assert machine.containers == ["theirs"], "what this run asked for is gone, and nothing else"
-    assert machine.sessions == []
+    assert machine.environments == []
 
 
 def test_a_cluster_of_others_that_comes_in_between_survives_a_killed_run(tmp_path):
@@ -111,7 +111,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, number):
         _, err = process.communicate(timeout=60)
 
     assert process.returncode == 128 + number, err
-    assert (machine.programs("kind"), machine.containers, machine.sessions) == ([], [], [])
+    assert (machine.programs("kind"), machine.containers, machine.environments) == ([], [], [])
 
 
 def test_programs_of_the_user_on_the_same_cluster_are_not_ended(tmp_path):

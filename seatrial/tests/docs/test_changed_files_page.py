@@ -37,7 +37,7 @@ PROOFS = {
     "a release that is removed from the configuration": (
         "test_a_release_that_is_dropped_from_the_configuration_is_uninstalled"
     ),
-    "the kind configuration": "test_kept_cluster",
+    "the kind configuration": "test_kept_cluster_is_unchanged",
     "an object of a release, edited by hand": "test_edited_objects_are_brought_back",
     "a report that a run wrote (`.coverage`, `coverage.xml`, …)": "test_reports_of_the_run_are_no_inputs_afterwards",
     "a file that tests left in a folder that is sent": (

@@ -18,7 +18,7 @@ def world(tmp_path):
 
 def apply(world, namespace="pr-42"):
     spec, runner = world.project.namespace, world.project.runner
-    apply_guardrails(world.kube, namespace, spec, runner, environment="pr-42", labels=world.session.labels)
+    apply_guardrails(world.kube, namespace, spec, runner, environment="pr-42", labels=world.record.labels)
 
 
 def verify(world):

@@ -33,7 +33,7 @@ def world(tmp_path):
 def test_existing_namespaces_of_an_own_cluster_are_not_labeled(world):
     world.kube.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "theirs"}})
     for name in ("default", "theirs", "own"):
-        ensure_namespace_of_own_cluster(world.kube, name, world.session.labels)
+        ensure_namespace_of_own_cluster(world.kube, name, world.record.labels)
 
     (created,) = world.kube.applied
     assert created["metadata"]["name"] == "own"
@@ -41,7 +41,7 @@ def test_existing_namespaces_of_an_own_cluster_are_not_labeled(world):
 
 
 class TestDeletion:
-    def test_namespace_of_another_session_is_not_deleted(self, world):
+    def test_namespace_of_another_environment_is_not_deleted(self, world):
         world.kube.put(own_namespace(world, session="bb"))
         assert not delete_namespace(world.kube, "pr-42", "aa")
         world.kube.put(own_namespace(world, session="aa"))

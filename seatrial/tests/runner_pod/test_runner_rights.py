@@ -65,7 +65,7 @@ class TestPoliciesFirst:
         assert not [obj for obj in world.kube.applied if obj["kind"] in ("ClusterRole", "ClusterRoleBinding", "Pod")]
 
     def test_policies_of_a_shared_cluster_select_by_label(self, world):
-        world.session = changed(world.session, provider="existing")
+        world.record = changed(world.record, provider="existing")
         runner_pod_of(world.ctx()).ensure()
 
         applied = [obj["spec"] for obj in world.kube.applied if obj["kind"] == "ValidatingAdmissionPolicy"]

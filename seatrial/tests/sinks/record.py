@@ -9,7 +9,7 @@ from pathlib import Path
 from seatrial.model import event as e
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
-from seatrial.model.names import RunId, SessionId
+from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.result import Counts, ImageUsed, Outcome, Problem, RunResult, Stage, StageResult
 
 START = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
@@ -21,7 +21,9 @@ Script = list[tuple[float, e.Body]]
 
 
 def started(*stages: Stage, command: str = "run") -> Script:
-    return [(0, e.RunStarted(session=SessionId("5e551040"), command=(command,), stages=stages, directory=FILES))]
+    return [
+        (0, e.RunStarted(environment=EnvironmentId("5e551040"), command=(command,), stages=stages, directory=FILES))
+    ]
 
 
 def stage(stage: Stage, at: float, seconds: float, outcome: Outcome = Outcome.DONE, **facts: str) -> Script:
@@ -34,7 +36,7 @@ def stage(stage: Stage, at: float, seconds: float, outcome: Outcome = Outcome.DO
 def ended(at: float, exit_: ExitCode, verdict: str, counts: Counts = Counts(), **more: object) -> Script:  # noqa: B008
     result = RunResult(
         run=RUN,
-        session=SessionId("5e551040"),
+        environment=EnvironmentId("5e551040"),
         started=START,
         seconds=at,
         exit=exit_,

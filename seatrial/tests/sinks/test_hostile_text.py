@@ -15,7 +15,7 @@ from seatrial.model import event as e
 from seatrial.model.errors import ExitCode
 from seatrial.model.event import decode_event
 from seatrial.model.finding import Finding, ObjectRef
-from seatrial.model.names import RunId, SessionId
+from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.result import Counts, ImageUsed, Outcome, Problem, RunResult, Stage, StageResult
 from seatrial.pipeline import Recorder
 from seatrial.sinks import Sink
@@ -31,7 +31,7 @@ EVIL_LINE = "::error file=a::evil\x1b[2J"
 REF = ObjectRef(kind=EVIL, name=EVIL, namespace=EVIL, container=EVIL)
 FINDING = Finding(cause=EVIL, subject=REF, message=EVIL_LINE, evidence=(EVIL, EVIL_LINE), hint=EVIL, fatal=True)
 RESULT = RunResult(
-    run=RunId("r"), session=SessionId("s"), started=datetime(2026, 1, 1, tzinfo=UTC), seconds=1.0,
+    run=RunId("r"), environment=EnvironmentId("s"), started=datetime(2026, 1, 1, tzinfo=UTC), seconds=1.0,
     exit=ExitCode.TESTS_FAILED, verdict=EVIL, problem=Problem(message=EVIL, reason=EVIL, hint=EVIL, log=EVIL),
     counts=Counts(collected=2, failed=1, skipped=1, not_run={EVIL: 1}),
     stages=(StageResult(stage=Stage.TEST, outcome=Outcome.FAILED, started=0.0, seconds=1.0, facts={EVIL: EVIL},
@@ -42,7 +42,7 @@ RESULT = RunResult(
 NODEID = "\\::error::x::test_`<b>`[\\x1b[2J]"
 
 BODIES: list[e.Body] = [
-    e.RunStarted(session=SessionId("s"), command=("run", EVIL), stages=(Stage.TEST,), directory="/r"),
+    e.RunStarted(environment=EnvironmentId("s"), command=("run", EVIL), stages=(Stage.TEST,), directory="/r"),
     e.StageStarted(stage=Stage.READY),
     e.StageProgress(stage=Stage.READY, text=EVIL_LINE),
     e.ServiceSeen(name=EVIL, ready=False, waits_for=EVIL),

@@ -10,10 +10,10 @@ import pytest
 from fakes import World, refused
 from msgspec.structs import replace as changed
 from seatrial.environments.kubernetes import Kubernetes
+from seatrial.model.environment_record import Made
 from seatrial.model.errors import EnvironmentFailed, NotReady, UsageError
 from seatrial.model.event import FindingMade, Note, ServiceSeen
 from seatrial.model.result import Outcome, Stage
-from seatrial.model.session import Made
 from seatrial.model.spec import ReadySpec, ReleaseSpec, ServiceSpec
 from seatrial.ports import Change, StreamBroken
 from seatrial.stages import (
@@ -338,7 +338,7 @@ class TestInstall:
 
     def test_in_the_cluster_of_others_we_clean_up(self, tmp_path):
         world = install_world(tmp_path)
-        world.session = changed(world.session, provider="existing")
+        world.record = changed(world.record, provider="existing")
         ctx, _ = installed(world)
         undone = []
         while step := ctx.undo.pop():

@@ -14,7 +14,7 @@ from seatrial.adapters.ledger import Ledger
 from seatrial.app import environments, shared_environments
 from seatrial.app.wiring import Machine, environment, visitor
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
-from seatrial.model.session import Session
+from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.spec import ClusterSpec, Project, ReleaseSpec, RunnerSpec
 
 THEIRS = ClusterSpec(provider="existing", context="theirs", registry="r.example.com")
@@ -81,26 +81,26 @@ def test_another_checkout_of_the_same_file_removes_the_environment(this, cluster
 
 def test_objects_carry_the_configured_id(this, tmp_path):
     mine = project(tmp_path, "mine", "app-22222222")
-    session = visitor(this, mine)
+    record = visitor(this, mine)
 
-    assert session is not None
-    assert session.project_label == "app-22222222"
-    assert this.cluster_of(session)._guard.project == "app-22222222"
+    assert record is not None
+    assert record.project_label == "app-22222222"
+    assert this.cluster_of(record)._guard.project == "app-22222222"
 
 
-def test_session_without_a_configured_id_is_labelled_by_its_path(this, tmp_path):
+def test_environment_without_a_configured_id_is_labelled_by_its_path(this, tmp_path):
     mine, other = (project(tmp_path, parent, None, ClusterSpec(name="it")) for parent in ("one", "two"))
-    session = environments.new_session(this, mine, command="run", say=lambda _: None)
+    record = environments.create(this, mine, command="run", say=lambda _: None)
 
-    assert session.project_label == mine.identity
+    assert record.project_label == mine.identity
     assert mine.root.name == other.root.name
-    assert session.project_label != other.identity
+    assert record.project_label != other.identity
 
 
-def test_session_of_an_older_version_keeps_the_label_of_its_objects(this, tmp_path):
+def test_environment_of_an_older_version_keeps_the_label_of_its_objects(this, tmp_path):
     now = FakeClock().now()
-    old = Session(
-        session="aaaa",
+    old = EnvironmentRecord(
+        id="aaaa",
         project="/src/My app",
         command="up",
         provider="existing",
@@ -114,7 +114,7 @@ def test_session_of_an_older_version_keeps_the_label_of_its_objects(this, tmp_pa
     assert changed(old, identity="shop-3f2a9c1b").project_label == "shop-3f2a9c1b"
 
 
-def test_environment_of_a_session_guards_with_its_label(this, tmp_path):
+def test_environment_guards_with_the_label_of_its_record(this, tmp_path):
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text(
         json.dumps(
@@ -126,6 +126,6 @@ def test_environment_of_a_session_guards_with_its_label(this, tmp_path):
         )
     )
     mine = project(tmp_path, "mine", "app-22222222", changed(THEIRS, kubeconfig=kubeconfig))
-    session = environments.new_session(this, mine, command="up", say=lambda _: None)
+    record = environments.create(this, mine, command="up", say=lambda _: None)
 
-    assert environment(this, mine, session).cluster._guard.project == "app-22222222"
+    assert environment(this, mine, record).cluster._guard.project == "app-22222222"

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from fakes import refused
 from msgspec.structs import replace as changed
+from seatrial.model.environment_record import Made
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
 from seatrial.model.result import Outcome
-from seatrial.model.session import Made
 from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces import ownership
 from seatrial.stages import preflight, revival
@@ -34,7 +34,7 @@ class TestSharedCluster:
         assert labels_of_namespace(world)[ENVIRONMENT] == "pr-42"
         assert labels_of_namespace(world)[KEPT] == "true"
         assert labels_of_namespace(world)[SESSION] == "aa"
-        assert int(labels_of_namespace(world)["seatrial.dev/expires"]) == int(world.session.expires.timestamp())
+        assert int(labels_of_namespace(world)["seatrial.dev/expires"]) == int(world.record.expires.timestamp())
         assert labels_of_namespace(world)["pod-security.kubernetes.io/enforce"] == "baseline"
         assert {(made.kind, made.name) for made in world.remembered} == {("namespace", "pr-42")}
 
@@ -124,7 +124,7 @@ class TestOwnCluster:
 
         assert preflight.run(ctx).facts == {"engine": "20.10", "helm": "v4.3.1"}
         assert ctx.facts.fresh
-        assert len(ctx.undo) == 1, "teardown removes the registry if no other session uses it"
+        assert len(ctx.undo) == 1, "teardown removes the registry if no other environment uses it"
 
     def test_missing_kind_is_an_error(self, world):
         world.processes.find = lambda program: None if program == "kind" else program
@@ -148,7 +148,7 @@ class TestOwnCluster:
         assert caught.value.message == "host port 127.0.0.1:8080 is in use"
 
     def kept(self, world):
-        world.session = changed(world.session, made=(Made(kind="cluster", name="it", identity="id"),))
+        world.record = changed(world.record, made=(Made(kind="cluster", name="it", identity="id"),))
         return world.ctx(connected=False)
 
     def test_kept_cluster_is_unchanged(self, world):

@@ -15,7 +15,7 @@ from seatrial.adapters.kubeconfig import load_access
 from seatrial.adapters.ours_only import Guard, OursOnly
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
-from seatrial.model.names import SessionId
+from seatrial.model.names import EnvironmentId
 from seatrial.ports import ClusterState, Completed, Processes, Progress
 
 __all__ = ["KindCluster", "Stray", "cluster_config", "host_ports", "kind_strays", "ours"]
@@ -42,7 +42,7 @@ class KindCluster:
         name: of the cluster.
         config: kind's configuration, as `cluster_config` makes it.
         namespace: of its context, for whoever uses kubectl.
-        directory: where its kubeconfig and configuration are kept: the session's.
+        directory: of the environment; its kubeconfig and configuration are in it.
         cwd: relative paths of the configuration start here.
         guard: what we may do there, if other environments live there too.
     """
@@ -98,7 +98,7 @@ class KindCluster:
         self._as_json()
 
     def delete(self, *, deadline: Deadline) -> None:
-        """Remove the cluster, whole or half-made: those of its containers that this session asked for.
+        """Remove the cluster, whole or half-made: those of its containers that this environment created.
 
         Containers of another cluster of the same name stay, whoever made it and when.
         """
@@ -165,7 +165,7 @@ class KindCluster:
         return removed
 
     def _ours(self) -> list[str]:
-        """Return the ids of the containers that this session made."""
+        """Return the ids of the containers that this environment created."""
         return ours(self._engine.labelled_containers(f"{_LABEL}={self.name}"), self._directory.name)
 
     def _states(self) -> dict[str, str]:
@@ -234,7 +234,7 @@ def host_ports(config: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """Containers of a cluster whose session is on the books no more.
+    """Containers of a cluster whose environment has no record.
 
     Attributes:
         name: of the cluster.
@@ -249,13 +249,13 @@ class Stray:
         self.engine.remove_containers(self.identifiers, deadline=deadline)
 
 
-def kind_strays(engine: DockerEngine, root: Path, known: Callable[[SessionId], bool]) -> list[Stray]:
-    """Return node containers that sessions of a ledger made and whose session is not known there any more.
+def kind_strays(engine: DockerEngine, root: Path, known: Callable[[EnvironmentId], bool]) -> list[Stray]:
+    """Return node containers of environments of a ledger that have no record there.
 
     Args:
         engine: where they are.
         root: the state directory of the ledger.
-        known: says whether the ledger has a record of a session.
+        known: says whether the ledger has a record of an environment.
     """
     by_name: dict[str, list[dict[str, Any]]] = {}
     lost: dict[tuple[str, str], None] = {}
@@ -263,20 +263,20 @@ def kind_strays(engine: DockerEngine, root: Path, known: Callable[[SessionId], b
         name = _labels(container)[_LABEL]
         by_name.setdefault(name, []).append(container)
         for source in _sources(container):
-            head, _, session = source.removesuffix("/certs.d").rpartition("/sessions/")
-            if source.endswith("/certs.d") and head.endswith(str(root)) and not known(SessionId(session)):
-                lost[name, session] = None
-    return [Stray(name, tuple(ours(by_name[name], session)), engine) for name, session in sorted(lost)]
+            head, _, environment = source.removesuffix("/certs.d").rpartition("/sessions/")
+            if source.endswith("/certs.d") and head.endswith(str(root)) and not known(EnvironmentId(environment)):
+                lost[name, environment] = None
+    return [Stray(name, tuple(ours(by_name[name], environment)), engine) for name, environment in sorted(lost)]
 
 
-def ours(containers: Sequence[Mapping[str, Any]], session: str) -> list[str]:
-    """Return the ids of those containers of a cluster that a session made: they mount a folder of the session. Pure.
+def ours(containers: Sequence[Mapping[str, Any]], environment: str) -> list[str]:
+    """Return the ids of the containers that an environment created: they mount a folder of its directory. Pure.
 
     kind cannot label containers. Its load balancer mounts nothing; it goes with the last of the nodes.
     """
     balancers = [each for each in containers if _labels(each).get(_ROLE) == _BALANCER]
     nodes = [each for each in containers if each not in balancers]
-    mine = [each for each in nodes if any(f"/sessions/{session}/" in source for source in _sources(each))]
+    mine = [each for each in nodes if any(f"/sessions/{environment}/" in source for source in _sources(each))]
     return [str(each["Id"]) for each in (*mine, *(balancers if len(mine) == len(nodes) else ()))]
 
 

@@ -1,7 +1,7 @@
-"""The ledger: a directory a session on this machine, with what the session made, its kubeconfig and its logs.
+"""Keep the ledger: a directory for each environment of this user, with its record, its kubeconfig and its logs.
 
-What is written here is on disk before the thing it names is made, so that whatever dies when, the next command knows.
-A file lock says whether a session's owner lives: the kernel releases it with the process.
+A record is on disk before the resource that it names is created. So the next command knows it, whenever a command died.
+A file lock says whether a command works in an environment: the kernel releases it with the process.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from typing import IO
 
 import msgspec
 
-from seatrial.model.names import SessionId
-from seatrial.model.session import SESSION_SCHEMA, Session
+from seatrial.model.environment_record import RECORD_SCHEMA, EnvironmentRecord
+from seatrial.model.names import EnvironmentId
 
 __all__ = ["Ledger", "state_directory"]
 
-_SESSIONS = "sessions"
+# The names that older versions used: their environments have to be found.
+_ENVIRONMENTS = "sessions"
 _RECORD = "session.json"
 _LOCK = "lock"
 
@@ -34,7 +35,7 @@ def state_directory(environ: dict[str, str]) -> Path:
 
 
 class Ledger:
-    """All sessions of this user on this machine.
+    """The environments of this user on this machine.
 
     Args:
         root: the state directory.
@@ -42,72 +43,72 @@ class Ledger:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._sessions = root / _SESSIONS
-        self._held: dict[SessionId, IO[bytes]] = {}
+        self._environments = root / _ENVIRONMENTS
+        self._held: dict[EnvironmentId, IO[bytes]] = {}
 
     def make_private(self) -> None:
-        """Have the state directory, for this user alone: kubeconfigs and rendered charts are in it."""
+        """Create the state directory, readable by this user only: it has kubeconfigs and rendered charts."""
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.root.stat().st_mode & 0o077:
             self.root.chmod(0o700)
 
-    def directory(self, session: SessionId) -> Path:
-        """Return the directory of a session."""
-        return self._sessions / session
+    def directory(self, environment: EnvironmentId) -> Path:
+        """Return the directory of an environment."""
+        return self._environments / environment
 
-    def sessions(self) -> list[Session]:
-        """Return all sessions there are, oldest first. Records of another version's schema are left alone."""
-        found = (self.session(SessionId(record.parent.name)) for record in self._sessions.glob(f"*/{_RECORD}"))
-        return sorted(filter(None, found), key=lambda session: (session.created, session.session))
+    def records(self) -> list[EnvironmentRecord]:
+        """Return the records of all environments, oldest first. Records with another schema version are left alone."""
+        found = (self.record(EnvironmentId(file.parent.name)) for file in self._environments.glob(f"*/{_RECORD}"))
+        return sorted(filter(None, found), key=lambda record: (record.created, record.id))
 
-    def session(self, session: SessionId) -> Session | None:
-        """Return a session as it is now, None if it is off the books."""
+    def record(self, environment: EnvironmentId) -> EnvironmentRecord | None:
+        """Return the record of an environment as it is now, None if there is none."""
         try:
-            found = msgspec.json.decode((self.directory(session) / _RECORD).read_bytes(), type=Session)
+            found = msgspec.json.decode((self.directory(environment) / _RECORD).read_bytes(), type=EnvironmentRecord)
         except (OSError, msgspec.DecodeError):
             return None
-        return found if found.schema == SESSION_SCHEMA else None
+        return found if found.schema == RECORD_SCHEMA else None
 
-    def has(self, session: SessionId) -> bool:
-        """Say whether there is a record of a session, whatever version of seatrial wrote it."""
-        return (self.directory(session) / _RECORD).exists()
+    def has(self, environment: EnvironmentId) -> bool:
+        """Say whether there is a record of an environment, whatever version of seatrial wrote it."""
+        return (self.directory(environment) / _RECORD).exists()
 
-    def write(self, session: Session) -> None:
-        """Write a session down; it is on disk when this returns."""
+    def write(self, record: EnvironmentRecord) -> None:
+        """Write a record; it is on disk when this returns."""
         self.make_private()
-        directory = self.directory(session.session)
+        directory = self.directory(record.id)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = directory / f"{_RECORD}.new"
         with fresh.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(session)))
+            file.write(msgspec.json.format(msgspec.json.encode(record)))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(directory / _RECORD)
         _sync_directory(directory)
-        _sync_directory(self._sessions)
+        _sync_directory(self._environments)
 
-    def forget(self, session: SessionId) -> None:
-        """Remove a session from the books, with its directory."""
-        # The record goes first: a half-removed directory without one is rubbish, not a session.
-        (self.directory(session) / _RECORD).unlink(missing_ok=True)
-        shutil.rmtree(self.directory(session), ignore_errors=True)
-        self.release(session)
+    def forget(self, environment: EnvironmentId) -> None:
+        """Delete the record of an environment, with its directory."""
+        # The record first: a directory without one is deleted by the next command.
+        (self.directory(environment) / _RECORD).unlink(missing_ok=True)
+        shutil.rmtree(self.directory(environment), ignore_errors=True)
+        self.release(environment)
 
     def tidy(self) -> None:
         """Delete directories without a record: a command died while it forgot them. Kubeconfig files may be in them.
 
-        Call it alone: a new session has its directory a moment before its record.
+        Call it alone: a new environment has its directory a moment before its record.
         """
-        for directory in self._sessions.glob("*"):
-            session = SessionId(directory.name)
-            if not (directory / _RECORD).exists() and self.claim(session):
-                self.forget(session)
+        for directory in self._environments.glob("*"):
+            environment = EnvironmentId(directory.name)
+            if not (directory / _RECORD).exists() and self.claim(environment):
+                self.forget(environment)
 
-    def claim(self, session: SessionId) -> bool:
-        """Become the owner of a session until `release` or our end; False: somebody else is."""
-        if session in self._held:
+    def claim(self, environment: EnvironmentId) -> bool:
+        """Lock an environment until `release` or the end of this process; False: another process has locked it."""
+        if environment in self._held:
             return True
-        directory = self.directory(session)
+        directory = self.directory(environment)
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = (directory / _LOCK).open("ab")
         try:
@@ -115,22 +116,22 @@ class Ledger:
         except OSError:
             file.close()
             return False
-        self._held[session] = file
+        self._held[environment] = file
         return True
 
-    def release(self, session: SessionId) -> None:
-        """Stop being the owner."""
-        if file := self._held.pop(session, None):
+    def release(self, environment: EnvironmentId) -> None:
+        """Unlock an environment."""
+        if file := self._held.pop(environment, None):
             file.close()
 
     def close(self) -> None:
-        """Stop being the owner of anything, as the end of the process does."""
-        for session in tuple(self._held):
-            self.release(session)
+        """Unlock all environments, as the end of the process does."""
+        for environment in tuple(self._held):
+            self.release(environment)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the only one that chooses names and reaps, waiting for others to finish that."""
+        """Be the only process that chooses names and removes environments; wait for others to finish that."""
         self.make_private()
         with (self.root / _LOCK).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)

@@ -51,8 +51,8 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
         kubernetes: version that the configured node image has, if its tag tells.
         limits: sysctls of inotify, by name.
         registries: registry to why it does not answer; empty if it does.
-        sessions: a line for each environment in the ledger: what it is, and whether it is dead.
-        strangers: kind clusters that no session of the ledger made.
+        environments: a line for each environment in the ledger, and whether it was left behind.
+        strangers: kind clusters that are not in the ledger.
         location: pod or host, and why.
         services: service to where it was said to be and what says so, or what is wrong with that.
         configuration: file of the configuration; empty if there is none here.
@@ -71,7 +71,7 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
     limits: dict[str, int] = {}
     ports: tuple[Port, ...] = ()
     registries: dict[str, str] = {}
-    sessions: tuple[tuple[str, bool], ...] = ()
+    environments: tuple[tuple[str, bool], ...] = ()
     strangers: tuple[str, ...] = ()
     location: tuple[str, str] = ("host", "")
     services: dict[str, tuple[str, str]] = {}
@@ -229,7 +229,7 @@ def _registries(facts: MachineFacts) -> Iterator[Check]:
 
 
 def _left_behind(facts: MachineFacts) -> Iterator[Check]:
-    for line, dead in facts.sessions:
+    for line, dead in facts.environments:
         if dead:
             yield _warning("environment", line, "seatrial clean")
         else:

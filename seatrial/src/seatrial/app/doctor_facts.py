@@ -61,7 +61,7 @@ def gather(load: Callable[[], Loaded]) -> MachineFacts:
         limits=dict(_limits()),
         ports=tuple(_ports(this, project)) if project else (),
         registries={host: registry_silence(host, timeout=_PATIENCE / 2) for host in _hosts(project)},
-        sessions=tuple(_sessions(this)),
+        environments=tuple(_environments(this)),
         strangers=tuple(_strangers(this)),
         location=(where.where, where.reason),
         services=dict(_services(project)) if project else {},
@@ -166,7 +166,7 @@ def _ports(this: Machine, project: Project) -> Iterator[Port]:
     except (OSError, yaml.YAMLError, AttributeError):
         return
     listening = listeners(this.processes)
-    ours = tuple(f"container {session.cluster}-" for session in this.ledger.sessions())
+    ours = tuple(f"container {record.cluster}-" for record in this.ledger.records())
     for mapping in mappings:
         if number := mapping.get("hostPort"):
             holder = listening.get(int(number), "")
@@ -192,17 +192,17 @@ def _hosts(project: Project | None) -> list[str]:
     return [_HUB]
 
 
-def _sessions(this: Machine) -> Iterator[tuple[str, bool]]:
+def _environments(this: Machine) -> Iterator[tuple[str, bool]]:
     now = this.clock.now()
-    for session in this.ledger.sessions():
-        idle = this.ledger.claim(session.session)
+    for record in this.ledger.records():
+        idle = this.ledger.claim(record.id)
         if idle:
-            this.ledger.release(session.session)
-        kept = session.kept and session.expires > now
+            this.ledger.release(record.id)
+        kept = record.kept and record.expires > now
         state = (
-            "in use" if not idle else "kept" if kept else "expired" if session.kept else "left by a command that died"
+            "in use" if not idle else "kept" if kept else "expired" if record.kept else "left by a command that died"
         )
-        yield f"{session.cluster} of {session.project}: {state}", idle and not kept
+        yield f"{record.cluster} of {record.project}: {state}", idle and not kept
 
 
 def _strangers(this: Machine) -> Iterator[str]:
@@ -213,5 +213,5 @@ def _strangers(this: Machine) -> Iterator[str]:
         done = this.processes.run(
             ["kind", "get", "clusters", "--quiet"], deadline=Deadline.after(_PATIENCE), check=False
         )
-        ours = {session.cluster for session in this.ledger.sessions()}
+        ours = {record.cluster for record in this.ledger.records()}
         yield from (name for name in done.stdout.decode().split() if name not in ours)

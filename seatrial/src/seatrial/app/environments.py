@@ -1,4 +1,4 @@
-"""Which session a command works in: found, made, replaced, reaped."""
+"""Find, create, claim and remove the environments of this user."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from msgspec.structs import replace
 
 from seatrial.app.wiring import EXPIRY, Machine, Stray, kind_strays
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import EnvironmentRecord, Made
 from seatrial.model.errors import SeatrialError, UsageError
-from seatrial.model.names import SessionId, new_session_id
-from seatrial.model.session import Made, Session
+from seatrial.model.names import EnvironmentId, new_environment_id
 from seatrial.model.spec import Project, ReleaseSpec
 from seatrial.namespaces import lease
 from seatrial.namespaces.ownership import delete_namespace, delete_own_objects
 from seatrial.saved_state import read
 
 __all__ = [
-    "NONE",
-    "claim_kept",
+    "NO_ENVIRONMENT",
+    "claim",
+    "create",
     "drop_cache",
     "find",
-    "found_or_new",
-    "guests",
-    "new_session",
+    "find_or_create",
+    "guest_environments",
     "reap",
     "remember",
     "remove",
@@ -34,145 +34,149 @@ __all__ = [
 ]
 
 _REMOVAL_SECONDS = 120.0
-NONE = "there is no environment of this project"
+NO_ENVIRONMENT = "there is no environment of this project"
 
 Say = Callable[[str], None]
 
 
-def find(this: Machine, project: Project, namespace: str = "") -> Session | None:
-    """Return the kept session of a project, or of its environment in a namespace of its own; None if there is none."""
-    for session in reversed(this.ledger.sessions()):
-        if _is_of(session, project, namespace) and session.kept and _belongs(this, project, session):
-            return session
+def find(this: Machine, project: Project, namespace: str = "") -> EnvironmentRecord | None:
+    """Return the kept environment of a project, or its guest environment `namespace`; None if there is none."""
+    for record in reversed(this.ledger.records()):
+        if _is_of(record, project, namespace) and record.kept and _belongs(this, project, record):
+            return record
     return None
 
 
-def require(this: Machine, project: Project, namespace: str = "") -> Session:
-    """Return the kept session of a project, for a look at it.
+def require(this: Machine, project: Project, namespace: str = "") -> EnvironmentRecord:
+    """Return the kept environment of a project, for reading.
 
     Raises:
-        UsageError: there is none, or not yet.
+        UsageError: there is none, or it is still being created.
     """
-    session = find(this, project, namespace)
-    if session is None:
-        _refuse_if_being_made(this, project, namespace)
+    record = find(this, project, namespace)
+    if record is None:
+        _refuse_while_created(this, project, namespace)
         option = f" --namespace {namespace}" if namespace else ""
-        what = f"there is no environment {namespace} of this project here" if namespace else NONE
+        what = f"there is no environment {namespace} of this project here" if namespace else NO_ENVIRONMENT
         raise UsageError(what, hint=f"seatrial up{option}")
-    return session
+    return record
 
 
-def _refuse_if_being_made(this: Machine, project: Project, namespace: str) -> None:
-    """Raise a UsageError while a `seatrial up` is at it that has not come to its end."""
-    for session in this.ledger.sessions():
-        making = session.command == "up" and not session.kept
-        if making and _is_of(session, project, namespace) and _in_use(this, session):
+def _refuse_while_created(this: Machine, project: Project, namespace: str) -> None:
+    """Raise a UsageError while another `seatrial up` creates the environment."""
+    for record in this.ledger.records():
+        is_new = record.command == "up" and not record.kept
+        if is_new and _is_of(record, project, namespace) and _in_use(this, record):
             raise UsageError(
-                "the environment is still being made, by another command", hint="wait for it: seatrial list"
+                "another command is still creating the environment", hint="seatrial list shows when it is ready"
             )
 
 
-def _is_of(session: Session, project: Project, namespace: str) -> bool:
-    return session.project == str(project.root) and session.namespace == namespace
+def _is_of(record: EnvironmentRecord, project: Project, namespace: str) -> bool:
+    return record.project == str(project.root) and record.namespace == namespace
 
 
-def claim_kept(this: Machine, project: Project, namespace: str = "") -> Session:
-    """Return the kept session of a project, which is ours from now on.
+def claim(this: Machine, project: Project, namespace: str = "") -> EnvironmentRecord:
+    """Return the kept environment of a project, locked for this process.
 
     Raises:
-        UsageError: there is none, or another command works in it.
+        UsageError: there is none, or another command uses it.
     """
-    session = require(this, project, namespace)
-    _claim(this, session)
-    # Between the two it may have been worked in, or been taken down.
-    current = this.ledger.session(session.session)
+    record = require(this, project, namespace)
+    _lock(this, record)
+    # Another command may have used or removed it before the lock.
+    current = this.ledger.record(record.id)
     if current is None:
-        this.ledger.forget(session.session)
-        return claim_kept(this, project, namespace)
+        this.ledger.forget(record.id)
+        return claim(this, project, namespace)
     return current
 
 
-def guests(this: Machine, session: Session) -> list[Session]:
-    """Return the sessions that live in the cluster of another one."""
-    return [each for each in this.ledger.sessions() if each.host == session.session]
+def guest_environments(this: Machine, record: EnvironmentRecord) -> list[EnvironmentRecord]:
+    """Return the environments that live in the cluster of another one."""
+    return [each for each in this.ledger.records() if each.host == record.id]
 
 
-def _claim(this: Machine, session: Session) -> None:
-    if not this.ledger.claim(session.session):
+def _lock(this: Machine, record: EnvironmentRecord) -> None:
+    if not this.ledger.claim(record.id):
         raise UsageError(
-            f"another command works in the environment {session.namespace or session.cluster}",
-            hint="wait for it, or end it: seatrial list",
+            f"environment {record.namespace or record.cluster} is in use by another command",
+            hint="wait for that command, or end it",
         )
 
 
-def _belongs(this: Machine, project: Project, session: Session) -> bool:
-    """Whether a session lives in the cluster that the project says; a guest in that of its host."""
-    if not session.host:
+def _belongs(this: Machine, project: Project, record: EnvironmentRecord) -> bool:
+    """Whether an environment lives in the project's configured cluster, a guest environment in that of its host."""
+    if not record.host:
         wanted = _cluster_of(project)
-        return session.cluster in (wanted, _other_name(wanted, session.session))
-    return any(each.session == session.host for each in this.ledger.sessions())
+        return record.cluster in (wanted, _other_name(wanted, record.id))
+    return any(each.id == record.host for each in this.ledger.records())
 
 
-def found_or_new(
-    this: Machine, project: Project, *, say: Say, namespace: str = "", host: Session | None = None
-) -> Session:
-    """Return the kept session of a project, or a new one if there is none, or if somebody removed its cluster.
+def find_or_create(
+    this: Machine, project: Project, *, say: Say, namespace: str = "", host: EnvironmentRecord | None = None
+) -> EnvironmentRecord:
+    """Return the kept environment of a project, or a new one if there is none or its cluster was deleted.
 
     Args:
         this: the machine.
         project: the project.
-        say: tells a person.
-        namespace: of an environment beside others; empty: the project's own.
-        host: the session with the kind cluster that such an environment lives in.
+        say: prints a line for the user.
+        namespace: name of a guest environment; empty: the project's own environment.
+        host: the environment whose kind cluster the guest environment lives in.
 
     Raises:
-        UsageError: another command works in it.
+        UsageError: another command uses it.
     """
     if find(this, project, namespace) is not None:
-        session = claim_kept(this, project, namespace)
-        if session.provider != "kind" or (
-            this.kind(session).exists() and session.host == (host.session if host else "")
-        ):
-            return session
-        say(f"cluster {session.cluster} is gone: making a new one")
-        remove(this, session)
+        record = claim(this, project, namespace)
+        if record.provider != "kind" or (this.kind(record).exists() and record.host == (host.id if host else "")):
+            return record
+        say(f"cluster {record.cluster} was not found; creating a new one")
+        remove(this, record)
     else:
-        # A second cluster is not what a second `up` of the same project is meant for.
-        _refuse_if_being_made(this, project, namespace)
-    return new_session(this, project, command="up", say=say, namespace=namespace, host=host)
+        # A second `up` of the project must not create a second cluster.
+        _refuse_while_created(this, project, namespace)
+    return create(this, project, command="up", say=say, namespace=namespace, host=host)
 
 
-def new_session(
-    this: Machine, project: Project, *, command: str, say: Say, namespace: str = "", host: Session | None = None
-) -> Session:
-    """Return a new session with a cluster name that is free, written down and ours; a guest has that of its host.
+def create(
+    this: Machine,
+    project: Project,
+    *,
+    command: str,
+    say: Say,
+    namespace: str = "",
+    host: EnvironmentRecord | None = None,
+) -> EnvironmentRecord:
+    """Return the record of a new environment, written and locked, with a free cluster name or that of its host.
 
-    A kept session that `run` left is replaced by the next `run`. What `up` made, and what runs now, is left alone: then
+    `run` replaces an environment that an earlier `run` kept. If another environment has the configured cluster name,
     the new one gets another name and no host ports.
     """
     now = this.clock.now()
     with this.ledger.alone():
         reap(this, now, say)
         wanted = _cluster_of(project)
-        identifier = new_session_id()
-        holder = next(
-            (each for each in this.ledger.sessions() if each.cluster == wanted and each.namespace == namespace), None
+        identifier = new_environment_id()
+        present = next(
+            (each for each in this.ledger.records() if each.cluster == wanted and each.namespace == namespace), None
         )
-        replaces = holder and command == "run" == holder.command and holder.project == str(project.root)
-        if holder and replaces and this.ledger.claim(holder.session):
-            say(f"removing {_called(holder)}, which an earlier run left")
-            remove(this, holder)
-            holder = None
+        replaces = present and command == "run" == present.command and present.project == str(project.root)
+        if present and replaces and this.ledger.claim(present.id):
+            say(f"removing {_called(present)}, which an earlier run kept")
+            remove(this, present)
+            present = None
         name, foreground = wanted, True
         if host is not None:
             name, foreground = host.cluster, False
-        elif holder and project.cluster.provider == "kind":
-            if holder.project != str(project.root):
-                say(f"cluster name {wanted} is in use by the project in {holder.project}")
+        elif present and project.cluster.provider == "kind":
+            if present.project != str(project.root):
+                say(f"cluster name {wanted} is in use by the project in {present.project}")
             name, foreground = _other_name(wanted, identifier), False
-            say(f"cluster {wanted} is in use: this one is {name}, without host ports")
-        session = Session(
-            session=identifier,
+            say(f"cluster {wanted} is in use; creating {name} without host ports")
+        record = EnvironmentRecord(
+            id=identifier,
             project=str(project.root),
             identity=project.identity,
             command="up" if command == "up" else "run",
@@ -182,171 +186,177 @@ def new_session(
             expires=now + EXPIRY,
             foreground=foreground,
             namespace=namespace,
-            host=host.session if host else "",
+            host=host.id if host else "",
         )
         this.ledger.claim(identifier)
-        this.ledger.write(session)
-    return session
+        this.ledger.write(record)
+    return record
 
 
 def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) -> list[str]:
-    """Remove sessions whose owner is dead or whose time is over, and return their clusters. Call it alone.
+    """Remove expired environments and those of commands that died; return their clusters or namespaces.
+
+    Call it inside `Ledger.alone`.
 
     Args:
         this: the machine.
-        now: the time.
-        say: tells a person.
-        everything: also what was kept and has not expired.
+        now: the current time.
+        say: prints a line for the user.
+        everything: also remove kept environments that have not expired.
     """
     removed: list[str] = []
-    gone: set[str] = set()
+    deleted: set[str] = set()
     this.ledger.tidy()
     for cluster in strays(this):
-        say(f"removing containers of cluster {cluster.name}, which were made after their command had died")
+        say(f"removing containers of cluster {cluster.name}: they were created after their command had died")
         cluster.remove(Deadline.after(_REMOVAL_SECONDS))
         removed.append(cluster.name)
-    for listed in this.ledger.sessions():
+    for listed in this.ledger.records():
         stays = _is_kept(this, listed, now) and not everything
-        if listed.host in gone or stays or not this.ledger.claim(listed.session):
+        if listed.host in deleted or stays or not this.ledger.claim(listed.id):
             continue
-        # Removing takes seconds: since the list was read, its owner may have come to its end, and have kept it.
-        session = this.ledger.session(listed.session)
-        if session is None:
-            this.ledger.forget(listed.session)
+        # Removals take seconds. Meanwhile the command that used it may have ended and kept it.
+        record = this.ledger.record(listed.id)
+        if record is None:
+            this.ledger.forget(listed.id)
             continue
-        kept = _is_kept(this, session, now)
+        kept = _is_kept(this, record, now)
         if kept and not everything:
-            this.ledger.release(session.session)
+            this.ledger.release(record.id)
             continue
-        reason = "was kept" if kept else "has expired" if session.kept else "was left by a command that died"
-        say(f"removing {_called(session)}, which {reason}")
+        reason = "was kept" if kept else "has expired" if record.kept else "was left by a command that died"
+        say(f"removing {_called(record)}, which {reason}")
         try:
-            remove(this, session)
+            remove(this, record)
         except SeatrialError as error:
-            say(f"{_called(session)} stays: {error.message}: {error.reason}")
-            this.ledger.release(session.session)
+            say(f"{_called(record)} was not removed: {error.message}: {error.reason}")
+            this.ledger.release(record.id)
         else:
-            gone.add(session.session)
-            removed.append(session.namespace or session.cluster)
+            deleted.add(record.id)
+            removed.append(record.namespace or record.cluster)
     return removed
 
 
 def strays(this: Machine) -> list[Stray]:
-    """Return node containers of sessions that are on the books no more; none if no engine answers."""
+    """Return node containers of environments without a record; none if no engine answers."""
     try:
         return kind_strays(this.engine, this.ledger.root, this.ledger.has)
     except SeatrialError:
         return []
 
 
-def _is_kept(this: Machine, session: Session, now: datetime) -> bool:
-    """Whether a session is there to be gone on in: itself, or its guests."""
-    return session.kept and (session.expires > now or any(_lives(this, each, now) for each in guests(this, session)))
+def _is_kept(this: Machine, record: EnvironmentRecord, now: datetime) -> bool:
+    """Whether an environment is kept and has not expired, or a guest environment in its cluster is in use."""
+    return record.kept and (
+        record.expires > now or any(_is_needed(this, each, now) for each in guest_environments(this, record))
+    )
 
 
-def _lives(this: Machine, session: Session, now: datetime) -> bool:
-    """Whether a guest is kept, or a command works in it."""
-    return (session.kept and session.expires > now) or _in_use(this, session)
+def _is_needed(this: Machine, record: EnvironmentRecord, now: datetime) -> bool:
+    """Whether a guest environment is kept and has not expired, or is in use."""
+    return (record.kept and record.expires > now) or _in_use(this, record)
 
 
-def _in_use(this: Machine, session: Session) -> bool:
-    """Whether a command works in a session."""
-    if not this.ledger.claim(session.session):
+def _in_use(this: Machine, record: EnvironmentRecord) -> bool:
+    """Whether a command uses an environment."""
+    if not this.ledger.claim(record.id):
         return True
-    this.ledger.release(session.session)
+    this.ledger.release(record.id)
     return False
 
 
-def _called(session: Session) -> str:
-    place = f"cluster {session.cluster}"
-    if session.namespace:
-        return f"environment {session.namespace} in {place}"
-    return f"what was made in {place}" if session.shares else place
+def _called(record: EnvironmentRecord) -> str:
+    place = f"cluster {record.cluster}"
+    if record.namespace:
+        return f"environment {record.namespace} in {place}"
+    return f"the environment in {place}" if record.shares else place
 
 
-def remove(this: Machine, session: Session) -> None:
-    """Remove all that a session made, and the session from the books; it must be ours. Its guests go with its cluster.
+def remove(this: Machine, record: EnvironmentRecord) -> None:
+    """Remove everything that was created for an environment, its guest environments and its record.
+
+    The caller has locked it.
 
     Raises:
-        EnvironmentFailed: something could not be removed; the session stays on the books.
-        UsageError: a command works in a guest, or another run in the namespace.
+        EnvironmentFailed: a resource could not be removed; the record stays.
+        UsageError: a command uses a guest environment, or another run uses the namespace.
     """
     deadline = Deadline.after(_REMOVAL_SECONDS)
-    lodgers = guests(this, session)
-    for each in lodgers:
-        _claim(this, each)
-    if session.shares:
-        _remove_objects(this, session, deadline)
-    if any(made.kind == "cluster" for made in session.made):
-        this.kind(session).delete(deadline=deadline)
-    for each in lodgers:
-        this.ledger.forget(each.session)
-    if this.is_last(session):
+    in_cluster = guest_environments(this, record)
+    for each in in_cluster:
+        _lock(this, each)
+    if record.shares:
+        _remove_objects(this, record, deadline)
+    if any(made.kind == "cluster" for made in record.made):
+        this.kind(record).delete(deadline=deadline)
+    for each in in_cluster:
+        this.ledger.forget(each.id)
+    if this.is_last(record):
         this.registry().remove()
-    this.ledger.forget(session.session)
+    this.ledger.forget(record.id)
 
 
-def _remove_objects(this: Machine, session: Session, deadline: Deadline) -> None:
-    """Remove our releases and namespaces from a cluster that others use too, once no other run works there."""
-    if not session.made or (session.host and not this.kind(session).exists()):
+def _remove_objects(this: Machine, record: EnvironmentRecord, deadline: Deadline) -> None:
+    """Remove an environment's releases and namespaces from a shared cluster, once no other run uses them."""
+    if not record.made or (record.host and not this.kind(record).exists()):
         return
-    kube, charts = this.cluster_of(session).connect(), this.charts_of(session)
-    places = [made.name for made in session.made if made.kind in ("namespace", "objects")]
+    kube, charts = this.cluster_of(record).connect(), this.charts_of(record)
+    places = [made.name for made in record.made if made.kind in ("namespace", "objects")]
     for place in places:
         if kube.get("coordination.k8s.io/v1/Lease", lease.NAME, place) is not None:
             lease.Lease(
-                kube, place, holder=f"{this.holder} removes it", labels=session.owner_labels, clock=this.clock
+                kube, place, holder=f"{this.holder} removes it", labels=record.owner_labels, clock=this.clock
             ).take(deadline)
-    for made in reversed(session.made):
+    for made in reversed(record.made):
         if made.kind == "release":
             namespace, _, name = made.name.partition("/")
             charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
         elif made.kind == "namespace":
-            delete_namespace(kube, made.name, session.session)
+            delete_namespace(kube, made.name, record.id)
         elif made.kind == "objects":
-            delete_own_objects(kube, made.name, session.owner_selector)
+            delete_own_objects(kube, made.name, record.owner_selector)
 
 
 def drop_cache(this: Machine, say: Say) -> list[str]:
-    """Remove the registry's volume and the images that this user's projects built, and return what went."""
-    if this.ledger.sessions():
-        say("the cache stays: an environment is up and pulls from it")
+    """Remove the registry's volume and the images built for this user's projects; return what was removed."""
+    if this.ledger.records():
+        say("the cache was not removed: an environment is up and pulls from it")
         return []
     registry = this.registry()
     registry.remove()
-    # The label alone does not say whose an image is: another user's images on the same engine have it, too.
+    # Images of other users on the same engine have the same label.
     built = read(this.ledger.root / "shared" / "built.json", dict[str, str]) or {}
     return this.engine.drop(volume=registry.volume, label="seatrial.dev/project", images=set(built.values()))
 
 
-def remember(this: Machine, session: Session, made: Made) -> Session:
-    """Write down what is about to be made, or what it became; return the session with it."""
-    others = tuple(each for each in session.made if (each.kind, each.name) != (made.kind, made.name))
-    updated = replace(session, made=(*others, made))
+def remember(this: Machine, record: EnvironmentRecord, made: Made) -> EnvironmentRecord:
+    """Record a resource before it is created, or its identity afterwards; return the new record."""
+    others = tuple(each for each in record.made if (each.kind, each.name) != (made.kind, made.name))
+    updated = replace(record, made=(*others, made))
     this.ledger.write(updated)
     return updated
 
 
-def settle(this: Machine, session: Session, *, gone: bool, keep: bool) -> None:
-    """End the work in a session.
+def settle(this: Machine, record: EnvironmentRecord, *, gone: bool, keep: bool) -> None:
+    """Unlock an environment at the end of a command, and keep it or delete its record.
 
     Args:
         this: the machine.
-        session: the session.
-        gone: nothing of it is left: it goes off the books.
-        keep: it is kept for the next command; else, if it is not gone, the next command reaps it.
+        record: the environment.
+        gone: nothing of it is left: delete the record.
+        keep: keep it for the next command; otherwise, unless it is gone, the next command removes it.
     """
-    if gone or not (keep or session.made or session.kept):
-        this.ledger.forget(session.session)
+    if gone or not (keep or record.made or record.kept):
+        this.ledger.forget(record.id)
         return
     if keep:
-        this.ledger.write(replace(session, kept=True, expires=this.clock.now() + EXPIRY))
-    this.ledger.release(session.session)
+        this.ledger.write(replace(record, kept=True, expires=this.clock.now() + EXPIRY))
+    this.ledger.release(record.id)
 
 
-def _other_name(wanted: str, session: SessionId) -> str:
-    """Return the name of a session's cluster where the one that the project says is in use."""
-    return f"{wanted}-{session[:4]}"
+def _other_name(wanted: str, environment: EnvironmentId) -> str:
+    """Return the cluster name of an environment if the configured name is in use."""
+    return f"{wanted}-{environment[:4]}"
 
 
 def _cluster_of(project: Project) -> str:

@@ -12,11 +12,11 @@ from typing import Final, TextIO
 from seatrial.app import environments
 from seatrial.app.wiring import Machine, environment
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import EnvironmentRecord, Made
 from seatrial.model.errors import UsageError
 from seatrial.model.event import Sink
 from seatrial.model.names import RunId, new_run_id
 from seatrial.model.result import Stage
-from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 from seatrial.pipeline import FinishedRun, Recorder, execute
 from seatrial.stages.context import Ctx
@@ -44,7 +44,7 @@ class Output:
 def go(
     this: Machine,
     project: Project,
-    session: Session,
+    record: EnvironmentRecord,
     *,
     output: Output,
     command: Sequence[str],
@@ -54,12 +54,12 @@ def go(
     explain: bool = False,
     pytest_args: tuple[str, ...] = (),
 ) -> FinishedRun:
-    """Run the pipeline in a session that is ours, and settle what becomes of the session.
+    """Run the pipeline in a locked environment, then unlock the environment or delete its record.
 
     Args:
         this: the machine.
         project: the project.
-        session: the session; it is released or forgotten when this returns.
+        record: the environment; it is unlocked or its record is deleted when this returns.
         output: where the run is shown.
         command: what the user typed, for the record.
         keep: never, on-failure or always.
@@ -68,14 +68,14 @@ def go(
         explain: tell of each file that changed what that means.
         pytest_args: what the user added for pytest.
     """
-    held = [session]
+    held = [record]
     outcome = _Outcome()
 
     def remember(made: Made) -> None:
         held[0] = environments.remember(this, held[0], made)
 
     with ExitStack() as ends:
-        # Last of all, and whatever fails before: a session that nobody ends stays in use.
+        # Last of all, and whatever fails before: an environment that is not unlocked stays in use.
         ends.callback(lambda: outcome.settle(this, held[0]))
         started = this.clock.now()
         run = new_run_id(started)
@@ -87,8 +87,8 @@ def go(
         recorder = Recorder(run, this.clock, sinks)
         ctx = outcome.ctx = Ctx(
             project=project,
-            env=environment(this, project, session),
-            session=session,
+            env=environment(this, project, record),
+            record=record,
             run=run,
             run_dir=run_dir,
             command=tuple(command),
@@ -111,19 +111,19 @@ def go(
 
 
 class _Outcome:
-    """Decides what becomes of a session, by how far its run came."""
+    """Decide whether an environment is kept, by how far its run came."""
 
     def __init__(self) -> None:
         self.ctx: Ctx | None = None
         self.ended: FinishedRun | None = None
 
-    def settle(self, this: Machine, session: Session) -> None:
-        """Keep the session, forget it, or leave it to the next command, which reaps it."""
+    def settle(self, this: Machine, record: EnvironmentRecord) -> None:
+        """Keep the environment, delete its record, or leave it to the next command, which removes it."""
         ctx = self.ctx
         gone = self.ended is not None and _is_gone(self.ended)
         # What never got into the cluster has made nothing there.
-        gone = gone or (session.shares and not session.kept and (ctx is None or ctx.lease is None))
-        environments.settle(this, session, gone=gone, keep=not gone and ctx is not None and _stays(ctx))
+        gone = gone or (record.shares and not record.kept and (ctx is None or ctx.lease is None))
+        environments.settle(this, record, gone=gone, keep=not gone and ctx is not None and _stays(ctx))
 
 
 def _leave(ctx: Ctx) -> None:
@@ -137,7 +137,7 @@ def _leave(ctx: Ctx) -> None:
 
 
 def _is_gone(ended: FinishedRun) -> bool:
-    """Whether nothing is left of the session."""
+    """Whether nothing is left of the environment."""
     torn = [each for each in ended.result.stages if each.stage is Stage.TEARDOWN]
     return bool(torn) and torn[0].outcome == "done"
 
@@ -145,7 +145,7 @@ def _is_gone(ended: FinishedRun) -> bool:
 def _stays(ctx: Ctx) -> bool:
     """Whether what is there is worth keeping: it came to be of use, and nobody asked for its end."""
     return ctx.facts.usable and (
-        ctx.keep == "always" or (ctx.keep == "on-failure" and ctx.failed) or not (ctx.facts.fresh or ctx.session.shares)
+        ctx.keep == "always" or (ctx.keep == "on-failure" and ctx.failed) or not (ctx.facts.fresh or ctx.record.shares)
     )
 
 

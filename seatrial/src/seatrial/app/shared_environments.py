@@ -19,11 +19,11 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import AccessDenied, SeatrialError, UsageError
 from seatrial.model.names import (
     LABEL_ENVIRONMENT,
+    LABEL_ENVIRONMENT_ID,
     LABEL_EXPIRES,
     LABEL_ISOLATED_FOR,
     LABEL_OWNER,
     LABEL_PROJECT,
-    LABEL_SESSION,
     OWNER,
 )
 from seatrial.model.spec import Project, ReleaseSpec
@@ -112,10 +112,10 @@ def remove(this: Machine, project: Project, names: Collection[str], say: Callabl
         if each.holder:
             say(f"{each.name} stays: {each.holder} works in it")
             continue
-        session = environments.find(this, project, each.name)
+        record = environments.find(this, project, each.name)
         try:
-            if session is not None:
-                environments.remove(this, environments.claim_kept(this, project, each.name))
+            if record is not None:
+                environments.remove(this, environments.claim(this, project, each.name))
             else:
                 _remove(this, project, each)
         except SeatrialError as error:
@@ -175,9 +175,9 @@ def _kube(this: Machine, project: Project) -> Kube | None:
 
 
 def _environment(this: Machine, project: Project) -> Kubernetes:
-    session = environments.find(this, project) or visitor(this, project)
-    assert session is not None, "it was found there"  # noqa: S101
-    return environment(this, project, session)
+    record = environments.find(this, project) or visitor(this, project)
+    assert record is not None, "it was found there"  # noqa: S101
+    return environment(this, project, record)
 
 
 def _remove(this: Machine, project: Project, found: Found) -> None:
@@ -188,7 +188,7 @@ def _remove(this: Machine, project: Project, found: Found) -> None:
         for name in _releases(kube, namespace, project.identity):
             env.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
         there = kube.get("v1/Namespace", namespace) or {"metadata": {}}
-        delete_namespace(kube, namespace, str((there["metadata"].get("labels") or {}).get(LABEL_SESSION)))
+        delete_namespace(kube, namespace, str((there["metadata"].get("labels") or {}).get(LABEL_ENVIRONMENT_ID)))
 
 
 def _releases(kube: Kube, namespace: str, project: str) -> list[str]:

@@ -24,9 +24,9 @@ from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.reachable import registry_silence
 from seatrial.adapters.registry import LocalRegistry, RemoteRegistry
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
+from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
-from seatrial.model.names import SessionId
-from seatrial.model.session import Session
+from seatrial.model.names import EnvironmentId
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
 
@@ -36,8 +36,8 @@ EXPIRY: Final = timedelta(hours=24)
 """How long a kept environment outlives its last use."""
 
 _KUBECONFIG: Final = "kubeconfig"
-_VISITOR: Final = SessionId("look")
-"""A session that is not on the books and leaves nothing in the state directory."""
+_VISITOR: Final = EnvironmentId("look")
+"""An environment without a record, which leaves nothing in the state directory."""
 
 _CERTS: Final = "/etc/containerd/certs.d"
 
@@ -51,38 +51,38 @@ class Machine:
     ledger: Ledger
     clock: SystemClock
 
-    def kind(self, session: Session) -> KindCluster:
-        """Return the kind cluster of a session, for taking it down."""
+    def kind(self, record: EnvironmentRecord) -> KindCluster:
+        """Return the kind cluster of an environment, for removal."""
         return KindCluster(
-            session.cluster,
+            record.cluster,
             config={},
             namespace="default",
-            directory=self.ledger.directory(session.session),
-            cwd=Path(session.project),
+            directory=self.ledger.directory(record.id),
+            cwd=Path(record.project),
             processes=self.processes,
             engine=self.engine,
-            guard=self._guard(session) if session.host else None,
+            guard=self._guard(record) if record.host else None,
         )
 
-    def cluster_of(self, session: Session) -> KindCluster | ExistingCluster:
-        """Return the cluster of a session without its project, for taking what it made out of there."""
-        if session.provider == "kind":
-            return self.kind(session)
+    def cluster_of(self, record: EnvironmentRecord) -> KindCluster | ExistingCluster:
+        """Return the cluster of an environment without its project, for removal."""
+        if record.provider == "kind":
+            return self.kind(record)
         return ExistingCluster(
-            session.cluster,
-            kubeconfig=self.ledger.directory(session.session) / _KUBECONFIG,
+            record.cluster,
+            kubeconfig=self.ledger.directory(record.id) / _KUBECONFIG,
             processes=self.processes,
-            guard=self._guard(session),
+            guard=self._guard(record),
         )
 
-    def _guard(self, session: Session) -> Guard:
-        """Return what is ours, as far as a session knows without its project."""
-        releases = (made.name.partition("/")[::2] for made in session.made if made.kind == "release")
-        return Guard(project=session.project_label, environment=session.namespace, releases=frozenset(releases))
+    def _guard(self, record: EnvironmentRecord) -> Guard:
+        """Return which objects belong to an environment, as far as its record knows."""
+        releases = (made.name.partition("/")[::2] for made in record.made if made.kind == "release")
+        return Guard(project=record.project_label, environment=record.namespace, releases=frozenset(releases))
 
-    def charts_of(self, session: Session) -> HelmCharts:
+    def charts_of(self, record: EnvironmentRecord) -> HelmCharts:
         """Return the same cluster's Helm."""
-        cluster = self.cluster_of(session)
+        cluster = self.cluster_of(record)
         return HelmCharts(self.processes, kubeconfig=cluster.kubeconfig, context=cluster.context, cwd=self.ledger.root)
 
     @property
@@ -104,9 +104,9 @@ class Machine:
             port_is_free=port_is_free,
         )
 
-    def is_last(self, session: Session) -> bool:
-        """Whether no other session needs what all of them share."""
-        return all(each.session == session.session for each in self.ledger.sessions())
+    def is_last(self, record: EnvironmentRecord) -> bool:
+        """Whether no other environment needs the shared registry."""
+        return all(each.id == record.id for each in self.ledger.records())
 
     def memory_peak(self) -> MemoryPeak:
         """Return what samples the memory in use from now on."""
@@ -124,14 +124,14 @@ def machine() -> Machine:
     )
 
 
-def visitor(this: Machine, project: Project) -> Session | None:
-    """Return a session that is not on the books, for a look into a cluster that somebody else made."""
+def visitor(this: Machine, project: Project) -> EnvironmentRecord | None:
+    """Return a record that is not in the ledger, for reading an existing cluster."""
     spec = project.cluster
     if spec.provider != "existing" or not spec.context:
         return None
     now = this.clock.now()
-    return Session(
-        session=_VISITOR,
+    return EnvironmentRecord(
+        id=_VISITOR,
         project=str(project.root),
         identity=project.identity,
         command="up",
@@ -142,13 +142,13 @@ def visitor(this: Machine, project: Project) -> Session | None:
     )
 
 
-def environment(this: Machine, project: Project, session: Session) -> Kubernetes:
-    """Return the Kubernetes environment of a session.
+def environment(this: Machine, project: Project, record: EnvironmentRecord) -> Kubernetes:
+    """Return the Kubernetes environment of a record.
 
     Raises:
         UsageError: the configuration lacks what its provider needs, or the kind configuration is none.
     """
-    directory = this.ledger.directory(session.session)
+    directory = this.ledger.directory(record.id)
     common: dict[str, Any] = {
         "images": this.engine,
         "processes": this.processes,
@@ -161,28 +161,26 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
         "holder": this.holder,
     }
     if project.cluster.provider == "existing":
-        return _existing(this, project, session, common)
+        return _existing(this, project, record, common)
     # What is kept was made by it; reading it would cost the short loop a twentieth of a second.
-    given = None if session.kept else _kind_config(project)
-    home = SessionId(session.host or session.session)
+    given = None if record.kept else _kind_config(project)
+    home = EnvironmentId(record.host or record.id)
     certs = this.ledger.directory(home) / "certs.d"
-    if session.host:
+    if record.host:
         common["certs"] = certs
         source = this.ledger.directory(home) / _KUBECONFIG
         if source.exists():
-            _own_kubeconfig(directory, source, f"kind-{session.cluster}", project)
+            _own_kubeconfig(directory, source, f"kind-{record.cluster}", project)
     certs.mkdir(parents=True, exist_ok=True)
     cluster = KindCluster(
-        session.cluster,
-        config=cluster_config(
-            given, image=project.cluster.image, host_ports=session.foreground, mounts={certs: _CERTS}
-        ),
+        record.cluster,
+        config=cluster_config(given, image=project.cluster.image, host_ports=record.foreground, mounts={certs: _CERTS}),
         namespace=project.runner.namespace,
         directory=directory,
         cwd=project.root,
         processes=this.processes,
         engine=this.engine,
-        guard=_guard(project, session) if session.host else None,
+        guard=_guard(project, record) if record.host else None,
     )
     registry = this.registry()
     mirror = LocalMirror(
@@ -191,7 +189,7 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
         mirrors=registry.mirrors,
         announcement=registry.announcement,
         claim_network=registry.claim_network,
-        remove=lambda: registry.remove() if this.is_last(session) else None,
+        remove=lambda: registry.remove() if this.is_last(record) else None,
     )
     return Kubernetes(
         cluster=cluster,
@@ -199,13 +197,13 @@ def environment(this: Machine, project: Project, session: Session) -> Kubernetes
         registry=registry,
         mirror=mirror,
         charts=_helm(this, project, cluster),
-        host_ports=tuple(host_ports(given or {})) if session.foreground and not session.host else (),
+        host_ports=tuple(host_ports(given or {})) if record.foreground and not record.host else (),
         **common,
     )
 
 
 def _own_kubeconfig(directory: Path, source: Path, context: str, project: Project) -> Path:
-    """Return a kubeconfig of the session's own: one context, the namespace of the tests, and nothing else in reach."""
+    """Return the environment's own kubeconfig: one context with the namespace of the tests."""
     target, mark = directory / _KUBECONFIG, directory / f"{_KUBECONFIG}.source"
     # By content: a file that is restored, or copied with its times, may be older than our copy.
     origin = json.dumps([str(source), context, project.runner.namespace]).encode() + source.read_bytes()
@@ -223,13 +221,13 @@ def _own_kubeconfig(directory: Path, source: Path, context: str, project: Projec
     return target
 
 
-def _guard(project: Project, session: Session) -> Guard:
+def _guard(project: Project, record: EnvironmentRecord) -> Guard:
     """Return what is ours in a cluster that others use too."""
     releases = frozenset((release.namespace, release.name) for release in project.release)
-    return Guard(project=session.project_label, environment=session.namespace, releases=releases)
+    return Guard(project=record.project_label, environment=record.namespace, releases=releases)
 
 
-def _existing(this: Machine, project: Project, session: Session, common: Mapping[str, Any]) -> Kubernetes:
+def _existing(this: Machine, project: Project, record: EnvironmentRecord, common: Mapping[str, Any]) -> Kubernetes:
     spec = project.cluster
     if not spec.context or not spec.registry:
         missing = "context" if not spec.context else "registry"
@@ -242,14 +240,14 @@ def _existing(this: Machine, project: Project, session: Session, common: Mapping
         raise UsageError(
             f"{given.kubeconfig} has no context {spec.context!r}", hint="kubectl config get-contexts lists them"
         )
-    directory = this.ledger.directory(session.session)
+    directory = this.ledger.directory(record.id)
     cluster = ExistingCluster(
         spec.context,
         kubeconfig=given.kubeconfig
-        if session.session == _VISITOR
+        if record.id == _VISITOR
         else _own_kubeconfig(directory, given.kubeconfig, spec.context, project),
         processes=this.processes,
-        guard=_guard(project, session),
+        guard=_guard(project, record),
     )
     registry: Registry = RemoteRegistry(this.engine, spec.registry)
     return Kubernetes(

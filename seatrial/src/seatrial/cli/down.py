@@ -36,14 +36,16 @@ def command(context: Context) -> ExitCode:
         if namespace and shared_environments.remove(this, project, {namespace}, context.say):
             return ExitCode.PASSED
         if not died:
-            context.say(f"there is no environment {namespace} of this project" if namespace else environments.NONE)
+            context.say(
+                f"there is no environment {namespace} of this project" if namespace else environments.NO_ENVIRONMENT
+            )
         return ExitCode.PASSED
-    session = environments.claim_kept(this, project, namespace)
-    if session.provider == "existing":
-        # Brings the session's copy of the kubeconfig up to date: the user may have corrected it since.
-        environment(this, project, session)
-    others = [each.namespace for each in environments.guests(this, session)]
-    environments.remove(this, session)
+    record = environments.claim(this, project, namespace)
+    if record.provider == "existing":
+        # Updates the environment's copy of the kubeconfig: the user may have corrected it since.
+        environment(this, project, record)
+    others = [each.namespace for each in environments.guest_environments(this, record)]
+    environments.remove(this, record)
     also = f", and with it {', '.join(others)}" if others else ""
-    context.say(f"removed {namespace or 'what was made'} in {session.cluster}{also}")
+    context.say(f"removed {namespace or 'what was made'} in {record.cluster}{also}")
     return ExitCode.PASSED

@@ -30,13 +30,13 @@ def command(context: Context) -> ExitCode:
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415
 
     this, project = machine(), context.project
-    session = environments.require(this, project, context.namespace)
-    env = environment(this, project, session)
+    record = environments.require(this, project, context.namespace)
+    env = environment(this, project, record)
     values = {
         "KUBECONFIG": str(env.cluster.kubeconfig),
         "HELM_KUBECONTEXT": env.cluster.context,
         "HELM_NAMESPACE": project.runner.namespace,
-        "SEATRIAL_CLUSTER": session.cluster,
+        "SEATRIAL_CLUSTER": record.cluster,
         "SEATRIAL_RUN_NAMESPACE": project.runner.namespace,
     }
     context.print_result(values, "\n".join(f"export {key}={shlex.quote(value)}" for key, value in values.items()))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from seatrial.app.wiring import Machine
-    from seatrial.model.session import Session
+    from seatrial.model.environment_record import EnvironmentRecord
 
 __all__ = ["command"]
 
@@ -27,7 +27,7 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
     made_by: str
     state: str
     policies: str = ""
-    session: str = ""
+    environment: str = ""
 
 
 @plain_command(
@@ -46,7 +46,7 @@ def command(context: Context) -> ExitCode:
     from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
-    rows = [_row(this, session) for session in this.ledger.sessions()]
+    rows = [_row(this, record) for record in this.ledger.records()]
     rows += [
         _Row(
             cluster=stray.name,
@@ -65,25 +65,25 @@ def _places(rows: list[_Row]) -> set[tuple[str, str]]:
     return {(row.cluster, row.namespace) for row in rows}
 
 
-def _row(this: Machine, session: Session) -> _Row:
-    """Return what the ledger knows of a session."""
+def _row(this: Machine, record: EnvironmentRecord) -> _Row:
+    """Return the row of an environment in the ledger."""
     now = this.clock.now()
-    if not this.ledger.claim(session.session):
+    if not this.ledger.claim(record.id):
         state = "in use"
     else:
-        this.ledger.release(session.session)
+        this.ledger.release(record.id)
         state = "dead: the next command removes it"
-        if session.kept and session.expires > now:
-            state = _until(session.expires)
-        elif session.kept:
+        if record.kept and record.expires > now:
+            state = _until(record.expires)
+        elif record.kept:
             state = "expired: the next command removes it"
     return _Row(
-        cluster=session.cluster,
-        namespace=session.namespace,
-        project=session.project,
-        made_by=session.command,
+        cluster=record.cluster,
+        namespace=record.namespace,
+        project=record.project,
+        made_by=record.command,
         state=state,
-        session=session.session,
+        environment=record.id,
     )
 
 

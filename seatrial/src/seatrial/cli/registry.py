@@ -40,7 +40,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "debug": Entry(LOOK, "Run a shell or a command in a debug pod, with HTTP, DNS and SQL clients."),
     "diagnose": Entry(LOOK, "Say what is wrong in the environment, with evidence."),
     "render": Entry(LOOK, "Show a past run again from its directory."),
-    "init": Entry(SETUP, "Write seatrial.toml from what is found in the project."),
+    "init": Entry(SETUP, "Write seatrial.toml from the files of the project."),
     "config": Entry(SETUP, "Show the configuration, its schema, and what is doubtful in it."),
     "doctor": Entry(SETUP, "Check this machine: tools, engine, limits, ports, what is stale."),
     "completion": Entry(SETUP, "Print the completion script of a shell."),

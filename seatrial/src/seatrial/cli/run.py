@@ -45,9 +45,9 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
             "--namespace is for a cluster that others use too, and run makes one of its own",
             hint=f"seatrial up --namespace {context.namespace}",
         )
-    session = environments.new_session(this, project, command="run", say=context.say, namespace=context.namespace)
+    record = environments.create(this, project, command="run", say=context.say, namespace=context.namespace)
     words = ("run", f"--keep={keep}", *pytest_args)
     ended = lifecycle.go(
-        this, project, session, output=context.output, command=words, keep=keep, tests=True, pytest_args=pytest_args
+        this, project, record, output=context.output, command=words, keep=keep, tests=True, pytest_args=pytest_args
     )
     return finish(context, ended)

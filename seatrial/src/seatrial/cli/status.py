@@ -12,7 +12,7 @@ from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
 if TYPE_CHECKING:
-    from seatrial.model.session import Session
+    from seatrial.model.environment_record import EnvironmentRecord
     from seatrial.stages.survey import ReleaseSeen, RunnerSeen, WorkloadSeen
 
 __all__ = ["command"]
@@ -30,7 +30,7 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True):
 
     up: bool
     state: str = "up"
-    session: Session | None = None
+    environment: EnvironmentRecord | None = None
     kubernetes: str = ""
     releases: tuple[ReleaseSeen, ...] = ()
     workloads: tuple[WorkloadSeen, ...] = ()
@@ -53,16 +53,16 @@ def command(context: Context) -> ExitCode:
     from seatrial.stages import revival, survey  # noqa: PLC0415
 
     this, project = machine(), context.project
-    session = environments.find(this, project, context.namespace)
-    if session is None:
+    record = environments.find(this, project, context.namespace)
+    if record is None:
         context.print_result(_Status(up=False, state="down"), "nothing is up; seatrial up brings it up")
         return ExitCode.PASSED
-    env = environment(this, project, session)
+    env = environment(this, project, record)
     kube = env.cluster.connect()
     if not kube.answers(revival.TRIES):
         state = env.cluster.state()
-        asleep = f"cluster  {session.cluster} does not answer: {revival.words(state)}; {_REMEDIES[state]}"
-        context.print_result(_Status(up=False, state=state, session=session), asleep)
+        asleep = f"cluster  {record.cluster} does not answer: {revival.words(state)}; {_REMEDIES[state]}"
+        context.print_result(_Status(up=False, state=state, environment=record), asleep)
         return ExitCode.PASSED
     workloads = survey.workloads(survey.snapshot(kube, project.used_namespaces))
     images = [image for workload in workloads for image in workload.images]
@@ -72,7 +72,7 @@ def command(context: Context) -> ExitCode:
     }
     status = _Status(
         up=True,
-        session=session,
+        environment=record,
         kubernetes=kube.version(),
         releases=tuple(survey.releases(kube, project)),
         workloads=tuple(workloads),
@@ -84,13 +84,13 @@ def command(context: Context) -> ExitCode:
 
 
 def _text(status: _Status) -> str:
-    session, runner = status.session, status.runner
-    assert session is not None  # noqa: S101
+    record, runner = status.environment, status.runner
+    assert record is not None  # noqa: S101
     assert runner is not None  # noqa: S101
     lines = [
-        f"cluster  {session.cluster} ({session.provider}, Kubernetes {status.kubernetes})"
-        + (f", environment {session.namespace}" if session.namespace else ""),
-        f"until    {session.expires.astimezone():%Y-%m-%d %H:%M}, or a day after its last use",
+        f"cluster  {record.cluster} ({record.provider}, Kubernetes {status.kubernetes})"
+        + (f", environment {record.namespace}" if record.namespace else ""),
+        f"until    {record.expires.astimezone():%Y-%m-%d %H:%M}, or a day after its last use",
     ]
     for release in status.releases:
         how = f"{release.status}, revision {release.revision}" if release.status else "not installed"

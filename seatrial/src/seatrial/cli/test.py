@@ -27,12 +27,12 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
     from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
-    session = environments.claim_kept(this, context.project, context.namespace)
+    record = environments.claim(this, context.project, context.namespace)
     words = ("test", *pytest_args)
     ended = lifecycle.go(
         this,
         context.project,
-        session,
+        record,
         output=context.output,
         command=words,
         keep="always",

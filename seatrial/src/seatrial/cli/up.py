@@ -14,7 +14,7 @@ from seatrial.model.errors import ExitCode
 
 if TYPE_CHECKING:
     from seatrial.app.wiring import Machine
-    from seatrial.model.session import Session
+    from seatrial.model.environment_record import EnvironmentRecord
 
 __all__ = ["command"]
 
@@ -42,26 +42,26 @@ def command(context: Context) -> ExitCode:
     this = machine()
     beside = bool(context.namespace) and context.project.cluster.provider == "kind"
     host = _host(context, this) if beside else None
-    session = environments.found_or_new(this, context.project, say=context.say, namespace=context.namespace, host=host)
+    record = environments.find_or_create(this, context.project, say=context.say, namespace=context.namespace, host=host)
     words = ("up", "--namespace", context.namespace) if context.namespace else ("up",)
     ended = lifecycle.go(
-        this, context.project, session, output=context.output, command=words, keep="always", tests=False
+        this, context.project, record, output=context.output, command=words, keep="always", tests=False
     )
     return finish(context, ended)
 
 
-def _host(context: Context, this: Machine) -> Session:
-    """Return the session with the project's kind cluster, made if there is none."""
+def _host(context: Context, this: Machine) -> EnvironmentRecord:
+    """Return the environment with the project's kind cluster, created if there is none."""
     from seatrial.app import environments, lifecycle  # noqa: PLC0415
 
     plain = replace(context, namespace="", as_json=False)
     found = environments.find(this, plain.project)
     if found is None or not this.kind(found).exists():
-        session = environments.found_or_new(this, plain.project, say=context.say)
+        record = environments.find_or_create(this, plain.project, say=context.say)
         ended = lifecycle.go(
             this,
             plain.project,
-            session,
+            record,
             output=plain.output,
             command=("up", "(the cluster)"),
             keep="always",

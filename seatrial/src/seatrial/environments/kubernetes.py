@@ -34,7 +34,7 @@ class LocalMirror:
         mirrors: hosts.toml by registry host, for images of these references.
         announcement: the ConfigMap of KEP-1755.
         claim_network: writes down that the nodes' network is ours, if it is not there yet.
-        remove: removes its container, if no other session needs it; its volume stays.
+        remove: removes its container, if no other environment needs it; its volume stays.
     """
 
     container: str
@@ -52,9 +52,9 @@ class Kubernetes:
     Attributes:
         nodes: None: the cluster's machines are none of our business.
         mirror: None: images go to a registry that the configuration names.
-        directory: of the session: kubeconfig, logs, what is remembered between commands.
+        directory: of the environment: kubeconfig, logs and saved state.
         certs: host directory that every node sees as /etc/containerd/certs.d.
-        shared: of all sessions: what is known of images.
+        shared: directory of saved state that all environments share: what is known of images.
         host_ports: host addresses and ports that the cluster will publish.
         check_engine: says the engine's version, or why there is none.
         holder: who we are, for others who find what we hold: user and machine.

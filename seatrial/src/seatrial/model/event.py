@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from seatrial.model.finding import Finding, ObjectRef
-from seatrial.model.names import RunId, SessionId
+from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.redaction import safe_struct
 from seatrial.model.result import Outcome, RunResult, Stage
 
@@ -43,13 +43,13 @@ class RunStarted(_Body, frozen=True, kw_only=True, tag=True):
     """The first event of every run.
 
     Attributes:
-        session: the environment that the run is in.
+        environment: id of the environment that the run is in.
         command: what was asked for, without `seatrial`.
         stages: the stages that will run, if nothing stops them.
         directory: where the files of the run are.
     """
 
-    session: SessionId
+    environment: EnvironmentId
     command: tuple[str, ...]
     stages: tuple[Stage, ...]
     directory: str

@@ -15,32 +15,32 @@ __all__ = [
     "ISOLATED_PREFIX",
     "LABEL_DEBUG_POD",
     "LABEL_ENVIRONMENT",
+    "LABEL_ENVIRONMENT_ID",
     "LABEL_EXPIRES",
     "LABEL_ISOLATED_FOR",
     "LABEL_KEPT",
     "LABEL_OWNER",
     "LABEL_PROJECT",
-    "LABEL_SESSION",
     "LABEL_USE",
     "OWNER",
+    "EnvironmentId",
     "RunId",
-    "SessionId",
     "canonical",
     "checkout_id",
     "dns_label",
     "label_value",
+    "new_environment_id",
     "new_project_id",
     "new_run_id",
-    "new_session_id",
 ]
 
 RunId = NewType("RunId", str)
 """One run of the tests: `20260131-154501-3f2a`, sortable by time, a valid DNS label."""
 
-SessionId = NewType("SessionId", str)
+EnvironmentId = NewType("EnvironmentId", str)
 """One environment from `up` to `down`; a kept environment outlives many runs."""
 
-LABEL_SESSION = "seatrial.dev/session"
+LABEL_ENVIRONMENT_ID = "seatrial.dev/session"  # as older versions wrote it: their objects have to be found
 LABEL_OWNER = "seatrial.dev/owner"
 LABEL_EXPIRES = "seatrial.dev/expires"
 LABEL_PROJECT = "seatrial.dev/project"
@@ -117,9 +117,9 @@ def new_run_id(at: datetime) -> RunId:
     return RunId(f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
 
 
-def new_session_id() -> SessionId:
-    """Return a fresh session id: eight hexadecimal digits."""
-    return SessionId(secrets.token_hex(4))
+def new_environment_id() -> EnvironmentId:
+    """Return a new environment id: eight hexadecimal digits."""
+    return EnvironmentId(secrets.token_hex(4))
 
 
 def canonical(reference: str) -> str:

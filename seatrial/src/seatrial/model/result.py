@@ -9,7 +9,7 @@ import msgspec
 
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
-from seatrial.model.names import RunId, SessionId
+from seatrial.model.names import EnvironmentId, RunId
 
 __all__ = [
     "RESULT_SCHEMA",
@@ -141,7 +141,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         schema: version of these fields.
         run: name of the run, and of its directory.
-        session: the environment that it was in.
+        environment: id of the environment that it was in.
         started: wall clock of the host, with its offset from UTC.
         seconds: from start to end.
         exit: what the process ended with; 2 if it was interrupted.
@@ -160,7 +160,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int = RESULT_SCHEMA
     run: RunId
-    session: SessionId
+    environment: EnvironmentId
     started: datetime
     seconds: float
     exit: ExitCode

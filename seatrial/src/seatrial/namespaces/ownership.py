@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import Made
 from seatrial.model.errors import AccessDenied, NotServed, OutOfTime, UsageError
 from seatrial.model.names import (
     ISOLATED_PREFIX,
     LABEL_ENVIRONMENT,
+    LABEL_ENVIRONMENT_ID,
     LABEL_ISOLATED_FOR,
     LABEL_KEPT,
     LABEL_OWNER,
     LABEL_PROJECT,
-    LABEL_SESSION,
     LABEL_USE,
     OWNER,
 )
-from seatrial.model.session import Made
 from seatrial.ports import Kube, Object
 
 __all__ = [
@@ -73,7 +73,7 @@ class Owner:
     """The environment that namespaces in a shared cluster are created for.
 
     Attributes:
-        labels: project, session and expiry, as all its objects have them.
+        labels: project, environment and expiry, as all its objects have them.
         kept: whether the environment outlives the command that creates it.
         environment: the name that `--namespace` gave; empty if the project's own namespaces are used.
         pod_security: the Pod Security level of namespaces that belong to a named environment.
@@ -124,7 +124,7 @@ def ensure_namespace(kube: Kube, name: str, owner: Owner, *, deadline: Deadline,
         record(Made(kind="objects", name=name))
         return False
     record(Made(kind="namespace", name=name))
-    # Again by each command: the labels tell the session that owns it now and when it expires.
+    # Again by each command: the labels say which environment owns it now and when it expires.
     kube.apply(_namespace(name, owner, existing))
     return True
 
@@ -133,7 +133,7 @@ def check_owner(name: str, namespace: Object, owner: Owner) -> None:
     """Check that an existing namespace may be used.
 
     Raises:
-        UsageError: it belongs to another owner, or another session of the project keeps it.
+        UsageError: it belongs to another owner, or another environment of the project keeps it.
     """
     labels, wanted = namespace["metadata"].get("labels") or {}, owner.labels
     if is_use_allowed(namespace):
@@ -144,7 +144,11 @@ def check_owner(name: str, namespace: Object, owner: Owner) -> None:
             reason=f"it has no label {LABEL_OWNER}={OWNER} with {LABEL_PROJECT}={wanted[LABEL_PROJECT]}",
             hint=f"choose another --namespace; or its owner runs: kubectl label namespace {name} {LABEL_USE}=allowed",
         )
-    if not owner.kept and labels.get(LABEL_KEPT) == "true" and labels.get(LABEL_SESSION) != wanted[LABEL_SESSION]:
+    if (
+        not owner.kept
+        and labels.get(LABEL_KEPT) == "true"
+        and labels.get(LABEL_ENVIRONMENT_ID) != wanted[LABEL_ENVIRONMENT_ID]
+    ):
         raise UsageError(
             f"namespace {name} contains a kept environment",
             reason="this run deletes its namespaces when it ends, and would delete the kept environment with them",
@@ -157,11 +161,11 @@ def is_use_allowed(namespace: Object | None) -> bool:
     return ((namespace or {}).get("metadata", {}).get("labels") or {}).get(LABEL_USE) == "allowed"
 
 
-def delete_namespace(kube: Kube, name: str, session: str) -> bool:
-    """Delete a namespace and its runner's cluster-wide objects if it belongs to a session; return whether it did."""
+def delete_namespace(kube: Kube, name: str, environment: str) -> bool:
+    """Delete an environment's namespace with its runner's cluster-wide objects; return whether it was its own."""
     namespace = kube.get("v1/Namespace", name)
     labels = (namespace or {}).get("metadata", {}).get("labels") or {}
-    if labels.get(LABEL_SESSION) != session:
+    if labels.get(LABEL_ENVIRONMENT_ID) != environment:
         return False
     selector = ",".join(f"{key}={labels.get(key, '')}" for key in (LABEL_OWNER, LABEL_PROJECT))
     delete_isolation_objects(kube, name, selector)

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from seatrial.image_inputs.manifest import Manifest
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
-from seatrial.model.session import Session
 from seatrial.model.spec import Project
 from seatrial.namespaces.admission_policies import REFUSAL, refused_namespace
 from seatrial.namespaces.ownership import delete_isolation_objects
@@ -63,7 +63,7 @@ class RunnerPod:
     Attributes:
         kube: the cluster's API.
         project: the project.
-        session: the environment; its labels are those of the objects.
+        record: the environment; its labels are those of the objects.
         image: what the pod runs.
         directory: of the environment; the record of the pod is saved there.
         deadline: of the run.
@@ -73,7 +73,7 @@ class RunnerPod:
 
     kube: Kube
     project: Project
-    session: Session
+    record: EnvironmentRecord
     image: RunnerImage
     directory: Path
     deadline: Deadline
@@ -98,8 +98,8 @@ class RunnerPod:
             local=image.local,
             agent=agent_files(),
             directories=places,
-            labels=self.session.labels,
-            shared=self.session.shares,
+            labels=self.record.labels,
+            shared=self.record.shares,
         )
         *others, pod = runner_objects(spec, inputs)
         existing = self.kube.get("v1/Pod", spec.pod, spec.namespace)
@@ -121,7 +121,7 @@ class RunnerPod:
         if existing is not None:
             self._delete()
             if not spec.isolated_namespaces:
-                delete_isolation_objects(self.kube, spec.namespace, self.session.owner_selector)
+                delete_isolation_objects(self.kube, spec.namespace, self.record.owner_selector)
         self._apply_policies(runner_policies(spec, inputs))
         for obj in others:
             self.kube.apply(obj)

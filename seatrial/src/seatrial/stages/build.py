@@ -24,7 +24,7 @@ from seatrial.stages.context import Ctx, Report, done, unchanged
 __all__ = ["LOOKED", "look", "run"]
 
 LOOKED: Final = "looked.json"
-"""In a session's directory: the images that the last command asked the engine for."""
+"""In an environment's directory: the images that the last command asked the engine for."""
 
 _KEPT: Final = 3
 """Images of one name that stay on the engine: going back to the last branches needs no build."""

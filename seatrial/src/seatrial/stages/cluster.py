@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from seatrial.model.environment_record import Made
 from seatrial.model.result import Stage
-from seatrial.model.session import Made
 from seatrial.runner.prestart import Submission
 from seatrial.stages import gate
 from seatrial.stages.context import Ctx, Report, done, unchanged
@@ -12,10 +12,10 @@ __all__ = ["run"]
 
 
 def run(ctx: Ctx) -> Report:
-    """Make the cluster unless the session has one, and wait until pods in it find and reach each other.
+    """Make the cluster unless the environment has one, and wait until pods in it find and reach each other.
 
     Raises:
-        EnvironmentFailed: it cannot be made, or what the session had is gone or broken.
+        EnvironmentFailed: it cannot be made, or what the environment had is gone or broken.
     """
     cluster, facts = ctx.env.cluster, ctx.facts
     if facts.fresh:

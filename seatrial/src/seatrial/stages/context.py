@@ -13,11 +13,11 @@ from typing import NamedTuple, TextIO
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.manifest import Manifest
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import EnvironmentRecord, Made
 from seatrial.model.event import Note, StageProgress
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
 from seatrial.model.result import ImageUsed, Outcome, Stage
-from seatrial.model.session import Made, Session
 from seatrial.model.spec import Project
 from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import Owner, delete_namespace, delete_own_objects
@@ -142,7 +142,7 @@ class Ctx:
 
     project: Project
     env: Kubernetes
-    session: Session
+    record: EnvironmentRecord
     run: RunId
     run_dir: Path
     command: tuple[str, ...]
@@ -172,20 +172,20 @@ class Ctx:
     def owner(self) -> Owner:
         """The environment of this run, as the owner of namespaces."""
         return Owner(
-            labels=self.session.labels,
+            labels=self.record.labels,
             kept=self.keep == "always",
-            environment=self.session.namespace,
+            environment=self.record.namespace,
             pod_security=self.project.namespace.pod_security,
         )
 
     def record_namespace(self, made: Made) -> None:
         """Record a namespace, or objects in a namespace of another owner, that is about to be created."""
-        kube, session = self.kube, self.session
+        kube, record = self.kube, self.record
         if made.kind == "namespace":
-            self.undo.push(f"namespace {made.name}", lambda _: delete_namespace(kube, made.name, session.session))
+            self.undo.push(f"namespace {made.name}", lambda _: delete_namespace(kube, made.name, record.id))
         else:
             what = f"own objects in namespace {made.name}"
-            self.undo.push(what, lambda _: delete_own_objects(kube, made.name, session.owner_selector))
+            self.undo.push(what, lambda _: delete_own_objects(kube, made.name, record.owner_selector))
         self.remember(made)
 
     def log(self, name: str) -> Path:

@@ -13,10 +13,10 @@ from typing import Final
 
 from seatrial.environments.kubernetes import LocalMirror
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import Made
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.names import canonical
 from seatrial.model.result import ImageUsed, Stage
-from seatrial.model.session import Made
 from seatrial.ports import LocalImage, Nodes, Object
 from seatrial.saved_state import PushedImage, read, write
 from seatrial.stages import charts
@@ -97,7 +97,7 @@ def _have_registry(ctx: Ctx, wanted: list[str], deadline: Deadline) -> None:
     """Have the registry run, and the nodes know it."""
     mirror = ctx.env.mirror
     if mirror:
-        # Shared by all sessions: the last one takes the container away, its volume is a cache that stays.
+        # Shared by all environments: the last one removes the container; its volume stays as a cache.
         ctx.remember(Made(kind="container", name=mirror.container))
     ctx.env.registry.ensure(deadline=deadline)
     if mirror:

@@ -9,9 +9,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from seatrial.model.environment_record import Made
 from seatrial.model.errors import SeatrialError
 from seatrial.model.result import Stage
-from seatrial.model.session import Made
 from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces.guardrails import apply_guardrails
 from seatrial.namespaces.ownership import ensure_namespace, ensure_namespace_of_own_cluster
@@ -70,14 +70,14 @@ def run(ctx: Ctx) -> Report:
 
 
 def _ensure_namespace(ctx: Ctx, name: str) -> None:
-    environment, is_own = ctx.session.namespace, True
-    if ctx.session.shares:
+    environment, is_own = ctx.record.namespace, True
+    if ctx.record.shares:
         is_own = ensure_namespace(ctx.kube, name, ctx.owner, deadline=ctx.deadline, record=ctx.record_namespace)
     else:
-        ensure_namespace_of_own_cluster(ctx.kube, name, ctx.session.labels)
+        ensure_namespace_of_own_cluster(ctx.kube, name, ctx.record.labels)
     if is_own and environment:
         spec, runner = ctx.project.namespace, ctx.project.runner
-        apply_guardrails(ctx.kube, name, spec, runner, environment=environment, labels=ctx.session.labels)
+        apply_guardrails(ctx.kube, name, spec, runner, environment=environment, labels=ctx.record.labels)
 
 
 class _Configuration:
@@ -113,9 +113,7 @@ def _remove_dropped(ctx: Ctx) -> list[str]:
         name, known = path.stem.removeprefix("release-"), read(path, Installed)
         if known is None or not known.namespace or (name, known.namespace) in configured:
             continue
-        if ctx.kube.objects(
-            "v1/Secret", known.namespace, labels=f"owner=helm,name={name},{ctx.session.owner_selector}"
-        ):
+        if ctx.kube.objects("v1/Secret", known.namespace, labels=f"owner=helm,name={name},{ctx.record.owner_selector}"):
             ctx.warn(f"release {name} in namespace {known.namespace} is no longer configured; deleting")
             spec = ReleaseSpec(name=name, chart="", namespace=known.namespace)
             limit = ctx.deadline.child(ctx.project.timeouts.install)
@@ -166,7 +164,7 @@ def runner_pod_of(ctx: Ctx) -> RunnerPod:
     ctx.facts.runner_pod = RunnerPod(
         kube=ctx.kube,
         project=ctx.project,
-        session=ctx.session,
+        record=ctx.record,
         image=RunnerImage(
             reference=reference,
             pulled_as=charts.pod_image(ctx, reference),
@@ -225,7 +223,7 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _EarlyPod, configuration: _Con
         ctx.warn(f"release {release.name} was left {state.status} by a run that died: taking that back")
         good = newest_good(ctx.kube, release)
         ctx.env.charts.recover(release, good=good.revision if good else None, deadline=deadline)
-    if state is None and ctx.session.shares:
+    if state is None and ctx.record.shares:
         charts_of = ctx.env.charts
         ctx.undo.push(f"release {release.name}", lambda limit: charts_of.recover(release, good=None, deadline=limit))
         ctx.remember(Made(kind="release", name=f"{release.namespace}/{release.name}"))
@@ -248,7 +246,7 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _EarlyPod, configuration: _Con
             ctx.env.charts.install(
                 release,
                 charts.sets_of(ctx, release),
-                labels=ctx.session.owner_labels,
+                labels=ctx.record.owner_labels,
                 deadline=deadline,
                 log=ctx.log(f"helm-{release.name}"),
             )

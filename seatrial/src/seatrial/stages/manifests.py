@@ -19,7 +19,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
-from seatrial.model.names import LABEL_SESSION
+from seatrial.model.names import LABEL_ENVIRONMENT_ID
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Object
 from seatrial.saved_state import Applied, read, write
@@ -172,7 +172,7 @@ def _is_there(ctx: Ctx, key: str) -> bool:
 def _apply(ctx: Ctx, obj: Object, *, edited: bool, created: bool) -> None:
     kind, name, namespace = objects.split(objects.key_of(obj))
     labelled = deepcopy(obj)
-    labelled["metadata"]["labels"] = {**(obj["metadata"].get("labels") or {}), **ctx.session.labels}
+    labelled["metadata"]["labels"] = {**(obj["metadata"].get("labels") or {}), **ctx.record.labels}
     if edited:
         if created and kind.startswith("apps/v1/"):
             _recreate(ctx, kind, name, namespace)
@@ -218,7 +218,7 @@ def _delete(ctx: Ctx, key: str) -> None:
 
 def _is_ours(ctx: Ctx, live: Object) -> bool:
     marks = live["metadata"].get("labels") or {}
-    wanted = {**ctx.session.owner_labels, LABEL_SESSION: ctx.session.session}
+    wanted = {**ctx.record.owner_labels, LABEL_ENVIRONMENT_ID: ctx.record.id}
     return all(marks.get(label) == value for label, value in wanted.items())
 
 

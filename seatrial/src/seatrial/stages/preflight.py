@@ -19,13 +19,13 @@ def run(ctx: Ctx) -> Report:
         EnvironmentFailed: the existing cluster does not answer.
     """
     env = ctx.env
-    cluster = next((made for made in ctx.session.made if made.kind == "cluster"), None)
-    ctx.facts.fresh = cluster is None and not ctx.session.shares
+    cluster = next((made for made in ctx.record.made if made.kind == "cluster"), None)
+    ctx.facts.fresh = cluster is None and not ctx.record.shares
     if not ctx.facts.fresh:
         env.charts.end_left_behind()
-    if not ctx.session.kept:
+    if not ctx.record.kept:
         manifests.check(ctx.project.release, ctx.project.root)
-    if ctx.session.shares:
+    if ctx.record.shares:
         return _enter_shared_cluster(ctx)
     if not ctx.facts.fresh:
         return revival.run(ctx)
@@ -58,10 +58,10 @@ def _check_tools(ctx: Ctx) -> None:
 
 def _enter_shared_cluster(ctx: Ctx) -> Report:
     """Check the cluster and take the Lease of the runner's namespace before anything in it is changed."""
-    env, is_first = ctx.env, not ctx.session.kept
+    env, is_first = ctx.env, not ctx.record.kept
     if is_first:
         _check_tools(ctx)
-    if ctx.session.provider == "existing" and not env.cluster.exists():
+    if ctx.record.provider == "existing" and not env.cluster.exists():
         raise UsageError(
             f"{env.cluster.kubeconfig} has no context {env.cluster.context!r}", hint="kubectl config get-contexts"
         )
@@ -71,12 +71,12 @@ def _enter_shared_cluster(ctx: Ctx) -> Report:
     claim_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)
     ctx.lease = _take_lease(ctx, namespace)
     ensure_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)
-    helm_state.check_owner(kube, ctx.project.release, ctx.session.owner_labels)
+    helm_state.check_owner(kube, ctx.project.release, ctx.record.owner_labels)
     return done(namespace=namespace, **ctx.facts.versions) if is_first else unchanged(namespace=namespace)
 
 
 def _take_lease(ctx: Ctx, namespace: str) -> Lease:
-    env, labels = ctx.env, ctx.session.owner_labels
+    env, labels = ctx.env, ctx.record.owner_labels
     lease = Lease(ctx.kube, namespace, holder=f"{env.holder} run {ctx.run}", labels=labels, clock=env.clock)
     lease.take(ctx.deadline)
 

@@ -39,9 +39,9 @@ def run(ctx: Ctx) -> Report:
         pods = probes.run_until_stable(until, lambda: _wait(ctx, targets, until))
         write(state_file, probes.state(pods))
         at_once = False
-    if ctx.session.namespace and ctx.project.namespace.isolated:
+    if ctx.record.namespace and ctx.project.namespace.isolated:
         state_file = ctx.env.directory / "policies.json"
-        verify_policies(ctx.kube, spec, ctx.session.namespace, state_file=state_file, warn=ctx.warn)
+        verify_policies(ctx.kube, spec, ctx.record.namespace, state_file=state_file, warn=ctx.warn)
     for name, made in ctx.facts.installed.items():
         _remember(ctx, name, made)
     manifests.found_good(ctx)

@@ -105,6 +105,6 @@ def _silent_node(kube: Kube, now: datetime) -> bool:
 
 
 def _hint(ctx: Ctx) -> str:
-    if ctx.session.provider == "existing":
+    if ctx.record.provider == "existing":
         return f"kubectl --context {ctx.env.cluster.context} version"
     return "seatrial down, then seatrial up"

@@ -67,7 +67,7 @@ def run(ctx: Ctx) -> Report:
         reports=tuple(report_options(spec.report_options)),
         unsure=asked.unsure,
         paths_given=asked.paths_given,
-        fixtures=definition(ctx.project, ctx.session.labels),
+        fixtures=definition(ctx.project, ctx.record.labels),
         colour=colour,
         width=shutil.get_terminal_size().columns,
     )

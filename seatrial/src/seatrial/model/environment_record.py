@@ -1,4 +1,4 @@
-"""What we made on this machine, as the ledger remembers it."""
+"""The record of an environment in the ledger: its cluster, its owner, its expiry and what was created for it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Final, Literal
 import msgspec
 
 from seatrial.model.names import (
+    LABEL_ENVIRONMENT_ID,
     LABEL_EXPIRES,
     LABEL_OWNER,
     LABEL_PROJECT,
-    LABEL_SESSION,
     OWNER,
-    SessionId,
+    EnvironmentId,
     label_value,
 )
 
-__all__ = ["SESSION_SCHEMA", "Made", "Session"]
+__all__ = ["RECORD_SCHEMA", "EnvironmentRecord", "Made"]
 
-SESSION_SCHEMA: Final = 1
+RECORD_SCHEMA: Final = 1
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,21 +36,22 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     identity: str = ""
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One environment from its first creation to its removal.
+class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment in the ledger, from its first creation to its removal.
 
     Attributes:
-        project: directory of the project that it belongs to.
-        identity: the project's id, which its objects are labelled with; empty in records of older versions.
-        command: who made it: `run` replaces what `run` left; what `up` made ends by `down` only.
-        kept: whether it outlives the command that made it. What is not kept and has no living owner is reaped.
-        expires: when it is reaped although it is kept.
+        id: `session` in the file, as older versions wrote it.
+        project: directory of the project.
+        identity: the project's id, the value of its label; empty in records of older versions.
+        command: the command that created it: `run` replaces what `run` left; what `up` created stays until `down`.
+        kept: whether it outlives the command that created it. Any command removes one that is not kept and not in use.
+        expires: when any command removes it although it is kept.
         foreground: whether it has the configured cluster name and host ports.
-        namespace: what `--namespace` said; empty: the project's own namespaces.
-        host: the session whose kind cluster this one lives in; empty: the cluster is its own, or somebody else's.
+        namespace: the value of `--namespace`; empty: the namespaces of the configuration.
+        host: id of the environment whose kind cluster this one lives in; empty: it has its own, or an existing one.
     """
 
-    session: SessionId
+    id: EnvironmentId = msgspec.field(name="session")
     project: str
     identity: str = ""
     command: Literal["run", "up"]
@@ -63,12 +64,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = ""
     host: str = ""
     made: tuple[Made, ...] = ()
-    schema: int = SESSION_SCHEMA
+    schema: int = RECORD_SCHEMA
 
     @property
     def project_label(self) -> str:
-        """The value of the project's label on the objects of this session."""
-        # Older versions labelled objects with the name of the project's directory.
+        """The value of the project's label on the objects of this environment."""
+        # Older versions used the name of the project's directory.
         return self.identity or label_value(Path(self.project).name)
 
     @property
@@ -83,11 +84,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels of an object: its project, its session, and when it expires in seconds since the epoch."""
+        """The labels of an object: its project, its environment, and when it expires in seconds since the epoch."""
         expires = str(int(self.expires.timestamp()))
-        return {**self.owner_labels, LABEL_SESSION: self.session, LABEL_EXPIRES: expires}
+        return {**self.owner_labels, LABEL_ENVIRONMENT_ID: self.id, LABEL_EXPIRES: expires}
 
     @property
     def shares(self) -> bool:
-        """Whether others live in its cluster, so that it cleans up behind itself and touches only what is its own."""
+        """Whether its cluster has other users, so that it deletes what it created and touches nothing else."""
         return self.provider == "existing" or bool(self.host)
