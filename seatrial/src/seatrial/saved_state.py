@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from seatrial.image_inputs.manifest import Manifest
 from seatrial.image_inputs.working_tree import Entry
 
 __all__ = [
+    "INSPECTED_IMAGES",
     "Answered",
     "Applied",
     "BuiltImage",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+INSPECTED_IMAGES: Final = "looked.json"
+"""In an environment's directory: the images that the last command requested from the engine."""
 
 
 class PushedImage(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,7 +87,7 @@ class TestBuild:
         assert len(world.images.built) == 2
         assert (
             ctx.facts.manifest
-            == inputs_of(tmp_path, name="shop-test", present=ctx.facts.looked_at(["base:1"])).manifest
+            == inputs_of(tmp_path, name="shop-test", present=ctx.engine_images.present(["base:1"])).manifest
         )
 
     def test_files_that_change_during_each_build_are_inconclusive_and_the_next_command_begins_clean(self, tmp_path):
@@ -106,7 +106,7 @@ class TestBuild:
 
         with pytest.raises(UsageError) as caught:
             build.run(world.ctx())
-        assert caught.value.message.startswith("nothing of tests would reach the runner")
+        assert caught.value.message.startswith("no file of tests would reach the runner pod")
         assert world.images.built == []
 
     def test_paths_that_are_sent_are_below_the_context(self, tmp_path):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from seatrial.images import node_pulls
 from seatrial.model.errors import UsageError
 from seatrial.model.result import Outcome
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import Completed
 from seatrial.stages import (
     charts,
-    deliver,
 )
 from shop_world import (
     delivered,
@@ -159,7 +159,7 @@ class TestDeliver:
     @pytest.mark.parametrize("first", [("it-control-plane",), ("it-control-plane", "it-worker")])
     def test_nodes_that_are_still_being_made_pull_a_little_later(self, tmp_path, monkeypatch, first):
         """The engine lists containers one by one, and before anything can be run in them."""
-        monkeypatch.setattr(deliver, "_LOOK", 0.01)
+        monkeypatch.setattr(node_pulls, "_PAUSE", 0.01)
         world = made_world(tmp_path)
         lists = iter([first])
         ran = []

@@ -11,7 +11,6 @@ from fakes import FakeKube
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ReleaseSpec
 from seatrial.stages import charts, gate, helm_state
-from seatrial.stages.deliver import only_worker
 from shop_world import revision
 
 
@@ -170,20 +169,6 @@ def test_release_digest_of_archives_and_remote_charts(tmp_path):
     assert charts.release_digest(local, {}, tmp_path) != before
     remote = [ReleaseSpec(name="x", chart="oci://r/x", version=version) for version in ("1", "2")]
     assert len({charts.release_digest(each, {}, tmp_path) for each in remote}) == 2
-
-
-@pytest.mark.parametrize(
-    ("names", "worker"),
-    [
-        (["it-control-plane"], "it-control-plane"),
-        (["it-control-plane", "it-worker"], "it-worker"),
-        (["it-control-plane", "it-control-plane2", "it-external-load-balancer", "it-worker"], "it-worker"),
-        (["it-control-plane", "it-worker", "it-worker2"], ""),
-        ([], ""),
-    ],
-)
-def test_only_worker(names, worker):
-    assert only_worker(names) == worker
 
 
 def test_dns_question_has_no_line_feed():

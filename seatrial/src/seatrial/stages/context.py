@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,7 @@ from typing import NamedTuple, TextIO
 
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.manifest import Manifest
+from seatrial.images.engine_images import EngineImages
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord, Made
 from seatrial.model.event import Note, StageProgress
@@ -59,7 +60,6 @@ class Facts:
         manifest: what the image of the runner's pod was built from; None: it is not built from this project.
         places: folders of the runner's pod that files may be sent to.
         images: what is on the engine, by reference.
-        looked: images that the engine was asked for, by reference; None for what it has not.
         release_digests: digest of what each release is made from, by its name, as it was before it was installed.
         rendered: the objects of each release, by its name.
         applied: the objects of manifests and pull Secrets that this run applied, by the name of their set.
@@ -82,7 +82,6 @@ class Facts:
     manifest: Manifest | None = None
     places: tuple[str, ...] = ()
     images: dict[str, LocalImage] = field(default_factory=dict)
-    looked: dict[str, LocalImage | None] = field(default_factory=dict)
     release_digests: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, list[Object]] = field(default_factory=dict)
     applied: dict[str, list[Object]] = field(default_factory=dict)
@@ -97,10 +96,6 @@ class Facts:
     runner_pod: RunnerPod | None = None
     submission: Submission | None = None
     tests: TestRun | None = None
-
-    def looked_at(self, references: Iterable[str]) -> dict[str, LocalImage]:
-        """Return those of the images that the engine has; it must have been asked for them."""
-        return {each: image for each in references if (image := self.looked.get(each)) is not None}
 
 
 class Undo:
@@ -136,6 +131,7 @@ class Ctx:
         explain: tell of each file that changed what that means.
         lease: says to others that we work in a namespace; None: the cluster is ours alone.
         cancelled: set once another stage failed.
+        engine_images: images on the engine.
         tests: whether they are to run.
         failed: whether anything went wrong, once that is known.
     """
@@ -158,9 +154,14 @@ class Ctx:
     facts: Facts = field(default_factory=Facts)
     lease: Lease | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
+    engine_images: EngineImages = field(init=False)
     tests: bool = False
     failed: bool = False
     explain: bool = False
+
+    def __post_init__(self) -> None:
+        """Start with no known image."""
+        self.engine_images = EngineImages(self.env.images)
 
     @property
     def kube(self) -> Kube:

@@ -226,7 +226,7 @@ def _tree(ctx: Ctx, root: Path, seeded: Files) -> Tree:
     image = next((image for image in ctx.project.image if image.name == spec.image), None)
     if image is None:
         return read_tree(root, pod.places)
-    present = ctx.facts.looked_at(pod.manifest.bases)
+    present = ctx.engine_images.present(pod.manifest.bases)
     given = read_inputs(ctx.project, image, os.environ, present)
     places = given.places(_directory(ctx), pod.places, pod.manifest)
     if causes := image_needs(pod.manifest, given.manifest, places=places, rebuild=spec.rebuild):
