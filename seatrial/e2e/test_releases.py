@@ -69,7 +69,7 @@ def test_changed_template_in_linked_folder_is_upgraded(kept):
     # The pod template is unchanged, so the pods still mount the older ConfigMap.
     done = kept("test", "-k", "stock")
     assert "1 passed" in done.out
-    assert "runs with configmap/web as it was; recreating" in done.err
+    assert "still uses an older version of configmap/web; recreating" in done.err
     kept.edit("shared/web.yaml", "data: {stock: '44'}", "data: {stock: {{ .Values.stock | quote }}}")
     kept.edit("tests/test_shop.py", "== 44", "== 42")
     templates.unlink()

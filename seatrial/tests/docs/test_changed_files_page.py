@@ -26,19 +26,17 @@ PROOFS = {
     "the id of a base image on the engine": "test_another_base_image_builds",
     "a file of `[runner] rebuild`": "test_file_outside_of_sync_and_file_of_a_rebuild_pattern_rebuild_the_image",
     "a file of an image that a release uses": "test_a_release_of_the_same_image_gets_what_a_build_gives",
-    "a chart, its values files, `set`": "test_release_digest_covers_chart_values_and_single_values",
-    "a manifest": "test_an_object_that_no_file_contains_any_more_is_deleted",
-    "a file of `pull-secrets`": "test_applied_once_and_again_when_the_file_changed",
-    "a ConfigMap or Secret that a workload uses": "test_pods_that_run_with_an_older_config_map_are_made_anew",
+    "a chart, its values files, `set`": "test_digest_changes_with_chart_values_and_names",
+    "a manifest": "test_object_that_no_file_contains_any_more_is_deleted",
+    "a file of `pull-secrets`": "test_pull_secret_is_applied_again_when_its_file_changed",
+    "a ConfigMap or Secret that a workload uses": "test_pods_with_an_older_config_map_are_recreated",
     "a Secret or ConfigMap of `[runner] env-from`": "test_made_anew_when_its_secret_was",
     "the `[runner]` settings of the pod: `env`, `resources`, `rules`, …": (
         "test_the_digest_changes_with_all_that_matters_and_with_nothing_else"
     ),
-    "a release that is removed from the configuration": (
-        "test_a_release_that_is_dropped_from_the_configuration_is_uninstalled"
-    ),
+    "a release that is removed from the configuration": "test_release_that_is_no_longer_configured_is_uninstalled",
     "the kind configuration": "test_kept_cluster_is_unchanged",
-    "an object of a release, edited by hand": "test_edited_objects_are_brought_back",
+    "an object of a release, edited by hand": "test_manually_scaled_workload_is_recreated_by_an_upgrade",
     "a report that a run wrote (`.coverage`, `coverage.xml`, …)": "test_reports_of_the_run_are_no_inputs_afterwards",
     "a file that tests left in a folder that is sent": (
         "test_what_tests_left_is_deleted_and_what_the_build_made_stays"

@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from fakes import World
 from seatrial.config import load
 from seatrial.config.lint import lint
 from seatrial.image_inputs.dockerignore import DockerIgnore
-from seatrial.stages.charts import sets_of
+from seatrial.releases.rendering import image_values
 
 DOCS = Path(__file__).parents[2] / "docs"
 CHART = {"chart/Chart.yaml": "name: orders\n", "chart/values.yaml": ""}
@@ -36,14 +35,13 @@ def project(tmp_path):
     return project
 
 
-def test_images_of_the_page_set_repository_and_tag_of_the_chart(project, tmp_path):
+def test_images_of_the_page_set_repository_and_tag_of_the_chart(project):
     first, second = blocks("how-to/images.md", "toml")
     (dockerfile,) = blocks("how-to/images.md", "dockerfile")
     found = project(first, dockerfile)
-    ctx = World(tmp_path, found).ctx()
-    ctx.facts.tags = {"orders-api": "orders-api:4f1c02d7a1b2"}
+    images = {"orders-api": "orders-api:4f1c02d7a1b2"}
 
-    assert sets_of(ctx, found.release[0]) == {
+    assert image_values(found.release[0], images, own_registry=True) == {
         "image.repository": "orders-api",
         "image.tag": "4f1c02d7a1b2",
         "worker.image.repository": "orders-api",

@@ -9,7 +9,7 @@ from seatrial.model.result import Outcome
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import Completed
 from seatrial.stages import (
-    charts,
+    deliver,
 )
 from shop_world import (
     delivered,
@@ -62,13 +62,13 @@ class TestDeliver:
         digest = world.registry.has[reference]
 
         (release,) = ctx.project.release
-        assert charts.sets_of(ctx, release) == {
+        assert deliver.values_of(ctx, release) == {
             "web.image.repository": "shop-test",
             "web.image.tag": f"{tag}@{digest}",
         }
-        assert charts.pod_image(ctx, reference) == f"{reference}@{digest}"
-        assert charts.pod_image(ctx, f"{reference}@sha256:aa") == f"{reference}@sha256:aa"
-        assert charts.pod_image(ctx, "far:1") == "far:1", "the mirror does not have it"
+        assert deliver.pod_image(ctx, reference) == f"{reference}@{digest}"
+        assert deliver.pod_image(ctx, f"{reference}@sha256:aa") == f"{reference}@sha256:aa"
+        assert deliver.pod_image(ctx, "far:1") == "far:1", "the mirror does not have it"
 
     def test_chart_that_labels_with_the_tag_gets_no_digest_in_it(self, tmp_path):
         world = made_world(tmp_path)
@@ -78,8 +78,8 @@ class TestDeliver:
         ctx, _ = delivered(world)
         ctx.facts.rendered["shop"] = [labelled]
 
-        assert charts.sets_of(ctx, ctx.project.release[0])["web.image.tag"] == tag
-        assert "@sha256:" in charts.pod_image(ctx, ctx.facts.tags["shop-test"]), "the runner's pod has no such label"
+        assert deliver.values_of(ctx, ctx.project.release[0])["web.image.tag"] == tag
+        assert "@sha256:" in deliver.pod_image(ctx, ctx.facts.tags["shop-test"]), "the runner's pod has no such label"
 
     def test_second_build_of_the_same_inputs_updates_the_release(self, tmp_path):
         world = made_world(tmp_path)

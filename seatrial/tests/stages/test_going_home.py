@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-
 from fakes import World
 from seatrial.model.spec import RunnerSpec
 from seatrial.stages import survey
 from seatrial.stages.install import runner_pod_of
-from seatrial.stages.secrets import secret_values
 from shop_world import READY, delivered, deployment, pod, project, revision
 
 
@@ -90,12 +87,3 @@ class TestSurvey:
 
         assert [each.cause for each in found] == ["Crash", "NoEndpoints"]
         assert found[0].evidence == ("boom",)
-
-
-def test_secrets_of_charts_are_known_by_their_values():
-    objects = [
-        {"kind": "Secret", "data": {"a": base64.b64encode(b"in data").decode()}, "stringData": {"b": "as string"}},
-        {"kind": "ConfigMap", "data": {"c": "no secret"}},
-    ]
-
-    assert sorted(secret_values(objects)) == ["as string", "in data"]

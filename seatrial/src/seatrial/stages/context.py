@@ -23,6 +23,7 @@ from seatrial.model.spec import Project
 from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import Owner, delete_namespace, delete_own_objects
 from seatrial.ports import Emit, Kube, LocalImage, Object
+from seatrial.releases.applied_sets import AppliedSet
 from seatrial.runner.prestart import Submission
 from seatrial.runner.test_run import TestRun
 from seatrial.runner_pod.lifecycle import RunnerPod
@@ -84,7 +85,7 @@ class Facts:
     images: dict[str, LocalImage] = field(default_factory=dict)
     release_digests: dict[str, str] = field(default_factory=dict)
     rendered: dict[str, list[Object]] = field(default_factory=dict)
-    applied: dict[str, list[Object]] = field(default_factory=dict)
+    applied: dict[str, AppliedSet] = field(default_factory=dict)
     installed: dict[str, list[Object]] = field(default_factory=dict)
     targets: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
     used: dict[str, ImageUsed] = field(default_factory=dict)

@@ -12,12 +12,14 @@ from seatrial.model.environment_record import Made
 from seatrial.model.errors import UsageError
 from seatrial.model.names import canonical
 from seatrial.model.result import ImageUsed, Stage
+from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import LocalImage, Object
+from seatrial.releases.chart_digest import release_digest
+from seatrial.releases.rendering import image_values, images_of, program_stamp, render_release
 from seatrial.saved_state import INSPECTED_IMAGES, PushedImage, read, write
-from seatrial.stages import charts
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
-__all__ = ["run", "runner_image"]
+__all__ = ["pod_image", "run", "runner_image", "values_of"]
 
 _STANDS_IN: Final = "dev.seatrial.stands-in-for"
 """Label of a stand-in image: the name of the real one."""
@@ -33,7 +35,7 @@ def run(ctx: Ctx) -> Report:
         EnvironmentFailed: the registry does not answer.
     """
     deadline = ctx.deadline.child(ctx.project.timeouts.deliver)
-    charts.render_all(ctx)
+    _render_releases(ctx)
     rendered = [obj for objects in ctx.facts.rendered.values() for obj in objects]
     wanted = list(dict.fromkeys(_wanted(ctx, rendered)))
     with ThreadPoolExecutor(1) as beside:
@@ -68,7 +70,10 @@ def run(ctx: Ctx) -> Report:
         ctx.facts.used[reference] = _used(reference, present.get(reference), known)
         if reference in present:
             ctx.facts.delivered[reference] = known[reference].digest
-    charts.pin_digests(ctx)
+    # A tag tells only what an image was built from. A second build of the same inputs can create another image.
+    for release in ctx.project.release:
+        if release.images:
+            ctx.facts.release_digests[release.name] = release_digest(release, values_of(ctx, release), ctx.project.root)
     return done(pushed=", ".join(stale)) if stale else unchanged(images=str(len(present)))
 
 
@@ -82,7 +87,7 @@ def _save_inspected(ctx: Ctx, wanted: list[str]) -> None:
 def _wanted(ctx: Ctx, rendered: list[Object]) -> list[str]:
     """Return the images that the registry needs: all that are used; in a registry of others, those that were built."""
     if ctx.env.mirror:
-        return [*charts.images_of(rendered), runner_image(ctx)]
+        return [*images_of(rendered), runner_image(ctx)]
     ours = [ctx.facts.tags[name] for release in ctx.project.release for name in release.images.values()]
     runner = runner_image(ctx)
     return [*ours, runner] if runner in ctx.facts.tags.values() else ours
@@ -105,6 +110,40 @@ def _ensure_registry(ctx: Ctx, wanted: list[str], deadline: Deadline) -> None:
             file.write_text(text)
         if not ctx.facts.fresh:
             mirror.join()
+
+
+def _render_releases(ctx: Ctx) -> None:
+    stamp = program_stamp(ctx.env.processes.find("helm"))
+    for release in ctx.project.release:
+        rendered = render_release(
+            release,
+            values_of(ctx, release),
+            charts=ctx.env.charts,
+            root=ctx.project.root,
+            cache=ctx.env.shared / "rendered",
+            stamp=stamp,
+            deadline=ctx.deadline.child(ctx.project.timeouts.install),
+        )
+        ctx.facts.release_digests[release.name] = rendered.digest
+        ctx.facts.rendered[release.name] = rendered.objects
+
+
+def values_of(ctx: Ctx, release: ReleaseSpec) -> dict[str, str]:
+    """Return the single values that tell a chart which images of the project to use."""
+    images = {name: pod_image(ctx, ctx.facts.tags[name]) for name in release.images.values()}
+    objects = ctx.facts.rendered.get(release.name, [])
+    return image_values(release, images, objects=objects, own_registry=ctx.env.mirror is not None)
+
+
+def pod_image(ctx: Ctx, reference: str) -> str:
+    """Return the reference of an image in a pod, with the digest of what was pushed.
+
+    In a registry of another owner, images that this project does not build keep their names.
+    """
+    if "@" in reference or not (ctx.env.mirror or reference in ctx.facts.tags.values()):
+        return reference
+    digest = ctx.facts.delivered.get(reference, "")
+    return ctx.env.registry.name_for(reference) + (f"@{digest}" if digest else "")
 
 
 def runner_image(ctx: Ctx) -> str:

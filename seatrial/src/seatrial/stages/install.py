@@ -16,12 +16,22 @@ from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces.guardrails import apply_guardrails
 from seatrial.namespaces.ownership import ensure_namespace, ensure_namespace_of_own_cluster
 from seatrial.readiness.workload import WORKLOADS
+from seatrial.releases.applied_sets import SetApplier
+from seatrial.releases.configuration_users import changed_configuration, pod_uids, restart_pods
+from seatrial.releases.helm_records import newest_deployed_revision, newest_revision, objects_of_revision
+from seatrial.releases.live_objects import (
+    changed_keys,
+    delete_workloads,
+    drop_other_managers,
+    key_of,
+    restore_object,
+    short_name,
+)
+from seatrial.releases.manifests import ObjectSet, empty_set, manifests_of, manifests_set_name, pull_secrets_of
 from seatrial.runner_pod.lifecycle import RunnerImage, RunnerPod
 from seatrial.saved_state import Installed, read, write
-from seatrial.stages import charts, configuration_users, manifests, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
-from seatrial.stages.deliver import runner_image
-from seatrial.stages.helm_state import manifest, newest, newest_good
+from seatrial.stages.deliver import pod_image, runner_image, values_of
 from seatrial.watching.workload_monitor import WorkloadMonitor, targets_of
 
 __all__ = ["run", "runner_pod_of"]
@@ -44,13 +54,13 @@ def run(ctx: Ctx) -> Report:
         ctx.kube.apply(ctx.env.mirror.announcement())
     for namespace in ctx.project.used_namespaces:
         _ensure_namespace(ctx, namespace)
-    manifests.bring(ctx, manifests.pull_secrets(ctx.project.release, ctx.project.root))
+    _apply_set(ctx, pull_secrets_of(ctx.project.release, ctx.project.root))
     pod = _EarlyPod(ctx, runner_pod_of(ctx))
     pod.ensure_if_pulled()
     configuration = _Configuration(ctx)
     changed = _remove_dropped(ctx)
     for index, release in enumerate(ctx.project.release):
-        touched = manifests.bring(ctx, manifests.manifests_of(release))
+        touched = _apply_set(ctx, manifests_of(release))
         configuration.changed += touched
         before = _installed(ctx, release, configuration)
         if before and not touched:
@@ -67,6 +77,23 @@ def run(ctx: Ctx) -> Report:
     pulled = sum(each.done() and each.result() for each in ahead)
     facts = {"pulled": f"{pulled} of {len(ahead)} images ahead"} if ahead else {}
     return done(installed=", ".join(changed), **facts) if changed else unchanged()
+
+
+def _apply_set(ctx: Ctx, wanted: ObjectSet) -> list[str]:
+    """Apply a set of objects and return the keys of those that changed."""
+    applier = SetApplier(
+        kube=ctx.kube,
+        labels=ctx.record.labels,
+        directory=ctx.env.directory,
+        used_namespaces=ctx.project.used_namespaces,
+        deadline=ctx.deadline,
+        warn=ctx.warn,
+    )
+    applied = applier.apply(wanted)
+    if applied is None:
+        return []
+    ctx.facts.applied[wanted.name] = applied
+    return applied.changed
 
 
 def _ensure_namespace(ctx: Ctx, name: str) -> None:
@@ -92,12 +119,12 @@ class _Configuration:
     def remember_pods(self) -> None:
         """Take note of the pods that there are before the first change."""
         if self._pods is None:
-            self._pods = set() if self._ctx.facts.fresh else configuration_users.pods_now(self._ctx)
+            self._pods = set() if self._ctx.facts.fresh else pod_uids(self._ctx.kube, self._ctx.project)
 
     def restart_users(self) -> None:
         """Have pods made anew that run with what changed."""
         if self._pods and self.changed:
-            configuration_users.restart(self._ctx, self._pods, self.changed)
+            restart_pods(self._ctx.kube, self._ctx.project, self._pods, self.changed, self._ctx.warn)
 
 
 def _record(ctx: Ctx, name: str) -> Path:
@@ -120,7 +147,7 @@ def _remove_dropped(ctx: Ctx) -> list[str]:
             ctx.env.charts.recover(spec, good=None, deadline=limit)
             removed.append(f"without {name}")
         if name not in names:
-            manifests.bring(ctx, manifests.nothing(f"manifests-{name}"))
+            _apply_set(ctx, empty_set(manifests_set_name(name)))
         path.unlink()
     return removed
 
@@ -133,22 +160,21 @@ def _installed(ctx: Ctx, release: ReleaseSpec, configuration: _Configuration) ->
     before = read(_record(ctx, release.name), Installed)
     if before is None:
         return None
-    state = newest(ctx.kube, release)
+    state = newest_revision(ctx.kube, release)
     if state is None or state.status != "deployed" or state.revision != before.revision:
         return None
-    edited = objects.edited(ctx.kube, before.objects)
+    edited = changed_keys(ctx.kube, before.objects)
     if not edited:
         return before if before.digest == ctx.facts.release_digests[release.name] else None
-    kind, name, _ = objects.split(edited[0])
-    ctx.warn(f"{kind.rpartition('/')[2].lower()}/{name} was modified outside seatrial; reverting")
+    ctx.warn(f"{short_name(edited[0])} was modified outside seatrial; reverting")
     configuration.remember_pods()
     configuration.changed += edited
-    objects.remove_workloads(ctx.kube, edited)
-    made = {objects.key_of(obj, release.namespace): obj for obj in manifest(ctx.kube, release, state.revision)}
+    delete_workloads(ctx.kube, edited)
+    made = {key_of(obj, release.namespace): obj for obj in objects_of_revision(ctx.kube, release, state.revision)}
     configuration.reverted[release.name] = [
         key
         for key in edited
-        if key in made and not key.startswith("apps/v1/") and objects.restore(ctx.kube, made[key], release.namespace)
+        if key in made and not key.startswith("apps/v1/") and restore_object(ctx.kube, made[key], release.namespace)
     ]
     return None
 
@@ -167,7 +193,7 @@ def runner_pod_of(ctx: Ctx) -> RunnerPod:
         record=ctx.record,
         image=RunnerImage(
             reference=reference,
-            pulled_as=charts.pod_image(ctx, reference),
+            pulled_as=pod_image(ctx, reference),
             digest=ctx.facts.delivered.get(reference, ""),
             local=ctx.facts.images.get(reference),
             manifest=ctx.facts.manifest,
@@ -218,16 +244,16 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _EarlyPod, configuration: _Con
     seconds = release.timeout or ctx.project.timeouts.install
     deadline = ctx.deadline.child(seconds)
     ctx.progress(Stage.INSTALL)(f"helm upgrade --install {release.name}")
-    state = newest(ctx.kube, release)
+    state = newest_revision(ctx.kube, release)
     if state and state.status.startswith("pending-"):
-        ctx.warn(f"release {release.name} was left {state.status} by a run that died: taking that back")
-        good = newest_good(ctx.kube, release)
+        ctx.warn(f"release {release.name} was left {state.status} by a killed run; rolling back")
+        good = newest_deployed_revision(ctx.kube, release)
         ctx.env.charts.recover(release, good=good.revision if good else None, deadline=deadline)
     if state is None and ctx.record.shares:
         charts_of = ctx.env.charts
         ctx.undo.push(f"release {release.name}", lambda limit: charts_of.recover(release, good=None, deadline=limit))
         ctx.remember(Made(kind="release", name=f"{release.namespace}/{release.name}"))
-    before = manifest(ctx.kube, release, state.revision) if state else []
+    before = objects_of_revision(ctx.kube, release, state.revision) if state else []
     # Before the fact: a release that is dropped from the configuration later is uninstalled.
     path = _record(ctx, release.name)
     known = read(path, Installed) or Installed(digest="", revision=0, objects={}, targets=[])
@@ -245,7 +271,7 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _EarlyPod, configuration: _Con
         try:
             ctx.env.charts.install(
                 release,
-                charts.sets_of(ctx, release),
+                values_of(ctx, release),
                 labels=ctx.record.owner_labels,
                 deadline=deadline,
                 log=ctx.log(f"helm-{release.name}"),
@@ -268,10 +294,10 @@ def _install(ctx: Ctx, release: ReleaseSpec, pod: _EarlyPod, configuration: _Con
             pod.ensure_if_pulled()
     if failure:
         raise failure[0]
-    now = newest(ctx.kube, release)
-    made = manifest(ctx.kube, release, now.revision) if now else []
-    configuration.changed += configuration_users.changed_between(before, made, release.namespace)
-    objects.own(ctx.kube, configuration.reverted.get(release.name, ()), _HELM)
+    now = newest_revision(ctx.kube, release)
+    made = objects_of_revision(ctx.kube, release, now.revision) if now else []
+    configuration.changed += changed_configuration(before, made, release.namespace)
+    drop_other_managers(ctx.kube, configuration.reverted.get(release.name, ()), _HELM)
     ctx.facts.installed[release.name] = made
     ctx.facts.targets[release.name] = targets_of(made, release.namespace)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from seatrial.model.errors import UsageError
 from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import claim_namespace, ensure_namespace
-from seatrial.stages import helm_state, manifests, revival
+from seatrial.releases.helm_records import check_owner
+from seatrial.releases.manifests import check_manifests
+from seatrial.stages import revival
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
 __all__ = ["run"]
@@ -24,7 +26,7 @@ def run(ctx: Ctx) -> Report:
     if not ctx.facts.fresh:
         env.charts.end_left_behind()
     if not ctx.record.kept:
-        manifests.check(ctx.project.release, ctx.project.root)
+        check_manifests(ctx.project.release, ctx.project.root)
     if ctx.record.shares:
         return _enter_shared_cluster(ctx)
     if not ctx.facts.fresh:
@@ -71,7 +73,7 @@ def _enter_shared_cluster(ctx: Ctx) -> Report:
     claim_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)
     ctx.lease = _take_lease(ctx, namespace)
     ensure_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)
-    helm_state.check_owner(kube, ctx.project.release, ctx.record.owner_labels)
+    check_owner(kube, ctx.project.release, ctx.record.owner_labels)
     return done(namespace=namespace, **ctx.facts.versions) if is_first else unchanged(namespace=namespace)
 
 

@@ -6,11 +6,12 @@ from seatrial.images.outdated_pods import recreate_outdated_pods, retry_failed_p
 from seatrial.model.deadline import Deadline
 from seatrial.namespaces.guardrails import verify_policies
 from seatrial.ports import Object
+from seatrial.releases.applied_sets import record_applied
+from seatrial.releases.helm_records import newest_revision
+from seatrial.releases.live_objects import fingerprints
 from seatrial.runner_pod.service_probes import STATE_FILE, ServiceProbes
 from seatrial.saved_state import Answered, Installed, read, write
-from seatrial.stages import manifests, objects
 from seatrial.stages.context import Ctx, Report, done, unchanged
-from seatrial.stages.helm_state import newest
 from seatrial.watching.workload_monitor import Target, WorkloadMonitor, all_ready_now
 
 __all__ = ["run"]
@@ -44,7 +45,8 @@ def run(ctx: Ctx) -> Report:
         verify_policies(ctx.kube, spec, ctx.record.namespace, state_file=state_file, warn=ctx.warn)
     for name, made in ctx.facts.installed.items():
         _remember(ctx, name, made)
-    manifests.found_good(ctx)
+    for applied in ctx.facts.applied.values():
+        record_applied(ctx.kube, applied, ctx.env.directory)
     facts = {"workloads": str(len(targets)), "services": str(len(probes.probes))}
     return unchanged(**facts) if at_once else done(**facts)
 
@@ -59,13 +61,13 @@ def _wait(ctx: Ctx, targets: list[Target], until: Deadline) -> bool:
 def _remember(ctx: Ctx, name: str, made: list[Object]) -> None:
     """Write down what a release is like now that it is good, so that the next command can tell."""
     release = next(each for each in ctx.project.release if each.name == name)
-    state = newest(ctx.kube, release)
+    state = newest_revision(ctx.kube, release)
     if state is not None:
         installed = Installed(
             digest=ctx.facts.release_digests[name],
             revision=state.revision,
             namespace=release.namespace,
-            objects=objects.fingerprints(ctx.kube, made, release.namespace),
+            objects=fingerprints(ctx.kube, made, release.namespace),
             targets=[target for target in ctx.facts.targets[name] if target[0] != "Job"],
         )
         write(ctx.env.directory / f"release-{name}.json", installed)

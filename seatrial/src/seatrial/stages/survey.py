@@ -18,8 +18,8 @@ from seatrial.readiness.pod import judge_pod
 from seatrial.readiness.snapshot import Snapshot, controller_of
 from seatrial.readiness.verdict import Suspicion
 from seatrial.readiness.workload import WORKLOADS, judge_workload
+from seatrial.releases.helm_records import newest_revision
 from seatrial.saved_state import read_runner
-from seatrial.stages.helm_state import newest
 from seatrial.watching.log_evidence import with_log_lines
 from seatrial.watching.watch_set import list_snapshot
 
@@ -87,7 +87,7 @@ def releases(kube: Kube, project: Project) -> list[ReleaseSeen]:
     """Return how the configured releases stand."""
     found = []
     for release in project.release:
-        state = newest(kube, release)
+        state = newest_revision(kube, release)
         found.append(
             ReleaseSeen(
                 name=release.name,

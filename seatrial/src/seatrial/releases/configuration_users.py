@@ -1,4 +1,4 @@
-"""Pods that still run with a ConfigMap or Secret as it was: deleted, so that their controllers make new ones.
+"""Restart pods whose ConfigMaps or Secrets changed, by deleting them so that their controllers recreate them.
 
 A container keeps the variables that it started with, and an upgrade replaces pods only if their template changed.
 """
@@ -9,12 +9,12 @@ import json
 from collections.abc import Collection, Iterable, Iterator
 
 from seatrial.model.errors import EnvironmentFailed
-from seatrial.ports import Object
+from seatrial.model.spec import Project
+from seatrial.ports import Kube, Object, Warn
 from seatrial.readiness.snapshot import controller_of
-from seatrial.stages.context import Ctx
-from seatrial.stages.objects import key_of
+from seatrial.releases.live_objects import key_of, short_name
 
-__all__ = ["changed_between", "pods_now", "references", "restart"]
+__all__ = ["changed_configuration", "pod_uids", "references", "restart_pods"]
 
 _KINDS = ("v1/ConfigMap", "v1/Secret")
 _BY_FIELD = {
@@ -27,12 +27,12 @@ _BY_FIELD = {
 }
 
 
-def pods_now(ctx: Ctx) -> set[str]:
-    """Return the uids of the pods in the project's namespaces, but for the runner: it looks after itself."""
-    return {pod["metadata"]["uid"] for pod in _pods(ctx)}
+def pod_uids(kube: Kube, project: Project) -> set[str]:
+    """Return the uids of the pods in the project's namespaces, except for the runner pod."""
+    return {pod["metadata"]["uid"] for pod in _pods(kube, project)}
 
 
-def changed_between(before: Iterable[Object], after: Iterable[Object], namespace: str) -> list[str]:
+def changed_configuration(before: Iterable[Object], after: Iterable[Object], namespace: str) -> list[str]:
     """Return the keys of ConfigMaps and Secrets that differ between two revisions of a release. Pure."""
     old, new = (
         {
@@ -50,44 +50,42 @@ def references(pod: Object) -> set[str]:
     return {f"{kind} {pod['metadata'].get('namespace', '')} {name}" for kind, name in _named(pod["spec"])}
 
 
-def restart(ctx: Ctx, pods: Collection[str], changed: Collection[str]) -> bool:
-    """Delete those pods of before that use a ConfigMap or Secret that changed since; say if there were any.
+def restart_pods(kube: Kube, project: Project, before: Collection[str], changed: Collection[str], warn: Warn) -> None:
+    """Delete the pods that still use an older version of a changed ConfigMap or Secret.
 
     Args:
-        ctx: the run.
-        pods: uids of the pods before the change.
-        changed: keys of objects.
+        kube: the cluster's API.
+        project: the project.
+        before: uids of the pods that existed before the change.
+        changed: keys of changed objects.
+        warn: takes a warning for each deleted pod.
 
     Raises:
-        EnvironmentFailed: such a pod has no controller that would make a new one.
+        EnvironmentFailed: such a pod has no controller that would recreate it.
     """
     wanted = {key for key in changed if key.partition(" ")[0] in _KINDS}
-    restarted = False
-    for pod in _pods(ctx) if wanted else ():
+    for pod in _pods(kube, project) if wanted else ():
         meta, used = pod["metadata"], sorted(references(pod) & wanted)
         ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-        if meta["uid"] not in pods or not used or meta.get("deletionTimestamp") or ended:
+        if meta["uid"] not in before or not used or meta.get("deletionTimestamp") or ended:
             continue
-        kind, _, name = used[0].split(" ")
-        said = f"pod {meta['name']} runs with {kind.rpartition('/')[2].lower()}/{name} as it was"
+        message = f"pod {meta['name']} still uses an older version of {short_name(used[0])}"
         if controller_of(pod) == ("", ""):
             raise EnvironmentFailed(
-                said,
-                reason="no controller would make it anew if it were deleted",
-                hint=f"kubectl delete pod {meta['name']} -n {meta['namespace']}, and make it again",
+                message,
+                reason="no controller would recreate the pod if it were deleted",
+                hint=f"kubectl delete pod {meta['name']} -n {meta['namespace']}, and create it again",
             )
-        ctx.warn(f"{said}; recreating")
-        ctx.kube.delete("v1/Pod", meta["name"], meta["namespace"])
-        restarted = True
-    return restarted
+        warn(f"{message}; recreating")
+        kube.delete("v1/Pod", meta["name"], meta["namespace"])
 
 
-def _pods(ctx: Ctx) -> list[Object]:
-    spec = ctx.project.runner
+def _pods(kube: Kube, project: Project) -> list[Object]:
+    spec = project.runner
     return [
         pod
-        for namespace in ctx.project.used_namespaces
-        for pod in ctx.kube.objects("v1/Pod", namespace)
+        for namespace in project.used_namespaces
+        for pod in kube.objects("v1/Pod", namespace)
         if (pod["metadata"]["name"], namespace) != (spec.pod, spec.namespace)
     ]
 
@@ -96,7 +94,7 @@ def _named(value: object) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in _BY_FIELD and isinstance(inner, dict):
-                # A volume says secretName, a projected source and a variable say name.
+                # A volume has `secretName`, a projected source and a variable have `name`.
                 name = inner.get("secretName") or inner.get("name")
                 if name:
                     yield _BY_FIELD[key], str(name)

@@ -1,6 +1,6 @@
-"""How a release stands, out of the Secrets that Helm keeps its revisions in: no program to start for a look.
+"""Read the state of releases from the Secrets in which Helm records revisions, without starting Helm.
 
-Their labels and content: https://helm.sh/docs/topics/advanced/#storage-backends; the same in Helm 3 and 4.
+Helm 3 and 4 use the same labels and content: https://helm.sh/docs/topics/advanced/#storage-backends.
 """
 
 from __future__ import annotations
@@ -16,11 +16,18 @@ from seatrial.model.names import LABEL_OWNER, LABEL_PROJECT
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Kube, Object
 
-__all__ = ["Revision", "check_owner", "decode", "manifest", "newest", "newest_good"]
+__all__ = [
+    "Revision",
+    "check_owner",
+    "decode_record",
+    "newest_deployed_revision",
+    "newest_revision",
+    "objects_of_revision",
+]
 
 
 class Revision(NamedTuple):
-    """One revision of a release; status is Helm's own word: deployed, superseded, failed, pending-upgrade."""
+    """One revision of a release. `status` is Helm's word: deployed, superseded, failed or pending-upgrade."""
 
     revision: int
     status: str
@@ -43,33 +50,33 @@ def check_owner(kube: Kube, releases: Iterable[ReleaseSpec], labels: Mapping[str
                 )
 
 
-def newest(kube: Kube, release: ReleaseSpec) -> Revision | None:
-    """Return the newest revision of a release, None if there is none."""
+def newest_revision(kube: Kube, release: ReleaseSpec) -> Revision | None:
+    """Return the newest revision of a release; None if it has none."""
     return max(_revisions(kube, release), default=None)
 
 
-def newest_good(kube: Kube, release: ReleaseSpec) -> Revision | None:
-    """Return the newest revision that was once deployed, None if there never was one."""
+def newest_deployed_revision(kube: Kube, release: ReleaseSpec) -> Revision | None:
+    """Return the newest revision that was deployed; None if no revision ever was."""
     good = (each for each in _revisions(kube, release) if each.status in ("deployed", "superseded"))
     return max(good, default=None)
 
 
-def manifest(kube: Kube, release: ReleaseSpec, revision: int) -> list[Object]:
-    """Return the objects of a revision as Helm made them, without hooks.
+def objects_of_revision(kube: Kube, release: ReleaseSpec, revision: int) -> list[Object]:
+    """Return the objects of a revision as Helm created them, without hooks; empty if the revision is not recorded.
 
-    They can differ from what `helm template` says: names may hold the revision, values may be looked up in the cluster.
+    They can differ from the output of `helm template`: a chart can use the revision number or read from the cluster.
     """
     secret = kube.get("v1/Secret", f"sh.helm.release.v1.{release.name}.v{revision}", release.namespace)
     if secret is None:
         return []
     import yaml  # noqa: PLC0415
 
-    documents = yaml.load_all(decode(secret)["manifest"], getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    documents = yaml.load_all(decode_record(secret)["manifest"], getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     return [document for document in documents if isinstance(document, dict) and document.get("kind")]
 
 
-def decode(secret: Object) -> dict[str, Any]:
-    """Return the release that a Secret of Helm's holds: JSON, compressed, and base64 in base64."""
+def decode_record(secret: Object) -> dict[str, Any]:
+    """Return the release that a Secret of Helm contains: compressed JSON in base64 in base64."""
     data = base64.b64decode(base64.b64decode(secret["data"]["release"]))
     found: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     return found

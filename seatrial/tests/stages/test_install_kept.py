@@ -1,4 +1,4 @@
-"""Releases of a kept environment: brought to what a new one would have, whatever was changed, dropped or edited."""
+"""The install stage in a kept environment after changes of the configuration, the files or the cluster."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from msgspec.structs import replace as changed
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.event import Note
 from seatrial.model.spec import ReleaseSpec
+from seatrial.releases.live_objects import restore_object
 from seatrial.saved_state import Installed, read
-from seatrial.stages import configuration_users, install, objects, ready
+from seatrial.stages import install, ready
 from shop_world import READY, delivered, deployment, install_world, revision, runner_pod
 
 
@@ -29,7 +30,7 @@ def pod(name, uses, owner=True, **more):
 
 
 class World:
-    """A kept environment with a release that makes a Deployment and a ConfigMap."""
+    """A kept environment with a release of a Deployment and a ConfigMap."""
 
     def __init__(self, tmp_path):
         self.inner = install_world(tmp_path)
@@ -77,7 +78,7 @@ def world(tmp_path):
 
 
 @pytest.mark.parametrize("data", [{"a": "edited"}, {"a": "1", "extra": "added"}, {}])
-def test_a_config_map_edited_by_hand_is_as_the_chart_says_before_helm_is_asked(world, data):
+def test_manual_change_of_a_config_map_is_reverted_before_the_upgrade(world, data):
     world.kube.get("v1/ConfigMap", "settings", "shop")["data"] = data
     seen = []
     real = world.inner.charts.installs
@@ -94,7 +95,7 @@ def test_a_config_map_edited_by_hand_is_as_the_chart_says_before_helm_is_asked(w
     assert world.up().outcome == "unchanged"
 
 
-def test_an_edit_is_reverted_together_with_a_change_of_the_chart(world):
+def test_manual_change_is_reverted_together_with_a_change_of_the_chart(world):
     world.kube.get("v1/ConfigMap", "settings", "shop")["data"] = {"a": "1", "extra": "added"}
     (world.inner.root / "chart" / "values.yaml").write_text("a: 1\n")
     seen = []
@@ -109,7 +110,7 @@ def test_an_edit_is_reverted_together_with_a_change_of_the_chart(world):
 
 
 @pytest.mark.parametrize("parts", ["labels", "annotations"])
-def test_marks_of_helm_stay_when_an_edit_is_reverted(world, parts):
+def test_labels_and_annotations_of_helm_are_kept_when_a_change_is_reverted(world, parts):
     obj = world.kube.get("v1/ConfigMap", "settings", "shop")
     obj["metadata"][parts] = {"meta.helm.sh/release-name": "shop", "app.kubernetes.io/managed-by": "Helm", "mine": "1"}
     world.inner.charts.installs = lambda _: None
@@ -121,15 +122,15 @@ def test_marks_of_helm_stay_when_an_edit_is_reverted(world, parts):
     }
 
 
-def test_a_claim_is_left_to_helm(world):
+def test_persistent_volume_claim_is_not_replaced(world):
     claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "shop"}}
     world.kube.put({**claim, "spec": {"volumeName": "v"}})
 
-    assert not objects.restore(world.kube, {**claim, "spec": {}}, "shop")
+    assert not restore_object(world.kube, {**claim, "spec": {}}, "shop")
     assert world.kube.get("v1/PersistentVolumeClaim", "data", "shop")["spec"] == {"volumeName": "v"}
 
 
-def test_a_release_that_is_dropped_from_the_configuration_is_uninstalled(world):
+def test_release_that_is_no_longer_configured_is_uninstalled(world):
     world.inner.project = changed(world.inner.project, release=())
     world.up()
 
@@ -137,7 +138,7 @@ def test_a_release_that_is_dropped_from_the_configuration_is_uninstalled(world):
     assert world.up().outcome == "unchanged"
 
 
-def test_a_release_that_moved_to_another_namespace_leaves_nothing_behind(world):
+def test_release_that_moved_to_another_namespace_is_uninstalled_in_the_old_one(world):
     (release,) = world.inner.project.release
     world.inner.project = changed(world.inner.project, release=(changed(release, namespace="elsewhere"),))
     ctx = world.inner.ctx()
@@ -148,7 +149,7 @@ def test_a_release_that_moved_to_another_namespace_leaves_nothing_behind(world):
     assert world.log == ["install shop", "recover shop None", "install shop"]
 
 
-def test_a_dropped_release_of_somebody_else_is_left_alone(world):
+def test_release_of_another_owner_is_not_uninstalled(world):
     for secret in world.kube.objects("v1/Secret", "shop", labels="owner=helm"):
         secret["metadata"]["labels"].pop("seatrial.dev/owner")
     world.inner.project = changed(world.inner.project, release=())
@@ -157,7 +158,7 @@ def test_a_dropped_release_of_somebody_else_is_left_alone(world):
     assert world.log == ["install shop"]
 
 
-def test_a_release_whose_installation_failed_is_uninstalled_when_it_is_dropped(tmp_path):
+def test_failed_release_that_is_no_longer_configured_is_uninstalled(tmp_path):
     world = World(tmp_path)
     (release,) = world.inner.project.release
     broken = ReleaseSpec(name="broken", chart="chart", namespace="shop")
@@ -180,7 +181,7 @@ def test_a_release_whose_installation_failed_is_uninstalled_when_it_is_dropped(t
     assert "recover broken None" in world.log
 
 
-def test_pods_that_run_with_an_older_config_map_are_made_anew(world):
+def test_pods_with_an_older_config_map_are_recreated(world):
     for each in (pod("web-1", "settings"), pod("other-1", "unrelated"), pod("done", "settings", phase="Succeeded")):
         world.kube.put(each)
     world.value = "2"
@@ -188,10 +189,10 @@ def test_pods_that_run_with_an_older_config_map_are_made_anew(world):
     world.up()
 
     assert [key[2] for key in world.kube.deleted if key[0] == "v1/Pod"] == ["web-1"]
-    assert "pod web-1 runs with configmap/settings as it was; recreating" in world.notes()
+    assert "pod web-1 still uses an older version of configmap/settings; recreating" in world.notes()
 
 
-def test_pods_of_after_the_upgrade_are_left_alone(world):
+def test_pods_created_by_the_upgrade_are_not_recreated(world):
     real = world.inner.charts.installs
     world.inner.charts.installs = lambda release: (world.kube.put(pod("web-2", "settings")), real(release))
     world.value = "2"
@@ -201,7 +202,7 @@ def test_pods_of_after_the_upgrade_are_left_alone(world):
     assert [key for key in world.kube.deleted if key[0] == "v1/Pod"] == []
 
 
-def test_pods_are_left_alone_if_no_config_map_changed(world):
+def test_pods_are_not_recreated_if_no_config_map_changed(world):
     world.kube.put(pod("web-1", "settings"))
     (world.inner.root / "chart" / "values.yaml").write_text("a: 2\n")
     world.up()
@@ -209,7 +210,7 @@ def test_pods_are_left_alone_if_no_config_map_changed(world):
     assert [key for key in world.kube.deleted if key[0] == "v1/Pod"] == []
 
 
-def test_pods_that_started_with_an_edited_config_map_are_made_anew(world):
+def test_pods_that_use_a_manually_changed_config_map_are_recreated(world):
     world.kube.put(pod("web-1", "settings"))
     world.kube.get("v1/ConfigMap", "settings", "shop")["data"] = {"a": "edited"}
     world.up()
@@ -217,7 +218,7 @@ def test_pods_that_started_with_an_edited_config_map_are_made_anew(world):
     assert [key[2] for key in world.kube.deleted if key[0] == "v1/Pod"] == ["web-1"]
 
 
-def test_pods_that_use_a_changed_manifest_are_made_anew_and_the_release_is_upgraded(world):
+def test_changed_manifest_recreates_its_pods_and_upgrades_the_release(world):
     path = world.inner.root / "extra.yaml"
     path.write_text(json.dumps(config("1", "extra")))
     (release,) = world.inner.project.release
@@ -232,45 +233,9 @@ def test_pods_that_use_a_changed_manifest_are_made_anew_and_the_release_is_upgra
     assert world.up().outcome == "unchanged"
 
 
-def test_a_pod_that_nobody_would_make_again_is_no_pass(world):
+def test_pod_without_a_controller_that_uses_an_older_config_map_is_an_error(world):
     world.kube.put(pod("web-1", "settings", owner=False))
     world.value = "2"
     (world.inner.root / "chart" / "values.yaml").write_text("a: 2\n")
-    with pytest.raises(EnvironmentFailed, match="pod web-1 runs with configmap/settings as it was"):
+    with pytest.raises(EnvironmentFailed, match="pod web-1 still uses an older version of configmap/settings"):
         world.up()
-
-
-@pytest.mark.parametrize(
-    ("spec", "keys"),
-    [
-        ({"containers": [{"envFrom": [{"secretRef": {"name": "a"}}]}]}, {"v1/Secret shop a"}),
-        (
-            {"initContainers": [{"env": [{"valueFrom": {"configMapKeyRef": {"name": "a", "key": "k"}}}]}]},
-            {"v1/ConfigMap shop a"},
-        ),
-        ({"containers": [{"env": [{"valueFrom": {"secretKeyRef": {"name": "a", "key": "k"}}}]}]}, {"v1/Secret shop a"}),
-        (
-            {"volumes": [{"secret": {"secretName": "a"}}, {"configMap": {"name": "b"}}]},
-            {"v1/Secret shop a", "v1/ConfigMap shop b"},
-        ),
-        (
-            {"volumes": [{"projected": {"sources": [{"secret": {"name": "a"}}, {"configMap": {"name": "b"}}]}}]},
-            {"v1/Secret shop a", "v1/ConfigMap shop b"},
-        ),
-        ({"imagePullSecrets": [{"name": "pull"}], "containers": [{"name": "secret"}]}, set()),
-    ],
-)
-def test_what_a_pod_is_configured_by(spec, keys):
-    assert configuration_users.references({"metadata": {"namespace": "shop"}, "spec": spec}) == keys
-
-
-def test_what_changed_between_revisions():
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": "v"}}
-    before = [config("1"), config("1", "gone"), secret, deployment()]
-    after = [config("2"), config("1", "new"), {**secret, "metadata": {"name": "s", "labels": {"chart": "2"}}}]
-
-    assert sorted(configuration_users.changed_between(before, after, "shop")) == [
-        "v1/ConfigMap shop gone",
-        "v1/ConfigMap shop new",
-        "v1/ConfigMap shop settings",
-    ]

@@ -1,0 +1,196 @@
+"""The install stage: releases and the runner pod of a new or kept environment."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import pytest
+from msgspec.structs import replace as changed
+from seatrial.model.errors import EnvironmentFailed, NotReady
+from seatrial.model.event import Note
+from seatrial.model.result import Outcome
+from seatrial.model.spec import ReleaseSpec
+from seatrial.stages import (
+    deliver,
+    install,
+    ready,
+)
+from shop_world import (
+    READY,
+    delivered,
+    deployment,
+    install_world,
+    installed,
+    revision,
+    runner_pod,
+)
+
+
+class TestInstall:
+    def test_new_environment_gets_namespaces_releases_and_the_runner_pod(self, tmp_path):
+        world = install_world(tmp_path)
+        ctx, report = installed(world)
+
+        assert report.facts["installed"] == "shop"
+        kinds = [obj["kind"] for obj in world.kube.applied]
+        assert kinds.index("Namespace") < kinds.index("Pod")
+        assert ctx.facts.targets["shop"] == [("Deployment", "shop", "web")], (
+            "as Helm created it, not as it was rendered"
+        )
+
+    @pytest.mark.parametrize("late", [True, False])
+    def test_runner_pod_is_created_after_its_prefetch(self, tmp_path, late):
+        """Otherwise its kubelet pulls the image a second time while the services need the node."""
+        world = install_world(tmp_path)
+        ctx, _ = delivered(world)
+        on_its_way = ctx.facts.ahead[deliver.runner_image(ctx)] = Future()
+        there = []
+        real = world.charts.install
+
+        def chart(*args, **more):
+            there.append(world.kube.get("v1/Pod", "test-runner", "shop") is not None)
+            if late:
+                on_its_way.set_result(True)
+            return real(*args, **more)
+
+        world.charts.install = chart
+        if not late:
+            on_its_way.set_result(True)
+        report = install.run(ctx)
+
+        assert there == [not late]
+        assert report.facts["pulled"].endswith("of 2 images ahead")
+        assert world.kube.get("v1/Pod", "test-runner", "shop") is not None
+
+    def ready(self, world, ctx):
+        runner_pod(world, ctx)
+        return ready.run(ctx)
+
+    def test_unchanged_release_is_not_upgraded(self, tmp_path):
+        world = install_world(tmp_path)
+        ctx, _ = installed(world)
+        self.ready(world, ctx)
+        again, report = installed(world)
+
+        assert report.outcome is Outcome.UNCHANGED
+        assert [line for line in world.charts.log if line.startswith("install")] == ["install shop"]
+        assert self.ready(world, again).outcome is Outcome.UNCHANGED
+
+    def installs_after(self, tmp_path, change):
+        world = install_world(tmp_path)
+        ctx, _ = installed(world)
+        self.ready(world, ctx)
+        change(world)
+        installed(world)
+        return [line for line in world.charts.log if line.startswith("install")]
+
+    def test_manually_scaled_workload_is_recreated_by_an_upgrade(self, tmp_path):
+        def edit(world):
+            obj = deployment(**READY)
+            obj["spec"]["replicas"] = 3
+            world.kube.put(obj)
+
+        world = install_world(tmp_path)
+        ctx, _ = installed(world)
+        self.ready(world, ctx)
+        edit(world)
+        installed(world)
+
+        assert [line for line in world.charts.log if line.startswith("install")] == ["install shop"] * 2
+        assert ("apps/v1/Deployment", "shop", "web") in world.kube.deleted, "an upgrade alone would keep the replicas"
+
+    def test_deleted_object_is_recreated_by_an_upgrade(self, tmp_path):
+        assert (
+            len(self.installs_after(tmp_path, lambda world: world.kube.delete("apps/v1/Deployment", "web", "shop")))
+            == 2
+        )
+
+    def test_change_of_the_status_is_ignored(self, tmp_path):
+        assert len(self.installs_after(tmp_path, lambda world: world.kube.put(deployment(observedGeneration=9)))) == 1
+
+    def test_changed_chart_is_upgraded(self, tmp_path):
+        def edit(world):
+            (world.root / "chart" / "values.yaml").write_text("a: 1\n")
+
+        assert len(self.installs_after(tmp_path, edit)) == 2
+
+    def test_revision_of_another_helm_command_is_replaced(self, tmp_path):
+        def upgrade(world):
+            secret = revision(7, "deployed")
+            secret["metadata"]["namespace"] = "shop"
+            world.kube.put(secret)
+
+        assert len(self.installs_after(tmp_path, upgrade)) == 2
+
+    @pytest.mark.parametrize(("good", "told"), [(True, "recover shop 1"), (False, "recover shop None")])
+    def test_pending_release_is_rolled_back(self, tmp_path, good, told):
+        world = install_world(tmp_path)
+        for secret in ([revision(1, "deployed")] if good else []) + [revision(2, "pending-upgrade")]:
+            secret["metadata"]["namespace"] = "shop"
+            world.kube.put(secret)
+        installed(world)
+
+        assert told in world.charts.log
+        assert "left pending-upgrade" in world.recorded.of(Note)[0].text
+
+    def test_failure_of_helm_is_raised(self, tmp_path):
+        world = install_world(tmp_path)
+
+        def fails(release):
+            raise EnvironmentFailed(f"helm cannot install {release.name}")
+
+        world.charts.installs = fails
+        with pytest.raises(EnvironmentFailed) as caught:
+            installed(world)
+        assert caught.value.message == "helm cannot install shop"
+
+    def test_failed_hook_ends_the_wait_for_helm(self, tmp_path):
+        world = install_world(tmp_path)
+        hook = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": "migrate",
+                "namespace": "shop",
+                "uid": "j",
+                "annotations": {"helm.sh/hook": "post-install"},
+            },
+            "spec": {},
+            "status": {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]},
+        }
+        world.charts.rendered = {"shop": [hook]}
+        ctx, _ = delivered(world)
+
+        def hangs(release):
+            del release
+            world.kube.put(hook)
+            ctx.cancelled.wait(5)
+
+        world.charts.installs = hangs
+        world.kube.put(hook)
+        with pytest.raises(NotReady) as caught:
+            install.run(ctx)
+        ctx.cancelled.set()
+        assert caught.value.findings[0].cause == "BackoffLimitExceeded"
+
+    def test_releases_are_installed_in_order(self, tmp_path):
+        releases = tuple(ReleaseSpec(name=name, chart="chart", namespace="shop") for name in ("db", "web"))
+        world = install_world(tmp_path, release=releases)
+        installed(world)
+
+        assert [line for line in world.charts.log if line.startswith("install")] == ["install db", "install web"]
+
+    def test_release_and_namespace_in_a_shared_cluster_are_deleted_by_teardown(self, tmp_path):
+        world = install_world(tmp_path)
+        world.record = changed(world.record, provider="existing")
+        ctx, _ = installed(world)
+        undone = []
+        while step := ctx.undo.pop():
+            undone.append(step[0])
+            step[1](ctx.deadline)
+
+        assert undone == ["release shop", "namespace shop"]
+        assert [(made.kind, made.name) for made in world.remembered[1:]] == [
+            ("namespace", "shop"),
+            ("release", "shop/shop"),
+        ]
