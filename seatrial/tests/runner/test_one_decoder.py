@@ -25,6 +25,7 @@ READS = {
     "runner/coverage.py": "coverage.xml from the archive, by expat with its limits",
     "image_inputs/dockerfile.py": "the JSON form of instructions in the project's Dockerfile",
     "runner/renderer/feed.py": "the tool's own words to the renderer",
+    "runner/replay.py": "two words of settings, and the verdict, of a past run",
     "runner/renderer/__main__.py": "the tool's own settings for the renderer",
 }
 """Below `image_inputs`, `pod` and `runner`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -40,23 +41,45 @@ _FORMATS: Final = ("auto", "console", "plain", "github", "json")
 )
 @click.pass_obj
 def command(ctx: Context, *, run: str, as_: str) -> ExitCode:
-    """Show a past run again from its directory."""
+    """Show a past run again from its directory.
+
+    What pytest printed is shown if not all tests passed, and with -v in any case.
+    """
     from msgspec.structs import replace  # noqa: PLC0415 - keeps --help quick
 
+    from seatrial.app.past_output import PastOutput  # noqa: PLC0415
     from seatrial.model.redaction import safe_struct  # noqa: PLC0415
+    from seatrial.sinks.guard import CommandGuard  # noqa: PLC0415
     from seatrial.sinks.past import Unreadable, events_of  # noqa: PLC0415 - keeps --help quick
 
     file = _events_file(ctx, run)
-    sink = _sink(ctx, "json" if ctx.as_json else as_)
+    form = "json" if ctx.as_json else as_
+    sink = _sink(ctx, form)
+    # The configuration tells secrets. A run that came from elsewhere is shown without one.
+    with suppress(UsageError):
+        _ = ctx.loaded
+    guarded = form == "github" or os.environ.get("GITHUB_ACTIONS") == "true"
+    output = PastOutput(
+        file.parent,
+        sys.stdout,
+        color=ctx.color(sys.stdout),
+        always=bool(ctx.verbose),
+        guard=CommandGuard(sys.stdout) if guarded else None,
+        warn=ctx.say,
+    )
     whole = False
     for event in events_of(file):
         if isinstance(event, Unreadable):
             if not event.last:
                 ctx.say(f"{file}:{event.line}: not an event that this seatrial knows: {event.reason}")
             continue
+        if form != "json":
+            output(event)
         # A run may come from CI, and its record from anybody.
         sink(replace(event, body=safe_struct(event.body)))
         whole = type(event.body).__name__ == "RunEnded"
+    if form != "json":
+        output.close()
     sink.close()
     if not whole:
         ctx.say("the run ended without a verdict: it was killed, or is still running")

@@ -21,7 +21,13 @@ from seatrial.model.verdict import Verdict
 from seatrial.runner.artifacts import reports_in
 from seatrial.runner.request import Request
 
-__all__ = ["Display"]
+__all__ = ["SETTINGS", "VERDICT", "Display"]
+
+SETTINGS: Final = "replay.json"
+"""File of a run with the settings of its renderer."""
+
+VERDICT: Final = "verdict.json"
+"""File of a run with the verdict on its tests."""
 
 _LOOK: Final = 0.1
 """Seconds between two looks at whether to wait on."""
@@ -49,9 +55,26 @@ class Display:
 
     The tool never waits for it but at the end and for the debugger: what it is to show is in files, and it is told only
     how far they have come. A pipe that is full holds a later tick than the one that does not fit.
+
+    Args:
+        run: its name.
+        request: what was run.
+        run_dir: has the logs, and gets settings, verdict and JUnit file.
+        out: where to show it; a real file is written to directly.
+        host_args: arguments for the pytest that shows it.
+        reports: directory whose `reports` and `coverage` are named; default: `run_dir`.
     """
 
-    def __init__(self, run: str, request: Request, *, run_dir: Path, out: TextIO, host_args: Sequence[str]) -> None:
+    def __init__(
+        self,
+        run: str,
+        request: Request,
+        *,
+        run_dir: Path,
+        out: TextIO,
+        host_args: Sequence[str],
+        reports: Path | None = None,
+    ) -> None:
         reply, child_reply = os.pipe()
         settings = {
             "frames": str(run_dir / "frames"),
@@ -60,15 +83,16 @@ class Display:
             "where": request.where,
             "junit": None if request.informational else str(run_dir / "junit.xml"),
             "junit_line": str(request.junit.absolute()) if request.junit else "",
-            "reports": _report_paths(request, run_dir),
+            "reports": _report_paths(request, reports or run_dir),
             "colour": "yes" if request.colour else "no",
             "arguments": list(host_args),
             "reply": child_reply,
             "interactive": request.interactive,
         }
-        path = run_dir / "replay.json"
+        path = run_dir / SETTINGS
         path.write_text(json.dumps(settings))
         self._run = run
+        self._run_dir = run_dir
         self._reply = os.fdopen(reply, "rb", buffering=0)
         self._copier: threading.Thread | None = None
         stdout: int | TextIO = subprocess.PIPE
@@ -119,14 +143,15 @@ class Display:
         """Say that the debugger let go."""
         self._say({"go": True}, must=True)
 
-    def end(self, verdict: Verdict, *, frames: int, until: Callable[[], bool]) -> str:
+    def end(self, verdict: Verdict, *, frames: int | None, until: Callable[[], bool]) -> str:
         """Say that nothing more will come; return once all has been shown, or why it was not.
 
         Args:
             verdict: what to say last.
-            frames: how many frames of the log were good.
+            frames: how many frames of the log were good; None: unknown.
             until: says when to leave it.
         """
+        (self._run_dir / VERDICT).write_bytes(msgspec.json.encode(verdict))
         self._say({"end": msgspec.to_builtins(verdict)}, must=True, until=until)
         with suppress(OSError):
             self._control.close()
@@ -143,7 +168,7 @@ class Display:
         words = self._reply.read().split()
         if words[-2:-1] != [b"shown"]:
             return "it ended before the run did"
-        return "" if int(words[-1]) == frames else f"it read {int(words[-1])} of {frames} frames"
+        return "" if frames is None or int(words[-1]) == frames else f"it read {int(words[-1])} of {frames} frames"
 
     def _say(self, message: dict[str, Any], *, must: bool, until: Callable[[], bool] = lambda: False) -> None:
         line = memoryview(json.dumps(message).encode() + b"\n")

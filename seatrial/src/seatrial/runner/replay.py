@@ -1,0 +1,100 @@
+"""Show what pytest printed in a past run, from the run's directory, which may come from anywhere."""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TextIO, TypeVar, cast
+
+import msgspec
+
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import ExitCode
+from seatrial.model.names import RunId
+from seatrial.model.redaction import safe_struct
+from seatrial.model.verdict import Verdict
+from seatrial.runner.display import SETTINGS, VERDICT, Display
+from seatrial.runner.request import Request
+
+__all__ = ["has_output", "past_verdict", "show_output"]
+
+_ABANDONED: Final = Verdict(exit=ExitCode.INCONCLUSIVE, message="the run was abandoned")
+_COLOR: Final = re.compile(r"\x1b\[[0-9;:]*m")
+_LONGEST: Final = 1 << 20
+
+_T = TypeVar("_T")
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    """What is taken from the settings of a past run: not the arguments of its renderer, which can load code."""
+
+    where: str = ""
+
+
+class _Filtered(io.TextIOBase):
+    """Passes on lines that a filter has changed."""
+
+    def __init__(self, out: TextIO, change: Callable[[str], str]) -> None:
+        self._out = out
+        self._change = change
+
+    def write(self, text: str) -> int:
+        self._out.write(self._change(text))
+        return len(text)
+
+
+def has_output(run_dir: Path) -> bool:
+    """Return whether a run's directory has the log of its tests."""
+    return _is_file(run_dir / "frames") and (run_dir / "frames").stat().st_size > 0
+
+
+def past_verdict(run_dir: Path) -> Verdict:
+    """Return the verdict on the tests of a past run; inconclusive if none was recorded, as the run was killed."""
+    return safe_struct(_read(run_dir / VERDICT, Verdict) or _ABANDONED)
+
+
+def show_output(run_dir: Path, out: TextIO, *, color: bool, width: int, redact: Callable[[str], str]) -> str:
+    """Write to `out` what pytest printed in a past run; return why it could not be shown whole, or nothing.
+
+    Args:
+        run_dir: the run's directory; nothing is written there.
+        out: where to.
+        color: whether to keep colors.
+        width: columns of the terminal.
+        redact: changes each line.
+    """
+    settings = safe_struct(_read(run_dir / SETTINGS, _Settings) or _Settings())
+    verdict = past_verdict(run_dir)
+    request = Request(
+        run=RunId(run_dir.name), argv=(), root=run_dir, directory="/", where=settings.where,
+        deadline=Deadline.after(0), informational=True, colour=color, width=width,
+    )  # fmt: skip
+    filtered = cast("TextIO", _Filtered(out, lambda line: redact(line if color else _COLOR.sub("", line))))
+    with tempfile.TemporaryDirectory(prefix="seatrial-render-") as scratch:
+        logs = Path(scratch)
+        # A link in a directory of others may lead anywhere.
+        for name in ("frames", "runner-output.log"):
+            if _is_file(run_dir / name):
+                (logs / name).symlink_to((run_dir / name).absolute())
+        with Display(request.run, request, run_dir=logs, out=filtered, host_args=(), reports=run_dir) as display:
+            return display.end(verdict, frames=None, until=lambda: False)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _read(path: Path, kind: type[_T]) -> _T | None:
+    if not _is_file(path) or path.stat().st_size > _LONGEST:
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError:
+        return None
