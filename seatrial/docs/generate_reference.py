@@ -21,7 +21,7 @@ from seatrial.cli.main import cli
 from seatrial.cli.registry import COMMANDS
 from seatrial.config.overrides import variables
 from seatrial.config.schema import SCHEMA_ID
-from seatrial.config.shape import fields, kind_of, spoken
+from seatrial.config.shape import describe, fields, kind_of
 from seatrial.model import event, finding, result
 from seatrial.model.errors import ExitCode
 from seatrial.model.spec import Project
@@ -202,7 +202,7 @@ def _table(
             text = field.description
             default = "required" if field.required else _default(field.default)
             variable = f"`{names[*path, field.key]}`" if (*path, field.key) in names else ""
-            rows.append(f"| `{field.key}` | {spoken(field.type)} | {default} | {_cell(text)} | {variable} |")
+            rows.append(f"| `{field.key}` | {describe(field.type)} | {default} | {_cell(text)} | {variable} |")
     if heading:
         yield f"## {heading}\n"
         said = _doc(table).partition(": ")[2] or _doc(table)

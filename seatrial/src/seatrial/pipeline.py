@@ -252,7 +252,7 @@ def execute(
     ctx.emit(e.RunEnded(result=result))
     problem = min(run.problems, key=_severity, default=None)
     if isinstance(problem, SeatrialError):
-        problem.told = True
+        problem.shown = True
     bugs = (each for each in run.problems if not isinstance(each, SeatrialError | KeyboardInterrupt | BrokenPipeError))
     return FinishedRun(result, problem, tuple(each for each in bugs if each is not problem))
 

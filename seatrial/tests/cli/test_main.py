@@ -156,7 +156,7 @@ def test_errors_are_a_line_each_and_have_their_exit_code(seatrial, monkeypatch, 
 
 def test_what_the_run_told_already_is_not_told_again(seatrial, monkeypatch):
     error = OutOfTime("late", reason="slow")
-    error.told = True
+    error.shown = True
     raising(monkeypatch, error)
     said = seatrial("doctor")
 

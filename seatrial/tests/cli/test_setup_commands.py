@@ -48,7 +48,7 @@ def test_config_lint(seatrial):
     Path("seatrial.toml").write_text(MINIMAL.replace(":1", ""))
     said = seatrial("config", "lint")
     assert said.code == 0
-    assert "may be another image tomorrow" in said.out
+    assert "may refer to another image later" in said.out
     assert seatrial("config", "lint", "--strict").code == 4
     assert json.loads(seatrial("config", "lint", "--json").out)["warnings"][0]["where"] == "seatrial.toml:2"
 

@@ -37,7 +37,7 @@ def learned(tmp_path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("value", ["planted-token", "planted-password", "planted-key"])
-def test_values_that_may_be_secrets_are_hidden(value: str) -> None:
+def test_values_that_may_be_secret_are_hidden(value: str) -> None:
     assert value not in SECRETS.text(f"it said {value}")
 
 

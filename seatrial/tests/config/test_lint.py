@@ -21,47 +21,46 @@ def warnings(tmp_path, monkeypatch):
     return warnings
 
 
-def test_a_sound_project_has_no_warnings(warnings):
+def test_lint_of_a_valid_project_has_no_warnings(warnings):
     assert warnings({"seatrial.toml": MINIMAL}) == []
 
 
-def test_project_id_that_is_only_the_directory_name(warnings, tmp_path):
+def test_lint_warns_of_a_project_id_equal_to_the_directory_name(warnings, tmp_path):
     name = "".join(each for each in tmp_path.name.lower() if each.isalnum())
     named = tmp_path.rename(tmp_path.with_name(name))
     (named / "seatrial.toml").write_text(f'project = "{name}"\n{MINIMAL}')
     (found,) = lint(load(str(named), environ={}))
 
     assert str(found).startswith(
-        f"seatrial.toml:1: project: '{name}' is the name of the directory, which another project may have too"
+        f"seatrial.toml:1: project: '{name}' is the directory's name, which another project may have, too"
     )
     (named / "seatrial.toml").write_text(f'project = "{name}-3f2a9c1b"\n{MINIMAL}')
     assert lint(load(str(named), environ={})) == []
 
 
-def test_references_that_may_mean_another_image_tomorrow(warnings):
+def test_lint_warns_of_image_references_without_a_fixed_tag(warnings):
     text = '[cluster]\nimage = "registry:5000/node"\n[runner]\nimage = "example.org/t:latest"\n'
 
     assert warnings({"seatrial.toml": text}) == [
         (
-            "seatrial.toml:2: cluster.image: registry:5000/node may be another image tomorrow; give it a tag,"
-            " best a digest"
+            "seatrial.toml:2: cluster.image: registry:5000/node may refer to another image later; add a tag, best a"
+            " digest"
         ),
         (
-            "seatrial.toml:4: runner.image: example.org/t:latest may be another image tomorrow; give it a"
-            " tag, best a digest"
+            "seatrial.toml:4: runner.image: example.org/t:latest may refer to another image later; add a tag, best a"
+            " digest"
         ),
     ]
     assert warnings({"seatrial.toml": MINIMAL.replace(":1", "@sha256:" + "0" * 64)}) == []
 
 
-def test_a_build_context_that_every_commit_changes(warnings):
+def test_lint_warns_of_a_build_context_with_git_and_no_dockerignore(warnings):
     files = {"seatrial.toml": '[[image]]\nname = "a"\n[runner]\nimage = "a"\n', "Dockerfile": "", ".git": ""}
 
     assert warnings(files) == [
         (
-            "seatrial.toml:1: image[0].context: the build context has a .git and no .dockerignore: every"
-            " commit rebuilds;"
-            " add .dockerignore with .git in it"
+            "seatrial.toml:1: image[0].context: the build context has a .git and no .dockerignore: every commit"
+            " rebuilds the image; add .git to a .dockerignore"
         )
     ]
     assert warnings({**files, ".dockerignore": ".git\n"}) == []
@@ -86,31 +85,28 @@ nodes:
 """
 
 
-def test_traps_of_a_kind_configuration(warnings):
+def test_lint_warns_of_ignored_and_open_settings_of_a_kind_configuration(warnings):
     text = '[cluster]\nconfig = "k/kind.yaml"\nimage = "kindest/node:v2"\n' + MINIMAL
 
     assert warnings({"seatrial.toml": text, "k/kind.yaml": KIND}) == [
-        "k/kind.yaml:3: name: other is not cluster.name, which is seatrial and wins; remove it",
+        "k/kind.yaml:3: name: other is ignored, cluster.name is seatrial; remove it",
         'k/kind.yaml:8: host port 8080 is open to the network; add listenAddress: "127.0.0.1"',
         'k/kind.yaml:10: host port 8081 is open to the network; add listenAddress: "127.0.0.1"',
-        (
-            "k/kind.yaml:6: image kindest/node:v1 is not cluster.image, which is kindest/node:v2 and wins;"
-            " keep one of them"
-        ),
+        "k/kind.yaml:6: image kindest/node:v1 is ignored, cluster.image is kindest/node:v2; remove one of them",
     ]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("kind: Pod\n", "k.yaml:1: is no configuration of kind; it begins with kind: Cluster"),
-        ("", "k.yaml:1: is no configuration of kind; it begins with kind: Cluster"),
-        ("a: [", "k.yaml: not YAML: "),
+        ("kind: Pod\n", "k.yaml:1: is not a kind configuration; begin it with kind: Cluster"),
+        ("", "k.yaml:1: is not a kind configuration; begin it with kind: Cluster"),
+        ("a: [", "k.yaml: invalid YAML: "),
         ("kind: Cluster\nnodes: 3\n", None),
         ("kind: Cluster\nname: seatrial\nnodes:\n- role: worker\n", None),
     ],
 )
-def test_odd_kind_configurations(warnings, content, message):
+def test_lint_reports_files_that_are_not_kind_configurations(warnings, content, message):
     found = warnings({"seatrial.toml": '[cluster]\nconfig = "k.yaml"\n' + MINIMAL, "k.yaml": content})
 
     assert [line.startswith(message) for line in found] == ([True] if message else [])
@@ -128,7 +124,7 @@ chart = "oci://example.org/b"
 """
 
 
-def test_traps_of_releases(warnings):
+def test_lint_warns_of_floating_versions_and_of_values_that_are_not_strings(warnings):
     values = """\
 image:
   tag: latest
@@ -142,28 +138,27 @@ env:
 
     assert warnings({"seatrial.toml": RELEASE + MINIMAL, "chart/Chart.yaml": chart, "values.yaml": values}) == [
         (
-            "seatrial.toml:3: release[0].chart: chart has dependencies and no Chart.lock: they may be"
-            " others tomorrow; helm"
-            " dependency update, and commit Chart.lock"
+            "seatrial.toml:3: release[0].chart: chart has dependencies and no Chart.lock: their versions may change;"
+            " run helm dependency update and commit Chart.lock"
         ),
         "seatrial.toml:4: release[0].namespace: kube-system belongs to Kubernetes; use a namespace of your own",
-        "values.yaml:2: tag: latest may be another image tomorrow, and is pulled anew for every pod; give it a tag",
-        'values.yaml:5: value: yes is true or false to YAML, and environment variables are strings; write "yes"',
-        'values.yaml:6: value: 8080 is a number to YAML, and environment variables are strings; write "8080"',
-        'seatrial.toml:8: release[1].chart: oci://example.org/b may be another chart tomorrow; add version = "…"',
+        "values.yaml:2: tag: latest may refer to another image later, and every pod pulls it again; write a version",
+        'values.yaml:5: value: yes is a boolean in YAML, but variables must be strings; write "yes"',
+        'values.yaml:6: value: 8080 is a number in YAML, but variables must be strings; write "8080"',
+        'seatrial.toml:8: release[1].chart: oci://example.org/b may be another chart version later; add version = "…"',
     ]
 
 
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"chart/x": ""}, "seatrial.toml:3: release[0].chart: chart has no Chart.yaml, so it is no chart"),
-        ({"chart/Chart.yaml": "a: ["}, "chart/Chart.yaml: not YAML"),
-        ({"chart/Chart.yaml": "name: a", "values.yaml": "a: ["}, "values.yaml: not YAML"),
+        ({"chart/x": ""}, "seatrial.toml:3: release[0].chart: chart is not a chart: it has no Chart.yaml"),
+        ({"chart/Chart.yaml": "a: ["}, "chart/Chart.yaml: invalid YAML"),
+        ({"chart/Chart.yaml": "name: a", "values.yaml": "a: ["}, "values.yaml: invalid YAML"),
         ({"chart/Chart.yaml": "name: a\ndependencies: [x]", "chart/Chart.lock": ""}, None),
     ],
 )
-def test_broken_charts_and_values(warnings, files, message):
+def test_lint_reports_invalid_charts_and_values_files(warnings, files, message):
     text = '[[release]]\nname = "a"\nchart = "chart"\nvalues = ["values.yaml"]\n' + MINIMAL
 
     found = warnings({"seatrial.toml": text, "values.yaml": "", **files})
@@ -174,7 +169,7 @@ def test_broken_charts_and_values(warnings, files, message):
 SYNC = '[runner]\nimage = "tests"\nsync = ["api/tests", "app", "nowhere"]\n'
 
 
-def test_sync_paths_are_checked_against_the_context_of_the_runner_image(warnings):
+def test_lint_checks_sync_paths_against_the_context_of_the_runner_image(warnings):
     text = SYNC + '[[image]]\nname = "tests"\ncontext = "api"\n'
     files = {"seatrial.toml": text, "api/Dockerfile": "", "api/tests/x": "", "api/app/x": "", "nowhere/x": ""}
 
@@ -192,13 +187,13 @@ def test_sync_paths_are_checked_against_the_context_of_the_runner_image(warnings
     assert warnings({"seatrial.toml": text}) == []
 
 
-def test_sync_paths_of_the_default_need_not_exist(warnings):
+def test_lint_accepts_default_sync_paths_that_do_not_exist(warnings):
     text = '[runner]\nimage = "tests"\n[[image]]\nname = "tests"\n'
 
     assert warnings({"seatrial.toml": text, "Dockerfile": ""}) == []
 
 
-def test_sync_paths_of_an_image_of_others_are_checked_against_the_project(warnings):
+def test_lint_checks_sync_paths_of_an_image_of_others_against_the_project(warnings):
     text = SYNC.replace('"tests"', '"x/t:1"', 1)
 
     assert warnings({"seatrial.toml": text, "api/tests/x": "", "app/x": ""}) == [
@@ -206,43 +201,41 @@ def test_sync_paths_of_an_image_of_others_are_checked_against_the_project(warnin
     ]
 
 
-def test_traps_of_the_runner(warnings):
+def test_lint_warns_of_a_command_that_does_not_start_pytest(warnings):
     text = '[runner]\nimage = "x/t:1"\nnamespace = "kube-public"\ncommand = {}\n'
 
     assert warnings({"seatrial.toml": text.format('["uv run pytest"]')}) == [
         (
-            "seatrial.toml:4: runner.command: 'uv run pytest' is one word; no shell splits it; write"
+            "seatrial.toml:4: runner.command: 'uv run pytest' is one word: no shell splits it; write"
             ' ["uv", "run", "pytest"]'
         ),
         "seatrial.toml:3: runner.namespace: kube-public belongs to Kubernetes; use a namespace of your own",
     ]
     assert warnings({"seatrial.toml": text.format('["make", "test"]')})[0] == (
-        "seatrial.toml:4: runner.command: does not say pytest; results are collected only if the command starts pytest"
+        "seatrial.toml:4: runner.command: does not contain pytest: results are collected only if the command starts it;"
+        " ignore this if a script of the command starts pytest"
     )
 
 
-def test_an_open_port_is_not_ready(warnings):
+def test_lint_warns_of_an_open_port_as_readiness_check(warnings):
     text = MINIMAL + "[service.db]\nport = 5432\nready = { tcp = true }\n[service.api]\nport = 80\n"
 
     assert warnings({"seatrial.toml": text}) == [
         (
-            "seatrial.toml:5: service.db.ready: an open port does not say that it works; ask for a page"
-            " or a query: http or"
-            " command"
+            "seatrial.toml:5: service.db.ready: an open port does not prove that the service works; check an answer:"
+            " http, sql, bucket or command"
         )
     ]
 
 
-def test_a_part_cannot_last_longer_than_the_whole(warnings):
+def test_lint_warns_of_a_timeout_longer_than_that_of_the_run(warnings):
     assert warnings({"seatrial.toml": MINIMAL + "[timeouts]\nrun = 1000\ntest = 1100\n"}) == [
         (
-            "seatrial.toml:4: timeouts.run: build (1200 s) is longer than the whole run (1000 s); raise"
-            " run, or lower the"
-            " other"
+            "seatrial.toml:4: timeouts.run: build (1200 s) is longer than the whole run (1000 s); increase run, or"
+            " decrease build"
         ),
         (
-            "seatrial.toml:5: timeouts.test: test (1100 s) is longer than the whole run (1000 s); raise"
-            " run, or lower the"
-            " other"
+            "seatrial.toml:5: timeouts.test: test (1100 s) is longer than the whole run (1000 s); increase run, or"
+            " decrease test"
         ),
     ]

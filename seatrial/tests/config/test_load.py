@@ -38,7 +38,7 @@ def refused(text: str, *, settings=(), environ=None) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
-def test_paths_are_absolute_whatever_the_working_directory(project, monkeypatch):
+def test_load_makes_paths_absolute_in_any_working_directory(project, monkeypatch):
     (project / "seatrial.toml").write_text(FULL)
     monkeypatch.chdir(project / "charts/app")
 
@@ -74,7 +74,7 @@ def elsewhere(project, monkeypatch):
 @pytest.mark.parametrize(
     "at", ["link", "link/", "link/charts", "link/charts/..", "link/seatrial.toml", "deep/../link", "./link/."]
 )
-def test_a_project_has_one_path_however_it_is_reached(project, elsewhere, at):
+def test_load_gives_a_project_the_same_path_through_links_and_dots(project, elsewhere, at):
     loaded = load(at, environ={})
 
     assert loaded.project.root == project
@@ -84,7 +84,7 @@ def test_a_project_has_one_path_however_it_is_reached(project, elsewhere, at):
 
 
 @pytest.mark.parametrize("at", ["..", "../..", "../../", "./.."])
-def test_a_project_above_the_working_directory_is_found_by_dots(project, monkeypatch, at):
+def test_load_finds_a_project_above_the_working_directory_by_dots(project, monkeypatch, at):
     (project / "seatrial.toml").write_text(FULL)
     monkeypatch.chdir(project / "charts" / "app")
     expected = load(environ={})
@@ -93,7 +93,7 @@ def test_a_project_above_the_working_directory_is_found_by_dots(project, monkeyp
     assert expected.project.root == project
 
 
-def test_a_link_to_the_file_alone_belongs_to_the_folder_of_the_link(project, elsewhere):
+def test_load_takes_the_folder_of_a_linked_file_as_the_project(project, elsewhere):
     (project / "seatrial.toml").rename(project / "shared.toml")
     for name in ("kind.yaml", "Dockerfile", "values.yaml", "pull.json", "compose.yaml", "token"):
         (elsewhere / name).write_text("")
@@ -105,7 +105,7 @@ def test_a_link_to_the_file_alone_belongs_to_the_folder_of_the_link(project, els
     assert load("seatrial.toml", environ={}).project == load(environ={}).project
 
 
-def test_paths_in_the_configuration_have_no_links_and_dots_on_the_way(project):
+def test_load_resolves_links_and_dots_in_paths_except_a_link_at_the_end(project):
     (project / "real").mkdir()
     (project / "real" / "values.yaml").write_text("")
     (project / "real" / "Dockerfile").write_text("")
@@ -121,13 +121,13 @@ def test_paths_in_the_configuration_have_no_links_and_dots_on_the_way(project):
     assert loaded.release[0].values == (project / "real" / "current.yaml",), "a link at the end keeps its name"
 
 
-def test_a_home_of_nobody_is_a_missing_file(project):
+def test_load_reports_a_path_in_the_home_of_an_unknown_user_as_missing(project):
     (message, *_) = refused(FULL.replace('"values.yaml"', '"~no-such-user/values.yaml"'))
 
     assert "does not exist" in message
 
 
-def test_every_value_knows_its_source(project):
+def test_load_records_the_source_of_each_value(project):
     Path("seatrial.toml").write_text(FULL)
 
     loaded = load(settings=[("runner.namespace=other", "--namespace")], environ={"SEATRIAL_TIMEOUTS_TEST": "5"})
@@ -143,7 +143,7 @@ def test_every_value_knows_its_source(project):
     assert loaded.where(("runner", "rules")) == "seatrial.toml:32"
 
 
-def test_pyproject_does_as_well(project):
+def test_load_reads_tool_seatrial_of_pyproject(project):
     Path("pyproject.toml").write_text('[project]\nname = "x"\n[tool.seatrial.runner]\nimage = "example.org/tests:1"\n')
 
     loaded = load(environ={})
@@ -152,7 +152,7 @@ def test_pyproject_does_as_well(project):
     assert loaded.sources["runner", "image"].where == "pyproject.toml:4"
 
 
-def test_problems_in_pyproject_tell_its_lines(project):
+def test_load_reports_problems_in_pyproject_with_its_lines(project):
     Path("pyproject.toml").write_text('[tool.seatrial]\nrunner.image = "example.org/tests:1"\nrunner.imag = 1\n')
     with pytest.raises(ConfigurationError) as caught:
         load(environ={})
@@ -160,7 +160,7 @@ def test_problems_in_pyproject_tell_its_lines(project):
     assert str(caught.value.problems[0]) == "pyproject.toml:3: runner.imag: unknown key; did you mean 'image'?"
 
 
-def test_a_pyproject_without_our_table_is_passed_by_even_if_broken(project, monkeypatch):
+def test_load_ignores_an_invalid_pyproject_without_tool_seatrial(project, monkeypatch):
     Path("seatrial.toml").write_text(MINIMAL)
     (project / "inner").mkdir()
     (project / "inner/pyproject.toml").write_text("not TOML")
@@ -169,7 +169,7 @@ def test_a_pyproject_without_our_table_is_passed_by_even_if_broken(project, monk
     assert load(environ={}).file == project / "seatrial.toml"
 
 
-def test_two_configurations_in_one_directory_are_refused(project):
+def test_load_refuses_two_configurations_in_one_directory(project):
     Path("seatrial.toml").write_text(MINIMAL)
     Path("pyproject.toml").write_text('[tool.seatrial.runner]\nimage = "a:1"\n')
     with pytest.raises(ConfigurationError, match="1 problem") as caught:
@@ -178,35 +178,35 @@ def test_two_configurations_in_one_directory_are_refused(project):
     assert "keep one of them" in str(caught.value.problems[0])
 
 
-def test_none_at_all(project):
+def test_load_without_a_configuration_hints_at_init(project):
     with pytest.raises(UsageError, match=r"no seatrial.toml in .* or above") as caught:
         load(environ={})
 
-    assert caught.value.hint.startswith("seatrial init")
+    assert caught.value.hint.startswith("run seatrial init")
 
 
-def test_a_file_or_a_directory_may_be_given(project, tmp_path):
+def test_load_accepts_a_file_or_a_directory(project, tmp_path):
     (project / "other.toml").write_text(MINIMAL)
     Path("pyproject.toml").write_text("[project]\nname = 'x'\n")
 
     assert load("other.toml", environ={}).project.root == project
-    with pytest.raises(UsageError, match=r"no \[tool.seatrial\]"):
+    with pytest.raises(UsageError, match=r"no table \[tool.seatrial\]"):
         load("pyproject.toml", environ={})
     with pytest.raises(UsageError, match="does not exist"):
         load("nowhere", environ={})
 
 
-def test_broken_toml_has_its_line(project):
-    assert refused("[runner]\nimage = \n") == ["seatrial.toml:2: not TOML: invalid value"]
+def test_load_reports_invalid_toml_with_its_line(project):
+    assert refused("[runner]\nimage = \n") == ["seatrial.toml:2: invalid TOML: invalid value"]
 
 
-def test_a_file_that_is_no_text(project):
+def test_load_refuses_a_file_that_is_not_utf_8(project):
     Path("seatrial.toml").write_bytes(b"\xff")
     with pytest.raises(UsageError, match="cannot be read"):
         load(environ={})
 
 
-def test_all_problems_of_shape_together(project):
+def test_load_reports_all_problems_of_shape_together(project):
     assert refused("""\
 versoin = 1
 [cluster]
@@ -234,7 +234,7 @@ test = 2026-01-01
         'seatrial.toml:3: cluster.provider: is "kin", should be one of "kind", "existing"; did you mean \'kind\'?',
         "seatrial.toml:4: cluster.nmae: unknown key; did you mean 'name'?",
         (
-            "seatrial.toml:5: image[0].name: is missing (repository name without a tag; the tag is the digest of the"
+            "seatrial.toml:5: image[0].name: is missing (repository name without a tag; the tag is a digest of all"
             ' inputs); add name = "…"'
         ),
         "seatrial.toml:6: image[0].context: is 3, should be a path",
@@ -254,24 +254,24 @@ test = 2026-01-01
     ]
 
 
-def test_a_missing_table_is_named(project):
+def test_load_names_a_missing_table(project):
     assert refused("") == ["seatrial.toml: runner: is missing; add [runner]"]
 
 
-def test_a_list_where_tables_belong(project):
+def test_load_refuses_a_list_in_place_of_tables(project):
     assert refused('image = ["a"]\nservice = 1\n' + MINIMAL) == [
         'seatrial.toml:1: image[0]: is "a", should be a table; write [[image]]',
         "seatrial.toml:2: service: is 1, should be a table of names and values; write { name = … }",
     ]
 
 
-def test_a_file_of_a_newer_schema(project):
+def test_load_refuses_a_newer_schema_version(project):
     assert refused("version = 2\nwhatever = 1\n") == [
-        "seatrial.toml:1: version: this file is of schema 2, this seatrial knows 1; install a newer seatrial"
+        "seatrial.toml:1: version: the file has schema version 2, this seatrial supports 1; install a newer seatrial"
     ]
 
 
-def test_missing_files_are_named_with_what_was_meant(project):
+def test_load_reports_missing_files_and_suggests_similar_names(project):
     text = FULL.replace('"values.yaml"', '"valeus.yaml"').replace('"charts/app"', '"chart/app"')
     text = text.replace('context = "."\n', "").replace('"kind.yaml"', '"extra"')
 
@@ -282,7 +282,7 @@ def test_missing_files_are_named_with_what_was_meant(project):
     ]
 
 
-def test_an_image_needs_its_context_and_dockerfile(project):
+def test_load_reports_an_image_without_context_or_dockerfile(project):
     (project / "Dockerfile").unlink()
     text = '[[image]]\nname = "a"\n[[image]]\nname = "b"\ncontext = "nowhere"\n[[image]]\nname = "c"\ndockerfile="D"\n'
 
@@ -296,11 +296,11 @@ def test_an_image_needs_its_context_and_dockerfile(project):
 OTHERS = 'project = "a-1"\n[cluster]\nprovider = "existing"\ncontext = "theirs"\nregistry = "r.example.com/team"\n'
 
 
-def test_cluster_wide_objects_in_a_cluster_of_others_are_created_on_request_only(project):
+def test_isolated_namespaces_in_an_existing_cluster_have_to_be_allowed(project):
     assert refused(OTHERS + MINIMAL + "isolated-namespaces = true\n") == [
         (
-            "seatrial.toml:8: runner.isolated-namespaces: needs cluster-wide roles and policies, which with provider"
-            ' = "existing" are created only on request; add allow-isolated-namespaces = true to [cluster], or remove'
+            "seatrial.toml:8: runner.isolated-namespaces: needs cluster-wide roles and policies: with provider ="
+            ' "existing" they have to be allowed; add allow-isolated-namespaces = true to [cluster], or remove'
             " isolated-namespaces"
         ),
     ]
@@ -309,47 +309,47 @@ def test_cluster_wide_objects_in_a_cluster_of_others_are_created_on_request_only
     assert load(environ={}).project.cluster.allow_isolated_namespaces
     assert refused("[cluster]\nallow-isolated-namespaces = true\n" + MINIMAL) == [
         (
-            'seatrial.toml:2: cluster.allow-isolated-namespaces: is for provider = "existing"; remove it, or set'
+            'seatrial.toml:2: cluster.allow-isolated-namespaces: requires provider = "existing"; remove it, or set'
             ' provider = "existing"'
         ),
     ]
 
 
-def test_namespaces_of_the_project_are_not_the_tests_own(project):
+def test_namespaces_of_the_project_must_not_have_the_prefix_of_isolated_namespaces(project):
     text = '[[release]]\nname = "a"\nchart = "charts/app"\nnamespace = "test-data"\n' + MINIMAL
     assert refused(text + 'namespace = "test-a"\nisolated-namespaces = true\n') == [
         (
             "seatrial.toml:4: release[0].namespace: 'test-data' begins with test-: with isolated-namespaces the tests"
-            " could delete it; another name"
+            " could delete it; choose another name"
         ),
         (
             "seatrial.toml:7: runner.namespace: 'test-a' begins with test-: with isolated-namespaces the tests could"
-            " delete it; another name"
+            " delete it; choose another name"
         ),
     ]
     (project / "seatrial.toml").write_text(text + 'namespace = "test-a"\n')
     assert load(environ={}).project.runner.namespace == "test-a"
 
 
-def test_existing_clusters_must_be_allowed_by_name(project):
+def test_existing_cluster_needs_a_context_and_excludes_keys_of_kind(project):
     assert refused('project = "a-1"\n[cluster]\nprovider = "existing"\nimage = "x:1"\n' + MINIMAL) == [
         (
-            'seatrial.toml:2: cluster.context: is missing: with provider = "existing" no context is used that is not'
-            ' named here; add context = "…", one of: kubectl config get-contexts -o name'
+            'seatrial.toml:2: cluster.context: is missing: with provider = "existing", seatrial uses only the context'
+            ' that is named here; add context = "…"; list them: kubectl config get-contexts -o name'
         ),
-        'seatrial.toml:4: cluster.image: is for provider = "kind"; remove it',
+        'seatrial.toml:4: cluster.image: requires provider = "kind"; remove it',
     ]
     assert refused('[cluster]\ncontext = "production"\n' + MINIMAL) == [
-        'seatrial.toml:2: cluster.context: is for provider = "existing"; remove it, or set provider = "existing"'
+        'seatrial.toml:2: cluster.context: requires provider = "existing"; remove it, or set provider = "existing"'
     ]
 
 
-def test_shared_cluster_without_project_id_is_refused_with_the_line_to_paste(project):
+def test_existing_cluster_without_project_id_is_refused_with_the_line_to_paste(project):
     cluster = '[cluster]\nprovider = "existing"\ncontext = "theirs"\nregistry = "r.example.com/team"\n'
     (line,) = refused(cluster + MINIMAL)
 
     said = re.fullmatch(
-        r"seatrial\.toml: project: is missing: .* tells projects apart by their ids;"
+        r"seatrial\.toml: project: is missing: .* the ids of projects tell their objects in the cluster apart;"
         r' add (project = "[-a-z0-9]+-[0-9a-f]{8}") above the first table, and commit it',
         line,
     )
@@ -361,13 +361,13 @@ def test_shared_cluster_without_project_id_is_refused_with_the_line_to_paste(pro
 
 
 @pytest.mark.parametrize("value", ['"Shop_1"', '""', '"-a"', f'"{"x" * 64}"', "7"])
-def test_project_id_that_is_no_label_is_refused(project, value):
+def test_project_id_that_is_not_a_label_is_refused(project, value):
     (line,) = refused(f"project = {value}\n" + MINIMAL)
 
     assert line.startswith("seatrial.toml:1: project: ")
 
 
-def test_projects_in_directories_of_one_name_differ_without_a_configured_id(project):
+def test_projects_in_directories_of_the_same_name_have_different_ids(project):
     found = []
     for parent in ("one", "two"):
         root = project / parent / "app"
@@ -390,7 +390,7 @@ def test_checkouts_of_one_file_share_the_configured_id(project):
     assert found == {"shop-3f2a9c1b"}
 
 
-def test_references_and_names_are_checked(project):
+def test_names_and_references_between_tables_are_checked(project):
     text = """\
 [cluster]
 name = "Demo_1"
@@ -434,28 +434,31 @@ env = { A = "1" }
 env-from = { A = "secret/x", "B-" = "secret/x/y" }
 """
     label = (
-        "is not a DNS label: Kubernetes takes at most 63 characters out of a-z, 0-9 and '-', and neither first nor last"
-        " may be '-'; use a name such as 'my-tests'"
+        "is not a DNS label: Kubernetes takes at most 63 characters of a-z, 0-9 and '-', and no '-' at the beginning"
+        " or end; use a name such as 'my-tests'"
     )
     assert refused(text) == [
         f"seatrial.toml:2: cluster.name: 'Demo_1' {label}",
-        "seatrial.toml:6: image[1].name: 'tests' is image[0] already; give each a name of its own",
+        "seatrial.toml:6: image[1].name: 'tests' is the name of image[0], too; rename one of them",
         "seatrial.toml:8: image[2].name: 'Other:1' is not a repository name without a tag; write \"other\"",
         "seatrial.toml:9: image[2].secrets[0]: 'id=x' is not id=NAME,src=FILE or id=NAME,env=VAR",
-        "seatrial.toml:11: release[0].name: 'A' is no release name for Helm; at most 53 of a-z, 0-9 and '-'",
-        "seatrial.toml:13: release[0].images.api: 'test' is no [[image]] of this project; did you mean 'tests'?",
+        (
+            "seatrial.toml:11: release[0].name: 'A' is not a release name of Helm; use at most 53 characters of a-z,"
+            " 0-9 and '-'"
+        ),
+        "seatrial.toml:13: release[0].images.api: 'test' is not an [[image]] of this project; did you mean 'tests'?",
         "seatrial.toml:14: release[0].pull-secrets[0]: 'x' is not NAME=FILE",
         f"seatrial.toml:18: release[1].namespace: '-' {label}",
-        "seatrial.toml:23: release[3].name: 'same' is in namespace 'default' already",
+        "seatrial.toml:23: release[3].name: namespace 'default' has two releases 'same'; rename one of them",
         f"seatrial.toml:25: service.a_b: 'a_b' {label}",
         (
-            "seatrial.toml:27: service.a_b.ready: asks nothing, should ask exactly one of http, sql, bucket, tcp,"
+            "seatrial.toml:27: service.a_b.ready: has nothing, should have exactly one of http, sql, bucket, tcp,"
             ' command; for example { http = "/health" }'
         ),
         f"seatrial.toml:30: service.c.name: 'C' {label}",
         f"seatrial.toml:31: service.c.namespace: 'N' {label}",
         (
-            "seatrial.toml:32: service.c.ready: asks http and tcp, should ask exactly one of http, sql, bucket, tcp,"
+            "seatrial.toml:32: service.c.ready: has http and tcp, should have exactly one of http, sql, bucket, tcp,"
             ' command; for example { http = "/health" }'
         ),
         "seatrial.toml:32: service.c.ready.http: 'health' is not a path; write \"/health\"",
@@ -474,20 +477,20 @@ env-from = { A = "secret/x", "B-" = "secret/x/y" }
             " relative to the build context"
         ),
         (
-            "seatrial.toml:38: runner.report-options[0]: '-x' is no long option without a value; for example"
+            "seatrial.toml:38: runner.report-options[0]: '-x' is not a long option without a value; for example"
             ' "--my-report"'
         ),
         (
-            "seatrial.toml:38: runner.report-options[2]: '--mine=a' is no long option without a value; for example"
+            "seatrial.toml:38: runner.report-options[2]: '--mine=a' is not a long option without a value; for example"
             ' "--my-report"'
         ),
         "seatrial.toml:40: runner.env-from.A: 'secret/x' is not secret/NAME/KEY, configmap/NAME/KEY or namespace",
-        "seatrial.toml:40: runner.env-from.B-: 'B-' is no name of a variable",
-        "seatrial.toml:40: runner.env-from.A: is in runner.env too; keep one of them",
+        "seatrial.toml:40: runner.env-from.B-: 'B-' is not the name of a variable",
+        "seatrial.toml:40: runner.env-from.A: is in runner.env, too; remove one of them",
     ]
 
 
-def test_set_reaches_elements_by_name_or_number(project):
+def test_set_addresses_array_elements_by_name_or_number(project):
     Path("seatrial.toml").write_text(FULL)
     Path("other.yaml").write_text("")
     settings = [
@@ -524,7 +527,7 @@ def test_paths_of_the_command_line_are_relative_to_the_working_directory(project
     assert loaded.project.compose.file == project / "kind.yaml"
 
 
-def test_the_environment_reaches_images_and_releases_too(project):
+def test_seatrial_set_overrides_values_of_images_and_releases(project):
     Path("seatrial.toml").write_text(FULL)
     environ = {"SEATRIAL_SET": 'image.tests.args={ PYTHON = "3.14" }\n\nrelease.app.set={ "a.b" = "1" }\n'}
 
@@ -535,7 +538,7 @@ def test_the_environment_reaches_images_and_releases_too(project):
     assert loaded.sources["image", 0, "args"] == Source(Origin.ENVIRONMENT, "SEATRIAL_SET")
 
 
-def test_what_cannot_be_set(project):
+def test_invalid_overrides_are_reported_with_their_option_or_variable(project):
     settings = [
         "cluster.nmae=x",
         "release.apo.namespace=x",
@@ -552,18 +555,15 @@ def test_what_cannot_be_set(project):
         "--set: cluster.nmae: unknown key; did you mean 'name'?",
         "--set: release: has no element 'apo'; did you mean 'app'?",
         "--set: release: has no element '7'; known: app, database",
-        (
-            "--set: service.api.port: 'eighty' should be a whole number from 1 to 65535; service.api.port is written as"
-            " in TOML"
-        ),
-        "--set: release: is a list, which one setting cannot give; set the values in it one by one",
+        "--set: service.api.port: 'eighty' should be a whole number from 1 to 65535; write the value as in TOML",
+        "--set: release: is a list, which one setting cannot replace; set its values one by one",
         "--set: runner.image.deeper: unknown key",
-        "SEATRIAL_CLUSTER_NMAE: sets no key of the configuration; did you mean 'SEATRIAL_CLUSTER_NAME'?",
-        "SEATRIAL_TIMEOUTS_RUN: timeouts.run: 'soon' should be a number; timeouts.run is written as in TOML",
+        "SEATRIAL_CLUSTER_NMAE: is not a variable of any key; did you mean 'SEATRIAL_CLUSTER_NAME'?",
+        "SEATRIAL_TIMEOUTS_RUN: timeouts.run: 'soon' should be a number; write the value as in TOML",
     ]
 
 
-def test_set_over_a_file_of_the_wrong_shape(project):
+def test_set_reports_a_table_of_the_wrong_shape_in_the_file(project):
     lines = refused("cluster = 3\n" + MINIMAL, settings=["cluster.name=x"])
 
     assert lines == [

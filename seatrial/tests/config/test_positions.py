@@ -35,7 +35,7 @@ port=5432
 '''
 
 
-def test_every_kind_of_key_has_its_line():
+def test_positions_has_the_line_of_every_kind_of_key():
     found = {dotted(path): tuple(position) for path, position in positions(DOCUMENT).items()}
     tomllib.loads(DOCUMENT)
 
@@ -115,7 +115,7 @@ _VALUES = st.recursive(
         st.tuples(st.sampled_from(["[t]", "[[u]]", "[u.v]", "[[u.w]]", '[x . "y"]']), st.dictionaries(_KEYS, _VALUES))
     ),
 )
-def test_finds_exactly_what_tomllib_finds(top, tables):
+def test_positions_has_exactly_the_keys_that_tomllib_reads(top, tables):
     lines = [f"{key}={value}" for key, value in top.items()]
     for header, pairs in tables:
         lines += [header, *(f"  {key} = {value}  # c" for key, value in pairs.items())]
@@ -129,5 +129,5 @@ def test_finds_exactly_what_tomllib_finds(top, tables):
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment", "\r\na = 1\r\n"])
-def test_small_documents(text):
+def test_positions_reads_empty_and_short_documents(text):
     assert set(positions(text)) == set(paths(tomllib.loads(text)))

@@ -18,7 +18,7 @@ def validator():
 
 
 @pytest.mark.parametrize("text", [FULL, MINIMAL])
-def test_takes_what_load_takes(validator, text):
+def test_json_schema_accepts_valid_configurations(validator, text):
     assert [error.message for error in validator.iter_errors(tomllib.loads(text))] == []
 
 
@@ -35,11 +35,11 @@ def test_takes_what_load_takes(validator, text):
         "version = 2\n" + MINIMAL,
     ],
 )
-def test_refuses_what_load_refuses(validator, text):
+def test_json_schema_refuses_invalid_configurations(validator, text):
     assert list(validator.iter_errors(tomllib.loads(text)))
 
 
-def test_every_key_is_described_and_defaults_are_told():
+def test_json_schema_describes_every_key_and_has_defaults():
     schema = json_schema()
 
     assert schema["$id"] == SCHEMA_ID

@@ -31,7 +31,7 @@ def settings(tmp_path, monkeypatch):
     return flatten(load(settings=[("timeouts.run=9", "--set")], environ={"SEATRIAL_RUNNER_POD": "p"}))
 
 
-def test_every_value_with_its_source(settings, tmp_path):
+def test_settings_have_value_and_source_of_every_key(settings, tmp_path):
     lines = as_text(settings, tmp_path).splitlines()
     said = {key.strip(): source for key, _, source in (line.rpartition("  # ") for line in lines)}
 
@@ -47,6 +47,6 @@ def test_every_value_with_its_source(settings, tmp_path):
     assert said["runner.env-from = {}"] == "default"
 
 
-def test_what_is_not_set_is_left_out_for_people_only(settings):
+def test_text_leaves_out_unset_keys_and_json_has_them(settings):
     assert {item.key: item.value for item in settings}["cluster.config"] is None
     assert "cluster.config" not in as_text(settings, Path("/nowhere"))

@@ -10,7 +10,7 @@ def finding(cause, **more):
     return Finding(cause=cause, subject=ObjectRef(kind="Pod", name="web"), message="it", **more)
 
 
-def test_causes_stand_before_their_consequences():
+def test_ranked_sorts_causes_before_their_consequences():
     given = [
         finding(cause) for cause in ("Strange", "NoEndpoints", "Crash", "ImagePull", "NodeNotReady", "Unschedulable")
     ]
@@ -25,7 +25,7 @@ def test_causes_stand_before_their_consequences():
     ]
 
 
-def test_what_is_fatal_stands_first():
+def test_ranked_sorts_fatal_findings_first():
     assert [each.fatal for each in ranked([finding("NodeNotReady"), finding("NoEndpoints", fatal=True)])] == [
         True,
         False,
@@ -37,7 +37,7 @@ def node(**conditions):
     return {"metadata": {"name": "n"}, "status": {"conditions": entries}}
 
 
-def test_nodes():
+def test_unhealthy_conditions_of_nodes_are_findings():
     assert troubled_nodes([node(Ready="True", MemoryPressure="False"), {"metadata": {"name": "new"}}]) == []
     found = troubled_nodes([node(Ready="False", DiskPressure="True")])
 
@@ -55,7 +55,7 @@ def status(restarts=1, state="running", **before):
     return {"name": "c", "restartCount": restarts, "state": {state: {}}, "lastState": {"terminated": before}}
 
 
-def test_restarts():
+def test_restarted_containers_are_findings_with_the_reason():
     found = restarts(
         [
             pod(status(exitCode=137, reason="OOMKilled"), status(2, exitCode=1, reason="Error"), status(3)),
@@ -72,7 +72,7 @@ def service(name, selector=None):
     return {"metadata": {"name": name, "namespace": "shop"}, "spec": {"selector": selector}}
 
 
-def test_services():
+def test_services_without_ready_pods_are_findings():
     labels = {"kubernetes.io/service-name": "up"}
     parts = [
         {"metadata": {"namespace": "shop", "labels": labels}, "endpoints": [{"conditions": {"ready": True}}]},

@@ -82,7 +82,7 @@ def loaded(tmp_path):
 
 @pytest.mark.parametrize("text", [TEXT, with_alternatives()], ids=["as it is", "with alternatives"])
 def test_complete_toml_is_valid_and_lint_warns_only_of_the_open_port(loaded, text):
-    assert [problem.message for problem in lint(loaded(text))] == ["an open port does not say that it works"]
+    assert [problem.message for problem in lint(loaded(text))] == ["an open port does not prove that the service works"]
 
 
 def test_complete_toml_has_every_key_of_the_schema():

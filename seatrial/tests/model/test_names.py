@@ -9,12 +9,12 @@ from seatrial.model.names import canonical, checkout_id, dns_label, new_project_
 
 
 @pytest.mark.parametrize("name", ["a", "pr-42", "9", "x" * 63])
-def test_a_dns_label_is_returned_as_it_is(name):
+def test_dns_label_returns_a_valid_label(name):
     assert dns_label(name, what="namespace") == name
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a.b", "a_b", "x" * 64, "a\n"])
-def test_what_is_none_is_refused_with_what_it_names(name):
+def test_dns_label_refuses_an_invalid_name_with_its_kind(name):
     with pytest.raises(UsageError, match="namespace") as raised:
         dns_label(name, what="namespace")
     assert "at most 63 characters" in raised.value.reason
@@ -30,7 +30,7 @@ def test_run_ids_sort_by_time_and_are_dns_labels():
 
 
 @pytest.mark.parametrize("name", ["shop", "My Shop_2", "x" * 80, "Ünïcode", "---", ""])
-def test_project_ids_are_dns_labels_and_never_the_same_twice(name):
+def test_new_project_ids_are_dns_labels_and_differ(name):
     first, second = new_project_id(name), new_project_id(name)
 
     assert first != second
@@ -43,5 +43,5 @@ def test_checkout_id_depends_on_the_whole_path():
     assert checkout_id(Path("/a/app")) != checkout_id(Path("/b/app"))
 
 
-def test_docker_hub_has_two_names():
+def test_canonical_spells_out_both_names_of_docker_hub():
     assert canonical("index.docker.io/postgres") == canonical("postgres") == "docker.io/library/postgres:latest"

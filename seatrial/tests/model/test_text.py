@@ -67,23 +67,23 @@ def test_safe_text_and_line_leave_nothing_that_a_terminal_or_ci_obeys(text: str)
         "C:\\x",
     ],
 )
-def test_ordinary_text_stays_as_it_is(text: str) -> None:
+def test_safe_text_leaves_ordinary_text_unchanged(text: str) -> None:
     assert safe_text(text) == text
 
 
-def test_colors_stay_only_where_they_are_wanted() -> None:
+def test_safe_text_keeps_colors_only_on_request() -> None:
     assert safe_text("\x1b[1;31mred\x1b[0m", colors=True) == "\x1b[1;31mred\x1b[0m"
     assert safe_text("\x1b[31mred") == "\\x1b[31mred"
     assert safe_line("\x1b[31mred") == "\\x1b[31mred"
 
 
-def test_a_lone_carriage_return_begins_a_new_line() -> None:
+def test_safe_text_turns_a_lone_carriage_return_into_a_line_feed() -> None:
     assert safe_text("10 %\r20 %\r\ndone") == "10 %\n20 %\ndone"
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_any_text_becomes_harmless(text: str) -> None:
+def test_safe_text_makes_any_text_harmless(text: str) -> None:
     assert is_harmless(safe_text(text))
     assert is_harmless(safe_line(text))
 
@@ -93,7 +93,7 @@ def test_any_text_becomes_harmless(text: str) -> None:
     st.lists(st.sampled_from([*HOSTILE.values(), "x\n", "a.py", "::t ", ":", "#", "\x1b", "[31m", "\n"])).map("".join),
     st.data(),
 )
-def test_a_stream_becomes_the_same_wherever_it_is_cut(text: str, data: st.DataObject) -> None:
+def test_text_filter_gives_the_same_for_pieces_of_any_size(text: str, data: st.DataObject) -> None:
     raw = text.encode("utf-8", "surrogatepass")
     whole = TextFilter()
     expected = whole.feed(raw) + whole.feed(b"", final=True)
@@ -117,7 +117,7 @@ def test_a_stream_becomes_the_same_wherever_it_is_cut(text: str, data: st.DataOb
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_terminal_of_a_debugger_gets_cursor_and_colors_and_no_strings(hostile: bytes, size: int) -> None:
+def test_terminal_filter_keeps_cursor_and_colors_and_drops_control_strings(hostile: bytes, size: int) -> None:
     stream = b"(Pdb) \x1b[31mp\x1b[0m\x1b[K" + hostile + "é\r\n".encode() + hostile + b"end"
     screen = TerminalFilter()
     shown = b"".join(screen.feed(stream[start : start + size]) for start in range(0, len(stream), size))

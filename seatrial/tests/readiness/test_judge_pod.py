@@ -14,7 +14,7 @@ def suspicion(judged):
     return judged.suspicions[0]
 
 
-def test_ready_pod():
+def test_pod_with_condition_ready_is_ready():
     assert judge_pod(pod(running("web")), []).state == "ready"
 
 
@@ -28,11 +28,11 @@ def test_unready_pod_waits_for_its_probe():
     assert (judged.state, judged.reason, judged.suspicions) == ("waiting", "web to be ready", ())
 
 
-def test_unready_pod_without_statuses():
+def test_pod_without_container_statuses_waits_for_its_containers():
     assert judge_pod(pod(phase="Pending"), []).reason == "its containers to be created"
 
 
-def test_probe_failure_is_told_when_containers_are_ready_but_the_pod_is_not():
+def test_pod_with_a_failing_readiness_gate_waits_with_the_probe_message():
     it = pod(running("web"), conditions=({"type": "Ready", "status": "False"},))
 
     failed = event(it, "Unhealthy", "Readiness probe failed: 503")
@@ -52,7 +52,7 @@ def test_probe_failure_is_told_when_containers_are_ready_but_the_pod_is_not():
         ("", 45),
     ],
 )
-def test_image_pull(reason, message, grace):
+def test_failed_image_pull_has_grace_unless_the_image_does_not_exist(reason, message, grace):
     found = suspicion(judge_pod(pod(waiting("web", reason, message)), []))
 
     assert found.grace == grace
@@ -62,7 +62,7 @@ def test_image_pull(reason, message, grace):
 
 
 @pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImageNeverPull"])
-def test_images_that_never_come(reason):
+def test_invalid_image_names_are_fatal_at_once(reason):
     found = suspicion(judge_pod(pod(waiting("web", reason)), []))
 
     assert (found.finding.cause, found.grace) == (reason, 0)
@@ -76,7 +76,7 @@ def test_images_that_never_come(reason):
         ("RunContainerError", "RunContainerError"),
     ],
 )
-def test_containers_that_cannot_be_made_get_a_while(reason, cause):
+def test_container_that_cannot_be_created_has_grace(reason, cause):
     judged = judge_pod(pod(waiting("web", reason, 'secret "shop" not found')), [])
     found = suspicion(judged)
 
@@ -85,7 +85,7 @@ def test_containers_that_cannot_be_made_get_a_while(reason, cause):
 
 
 @pytest.mark.parametrize(("restarts", "grace"), [(1, 40), (2, 40), (3, 0)])
-def test_crash_loops_are_given_two_restarts(restarts, grace):
+def test_crash_loop_has_grace_for_two_restarts(restarts, grace):
     before = {"exitCode": 3, "reason": "Error"}
     judged = judge_pod(pod(waiting("web", "CrashLoopBackOff", restarts=restarts, before=before)), [])
     found = suspicion(judged)
@@ -96,49 +96,49 @@ def test_crash_loops_are_given_two_restarts(restarts, grace):
     assert judged.reason == "web to start again"
 
 
-def test_unknown_reason_is_told():
+def test_unknown_waiting_reason_is_shown():
     assert judge_pod(pod(waiting("web", "Pondering")), []).reason == "web: Pondering"
 
 
-def test_container_that_is_being_created():
+def test_container_being_created_is_waited_for():
     assert judge_pod(pod(waiting("web", "ContainerCreating")), []).reason == "web to be created"
 
 
-def test_out_of_memory_names_the_limit():
+def test_out_of_memory_finding_names_the_limit():
     before = {"exitCode": 137, "reason": "OOMKilled"}
     found = suspicion(judge_pod(pod(running("web", ready=False, before=before), limits={"memory": "64Mi"}), []))
 
     assert found.finding.cause == "OOMKilled"
-    assert found.finding.message == "container web needed more memory than its limit of 64Mi"
+    assert found.finding.message == "container web exceeded its memory limit of 64Mi"
 
 
-def test_out_of_memory_long_ago_does_not_matter_once_ready():
+def test_earlier_out_of_memory_kill_of_a_ready_pod_is_ignored():
     before = {"exitCode": 137, "reason": "OOMKilled"}
 
     assert judge_pod(pod(running("web", before=before)), []).state == "ready"
 
 
-def test_out_of_memory_is_recognised_with_exit_code_0():
+def test_out_of_memory_kill_with_exit_code_0_is_recognized():
     """A child of PID 1 was killed, under cgroup v1."""
     found = suspicion(judge_pod(pod(ended("web", 0, "OOMKilled")), []))
 
     assert found.finding.cause == "OOMKilled"
 
 
-def test_killed_container_hints_at_its_probe():
+def test_killed_container_hints_at_its_liveness_probe():
     found = suspicion(judge_pod(pod(ended("web", 137)), []))
 
     assert "liveness" in found.finding.hint
 
 
-def test_command_that_is_not_there_never_heals():
+def test_missing_command_is_fatal_at_once():
     found = suspicion(judge_pod(pod(ended("web", 128, "StartError", 'exec: "webb": not found')), []))
 
     assert (found.finding.cause, found.grace) == ("StartError", 0)
     assert 'exec: "webb": not found' in found.finding.message
 
 
-def test_finished_container_of_a_running_pod_is_no_suspicion():
+def test_finished_container_of_a_running_pod_is_not_a_problem():
     assert judge_pod(pod(ended("web", 0, "Completed"), running("side", ready=False)), []).suspicions == ()
 
 
@@ -150,7 +150,7 @@ def test_finished_container_of_a_running_pod_is_no_suspicion():
         ("no nodes available to schedule pods", 120),
     ],
 )
-def test_pod_without_a_node(message, grace):
+def test_unschedulable_pod_has_longer_grace_while_nodes_start(message, grace):
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
     judged = judge_pod(pod(phase="Pending", conditions=(condition,)), [])
 
@@ -159,25 +159,25 @@ def test_pod_without_a_node(message, grace):
 
 
 @pytest.mark.parametrize("containers", [(), (ended("web", 137),)])
-def test_evicted_pod_says_why(containers):
+def test_evicted_pod_shows_the_reason(containers):
     evicted = pod(*containers, phase="Failed", reason="Evicted", message="The node was low on memory")
     found = suspicion(judge_pod(evicted, []))
 
     assert (found.finding.cause, found.finding.message, found.grace) == ("Evicted", "The node was low on memory", 0)
 
 
-def test_failed_pod_without_a_word():
+def test_failed_pod_without_reason_is_a_finding():
     assert suspicion(judge_pod(pod(phase="Failed"), [])).finding.cause == "PodFailed"
 
 
-def test_failed_pod_blames_the_container_that_failed():
+def test_failed_pod_names_the_container_that_failed():
     judged = judge_pod(pod(ended("web", 7), running("side"), phase="Failed", init=(ended("first", 0),)), [])
     found = suspicion(judged)
 
     assert (found.finding.subject.container, found.grace) == ("web", 0)
 
 
-def test_volume_that_cannot_be_mounted():
+def test_failed_mount_is_found_in_events():
     it = pod(waiting("web", "ContainerCreating"))
     warnings = [event(it, "FailedMount", 'MountVolume.SetUp failed: secret "x" not found'), event(it, "Other")]
     judged = judge_pod(it, warnings)
@@ -187,7 +187,7 @@ def test_volume_that_cannot_be_mounted():
 
 
 @pytest.mark.parametrize("sign", ["sandbox", "container"])
-def test_volume_that_was_late_is_forgotten(sign):
+def test_failed_mount_is_ignored_once_the_sandbox_exists(sign):
     """The kubelet warns that a volume is late, and does not take it back: what comes after mounting proves it."""
     it = pod(waiting("web", "ContainerCreating")) if sign == "sandbox" else pod(running("web", ready=False))
     if sign == "sandbox":
@@ -197,13 +197,13 @@ def test_volume_that_was_late_is_forgotten(sign):
     assert judge_pod(it, warnings).suspicions == ()
 
 
-def test_init_container_is_judged_too():
+def test_init_container_is_judged():
     it = pod(waiting("web", "PodInitializing"), init=(waiting("first", "ImagePullBackOff", "not found"),))
 
     assert suspicion(judge_pod(it, [])).finding.subject.container == "first"
 
 
-def test_long_messages_are_cut():
+def test_long_messages_are_cut_to_one_line():
     message = "x" * 500
 
     assert len(judge_pod(pod(waiting("web", "CreateContainerError", message)), []).reason) == 160
@@ -213,10 +213,10 @@ def test_memory_limit_of_an_unknown_container_is_left_out():
     it = pod(ended("web", 137, "OOMKilled"))
     it["spec"]["containers"] = []
 
-    assert suspicion(judge_pod(it, [])).finding.message.endswith("its limit")
+    assert suspicion(judge_pod(it, [])).finding.message.endswith("its memory limit")
 
 
-def test_container_state():
+def test_container_state_is_running_waiting_terminated_or_gone():
     it = pod(running("web"), ended("job", 3, "Error", "boom"), waiting("late", "ContainerCreating", "soon"))
 
     assert container_state(it, "web").state == "running"
@@ -232,5 +232,5 @@ def test_container_state():
     assert container_state(None, "web").state == "gone"
 
 
-def test_reference_reads_like_kubectl():
+def test_object_reference_is_formatted_as_by_kubectl():
     assert str(pod_ref(pod(), "web")) == "pod/web-0 container web"

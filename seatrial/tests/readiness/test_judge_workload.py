@@ -20,21 +20,21 @@ def judge(kind, *objects, name="web"):
     return judge_workload(kind, "shop", name, snapshot(*objects))
 
 
-def test_missing_workload():
+def test_missing_workload_waits_to_be_created():
     assert judge("Deployment").reason == "to be created"
 
 
-def test_unobserved_generation():
+def test_workload_waits_for_its_controller_to_observe_it():
     it = workload("Deployment", observedGeneration=0)
 
-    assert judge("Deployment", it).reason == "its controller to see it"
+    assert judge("Deployment", it).reason == "its controller to observe it"
 
 
 @pytest.mark.parametrize(
     ("kind", "spec", "status", "reason"),
     [
-        ("Deployment", {"replicas": 2}, {"updatedReplicas": 1}, "1 of 2 pods made"),
-        ("Deployment", {"replicas": 1}, {"updatedReplicas": 1, "replicas": 2}, "1 old pods to go"),
+        ("Deployment", {"replicas": 2}, {"updatedReplicas": 1}, "1 of 2 pods created"),
+        ("Deployment", {"replicas": 1}, {"updatedReplicas": 1, "replicas": 2}, "1 old pods to be deleted"),
         ("Deployment", {}, {"updatedReplicas": 1, "replicas": 1}, "0 of 1 pods available"),
         ("Deployment", {}, {"updatedReplicas": 1, "replicas": 1, "availableReplicas": 1}, ""),
         ("Deployment", {"replicas": 0}, {}, ""),
@@ -50,11 +50,11 @@ def test_unobserved_generation():
         ("Job", {}, {"conditions": [{"type": "Complete", "status": "True"}]}, ""),
     ],
 )
-def test_rollouts(kind, spec, status, reason):
+def test_rollout_waits_for_updated_and_available_pods(kind, spec, status, reason):
     assert judge(kind, workload(kind, spec=spec, **status)).reason == reason
 
 
-def test_pods_tell_what_a_deployment_waits_for():
+def test_deployment_waits_with_the_reason_of_its_pods():
     bad = owned(waiting("web", "ImagePullBackOff", "not found"))
     judged = judge("Deployment", workload("Deployment", updatedReplicas=1, replicas=1), bad)
 
@@ -62,7 +62,7 @@ def test_pods_tell_what_a_deployment_waits_for():
     assert [each.finding.cause for each in judged.suspicions] == ["ImagePull"]
 
 
-def test_pods_on_their_way_out_do_not_count():
+def test_pods_being_deleted_are_ignored():
     bad = owned(waiting("web", "ImagePullBackOff", "not found"))
     bad["metadata"]["deletionTimestamp"] = "2026-01-31T15:45:01Z"
 
@@ -70,7 +70,7 @@ def test_pods_on_their_way_out_do_not_count():
 
 
 @pytest.mark.parametrize(("phase", "reason"), [("Running", "1 old pods to end"), ("Succeeded", "")])
-def test_old_pods_answer_until_they_end(phase, reason):
+def test_deployment_waits_until_old_pods_have_ended(phase, reason):
     old = owned(running("web"), name="web-old-1", phase=phase)
     old["metadata"]["deletionTimestamp"] = "now"
 
@@ -80,7 +80,7 @@ def test_old_pods_answer_until_they_end(phase, reason):
     )
 
 
-def test_pods_of_others_do_not_count():
+def test_pods_of_other_workloads_are_ignored():
     other = pod(waiting("web", "ImagePullBackOff", "not found"), name="x", owner=("StatefulSet", "db"))
     lone = pod(waiting("web", "ImagePullBackOff", "not found"), name="y")
     adopted = pod(name="z", owner=("ReplicaSet", "web-abc"))
@@ -89,13 +89,13 @@ def test_pods_of_others_do_not_count():
     assert judge("Deployment", workload("Deployment"), other, lone, adopted).suspicions == ()
 
 
-def test_replica_set_of_nobodys_deployment_keeps_its_name():
+def test_replica_set_without_deployment_is_the_controller_itself():
     it = pod(waiting("web", "ImagePullBackOff", "not found"), name="x", owner=("ReplicaSet", "bare"))
 
     assert judge("Deployment", workload("Deployment", name="bare"), it, name="bare").suspicions == ()
 
 
-def test_deployment_that_gave_up():
+def test_deployment_past_its_progress_deadline_is_fatal():
     condition = {
         "type": "Progressing",
         "status": "False",
@@ -108,14 +108,14 @@ def test_deployment_that_gave_up():
     assert judged.suspicions[0].grace == 0
 
 
-def test_refused_pods_are_told_with_their_reason():
+def test_refused_pods_are_a_finding_with_the_reason():
     it = workload("StatefulSet")
     judged = judge("StatefulSet", it, event(it, "FailedCreate", "exceeded quota: shop"))
 
     assert judged.suspicions[0].finding.message == "its pods are refused: exceeded quota: shop"
 
 
-def test_a_deployment_tells_by_a_condition_that_its_pods_are_refused():
+def test_refused_pods_of_a_deployment_are_found_in_its_condition():
     message = 'pods "web-1" is forbidden: violates PodSecurity "baseline:latest": hostPort'
     condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
     (suspicion,) = judge("Deployment", workload("Deployment", conditions=[condition])).suspicions
@@ -125,14 +125,14 @@ def test_a_deployment_tells_by_a_condition_that_its_pods_are_refused():
     assert suspicion.grace > 0, "a quota may be raised"
 
 
-def test_the_latest_event_counts():
+def test_only_the_latest_event_counts():
     it = workload("StatefulSet")
     events = [event(it, "FailedCreate", "old", at="2026-01-31T15:45:01Z"), event(it, "Fine", at="2026-01-31T15:45:02Z")]
 
     assert judge("StatefulSet", it, *events).suspicions == ()
 
 
-def test_job_tries_again_after_a_failed_pod():
+def test_failed_pod_of_a_job_is_not_a_problem():
     owner = ("Job", "migrate")
     failed = pod(ended("run", 1), name="migrate-1", owner=owner, phase="Failed")
     crashing = pod(ended("run", 1), name="migrate-2", owner=owner)
@@ -141,21 +141,21 @@ def test_job_tries_again_after_a_failed_pod():
     assert (judged.reason, judged.suspicions) == ("0 of 1 completions: a pod that does not fail", ())
 
 
-def test_job_whose_image_is_missing():
+def test_job_with_a_missing_image_has_a_suspicion():
     it = pod(waiting("run", "ErrImagePull", "not found"), name="migrate-1", owner=("Job", "migrate"))
     judged = judge("Job", workload("Job", name="migrate"), it, name="migrate")
 
     assert [each.finding.cause for each in judged.suspicions] == ["ImagePull"]
 
 
-def test_job_that_gave_up():
+def test_failed_job_is_fatal():
     condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has reached…"}
     judged = judge("Job", workload("Job", conditions=[condition]))
 
     assert judged.suspicions[0].finding.cause == "BackoffLimitExceeded"
 
 
-def test_lone_pod():
+def test_pod_without_controller_is_judged_as_a_pod():
     assert judge("Pod", pod(running("web"), name="web")).state == "ready"
 
 
@@ -184,7 +184,7 @@ def test_pods_of_an_older_template_are_not_judged():
     assert len(judge("Deployment", it, old, *sets).suspicions) == 1
 
 
-def test_no_pod_is_judged_while_the_newest_template_has_not_been_seen():
+def test_no_pod_is_judged_until_the_newest_template_is_known():
     """After a rollback the Deployment may be seen as revision 3 before the ReplicaSet that it went back to is."""
     it = workload("Deployment", updatedReplicas=1, replicas=2)
     it["metadata"]["annotations"] = {"deployment.kubernetes.io/revision": "3"}

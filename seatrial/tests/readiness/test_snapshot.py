@@ -12,7 +12,7 @@ def names(found: Snapshot) -> list[str]:
     return sorted(each["metadata"]["name"] for each in found.all("v1/Pod"))
 
 
-def test_changes():
+def test_snapshot_follows_added_changed_and_deleted_objects():
     found = Snapshot()
     found.take("v1/Pod", "shop", Change(type="synced", objects=(pod(name="a"), pod(name="b"))))
     found.take("v1/Pod", "shop", Change(type="added", objects=(pod(name="c"),)))
@@ -23,7 +23,7 @@ def test_changes():
     assert found.get("v1/Pod", "shop", "a") is None
 
 
-def test_a_list_replaces_what_was_missed_in_its_namespace_only():
+def test_list_replaces_objects_of_its_namespace_only():
     found = Snapshot()
     other = pod(name="z")
     other["metadata"]["namespace"] = "other"
@@ -34,7 +34,7 @@ def test_a_list_replaces_what_was_missed_in_its_namespace_only():
     assert names(found) == ["b", "z"]
 
 
-def test_warnings_are_about_exactly_this_object_and_in_order():
+def test_warnings_about_an_object_exclude_an_earlier_one_of_its_name():
     it, namesake = pod(name="a"), pod(name="a")
     namesake["metadata"]["uid"] = "another"
     first, last = event(it, "First", at="2026-01-01T00:00:00Z"), event(it, "Last", at="2026-01-02T00:00:00Z")

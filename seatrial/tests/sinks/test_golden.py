@@ -30,7 +30,7 @@ RENDERERS = {
 
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("name", RENDERERS)
-def test_golden(recorded, name, run):
+def test_renderer_writes_the_golden_text_of_a_recorded_run(recorded, name, run):
     stream = io.StringIO()
     sink = RENDERERS[name](stream)
     for event in recorded(run):
@@ -44,7 +44,7 @@ def test_golden(recorded, name, run):
 
 
 @pytest.mark.parametrize("run", RUNS)
-def test_nothing_but_text_without_colours(recorded, run):
+def test_renderers_without_color_write_no_escape_sequence_and_end_with_the_verdict(recorded, run):
     """NO_COLOR and TERM=dumb end here: no escape sequence, and the last line is the verdict with the files."""
     for name in set(RENDERERS) - {"console-color"}:
         stream = io.StringIO()
@@ -57,7 +57,7 @@ def test_nothing_but_text_without_colours(recorded, run):
         assert "; files in .seatrial/runs/" in stream.getvalue().splitlines()[-1], name
 
 
-def test_a_console_without_unicode_writes_ascii(recorded):
+def test_console_without_unicode_writes_ascii(recorded):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     sink = Console(stream, color=False, live=False, width=60)
@@ -88,11 +88,11 @@ class _Terminal(io.StringIO):
         (io.StringIO(), {"GITHUB_ACTIONS": "true"}, True, "Plain"),
     ],
 )
-def test_the_renderer_fits_where_the_output_goes(stream, environ, quiet, kind):
+def test_renderer_is_chosen_by_terminal_and_environment(stream, environ, quiet, kind):
     assert type(renderer(stream, environ=environ, color=False, quiet=quiet)).__name__ == kind
 
 
-def test_plain_lines_do_not_cost_the_time_to_import_rich():
+def test_plain_renderer_does_not_import_rich():
     code = "import sys, seatrial.sinks.choose, seatrial.sinks.jsonl; sys.exit('rich' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

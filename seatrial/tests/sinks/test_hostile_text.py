@@ -80,7 +80,7 @@ SINKS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", SINKS)
-def test_sink_writes_no_control_character_and_no_command_of_others(name: str) -> None:
+def test_sink_writes_no_control_character_and_no_command_from_events(name: str) -> None:
     stream = io.StringIO()
     record(SINKS[name](stream))
     text = stream.getvalue()
@@ -97,7 +97,7 @@ def test_sink_writes_no_control_character_and_no_command_of_others(name: str) ->
             assert "::error" not in line[3:].split("::", 1)[0], line
 
 
-def test_events_and_the_summary_of_a_job_hold_nothing_that_is_obeyed(tmp_path: Path) -> None:
+def test_events_file_and_job_summary_contain_no_effective_command(tmp_path: Path) -> None:
     events, summary = tmp_path / "events.jsonl", tmp_path / "summary.md"
     record(JsonLines(events))
     record(GitHub(io.StringIO(), summary=str(summary)))
@@ -113,7 +113,7 @@ def test_events_and_the_summary_of_a_job_hold_nothing_that_is_obeyed(tmp_path: P
     assert "`` \\::error::x::test_`<b>`[\\x1b[2J] ``" in markdown
 
 
-def test_guard_stops_commands_while_tests_run_by_a_token_that_nobody_knows() -> None:
+def test_guard_turns_commands_off_during_tests_by_a_secret_token() -> None:
     stream = io.StringIO()
     record(CommandGuard(stream))
     first, *_, last = stream.getvalue().strip().split("\n")
@@ -126,7 +126,7 @@ def test_guard_stops_commands_while_tests_run_by_a_token_that_nobody_knows() -> 
     assert token not in other.getvalue()
 
 
-def test_guard_lets_commands_count_again_when_the_run_is_cut_short() -> None:
+def test_guard_turns_commands_on_again_when_a_run_is_cut_short() -> None:
     stream = io.StringIO()
     guard = CommandGuard(stream, token=lambda: "t")
     Recorder(RunId("r"), FakeClock(), [guard])(e.StageStarted(stage=Stage.TEST))
@@ -136,7 +136,7 @@ def test_guard_lets_commands_count_again_when_the_run_is_cut_short() -> None:
     assert stream.getvalue() == "::stop-commands::t\n\n::t::\n"
 
 
-def test_github_annotates_failed_tests_when_commands_count_again() -> None:
+def test_github_annotates_failed_tests_after_commands_are_on_again() -> None:
     """In the stream of the tests' output, where the order of lines is certain."""
     stderr, stdout = io.StringIO(), io.StringIO()
     recorder = Recorder(

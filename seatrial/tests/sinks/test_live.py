@@ -68,7 +68,7 @@ class Watched:
         return self.screen.shown
 
 
-def test_running_stages_with_their_times(recorded):
+def test_live_region_shows_running_stages_with_their_times(recorded):
     watched = Watched()
 
     assert watched.show(recorded("green"), until=9.5) == [
@@ -80,7 +80,7 @@ def test_running_stages_with_their_times(recorded):
     watched.console.close()
 
 
-def test_services_and_what_they_wait_for(recorded):
+def test_live_region_shows_what_services_wait_for(recorded):
     watched = Watched()
 
     assert watched.show(recorded("green"), until=29)[-3:] == [
@@ -91,7 +91,7 @@ def test_services_and_what_they_wait_for(recorded):
     watched.console.close()
 
 
-def test_tests_as_they_run_if_pytest_writes_elsewhere(recorded):
+def test_live_region_shows_running_tests_if_pytest_writes_elsewhere(recorded):
     watched = Watched(shares_terminal=False)
 
     assert watched.show(recorded("green"), until=39.2)[-2:] == [
@@ -101,7 +101,7 @@ def test_tests_as_they_run_if_pytest_writes_elsewhere(recorded):
     watched.console.close()
 
 
-def test_yields_the_terminal_while_pytest_writes_to_it(recorded):
+def test_live_region_is_hidden_while_pytest_writes_to_the_terminal(recorded):
     watched = Watched()
     events = recorded("green")
     after_tests = next(
@@ -132,7 +132,7 @@ def test_yields_the_terminal_while_pytest_writes_to_it(recorded):
 
 @pytest.mark.parametrize("name", ["green", "failed", "image_missing", "build_failed", "interrupted"])
 @pytest.mark.parametrize("columns", [80, 120, 40])
-def test_at_the_end_nothing_of_the_live_part_is_left(recorded, name, columns):
+def test_live_region_leaves_nothing_at_the_end(recorded, name, columns):
     live, still = Watched(columns=columns, lines=60), Screen(columns, 60)
     past = Console(still, color=True, live=False, width=columns, shares_terminal=False)
     for event in recorded(name):
@@ -147,7 +147,7 @@ def test_at_the_end_nothing_of_the_live_part_is_left(recorded, name, columns):
     assert not live.screen.cursor_hidden
 
 
-def test_the_live_part_fits_a_low_window(events):
+def test_live_region_fits_a_low_window(events):
     waiting = [(1, e.ServiceSeen(name=f"service-{n}", ready=False, waits_for="x" * 200)) for n in range(30)]
     watched = Watched(lines=12)
 
@@ -159,7 +159,7 @@ def test_the_live_part_fits_a_low_window(events):
     assert watched.screen.shown == []
 
 
-def test_a_smaller_window_is_respected_at_the_next_repaint(recorded):
+def test_live_region_fits_a_smaller_window_at_the_next_repaint(recorded):
     watched = Watched(columns=100)
     watched.show(recorded("green"), until=29)
     watched.screen.resize(60)
@@ -170,7 +170,7 @@ def test_a_smaller_window_is_respected_at_the_next_repaint(recorded):
     assert not watched.screen.cursor_hidden
 
 
-def test_calm(recorded):
+def test_live_region_is_repainted_once_a_second(recorded):
     """Between two events nothing is written but one repaint a second."""
     watched = Watched()
     watched.show(recorded("green"), until=9.5)
@@ -180,7 +180,7 @@ def test_calm(recorded):
     watched.console.close()
 
 
-def test_a_run_that_is_cut_short_gives_the_terminal_back(recorded):
+def test_live_region_is_removed_when_a_run_is_cut_short(recorded):
     watched = Watched()
     watched.show(recorded("green"), until=29)
     watched.console.close()
@@ -189,7 +189,7 @@ def test_a_run_that_is_cut_short_gives_the_terminal_back(recorded):
     assert watched.screen.shown[-1].startswith("✓ install")
 
 
-def test_a_stage_that_waits_for_something_again_says_so(events):
+def test_service_that_is_no_longer_ready_is_shown_again(events):
     watched = Watched()
     shown = watched.show(
         events(

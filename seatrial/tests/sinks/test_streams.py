@@ -15,7 +15,7 @@ from seatrial.sinks.past import Unreadable, events_of
 from seatrial.sinks.plain import Plain
 
 
-def test_a_run_reads_back_as_it_was_written(recorded, tmp_path):
+def test_events_file_reads_back_as_written(recorded, tmp_path):
     events = recorded("green")
     sink = JsonLines(tmp_path / "new" / "events.jsonl")
     for event in events:
@@ -25,7 +25,7 @@ def test_a_run_reads_back_as_it_was_written(recorded, tmp_path):
     assert list(events_of(tmp_path / "new" / "events.jsonl")) == events
 
 
-def test_every_event_is_on_disk_at_once(recorded, tmp_path):
+def test_each_event_is_on_disk_at_once(recorded, tmp_path):
     sink = JsonLines(tmp_path / "events.jsonl")
     sink(recorded("green")[0])
 
@@ -33,7 +33,7 @@ def test_every_event_is_on_disk_at_once(recorded, tmp_path):
     sink.close()
 
 
-def test_lines_that_cannot_be_read_are_told_and_passed_by(recorded, tmp_path):
+def test_unreadable_lines_are_reported_and_skipped(recorded, tmp_path):
     file = tmp_path / "events.jsonl"
     first, second = (e.encode_event(event) for event in recorded("green")[:2])
     newer = first.replace(b"RunStarted", b"RunPondered")
@@ -45,7 +45,7 @@ def test_lines_that_cannot_be_read_are_told_and_passed_by(recorded, tmp_path):
     assert [type(item).__name__ for item in found] == ["Event", "Unreadable", "Event", "Unreadable"]
 
 
-def test_plain_tells_progress_now_and_then_only(events):
+def test_plain_writes_progress_at_intervals(events):
     stream = io.StringIO()
     sink = Plain(stream)
     for event in events(
@@ -63,7 +63,7 @@ def test_plain_tells_progress_now_and_then_only(events):
     ]
 
 
-def test_plain_tells_pods_and_tests_to_who_asks_for_them(events):
+def test_plain_writes_pods_and_tests_with_verbose(events):
     pod = ObjectRef(kind="Pod", name="a", namespace="n")
     bodies = (
         e.PodSeen(pod=pod, node="", phase="Pending", ready=False, restarts=0),
@@ -93,7 +93,7 @@ def test_plain_tells_pods_and_tests_to_who_asks_for_them(events):
     ]
 
 
-def test_github_escapes_what_it_must(events):
+def test_github_escapes_commands_and_properties(events):
     finding = Finding(
         cause="Odd:Name",
         subject=ObjectRef(kind="Pod", name="a"),
@@ -109,7 +109,7 @@ def test_github_escapes_what_it_must(events):
     assert annotations == ["::error title=Odd%3AName::pod/a: Odd:Name: 50%25 of%0Alines | are wrong"]
 
 
-def test_github_shows_ten_errors_because_github_does(events):
+def test_github_writes_at_most_ten_errors(events):
     stream = io.StringIO()
     sink = GitHub(stream)
     for event in events(
@@ -120,7 +120,7 @@ def test_github_shows_ten_errors_because_github_does(events):
     assert stream.getvalue().count("::error ") == 10
 
 
-def test_github_writes_the_summary_of_the_job(recorded, tmp_path):
+def test_github_writes_the_job_summary(recorded, tmp_path):
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
     for name in ("failed", "image_missing"):
@@ -136,7 +136,7 @@ def test_github_writes_the_summary_of_the_job(recorded, tmp_path):
     assert "- **pod/orders-0 container api: ImagePullBackOff: no image" in text
 
 
-def test_github_tells_stages_that_never_ended(events):
+def test_github_closes_groups_of_stages_that_did_not_end(events):
     stream = io.StringIO()
     sink = GitHub(stream)
     for event in events(
@@ -148,7 +148,7 @@ def test_github_tells_stages_that_never_ended(events):
     assert stream.getvalue().splitlines()[1:] == ["::group::cluster did not end", "starting nodes", "::endgroup::"]
 
 
-def test_times_in_words():
+def test_duration_is_formatted_with_two_units_at_most():
     assert [words.duration(seconds) for seconds in (0.123, 0.999, 1, 99.94, 100, 185, 3600)] == [
         "0.12 s",
         "1.00 s",
@@ -160,19 +160,19 @@ def test_times_in_words():
     ]
 
 
-def test_paths_are_short_where_they_can_be(tmp_path, monkeypatch):
+def test_paths_below_the_working_directory_are_relative(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert words.near(f"{tmp_path}/.seatrial/runs/x") == ".seatrial/runs/x"
-    assert words.near("/elsewhere/x") == "/elsewhere/x"
+    assert words.relative(f"{tmp_path}/.seatrial/runs/x") == ".seatrial/runs/x"
+    assert words.relative("/elsewhere/x") == "/elsewhere/x"
 
 
-def test_waiting_in_words():
+def test_waiting_service_is_formatted_as_a_sentence():
     assert words.waiting("web", "1 of 2 pods") == "web waits for 1 of 2 pods"
     assert words.waiting("web", "to be created") == "web waits to be created"
 
 
-def test_counts_in_words():
+def test_counts_are_formatted_failures_first():
     counts = Counts(collected=9, passed=1, failed=1, errors=2, skipped=1, xfailed=1, xpassed=1, deselected=3)
 
     not_run = Counts(passed=1, skipped=3, not_run={"stand-in": 2})
@@ -182,7 +182,7 @@ def test_counts_in_words():
     assert words.counts(Counts()) == "no tests"
 
 
-def test_long_evidence_is_cut_to_its_end():
+def test_long_evidence_is_cut_to_its_last_lines():
     finding = Finding(
         cause="X",
         subject=ObjectRef(kind="Pod", name="a"),
@@ -194,7 +194,7 @@ def test_long_evidence_is_cut_to_its_end():
     assert words.evidence(finding) == [f"| line {n}" for n in range(88, 100)]
 
 
-def test_no_tests_collected_is_told(recorded):
+def test_last_line_of_a_run_without_tests_has_no_counts(recorded):
     ended = recorded("interrupted")[-1].body
     assert isinstance(ended, e.RunEnded)
     result = json.loads(e.encode_event(recorded("interrupted")[-1]))["body"]["result"]
@@ -204,10 +204,10 @@ def test_no_tests_collected_is_told(recorded):
     assert words.outcome(Outcome.FAILED) == "FAILED"
 
 
-def test_who_made_something_that_stays_is_told_how_to_go_on(recorded):
+def test_kept_environment_is_shown_with_the_next_commands(recorded):
     result = recorded("green")[-1].body.result
     torn = StageResult(stage=Stage.TEARDOWN, outcome=Outcome.DONE, started=1.0, seconds=1.0)
-    how = "what was made stays: seatrial test runs the tests in it, seatrial down removes it"
+    how = "environment kept. Run tests in it: seatrial test. Remove it: seatrial down"
 
     assert how in words.remarks(replace(result, kept=True))
     assert how not in words.remarks(replace(result, kept=True, stages=(*result.stages, torn)))

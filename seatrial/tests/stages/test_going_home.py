@@ -21,7 +21,7 @@ class TestSurvey:
 
         assert [(each.name, each.ready, each.waits_for) for each in seen] == [
             ("web", True, ""),
-            ("late", False, "0 of 1 pods made"),
+            ("late", False, "0 of 1 pods created"),
             ("lone", True, ""),
         ]
         assert seen[0].images == ("base:1",)

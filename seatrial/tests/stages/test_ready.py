@@ -54,7 +54,7 @@ class TestReady:
         with pytest.raises(NotReady) as caught:
             ready.run(ctx)
         assert caught.value.message == "web not ready within 0 s"
-        assert "0 of 1 pods made" in caught.value.findings[0].message
+        assert "0 of 1 pods created" in caught.value.findings[0].message
 
     def test_crash_loop_ends_the_wait_with_the_last_log_lines(self, tmp_path):
         world, ctx = self.up(tmp_path)

@@ -29,7 +29,7 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
         _say(error.format_message().rstrip("."), "", f"{path} --help", "")
         return ExitCode.USAGE
     if isinstance(error, SeatrialError):
-        if error.told:
+        if error.shown:
             return error.exit_code
         for problem in getattr(error, "problems", ()):
             _print(str(problem))

@@ -59,9 +59,9 @@ class Context:
         """The configuration, moved to the namespaces of `--namespace`. Raises as `loaded` does."""
         if not self.namespace:
             return self.loaded.project
-        from seatrial.config.beside import beside  # noqa: PLC0415 - keeps --help quick
+        from seatrial.config.guest import guest_project  # noqa: PLC0415 - keeps --help quick
 
-        return beside(self.loaded.project, self.namespace)
+        return guest_project(self.loaded.project, self.namespace)
 
     def with_setting(self, key: str, value: str, *, option: str) -> Context:
         """Return this with one more value of the configuration set, as `--set KEY=VALUE` does.

@@ -1,4 +1,4 @@
-"""`seatrial.toml`, or `[tool.seatrial]` in `pyproject.toml`, as a `Project`, each value with its source."""
+"""Load `seatrial.toml`, or `[tool.seatrial]` in `pyproject.toml`, as a `Project` with the source of each value."""
 
 from seatrial.config.load import Loaded, load
 

@@ -1,4 +1,4 @@
-"""Whether data has the shape of a project: keys, types, what is missing. All that is wrong, not the first of it."""
+"""Check the shape of a configuration: unknown keys, wrong types, missing keys. Reports all problems, not the first."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import msgspec
 
 from seatrial.config.positions import KeyPath
 from seatrial.config.problem import Problem, did_you_mean
-from seatrial.config.shape import bare, fields, kind_of, spoken
+from seatrial.config.shape import bare, describe, fields, kind_of
 from seatrial.config.source import Source
 from seatrial.model.spec import CONFIG_SCHEMA, Project
 
 __all__ = ["Where", "as_path", "check", "nearest"]
 
 Where = Callable[[KeyPath], str]
-"""Tells where a key stands: `seatrial.toml:12`."""
+"""Returns the place of a key: `seatrial.toml:12`."""
 
 
 def nearest(sources: Mapping[KeyPath, Source], path: KeyPath) -> Source | None:
-    """Return the source of a key, or of the nearest table or array around it that has one."""
+    """Return the source of a key, or of the nearest table or array around it that has a source."""
     for end in range(len(path), -1, -1):
         if path[:end] in sources:
             return sources[path[:end]]
@@ -30,16 +30,16 @@ def nearest(sources: Mapping[KeyPath, Source], path: KeyPath) -> Source | None:
 
 
 def check(data: Mapping[str, Any], where: Where) -> list[Problem]:
-    """Return what is wrong with the shape of `data`."""
+    """Return the problems in the shape of `data`."""
     version = data.get("version", CONFIG_SCHEMA)
     if isinstance(version, int) and version > CONFIG_SCHEMA:
-        message = f"this file is of schema {version}, this seatrial knows {CONFIG_SCHEMA}"
+        message = f"the file has schema version {version}, this seatrial supports {CONFIG_SCHEMA}"
         return [Problem(where(("version",)), ("version",), message, "install a newer seatrial")]
     return list(_check(data, Project, (), where))
 
 
 def as_path(type_: type, value: Any) -> Any:
-    """Convert for msgspec what it does not know by itself: paths."""
+    """Convert a value to a type that msgspec does not know: a path."""
     if type_ is Path and isinstance(value, str):
         return Path(value)
     raise NotImplementedError(f"{type_} from {value!r}")
@@ -57,7 +57,7 @@ def _check(value: Any, type_: Any, path: KeyPath, where: Where) -> Iterator[Prob
             yield from _check(element, kind.of, (*path, index), where)
     elif kind.name != "leaf":
         yield Problem(
-            where(path), path, f"is {_spoken_value(value)}, should be {spoken(type_)}", _written(path, kind.name)
+            where(path), path, f"is {_described(value)}, should be {describe(type_)}", _syntax_of(path, kind.name)
         )
     else:
         yield from _check_leaf(value, type_, path, where)
@@ -65,8 +65,8 @@ def _check(value: Any, type_: Any, path: KeyPath, where: Where) -> Iterator[Prob
 
 def _check_table(value: Any, table: type[msgspec.Struct], path: KeyPath, where: Where) -> Iterator[Problem]:
     if not isinstance(value, dict):
-        remedy = _written(path, "array of tables" if isinstance(path[-1], int) else "table")
-        yield Problem(where(path), path, f"is {_spoken_value(value)}, should be a table", remedy)
+        hint = _syntax_of(path, "array of tables" if isinstance(path[-1], int) else "table")
+        yield Problem(where(path), path, f"is {_described(value)}, should be a table", hint)
         return
     known = fields(table)
     for key, element in value.items():
@@ -85,15 +85,15 @@ def _check_leaf(value: Any, type_: Any, path: KeyPath, where: Where) -> Iterator
         msgspec.convert(value, type_, dec_hook=as_path)
     except (msgspec.ValidationError, NotImplementedError):
         choices = [str(choice) for choice in get_args(bare(type_))] if get_origin(bare(type_)) is Literal else []
-        remedy = did_you_mean(value, choices) if isinstance(value, str) and choices else ""
-        if remedy.startswith("known"):
-            remedy = ""
+        hint = did_you_mean(value, choices) if isinstance(value, str) and choices else ""
+        if hint.startswith("known"):
+            hint = ""
         if bare(type_) is int and isinstance(value, str) and value.isdigit():
-            remedy = f"write {value} without quotes"
-        yield Problem(where(path), path, f"is {_spoken_value(value)}, should be {spoken(type_)}", remedy)
+            hint = f"write {value} without quotes"
+        yield Problem(where(path), path, f"is {_described(value)}, should be {describe(type_)}", hint)
 
 
-def _spoken_value(value: Any) -> str:
+def _described(value: Any) -> str:
     match value:
         case dict():
             return "a table"
@@ -109,8 +109,8 @@ def _spoken_value(value: Any) -> str:
             return str(value)
 
 
-def _written(path: KeyPath, kind: str) -> str:
-    """Return how a table or list at a key is written."""
+def _syntax_of(path: KeyPath, kind: str) -> str:
+    """Return a hint that shows the syntax of a table or list at a key."""
     names = [part for part in path if isinstance(part, str)]
     if len(names) == 1 and kind == "table":
         return f"write [{names[0]}]"

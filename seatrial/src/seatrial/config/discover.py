@@ -1,4 +1,4 @@
-"""Which file holds the configuration."""
+"""Find the configuration file of a project."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _PYPROJECT: Final = "pyproject.toml"
 
 @dataclass(frozen=True)
 class Document:
-    """A configuration as it stands in a file.
+    """The content of a configuration file.
 
     Attributes:
         path: absolute path of the file.
-        text: its content.
-        data: what it says; of `pyproject.toml` what `[tool.seatrial]` says.
+        text: the whole text.
+        data: the parsed tables; of `pyproject.toml` those of `[tool.seatrial]`.
         prefix: path of the table in the file: empty, or `("tool", "seatrial")`.
     """
 
@@ -35,28 +35,28 @@ class Document:
 
 
 def discover(at: str | None) -> Document:
-    """Return the configuration of the project `at`, or of the one around the working directory.
+    """Return the configuration of a project.
 
     Args:
-        at: a file, or a directory in which and above which to look; None: the working directory.
+        at: the file, or a directory to search with its parents; None: the working directory.
 
     Raises:
-        UsageError: there is none, or its path is not UTF-8.
-        ConfigurationError: there are two in one directory, or it is no TOML.
+        UsageError: there is no configuration, or its path is not UTF-8.
+        ConfigurationError: a directory has two configurations, or the file is not valid TOML.
     """
     given = Path(at or ".")
-    # One project has one path, however it is reached: `..`, a link to its folder. A link to its file is not followed:
-    # the project is where the link is.
+    # A project has one path, also if it is reached by `..` or a link to its directory. A link to the file is not
+    # followed: the project is where the link is.
     folder = Path(os.path.realpath(given.parent if given.is_file() else given))
     start = folder / given.name if given.is_file() else folder
     _check_encoding(start)
     if start.is_file():
         document = _read(start)
         if document is None:
-            raise UsageError(f"{start} has no [tool.seatrial]", hint="add the table, or: seatrial init")
+            raise UsageError(f"{start} has no table [tool.seatrial]", hint="add the table, or run: seatrial init")
         return document
     if not start.is_dir():
-        raise UsageError(f"{start} does not exist", hint="give -C an existing directory or file")
+        raise UsageError(f"{start} does not exist", hint="pass an existing directory or file to -C")
     for folder in (start, *start.parents):
         found = [document for name in (FILE_NAME, _PYPROJECT) if (document := _read(folder / name)) is not None]
         if len(found) > 1:
@@ -67,7 +67,7 @@ def discover(at: str | None) -> Document:
             return found[0]
     raise UsageError(
         f"no {FILE_NAME} in {start} or above it, and no {_PYPROJECT} with [tool.seatrial]",
-        hint="seatrial init, or -C with the project's directory",
+        hint="run seatrial init, or pass the project's directory to -C",
     )
 
 
@@ -77,13 +77,13 @@ def _check_encoding(path: Path) -> None:
     except UnicodeEncodeError:
         raise UsageError(
             f"the path {str(path)!a} is not valid UTF-8",
-            reason="no record of a run could hold it",
-            hint="rename the folder",
+            reason="records of runs are UTF-8",
+            hint="rename the directory",
         ) from None
 
 
 def _read(path: Path) -> Document | None:
-    """Return the configuration of this file, or None if it has none."""
+    """Return the configuration in a file; None if it has none or does not exist."""
     in_pyproject = path.name == _PYPROJECT
     try:
         text = path.read_text(encoding="utf-8")
@@ -92,7 +92,7 @@ def _read(path: Path) -> Document | None:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read", reason=str(error)) from error
     if in_pyproject and "seatrial" not in text:
-        return None  # not ours, so its errors are not ours to tell either
+        return None  # a file of other tools, whose errors they report
     try:
         data: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -104,8 +104,8 @@ def _read(path: Path) -> Document | None:
 
 
 def _syntax(path: Path, message: str) -> Problem:
-    """Return tomllib's message with its line moved to the front: `Invalid value (at line 3, column 5)`."""
+    """Convert an error of tomllib, `Invalid value (at line 3, column 5)`, to a problem with file and line."""
     message, _, place = message.partition(" (at line ")
     line = place.partition(",")[0]
     where = f"{path.name}:{line}" if line.isdigit() else path.name
-    return Problem(where, (), f"not TOML: {message[:1].lower()}{message[1:]}", "")
+    return Problem(where, (), f"invalid TOML: {message[:1].lower()}{message[1:]}", "")

@@ -1,4 +1,4 @@
-"""Traps that are no errors: what will bite later."""
+"""Warn of valid settings that are likely to cause trouble, for `seatrial config lint`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def lint(loaded: Loaded) -> list[Problem]:
-    """Return what is doubtful in a configuration that is right, with what to do about it."""
+    """Return warnings about a valid configuration, each with a hint."""
     return [
         *_identity(loaded),
         *_images(loaded),
@@ -40,12 +40,12 @@ def _problem(loaded: Loaded, key: KeyPath, message: str, hint: str) -> Problem:
 def _identity(loaded: Loaded) -> Iterator[Problem]:
     project = loaded.project
     if project.id == project.root.name:
-        message = f"{project.id!r} is the name of the directory, which another project may have too"
+        message = f"{project.id!r} is the directory's name, which another project may have, too"
         yield _problem(loaded, ("project",), message, f'add a suffix: project = "{new_project_id(project.id)}"')
 
 
 def _floating(reference: str) -> bool:
-    """Whether a reference may mean another image tomorrow."""
+    """Whether a reference may refer to another image later."""
     if "@sha256:" in reference:
         return False
     tag = re.search(r":([^/:]+)$", reference)
@@ -58,12 +58,12 @@ def _images(loaded: Loaded) -> Iterator[Problem]:
     references = {("cluster", "image"): project.cluster.image, ("runner", "image"): project.runner.image}
     for key, reference in references.items():
         if reference and reference not in own and _floating(reference):
-            yield _problem(loaded, key, f"{reference} may be another image tomorrow", "give it a tag, best a digest")
+            yield _problem(loaded, key, f"{reference} may refer to another image later", "add a tag, best a digest")
     for index, image in enumerate(project.image):
         ignored = image.context / ".dockerignore"
         if (image.context / ".git").exists() and not ignored.exists():
-            message = "the build context has a .git and no .dockerignore: every commit rebuilds"
-            yield _problem(loaded, ("image", index, "context"), message, "add .dockerignore with .git in it")
+            message = "the build context has a .git and no .dockerignore: every commit rebuilds the image"
+            yield _problem(loaded, ("image", index, "context"), message, "add .git to a .dockerignore")
 
 
 def _kind_config(loaded: Loaded) -> Iterator[Problem]:
@@ -74,13 +74,13 @@ def _kind_config(loaded: Loaded) -> Iterator[Problem]:
     try:
         config = read(cluster.config.read_text(encoding="utf-8"))
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        yield Problem(name, (), f"not YAML: {' '.join(str(error).split())}")
+        yield Problem(name, (), f"invalid YAML: {' '.join(str(error).split())}")
         return
     if not isinstance(config.value, dict) or config.get("kind") != "Cluster":
-        yield Problem(f"{name}:1", (), "is no configuration of kind", "it begins with kind: Cluster")
+        yield Problem(f"{name}:1", (), "is not a kind configuration", "begin it with kind: Cluster")
         return
     if (own := config.get("name")) is not None and own != cluster.name:
-        message = f"name: {own} is not cluster.name, which is {cluster.name} and wins"
+        message = f"name: {own} is ignored, cluster.name is {cluster.name}"
         yield Problem(f"{name}:{config.line_of('name')}", (), message, "remove it")
     nodes = config.inside("nodes")
     for node in nodes.elements() if nodes else ():
@@ -91,8 +91,8 @@ def _kind_config(loaded: Loaded) -> Iterator[Problem]:
                 yield Problem(f"{name}:{mapping.line}", (), message, 'add listenAddress: "127.0.0.1"')
         image = node.get("image")
         if isinstance(image, str) and cluster.image and image != cluster.image:
-            message = f"image {image} is not cluster.image, which is {cluster.image} and wins"
-            yield Problem(f"{name}:{node.line_of('image')}", (), message, "keep one of them")
+            message = f"image {image} is ignored, cluster.image is {cluster.image}"
+            yield Problem(f"{name}:{node.line_of('image')}", (), message, "remove one of them")
 
 
 def _releases(loaded: Loaded) -> Iterator[Problem]:
@@ -100,7 +100,7 @@ def _releases(loaded: Loaded) -> Iterator[Problem]:
         at: KeyPath = ("release", index)
         local = Path(release.chart).is_absolute()
         if not local and release.version is None:
-            message = f"{release.chart} may be another chart tomorrow"
+            message = f"{release.chart} may be another chart version later"
             yield _problem(loaded, (*at, "chart"), message, 'add version = "…"')
         if local and Path(release.chart).is_dir():
             yield from _chart(loaded, at, Path(release.chart))
@@ -115,54 +115,52 @@ def _chart(loaded: Loaded, at: KeyPath, chart: Path) -> Iterator[Problem]:
     try:
         meta = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
-        message = f"{_shown(chart, loaded)} has no Chart.yaml, so it is no chart"
-        yield _problem(loaded, (*at, "chart"), message, "point at the folder that has it")
+        message = f"{_shown(chart, loaded)} is not a chart: it has no Chart.yaml"
+        yield _problem(loaded, (*at, "chart"), message, "name the folder with Chart.yaml")
         return
     except yaml.YAMLError as error:
-        yield Problem(_shown(chart / "Chart.yaml", loaded), (), f"not YAML: {' '.join(str(error).split())}")
+        yield Problem(_shown(chart / "Chart.yaml", loaded), (), f"invalid YAML: {' '.join(str(error).split())}")
         return
     if isinstance(meta, dict) and meta.get("dependencies") and not (chart / "Chart.lock").exists():
-        message = f"{_shown(chart, loaded)} has dependencies and no Chart.lock: they may be others tomorrow"
-        yield _problem(loaded, (*at, "chart"), message, "helm dependency update, and commit Chart.lock")
+        message = f"{_shown(chart, loaded)} has dependencies and no Chart.lock: their versions may change"
+        yield _problem(loaded, (*at, "chart"), message, "run helm dependency update and commit Chart.lock")
 
 
 def _values(file: Path, name: str) -> Iterator[Problem]:
     try:
         document = read(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        yield Problem(name, (), f"not YAML: {' '.join(str(error).split())}")
+        yield Problem(name, (), f"invalid YAML: {' '.join(str(error).split())}")
         return
     for marked in document.walk():
         if marked.get("tag") == "latest":
-            message = "tag: latest may be another image tomorrow, and is pulled anew for every pod"
-            yield Problem(f"{name}:{marked.line_of('tag')}", (), message, "give it a tag")
+            message = "tag: latest may refer to another image later, and every pod pulls it again"
+            yield Problem(f"{name}:{marked.line_of('tag')}", (), message, "write a version")
         yield from _environment(marked, name)
 
 
 def _environment(marked: Marked, name: str) -> Iterator[Problem]:
-    """Find `{name: DEBUG, value: yes}`: the API takes strings only, and YAML makes booleans of many words."""
+    """Find `{name: DEBUG, value: yes}`: the API accepts only strings, and YAML reads `yes` as a boolean."""
     value = marked.get("value")
     if isinstance(marked.get("name"), str) and isinstance(value, bool | int | float):
         written = marked.source_of("value")
-        message = f"value: {written} is {_yaml_type(value)} to YAML, and environment variables are strings"
+        message = f"value: {written} is {_yaml_type(value)} in YAML, but variables must be strings"
         yield Problem(f"{name}:{marked.line_of('value')}", (), message, f'write "{written}"')
 
 
 def _yaml_type(value: Any) -> str:
-    return "true or false" if isinstance(value, bool) else "a number"
+    return "a boolean" if isinstance(value, bool) else "a number"
 
 
 def _runner(loaded: Loaded) -> Iterator[Problem]:
     runner = loaded.project.runner
     first = runner.command[0]
     if re.search(r"\s", first):
-        message = f"{first!r} is one word; no shell splits it"
+        message = f"{first!r} is one word: no shell splits it"
         yield _problem(loaded, ("runner", "command"), message, f"write {str(first.split()).replace(chr(39), chr(34))}")
     elif not any("pytest" in word or "py.test" in word for word in runner.command):
-        message = "does not say pytest"
-        yield _problem(
-            loaded, ("runner", "command"), message, "results are collected only if the command starts pytest"
-        )
+        message = "does not contain pytest: results are collected only if the command starts it"
+        yield _problem(loaded, ("runner", "command"), message, "ignore this if a script of the command starts pytest")
     if ("runner", "sync") in loaded.sources:
         yield from _sync(loaded)
     if runner.namespace.startswith("kube-"):
@@ -189,8 +187,8 @@ def _sync(loaded: Loaded) -> Iterator[Problem]:
 def _services(loaded: Loaded) -> Iterator[Problem]:
     for name, service in loaded.project.service.items():
         if service.ready is not None and service.ready.tcp:
-            message = "an open port does not say that it works"
-            yield _problem(loaded, ("service", name, "ready"), message, "ask for a page or a query: http or command")
+            message = "an open port does not prove that the service works"
+            yield _problem(loaded, ("service", name, "ready"), message, "check an answer: http, sql, bucket or command")
 
 
 def _timeouts(loaded: Loaded) -> Iterator[Problem]:
@@ -200,7 +198,7 @@ def _timeouts(loaded: Loaded) -> Iterator[Problem]:
             key = ("timeouts", name)
             key = key if key in loaded.sources else ("timeouts", "run")
             message = f"{name} ({getattr(timeouts, name):g} s) is longer than the whole run ({timeouts.run:g} s)"
-            yield _problem(loaded, key, message, "raise run, or lower the other")
+            yield _problem(loaded, key, message, f"increase run, or decrease {name}")
 
 
 def _shown(path: Path, loaded: Loaded) -> str:

@@ -1,4 +1,4 @@
-"""From files, environment and command line to a Project."""
+"""Load a `Project` from the configuration file, the environment and the command line."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["Loaded", "load"]
 
 @dataclass(frozen=True)
 class Loaded:
-    """A project, and where each of its values came from.
+    """A project with the source of each value.
 
     Attributes:
         project: the values; paths are absolute.
-        document: the file they are in.
-        sources: sources by key; keys without one, and without one around them, have their default.
+        document: the configuration file.
+        sources: sources by key. A key without a source, also of the tables around it, has its default.
     """
 
     project: Project
@@ -43,7 +43,7 @@ class Loaded:
         return self.document.path
 
     def where(self, key: KeyPath) -> str:
-        """Return where a key stands, or what is around it: `seatrial.toml:12`."""
+        """Return the place of a key, or of the table around it: `seatrial.toml:12`."""
         source = nearest(self.sources, key)
         return source.where if source else self.document.path.name
 
@@ -54,16 +54,16 @@ def load(
     settings: Sequence[tuple[str, str]] = (),
     environ: Mapping[str, str] | None = None,
 ) -> Loaded:
-    """Read the configuration of the project `at`, or around the working directory.
+    """Load the configuration of a project.
 
     Args:
-        at: configuration file, or directory in or above which it is.
-        settings: `KEY=VALUE` of the command line, each with the option that it came by.
-        environ: environment; default: this process's own.
+        at: the file, or a directory to search with its parents; None: the working directory.
+        settings: `KEY=VALUE` of the command line, each with the option that has it.
+        environ: environment variables; default: those of this process.
 
     Raises:
-        ConfigurationError: it is wrong; tells all that is.
-        UsageError: there is none.
+        ConfigurationError: the configuration is invalid; has all problems.
+        UsageError: there is no configuration.
     """
     document = discover(at)
     sources = _sources(document)

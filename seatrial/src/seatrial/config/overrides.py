@@ -1,4 +1,4 @@
-"""Single values from the environment and the command line, laid over those of the file."""
+"""Override values of the file by environment variables and `--set KEY=VALUE`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 from seatrial.config.positions import KeyPath, dotted
 from seatrial.config.problem import Problem, did_you_mean
-from seatrial.config.shape import bare, fields, kind_of, leaves, spoken, type_at
+from seatrial.config.shape import bare, describe, fields, kind_of, leaves, type_at
 from seatrial.config.source import Origin, Source
 from seatrial.model.spec import Project
 
@@ -19,7 +19,7 @@ __all__ = ["SETTINGS", "Override", "apply", "from_command_line", "from_environme
 _PREFIX: Final = "SEATRIAL_"
 
 SETTINGS: Final = "SEATRIAL_SET"
-"""Variable with a `KEY=VALUE` a line, for keys that have no variable of their own: those of images and releases."""
+"""Variable with one `KEY=VALUE` a line, for keys without a variable of their own: those of images and releases."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def variables() -> dict[str, tuple[str, ...]]:
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[Problem]]:
-    """Return what the environment sets, in SEATRIAL_SET and by a variable a key.
+    """Return the overrides by `SEATRIAL_SET` and by the variable of each key.
 
-    Variables that look like one of a key and are none are problems.
+    A variable that begins like one of a key and is none is a problem.
     """
     known = variables()
     tables = {name.split("_")[1] for name in known}
@@ -50,12 +50,12 @@ def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[P
         if name in known:
             overrides.append(Override(known[name], text, Source(Origin.ENVIRONMENT, name)))
         elif name.startswith(_PREFIX) and name.count("_") > 1 and name.split("_")[1] in tables:
-            problems.append(Problem(name, (), "sets no key of the configuration", did_you_mean(name, known)))
+            problems.append(Problem(name, (), "is not a variable of any key", did_you_mean(name, known)))
     return overrides, problems
 
 
 def from_command_line(settings: Sequence[tuple[str, str]]) -> tuple[list[Override], list[Problem]]:
-    """Return what `KEY=VALUE` set, each with the option that it came by."""
+    """Return the overrides of `KEY=VALUE`, each with the option that has it."""
     return _settings(settings, Origin.COMMAND_LINE)
 
 
@@ -71,7 +71,7 @@ def _settings(settings: Sequence[tuple[str, str]], origin: Origin) -> tuple[list
 
 
 def apply(data: dict[str, Any], overrides: Sequence[Override], sources: dict[KeyPath, Source]) -> Iterator[Problem]:
-    """Lay the overrides over `data` and note their sources, both in place; yield what cannot be laid."""
+    """Write the overrides into `data` and their sources into `sources`; yield the problems."""
     for override in overrides:
         try:
             path = _locate(data, override.key)
@@ -92,10 +92,10 @@ class _Refused(Exception):
 
 
 def _locate(data: dict[str, Any], key: tuple[str, ...]) -> KeyPath:
-    """Return the path of a key, with names of array elements turned into indices.
+    """Return the path of a key, with names of array elements replaced by indices.
 
     Raises:
-        _Refused: there is no such key, or no element of that name.
+        _Refused: there is no such key or element.
     """
     path: KeyPath = ()
     value: Any = data
@@ -127,11 +127,11 @@ def _siblings(path: KeyPath) -> list[str]:
 
 
 def _parse(text: str, type_: Any, path: KeyPath) -> Any:
-    """Return the value that a text means at a key: strings as they are, lists also as a shell splits them."""
+    """Parse the text of an override: strings are literal, lists may be written as for a shell, all else as in TOML."""
     kind = kind_of(type_)
     plain = bare(type_)
     if "table" in {kind.name, kind_of(kind.of).name}:
-        raise _Refused(path, f"is {spoken(type_)}, which one setting cannot give", "set the values in it one by one")
+        raise _Refused(path, f"is {describe(type_)}, which one setting cannot replace", "set its values one by one")
     if kind.name == "leaf" and plain not in {int, float, bool} and not _is_number(plain):
         return text
     if kind.name == "array" and not text.lstrip().startswith("["):
@@ -139,11 +139,11 @@ def _parse(text: str, type_: Any, path: KeyPath) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        raise _Refused(path, f"{text!r} should be {spoken(type_)}", f"{dotted(path)} is written as in TOML") from None
+        raise _Refused(path, f"{text!r} should be {describe(type_)}", "write the value as in TOML") from None
 
 
 def _is_number(plain: Any) -> bool:
-    """Whether a literal type is one of numbers: `version`."""
+    """Whether a Literal type has numbers: `version`."""
     return get_origin(plain) is Literal and not isinstance(get_args(plain)[0], str)
 
 

@@ -1,4 +1,7 @@
-"""Paths in a configuration: made absolute (to the file's folder; of `--set`, to the working directory) and found."""
+"""Make the paths of a configuration absolute, and check that they exist.
+
+Paths of the file are relative to its directory, paths of `--set` to the working directory.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _SOURCE_OF_SECRET: Final = re.compile(r"(?<=src=)[^,]+")
 
 
 class _Named(NamedTuple):
-    """A path that the configuration names, where, and what it must be."""
+    """A path in the configuration, its key, and whether it must be a folder."""
 
     key: KeyPath
     path: Path
@@ -29,12 +32,12 @@ class _Named(NamedTuple):
 
 
 def is_local_chart(release: Mapping[str, Any]) -> bool:
-    """Whether the chart of a `[[release]]` is a directory or archive here, not one of a registry or repository."""
+    """Whether the chart of a `[[release]]` is a local folder or archive, not in a registry or repository."""
     return "repository" not in release and not re.match(r"[a-z]+://", str(release.get("chart", "")))
 
 
 def resolve(data: dict[str, Any], sources: Mapping[KeyPath, Source], root: Path) -> dict[str, Any]:
-    """Return `data` (of the right shape) with absolute paths, also where a path is part of a string."""
+    """Return `data` with absolute paths, also inside of strings. Its shape must have been checked."""
 
     def absolute(path: KeyPath, value: str) -> str:
         source = nearest(sources, path)
@@ -43,7 +46,7 @@ def resolve(data: dict[str, Any], sources: Mapping[KeyPath, Source], root: Path)
 
     resolved: dict[str, Any] = _walk(data, Project, (), absolute)
     for index, image in enumerate(resolved.get("image", ())):
-        # Wholly: paths of the working directory are compared with it.
+        # Without any link: paths of the working directory are compared with it.
         image["context"] = _real(Path(image.get("context", root)), wholly=True)
         at: KeyPath = ("image", index, "secrets")
         image["secrets"] = [
@@ -64,7 +67,7 @@ def resolve(data: dict[str, Any], sources: Mapping[KeyPath, Source], root: Path)
 
 
 def _real(path: Path, *, wholly: bool = False) -> str:
-    """Return a path without `..` and links on the way; a link at its end keeps its name, unless `wholly`."""
+    """Return a path without `..` and links; a link as the last component stays, unless `wholly`."""
     if "\0" in str(path):
         return str(path)
     if wholly or path.name in ("", ".."):
@@ -86,7 +89,7 @@ def _walk(value: Any, type_: Any, path: KeyPath, absolute: Callable[[KeyPath, st
 
 
 def missing(project: Project, where: Where) -> list[Problem]:
-    """Return the files and folders that the project names and that are not there."""
+    """Return a problem for each file or folder that does not exist or is of the wrong type."""
     return [problem for named in _named(project) if (problem := _missing(named, project.root, where))]
 
 
@@ -126,12 +129,12 @@ def _missing(named: _Named, root: Path, where: Where) -> Problem | None:
     path = named.path
     shown = path.relative_to(root) if path.is_relative_to(root) else path
     if not path.exists():
-        remedy = ""
+        hint = ""
         if path.parent.is_dir():
-            remedy = did_you_mean(path.name, (entry.name for entry in path.parent.iterdir()))
-        if not remedy.startswith("did"):
-            remedy = "create it or correct the path"
-        return Problem(where(named.key), named.key, f"{shown} does not exist", remedy)
+            hint = did_you_mean(path.name, (entry.name for entry in path.parent.iterdir()))
+        if not hint.startswith("did"):
+            hint = "create it or correct the path"
+        return Problem(where(named.key), named.key, f"{shown} does not exist", hint)
     if named.folder is not None and path.is_dir() != named.folder:
         is_, should = ("a file", "a folder") if named.folder else ("a folder", "a file")
         message = f"{shown} is {is_}, should be {should}"

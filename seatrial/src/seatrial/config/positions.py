@@ -1,6 +1,6 @@
-"""Where each key of a TOML document stands. `tomllib` tells values but no lines; messages and `config show` need them.
+"""Find the line of each key of a TOML document, which `tomllib` does not return.
 
-The document is valid TOML already (tomllib read it), so this only has to find keys, headers and elements, not to judge.
+The document must be valid: this scanner finds keys, headers and elements and checks nothing.
 Grammar: https://toml.io/en/v1.0.0
 """
 
@@ -30,14 +30,14 @@ _SCALAR: Final = re.compile(r"[^,\]}#\r\n]*")
 
 
 class Position(NamedTuple):
-    """A place in a text, both counted from 1."""
+    """A place in a text; lines and columns count from 1."""
 
     line: int
     column: int
 
 
 def dotted(path: KeyPath) -> str:
-    """Return the path as people write it: `release[0].chart`, with keys quoted where TOML would."""
+    """Format a path: `release[0].chart`. Keys are quoted as in TOML."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -49,9 +49,9 @@ def dotted(path: KeyPath) -> str:
 
 
 def positions(text: str) -> dict[KeyPath, Position]:
-    """Return where each key, table and array element of a valid TOML document begins.
+    """Return the place of each key, table and array element of a valid TOML document.
 
-    A table stands where its first header or key mentions it.
+    The place of a table is its first header, or the first key that mentions it.
     """
     scanner = _Scanner(text)
     scanner.document()
@@ -100,7 +100,7 @@ class _Scanner:
         return (*path, index)
 
     def _inside(self, path: KeyPath, offset: int) -> KeyPath:
-        """Return where keys below `path` go: into its last element, if it is an array of tables."""
+        """Return the path for keys below `path`: its last element if it is an array of tables."""
         self._record(path, offset)
         return (*path, self._elements[path]) if path in self._elements else path
 
@@ -123,7 +123,7 @@ class _Scanner:
             else:
                 match = _BARE_KEY.match(self._text, self._at)
                 if match is None:
-                    raise AssertionError(f"no key at offset {self._at} of what tomllib took for TOML")
+                    raise AssertionError(f"no key at offset {self._at} of a document that tomllib accepted")
                 keys.append(match[0])
             self._at = match.end()
             self._skip(_SPACE)

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, one line each, all of it together."""
+"""Problems of a configuration, one line each, and the error that has all of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["ConfigurationError", "Problem", "did_you_mean"]
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong, or doubtful.
+    """An error or warning about a configuration.
 
     Attributes:
         where: `seatrial.toml:12`, an environment variable or an option.
-        key: path of the key it is about; empty if it is about all.
+        key: path of the key; empty if the problem is not about one key.
         message: what is wrong.
-        hint: what to do about it; empty if `message` says it.
+        hint: what to do; empty if `message` says it.
     """
 
     where: str
@@ -29,17 +29,17 @@ class Problem(msgspec.Struct, frozen=True):
     hint: str = ""
 
     def __str__(self) -> str:
-        """One line: where, key, what, remedy."""
+        """Return the problem in one line: place, key, message, hint."""
         return ": ".join(filter(None, (self.where, dotted(self.key), self.message))) + (
             f"; {self.hint}" if self.hint else ""
         )
 
 
 class ConfigurationError(UsageError):
-    """The configuration is wrong.
+    """The configuration is invalid.
 
     Attributes:
-        problems: all that was found, in the order of the file.
+        problems: all problems in the order of the file.
     """
 
     def __init__(self, problems: Sequence[Problem], *, what: str = "") -> None:
@@ -49,7 +49,7 @@ class ConfigurationError(UsageError):
 
 
 def did_you_mean(word: str, possible: Iterable[str]) -> str:
-    """Return a remedy that names what was probably meant, or what there is."""
+    """Return a hint with the most similar of the possible words, or with all of them."""
     known = sorted(possible)
     if close := get_close_matches(word, known, n=1):
         return f"did you mean {close[0]!r}?"

@@ -1,4 +1,4 @@
-"""What must hold between the values of a project: names, references, alternatives.
+"""Check rules between the values of a project: names, references, exclusive keys.
 
 Pure, except that the suggested project id is random.
 """
@@ -19,7 +19,7 @@ from seatrial.model.spec import Project, ReadySpec
 
 __all__ = ["broken"]
 
-# https://github.com/distribution/reference/blob/main/reference.go: what may stand before the tag
+# A reference without its tag: https://github.com/distribution/reference/blob/main/reference.go
 _REPOSITORY: Final = re.compile(r"(?:[a-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONG_OPTION: Final = re.compile(r"--[A-Za-z0-9][-_.A-Za-z0-9]*")
@@ -27,7 +27,7 @@ _REFERENCE: Final = re.compile(r"(secret|configmap)/[a-z0-9][a-z0-9.-]*/[-._A-Za
 
 
 def broken(project: Project, where: Where) -> list[Problem]:
-    """Return which rules a project of the right shape breaks."""
+    """Return a problem for each broken rule. The shape of the project must have been checked."""
     rules = (_identity, _cluster, _images, _releases, _services, _runner)
     return [Problem(where(key), key, message, hint) for rule in rules for key, message, hint in rule(project)]
 
@@ -46,7 +46,7 @@ def _duplicates(table: str, names: list[str]) -> _Found:
     first: dict[str, int] = {}
     for index, name in enumerate(names):
         if name in first:
-            yield (table, index, "name"), f"{name!r} is {table}[{first[name]}] already", "give each a name of its own"
+            yield (table, index, "name"), f"{name!r} is the name of {table}[{first[name]}], too", "rename one of them"
         first.setdefault(name, index)
 
 
@@ -56,7 +56,7 @@ def _identity(project: Project) -> _Found:
     elif project.cluster.provider == "existing":
         yield (
             ("project",),
-            'is missing: a cluster that others use (provider = "existing") tells projects apart by their ids',
+            'is missing: with provider = "existing", the ids of projects tell their objects in the cluster apart',
             f'add project = "{new_project_id(project.root.name)}" above the first table, and commit it',
         )
 
@@ -68,17 +68,17 @@ def _cluster(project: Project) -> _Found:
         if not cluster.context:
             yield (
                 ("cluster", "context"),
-                'is missing: with provider = "existing" no context is used that is not named here',
-                'add context = "…", one of: kubectl config get-contexts -o name',
+                'is missing: with provider = "existing", seatrial uses only the context that is named here',
+                'add context = "…"; list them: kubectl config get-contexts -o name',
             )
         for name in ("config", "image"):
             if getattr(cluster, name):
-                yield ("cluster", name), 'is for provider = "kind"', "remove it"
+                yield ("cluster", name), 'requires provider = "kind"', "remove it"
     else:
         for name in ("context", "registry", "kubeconfig", "allow_isolated_namespaces"):
             if getattr(cluster, name):
                 key = ("cluster", name.replace("_", "-"))
-                yield key, 'is for provider = "existing"', 'remove it, or set provider = "existing"'
+                yield key, 'requires provider = "existing"', 'remove it, or set provider = "existing"'
 
 
 def _images(project: Project) -> _Found:
@@ -102,13 +102,19 @@ def _releases(project: Project) -> _Found:
         yield from _label((*at, "namespace"), release.namespace)
         # https://github.com/helm/helm/blob/main/pkg/chart/common/util: at most 53, a DNS subdomain
         if not re.fullmatch(r"[a-z0-9](?:[-a-z0-9]{0,51}[a-z0-9])?", release.name):
-            yield (*at, "name"), f"{release.name!r} is no release name for Helm", "at most 53 of a-z, 0-9 and '-'"
+            message = f"{release.name!r} is not a release name of Helm"
+            yield (*at, "name"), message, "use at most 53 characters of a-z, 0-9 and '-'"
         seen[release.namespace, release.name] += 1
         if seen[release.namespace, release.name] > 1:
-            yield (*at, "name"), f"{release.name!r} is in namespace {release.namespace!r} already", ""
+            message = f"namespace {release.namespace!r} has two releases {release.name!r}"
+            yield (*at, "name"), message, "rename one of them"
         for path, image in release.images.items():
             if image not in images:
-                yield (*at, "images", path), f"{image!r} is no [[image]] of this project", did_you_mean(image, images)
+                yield (
+                    (*at, "images", path),
+                    f"{image!r} is not an [[image]] of this project",
+                    did_you_mean(image, images),
+                )
         for number, secret in enumerate(release.pull_secrets):
             name, _, file = secret.partition("=")
             if not name or not file:
@@ -133,14 +139,14 @@ def _isolation(project: Project) -> _Found:
     if cluster.provider == "existing" and not cluster.allow_isolated_namespaces:
         yield (
             ("runner", "isolated-namespaces"),
-            'needs cluster-wide roles and policies, which with provider = "existing" are created only on request',
+            'needs cluster-wide roles and policies: with provider = "existing" they have to be allowed',
             "add allow-isolated-namespaces = true to [cluster], or remove isolated-namespaces",
         )
     releases = ((("release", index, "namespace"), each.namespace) for index, each in enumerate(project.release))
     for key, namespace in ((("runner", "namespace"), runner.namespace), *releases):
         if namespace.startswith(ISOLATED_PREFIX):
             message = f"{namespace!r} begins with {ISOLATED_PREFIX}: with isolated-namespaces the tests could delete it"
-            yield key, message, "another name"
+            yield key, message, "choose another name"
 
 
 def _ready(at: KeyPath, ready: ReadySpec) -> _Found:
@@ -149,7 +155,7 @@ def _ready(at: KeyPath, ready: ReadySpec) -> _Found:
         given = " and ".join(asked) or "nothing"
         yield (
             at,
-            f"asks {given}, should ask exactly one of http, sql, bucket, tcp, command",
+            f"has {given}, should have exactly one of http, sql, bucket, tcp, command",
             'for example { http = "/health" }',
         )
     if bool(ready.sql) != bool(ready.uri_from):
@@ -170,27 +176,27 @@ def _runner(project: Project) -> _Found:
     if not runner.command:
         yield ("runner", "command"), "is empty", 'for example ["pytest"]'
     if runner.isolated_namespaces and runner.service_account:
-        message = "is for our own ServiceAccount, and runner.service-account names another"
-        yield ("runner", "isolated-namespaces"), message, "remove it, and give that ServiceAccount the rights"
+        message = "gives rights to seatrial's ServiceAccount, but runner.service-account names another one"
+        yield ("runner", "isolated-namespaces"), message, "remove it, and give that ServiceAccount the rights yourself"
     if runner.isolated_namespaces:
         yield from _isolation(project)
     images = [image.name for image in project.image]
     if runner.image not in images and not re.search(r"[:/]", runner.image):
-        hint = did_you_mean(runner.image, images) or "add [[image]], or write a reference with its tag"
+        hint = did_you_mean(runner.image, images) or "add an [[image]], or a tag"
         yield ("runner", "image"), f"{runner.image!r} is neither an [[image]] nor a reference with a tag", hint
     for name, reference in runner.env_from.items():
         if not _ENV_NAME.fullmatch(name):
-            yield ("runner", "env-from", name), f"{name!r} is no name of a variable", ""
+            yield ("runner", "env-from", name), f"{name!r} is not the name of a variable", ""
         if not _REFERENCE.fullmatch(reference):
             message = f"{reference!r} is not secret/NAME/KEY, configmap/NAME/KEY or namespace"
             yield ("runner", "env-from", name), message, ""
     for name in sorted(runner.env.keys() & runner.env_from.keys()):
-        yield ("runner", "env-from", name), "is in runner.env too", "keep one of them"
+        yield ("runner", "env-from", name), "is in runner.env, too", "remove one of them"
     for number, path in enumerate(runner.sync):
         if path.startswith("/") or ".." in path.split("/"):
             message = f"{path!r} is not below the build context of the runner's image"
             yield ("runner", "sync", number), message, "write it relative to the build context"
     for number, option in enumerate(runner.report_options):
         if not _LONG_OPTION.fullmatch(option):
-            message = f"{option!r} is no long option without a value"
+            message = f"{option!r} is not a long option without a value"
             yield ("runner", "report-options", number), message, 'for example "--my-report"'

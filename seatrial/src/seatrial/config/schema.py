@@ -1,4 +1,4 @@
-"""The configuration's JSON Schema, for editors and for other programs."""
+"""Generate the JSON Schema of the configuration, for editors and other programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seatrial.model.spec import CONFIG_SCHEMA, Project
 __all__ = ["SCHEMA_ID", "json_schema"]
 
 SCHEMA_ID: Final = f"https://seatrial.dev/schema/config-{CONFIG_SCHEMA}.json"
-"""A name, not an address to fetch."""
+"""Id of the schema. Nothing is served at this address."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -31,7 +31,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _define(table: type[msgspec.Struct], definitions: dict[str, Any]) -> dict[str, str]:
-    """Add the schema of a table, and of those in it, to the definitions; return the reference to it."""
+    """Add the schemas of a table and of its inner tables to the definitions; return the reference to the first."""
     if table.__name__ not in definitions:
         schema: dict[str, Any] = {}
         definitions[table.__name__] = schema
@@ -60,7 +60,7 @@ def _property(type_: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return {"type": "array", "items": _property(kind.of, definitions)}
     found = msgspec.json.schema(type_, schema_hook=lambda _: {"type": "string"})
     choices = [choice for choice in found.get("anyOf", ()) if choice != {"type": "null"}]
-    if len(choices) == 1:  # or null, which TOML does not have
+    if len(choices) == 1:  # the other one was null, which TOML does not have
         del found["anyOf"]
         found = {**choices[0], **found}
     found.pop("default", None)

@@ -1,4 +1,4 @@
-"""Which values of a configuration may be secrets, and which names are none."""
+"""Decide which values of a configuration may be secrets, and pass them to the redactor."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ from seatrial.model.spec import Project
 
 __all__ = ["is_secret", "learn"]
 
-_SECRET: Final = (("release", "set"), ("release", "set-beside"), ("image", "args"), ("runner", "env"))
-"""Tables whose values may be secrets, without the numbers of their elements."""
-
+_SECRET: Final = (("release", "set"), ("release", "set-guest"), ("image", "args"), ("runner", "env"))
+"""Tables whose values may be secrets, without indices of array elements."""
 
 _IMAGE: Final = re.compile(r"(?:^|[._-])(?:image|tag|repository|registry|digest)$", re.IGNORECASE)
-"""Keys whose values name an image: what cannot be pulled has to be named."""
+"""Keys whose values name an image: errors have to name the image that cannot be pulled."""
 
 
 def is_secret(path: KeyPath) -> bool:
-    """Return whether a value of the configuration may be a secret, by its key."""
+    """Return whether the value of a key may be a secret."""
     names = tuple(part for part in path if isinstance(part, str))
     return any(names[: len(table)] == table and len(names) > len(table) for table in _SECRET)
 
 
 def learn(project: Project) -> None:
-    """Let the process know what may not be written anywhere."""
+    """Pass the secrets of a project to the redactor of this process."""
     SECRETS.learn(_values(project), ordinary=_names(project))
 
 
 def _values(project: Project) -> Iterator[str]:
     tables: list[Mapping[str, object]] = [project.runner.env]
-    tables += [release.set for release in project.release] + [release.set_beside for release in project.release]
+    tables += [release.set for release in project.release] + [release.set_guest for release in project.release]
     tables += [image.args for image in project.image]
     for table in tables:
         yield from (value for key, value in table.items() if isinstance(value, str) and not _IMAGE.search(key))

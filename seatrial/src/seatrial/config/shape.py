@@ -1,4 +1,4 @@
-"""The types of `model.spec`, walked: what may stand at a key, and in which words to say so."""
+"""Describe the types of `model.spec`: the keys of each table, their types and defaults, for people and for programs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import msgspec
 from seatrial.config.positions import KeyPath
 from seatrial.model.spec import ChartValue, Project
 
-__all__ = ["Field", "Kind", "bare", "fields", "inner", "kind_of", "leaves", "spoken", "type_at"]
+__all__ = ["Field", "Kind", "bare", "describe", "fields", "inner", "kind_of", "leaves", "type_at"]
 
 _HIDDEN: Final = frozenset({"root"})
-"""Fields of Project that are no keys of the file."""
+"""Fields of `Project` that are not keys of the file."""
 
 
 class Field(NamedTuple):
@@ -30,14 +30,14 @@ class Field(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """The shape of a type: `name` is table, map, array or leaf; `of` the type of what is inside of a map or array."""
+    """The shape of a type. `of` is the struct of a table, or the type of the elements of a map or array."""
 
     name: Literal["table", "map", "array", "leaf"]
     of: Any = None
 
 
 def bare(type_: Any) -> Any:
-    """Return a type without Annotated and without None."""
+    """Return a type without `Annotated` and without `None`."""
     if get_origin(type_) is Annotated:
         return bare(get_args(type_)[0])
     if get_origin(type_) in {Union, types.UnionType}:
@@ -76,7 +76,7 @@ def fields(table: type[msgspec.Struct]) -> dict[str, Field]:
 
 
 def inner(type_: Any, part: str | int) -> Any:
-    """Return the type of what stands at `part` of a value of this type, or None if nothing may."""
+    """Return the type of the element at `part` of a value; None if there is no such key."""
     kind = kind_of(type_)
     if kind.name == "table":
         field = fields(kind.of).get(str(part))
@@ -85,7 +85,7 @@ def inner(type_: Any, part: str | int) -> Any:
 
 
 def type_at(path: KeyPath) -> Any:
-    """Return the type of what stands at a key, or None if there is no such key."""
+    """Return the type of a key; None if there is no such key."""
     type_: Any = Project
     for part in path:
         type_ = inner(type_, part)
@@ -95,7 +95,7 @@ def type_at(path: KeyPath) -> Any:
 
 
 def leaves(table: type[msgspec.Struct] = Project, at: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Field]]:
-    """Yield the keys that can be reached through tables alone, so that one name each is enough: `cluster.name`."""
+    """Yield the keys that are in tables only, not in arrays or maps of tables: `cluster.name`."""
     for field in fields(table).values():
         kind = kind_of(field.type)
         if kind.name == "table":
@@ -104,8 +104,8 @@ def leaves(table: type[msgspec.Struct] = Project, at: tuple[str, ...] = ()) -> I
             yield (*at, field.key), field
 
 
-def spoken(type_: Any) -> str:
-    """Return what may stand there, in words: `a whole number from 1 to 65535`."""
+def describe(type_: Any) -> str:
+    """Describe a type for people: `a whole number from 1 to 65535`."""
     plain = bare(type_)
     kind = kind_of(type_)
     if kind.name == "table":

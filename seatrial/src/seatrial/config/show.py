@@ -1,4 +1,4 @@
-"""A loaded configuration laid out flat: every key, its value and where that came from."""
+"""List every key of a loaded configuration with its value and source, for `seatrial config show`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Setting(msgspec.Struct, frozen=True):
 
     Attributes:
         key: dotted key: `release[0].chart`.
-        value: as TOML would have it; None if it is not set.
-        source: where it came from.
+        value: value as in TOML; None if it is not set.
+        source: source of the value.
     """
 
     key: str
@@ -37,7 +37,7 @@ class Setting(msgspec.Struct, frozen=True):
 def flatten(loaded: Loaded) -> list[Setting]:
     """Return all settings in the order of the schema."""
     return [
-        # Without a configured project id, the id that is in use.
+        # The project id in use, also without a configured one.
         Setting(
             dotted(path),
             loaded.project.identity if path == ("project",) else _shown(path, value),
@@ -48,7 +48,7 @@ def flatten(loaded: Loaded) -> list[Setting]:
 
 
 def as_text(settings: list[Setting], root: Path) -> str:
-    """Return the settings as aligned lines `key = value  # source`, paths relative to `root`, unset ones left out."""
+    """Format settings as aligned lines `key = value  # source`, without unset ones; paths are relative to `root`."""
     shown = [
         (f"{item.key} = {_toml(item.value, root)}", str(item.source)) for item in settings if item.value is not None
     ]
@@ -75,7 +75,7 @@ def _walk(value: Any, type_: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]
 
 
 def _source(loaded: Loaded, path: KeyPath) -> Source:
-    """Return the source of a value; a default that stands in a table of the file is still a default."""
+    """Return the source of a value: a key that is not in the file is a default, also if its table is."""
     if path in loaded.sources:
         return loaded.sources[path]
     around = nearest(loaded.sources, path)
@@ -84,7 +84,7 @@ def _source(loaded: Loaded, path: KeyPath) -> Source:
 
 
 def _shown(path: KeyPath, value: Any) -> Any:
-    """Return a value for people and scripts; what may be a secret is hidden, whatever it is."""
+    """Return a value to show: values that may be secret are hidden."""
     if not value or not is_secret((*path, "")):
         return _plain(value)
     return dict.fromkeys(value, HIDDEN) if isinstance(value, dict) else HIDDEN

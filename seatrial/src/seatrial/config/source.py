@@ -1,4 +1,4 @@
-"""Where a value came from."""
+"""The source of a configuration value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["DEFAULT", "Origin", "Source"]
 
 
 class Origin(IntEnum):
-    """Kinds of sources; a later one wins."""
+    """Kinds of sources. A later one overrides an earlier one."""
 
     DEFAULT = 0
     FILE = 1
@@ -20,10 +20,10 @@ class Origin(IntEnum):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Where a value came from.
+    """The source of a value.
 
     Attributes:
-        origin: which kind of source.
+        origin: kind of source.
         where: `seatrial.toml:12`, the environment variable, or the option; empty for a default.
     """
 
@@ -31,7 +31,7 @@ class Source(msgspec.Struct, frozen=True):
     where: str = ""
 
     def __str__(self) -> str:
-        """As people read it."""
+        """Return the place, or `default`."""
         return self.where or "default"
 
 

@@ -1,4 +1,4 @@
-"""YAML values with the lines they stand on."""
+"""Read YAML with the line of each value."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Marked:
     """A node of a YAML document.
 
     Attributes:
-        node: PyYAML's node; None for an empty document.
-        value: what it means.
+        node: node of PyYAML; None for an empty document.
+        value: its value.
     """
 
     node: yaml.Node | None
@@ -25,11 +25,11 @@ class Marked:
 
     @property
     def line(self) -> int:
-        """Its line, counted from 1."""
+        """Line number, from 1."""
         return self.node.start_mark.line + 1 if self.node else 1
 
     def get(self, key: str) -> Any:
-        """Return the value at a key; None if there is none, or this is no mapping."""
+        """Return the value at a key; None if there is none or this is not a mapping."""
         return self.value.get(key) if isinstance(self.value, dict) else None
 
     def inside(self, key: str) -> Marked | None:
@@ -42,11 +42,11 @@ class Marked:
         return None
 
     def line_of(self, key: str) -> int:
-        """Return the line of a key's value; of this node if it has no such key."""
+        """Return the line of the value at a key; without the key, the line of this node."""
         return (self.inside(key) or self).line
 
     def source_of(self, key: str) -> str:
-        """Return the scalar at a key as it is written."""
+        """Return the text of the scalar at a key."""
         found = self.inside(key)
         return str(found.node.value) if found and isinstance(found.node, yaml.ScalarNode) else ""
 
@@ -57,7 +57,7 @@ class Marked:
                 yield Marked(node, _meaning(node))
 
     def walk(self) -> Iterator[Marked]:
-        """Yield this node and all below it."""
+        """Yield this node and all nodes below it."""
         yield self
         if isinstance(self.node, yaml.MappingNode):
             for _, node in self.node.value:
@@ -70,7 +70,7 @@ def read(text: str) -> Marked:
     """Return the first document of a YAML text.
 
     Raises:
-        yaml.YAMLError: it is none.
+        yaml.YAMLError: the text is not valid YAML.
     """
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     return Marked(node, _meaning(node) if node else None)

@@ -1,4 +1,4 @@
-"""What is wrong in an environment, the likeliest cause of everything else first. Pure."""
+"""Find what is wrong with nodes, containers and Services, and sort causes before their consequences. Pure."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _RANKS: Final = (
     ("ProgressDeadlineExceeded", "NoEndpoints", "NoAnswer", "NotReadyInTime"),
     ("Restarted",),
 )
-"""Causes in the order in which one brings about the next."""
+"""Causes, each before those that it leads to."""
 
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings without repetition, causes before their consequences."""
+    """Return findings without duplicates: fatal ones first, causes before their consequences."""
     order = {cause: rank for rank, causes in enumerate(_RANKS) for cause in causes}
     unique = dict.fromkeys(findings)
     return tuple(sorted(unique, key=lambda finding: (not finding.fatal, order.get(finding.cause, len(_RANKS)))))
 
 
 def troubled_nodes(nodes: Iterable[Object]) -> list[Finding]:
-    """Return what nodes say is wrong with themselves."""
+    """Return a finding for each unhealthy condition of a node."""
     found = []
     for node in nodes:
         for entry in (node.get("status") or {}).get("conditions") or ():
@@ -45,16 +45,16 @@ def troubled_nodes(nodes: Iterable[Object]) -> list[Finding]:
                 Finding(
                     cause=cause,
                     subject=ObjectRef(kind="Node", name=node["metadata"]["name"]),
-                    message=f"the node says {entry['type']}={entry['status']}: {message}",
+                    message=f"condition {entry['type']} is {entry['status']}: {message}",
                     evidence=(message,) if message else (),
-                    hint="give the machine more, or run less beside it",
+                    hint="free resources of the machine, or add some",
                 )
             )
     return found
 
 
 def restarts(pods: Iterable[Object]) -> list[Finding]:
-    """Return containers that run, but not for the first time: with what ended them."""
+    """Return a finding for each running container that was restarted, with the reason of its last end."""
     found = []
     for pod in pods:
         meta = pod["metadata"]
@@ -79,7 +79,7 @@ def restarts(pods: Iterable[Object]) -> list[Finding]:
 
 
 def unserved(services: Iterable[Object], slices: Iterable[Object]) -> list[Finding]:
-    """Return Services with a selector behind which no pod is ready."""
+    """Return a finding for each Service with a selector and no ready pod."""
     ready: set[tuple[str, str]] = set()
     for part in slices:
         meta = part["metadata"]
@@ -92,8 +92,8 @@ def unserved(services: Iterable[Object], slices: Iterable[Object]) -> list[Findi
             subject=ObjectRef(
                 kind="Service", name=service["metadata"]["name"], namespace=service["metadata"]["namespace"]
             ),
-            message="no ready pod stands behind it",
-            hint="its pods are not ready, or its selector selects none",
+            message="it has no ready pod",
+            hint="make its pods ready, or correct its selector",
         )
         for service in services
         if service["spec"].get("selector")

@@ -1,1 +1,1 @@
-"""Frozen values that every other layer speaks in. No I/O; the standard library and msgspec only."""
+"""Frozen values that every other layer uses. No I/O; the standard library and msgspec only."""

@@ -1,4 +1,4 @@
-"""One moment by which everything below must be done, handed down instead of a new time-out at each level."""
+"""A point in time by which an operation must end, passed down instead of a new timeout at each level."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Deadline"]
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on the monotonic clock.
+    """A point in time on the monotonic clock.
 
     Attributes:
         at: seconds on `time.monotonic()`.
@@ -29,10 +29,10 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """Seconds that are left, never negative."""
+        """Seconds left, never negative."""
         return max(0.0, self.at - time.monotonic())
 
     @property
     def passed(self) -> bool:
-        """Whether the time is over."""
+        """Whether the deadline has passed."""
         return time.monotonic() >= self.at

@@ -24,11 +24,11 @@ RECORD_SCHEMA: Final = 1
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that cannot carry labels of ours, written down before it is made.
+    """One object that cannot carry labels, recorded before it is created.
 
     Attributes:
-        name: of a release with its namespace before it: `shop/web`; of objects their namespace, which is not ours.
-        identity: what tells it from a later one of the same name: a container id; empty while it is being made.
+        name: its name; for a release NAMESPACE/NAME, for objects their namespace, which has another owner.
+        identity: tells it from a later object of the same name, for example a container id; empty during creation.
     """
 
     kind: Literal["cluster", "container", "namespace", "objects", "release"]

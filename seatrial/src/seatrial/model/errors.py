@@ -1,12 +1,12 @@
-"""What can go wrong, drawn once.
+"""Errors that a user can read, and the exit codes of the process.
 
-SeatrialError            something failed; the subclass decides the exit code
-├── UsageError           4: what the user gave us, found wrong before anything is created
-├── EnvironmentFailed    10: cluster, image, chart or service, once creation began
-│   ├── AccessDenied     the cluster's API says that we lack the right
-│   ├── CommandFailed    a program we ran; owns its argv and the end of its output
-│   ├── NotServed        the cluster's API does not know what we ask for
-│   └── NotReady         something will not become ready; owns the findings
+SeatrialError            base; each subclass has an exit code
+├── UsageError           4: wrong input, found before anything is created
+├── EnvironmentFailed    10: cluster, image, chart or service failed once creation began
+│   ├── AccessDenied     the Kubernetes API refused a request for lack of rights
+│   ├── CommandFailed    a program failed; has its command line and the end of its output
+│   ├── NotServed        the Kubernetes API does not serve a kind or path
+│   └── NotReady         an object will not become ready; has the findings
 ├── OutOfTime            11: a deadline passed
 └── Inconclusive         12: the tests may have passed, but nothing proves it
 """
@@ -44,15 +44,15 @@ _OF_THE_MACHINE: Final = frozenset(
         *(errno.EROFS, errno.ESTALE),
     )
 )
-"""Errors of files and disks: they tell of the machine, or of a file that vanished, not of a mistake of ours."""
+"""Errors of files and disks: caused by the machine or by a vanished file, not by a bug of seatrial."""
 
 
 FOREIGN_CODES: Final = frozenset((*range(6, 10), *range(14, 126)))
-"""Exit codes of pytest and its plugins that are passed on: they mean nothing here, and no shell or signal uses them."""
+"""Exit codes of pytest and its plugins that are passed on: neither seatrial nor shells and signals use them."""
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the process. 0 to 5 mean what they mean to pytest; a code of `FOREIGN_CODES` is passed on."""
+    """Exit codes of the process. 0 to 5 are those of pytest; a code of `FOREIGN_CODES` is passed on."""
 
     PASSED = 0
     TESTS_FAILED = 1
@@ -71,23 +71,23 @@ class ExitCode(IntEnum):
             return None
         code = int.__new__(cls, value)
         code._name_, code._value_ = f"FOREIGN_{value}", value
-        # The same object each time, as for the members.
+        # One object for each code, as for the members.
         return cls._value2member_map_.setdefault(value, code)  # type: ignore[return-value]
 
 
 class SeatrialError(Exception):
-    """A failure a user can read: what happened, why, and what to try.
+    """A failure that a user can read.
 
     Attributes:
         message: one line, what failed.
-        reason: one line, why; empty if there is nothing to add.
-        hint: one line, what to do about it; empty if we do not know.
-        log: path of the file with the rest of the story, if there is one.
-        told: whether people have read it already, with the result of the run that it ended.
+        reason: one line, why; empty if unknown or obvious.
+        hint: one line, what to do, best a command; empty if unknown.
+        log: path of a file with details; empty if there is none.
+        shown: whether it was printed already, with the result of the run that it ended.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.ENVIRONMENT
-    told = False
+    shown = False
 
     def __init__(self, message: str, *, reason: str = "", hint: str = "", log: str = "") -> None:
         super().__init__(message)
@@ -98,38 +98,38 @@ class SeatrialError(Exception):
 
 
 class UsageError(SeatrialError):
-    """Wrong input, found before anything was created."""
+    """The input is wrong. Nothing was created."""
 
     exit_code = ExitCode.USAGE
 
 
 class EnvironmentFailed(SeatrialError):
-    """The environment could not be brought up, kept up or taken down."""
+    """The environment could not be created, kept or removed."""
 
 
 class AccessDenied(EnvironmentFailed):
-    """The Kubernetes API refused a request because its user lacks the right."""
+    """The Kubernetes API refused a request because the user lacks the right."""
 
 
 class NotServed(EnvironmentFailed):
-    """The Kubernetes API serves no such path: the server is too old, or lacks what defines the kind."""
+    """The Kubernetes API does not serve a path: the server is too old, or a CustomResourceDefinition is missing."""
 
 
 class CommandFailed(EnvironmentFailed):
-    """A program that we ran failed.
+    """A program failed.
 
     Attributes:
-        argv: what we ran.
-        code: its exit code; negative for a signal, as subprocess counts.
-        tail: the last lines that it printed.
+        argv: its command line.
+        code: its exit code; negative for a signal, as in `subprocess`.
+        tail: the last lines of its output.
     """
 
     def __init__(self, argv: Sequence[str], code: int, tail: str, *, hint: str = "", log: str = "") -> None:
-        # Docker's client ends its complaints with a hint about its help, which is not the reason.
-        said = [
+        # Docker's client ends its errors with a pointer to its help, which is not the reason.
+        lines = [
             line for line in tail.strip().splitlines() if line.strip() and "--help' for more information" not in line
         ]
-        last = said[-1] if said else ""
+        last = lines[-1] if lines else ""
         super().__init__(f"{shlex.join(argv)} failed with exit code {code}", reason=last, hint=hint, log=log)
         self.argv = tuple(argv)
         self.code = code
@@ -137,7 +137,7 @@ class CommandFailed(EnvironmentFailed):
 
 
 class NotReady(EnvironmentFailed):
-    """Something that the tests need will not become ready.
+    """An object or service that the tests need will not become ready.
 
     Attributes:
         findings: the causes, most likely first.
@@ -158,20 +158,20 @@ class OutOfTime(SeatrialError):
 
 
 class Inconclusive(SeatrialError):
-    """The stream of results ended without proof of its end."""
+    """The stream of results ended without proof that it is complete."""
 
     exit_code = ExitCode.INCONCLUSIVE
 
 
 def understood(error: BaseException) -> BaseException:
-    """Return an error of the operating system, or of a name that is not UTF-8, as one that a user can read.
+    """Convert an error of the operating system, or of a file name that is not UTF-8, to a `SeatrialError`.
 
-    Any other error is returned as it is: SeatrialError, an interruption, or our bug.
+    Any other error is returned unchanged.
     """
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         reason = str(error.strerror)
         name = error.filename if error.filename is not None else ""
-        hint = "df -h shows which file system is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        hint = "find the full file system: df -h" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
         message = f"cannot use {_shown_name(name)}" if name != "" else "cannot use a file"
         converted: SeatrialError = EnvironmentFailed(message, reason=reason, hint=hint)
     elif isinstance(error, UnicodeEncodeError) and error.encoding.lower().replace("_", "-") == "utf-8":
@@ -183,6 +183,6 @@ def understood(error: BaseException) -> BaseException:
 
 
 def _shown_name(name: object) -> str:
-    """Return a file name for a message; bytes that are not UTF-8 are escaped."""
+    """Format a file name; bytes that are not UTF-8 are escaped."""
     text = name.decode(errors="surrogateescape") if isinstance(name, bytes) else str(name)
     return text.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""The one stream of facts that leaves the core. Sinks render it; a past run renders again from its `events.jsonl`."""
+"""The events of a run: the only output of the core. Sinks render them; `events.jsonl` keeps them."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ __all__ = [
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, tag_field="body", tag=True):
-    """Base of the bodies; the class name is the tag on the wire."""
+    """Base of the bodies. The class name is the tag in JSON."""
 
 
 class RunStarted(_Body, frozen=True, kw_only=True, tag=True):
     """The first event of every run.
 
     Attributes:
-        environment: id of the environment that the run is in.
-        command: what was asked for, without `seatrial`.
-        stages: the stages that will run, if nothing stops them.
-        directory: where the files of the run are.
+        environment: id of the environment that the run uses.
+        command: the command line without `seatrial`.
+        stages: the stages that will run unless one fails.
+        directory: directory of the run's files.
     """
 
     environment: EnvironmentId
@@ -56,16 +56,16 @@ class RunStarted(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class StageStarted(_Body, frozen=True, kw_only=True, tag=True):
-    """A stage begins. Stages may overlap."""
+    """A stage started. Stages may overlap."""
 
     stage: Stage
 
 
 class StageProgress(_Body, frozen=True, kw_only=True, tag=True):
-    """What a running stage is doing now.
+    """Progress of a running stage.
 
     Attributes:
-        text: a few words: `pushing web, 1 of 3 layers`.
+        text: the current step, for people: `pushing web, 1 of 3 layers`.
     """
 
     stage: Stage
@@ -73,10 +73,10 @@ class StageProgress(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class StageEnded(_Body, frozen=True, kw_only=True, tag=True):
-    """A stage is over.
+    """A stage ended.
 
     Attributes:
-        facts: what it found or made, by name, for people.
+        facts: names and values that describe its result, for people.
     """
 
     stage: Stage
@@ -86,10 +86,10 @@ class StageEnded(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class ServiceSeen(_Body, frozen=True, kw_only=True, tag=True):
-    """A workload or service that the run waits for.
+    """The state of a workload or service that the run waits for changed.
 
     Attributes:
-        name: as the configuration or the chart calls it.
+        name: its name in the configuration or the chart.
         ready: whether it is ready now.
         waits_for: what it waits for; empty once it is ready.
     """
@@ -100,13 +100,13 @@ class ServiceSeen(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class PodSeen(_Body, frozen=True, kw_only=True, tag=True):
-    """A pod changed.
+    """The state of a pod changed.
 
     Attributes:
-        node: where it runs; empty before it is scheduled.
-        phase: Kubernetes' own word: `Running`.
-        restarts: of all its containers together.
-        reason: why it is not ready, in Kubernetes' own word, if it has one: `ImagePullBackOff`.
+        node: its node; empty before it is scheduled.
+        phase: phase in Kubernetes: `Running`.
+        restarts: restarts of all its containers.
+        reason: reason in Kubernetes why it is not ready: `ImagePullBackOff`; empty if there is none.
     """
 
     pod: ObjectRef
@@ -121,9 +121,9 @@ class KubernetesEvent(_Body, frozen=True, kw_only=True, tag=True):
     """An Event object of the cluster.
 
     Attributes:
-        subject: what it is about.
+        subject: the object that the event regards.
         type: `Normal` or `Warning`.
-        reason: Kubernetes' own word: `FailedScheduling`.
+        reason: reason in Kubernetes: `FailedScheduling`.
     """
 
     subject: ObjectRef
@@ -136,18 +136,18 @@ class TestsCollected(_Body, frozen=True, kw_only=True, tag=True):
     """pytest finished collecting.
 
     Attributes:
-        count: tests that will run, without those deselected.
+        count: collected tests without deselected ones.
     """
 
     count: int
 
 
 class TestStarted(_Body, frozen=True, kw_only=True, tag=True):
-    """A test begins.
+    """A test started.
 
     Attributes:
-        nodeid: pytest's own name for it.
-        worker: the worker of pytest-xdist that runs it; empty without.
+        nodeid: node id in pytest.
+        worker: worker of pytest-xdist; empty without pytest-xdist.
     """
 
     nodeid: str
@@ -155,12 +155,12 @@ class TestStarted(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class TestReported(_Body, frozen=True, kw_only=True, tag=True):
-    """One phase of a test is over.
+    """One phase of a test ended.
 
     Attributes:
-        nodeid: pytest's own name for it; of a file that could not be collected, its path.
+        nodeid: node id in pytest; for a file that could not be collected, its path.
         when: the phase.
-        worker: the worker of pytest-xdist that ran it; empty without.
+        worker: worker of pytest-xdist; empty without pytest-xdist.
     """
 
     nodeid: str
@@ -171,17 +171,17 @@ class TestReported(_Body, frozen=True, kw_only=True, tag=True):
 
 
 class FindingMade(_Body, frozen=True, kw_only=True, tag=True):
-    """A cause was found.
+    """The cause of a failure was found.
 
     Attributes:
-        finding: the cause, with its evidence.
+        finding: the cause with its evidence.
     """
 
     finding: Finding
 
 
 class Note(_Body, frozen=True, kw_only=True, tag=True):
-    """Something worth telling that has no type of its own.
+    """A message for people.
 
     Attributes:
         level: `debug` is shown with `-v` only, `warning` always.
@@ -195,7 +195,7 @@ class RunEnded(_Body, frozen=True, kw_only=True, tag=True):
     """The last event of every run.
 
     Attributes:
-        result: all of it, as in `result.json`.
+        result: the content of `result.json`.
     """
 
     result: RunResult
@@ -219,13 +219,13 @@ Body = (
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One fact, when it was seen and its place in the run.
+    """One event of a run.
 
     Attributes:
-        run: the run it belongs to.
+        run: id of the run.
         seq: 0, 1, 2, … without a gap.
-        at: wall clock of the host, with its offset from UTC.
-        body: the fact.
+        at: time on the host, with its offset from UTC.
+        body: the event itself.
     """
 
     run: RunId
@@ -245,9 +245,9 @@ class Sink(Protocol):
 
 
 def safe_body(body: Body) -> Body:
-    """Return a fact with its texts safe to print and without known secrets: what every sink gets.
+    """Return a body whose texts are safe to print and contain no known secret.
 
-    Facts of tests pass: the decoder of records has made them safe, and there are tens of thousands of them.
+    Events of tests are returned unchanged: the decoder has made them safe, and there are tens of thousands of them.
     """
     return body if isinstance(body, TestStarted | TestReported | TestsCollected) else safe_struct(body)
 
@@ -256,7 +256,7 @@ _decoder = msgspec.json.Decoder(Event)
 
 
 def encode_event(event: Event) -> bytes:
-    """Return the event as one line of JSON without the line's end."""
+    """Return an event as one line of JSON, without a line feed."""
     return msgspec.json.encode(event)
 
 
@@ -264,6 +264,6 @@ def decode_event(line: bytes) -> Event:
     """Return the event of one line.
 
     Raises:
-        msgspec.DecodeError: the line is not an event, or one of a newer version with bodies unknown to this one.
+        msgspec.DecodeError: the line is not an event, or its body is unknown to this version.
     """
     return _decoder.decode(line)

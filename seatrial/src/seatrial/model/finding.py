@@ -1,4 +1,4 @@
-"""A cause, with the evidence for it."""
+"""The cause of a failure, with its evidence."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ class ObjectRef(msgspec.Struct, frozen=True, kw_only=True):
     container: str = ""
 
     def __str__(self) -> str:
-        """As kubectl writes it: `pod/web-0`, with the container behind it."""
+        """Return the name as kubectl writes it, and the container: `pod/web-0 container api`."""
         return f"{self.kind.lower()}/{self.name}" + (f" container {self.container}" if self.container else "")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One cause of a failure or of waiting.
+    """One cause of a failure or a delay.
 
     Attributes:
-        cause: a stable name for machines in CamelCase, Kubernetes' own reason where there is one.
-        subject: what it is about.
+        cause: stable name for programs in CamelCase: the reason in Kubernetes where there is one.
+        subject: the object at fault.
         message: one line for people.
         evidence: lines that prove it: messages of the kubelet, last log lines.
-        hint: one line, what to do; empty if we do not know.
+        hint: one line, what to do; empty if unknown.
         fatal: whether waiting longer is pointless.
     """
 

@@ -1,4 +1,4 @@
-"""Names and their rules: one place that knows what Kubernetes, pytest and we ourselves accept."""
+"""Names, labels and ids, and the rules for them."""
 
 from __future__ import annotations
 
@@ -35,34 +35,34 @@ __all__ = [
 ]
 
 RunId = NewType("RunId", str)
-"""One run of the tests: `20260131-154501-3f2a`, sortable by time, a valid DNS label."""
+"""Id of one run: `20260131-154501-3f2a`; sorts by time, is a DNS label."""
 
 EnvironmentId = NewType("EnvironmentId", str)
-"""One environment from `up` to `down`; a kept environment outlives many runs."""
+"""Id of one environment, from `up` to `down`; a kept environment outlives many runs."""
 
 LABEL_ENVIRONMENT_ID = "seatrial.dev/session"  # as older versions wrote it: their objects have to be found
 LABEL_OWNER = "seatrial.dev/owner"
 LABEL_EXPIRES = "seatrial.dev/expires"
 LABEL_PROJECT = "seatrial.dev/project"
-"""The project's id: `project` in its configuration, else derived from the path of its directory."""
+"""The project id: `project` in the configuration, else derived from the path of the directory."""
 
 LABEL_ENVIRONMENT = "seatrial.dev/environment"
-"""On the namespaces that `--namespace NAME` made, with that name."""
+"""On namespaces that `--namespace NAME` created: NAME."""
 
 LABEL_KEPT = "seatrial.dev/kept"
-"""On namespaces: whether the environment outlives the command that made it."""
+"""On namespaces: whether the environment outlives the command that created it."""
 
 LABEL_ISOLATED_FOR = "seatrial.dev/isolated-for"
-"""On namespaces that the tests create, and on the cluster-wide objects that confine them: the runner's namespace."""
+"""On namespaces that tests create, and on the cluster-wide objects that confine these: the runner's namespace."""
 
 ISOLATED_PREFIX = "test-"
-"""Names of namespaces that the tests create begin with it."""
+"""Prefix of the names of namespaces that tests create."""
 
 LABEL_DEBUG_POD = "seatrial.dev/debug-pod"
 """On pods of `seatrial debug`."""
 
 LABEL_USE = "seatrial.dev/use"
-"""Set to `allowed` by whoever owns a namespace that we may put things into, and never remove."""
+"""On a namespace, set to `allowed` by its owner: seatrial may create objects in it and never deletes the namespace."""
 
 OWNER = "seatrial"
 """The value of LABEL_OWNER."""
@@ -76,34 +76,34 @@ def dns_label(value: str, *, what: str) -> str:
 
     Args:
         value: the name.
-        what: what it names, for the message: "cluster name".
+        what: kind of name, for the message: "cluster name".
 
     Raises:
-        UsageError: it is not one.
+        UsageError: it is not a DNS label.
     """
     if _DNS_LABEL.fullmatch(value):
         return value
     raise UsageError(
         f"{what} {value!r} is not a DNS label",
-        reason="Kubernetes takes at most 63 characters out of a-z, 0-9 and '-', and neither first nor last may be '-'",
+        reason="Kubernetes takes at most 63 characters of a-z, 0-9 and '-', and no '-' at the beginning or end",
         hint="use a name such as 'my-tests'",
     )
 
 
 def label_value(text: str) -> str:
-    """Return a text as the value of a label, which takes at most 63 letters, digits, `-`, `_` and `.` in between."""
+    """Return a text as the value of a label: at most 63 letters, digits, and `-`, `_` and `.` inside."""
     return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.")
 
 
 def new_project_id(name: str) -> str:
-    """Return a fresh project id: a name for people and a random suffix that no other project has."""
+    """Return a new project id: a readable name and a random suffix."""
     return f"{_id_name(name)}-{secrets.token_hex(4)}"
 
 
 def checkout_id(root: Path) -> str:
-    """Return the id of a project without a configured one: unique on this machine, derived from the absolute path.
+    """Return the id of a project without a configured one, derived from the absolute path of its directory.
 
-    Two projects whose directories have the same name get different ids. Two checkouts of one project do, too.
+    It is unique on this machine. Two checkouts of one project get different ids.
     """
     return f"{_id_name(root.name)}-{hashlib.sha256(str(root).encode()).hexdigest()[:8]}"
 
@@ -113,7 +113,7 @@ def _id_name(text: str) -> str:
 
 
 def new_run_id(at: datetime) -> RunId:
-    """Return a fresh run id for a run that starts `at`."""
+    """Return a new run id for a run that starts `at`."""
     return RunId(f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}")
 
 
@@ -123,10 +123,10 @@ def new_environment_id() -> EnvironmentId:
 
 
 def canonical(reference: str) -> str:
-    """Return an image reference with its registry and tag spelled out: `docker.io/library/postgres:17`.
+    """Return an image reference with its registry and tag: `docker.io/library/postgres:17`.
 
-    The rules are those of https://github.com/distribution/reference: a first component with a dot or a colon, or
-    `localhost`, is a registry; without one it is Docker Hub; there, names of one component are below `library/`.
+    Rules of https://github.com/distribution/reference: a first component with a dot or a colon, or `localhost`, is a
+    registry. Without one the registry is Docker Hub, where names of one component are below `library/`.
     """
     name, at, digest = reference.partition("@")
     first, slash, rest = name.partition("/")

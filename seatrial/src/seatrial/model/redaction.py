@@ -1,11 +1,10 @@
-"""Keep secrets out of what seatrial writes: one list of known values for the process, applied where text leaves it.
+"""Replace known secrets in all text that seatrial writes.
 
-Known are the values of `release.set`, `image.args` and `runner.env`, wherever they were set, and those of the Secrets
-of the charts. A value is found as it is and as base64, URL or JSON write it, also in the middle of other base64.
+Known secrets are the values of `release.set`, `image.args` and `runner.env`, from any source, and those of the charts'
+Secrets. A value is found literally and in base64, URL or JSON encoding, also inside of other base64.
 
-Not secret are values that say nothing (numbers, booleans, versions, paths, names of the project's own objects and their
-addresses in the cluster) and those too short to be told from other text: with them replaced, no log could be read.
-What tests print is theirs: it is shown as they print it.
+Numbers, booleans, versions, paths, names of the project's objects and their addresses in the cluster are not secret,
+nor are values of fewer than 6 characters: with them replaced, no log would be readable. Output of tests is not changed.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ HIDDEN: Final = "***"
 _SHORTEST: Final = 6
 _SHORTEST_BASE64: Final = 8
 _SHORTEST_LINE: Final = 16
-"""Characters of a line of a value of several lines: logs cut a private key into its lines."""
+"""Shortest line of a value of several lines that is replaced by itself: logs cut a private key into its lines."""
 
 _ORDINARY: Final = re.compile(
     r"[-+0-9.,:_/]+|true|false|none|null|enabled|disabled|always|never|default"
@@ -45,7 +44,7 @@ _SETTING: Final = re.compile(r"((?:--set=)?[^=]*=)(.*)", re.DOTALL)
 
 
 class Redactor:
-    """Replaces known values."""
+    """Replace known values in text and bytes."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
@@ -54,11 +53,11 @@ class Redactor:
         self._data: tuple[bytes, ...] = ()
 
     def learn(self, values: Iterable[str], *, ordinary: Iterable[str] = ()) -> None:
-        """Know these values from now on.
+        """Add values to replace.
 
         Args:
-            values: secrets, perhaps.
-            ordinary: names that are none although a value may be the same.
+            values: values that may be secret.
+            ordinary: names that are never replaced, even if a value is the same.
         """
         self._ordinary.update(ordinary)
         self._values.update(values)
@@ -69,18 +68,18 @@ class Redactor:
         self._data = tuple(variant.encode("utf-8", "surrogateescape") for variant in self._text)
 
     def forget(self) -> None:
-        """Know no value any more."""
+        """Remove all values."""
         self.__init__()  # type: ignore[misc]
 
     def text(self, text: str) -> str:
-        """Return a text without known values."""
+        """Return a text with known values replaced."""
         for variant in self._text:
             if variant in text:
                 text = text.replace(variant, HIDDEN)
         return text
 
     def data(self, data: bytes) -> bytes:
-        """Return bytes without known values."""
+        """Return bytes with known values replaced."""
         for variant in self._data:
             if variant in data:
                 data = data.replace(variant, HIDDEN.encode())
@@ -91,16 +90,16 @@ class Redactor:
 
 
 SECRETS: Final = Redactor()
-"""What this process knows."""
+"""The known secrets of this process."""
 
 
 def hide_settings(argv: Sequence[str]) -> list[str]:
-    """Return a command line of seatrial's with the values of `--set KEY=VALUE` hidden, whatever they are."""
+    """Return a command line of seatrial with all values of `--set KEY=VALUE` hidden."""
     return [f"{start}{HIDDEN}" if value else SECRETS.text(start) for start, value in _settings(argv)]
 
 
 def hide_in_traceback(text: str, argv: Sequence[str]) -> str:
-    """Return a text about a command line without its values of `--set`, and without known secrets."""
+    """Return a text with the values of `--set` of a command line, and known secrets, replaced."""
     for _, value in _settings(argv):
         if len(value) >= _SHORTEST:
             text = text.replace(value, HIDDEN)
@@ -108,7 +107,7 @@ def hide_in_traceback(text: str, argv: Sequence[str]) -> str:
 
 
 def _settings(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield each word: of one that sets a value, what comes before it and the value; of any other, all and nothing."""
+    """Yield each word in two parts: for `--set KEY=VALUE`, the part before VALUE and VALUE; else the word and ''."""
     follows = False
     for word in argv:
         if not follows and word in ("--set", "-s"):
@@ -121,13 +120,13 @@ def _settings(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 _PARAGRAPHS: Final = frozenset(("evidence", "message", "reason", "text"))
-"""Fields of values whose texts may have several lines."""
+"""Fields whose texts may have several lines."""
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 def safe_struct(value: _Struct) -> _Struct:
-    """Return a value with all its texts safe to print and without known secrets."""
+    """Return a value whose texts are safe to print and contain no known secret."""
     changed: _Struct = _safe(value, paragraphs=False)
     return changed
 
@@ -169,7 +168,7 @@ def _variants(value: str) -> Iterable[str]:
 
 
 def _in_base64(raw: bytes) -> Iterable[str]:
-    """Yield what the base64 of any text has in it that has these bytes in it: three alignments, two alphabets."""
+    """Yield how these bytes look inside of base64: three alignments, two alphabets."""
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + raw)
         bits = 8 * shift

@@ -1,4 +1,4 @@
-"""What a run came to: the tree that `result.json` holds."""
+"""The result of a run: the content of `result.json`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 RESULT_SCHEMA = 1
-"""Version of `result.json`; raised when a reader of the former one would be misled."""
+"""Version of `result.json`. It is raised when readers of the version before would misunderstand a field."""
 
 
 class Stage(StrEnum):
@@ -56,8 +56,9 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         started: seconds after the start of the run.
-        seconds: how long it took.
-        facts: what it found or made, by name, for people.
+        seconds: duration.
+        alone: seconds of the run's duration that this stage accounts for, where stages overlap.
+        facts: names and values that describe its result, for people.
         findings: causes of its failure, most likely first.
     """
 
@@ -71,12 +72,12 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Tests by outcome, as pytest counts them.
+    """Numbers of tests by outcome, as pytest counts them.
 
     Attributes:
-        collected: all that were found, without those deselected.
-        errors: in set-up, tear-down or collection.
-        not_run: tests that did not run for a reason of the environment, by reason: `stand-in`.
+        collected: collected tests without deselected ones.
+        errors: errors in setup, teardown or collection.
+        not_run: tests that this environment cannot run, by reason: `stand-in`.
     """
 
     collected: int = 0
@@ -91,12 +92,12 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageUsed(msgspec.Struct, frozen=True, kw_only=True):
-    """An image that took part in the run.
+    """An image that the run used.
 
     Attributes:
-        digest: of its manifest, as the node resolved it: `sha256:…`.
-        size: bytes, as the engine counts them; 0 if it does not know.
-        stands_in_for: the image that it replaces here; empty if it is the real one.
+        digest: digest of the manifest that the node resolved: `sha256:…`.
+        size: bytes on the engine; 0 if the engine does not have it.
+        stands_in_for: the image that it replaces on this machine; empty if it replaces none.
     """
 
     reference: str
@@ -106,13 +107,13 @@ class ImageUsed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What stopped a run, as people read it.
+    """The error that stopped a run.
 
     Attributes:
         message: one line, what failed.
-        reason: one line, why; empty if there is nothing to add.
-        hint: one line, what to do about it; empty if we do not know.
-        log: path of the file with the rest of the story; empty if there is none.
+        reason: one line, why; empty if unknown or obvious.
+        hint: one line, what to do; empty if unknown.
+        log: path of a file with details; empty if there is none.
     """
 
     message: str
@@ -122,12 +123,12 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TreeProof(msgspec.Struct, frozen=True, kw_only=True):
-    """Proof that what ran is what stands in the working tree.
+    """Proof that the tests ran with the files of the working tree.
 
     Attributes:
-        host: digest over the paths and contents of the files as they are on the host.
-        pod: the same over what the runner imported from.
-        files: how many files that covers.
+        host: digest over paths and contents of the files on the host.
+        pod: digest over paths and contents of the files in the runner pod.
+        files: number of files.
     """
 
     host: str
@@ -136,26 +137,26 @@ class TreeProof(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it.
+    """The result of a run.
 
     Attributes:
         schema: version of these fields.
-        run: name of the run, and of its directory.
-        environment: id of the environment that it was in.
-        started: wall clock of the host, with its offset from UTC.
-        seconds: from start to end.
-        exit: what the process ended with; 2 if it was interrupted.
-        verdict: a few words for people.
-        problem: what stopped it, the worst if there were several; null if all stages ran to their end.
-        counts: the tests.
-        stages: what was done, in the order of its start.
-        images: images that took part.
-        images_size: bytes of these and of the nodes' image, layers that they share once; 0 if the run made no cluster.
-        versions: of tools, engine and cluster, by name.
-        tree: proof that what ran is what stands in the working tree; null if no tests ran.
+        run: id of the run, and name of its directory.
+        environment: id of the environment that it used.
+        started: time on the host, with its offset from UTC.
+        seconds: duration.
+        exit: exit code of the process; 2 if the run was interrupted.
+        verdict: the result in a few words.
+        problem: the error that stopped the run, the worst of several; null if all stages ended.
+        counts: numbers of tests.
+        stages: the stages in the order of their start.
+        images: images that the run used.
+        images_size: bytes of these and of the nodes' image, shared layers once; 0 if the run created no cluster.
+        versions: versions of tools, engine and cluster, by name.
+        tree: proof that the tests ran with the files of the working tree; null if no tests ran.
         reports: paths of the files that options of pytest name: `--html`, `--log-file`.
-        peak_memory: bytes the machine had in use above the start of the run, at most.
-        kept: whether the environment was left for the next command.
+        peak_memory: most bytes in use on the machine during the run, less those in use at its start.
+        kept: whether the environment was kept for the next command.
     """
 
     schema: int = RESULT_SCHEMA

@@ -1,4 +1,4 @@
-"""What the user asks for: `seatrial.toml` as values. Paths are absolute once loaded; seconds are seconds."""
+"""The configuration as values: the tables and keys of `seatrial.toml`. Loaded paths are absolute, times in seconds."""
 
 from __future__ import annotations
 
@@ -30,117 +30,134 @@ CONFIG_SCHEMA: Final = 1
 
 
 class _Spec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """Base: unknown keys are errors, keys are written-like-this. Type checkers want the options repeated."""
+    """Base of all tables: unknown keys are errors, keys are in kebab-case. Type checkers need the options repeated."""
 
 
 class ClusterSpec(_Spec, frozen=True, kw_only=True):
-    """`[cluster]`: where everything runs."""
+    """`[cluster]`: the Kubernetes cluster."""
 
-    provider: Annotated[Literal["kind", "existing"], Meta(description="who makes the cluster")] = "kind"
-    name: Annotated[str, Meta(description="cluster name; kind's context is kind-NAME")] = "seatrial"
-    config: Annotated[Path | None, Meta(description="kind configuration file")] = None
-    image: Annotated[str | None, Meta(description="node image; default: the one of the config, else kind's own")] = None
-    context: Annotated[str | None, Meta(description="existing: the kubeconfig context that may be used")] = None
+    provider: Annotated[
+        Literal["kind", "existing"], Meta(description="kind: seatrial creates a cluster; existing: it uses yours")
+    ] = "kind"
+    name: Annotated[str, Meta(description="cluster name; the kubeconfig context is kind-NAME")] = "seatrial"
+    config: Annotated[Path | None, Meta(description="kind: configuration file")] = None
+    image: Annotated[
+        str | None, Meta(description="kind: node image; default: that of the configuration file, else kind's own")
+    ] = None
+    context: Annotated[str | None, Meta(description="existing: kubeconfig context; no other one is used")] = None
     registry: Annotated[
         str | None, Meta(description="existing: registry that the cluster pulls from, host[:port]/path")
     ] = None
-    kubeconfig: Annotated[Path | None, Meta(description="existing: kubeconfig file; default as kubectl finds it")] = (
-        None
-    )
+    kubeconfig: Annotated[
+        Path | None, Meta(description="existing: kubeconfig file; default: $KUBECONFIG, else ~/.kube/config")
+    ] = None
     allow_isolated_namespaces: Annotated[
-        bool, Meta(description="existing: let runner.isolated-namespaces create cluster-wide roles and policies there")
+        bool, Meta(description="existing: allow runner.isolated-namespaces to create cluster-wide roles and policies")
     ] = False
 
 
 class ImageSpec(_Spec, frozen=True, kw_only=True):
-    """`[[image]]`: an image that is built from this project."""
+    """`[[image]]`: an image to build."""
 
-    name: Annotated[str, Meta(description="repository name without a tag; the tag is the digest of the inputs")]
+    name: Annotated[str, Meta(description="repository name without a tag; the tag is a digest of all inputs")]
     context: Annotated[Path, Meta(description="build context")] = Path()
     dockerfile: Annotated[Path | None, Meta(description="default: Dockerfile in the context")] = None
-    target: Annotated[str | None, Meta(description="stage of the Dockerfile")] = None
-    args: Annotated[dict[str, str], Meta(description="build arguments")] = {}
+    target: Annotated[str | None, Meta(description="stage of the Dockerfile; default: the last one")] = None
+    args: Annotated[dict[str, str], Meta(description='build arguments; "$NAME" is a variable of your environment')] = {}
     secrets: Annotated[
         tuple[str, ...], Meta(description="build secrets as docker takes them: id=NAME,src=FILE or id=NAME,env=VAR")
     ] = ()
 
 
 ChartValue = str | bool | int | float
-"""What a chart gets as it is: to Helm's templates `"false"` is text, and text is true."""
+"""A value that keeps its type in a chart: in Helm's templates the text `"false"` is true."""
 
 
 class ReleaseSpec(_Spec, frozen=True, kw_only=True):
-    """`[[release]]`: a Helm release; they are installed in the order of the file."""
+    """`[[release]]`: a Helm release. Releases are installed in the order of the file."""
 
     name: Annotated[str, Meta(description="release name")]
     chart: Annotated[
         str,
-        Meta(description="chart directory or archive, oci:// reference (on localhost without TLS), NAME in repository"),
+        Meta(description="chart folder or archive, oci:// reference (without TLS on localhost), or name in repository"),
     ]
-    namespace: Annotated[str, Meta(description="namespace; made if it is not there")] = "default"
-    repository: Annotated[str | None, Meta(description="URL of the chart repository")] = None
-    version: Annotated[str | None, Meta(description="chart version, for OCI and repositories")] = None
+    namespace: Annotated[str, Meta(description="namespace; created if it does not exist")] = "default"
+    repository: Annotated[str | None, Meta(description="URL of a chart repository")] = None
+    version: Annotated[str | None, Meta(description="version of a chart from a registry or repository")] = None
     values: Annotated[tuple[Path, ...], Meta(description="values files, later ones win")] = ()
     set: Annotated[
         dict[str, ChartValue],
-        Meta(description="single values by their path; text stays text, true, false and numbers are what they are"),
+        Meta(description="single values by their path; strings, booleans and numbers keep their type"),
     ] = {}
-    set_beside: Annotated[
+    set_guest: Annotated[
         dict[str, ChartValue],
-        Meta(description="single values more with --namespace: what only one environment of a cluster can have"),
+        Meta(
+            description="more single values for guest environments (--namespace): to turn off what a cluster can have"
+            " only once"
+        ),
     ] = {}
     images: Annotated[
         dict[str, str],
-        Meta(description="values path -> [[image]] name: PATH.repository and PATH.tag are set to the built image"),
+        Meta(description="values path to [[image]] name: sets PATH.repository and PATH.tag to the built image"),
     ] = {}
     manifests: Annotated[
-        tuple[Path, ...], Meta(description="manifests (files or folders) applied before the release")
+        tuple[Path, ...], Meta(description="manifests, files or folders, applied before the release")
     ] = ()
     pull_secrets: Annotated[
-        tuple[str, ...], Meta(description="image pull Secrets, NAME=FILE with FILE a docker config.json")
+        tuple[str, ...], Meta(description="image pull Secrets to create: NAME=FILE with FILE a docker config.json")
     ] = ()
-    timeout: Annotated[float | None, Meta(description="seconds until it must be ready; default: timeouts.ready")] = None
+    timeout: Annotated[
+        float | None,
+        Meta(
+            description="seconds to install it, and again to become ready; default: timeouts.install and timeouts.ready"
+        ),
+    ] = None
 
 
 class ReadySpec(_Spec, frozen=True, kw_only=True):
-    """`ready = {…}` of a service: the question whose answer says that it works.
+    """`ready = {…}` of a service: the check that must succeed before the tests begin.
 
     Exactly one of http, sql, bucket, tcp, command.
     """
 
-    http: Annotated[str | None, Meta(description="path that answers with one of `status`")] = None
+    http: Annotated[str | None, Meta(description="path that must answer with one of `status`")] = None
     status: Annotated[tuple[int, ...], Meta(description="HTTP status codes that mean ready")] = (200,)
-    tcp: Annotated[bool, Meta(description="an open port is enough")] = False
-    sql: Annotated[str | None, Meta(description="query that PostgreSQL answers, logged in by `uri-from`")] = None
+    tcp: Annotated[bool, Meta(description="the port must be open; proves least")] = False
+    sql: Annotated[str | None, Meta(description="query that PostgreSQL must answer, after a login with `uri-from`")] = (
+        None
+    )
     uri_from: Annotated[
-        str | None, Meta(description="for sql: variable of runner.env or runner.env-from with a database URI")
+        str | None, Meta(description="for sql: variable of runner.env or runner.env-from with the database URI")
     ] = None
     bucket: Annotated[
-        str | None, Meta(description="S3 bucket that can be listed, with the keys of AWS_ACCESS_KEY_ID and so on")
+        str | None,
+        Meta(description="S3 bucket that must be listable with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
     ] = None
-    command: Annotated[tuple[str, ...], Meta(description="argv run in the runner's container; exit 0 means ready")] = ()
-    port: Annotated[int | None, Meta(description="port to ask, if not the service's own")] = None
+    command: Annotated[
+        tuple[str, ...], Meta(description="command in the runner's container that must end with exit code 0")
+    ] = ()
+    port: Annotated[int | None, Meta(description="port to check; default: the service's port")] = None
 
 
 class ServiceSpec(_Spec, frozen=True, kw_only=True):
-    """`[service.NAME]`: something that tests may ask for."""
+    """`[service.NAME]`: a service that tests get by `service("NAME")`."""
 
     port: Annotated[int, Meta(ge=1, le=65535, description="port of the Service")]
     namespace: Annotated[str | None, Meta(description="default: the runner's namespace")] = None
-    name: Annotated[str | None, Meta(description="name of the Kubernetes Service, if it is not NAME")] = None
-    scheme: Annotated[str, Meta(description="for URLs made of the endpoint")] = "http"
-    ready: Annotated[ReadySpec | None, Meta(description="what ready means; default: an endpoint is ready")] = None
+    name: Annotated[str | None, Meta(description="name of the Kubernetes Service; default: NAME")] = None
+    scheme: Annotated[str, Meta(description="scheme of the service's URL")] = "http"
+    ready: Annotated[ReadySpec | None, Meta(description="readiness check; default: a ready pod behind it")] = None
 
 
 class Resources(_Spec, frozen=True, kw_only=True):
-    """Requests and limits of the runner's `tests` container, as Kubernetes writes quantities."""
+    """`[runner.resources]`: requests and limits of the container `tests`, as quantities of Kubernetes."""
 
     requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "250m", "memory": "256Mi"})
     limits: dict[str, str] = msgspec.field(default_factory=lambda: {"memory": "2Gi"})
 
 
 class Reference(NamedTuple):
-    """`secret/NAME/KEY` or `configmap/NAME/KEY`: a value in an object of the cluster."""
+    """`secret/NAME/KEY` or `configmap/NAME/KEY`: a value in a Secret or ConfigMap."""
 
     kind: str
     name: str
@@ -153,16 +170,16 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     image: Annotated[str, Meta(description="name of an [[image]], or any image reference")]
     namespace: Annotated[str, Meta(description="namespace of the pod")] = "default"
     command: Annotated[
-        tuple[str, ...], Meta(description="what runs the tests; * is expanded in the pod, in paths only")
+        tuple[str, ...], Meta(description="command that runs the tests; * in paths is expanded in the pod")
     ] = ("pytest",)
     pod: Annotated[str, Meta(description="name of the pod")] = "test-runner"
-    workdir: Annotated[str | None, Meta(description="directory in the image; default: the image's WORKDIR")] = None
-    env: Annotated[dict[str, str], Meta(description="environment of the tests")] = {}
+    workdir: Annotated[str | None, Meta(description="working directory; default: the image's WORKDIR")] = None
+    env: Annotated[dict[str, str], Meta(description="variables of the tests")] = {}
     env_from: Annotated[
         dict[str, str],
         Meta(
-            description='environment out of the cluster: VAR = "secret/NAME/KEY", "configmap/NAME/KEY" or "namespace"'
-            " (the runner's)"
+            description='variables from the cluster: VAR = "secret/NAME/KEY", "configmap/NAME/KEY", or "namespace" for'
+            " the runner's namespace"
         ),
     ] = {}
     sync: Annotated[
@@ -181,90 +198,88 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     ] = ()
     resources: Annotated[Resources, Meta(description="requests and limits")] = Resources()
     service_account: Annotated[
-        str | None, Meta(description="an existing ServiceAccount; default: our own without rights")
+        str | None, Meta(description="an existing ServiceAccount; default: seatrial creates one without rights")
     ] = None
     rules: Annotated[
         tuple[dict[str, tuple[str, ...]], ...],
-        Meta(
-            description="RBAC rules of our own ServiceAccount in the runner's namespace: {apiGroups, resources, verbs}"
-        ),
+        Meta(description="RBAC rules of the tests in the runner's namespace: {apiGroups, resources, verbs}"),
     ] = ()
     isolated_namespaces: Annotated[
-        bool, Meta(description="let the tests create namespaces of their own; creates cluster-wide roles and policies")
+        bool, Meta(description="let tests create their own namespaces; creates cluster-wide roles and policies")
     ] = False
-    artifacts: Annotated[tuple[str, ...], Meta(description="paths in the image brought home after the tests")] = ()
+    artifacts: Annotated[tuple[str, ...], Meta(description="paths in the pod that are collected after the tests")] = ()
     report_options: Annotated[
         tuple[str, ...],
-        Meta(
-            description="options of plugins whose value is a file that they write; it comes to the path that was asked"
-            " for"
-        ),
+        Meta(description="options of plugins whose value is a file that they write; seatrial copies it to that path"),
     ] = ()
 
     @property
     def has_rights(self) -> bool:
-        """Whether the tests may ask the Kubernetes API for anything."""
+        """Whether the tests have any right in the Kubernetes API."""
         return bool(self.rules or self.service_account or self.isolated_namespaces)
 
     @property
     def values(self) -> dict[str, str]:
-        """Variables whose values are known without the cluster's help."""
+        """Variables whose values the configuration has."""
         return {**self.env, **{name: self.namespace for name, source in self.env_from.items() if source == "namespace"}}
 
     @property
     def references(self) -> dict[str, Reference]:
-        """Variables whose values are in objects of the runner's namespace."""
+        """Variables whose values are in Secrets and ConfigMaps of the runner's namespace."""
         return {
             name: Reference(*source.split("/", 2)) for name, source in self.env_from.items() if source != "namespace"
         }
 
 
 class NamespaceSpec(_Spec, frozen=True, kw_only=True):
-    """`[namespace]`: what each namespace gets that `--namespace` makes beside others."""
+    """`[namespace]`: guardrails of each namespace that `--namespace` creates."""
 
-    quota: Annotated[dict[str, str], Meta(description="its ResourceQuota")] = msgspec.field(
+    quota: Annotated[dict[str, str], Meta(description="ResourceQuota")] = msgspec.field(
         default_factory=lambda: {"pods": "50", "limits.memory": "8Gi", "services.nodeports": "0"}
     )
-    requests: Annotated[dict[str, str], Meta(description="of containers that say none")] = msgspec.field(
+    requests: Annotated[dict[str, str], Meta(description="requests of containers that set none")] = msgspec.field(
         default_factory=lambda: {"cpu": "50m", "memory": "64Mi"}
     )
-    limits: Annotated[dict[str, str], Meta(description="of containers that say none")] = msgspec.field(
+    limits: Annotated[dict[str, str], Meta(description="limits of containers that set none")] = msgspec.field(
         default_factory=lambda: {"memory": "512Mi"}
     )
     pod_security: Annotated[
         Literal["privileged", "baseline", "restricted"],
-        Meta(description="Pod Security Standard that is enforced; baseline refuses host ports"),
+        Meta(description="enforced Pod Security Standard; baseline refuses host ports"),
     ] = "baseline"
     isolated: Annotated[
-        bool, Meta(description="NetworkPolicies: nothing in from other namespaces, nothing out to them but DNS")
+        bool, Meta(description="NetworkPolicies: no traffic from other namespaces, none to them except DNS")
     ] = True
 
 
 class ComposeSpec(_Spec, frozen=True, kw_only=True):
-    """`[compose]`: the same services by Docker Compose."""
+    """`[compose]`: the same services in Docker Compose."""
 
     file: Annotated[Path, Meta(description="Compose file")]
 
 
 class Timeouts(_Spec, frozen=True, kw_only=True):
-    """`[timeouts]`, in seconds."""
+    """`[timeouts]`: how long each step may take, in seconds."""
 
-    cluster: float = 240
-    build: float = 1200
-    deliver: float = 600
-    install: float = 300
-    ready: float = 300
-    test: float = 3600
+    cluster: Annotated[float, Meta(description="create the cluster")] = 240
+    build: Annotated[float, Meta(description="build an image")] = 1200
+    deliver: Annotated[float, Meta(description="deliver the images to the nodes")] = 600
+    install: Annotated[float, Meta(description="install a release")] = 300
+    ready: Annotated[float, Meta(description="wait until everything is ready")] = 300
+    test: Annotated[float, Meta(description="run the tests")] = 3600
     run: Annotated[float, Meta(description="the whole run")] = 7200
 
 
 class Project(_Spec, frozen=True, kw_only=True):
-    """The whole file, and where it was found."""
+    """The configuration of a project, and its directory."""
 
     root: Path
     id: Annotated[
         str | None,
-        Meta(description="project id: marks images and Kubernetes objects as this project's; default: from the path"),
+        Meta(
+            description="project id, the label of the project's images and Kubernetes objects; default: derived from"
+            " the path"
+        ),
     ] = msgspec.field(default=None, name="project")
     cluster: ClusterSpec = ClusterSpec()
     image: tuple[ImageSpec, ...] = ()
@@ -274,11 +289,11 @@ class Project(_Spec, frozen=True, kw_only=True):
     namespace: NamespaceSpec = NamespaceSpec()
     compose: ComposeSpec | None = None
     timeouts: Timeouts = Timeouts()
-    version: Annotated[Literal[1], Meta(description="version of this schema")] = 1
+    version: Annotated[Literal[1], Meta(description="version of the schema")] = 1
 
     @property
     def identity(self) -> str:
-        """The configured project id. Without one: an id of this checkout on this machine."""
+        """The project id: the configured one, else an id of this checkout on this machine."""
         return self.id or checkout_id(self.root)
 
     @property

@@ -1,8 +1,8 @@
-"""Make text from outside the tool safe to print: no control characters, no commands to a CI system. Pure.
+"""Make text from pods, images and clusters safe to print: no control characters, no commands to a CI system. Pure.
 
-Text from a pod, an image or a cluster reaches terminals and CI logs. A terminal obeys escape sequences: OSC 52 sets the
-clipboard, others hide or replace lines. A CI system obeys lines that look like commands: `::error::` and `##[error]` on
-GitHub, `##vso[…]` on Azure Pipelines, `##teamcity[…]` on TeamCity. GitLab's commands need escape sequences.
+Terminals obey escape sequences: OSC 52 sets the clipboard, others hide or replace lines. CI systems obey lines that
+look like commands: `::error::` and `##[error]` on GitHub, `##vso[…]` on Azure Pipelines, `##teamcity[…]` on TeamCity.
+GitLab's commands need escape sequences.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Final
 
 __all__ = ["TerminalFilter", "TextFilter", "safe_json", "safe_line", "safe_text"]
 
-# Control characters but tab and line feed, bidirectional and invisible format characters, line separators, surrogates.
-# Joiners (U+200C, U+200D) stay: scripts and emoji need them.
+# Control characters except tab and line feed, bidirectional and invisible format characters, line separators,
+# surrogates. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
 _UNSAFE: Final = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f"
 )
 _COLOR: Final = r"\x1b\[[0-9;:]{0,32}m"
-"""SGR: changes how the text behind it looks and nothing else."""
+"""SGR sequence: sets color and style of the text after it, nothing else."""
 
 _ONE_UNSAFE: Final = re.compile(f"[\t\n{_UNSAFE}]")
 _ONE_UNSAFE_BUT_LINES: Final = re.compile(f"[{_UNSAFE}]")
@@ -32,39 +32,39 @@ _SHORT_ESCAPES: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def safe_line(text: str) -> str:
-    r"""Return a text in one line, with every unsafe character as its Python escape: `\x1b`, `\n`."""
+    r"""Return a text in one line; unsafe characters become Python escapes: `\x1b`, `\n`."""
     if not text.isprintable():
         text = _ONE_UNSAFE.sub(_escaped, text)
     if "##" in text or ("::" in text and text.lstrip().startswith("::")):
-        text = _COMMAND.sub(_disarmed, text)
+        text = _COMMAND.sub(_made_ineffective, text)
     return text
 
 
 def safe_text(text: str, *, colors: bool = False, starts_line: bool = True) -> str:
-    """Return a text of any number of lines, with unsafe characters as Python escapes and CI commands disarmed.
+    """Return a text of any number of lines; unsafe characters become Python escapes, CI commands ineffective.
 
-    A lone carriage return, which would overwrite the line, begins a new line instead.
+    A lone carriage return, which would overwrite the line, becomes a line feed.
 
     Args:
         text: the text.
         colors: keep sequences that set colors and style.
-        starts_line: the text begins at the beginning of a line, so its first line can be a command.
+        starts_line: whether the text is at the beginning of a line, where it can be a command.
     """
     if not text.isprintable():
         text = _UNSAFE_OR_COLOR.sub(_colored if colors else _plain, text)
     if "##" in text or "::" in text:
-        text = _COMMAND.sub(_disarmed, text) if starts_line else _COMMAND.sub(_disarmed, f"x{text}")[1:]
+        text = _COMMAND.sub(_made_ineffective, text) if starts_line else _COMMAND.sub(_made_ineffective, f"x{text}")[1:]
     return text
 
 
 def safe_json(text: str) -> str:
-    """Return JSON that is the same value in characters that are safe to print."""
+    """Return JSON of the same value whose characters are safe to print."""
     text = _ONE_UNSAFE_BUT_LINES.sub(lambda match: json.dumps(match[0])[1:-1], text)
     return text.replace("##", r"#\u0023")
 
 
 class TextFilter:
-    """Make a stream of bytes safe to print, however it is cut. Colors are kept."""
+    """Make a stream of bytes safe to print, in pieces of any size. Colors are kept."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
@@ -72,7 +72,7 @@ class TextFilter:
         self._starts_line = True
 
     def feed(self, data: bytes, *, final: bool = False) -> str:
-        """Return what can be printed now. The beginning of what may become a sequence or a command is held back."""
+        """Return the text to print now. An incomplete sequence or command at the end is held back."""
         text = self._held + self._decoder.decode(data, final)
         self._held = ""
         if not final and (unfinished := _UNFINISHED.search(text if self._starts_line else f"x{text}")):
@@ -82,16 +82,16 @@ class TextFilter:
             return ""
         safe = safe_text(text, colors=True, starts_line=self._starts_line)
         _, newline, last = safe.rpartition("\n")
-        # White space before a command does not keep it from being one.
+        # White space may stand before a command.
         self._starts_line = (bool(newline) or self._starts_line) and not last.strip()
         return safe
 
 
 class TerminalFilter:
-    """Drop from the stream of an interactive terminal what is not for the screen.
+    """Drop control strings for the terminal emulator from the output of an interactive program.
 
-    Cursor and colors are the program's: a debugger edits its line by them. Strings that a terminal emulator takes for
-    itself are dropped: OSC (clipboard, title, links), DCS, APC, PM and SOS, to their end.
+    OSC (clipboard, title, links), DCS, APC, PM and SOS are dropped up to their end. Cursor movement and colors stay: a
+    debugger edits its line by them.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class TerminalFilter:
         self._in_string = False
 
     def feed(self, data: bytes) -> bytes:
-        """Return what is for the screen; the first byte of a sequence waits for the second."""
+        """Return the bytes to print now. The first byte of a sequence is held back until the second arrives."""
         data, self._held = self._held + data, b""
         kept = bytearray()
         start = 0
@@ -107,7 +107,7 @@ class TerminalFilter:
             if self._in_string:
                 end = _STRING_END.search(data, start)
                 if end is None:
-                    # Its end may have begun.
+                    # The last byte may begin the end of the string.
                     self._held = data[-1:] if data.endswith((b"\x1b", b"\xc2")) else b""
                     break
                 self._in_string, start = False, end.end()
@@ -124,7 +124,7 @@ class TerminalFilter:
         return bytes(kept)
 
 
-# C1 controls in UTF-8 are two bytes, of which the first is 0xc2.
+# C1 control characters are two bytes in UTF-8, the first of which is 0xc2.
 _STRING_BEGIN: Final = re.compile(rb"\x1b[\]PX^_]|\xc2[\x90\x98\x9d\x9e\x9f]")
 _STRING_END: Final = re.compile(rb"\x07|\x1b\\|\xc2\x9c|\x18|\x1a")
 
@@ -144,5 +144,5 @@ def _plain(match: re.Match[str]) -> str:
     return "".join(ascii(character)[1:-1] if character != "[" else "[" for character in match[0])
 
 
-def _disarmed(match: re.Match[str]) -> str:
+def _made_ineffective(match: re.Match[str]) -> str:
     return "#\\" if match[0] == "#" else f"{match[0]}\\"

@@ -64,9 +64,9 @@ class Host:
             project = load(str(self._file)).project
             if not self._namespace:
                 return project
-            from seatrial.config.beside import beside  # noqa: PLC0415
+            from seatrial.config.guest import guest_project  # noqa: PLC0415
 
-            return beside(project, self._namespace)
+            return guest_project(project, self._namespace)
         except SeatrialError as error:
             raise pytest.UsageError(_told(error)) from error
 

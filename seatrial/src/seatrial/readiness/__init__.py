@@ -1,1 +1,1 @@
-"""Objects in, verdicts out: whether what a release brought is ready, and if not, what it waits for. No I/O."""
+"""Judge Kubernetes objects: whether a workload is ready, and if not, what it waits for and what is wrong. No I/O."""

@@ -1,7 +1,7 @@
-"""Pods: what holds one up.
+"""Judge a pod: whether it is ready, what it waits for, and what is wrong with it.
 
-Reasons are the kubelet's: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/images/types.go,
-pkg/kubelet/container/sync_result.go and pkg/kubelet/kuberuntime/kuberuntime_container.go there.
+Reasons are those of the kubelet: https://github.com/kubernetes/kubernetes/blob/v1.34.0/pkg/kubelet/images/types.go,
+pkg/kubelet/container/sync_result.go and pkg/kubelet/kuberuntime/kuberuntime_container.go of the same version.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from seatrial.readiness.verdict import READY, Suspicion, Verdict, waiting
 __all__ = ["container_state", "container_statuses", "is_ready", "judge_pod", "pod_ref"]
 
 _NEVER: Final = 0.0
-"""Grace of what does not heal."""
+"""Grace of a problem that waiting does not solve."""
 
 _NO_SUCH_IMAGE: Final = re.compile(
     r"not found|manifest unknown|does not exist|access denied|denied: |unauthorized|40[13] (?:Unauthorized|Forbidden)",
     re.IGNORECASE,
 )
 _PULL_GRACE: Final = 45.0
-"""A registry that restarts, a name that does not resolve yet."""
+"""For a registry that restarts, or a name that does not resolve yet."""
 
 _CONFIG_GRACE: Final = 20.0
-"""A Secret that a hook or a later release makes."""
+"""For a Secret that a hook or a later release creates."""
 
 _SCHEDULE_GRACE: Final = 20.0
 _NODES_COMING_GRACE: Final = 120.0
 _MOUNT_GRACE: Final = 30.0
 _CRASH_GRACE: Final = 40.0
-"""A service that crashes until its database is there."""
+"""For a service that crashes until its database is ready."""
 
 _CRASHES: Final = 2
-"""Restarts before a crash loop counts: one may be the database's fault."""
+"""Restarts with grace: the first ones may be caused by a database that starts later."""
 
 _LINE: Final = 160
-"""Characters of a message that a person is shown."""
+"""Characters of a message that are shown at most."""
 
 _SIGKILL: Final = 137
 
 
 def pod_ref(pod: Object, container: str = "") -> ObjectRef:
-    """Return what names a pod, or a container of it."""
+    """Return the reference to a pod, or to one of its containers."""
     meta = pod["metadata"]
     return ObjectRef(kind="Pod", name=meta["name"], namespace=meta.get("namespace", ""), container=container)
 
@@ -56,7 +56,7 @@ def container_statuses(pod: Object) -> list[Object]:
 
 
 def container_state(pod: Object | None, container: str) -> ContainerState:
-    """Return the state of a container of a pod, which may be gone."""
+    """Return the state of a container; `gone` if the pod does not exist."""
     for status in (pod or {}).get("status", {}).get("containerStatuses") or ():
         if status["name"] == container:
             state: dict[str, Any] = status.get("state") or {}
@@ -75,17 +75,17 @@ def container_state(pod: Object | None, container: str) -> ContainerState:
 
 
 def is_ready(pod: Object) -> bool:
-    """Whether the kubelet says so: all containers are, and all readiness gates."""
+    """Whether the condition Ready is true: all containers and readiness gates are ready."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
 def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
-    """Judge a pod that is to run on, or a Job's pod on its way.
+    """Judge a pod that is to keep running, or a pod of a Job that has not ended.
 
     Args:
         pod: the pod.
-        warnings: the Warning events about it, the latest last.
+        warnings: its Warning events, the latest last.
     """
     status = pod.get("status") or {}
     phase = status.get("phase", "Pending")
@@ -112,22 +112,22 @@ def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
 
 
 def _unscheduled(pod: Object, message: str) -> Verdict:
-    """A pod without a node. Nodes that are not ready yet are awaited longer: in a new cluster they are on their way."""
+    """Judge a pod without a node. In a new cluster nodes are not ready at first: this has a longer grace."""
     coming = "not-ready" in message or "no nodes available" in message or "uninitialized" in message
     finding = Finding(
         cause="Unschedulable",
         subject=pod_ref(pod),
-        message=f"no node takes it: {_short(message)}",
+        message=f"no node accepts it: {_short(message)}",
         evidence=(message,),
-        hint="lower its requests, or give the cluster more: kubectl describe nodes",
+        hint="decrease its requests, or add resources to the cluster: kubectl describe nodes",
     )
     grace = _NODES_COMING_GRACE if coming else _SCHEDULE_GRACE
     return waiting("a node", Suspicion(finding=finding, grace=grace))
 
 
 def _failed(pod: Object, status: dict[str, Any]) -> Verdict:
-    """A pod that will not run again: ended as a whole, evicted say, or its containers ended."""
-    # The kubelet's reason explains how all containers ended, too.
+    """Judge a pod that will not run again: evicted, or with ended containers."""
+    # A reason of the pod also explains how its containers ended.
     for container in () if status.get("reason") else container_statuses(pod):
         ended = (container.get("state") or {}).get("terminated")
         if ended and (ended.get("exitCode") or ended.get("reason") == "OOMKilled"):
@@ -143,7 +143,7 @@ def _failed(pod: Object, status: dict[str, Any]) -> Verdict:
 
 
 def _container(pod: Object, status: dict[str, Any]) -> tuple[str, list[Suspicion]]:
-    """Return what a container waits for and what is wrong with it."""
+    """Return what a container waits for, and what is wrong with it."""
     name, state = status["name"], status.get("state") or {}
     before = (status.get("lastState") or {}).get("terminated") or {}
     if waits := state.get("waiting"):
@@ -172,7 +172,7 @@ def _waiting_container(
                 subject=ref,
                 message=f"container {name} cannot be configured: {_short(message)}",
                 evidence=(message,),
-                hint="make the Secret or ConfigMap that it names, with that key, before the pod",
+                hint="create the Secret or ConfigMap with that key before the pod",
             )
             return _short(message), [Suspicion(finding=finding, grace=_CONFIG_GRACE)]
         case "CreateContainerError" | "RunContainerError" | "PostStartHookError":
@@ -181,7 +181,7 @@ def _waiting_container(
                 subject=ref,
                 message=f"container {name} cannot start: {_short(message)}",
                 evidence=(message,),
-                hint="check command, volumes and securityContext against the image",
+                hint="compare command, volumes and securityContext with the image",
             )
             return _short(message), [Suspicion(finding=finding, grace=_CONFIG_GRACE)]
         case "CrashLoopBackOff":
@@ -194,34 +194,34 @@ def _waiting_container(
 
 
 def _pull(ref: ObjectRef, image: str, reason: str, message: str) -> Suspicion:
-    """An image that does not come. ErrImagePull and ImagePullBackOff take turns: one cause for both."""
+    """Describe a failed image pull. ErrImagePull and ImagePullBackOff alternate, so both have one cause."""
     finding = Finding(
         cause=reason if reason in ("ErrImageNeverPull", "InvalidImageName") else "ImagePull",
         subject=ref,
         message=f"image {image} cannot be pulled",
         evidence=(message,) if message else (),
-        hint="check its name and tag; what is on this machine's engine is delivered: docker image inspect " + image,
+        hint="check name and tag; images of this machine's engine are delivered: docker image inspect " + image,
     )
     hopeless = reason in ("ErrImageNeverPull", "InvalidImageName") or _NO_SUCH_IMAGE.search(message)
     return Suspicion(finding=finding, grace=_NEVER if hopeless else _PULL_GRACE)
 
 
 def _ended(pod: Object, container: str, ended: dict[str, Any], *, grace: float) -> Suspicion:
-    """A container that ended and should not have."""
+    """Describe a container that ended but should run."""
     code, reason = ended.get("exitCode"), str(ended.get("reason") or "Error")
-    # Under cgroup v1 a child of PID 1 can be the one that is killed, and the container ends with any code.
+    # Under cgroup v1 a child of PID 1 may be killed, and the container ends with any exit code.
     if reason == "OOMKilled":
         limit = _memory_limit(pod, container)
-        message = f"container {container} needed more memory than its limit" + (f" of {limit}" if limit else "")
-        hint = "raise its memory limit, or make it need less"
+        message = f"container {container} exceeded its memory limit" + (f" of {limit}" if limit else "")
+        hint = "increase its memory limit, or reduce its memory use"
     elif reason in ("StartError", "ContainerCannotRun"):
         message = f"container {container} cannot start: {_short(str(ended.get('message', '')))}"
-        hint = "check its command against the image"
+        hint = "compare its command with the image"
         grace = _NEVER
     elif code == _SIGKILL:
-        message, hint = f"container {container} was killed (exit code 137)", "look for a failing liveness probe"
+        message, hint = f"container {container} was killed (exit code 137)", "check its liveness probe"
     else:
-        message, hint = f"container {container} ended with exit code {code}", "read its last lines"
+        message, hint = f"container {container} ended with exit code {code}", "read the end of its log"
     finding = Finding(
         cause=reason if reason != "Error" else "Crash",
         subject=pod_ref(pod, container),
@@ -233,9 +233,9 @@ def _ended(pod: Object, container: str, ended: dict[str, Any], *, grace: float) 
 
 
 def _mounted(pod: Object, conditions: dict[str, Any]) -> bool:
-    """Whether volumes and network are there: a warning that they were late has no end of its own.
+    """Whether volumes are mounted and the network is set up. Nothing takes back an earlier warning about them.
 
-    The kubelet makes a pod's sandbox when its volumes are mounted, and containers in it:
+    The kubelet creates the pod's sandbox after mounting its volumes, and the containers after that:
     https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-has-network
     """
     if (conditions.get("PodReadyToStartContainers") or {}).get("status") == "True":
@@ -244,7 +244,7 @@ def _mounted(pod: Object, conditions: dict[str, Any]) -> bool:
 
 
 def _mount(pod: Object, warnings: list[Object]) -> Suspicion | None:
-    """A volume that cannot be mounted: the pod's status is silent about it."""
+    """Describe a failed mount. The status of the pod does not show it."""
     for event in reversed(warnings):
         if event.get("reason") in ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"):
             message = str(event.get("message", ""))
@@ -253,7 +253,7 @@ def _mount(pod: Object, warnings: list[Object]) -> Suspicion | None:
                 subject=pod_ref(pod),
                 message=_short(message),
                 evidence=(message,),
-                hint="make what the volume names before the pod",
+                hint="create the object that the volume names before the pod",
             )
             return Suspicion(finding=finding, grace=_MOUNT_GRACE)
     return None

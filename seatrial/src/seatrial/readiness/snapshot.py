@@ -1,4 +1,4 @@
-"""What a cluster's namespaces hold at one moment, kept up to date by watches."""
+"""Keep the objects of a cluster's namespaces up to date from watches."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Key = tuple[str, str, str]
 
 
 class Snapshot:
-    """Objects by kind, namespace and name. Events are kept by the object they are about."""
+    """Objects by kind, namespace and name."""
 
     def __init__(self) -> None:
         self._objects: dict[Key, Object] = {}
 
     def take(self, kind: str, namespace: str, change: Change) -> None:
-        """Bring the snapshot up to a change of one kind in one namespace."""
+        """Apply a change of one kind in one namespace."""
         if change.type == "synced":
             for key in [key for key in self._objects if key[:2] == (kind, namespace)]:
                 del self._objects[key]
@@ -33,7 +33,7 @@ class Snapshot:
                 self._objects[key] = obj
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
-        """Return an object, None if there is none."""
+        """Return an object; None if it does not exist."""
         return self._objects.get((kind, namespace, name))
 
     def all(self, kind: str) -> list[Object]:
@@ -41,7 +41,7 @@ class Snapshot:
         return [obj for key, obj in self._objects.items() if key[0] == kind]
 
     def pods_of(self, workload: Object, *, leaving: bool = False) -> list[Object]:
-        """Return the pods that a workload controls and that are not on their way out, or those that are, by name."""
+        """Return the pods that a workload controls, sorted by name: those being deleted (`leaving`), or the others."""
         meta = workload["metadata"]
         wanted = (workload["kind"], meta["name"])
         return sorted(
@@ -56,19 +56,19 @@ class Snapshot:
         )
 
     def current_pods_of(self, workload: Object) -> list[Object]:
-        """Return those pods of a workload that are made from its newest template, as far as that can be told.
+        """Return the pods of a workload that were created from its newest template, as far as that is known.
 
-        Pods of an older one say nothing about the workload as it is now: they are on their way out, or stuck there.
+        Pods of an older template are about to be deleted and show nothing about the newest one.
         """
         label, newest = self._revision_of(workload)
         pods = self.pods_of(workload)
         return [pod for pod in pods if not label or (pod["metadata"].get("labels") or {}).get(label) == newest]
 
     def _revision_of(self, workload: Object) -> tuple[str, str]:
-        """Return the label that tells a pod's template, and its value for the newest one.
+        """Return the label that identifies a pod's template, and its value for the newest template.
 
-        Both are empty where templates have no label. A label without a value: what is the newest is not known yet, for
-        watches of different kinds run apart, and a Deployment may be seen before its ReplicaSet.
+        Both are empty for workloads without such a label. An empty value means that the newest template is not known
+        yet: a watch may report a Deployment before its ReplicaSet.
         """
         if workload["kind"] == "StatefulSet":
             newest = str((workload.get("status") or {}).get("updateRevision", ""))
@@ -87,7 +87,7 @@ class Snapshot:
         return "", ""
 
     def warnings_about(self, obj: Object) -> list[Object]:
-        """Return the Warning events about exactly this object, not an earlier one of its name; the latest last."""
+        """Return the Warning events of this object, the latest last; not those of an earlier object of its name."""
         uid = obj["metadata"].get("uid")
         found = (
             event
@@ -98,7 +98,7 @@ class Snapshot:
 
 
 def controller_of(pod: Object) -> tuple[str, str]:
-    """Return kind and name of what controls a pod; the Deployment in place of its ReplicaSet. Both empty: nothing."""
+    """Return kind and name of a pod's controller, the Deployment in place of its ReplicaSet; both empty if none."""
     for owner in pod["metadata"].get("ownerReferences") or ():
         if not owner.get("controller"):
             continue

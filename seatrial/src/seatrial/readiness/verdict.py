@@ -1,4 +1,4 @@
-"""The answer to one question: may the tests begin, as far as this object goes?"""
+"""Verdicts about one object: ready, waiting, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["READY", "Suspicion", "Verdict", "waiting"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
-    """Something wrong that may still heal.
+    """A problem that waiting may solve.
 
     Attributes:
-        finding: what it is; `fatal` is decided by time, see `readiness.patience`.
-        grace: seconds that it is given; 0: it never heals.
+        finding: the problem. `readiness.grace` decides by time whether it is fatal.
+        grace: seconds until it is fatal; 0 if waiting does not solve it.
     """
 
     finding: Finding
@@ -24,16 +24,17 @@ class Suspicion:
 
     @property
     def key(self) -> tuple[str, ObjectRef]:
-        """What makes it the same suspicion at the next look."""
+        """Identifies the suspicion over several snapshots."""
         return self.finding.cause, self.finding.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Ready, waiting for something, or with suspicions.
+    """Whether an object is ready.
 
     Attributes:
-        reason: what it waits for, in a few words; empty if ready.
+        reason: what it waits for, in a few words; empty if it is ready.
+        suspicions: what is wrong with it.
     """
 
     state: Literal["ready", "waiting"]
@@ -45,5 +46,5 @@ READY = Verdict(state="ready")
 
 
 def waiting(reason: str, *suspicions: Suspicion) -> Verdict:
-    """Return the verdict that something is awaited."""
+    """Return the verdict of an object that waits for `reason`."""
     return Verdict(state="waiting", reason=reason, suspicions=suspicions)

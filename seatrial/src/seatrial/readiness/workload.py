@@ -1,4 +1,4 @@
-"""Workloads: whether what a chart made is all there, in its newest version.
+"""Judge a workload: whether all its pods run its newest template and are ready.
 
 The rules are those of `kubectl rollout status`:
 https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go
@@ -23,20 +23,20 @@ WORKLOADS: Final = {
     "Job": "batch/v1/Job",
     "Pod": "v1/Pod",
 }
-"""What is awaited, by kind; all else is there once it is made."""
+"""Kinds that must become ready, with their API versions; other objects are complete when they are created."""
 
 _CREATE_GRACE: Final = 15.0
-"""A quota that another release raises, a webhook that starts."""
+"""For a quota that another release increases, or a webhook that starts."""
 
 
 def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> Verdict:
-    """Judge one workload by what the snapshot holds of it.
+    """Judge one workload.
 
     Args:
-        kind: one of WORKLOADS.
-        namespace: of the object.
-        name: of the object.
-        snapshot: with pods, Warning events and workloads of that namespace.
+        kind: one of `WORKLOADS`.
+        namespace: namespace of the workload.
+        name: name of the workload.
+        snapshot: pods, Warning events and workloads of that namespace.
     """
     workload = snapshot.get(WORKLOADS[kind], namespace, name)
     if workload is None:
@@ -45,7 +45,7 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
         return judge_pod(workload, snapshot.warnings_about(workload))
     status, spec, meta = workload.get("status") or {}, workload["spec"], workload["metadata"]
     if kind != "Job" and int(status.get("observedGeneration") or 0) < int(meta.get("generation") or 0):
-        return waiting("its controller to see it")
+        return waiting("its controller to observe it")
     missing = _RULES[kind](spec, status) or _leaving(workload, snapshot)
     if not missing:
         return READY
@@ -53,7 +53,7 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
     details = ""
     for pod in snapshot.current_pods_of(workload):
         judged = judge_pod(pod, snapshot.warnings_about(pod))
-        # A Job tries again by itself: a failed pod of it is not the end.
+        # A Job retries: its failed pods are not a problem.
         if kind != "Job":
             suspicions += judged.suspicions
         elif (pod.get("status") or {}).get("phase") != "Failed":
@@ -63,7 +63,7 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
 
 
 def _leaving(workload: Object, snapshot: Snapshot) -> str:
-    """Old pods of a Deployment answer until they end: nodes that have not heard of it lead a Service to them."""
+    """Return which old pods have not ended: until then, nodes may route a Service to them."""
     old = snapshot.pods_of(workload, leaving=True) if workload["kind"] == "Deployment" else []
     running = [pod for pod in old if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
     return f"{len(running)} old pods to end" if running else ""
@@ -75,9 +75,9 @@ def _deployment(spec: dict[str, Any], status: dict[str, Any]) -> str:
         int(status.get(key) or 0) for key in ("updatedReplicas", "replicas", "availableReplicas")
     )
     if updated < wanted:
-        return f"{updated} of {wanted} pods made"
+        return f"{updated} of {wanted} pods created"
     if total > updated:
-        return f"{total - updated} old pods to go"
+        return f"{total - updated} old pods to be deleted"
     return f"{available} of {wanted} pods available" if available < wanted else ""
 
 
@@ -111,7 +111,7 @@ _RULES: Final = {"Deployment": _deployment, "StatefulSet": _stateful_set, "Daemo
 
 
 def _own(workload: Object, snapshot: Snapshot) -> list[Suspicion]:
-    """Return what is wrong with the workload itself: it gave up, or may not make its pods."""
+    """Return what is wrong with the workload itself: it failed, or cannot create its pods."""
     meta = workload["metadata"]
     ref = ObjectRef(kind=workload["kind"], name=meta["name"], namespace=meta.get("namespace", ""))
     found = []
@@ -121,10 +121,10 @@ def _own(workload: Object, snapshot: Snapshot) -> list[Suspicion]:
         )
         if gave_up:
             cause, message = str(entry.get("reason") or "Failed"), str(entry.get("message", ""))
-            finding = Finding(cause=cause, subject=ref, message=message or "it gave up", evidence=(message,))
+            finding = Finding(cause=cause, subject=ref, message=message or "it failed", evidence=(message,))
             found.append(Suspicion(finding=finding, grace=0.0))
         elif entry["type"] == "ReplicaFailure" and entry["status"] == "True":
-            # The event about it is the ReplicaSet's.
+            # Its event belongs to the ReplicaSet.
             found.append(_refused(ref, str(entry.get("message", ""))))
     latest = snapshot.warnings_about(workload)[-1:]
     refusals = [event for event in latest if event.get("reason") == "FailedCreate"]

@@ -17,7 +17,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import OutOfTime
 from seatrial.model.names import LABEL_DEBUG_POD
 from seatrial.ports import Kube, Object
-from seatrial.readiness.patience import Patience
+from seatrial.readiness.grace import GracePeriods
 from seatrial.readiness.pod import container_state, judge_pod
 from seatrial.runner.pod_files import agent_argv
 from seatrial.watching.log_evidence import not_ready_error
@@ -109,14 +109,14 @@ def debug_pod(kube: Kube, runner: Object, image: str, deadline: Deadline) -> Ite
 
 def _wait(kube: Kube, name: str, namespace: str, deadline: Deadline) -> None:
     """Wait until the container runs, or cannot run any more."""
-    watches, patience = WatchSet(kube, ("v1/Pod", "v1/Event"), (namespace,)), Patience()
+    watches, grace = WatchSet(kube, ("v1/Pod", "v1/Event"), (namespace,)), GracePeriods()
     try:
         while not deadline.passed:
             pod = watches.snapshot.get("v1/Pod", namespace, name)
             if pod is not None and container_state(pod, CONTAINER).state == "running":
                 return
             verdict = judge_pod(pod, watches.snapshot.warnings_about(pod)) if pod else None
-            fatal, later = patience.look(verdict.suspicions if verdict else (), time.monotonic())
+            fatal, later = grace.update(verdict.suspicions if verdict else (), time.monotonic())
             if fatal:
                 raise not_ready_error(fatal)
             watches.wait(min(deadline.left, 1.0 if later is None else max(0.1, later - time.monotonic())))

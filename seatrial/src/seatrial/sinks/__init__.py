@@ -1,4 +1,4 @@
-"""Renderers of the stream of events: events in, bytes out. They import `seatrial.model` only."""
+"""Renderers of the event stream: events in, bytes out. They import `seatrial.model` only."""
 
 from seatrial.model.event import Sink
 

@@ -1,4 +1,4 @@
-"""What is going on now, folded out of the events so far: what a live display shows."""
+"""Track the state of a run from its events, for a live display. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Board", "Running", "Tests"]
 
 @dataclass
 class Running:
-    """A stage that has begun and not ended."""
+    """A stage in progress."""
 
     since: datetime
     text: str = ""
@@ -22,7 +22,7 @@ class Running:
 
 @dataclass
 class Tests:
-    """How far the tests are. `now` has the running test of each worker."""
+    """Progress of the tests. `now` maps each pytest-xdist worker to its running test."""
 
     collected: int = 0
     ended: int = 0
@@ -31,7 +31,7 @@ class Tests:
     _bad: set[str] = field(default_factory=set)
 
     def take(self, body: e.TestReported) -> None:
-        """Count a phase of a test: a test has ended with its tear-down, and counts as failed once."""
+        """Count one phase of a test. A test ends with its teardown and counts as failed once."""
         if body.outcome in {"failed", "error"} and body.nodeid not in self._bad:
             self._bad.add(body.nodeid)
             self.failed += 1
@@ -42,14 +42,14 @@ class Tests:
 
 @dataclass
 class Board:
-    """The state of a run at the newest event.
+    """The state of a run after its latest event.
 
     Attributes:
-        directory: where the files of the run are.
-        running: stages that run, in the order of their start.
-        waiting: what a stage waits for: service to what that waits for.
-        ready: services seen ready.
-        tests: how far the tests are.
+        directory: directory of the run's files.
+        running: stages in progress, in the order of their start.
+        waiting: what each service that is not ready waits for.
+        ready: services that are ready.
+        tests: progress of the tests.
     """
 
     directory: str = ""
@@ -59,7 +59,7 @@ class Board:
     tests: Tests = field(default_factory=Tests)
 
     def take(self, event: Event) -> None:
-        """Move to the state after `event`."""
+        """Update the state with an event."""
         match event.body:
             case e.RunStarted(directory=directory):
                 self.directory = directory

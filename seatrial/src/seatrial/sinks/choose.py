@@ -1,4 +1,4 @@
-"""Which renderer fits where the output goes."""
+"""Choose the renderer for an output stream: terminal, plain lines or GitHub Actions."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def renderer(
     shares_terminal: bool = True,
     commands: TextIO | None = None,
 ) -> Sink:
-    """Return what renders a run to `stream`.
+    """Return the renderer of a run.
 
     Args:
-        stream: where to; whether it is a terminal decides most.
-        environ: GITHUB_ACTIONS, CI and TERM are looked at.
-        color: whether to use colours.
-        quiet: only what went wrong, and the verdict.
-        verbose: how much more to tell.
+        stream: output stream; a terminal gets the live display.
+        environ: GITHUB_ACTIONS, CI and TERM decide, too.
+        color: whether to use colors.
+        quiet: write only failures and the verdict.
+        verbose: 0, 1 or 2.
         shares_terminal: whether pytest writes to the same terminal.
-        commands: where GitHub's commands about tests go: behind the tests' own output; default: to `stream`.
+        commands: stream for GitHub's workflow commands about tests, the one of pytest's output; default: `stream`.
     """
     if environ.get("GITHUB_ACTIONS") == "true" and not quiet:
-        from seatrial.sinks.github import GitHub  # noqa: PLC0415 - each only where needed
+        from seatrial.sinks.github import GitHub  # noqa: PLC0415 - imported only where used
 
         return GitHub(stream, verbose=verbose, summary=environ.get("GITHUB_STEP_SUMMARY"), commands=commands)
     if stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI") and not quiet:

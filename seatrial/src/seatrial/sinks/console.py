@@ -1,4 +1,4 @@
-"""A terminal: what is done stays, what runs is shown below it and goes away. Calm: no spinner, one repaint a second."""
+"""Render a run to a terminal: a line for each finished stage, a live region for running ones, one repaint a second."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIME: Final = 12
 _WAITING_SHOWN: Final = 8
 _WORKERS_SHOWN: Final = 4
 _WIDEST: Final = 100
-"""The live part stays narrower than most windows, so that making them smaller rarely folds its lines."""
+"""Columns of the live region at most. A window that becomes smaller then rarely folds its lines."""
 
 _MARKS: Final = {
     Outcome.DONE: ("✓", "green"),
@@ -41,16 +41,16 @@ def _now() -> datetime:
 
 
 class Console:
-    """Renders to a terminal.
+    """Renderer for a terminal.
 
     Args:
         stream: the terminal.
-        color: whether to use colours.
-        verbose: 1: what else happens, in lines; 2: pods too.
-        shares_terminal: pytest writes to the same terminal, so the live part yields to it while tests run.
-        live: whether to show what runs; without, only what is over: a past run.
-        width: columns; default: as the terminal says.
-        now: the clock of the live part.
+        color: whether to use colors.
+        verbose: 1: also progress, services and warnings of the cluster; 2: also pods.
+        shares_terminal: pytest writes to the same terminal, so the live region is hidden while tests run.
+        live: whether to show running stages; false for a past run.
+        width: columns; default: those of the terminal.
+        now: the clock of the live region.
     """
 
     def __init__(
@@ -100,19 +100,19 @@ class Console:
             case e.StageProgress(stage=Stage.TEST, text=text) if self._yielded and not self._board.tests.collected:
                 self._rich.print(self._fit(Text(f"  {text}", "dim")))
             case body:
-                self._say(body)
+                self._write(body)
         if not self._yielded and not isinstance(event.body, e.RunEnded):
             self._release()
             self._show()
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Remove the live region and write what was held back."""
         self._stop()
         self._yielded = False
         self._release()
 
     def region(self, now: datetime) -> Group:
-        """Return what is shown of the running stages at this moment."""
+        """Return the live region at a moment."""
         lines: list[Text] = []
         for stage, running in self._board.running.items():
             seconds = max(0.0, (now - running.since).total_seconds())
@@ -126,7 +126,7 @@ class Console:
                 lines += [Text(f"    {nodeid}", "dim") for nodeid in now_running[:_WORKERS_SHOWN]]
         return Group(*(self._fit(line) for line in lines))
 
-    def _say(self, body: e.Body) -> None:
+    def _write(self, body: e.Body) -> None:
         match body:
             case e.RunStarted(command=command):
                 self._line(Text(f"seatrial {' '.join(command)}", "bold"))
@@ -145,9 +145,9 @@ class Console:
                 style = "bold red" if result.exit else "bold green"
                 self._rich.print(Text(words.last_line(result, self._board.directory), style), soft_wrap=True)
             case _ if self._verbose:
-                self._chatter(body)
+                self._details(body)
 
-    def _chatter(self, body: e.Body) -> None:
+    def _details(self, body: e.Body) -> None:
         match body:
             case e.Note(text=text):
                 self._line(Text(f"  {text}", "dim"))
@@ -167,10 +167,10 @@ class Console:
         mark, style = _MARKS[ended.outcome]
         if not self._unicode:
             mark = {"✓": "+", "✗": "X"}.get(mark, mark)
-        told = words.facts(ended.facts)
+        details = words.facts(ended.facts)
         if ended.outcome not in {Outcome.DONE, Outcome.UNCHANGED}:
-            told = ", ".join(filter(None, (words.outcome(ended.outcome), told)))
-        row = self._row(mark, style, ended.stage, words.duration(ended.seconds), told)
+            details = ", ".join(filter(None, (words.outcome(ended.outcome), details)))
+        row = self._row(mark, style, ended.stage, words.duration(ended.seconds), details)
         self._line(row if self._verbose else self._fit(row, self._rich.width))
 
     def _row(self, mark: str, style: str, stage: Stage, time: str, told: str) -> Text:
@@ -215,7 +215,7 @@ class Console:
         self._held.clear()
 
     def _fit(self, text: Text, widest: int = _WIDEST) -> Text:
-        """Cut to one line of the terminal, so that the live part knows its height."""
+        """Cut to one line of the terminal: the live region must know its height."""
         text.truncate(min(self._rich.width - 1, widest), overflow="ellipsis" if self._unicode else "crop")
         text.no_wrap = True
         return text

@@ -1,4 +1,4 @@
-"""GitHub Actions: a folded group a stage, annotations for findings and failed tests, a summary of the job.
+"""Render a run for GitHub Actions: a group for each stage, annotations for failures, a summary of the job.
 
 Commands: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -20,20 +20,20 @@ from seatrial.sinks.plain import Plain
 __all__ = ["GitHub"]
 
 _ANNOTATIONS: Final = 10
-"""GitHub shows at most ten errors of a step."""
+"""Errors of a step that GitHub shows at most."""
 
 
 class GitHub:
-    """Renders for GitHub Actions.
+    """Renderer for GitHub Actions.
 
-    A stage's lines are written as one group when it ends, because groups can be neither nested nor interleaved; that it
-    runs is told by a line of its own before. pytest's output is between, not folded.
+    The lines of a stage are written as one group when the stage ends, because groups cannot be nested or interleaved. A
+    line announces its start. pytest's output is written between groups.
 
     Args:
-        stream: where to.
+        stream: output stream.
         verbose: as for `Plain`.
-        summary: file that GitHub shows on the page of the job: GITHUB_STEP_SUMMARY.
-        commands: where annotations of tests go, when commands count again; default: to `stream`.
+        summary: file for the summary of the job: GITHUB_STEP_SUMMARY.
+        commands: stream for annotations of tests after the tests ended; default: `stream`.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class GitHub:
         self._held: list[str] | None = None
 
     def __call__(self, event: Event, /) -> None:
-        """Write what the event is worth."""
+        """Write the lines, annotations and summary of an event."""
         match event.body:
             case e.RunStarted(directory=directory):
                 self._directory = directory
                 self._plain(event)
             case e.StageStarted(stage=Stage.TEST):
                 self._plain(event)
-                # Until its end no command counts: see `guard.py`.
+                # GitHub ignores commands until the tests end: see `guard.py`.
                 self._held = []
             case e.StageProgress(stage=stage, text=text):
                 self._keep(stage, text)
@@ -88,7 +88,7 @@ class GitHub:
                 self._plain(event)
 
     def close(self) -> None:
-        """Write the lines of stages that never ended: the run was cut short."""
+        """Write the lines of stages that did not end."""
         self._release()
         for stage, lines in self._lines.items():
             self._print(f"::group::{stage} did not end", *lines, "::endgroup::")
@@ -145,7 +145,7 @@ class GitHub:
 
 
 def _data(text: str) -> str:
-    """Escape as actions/toolkit does: packages/core/src/command.ts."""
+    """Escape the data of a command as packages/core/src/command.ts of actions/toolkit does."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
@@ -154,12 +154,12 @@ def _property(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Escape what Markdown, tables and HTML would take for markup."""
+    """Escape the markup of Markdown, tables and HTML."""
     return re.sub(r"([\\`*_\[\]|])", r"\\\1", html.escape(text, quote=False).replace("\n", " "))
 
 
 def _code(text: str) -> str:
-    """Return a text as code in Markdown: nothing in it is markup, whatever it holds."""
+    """Return a text as inline code of Markdown, in which nothing is markup."""
     fence = "`" * (max(map(len, re.findall(r"`+", text)), default=0) + 1)
     space = " " if "`" in text else ""
     return f"{fence}{space}{text}{space}{fence}".replace("\n", " ")

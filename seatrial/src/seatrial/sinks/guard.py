@@ -1,7 +1,7 @@
-"""Keep GitHub Actions from obeying what pytest prints: no workflow command counts while the tests run.
+"""Turn workflow commands of GitHub Actions off while the tests run.
 
-pytest's output passes to stdout in pieces, so a command in it cannot be recognized for certain. GitHub stops obeying
-any command from `::stop-commands::TOKEN` until `::TOKEN::`, and nobody who prints knows the token.
+pytest's output passes to stdout in pieces, so a command in it cannot be recognized reliably. GitHub ignores every
+command from `::stop-commands::TOKEN` until `::TOKEN::`, and the tests do not know the token.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
 """
 
@@ -19,11 +19,11 @@ __all__ = ["CommandGuard"]
 
 
 class CommandGuard:
-    """Writes the two lines around the stage `test`.
+    """Write the two lines around the stage `test`.
 
     Args:
-        stream: where pytest's output goes; only in one stream is the order of lines certain.
-        token: makes the word that ends the stop.
+        stream: the stream of pytest's output; lines of two streams would have no certain order.
+        token: returns a new secret token.
     """
 
     def __init__(self, stream: TextIO, *, token: Callable[[], str] = lambda: secrets.token_hex(16)) -> None:
@@ -32,7 +32,7 @@ class CommandGuard:
         self._token = ""
 
     def __call__(self, event: Event, /) -> None:
-        """Stop commands before the tests begin; let them count again when they have ended."""
+        """Turn commands off before the tests, and on after them."""
         match event.body:
             case e.StageStarted(stage=Stage.TEST) if not self._token:
                 self._token = self._make_token()
@@ -41,8 +41,8 @@ class CommandGuard:
                 self.close()
 
     def close(self) -> None:
-        """Let commands count again."""
+        """Turn commands on again."""
         if self._token:
-            # The tests may have left a line without an end.
+            # The last line of the tests may have no line feed.
             print(f"\n::{self._token}::", file=self._stream, flush=True)
             self._token = ""

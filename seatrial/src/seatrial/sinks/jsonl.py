@@ -1,4 +1,4 @@
-"""The stream itself: `events.jsonl`, one event a line. Everything else can be rendered from it later."""
+"""Write the event stream to `events.jsonl`, one event a line. `seatrial render` reads it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ __all__ = ["JsonLines"]
 
 
 class JsonLines:
-    """Writes each event as a line, flushed, so that a killed run leaves all that happened.
+    """Write each event as one flushed line, so that a killed run leaves a complete record.
 
     Args:
-        to: a file to append to, which is made with its folders and closed at the end, or an open stream, which is not.
+        to: a file to append to, which is created with its folders and closed at the end; or an open stream, which stays
+            open.
 
     Raises:
         UsageError: the file cannot be opened.
@@ -27,7 +28,7 @@ class JsonLines:
         if isinstance(to, Path):
             try:
                 to.parent.mkdir(parents=True, exist_ok=True)
-                # Unbuffered: after an error nothing is left that would fail again when the file is closed.
+                # Unbuffered: after an error, closing the file cannot fail a second time.
                 to = to.open("ab", buffering=0)
             except OSError as error:
                 raise UsageError(f"cannot write {self._name}", reason=str(error.strerror)) from error
@@ -37,7 +38,7 @@ class JsonLines:
         """Write the event.
 
         Raises:
-            EnvironmentFailed: the disk is full, say: the record of the run has a gap.
+            EnvironmentFailed: writing failed, for example because the disk is full.
         """
         line = memoryview(encode_event(event) + b"\n")
         try:
@@ -48,6 +49,6 @@ class JsonLines:
             raise EnvironmentFailed(f"cannot write {self._name}", reason=str(error.strerror)) from error
 
     def close(self) -> None:
-        """Close the file, if it is ours."""
+        """Close the file unless it was passed as an open stream."""
         if self._owns:
             self._file.close()

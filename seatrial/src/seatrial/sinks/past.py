@@ -1,4 +1,4 @@
-"""A past run, read back from its `events.jsonl`."""
+"""Read the events of a past run from its `events.jsonl`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Unreadable", "events_of"]
 
 
 class Unreadable(msgspec.Struct, frozen=True):
-    """What could not be read: a line of a newer version, or one that a killed run left half written.
+    """A line that is not an event of this version: written by a newer one, or cut when the run was killed.
 
     Attributes:
-        line: its number, counted from 1.
-        last: whether it is the last one.
-        reason: msgspec's words.
+        line: line number, from 1.
+        last: whether it is the last line.
+        reason: message of the decoder.
     """
 
     line: int
@@ -27,7 +27,7 @@ class Unreadable(msgspec.Struct, frozen=True):
 
 
 def events_of(file: Path) -> Iterator[Event | Unreadable]:
-    """Yield the events of a run's `events.jsonl`, and in their place what cannot be read."""
+    """Yield the events of a run's `events.jsonl`, and an `Unreadable` for each other line."""
     with file.open("rb") as lines:
         number, following = 0, lines.readline()
         while following:

@@ -1,4 +1,4 @@
-"""Plain lines: for CI logs, pipes and dumb terminals. Each line once, no colours, no cursor."""
+"""Render a run as plain lines for CI logs, pipes and dumb terminals: no colors, no cursor movement."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from seatrial.sinks import words
 
 __all__ = ["Plain"]
 
-_PATIENCE: Final = timedelta(seconds=10)
-"""How often a stage may tell its progress, and a service what it waits for."""
+_INTERVAL: Final = timedelta(seconds=10)
+"""Time between two progress lines of a stage, and between two lines of a waiting service."""
 
 
 class Plain:
-    """Writes a line for each fact that matters.
+    """Renderer for plain lines.
 
     Args:
-        stream: where to.
-        quiet: only what went wrong, and the verdict.
-        verbose: 1: all progress, what services wait for, warnings of the cluster; 2: pods and tests too.
+        stream: output stream.
+        quiet: write only failures and the verdict.
+        verbose: 1: also all progress, what services wait for, warnings of the cluster; 2: also pods and tests.
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool = False, verbose: int = 0) -> None:
@@ -33,12 +33,12 @@ class Plain:
         self._begin: datetime | None = None
         self._now = timedelta()
         self._directory = ""
-        self._told: dict[str, tuple[str, timedelta]] = {}
+        self._written: dict[str, tuple[str, timedelta]] = {}
         self._ready: set[str] = set()
         self._findings: set[Finding] = set()
 
     def __call__(self, event: Event, /) -> None:
-        """Write the lines of the event, if it has any."""
+        """Write the lines of an event; most events have none."""
         self._begin = self._begin or event.at
         self._now = event.at - self._begin
         match event.body:
@@ -55,14 +55,14 @@ class Plain:
             case e.StageEnded(stage=stage, outcome="failed", seconds=seconds):
                 self.line(f"{stage} FAILED after {words.duration(seconds)}")
             case body if not self._quiet:
-                self._chat(body)
+                self._progress(body)
             case e.RunStarted(directory=directory):
                 self._directory = directory
             case _:
                 pass
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """Do nothing: every line is written at once."""
 
     def line(self, text: str) -> None:
         """Write one line."""
@@ -78,31 +78,31 @@ class Plain:
         for text in words.evidence(finding):
             self.line(f"  {text}")
 
-    def _chat(self, body: e.Body) -> None:
+    def _progress(self, body: e.Body) -> None:
         match body:
             case e.RunStarted(command=command, directory=directory):
                 self._directory = directory
-                self.line(f"seatrial {' '.join(command)}; files in {words.near(directory)}")
+                self.line(f"seatrial {' '.join(command)}; files in {words.relative(directory)}")
             case e.StageStarted(stage=stage):
                 self.line(f"{stage} …")
             case e.StageProgress(stage=stage, text=text):
-                self._now_and_then(str(stage), f"{stage}: {text}")
+                self._throttled(str(stage), f"{stage}: {text}")
             case e.StageEnded(stage=stage, outcome=outcome, seconds=seconds, facts=facts):
-                told = f": {words.facts(facts)}" if facts else ""
-                self.line(f"{stage} {words.outcome(outcome)} in {words.duration(seconds)}{told}")
+                details = f": {words.facts(facts)}" if facts else ""
+                self.line(f"{stage} {words.outcome(outcome)} in {words.duration(seconds)}{details}")
             case e.ServiceSeen(name=name, ready=True):
                 if name not in self._ready:
                     self.line(f"{Stage.READY}: {name} is ready")
                 self._ready.add(name)
             case e.ServiceSeen(name=name, waits_for=waits_for):
                 self._ready.discard(name)
-                self._now_and_then(name, f"{Stage.READY}: {words.waiting(name, waits_for)}")
+                self._throttled(name, f"{Stage.READY}: {words.waiting(name, waits_for)}")
             case e.Note(level="info", text=text):
                 self.line(text)
             case _ if self._verbose:
-                self._chatter(body)
+                self._details(body)
 
-    def _chatter(self, body: e.Body) -> None:
+    def _details(self, body: e.Body) -> None:
         match body:
             case e.Note(text=text):
                 self.line(text)
@@ -119,9 +119,9 @@ class Plain:
             case _:
                 pass
 
-    def _now_and_then(self, about: str, text: str) -> None:
-        """Write the line unless the same was just said, or something else about it within the last seconds."""
-        last, at = self._told.get(about, ("", -_PATIENCE))
-        if text != last and (self._verbose or self._now - at >= _PATIENCE):
-            self._told[about] = (text, self._now)
+    def _throttled(self, about: str, text: str) -> None:
+        """Write a line unless it repeats the last one of its subject, or follows it too soon."""
+        last, at = self._written.get(about, ("", -_INTERVAL))
+        if text != last and (self._verbose or self._now - at >= _INTERVAL):
+            self._written[about] = (text, self._now)
             self.line(text)

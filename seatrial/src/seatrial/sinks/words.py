@@ -1,4 +1,4 @@
-"""Facts in words, the same ones in every renderer. Pure."""
+"""Format durations, counts, findings and verdicts, the same in every renderer. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = [
     "facts",
     "finding",
     "last_line",
-    "near",
     "outcome",
     "problem",
+    "relative",
     "remarks",
     "waiting",
 ]
@@ -31,7 +31,7 @@ _GB = 10**9
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people read it: `0.42 s`, `21.4 s`, `3 min 05 s`."""
+    """Format a duration: `0.42 s`, `21.4 s`, `3 min 05 s`."""
     if seconds < 1:
         return f"{seconds:.2f} s"
     if seconds < _LONG:
@@ -41,9 +41,9 @@ def duration(seconds: float) -> str:
 
 
 def counts(of: Counts) -> str:
-    """Return the tests by outcome, failures first: `1 failed, 59 passed, 2 not run: stand-in`.
+    """Format the numbers of tests by outcome, failures first: `1 failed, 59 passed, 2 not run: stand-in`.
 
-    pytest counts a test that is not run among the skipped ones; here each test counts once.
+    pytest counts a test that is not run among the skipped ones. Here each test counts once.
     """
     parts = [
         (of.failed, "failed"),
@@ -59,62 +59,62 @@ def counts(of: Counts) -> str:
 
 
 def facts(of: dict[str, str]) -> str:
-    """Return what a stage found, in one line: `nodes 2, version v1.34.4`."""
+    """Format the facts of a stage in one line: `nodes 2, version v1.34.4`."""
     return ", ".join(f"{name} {value}".strip() for name, value in of.items())
 
 
 def outcome(of: Outcome) -> str:
-    """Return how a stage ended, in a word."""
+    """Format how a stage ended."""
     return "FAILED" if of is Outcome.FAILED else str(of)
 
 
 def finding(of: Finding) -> str:
-    """Return the line of a finding: what it is about, its cause and what that means."""
+    """Format the first line of a finding: its object, cause and message."""
     message = of.message if of.message.startswith(of.cause) else f"{of.cause}: {of.message}"
     return f"{of.subject}: {message}"
 
 
 def evidence(of: Finding) -> list[str]:
-    """Return the lines that prove a finding, the last ones if there are many, and what to try."""
+    """Format the last lines of the evidence of a finding, and its hint."""
     lines = [line for text in of.evidence for line in text.splitlines()]
     shown = [f"| {line}" for line in lines[-_EVIDENCE_SHOWN:]]
     return shown + ([f"hint: {of.hint}"] if of.hint else [])
 
 
 def waiting(name: str, waits_for: str) -> str:
-    """Return what a service waits for, in words: `web waits for 1 of 2 pods`, `web waits to be created`."""
+    """Format what a service waits for: `web waits for 1 of 2 pods`, `web waits to be created`."""
     return f"{name} waits {waits_for}" if waits_for.startswith("to ") else f"{name} waits for {waits_for}"
 
 
 def problem(result: RunResult, findings: Collection[Finding]) -> list[str]:
-    """Return why a run was stopped and what to try, in lines, but for what its findings have told already."""
+    """Format reason, hint and log of the problem that stopped a run, without what its findings showed already."""
     if result.problem is None:
         return []
-    told = {text for each in findings for text in (each.message, each.hint)}
-    lines = {"reason": result.problem.reason, "hint": result.problem.hint, "log": near(result.problem.log)}
-    return [f"{label}: {text}" for label, text in lines.items() if text and text not in told]
+    shown = {text for each in findings for text in (each.message, each.hint)}
+    lines = {"reason": result.problem.reason, "hint": result.problem.hint, "log": relative(result.problem.log)}
+    return [f"{label}: {text}" for label, text in lines.items() if text and text not in shown]
 
 
-def near(path: str) -> str:
-    """Return a path as it is shortest from the working directory."""
+def relative(path: str) -> str:
+    """Return a path relative to the working directory if it is below that."""
     return path.removeprefix(f"{Path.cwd()}{os.sep}")
 
 
 def remarks(result: RunResult) -> list[str]:
-    """Return what a reader of the verdict has to know besides: reports, stand-ins, what the run needed."""
-    lines = [f"report: {near(path)}" for path in result.reports]
+    """Format the remarks before the verdict: reports, stand-in images, memory and disk, a kept environment."""
+    lines = [f"report: {relative(path)}" for path in result.reports]
     lines += [f"{used.reference} stands in for {used.stands_in_for}" for used in result.images if used.stands_in_for]
     if result.images_size:
         needed = f"memory {result.peak_memory / _GB:.1f} GB at most, " if result.peak_memory else ""
         lines.append(f"{needed}images {result.images_size / _GB:.1f} GB")
-        # Only what this run made is news; where it was to be removed, what is left is not for going on in.
+        # Not in an environment that was reused, and not where a teardown failed.
         if result.kept and all(each.stage is not Stage.TEARDOWN for each in result.stages):
-            lines.append("what was made stays: seatrial test runs the tests in it, seatrial down removes it")
+            lines.append("environment kept. Run tests in it: seatrial test. Remove it: seatrial down")
     return lines
 
 
 def last_line(result: RunResult, directory: str) -> str:
-    """Return the last line of a run: verdict, counts, time, where the files are."""
+    """Format the last line of a run: verdict, counts, duration, directory of its files."""
     tested = result.counts != Counts() or result.exit is ExitCode.NO_TESTS
     verdict = f"{result.verdict}: {counts(result.counts)}" if tested else result.verdict
-    return f"{verdict}, in {duration(result.seconds)}" + (f"; files in {near(directory)}" if directory else "")
+    return f"{verdict}, in {duration(result.seconds)}" + (f"; files in {relative(directory)}" if directory else "")

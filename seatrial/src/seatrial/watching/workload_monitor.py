@@ -12,7 +12,7 @@ from seatrial.model.errors import NotReady
 from seatrial.model.event import FindingMade, KubernetesEvent, Note, PodSeen, ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Change, Emit, Kube, Object
-from seatrial.readiness.patience import Patience
+from seatrial.readiness.grace import GracePeriods
 from seatrial.readiness.pod import is_ready, judge_pod, pod_ref
 from seatrial.readiness.verdict import Verdict
 from seatrial.readiness.workload import WORKLOADS, judge_workload
@@ -77,7 +77,7 @@ class WorkloadMonitor:
         self._others = list(others)
         namespaces = dict.fromkeys(namespace for _, namespace, _ in (*self._targets, *self._others))
         self._watches = WatchSet(kube, _KINDS, namespaces)
-        self._patience = Patience()
+        self._grace = GracePeriods()
         self._reported: dict[object, object] = {}
         self._deleted: set[object] = set()
         self._due: float | None = None
@@ -117,7 +117,7 @@ class WorkloadMonitor:
         suspicions = [each for _, verdict in verdicts for each in verdict.suspicions]
         for target in self._others:
             suspicions += judge_workload(*target, self._watches.snapshot).suspicions
-        fatal, self._due = self._patience.look(suspicions, time.monotonic())
+        fatal, self._due = self._grace.update(suspicions, time.monotonic())
         if fatal:
             raise self._failed(fatal)
         for target, verdict in verdicts:

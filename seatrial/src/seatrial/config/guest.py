@@ -1,4 +1,4 @@
-"""A project in namespaces of its own, beside other environments in the same cluster. Pure."""
+"""Move a project into the namespaces of a guest environment, one that shares its cluster with others. Pure."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from seatrial.model.errors import UsageError
 from seatrial.model.names import ISOLATED_PREFIX, dns_label
 from seatrial.model.spec import Project
 
-__all__ = ["beside"]
+__all__ = ["guest_project"]
 
 
-def beside(project: Project, name: str) -> Project:
-    """Return a project whose own namespace is `name`, and whose others are `name-OTHER`.
+def guest_project(project: Project, name: str) -> Project:
+    """Return the project of a guest environment: its runner in namespace `name`, all else in `name-NAMESPACE`.
 
     Args:
-        project: as configured; its own namespace is that of the runner.
-        name: what `--namespace` said.
+        project: the project as configured.
+        name: value of `--namespace`.
 
     Raises:
-        UsageError: no namespace may be called so.
+        UsageError: a resulting name is not allowed for a namespace.
     """
     main = project.runner.namespace
 
-    def place(namespace: str) -> str:
+    def moved(namespace: str) -> str:
         found = dns_label(name if namespace == main else f"{name}-{namespace}", what="namespace")
         if found == "default" or found.startswith("kube-"):
-            raise UsageError(f"namespace {found!r} is the cluster's own", hint="--namespace pr-42")
+            raise UsageError(f"namespace {found!r} belongs to the cluster", hint="--namespace pr-42")
         if project.runner.isolated_namespaces and found.startswith(ISOLATED_PREFIX):
             raise UsageError(
                 f"namespace {found!r} begins with {ISOLATED_PREFIX}",
@@ -37,13 +37,13 @@ def beside(project: Project, name: str) -> Project:
 
     return replace(
         project,
-        runner=replace(project.runner, namespace=place(main)),
+        runner=replace(project.runner, namespace=moved(main)),
         release=tuple(
-            replace(each, namespace=place(each.namespace), set={**each.set, **each.set_beside})
+            replace(each, namespace=moved(each.namespace), set={**each.set, **each.set_guest})
             for each in project.release
         ),
         service={
-            key: replace(each, namespace=place(each.namespace)) if each.namespace else each
+            key: replace(each, namespace=moved(each.namespace)) if each.namespace else each
             for key, each in project.service.items()
         },
     )
