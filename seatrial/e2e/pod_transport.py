@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conformance.transport import Transport
+from seatrial.pod.agent.wire import AGENT_ENTRY
 from seatrial.pytest_plugin.kept import kept
 from seatrial.readiness.pod import container_state
-from seatrial.runner.pod_files import AGENT_ENTRY
 
 __all__ = ["pod_transport"]
 

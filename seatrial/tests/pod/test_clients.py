@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from seatrial.pod.agent.wire import STATE_VARIABLE
 from seatrial.pod.clients.dns_client import candidates, main, parse, question, settings
 from seatrial.runner.pod_files import agent_files
 
@@ -34,7 +35,7 @@ def client(tmp_path_factory):
     for name, text in agent_files().items():
         (agent / name).write_text(text)
     argv = [sys.executable, "-I", "-S", str(agent / "agent.py"), "lend", str(root / "bin")]
-    lender = subprocess.Popen(argv, env={"SEATRIAL_STATE": str(root)})
+    lender = subprocess.Popen(argv, env={STATE_VARIABLE: str(root)})
     while not (root / "bin").exists():
         assert lender.poll() is None
         time.sleep(0.01)

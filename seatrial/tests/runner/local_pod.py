@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seatrial.pod.agent.wire import AGENT_ENTRY, PACKAGE, STATE_VARIABLE
 from seatrial.ports import Completed, ContainerState, StreamBroken
-from seatrial.runner.pod_files import AGENT_ENTRY, agent_argv, agent_files
+from seatrial.runner.pod_files import agent_argv, agent_files
 
 
 class StartedHere:
@@ -50,12 +51,12 @@ class LocalPod:
         self.workdir.mkdir(parents=True, exist_ok=True)
         self.state_directory = directory / "state"
         self.state_directory.mkdir()
-        package = directory / "seatrial_agent"
+        package = directory / PACKAGE
         package.mkdir()
         for name, text in agent_files().items():
             (package / name).write_text(text)
         self.entry = str(package / "agent.py")
-        self.env = {**_clean_environment(), "SEATRIAL_STATE": str(self.state_directory)}
+        self.env = {**_clean_environment(), STATE_VARIABLE: str(self.state_directory)}
         self.cut_after: int | None = None
         self.log = (directory / "container.log").open("wb")
         self.serve = self._start_serve()

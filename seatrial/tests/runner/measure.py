@@ -19,6 +19,7 @@ from pathlib import Path
 from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
+from seatrial.pod.agent.wire import ORIGINAL_ENVIRONMENT_VARIABLE, PLUGIN, RUN_DIRECTORY_VARIABLE
 from seatrial.runner.options import resolve
 from seatrial.runner.request import Request
 from seatrial.runner.test_run import TestRun, run_tests
@@ -65,8 +66,8 @@ class Bench:
             (run / "home").mkdir(parents=True)
             (run / "request.json").write_text('{"colour": false, "width": 80}')
             (run / "output").touch()
-            env |= {"PYTHONPATH": str(library), "PYTEST_PLUGINS": "seatrial_agent.plugin", "SEATRIAL_ORIGINAL": "{}",
-                    "SEATRIAL_RUN_DIRECTORY": str(run)}  # fmt: skip
+            env |= {"PYTHONPATH": str(library), "PYTEST_PLUGINS": PLUGIN, ORIGINAL_ENVIRONMENT_VARIABLE: "{}",
+                    RUN_DIRECTORY_VARIABLE: str(run)}  # fmt: skip
         cpu, wall = children(), time.monotonic()
         subprocess.run(PYTEST, cwd=self.pod.workdir, env=env, stdout=subprocess.DEVNULL, check=True)
         return time.monotonic() - wall, children() - cpu

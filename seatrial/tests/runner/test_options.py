@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from seatrial.model.errors import UsageError
+from seatrial.pod.agent.wire import COLLECTED_MARK, GLOB_MARK
 from seatrial.runner.options import OPTIONS, Invocation, ReportFile, report_options, resolve
-from seatrial.runner.options.resolve import GLOB_MARK
 from seatrial.runner.options.table import by_name, render
 
 COMMAND = ("uv", "run", "pytest", "tests/", "packages/*/tests/", "--cov", "-v")
@@ -127,13 +127,13 @@ def test_report_files_are_written_where_they_are_collected_from(root: Path) -> N
 
     assert invocation.argv[len(COMMAND) :] == (
         "--cov-report=term",
-        "--cov-report=xml:@SEATRIAL_HOME@/coverage/coverage.xml",
-        "--cov-report=html:@SEATRIAL_HOME@/coverage/htmlcov",
-        "--log-file=@SEATRIAL_HOME@/files/log-file/l.txt",
-        "--html=@SEATRIAL_HOME@/files/html/r.html",
+        f"--cov-report=xml:{COLLECTED_MARK}/coverage/coverage.xml",
+        f"--cov-report=html:{COLLECTED_MARK}/coverage/htmlcov",
+        f"--log-file={COLLECTED_MARK}/files/log-file/l.txt",
+        f"--html={COLLECTED_MARK}/files/html/r.html",
         "--json-report",
-        "--alluredir=@SEATRIAL_HOME@/files/alluredir/report",
-        "--debug=@SEATRIAL_HOME@/files/debug/pytestdebug.log",
+        f"--alluredir={COLLECTED_MARK}/files/alluredir/report",
+        f"--debug={COLLECTED_MARK}/files/debug/pytestdebug.log",
     )
     assert invocation.files == (
         ReportFile("coverage/coverage.xml", root / "coverage.xml"),
@@ -164,7 +164,7 @@ def test_report_option_without_its_value_is_left_to_pytest(root: Path) -> None:
 def test_report_options_of_the_configuration_are_report_files(root: Path) -> None:
     invocation = resolved(root, "--mine", "a/b.txt", "--other=x", reports=["--mine"])
 
-    assert invocation.argv[len(COMMAND) :] == ("--mine=@SEATRIAL_HOME@/files/mine/b.txt", "--other=x")
+    assert invocation.argv[len(COMMAND) :] == (f"--mine={COLLECTED_MARK}/files/mine/b.txt", "--other=x")
     assert invocation.files == (ReportFile("files/mine/b.txt", root / "a/b.txt"),)
     assert {"--mine", "--html", "--junit-xml"} < set(report_options(["--mine"]))
 

@@ -19,6 +19,7 @@ from seatrial.model.errors import ExitCode
 from seatrial.pod.agent import artifact_copies, cgroup, home, measured
 from seatrial.pod.agent.artifact_copies import ArtifactCopies
 from seatrial.pod.agent.state import Lock
+from seatrial.pod.agent.wire import COLLECTED_FILE, EXIT_FILE, STATE_VARIABLE, ChunkKind
 from seatrial.ports import ContainerState
 from seatrial.readiness.pod import container_state
 from seatrial.runner import test_run as test_run_module
@@ -171,7 +172,7 @@ def test_run_that_had_not_begun_leaves_no_files(bench: Bench) -> None:
 
     lost, done = tail(bench.pod)
 
-    assert (lost.kind, done.kind) == ("L", "D")
+    assert (lost.kind, done.kind) == (ChunkKind.LOST, ChunkKind.DONE)
     assert b"No such file or directory" in done.data
 
 
@@ -182,12 +183,12 @@ def test_supervisor_that_dies_while_it_packs_is_replaced(bench: Bench) -> None:
     (run / "home" / "files").mkdir(parents=True)
     (run / "home" / "files" / "log.txt").write_text("noted")
     (run / "request.json").write_text(json.dumps({"run": RUN, "cwd": str(bench.pod.workdir)}))
-    (run / "exit.json").write_text(json.dumps({"code": 0, "sizes": {}}))
+    (run / EXIT_FILE).write_text(json.dumps({"code": 0, "sizes": {}}))
     (run / "home.new").write_bytes(b"half")
 
     exited, *packed, done = tail(bench.pod)
 
-    assert (exited.kind, {chunk.kind for chunk in packed}, done.data) == ("X", {"H"}, b"")
+    assert (exited.kind, {chunk.kind for chunk in packed}, done.data) == (ChunkKind.EXITED, {ChunkKind.COLLECTED}, b"")
     with tarfile.open(fileobj=io.BytesIO(b"".join(chunk.data for chunk in packed))) as archive:
         assert archive.getnames() == ["files/log.txt", "notes.json"]
 
@@ -278,7 +279,7 @@ def test_copies_have_a_limit(tmp_path: Path, copies: ArtifactCopies, monkeypatch
 def test_keeper_packs_volumes_and_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same pattern finds files of the image, which are no artifacts, and copies of what the tests wrote."""
     monkeypatch.setattr(home, "is_on_volume", lambda path: "/volume/" in path)
-    monkeypatch.setenv("SEATRIAL_STATE", str(tmp_path))
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path))
     for place in ("cache", "run/home/coverage", "run/home/files"):
         (tmp_path / place).mkdir(parents=True)
     for name in ("app/out/of-the-image", "app/out/volume/shot", "run/artifacts/out/copy", "run/artifacts/tmp/copy"):
@@ -289,7 +290,7 @@ def test_keeper_packs_volumes_and_copies(tmp_path: Path, monkeypatch: pytest.Mon
         {"cwd": str(tmp_path / "app"), "artifacts": ["out", "/tmp/copy", "*.txt"]}, str(tmp_path / "run"), keeper=True
     )  # fmt: skip
 
-    with tarfile.open(tmp_path / "run" / "home.tar") as archive:
+    with tarfile.open(tmp_path / "run" / COLLECTED_FILE) as archive:
         names = archive.getnames()
         notes = json.load(archive.extractfile("notes.json"))  # type: ignore[arg-type]
     assert names == ["artifacts/out/volume/shot", "artifacts/out/copy", "artifacts/tmp/copy", "notes.json"]

@@ -241,7 +241,7 @@ def test_pytest_inside_a_test_is_its_own_matter(bench: Bench) -> None:
     bench.write(
         test_a_py="import os, subprocess, sys\n"
         "def test_nested(tmp_path):\n"
-        "    assert not [name for name in os.environ if name.startswith('SEATRIAL_') and name != 'SEATRIAL_STATE']\n"
+        "    assert [name for name in os.environ if name.startswith('SEATRIAL_')] == ['SEATRIAL_STATE_DIRECTORY']\n"
         "    assert 'PYTEST_ADDOPTS' not in os.environ and 'PYTEST_PLUGINS' not in os.environ\n"
         "    (tmp_path / 'test_b.py').write_text('def test_b(): assert 0')\n"
         "    assert subprocess.run([sys.executable, '-m', 'pytest', str(tmp_path)]).returncode == 1\n"

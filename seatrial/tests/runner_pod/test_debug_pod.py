@@ -10,7 +10,8 @@ from seatrial.cli.debug import inside
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady, OutOfTime
 from seatrial.model.names import LABEL_DEBUG_POD
-from seatrial.runner_pod.debug_pod import CLIENTS, LIFETIME, debug_pod, debug_pod_object
+from seatrial.pod.agent.wire import CLIENTS_DIRECTORY
+from seatrial.runner_pod.debug_pod import LIFETIME, debug_pod, debug_pod_object
 
 from .example_pods import pod as runner_pod
 
@@ -45,7 +46,7 @@ class TestPod:
         assert made["spec"]["securityContext"]["runAsNonRoot"] is True
         assert made["spec"]["activeDeadlineSeconds"] == LIFETIME
         assert (container["image"], container["env"]) == (tests["image"], tests["env"])
-        assert container["command"][-2:] == ["lend", CLIENTS]
+        assert container["command"][-2:] == ["lend", CLIENTS_DIRECTORY]
 
     def test_debug_pod_mounts_clients_and_not_the_working_tree(self):
         spec = debug_pod_object(runner_pod(), "debug-1")["spec"]
@@ -109,7 +110,7 @@ def test_clients_are_appended_to_path():
 
 def test_command_waits_until_the_clients_are_written(tmp_path, monkeypatch):
     bin_ = tmp_path / "bin"
-    monkeypatch.setattr("seatrial.runner_pod.debug_pod.CLIENTS", str(bin_))
+    monkeypatch.setattr("seatrial.pod.agent.wire.CLIENTS_DIRECTORY", str(bin_))
     asking = subprocess.Popen(inside(["greet", "you"], own=True), stdout=subprocess.PIPE, text=True)
     new = tmp_path / "bin.new"
     new.mkdir()

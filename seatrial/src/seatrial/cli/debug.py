@@ -69,10 +69,10 @@ def command(context: Context, *, argv: tuple[str, ...], image: str) -> int:
 
 def inside(argv: Sequence[str], *, own: bool) -> tuple[str, ...]:
     """Return the command for the debug pod; with `own`, seatrial's clients are appended to PATH."""
-    from seatrial.runner_pod.debug_pod import CLIENTS  # noqa: PLC0415 - keeps --help quick
+    from seatrial.pod.agent.wire import CLIENTS_DIRECTORY  # noqa: PLC0415 - keeps --help quick
 
     if not own:
         return tuple(argv)
     # If the clients are never written, the container has ended, and this command with it.
-    wait = f"until [ -d {CLIENTS} ]; do sleep 0.1; done"
-    return ("sh", "-c", f'{wait}; PATH="$PATH:{CLIENTS}"; export PATH; exec "$@"', "sh", *argv)
+    wait = f"until [ -d {CLIENTS_DIRECTORY} ]; do sleep 0.1; done"
+    return ("sh", "-c", f'{wait}; PATH="$PATH:{CLIENTS_DIRECTORY}"; export PATH; exec "$@"', "sh", *argv)

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from seatrial.model.text import safe_line, safe_text
+from seatrial.pod.agent.wire import RecordKind
 
 __all__ = [
     "CUT",
@@ -221,49 +222,49 @@ class _R(msgspec.Struct, array_like=True, forbid_unknown_fields=True, tag=True):
     """Base of the records: a list whose first element is the kind."""
 
 
-class _Session(_R, array_like=True, forbid_unknown_fields=True, tag="session"):
+class _Session(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.SESSION):
     info: _SessionInfo
 
 
-class _Header(_R, array_like=True, forbid_unknown_fields=True, tag="header"):
+class _Header(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.HEADER):
     lines: list[str | list[str]]
 
 
-class _Collecting(_R, array_like=True, forbid_unknown_fields=True, tag="collecting"):
+class _Collecting(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.COLLECTING):
     pass
 
 
-class _Collect(_R, array_like=True, forbid_unknown_fields=True, tag="collect"):
+class _Collect(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.COLLECT_REPORT):
     report: _Report
     items: Count
 
 
-class _Deselected(_R, array_like=True, forbid_unknown_fields=True, tag="deselected"):
+class _Deselected(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.DESELECTED):
     count: Count
 
 
-class _Collected(_R, array_like=True, forbid_unknown_fields=True, tag="collected"):
+class _Collected(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.COLLECTED):
     count: Count
     distinct: Count
     tree: list[Annotated[list[tuple[str, Line, str]], Meta(min_length=1)]]
     lines: list[str | list[str]]
 
 
-class _Verbose(_R, array_like=True, forbid_unknown_fields=True, tag="verbose"):
+class _Verbose(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.VERBOSITY):
     level: Number
 
 
-class _CountKnown(_R, array_like=True, forbid_unknown_fields=True, tag="count"):
+class _CountKnown(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.COUNT):
     count: Count
     distinct: Count
 
 
-class _Start(_R, array_like=True, forbid_unknown_fields=True, tag="s"):
+class _Start(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.TEST_STARTED):
     text: Annotated[str, Meta(pattern=r"\A[^\0]*\0[^\0]*\0[^\0]*\Z", max_length=1 << 16)]
     line: Number | Line | None
 
 
-class _Plain(_R, array_like=True, forbid_unknown_fields=True, tag="p"):
+class _Plain(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.TEST_PASSED):
     keywords: str
     setup: Nanoseconds
     setup_start: Microseconds
@@ -271,82 +272,82 @@ class _Plain(_R, array_like=True, forbid_unknown_fields=True, tag="p"):
     call_start: Microseconds
 
 
-class _TornDown(_R, array_like=True, forbid_unknown_fields=True, tag="t"):
+class _TornDown(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.TEARDOWN_PASSED):
     duration: Nanoseconds
     start: Microseconds
 
 
-class _Reported(_R, array_like=True, forbid_unknown_fields=True, tag="report"):
+class _Reported(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.REPORT):
     report: _TestReport
     change: _Change = msgspec.field(default_factory=_Change)
 
 
-class _Worker(_R, array_like=True, forbid_unknown_fields=True, tag="worker"):
+class _Worker(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.WORKER):
     name: Line
     info: dict[str, Any] | None
 
 
-class _Finish(_R, array_like=True, forbid_unknown_fields=True, tag="f"):
+class _Finish(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.TEST_FINISHED):
     nodeid: Line
 
 
-class _BlobPiece(_R, array_like=True, forbid_unknown_fields=True, tag="blob"):
+class _BlobPiece(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.BLOB):
     number: Size
     text: str
 
 
-class _Warned(_R, array_like=True, forbid_unknown_fields=True, tag="warning"):
+class _Warned(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.WARNING):
     warning: _Warning
 
 
-class _Text(_R, array_like=True, forbid_unknown_fields=True, tag="text"):
+class _Text(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.TEXT):
     text: str
     phase: Number
     place: Number | None
 
 
-class _Interrupted(_R, array_like=True, forbid_unknown_fields=True, tag="interrupt"):
+class _Interrupted(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.INTERRUPT):
     interruption: _Interruption
 
 
-class _Internal(_R, array_like=True, forbid_unknown_fields=True, tag="internal"):
+class _Internal(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.INTERNAL_ERROR):
     text: str
 
 
-class _Output(_R, array_like=True, forbid_unknown_fields=True, tag="o"):
+class _Output(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.OUTPUT_SIZE):
     size: Size
 
 
-class _Debugger(_R, array_like=True, forbid_unknown_fields=True, tag="debugger"):
+class _Debugger(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.DEBUGGER):
     pass
 
 
-class _Property(_R, array_like=True, forbid_unknown_fields=True, tag="property"):
+class _Property(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.PROPERTY):
     name: Line
     value: str
 
 
-class _Attribute(_R, array_like=True, forbid_unknown_fields=True, tag="attribute"):
+class _Attribute(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.ATTRIBUTE):
     nodeid: Line
     name: Annotated[str, Meta(max_length=256, pattern=r"\A[A-Za-z_][A-Za-z0-9_.-]*\Z")]
     value: str
 
 
-class _Imports(_R, array_like=True, forbid_unknown_fields=True, tag="imports"):
+class _Imports(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.IMPORTS):
     modules: dict[Line, tuple[Line, Word]]
 
 
-class _Looped(_R, array_like=True, forbid_unknown_fields=True, tag="looped"):
+class _Looped(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.LOOP_FINISHED):
     pass
 
 
-class _Finishing(_R, array_like=True, forbid_unknown_fields=True, tag="finishing"):
+class _Finishing(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.FINISHING):
     exit: Number
     shouldfail: str
     shouldstop: str
 
 
-class _Ended(_R, array_like=True, forbid_unknown_fields=True, tag="end"):
+class _Ended(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.END):
     end: _End
 
 
@@ -407,7 +408,7 @@ def _clean(records: list[Record], *, quick: bool, nuls: int) -> None:
         quick = nuls == sum(record[1].count(CUT) for record in records if record[0] in _WITH_CUTS)
     for record in records:
         kind = record[0]
-        if kind in ("report", "collect"):
+        if kind in (RecordKind.REPORT, RecordKind.COLLECT_REPORT):
             if not quick or not record[1].keys() <= _REPORT_FIELDS:
                 _clean_report(record)
         elif not quick or kind in _WITH_CUTS:
@@ -499,7 +500,7 @@ def _clean_attribute(record: Record) -> None:
     record[1:] = [_one_line(record[1]), record[2], _safe(record[3], 2)]
 
 
-_WITH_CUTS: Final = frozenset(("s", "p"))
+_WITH_CUTS: Final = frozenset((RecordKind.TEST_STARTED, RecordKind.TEST_PASSED))
 
 _LINES: Final = frozenset(
     (
@@ -510,33 +511,33 @@ _LINES: Final = frozenset(
 """Fields of reports, warnings and sessions whose texts have one line."""
 
 _CLEANERS: Final[Mapping[str, Callable[[Record], None]]] = {
-    "session": _clean_fields,
-    "header": _clean_all,
-    "collecting": _clean_nothing,
-    "collect": _clean_report,
-    "deselected": _clean_nothing,
-    "collected": _clean_collected,
-    "verbose": _clean_nothing,
-    "count": _clean_nothing,
-    "s": _clean_start,
-    "p": _clean_plain,
-    "t": _clean_nothing,
-    "report": _clean_report,
-    "worker": _clean_lines,
-    "f": _clean_finish,
-    "blob": _clean_blob,
-    "warning": _clean_fields,
-    "text": _clean_text,
-    "interrupt": _clean_fields,
-    "internal": _clean_all,
-    "o": _clean_nothing,
-    "debugger": _clean_nothing,
-    "property": _clean_lines,
-    "attribute": _clean_attribute,
-    "imports": _clean_lines,
-    "looped": _clean_nothing,
-    "finishing": _clean_all,
-    "end": _clean_lines,
+    RecordKind.SESSION: _clean_fields,
+    RecordKind.HEADER: _clean_all,
+    RecordKind.COLLECTING: _clean_nothing,
+    RecordKind.COLLECT_REPORT: _clean_report,
+    RecordKind.DESELECTED: _clean_nothing,
+    RecordKind.COLLECTED: _clean_collected,
+    RecordKind.VERBOSITY: _clean_nothing,
+    RecordKind.COUNT: _clean_nothing,
+    RecordKind.TEST_STARTED: _clean_start,
+    RecordKind.TEST_PASSED: _clean_plain,
+    RecordKind.TEARDOWN_PASSED: _clean_nothing,
+    RecordKind.REPORT: _clean_report,
+    RecordKind.WORKER: _clean_lines,
+    RecordKind.TEST_FINISHED: _clean_finish,
+    RecordKind.BLOB: _clean_blob,
+    RecordKind.WARNING: _clean_fields,
+    RecordKind.TEXT: _clean_text,
+    RecordKind.INTERRUPT: _clean_fields,
+    RecordKind.INTERNAL_ERROR: _clean_all,
+    RecordKind.OUTPUT_SIZE: _clean_nothing,
+    RecordKind.DEBUGGER: _clean_nothing,
+    RecordKind.PROPERTY: _clean_lines,
+    RecordKind.ATTRIBUTE: _clean_attribute,
+    RecordKind.IMPORTS: _clean_lines,
+    RecordKind.LOOP_FINISHED: _clean_nothing,
+    RecordKind.FINISHING: _clean_all,
+    RecordKind.END: _clean_lines,
 }
 
 

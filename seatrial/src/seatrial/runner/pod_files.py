@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Final
 
-__all__ = ["AGENT_DIRECTORY", "AGENT_ENTRY", "STATE_DIRECTORY", "agent_argv", "agent_files"]
+from seatrial.pod.agent.wire import AGENT_ENTRY
 
-AGENT_DIRECTORY: Final = "/seatrial/agent/seatrial_agent"
-"""Mount the ConfigMap made of `agent_files()` here, in both containers; the last part is the package's name."""
-
-AGENT_ENTRY: Final = f"{AGENT_DIRECTORY}/agent.py"
-
-STATE_DIRECTORY: Final = "/seatrial/run"
-"""Mount an emptyDir here in both containers; both run as the same user. Not in memory: output may be large."""
+__all__ = ["agent_argv", "agent_files"]
 
 
 def agent_files() -> Mapping[str, str]:

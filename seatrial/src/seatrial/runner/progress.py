@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from seatrial.model.event import Body, Note, TestReported, TestsCollected, TestStarted
 from seatrial.model.result import Counts
+from seatrial.pod.agent.wire import RecordKind
 from seatrial.runner.protocol import CUT, NANO, Frame, Record
 
 __all__ = ["EndRecord", "Progress"]
@@ -73,12 +74,12 @@ class Progress:
         """Take what a frame tells; return the events that this makes."""
         events: list[Body] = []
         for record in frame.records:
-            if self.end is not None and record[0] != "text":
+            if self.end is not None and record[0] != RecordKind.TEXT:
                 self.end = replace(self.end, doubt="pytest went on after its end record")
             handler = _HANDLERS.get(record[0])
             if handler is not None:
                 handler(self, record, events)
-            elif record[0] == "end":
+            elif record[0] == RecordKind.END:
                 self._end(record[1], frame)
         return events
 
@@ -212,21 +213,21 @@ class Progress:
 
 
 _HANDLERS = {
-    "session": Progress._session,  # noqa: SLF001
-    "collect": Progress._collect,  # noqa: SLF001
-    "deselected": Progress._deselected,  # noqa: SLF001
-    "collected": Progress._collected,  # noqa: SLF001
-    "count": Progress._count,  # noqa: SLF001
-    "s": Progress._start,  # noqa: SLF001
-    "f": Progress._finish,  # noqa: SLF001
-    "p": Progress._plain,  # noqa: SLF001
-    "t": Progress._torn_down,  # noqa: SLF001
-    "report": Progress._report,  # noqa: SLF001
-    "interrupt": Progress._interrupt,  # noqa: SLF001
-    "internal": Progress._internal,  # noqa: SLF001
-    "debugger": Progress._debugger,  # noqa: SLF001
-    "imports": Progress._imports,  # noqa: SLF001
-    "finishing": Progress._finishing,  # noqa: SLF001
+    RecordKind.SESSION: Progress._session,  # noqa: SLF001
+    RecordKind.COLLECT_REPORT: Progress._collect,  # noqa: SLF001
+    RecordKind.DESELECTED: Progress._deselected,  # noqa: SLF001
+    RecordKind.COLLECTED: Progress._collected,  # noqa: SLF001
+    RecordKind.COUNT: Progress._count,  # noqa: SLF001
+    RecordKind.TEST_STARTED: Progress._start,  # noqa: SLF001
+    RecordKind.TEST_FINISHED: Progress._finish,  # noqa: SLF001
+    RecordKind.TEST_PASSED: Progress._plain,  # noqa: SLF001
+    RecordKind.TEARDOWN_PASSED: Progress._torn_down,  # noqa: SLF001
+    RecordKind.REPORT: Progress._report,  # noqa: SLF001
+    RecordKind.INTERRUPT: Progress._interrupt,  # noqa: SLF001
+    RecordKind.INTERNAL_ERROR: Progress._internal,  # noqa: SLF001
+    RecordKind.DEBUGGER: Progress._debugger,  # noqa: SLF001
+    RecordKind.IMPORTS: Progress._imports,  # noqa: SLF001
+    RecordKind.FINISHING: Progress._finishing,  # noqa: SLF001
 }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from seatrial.pod.agent.wire import CHANNELS, ChunkKind, RecordKind
 from seatrial.runner.decoder import CUT, Malformed, Record, decode_records
 
 __all__ = [
@@ -39,10 +40,14 @@ MICRO: Final = 1_000_000
 LONGEST_FRAME: Final = 64 << 20
 """Bytes of the JSON of one frame. Long output of tests is cut into pieces; what --collect-only tells is not."""
 
-LONGEST_CHUNK: Final[Mapping[str, int]] = {"F": 1 << 20, "O": 1 << 20, "H": 1 << 20}
+LONGEST_CHUNK: Final[Mapping[str, int]] = dict.fromkeys(CHANNELS, 1 << 20)
 """Bytes of a piece of a file; the agent's have 256 KiB. Chunks of other kinds are shorter."""
 
-LARGEST: Final[Mapping[str, int]] = {"F": 4 << 30, "O": 1 << 30, "H": 1 << 30}
+LARGEST: Final[Mapping[str, int]] = {
+    ChunkKind.FRAMES: 4 << 30,
+    ChunkKind.OUTPUT: 1 << 30,
+    ChunkKind.COLLECTED: 1 << 30,
+}
 """Bytes of each file of a run that are kept on the host."""
 
 _LONGEST_WORD: Final = 1 << 16
@@ -50,8 +55,9 @@ _LONGEST_WORD: Final = 1 << 16
 _HEADER: Final = re.compile(rb"#([A-Z.]) (\d{1,18}) (\d{1,9})\n")
 _LONGEST_HEADER: Final = 40
 _LONGEST_FRAME_HEADER: Final = 40
-_PIECES: Final = (b"F", b"O", b"H")
+_PIECES: Final = tuple(kind.encode() for kind in CHANNELS)
 _FRAME_HEADER: Final = re.compile(rb"(\d{1,12}) (\d{1,12}) [0-9a-f]{8} ")
+_BLOB: Final = f'[["{RecordKind.BLOB}",'.encode()
 _FRAME: Final = re.compile(rb"(\d{1,12}) (\d{1,12}) ([0-9a-f]{8}) (.*)", re.DOTALL)
 
 
@@ -194,7 +200,7 @@ class FrameReader:
             return self._fail(f"frame {sequence} has {length} bytes, more than {LONGEST_FRAME}")
         if length != len(body) or zlib.crc32(body, self._crc) != crc:
             return self._fail(f"frame {self.frames} is damaged")
-        if self.blobs or not body.startswith(b'[["blob",'):
+        if self.blobs or not body.startswith(_BLOB):
             try:
                 records = decode_records(body)
             except Malformed as error:

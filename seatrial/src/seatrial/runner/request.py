@@ -11,8 +11,8 @@ from seatrial.image_inputs.delta import Delta
 from seatrial.image_inputs.working_tree import Tree
 from seatrial.model.deadline import Deadline
 from seatrial.model.names import RunId
+from seatrial.pod.agent.wire import AGENT_ENTRY
 from seatrial.runner.options import ReportFile, Unsure
-from seatrial.runner.pod_files import AGENT_ENTRY
 
 __all__ = ["Request"]
 

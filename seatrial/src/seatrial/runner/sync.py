@@ -15,10 +15,11 @@ from seatrial.image_inputs.delta import Delta, check_size
 from seatrial.image_inputs.working_tree import Entry, Files, Tree, digest, entries, packages, shown
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import TreeProof
+from seatrial.pod.agent.wire import AGENT_ENTRY, SubmitError
 from seatrial.ports import PodExec, Started, StreamBroken
 from seatrial.runner.archive import read_tree_below
 from seatrial.runner.decoder import Answer, Malformed, decode_answer, decode_log
-from seatrial.runner.pod_files import AGENT_ENTRY, agent_argv
+from seatrial.runner.pod_files import agent_argv
 from seatrial.runner.request import Request
 
 __all__ = ["ChangedMeanwhile", "PodDiffers", "PodFiles", "Submitted", "pod_files", "submit"]
@@ -142,14 +143,14 @@ def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started 
             reason=last or (str(malformed) if done.stdout.strip() else f"exit code {done.code}"),
         ) from None
     error, reason = answer.error, answer.reason
-    if error == "differs":
+    if error == SubmitError.DIFFERS:
         raise PodDiffers(entries(answer.files))
-    if error == "busy":
+    if error == SubmitError.BUSY:
         raise EnvironmentFailed(
             f"the runner is busy with run {reason}", reason="somebody else's terminal shows it",
             hint="wait for it, or end it there with Ctrl-C",
         )  # fmt: skip
-    if error == "dead":
+    if error == SubmitError.DEAD:
         raise EnvironmentFailed("the runner's supervisor is not alive", reason=reason)
     if error:
         raise EnvironmentFailed("the runner cannot take the changed files", reason=reason)

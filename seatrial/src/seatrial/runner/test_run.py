@@ -20,6 +20,7 @@ from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, Seatri
 from seatrial.model.event import Body, Note
 from seatrial.model.result import Counts, TreeProof
 from seatrial.model.verdict import Verdict
+from seatrial.pod.agent.wire import CHANNELS, ChunkKind
 from seatrial.ports import ContainerState, PodExec, Started, StreamBroken
 from seatrial.runner import waits
 from seatrial.runner.archive import deliver
@@ -36,7 +37,7 @@ from seatrial.runner.verdict import Evidence, decide
 
 __all__ = ["Request", "TestRun", "run_tests"]
 
-_FILES: Final = {"F": "frames", "O": "runner-output.log", "H": "home.tar"}
+_FILES: Final = {**CHANNELS, ChunkKind.OUTPUT: "runner-output.log"}
 """What the tail of a run tells, by its kind, and the file where it is kept."""
 
 _NAMED: Final = 3
@@ -266,28 +267,28 @@ class _Session:
             self.lost = self.lost or container.state == "gone"
 
     def take(self, chunk: Chunk) -> None:
-        if chunk.kind != "B":
+        if chunk.kind != ChunkKind.BEGUN:
             # Every connection begins with that one.
             self.heard = time.monotonic()
         if chunk.kind in self.paths:
             self.append(chunk)
-        elif chunk.kind == "T":
-            self.display.tick(frames=self.sizes["F"], output=self.sizes["O"])
+        elif chunk.kind == ChunkKind.TICK:
+            self.display.tick(frames=self.sizes[ChunkKind.FRAMES], output=self.sizes[ChunkKind.OUTPUT])
             if self.progress.debugger > self.attached and self.request.interactive:
                 self.attached = self.progress.debugger
                 self.debug()
-        elif chunk.kind == "X":
+        elif chunk.kind == ChunkKind.EXITED:
             try:
                 self.exited, self.exited_at = msgspec.structs.asdict(decode_exited(chunk.data)), time.monotonic()
             except Malformed as error:
                 self.emit(Note(level="warning", text=f"how the command ended is not known: {error}"))
                 self.lost = True
-        elif chunk.kind == "L":
+        elif chunk.kind == ChunkKind.LOST:
             self.died_at = self.died_at or time.monotonic()
-        elif chunk.kind == "D" and chunk.data:
+        elif chunk.kind == ChunkKind.DONE and chunk.data:
             self.why_no_home = chunk.data.decode("utf-8", "replace")
             self.lost = True
-        elif chunk.kind == "D":
+        elif chunk.kind == ChunkKind.DONE:
             self.done = True
 
     def append(self, chunk: Chunk) -> None:
@@ -306,7 +307,7 @@ class _Session:
             file.seek(have)
             file.write(data)
         self.sizes[chunk.kind] = have + len(data)
-        if chunk.kind == "F":
+        if chunk.kind == ChunkKind.FRAMES:
             for frame in self.frames.feed(data):
                 for body in self.progress.take(frame):
                     self.emit(body)
@@ -317,7 +318,7 @@ class _Session:
         if kind not in self.exceeded:
             self.exceeded.add(kind)
             self.emit(Note(level="warning", text=f"{limit}; the rest is dropped"))
-        if kind == "F":
+        if kind == ChunkKind.FRAMES:
             self.frames.reject(limit)
 
     # Ending.
@@ -417,7 +418,7 @@ class _Session:
         if lost and not self.stop.is_set():
             verdict = _not_shown(verdict, lost)
         if self.done:
-            home = bring_home(self.paths["H"], self.request, self.run_dir)
+            home = bring_home(self.paths[ChunkKind.COLLECTED], self.request, self.run_dir)
         else:
             home = Home(notes=(f"files of the run were not collected: {self.why_no_home}",))
         return self._outcome(verdict, submitted, home)

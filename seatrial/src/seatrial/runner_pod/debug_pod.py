@@ -16,6 +16,7 @@ from typing import Any, Final
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import OutOfTime
 from seatrial.model.names import LABEL_DEBUG_POD
+from seatrial.pod.agent.wire import CLIENTS_DIRECTORY
 from seatrial.ports import Kube, Object
 from seatrial.readiness.grace import GracePeriods
 from seatrial.readiness.pod import container_state, judge_pod
@@ -23,12 +24,9 @@ from seatrial.runner.pod_files import agent_argv
 from seatrial.watching.log_evidence import not_ready_error
 from seatrial.watching.watch_set import WatchSet
 
-__all__ = ["CLIENTS", "CONTAINER", "LIFETIME", "debug_pod", "debug_pod_object"]
+__all__ = ["CONTAINER", "LIFETIME", "debug_pod", "debug_pod_object"]
 
 CONTAINER: Final = "debug"
-CLIENTS: Final = "/seatrial/lent/bin"
-"""Directory of the clients. The container runs before it exists; once it exists, all clients are in it."""
-
 LIFETIME: Final = 3600
 """Seconds after which the pod ends by itself."""
 
@@ -48,7 +46,7 @@ def debug_pod_object(runner: Object, name: str, image: str = "") -> Object:
         "name": CONTAINER,
         **{key: tests[key] for key in keep if key in tests},
         **({"image": image} if image else {}),
-        "command": ["sleep", str(LIFETIME)] if image else list(agent_argv("lend", CLIENTS)),
+        "command": ["sleep", str(LIFETIME)] if image else list(agent_argv("lend", CLIENTS_DIRECTORY)),
     }
     volumes: list[dict[str, Any]] = []
     if not image:
@@ -58,7 +56,7 @@ def debug_pod_object(runner: Object, name: str, image: str = "") -> Object:
         names = [each["name"] for each in volumes]
         container["volumeMounts"] = [
             *(each for each in tests["volumeMounts"] if each["name"] in names),
-            {"name": "clients", "mountPath": posixpath.dirname(CLIENTS)},
+            {"name": "clients", "mountPath": posixpath.dirname(CLIENTS_DIRECTORY)},
         ]
     same = (
         "serviceAccountName",

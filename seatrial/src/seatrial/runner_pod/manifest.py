@@ -15,9 +15,11 @@ from typing import Any, Final
 
 from seatrial.model.spec import RunnerSpec
 from seatrial.namespaces.admission_policies import isolation_policies, isolation_rights
+from seatrial.pod.agent.wire import AGENT_DIRECTORY, DEFAULT_STATE_DIRECTORY, SEED_DIRECTORY, STATE_VARIABLE
+from seatrial.pod.fixtures.location import LOCATION_VARIABLE
 from seatrial.ports import LocalImage, Object
 from seatrial.runner.definition import isolation_role
-from seatrial.runner.pod_files import AGENT_DIRECTORY, STATE_DIRECTORY, agent_argv
+from seatrial.runner.pod_files import agent_argv
 
 __all__ = ["DIGEST", "PodInputs", "runner_objects", "runner_policies"]
 
@@ -27,7 +29,6 @@ DIGEST: Final = "seatrial.dev/digest"
 ROLE_VARIABLE: Final = "SEATRIAL_ISOLATED_ROLE"
 """Variable of the tests: the ClusterRole that they may bind their ServiceAccount to in the namespaces they create."""
 
-_SEED: Final = "/seatrial/tree"
 _USER: Final = 1000
 
 
@@ -121,16 +122,16 @@ def _pod_spec(spec: RunnerSpec, inputs: PodInputs, account: str, agent: str) -> 
         base["workingDir"] = workdir
     mounts: list[dict[str, Any]] = [
         {"name": "agent", "mountPath": AGENT_DIRECTORY, "readOnly": True},
-        {"name": "state", "mountPath": STATE_DIRECTORY},
+        {"name": "state", "mountPath": DEFAULT_STATE_DIRECTORY},
     ]
     trees = [
         {"name": "tree", "mountPath": f"{workdir.rstrip('/')}/{directory}", "subPath": directory}
         for directory in inputs.directories
     ]
     env = [
-        {"name": "SEATRIAL_LOCATION", "value": "pod"},
-        {"name": "SEATRIAL_STATE", "value": STATE_DIRECTORY},
-        {"name": "HOME", "value": STATE_DIRECTORY},
+        {"name": LOCATION_VARIABLE, "value": "pod"},
+        {"name": STATE_VARIABLE, "value": DEFAULT_STATE_DIRECTORY},
+        {"name": "HOME", "value": DEFAULT_STATE_DIRECTORY},
         *([{"name": ROLE_VARIABLE, "value": isolation_role(spec)}] if spec.isolated_namespaces else []),
         *_environment(spec),
     ]
@@ -142,8 +143,8 @@ def _pod_spec(spec: RunnerSpec, inputs: PodInputs, account: str, agent: str) -> 
     seed = {
         **base,
         "name": "seed",
-        "command": [*agent_argv("seed", _SEED, *inputs.directories)],
-        "volumeMounts": [*mounts, {"name": "tree", "mountPath": _SEED}],
+        "command": [*agent_argv("seed", SEED_DIRECTORY, *inputs.directories)],
+        "volumeMounts": [*mounts, {"name": "tree", "mountPath": SEED_DIRECTORY}],
         "resources": _small("256Mi"),
     }
     return {

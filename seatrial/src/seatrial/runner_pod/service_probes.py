@@ -17,12 +17,12 @@ from seatrial.model.event import FindingMade, Note, ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import LABEL_DEBUG_POD
 from seatrial.model.spec import Project, ServiceSpec
+from seatrial.pod.agent.wire import PROBES_ENTRY
 from seatrial.pod.fixtures.probes import question
 from seatrial.ports import Emit, Kube, Object, StreamBroken
 from seatrial.runner import waits
 from seatrial.runner.decoder import Malformed, ProbeReader
 from seatrial.runner.definition import services_of
-from seatrial.runner.pod_files import AGENT_DIRECTORY
 from seatrial.saved_state import Answered, read
 
 __all__ = ["STATE_FILE", "ServiceProbes", "changed_pods", "probes_of"]
@@ -131,7 +131,7 @@ class ServiceProbes:
         if not self.probes:
             return
         spec = self.project.runner
-        argv = ["python3", f"{AGENT_DIRECTORY}/probes.py", json.dumps(self.probes), f"{max(1.0, seconds):.0f}"]
+        argv = ["python3", PROBES_ENTRY, json.dumps(self.probes), f"{max(1.0, seconds):.0f}"]
         message = {probe["name"]: "no answer yet" for probe in self.probes}
         reader = ProbeReader(message)
         try:

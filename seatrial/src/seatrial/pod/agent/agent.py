@@ -21,9 +21,11 @@ if not __package__:
     # Started by path: make the directory of this file the package that it is, under whatever name it was mounted.
     _here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(_here))
-    sys.pycache_prefix = os.path.join(os.environ.get("SEATRIAL_STATE", "/seatrial/run"), "pyc")
     __package__ = os.path.basename(_here)
     __import__(__package__)
+    from .wire import state_directory
+
+    sys.pycache_prefix = os.path.join(state_directory(), "pyc")
 
 __all__ = ["main"]
 

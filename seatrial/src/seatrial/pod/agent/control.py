@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from .state import Lock, run_path, state
 from .tree import Refused, apply, digest, scan
+from .wire import EXIT_FILE, SubmitError
 
 __all__ = ["attach", "interrupt", "manifest", "submit"]
 
@@ -49,12 +50,13 @@ def submit() -> int:
     asked = json.loads(line)
     busy = Lock(state("busy"))
     if not _take(busy):
-        answer = {"error": "busy", "reason": _running()}
+        answer = {"error": SubmitError.BUSY, "reason": _running()}
     else:
         try:
             answer = _change(asked)
         except OSError as error:
-            answer = {"error": "os", "reason": f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")}
+            reason = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+            answer = {"error": SubmitError.OS, "reason": reason}
         finally:
             busy.release()
     # To the end, whatever came of it: an exec whose command leaves more than a pipe of its input unread never ends.
@@ -70,14 +72,14 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
     if tree and tree.get("expect"):
         answer["files"] = scan(tree["root"], tree["paths"], lenient=True)
         if digest(answer["files"]) != tree["expect"]:
-            return {"error": "differs", "files": answer["files"]}
+            return {"error": SubmitError.DIFFERS, "files": answer["files"]}
     if asked.get("cache"):
         shutil.rmtree(state("cache"), ignore_errors=True)
         os.makedirs(state("cache"))
     if asked.get("archive") or asked.get("delete"):
         refused = _apply(asked, {"cache": state("cache"), **({"tree": tree["root"]} if tree else {})}, answer)
         if refused:
-            return {"error": "refused", "reason": refused}
+            return {"error": SubmitError.REFUSED, "reason": refused}
     if tree:
         answer["files"] = scan(tree["root"], tree["paths"], lenient=True)
     if request := asked.get("request"):
@@ -85,7 +87,7 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
             json.dump(request, file)
         os.replace(file.name, state("inbox", request["run"] + ".json"))
         if not _tell("request", patience=_START):
-            return {"error": "dead", "reason": "nobody reads requests"}
+            return {"error": SubmitError.DEAD, "reason": "nobody reads requests"}
     return answer
 
 
@@ -137,7 +139,7 @@ def _watched(run: str) -> float:
 
 def _running() -> str:
     for run in sorted(os.listdir(state("runs")), reverse=True):
-        if not os.path.exists(run_path(run, "exit.json")):
+        if not os.path.exists(run_path(run, EXIT_FILE)):
             return run
     return ""
 

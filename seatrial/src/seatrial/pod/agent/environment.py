@@ -9,14 +9,9 @@ import shlex
 from typing import Any
 
 from .state import run_path, state
+from .wire import COLLECTED_MARK, GLOB_MARK, ORIGINAL_ENVIRONMENT_VARIABLE, PLUGIN, RUN_DIRECTORY_VARIABLE
 
-__all__ = ["HOME_MARK", "PLUGIN", "environment", "expand", "expand_one"]
-
-PLUGIN = "seatrial_agent.plugin"
-HOME_MARK = "@SEATRIAL_HOME@"
-"""Stands for the directory of collected files, in arguments and in what pytest prints."""
-
-_GLOB_MARK = "@SEATRIAL_GLOB@"
+__all__ = ["environment", "expand", "expand_one"]
 
 
 def environment(request: dict[str, Any], base: dict[str, str]) -> dict[str, str]:
@@ -33,8 +28,8 @@ def environment(request: dict[str, Any], base: dict[str, str]) -> dict[str, str]
     }
     original = {name: env.get(name) for name in ours}
     env.update(ours)
-    env["SEATRIAL_RUN_DIRECTORY"] = run_path(request["run"])
-    env["SEATRIAL_ORIGINAL"] = json.dumps(original)
+    env[RUN_DIRECTORY_VARIABLE] = run_path(request["run"])
+    env[ORIGINAL_ENVIRONMENT_VARIABLE] = json.dumps(original)
     env.setdefault("COVERAGE_FILE", run_path(request["run"], "home", "coverage", ".coverage"))
     for place in ("coverage", "files"):
         os.makedirs(run_path(request["run"], "home", place), exist_ok=True)
@@ -42,7 +37,7 @@ def environment(request: dict[str, Any], base: dict[str, str]) -> dict[str, str]
 
 
 def expand(argv: list[str], directory: str, home: str) -> list[str]:
-    """Return the arguments with the marked ones expanded, and `@SEATRIAL_HOME@` replaced by the directory for files.
+    """Return the arguments with the marked ones expanded, and `COLLECTED_MARK` replaced by the directory for files.
 
     The host marks what may be expanded: it tells paths of the configured command from values of options. Folders for
     files are created: some options open their file while pytest parses its arguments.
@@ -50,11 +45,11 @@ def expand(argv: list[str], directory: str, home: str) -> list[str]:
     expanded: list[str] = []
     for word in argv:
         argument = word
-        if HOME_MARK in word:
-            argument = word.replace(HOME_MARK, home)
+        if COLLECTED_MARK in word:
+            argument = word.replace(COLLECTED_MARK, home)
             os.makedirs(os.path.dirname(argument[argument.index(home) :]), exist_ok=True)
-        if argument.startswith(_GLOB_MARK):
-            expanded += expand_one(argument[len(_GLOB_MARK) :], directory)
+        if argument.startswith(GLOB_MARK):
+            expanded += expand_one(argument[len(GLOB_MARK) :], directory)
         else:
             expanded.append(argument)
     return expanded

@@ -11,6 +11,7 @@ from typing import Any
 
 from .artifact_copies import find_artifacts, is_on_volume
 from .state import read_json, state
+from .wire import COLLECTED_FILE
 
 __all__ = ["pack"]
 
@@ -25,7 +26,7 @@ runpy.run_module("coverage", run_name="__main__", alter_sys=True)
 
 
 def pack(request: dict[str, Any], run: str, *, killed: bool = False, keeper: bool = False) -> None:
-    """Write home.tar for the run: `cache/…`, `coverage/…`, `files/…`, `artifacts/…` and `notes.json`.
+    """Write the archive of the run: `cache/…`, `coverage/…`, `files/…`, `artifacts/…` and `notes.json`.
 
     Args:
         request: of the run.
@@ -50,7 +51,7 @@ def pack(request: dict[str, Any], run: str, *, killed: bool = False, keeper: boo
         member = tarfile.TarInfo("notes.json")
         member.size = len(text)
         archive.addfile(member, io.BytesIO(text))
-    os.replace(temporary, os.path.join(run, "home.tar"))
+    os.replace(temporary, os.path.join(run, COLLECTED_FILE))
 
 
 def _artifacts(archive: tarfile.TarFile, request: dict[str, Any], run: str, notes: list[str], *, keeper: bool) -> None:

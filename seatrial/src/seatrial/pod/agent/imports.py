@@ -13,6 +13,8 @@ from typing import Any, Callable
 
 import pytest
 
+from .wire import RecordKind
+
 __all__ = ["Imports", "imported"]
 
 
@@ -59,4 +61,4 @@ class Imports:
     def pytest_unconfigure(self) -> None:
         """Report."""
         self.found.update(imported(self.packages))
-        self.record("imports", self.found)
+        self.record(RecordKind.IMPORTS, self.found)

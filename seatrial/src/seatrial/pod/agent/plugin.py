@@ -44,7 +44,6 @@ from typing import Any, Callable
 import pytest
 
 from .beside import add_options, give_fixtures
-from .environment import HOME_MARK
 from .frames import FrameWriter
 from .measured import keep_measured
 from .paths import choose_paths
@@ -53,16 +52,24 @@ from .redirect import redirect
 from .reports import report_json
 from .tee import Tee
 from .tests import Tests
+from .wire import (
+    COLLECTED_MARK,
+    FRAMES_FILE,
+    ORIGINAL_ENVIRONMENT_VARIABLE,
+    OUTPUT_FILE,
+    RUN_DIRECTORY_VARIABLE,
+    TERMINAL_VARIABLE,
+    WORKER_PLUGIN,
+    RecordKind,
+)
 
 __all__ = ["pytest_addoption", "pytest_configure"]
-
-_WORKER = "seatrial_agent.worker"
 
 _BEHIND_RESULT = -2
 """What pytest's terminal reporter calls its place when a line with a result is complete."""
 
-_directory = os.environ.pop("SEATRIAL_RUN_DIRECTORY", "")
-_terminal = os.environ.pop("SEATRIAL_TERMINAL", "")
+_directory = os.environ.pop(RUN_DIRECTORY_VARIABLE, "")
+_terminal = os.environ.pop(TERMINAL_VARIABLE, "")
 
 if _directory:
     # One line for each pytest that the command starts: there must be one, and only the first writes the log.
@@ -70,7 +77,7 @@ if _directory:
         _claims.write(f"{os.getpid()}\n")
         _claims.seek(0)
         _first = _claims.readline() == f"{os.getpid()}\n"
-    for _name, _value in json.loads(os.environ.pop("SEATRIAL_ORIGINAL")).items():
+    for _name, _value in json.loads(os.environ.pop(ORIGINAL_ENVIRONMENT_VARIABLE)).items():
         if _value is None:
             os.environ.pop(_name, None)
         else:
@@ -128,11 +135,11 @@ class _Reporter:
             self.request = json.load(file)
         with open(os.path.join(_directory, "interpreter.json"), "w", encoding="ascii") as file:
             json.dump({"executable": sys.executable}, file)
-        self.out = FrameWriter(os.path.join(_directory, "frames"))
+        self.out = FrameWriter(os.path.join(_directory, FRAMES_FILE))
         self.session: Any = None
         self.terminal: Any = None
         self.counted = self.distinct = 0
-        self.clock, self.size_of, self.output = time.perf_counter, os.stat, os.path.join(_directory, "output")
+        self.clock, self.size_of, self.output = time.perf_counter, os.stat, os.path.join(_directory, OUTPUT_FILE)
         self.home = os.path.join(_directory, "home")
         self.coverage_xml = os.path.join(self.home, "coverage", "coverage.xml")
         self.began = self.clock()
@@ -157,7 +164,7 @@ class _Reporter:
     def pytest_xdist_setupnodes(self) -> None:
         """Bring our part into the workers: the same way as into this process. It takes itself out there."""
         before = os.environ.get("PYTEST_PLUGINS")
-        os.environ["PYTEST_PLUGINS"] = f"{before},{_WORKER}" if before else _WORKER
+        os.environ["PYTEST_PLUGINS"] = f"{before},{WORKER_PLUGIN}" if before else WORKER_PLUGIN
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -179,7 +186,7 @@ class _Reporter:
         """Flush; say how far the output had come, so that both are shown in their order."""
         if self.out.waiting:
             _flush_output()
-            self.out.add(f'["o",{self.size_of(self.output).st_size}]')
+            self.out.add(f'["{RecordKind.OUTPUT_SIZE}",{self.size_of(self.output).st_size}]')
         self.out.flush()
 
     # The session begins.
@@ -192,7 +199,7 @@ class _Reporter:
         if terminal is not None:
             verbatim = type(terminal).__module__ != "_pytest.terminal"
             self.take_terminal(terminal, verbatim=verbatim)
-        self.record("session", options(self.config, terminal, verbatim=verbatim))
+        self.record(RecordKind.SESSION, options(self.config, terminal, verbatim=verbatim))
         if self.follow_output and hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(line_buffering=True)
         self.flush()
@@ -210,9 +217,9 @@ class _Reporter:
 
     def text(self, text: str, *, showing: bool) -> None:
         # The host knows where it puts the file that a plugin names here.
-        text = text.replace(self.home, HOME_MARK)
+        text = text.replace(self.home, COLLECTED_MARK)
         place = getattr(self.terminal, "currentfspath", 0)
-        record = safe_json(("text", text, self.phase, place if place in (None, _BEHIND_RESULT) else 0))
+        record = safe_json((RecordKind.TEXT, text, self.phase, place if place in (None, _BEHIND_RESULT) else 0))
         if showing:
             self.tests.behind.append(record)
         else:
@@ -226,13 +233,13 @@ class _Reporter:
         lines = [lines for lines in outcome.get_result() if not str(lines).startswith("cachedir: ")]
         if self.config.option.verbose > 0:
             lines.append("cachedir: .pytest_cache")
-        self.record("header", lines)
+        self.record(RecordKind.HEADER, lines)
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, Any, None]:
         if not self.distributed:
             # xdist's controller collects nothing, and pytest's terminal is not asked.
-            self.record("collecting")
+            self.record(RecordKind.COLLECTING)
             self.flush()
         if self.request.get("width"):
             self.widen_coverage(self.request["width"])
@@ -242,12 +249,12 @@ class _Reporter:
     def pytest_collectreport(self, report: Any) -> None:
         items = sum(isinstance(node, pytest.Item) for node in report.result or ())
         if items or report.outcome != "passed":
-            self.record("collect", report_json(self.config, report), items)
+            self.record(RecordKind.COLLECT_REPORT, report_json(self.config, report), items)
             self.flush()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_deselected(self, items: Any) -> None:
-        self.record("deselected", len(items))
+        self.record(RecordKind.DESELECTED, len(items))
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_report_collectionfinish(self) -> Generator[None, Any, None]:
@@ -256,22 +263,23 @@ class _Reporter:
         # The session's own count follows only behind this hook.
         self.counted = len(items)
         tree = collected_tree(items) if self.config.option.collectonly else []
-        self.record("collected", self.counted, len({item.nodeid for item in items}), tree, outcome.get_result())
+        distinct = len({item.nodeid for item in items})
+        self.record(RecordKind.COLLECTED, self.counted, distinct, tree, outcome.get_result())
         self.flush()
 
     def news(self) -> None:
         """Tell what is known only when the tests begin: how many there are, and that live logging is verbose."""
         if self.session.testscollected != self.counted:
             self.counted = self.session.testscollected
-            self.record("count", self.counted, self.distinct or self.counted)
+            self.record(RecordKind.COUNT, self.counted, self.distinct or self.counted)
         if self.config.option.verbose != self.verbose:
             self.verbose = self.config.option.verbose
-            self.record("verbose", self.verbose)
+            self.record(RecordKind.VERBOSITY, self.verbose)
 
     # Anything else.
 
     def pytest_warning_recorded(self, warning_message: Any, when: str, nodeid: str, location: Any) -> None:
-        self.record("warning", warning_record(warning_message, when, nodeid, location))
+        self.record(RecordKind.WARNING, warning_record(warning_message, when, nodeid, location))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
@@ -280,7 +288,7 @@ class _Reporter:
         shown = excinfo.getrepr(funcargs=True)
         crash = shown.reprcrash
         self.record(
-            "interrupt",
+            RecordKind.INTERRUPT,
             {
                 "type": excinfo.typename,
                 "text": str(shown),
@@ -296,7 +304,7 @@ class _Reporter:
     def pytest_internalerror(self, excrepr: Any) -> None:
         self.stopped = True
         self.tests.settle()
-        self.record("internal", str(excrepr))
+        self.record(RecordKind.INTERNAL_ERROR, str(excrepr))
         self.flush()
 
     @pytest.hookimpl(tryfirst=True)
@@ -314,7 +322,7 @@ class _Reporter:
         for fd in (0, 1, 2):
             os.dup2(terminal, fd)
         os.close(terminal)
-        self.record("debugger")
+        self.record(RecordKind.DEBUGGER)
         self.out.flush()
 
     def refuse_debugger(self) -> None:
@@ -346,7 +354,7 @@ class _Reporter:
         self.leave_debugger()
         session = self.session
         if not (self.stopped or session.shouldfail or session.shouldstop):
-            self.record("looped")
+            self.record(RecordKind.LOOP_FINISHED)
         self.finishing(exitstatus)
         yield
 
@@ -362,7 +370,7 @@ class _Reporter:
 
     def finishing(self, exitstatus: Any) -> None:
         shown = [str(value) if value else "" for value in (self.session.shouldfail, self.session.shouldstop)]
-        self.record("finishing", int(exitstatus), *shown)
+        self.record(RecordKind.FINISHING, int(exitstatus), *shown)
         self.flush()
 
     @pytest.hookimpl(trylast=True)
@@ -374,7 +382,7 @@ class _Reporter:
             _flush_output()
         self.flush()
         self.record(
-            "end",
+            RecordKind.END,
             {
                 "frames": self.out.frames,
                 "exit": int(self.session.exitstatus),
@@ -401,4 +409,4 @@ class _Reporter:
         try:
             measured.xml_report(outfile=self.coverage_xml, ignore_errors=True)
         except Exception as error:  # noqa: BLE001  # no data, mostly; the host says so
-            self.record("text", f"coverage.xml: {error}\n", 2)
+            self.record(RecordKind.TEXT, f"coverage.xml: {error}\n", 2)

@@ -16,6 +16,8 @@ from typing import Any, Callable
 import pluggy
 import pytest
 
+from .wire import RecordKind
+
 __all__ = ["collected_tree", "junit_recorder", "options", "safe_json", "warning_record"]
 
 _OPTIONS = (
@@ -149,10 +151,10 @@ class _Attributes:
         self._add = add
 
     def add_attribute(self, name: str, value: Any) -> None:
-        self._add(safe_json(["attribute", self._nodeid, str(name), _shown(value)]))
+        self._add(safe_json([RecordKind.ATTRIBUTE, self._nodeid, str(name), _shown(value)]))
 
     def add_property(self, name: str, value: Any) -> None:
-        self._add(safe_json(["attribute", self._nodeid, str(name), _shown(value)]))
+        self._add(safe_json([RecordKind.ATTRIBUTE, self._nodeid, str(name), _shown(value)]))
 
 
 class _Recorder:
@@ -166,7 +168,7 @@ class _Recorder:
         return _Attributes(str(getattr(report, "nodeid", report)), self._add)
 
     def add_global_property(self, name: str, value: Any) -> None:
-        self._add(safe_json(["property", str(name), _shown(value)]))
+        self._add(safe_json([RecordKind.PROPERTY, str(name), _shown(value)]))
 
 
 def junit_recorder(config: pytest.Config, add: Callable[[str], None]) -> None:

@@ -22,6 +22,7 @@ from . import cgroup, home
 from .artifact_copies import ArtifactCopies
 from .environment import environment, expand
 from .state import Lock, read_json, run_path, state, write_json
+from .wire import EXIT_FILE, FRAMES_FILE, OUTPUT_FILE, PACKAGE, TERMINAL_VARIABLE
 
 __all__ = ["keep", "serve"]
 
@@ -74,7 +75,7 @@ with open(__file__[: -len("__init__.py")] + "unmeasured.py") as _file:
 
 def _install_library() -> None:
     """Copy this package to where pytest imports the plugin from: a place where what was compiled can be kept."""
-    here, library = os.path.dirname(os.path.abspath(__file__)), state("lib", "seatrial_agent")
+    here, library = os.path.dirname(os.path.abspath(__file__)), state("lib", PACKAGE)
     shutil.rmtree(library, ignore_errors=True)
     os.makedirs(library)
     for name in os.listdir(here):
@@ -93,7 +94,7 @@ class _Run:
         self.pid = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.terminal = -1
-        self.copied = {"output": 0, "log": 0}
+        self.copied = {OUTPUT_FILE: 0, "log": 0}
         self.artifacts = ArtifactCopies(request, self.path("artifacts"))
         self.oom = cgroup.oom_kills()
         self.watched = (0.0, time.monotonic())
@@ -105,11 +106,11 @@ class _Run:
         """Start the command. Raises OSError if the system cannot."""
         request = self.request
         env = environment(request, dict(os.environ))
-        output = os.open(self.path("output"), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        output = os.open(self.path(OUTPUT_FILE), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             if request.get("terminal"):
                 self.terminal, replica = os.openpty()
-                env["SEATRIAL_TERMINAL"] = os.ttyname(replica)
+                env[TERMINAL_VARIABLE] = os.ttyname(replica)
                 os.close(replica)
             self.process = subprocess.Popen(
                 expand(request["argv"], request["cwd"], self.path("home")),
@@ -160,14 +161,14 @@ class _Run:
         if self.terminal >= 0:
             os.close(self.terminal)
         sizes = {}
-        for name in ("frames", "output"):
+        for name in (FRAMES_FILE, OUTPUT_FILE):
             with contextlib.suppress(FileNotFoundError):
                 sizes[name] = os.stat(self.path(name)).st_size
         claims = 0
         with contextlib.suppress(FileNotFoundError), open(self.path("claims"), "rb") as file:
             claims = len(file.read().splitlines())
         write_json(
-            self.path("exit.json"),
+            self.path(EXIT_FILE),
             {
                 "at": time.time(),
                 "sizes": sizes,

@@ -7,15 +7,14 @@ import json
 import os
 from typing import Any
 
-__all__ = ["CHANNELS", "Lock", "read_json", "run_path", "state", "write_json"]
+from .wire import state_directory
 
-CHANNELS = {"F": "frames", "O": "output", "H": "home.tar"}
-"""Files of a run that `tail` sends from any offset: its frames, what its processes printed, what comes home."""
+__all__ = ["Lock", "read_json", "run_path", "state", "write_json"]
 
 
 def state(*parts: str) -> str:
     """Return a path in the state directory."""
-    return os.path.join(os.environ.get("SEATRIAL_STATE", "/seatrial/run"), *parts)
+    return os.path.join(state_directory(), *parts)
 
 
 def run_path(run: str, *parts: str) -> str:

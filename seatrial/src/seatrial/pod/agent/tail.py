@@ -26,7 +26,8 @@ import select
 import threading
 import time
 
-from .state import CHANNELS, Lock, read_json, run_path, state
+from .state import Lock, read_json, run_path, state
+from .wire import CHANNELS, COLLECTED_FILE, EXIT_FILE, ChunkKind
 
 __all__ = ["tail"]
 
@@ -54,19 +55,19 @@ class _Tail:
         while True:
             if not self.begun and (begin := _whole(run_path(self.run, "begin.json"))):
                 self.begun = True
-                self.chunk("B", 0, begin)
-            ended = read_json(run_path(self.run, "exit.json"))
+                self.chunk(ChunkKind.BEGUN, 0, begin)
+            ended = read_json(run_path(self.run, EXIT_FILE))
             moved = self.send_news(ended["sizes"] if ended else None)
             now = time.monotonic()
             if ended:
-                self.chunk("X", 0, json.dumps(ended).encode())
+                self.chunk(ChunkKind.EXITED, 0, json.dumps(ended).encode())
                 return self.bring_home(alive)
             if now - checked > _CHECK:
                 checked = now
                 # The order matters: the last thing a dying supervisor may have done is to write exit.json.
-                if not alive.held() and read_json(run_path(self.run, "exit.json")) is None:
+                if not alive.held() and read_json(run_path(self.run, EXIT_FILE)) is None:
                     self.send_news(None)
-                    self.chunk("L", 0, b"")
+                    self.chunk(ChunkKind.LOST, 0, b"")
                     return self.bring_home(alive)
             self.pulse(now)
             if self.alone(_ACTIVE if moved or not self.begun else _IDLE):
@@ -74,28 +75,29 @@ class _Tail:
 
     def send_news(self, sizes: dict[str, int] | None) -> bool:
         """Send what the two files got since the last time; `sizes`: up to there, and that is all there will be."""
-        output = self.size("O") if sizes is None else sizes.get("output", 0)
-        frames = self.size("F") if sizes is None else sizes.get("frames", 0)
-        moved = self.send("O", output)
-        moved = self.send("F", frames) or moved
+        output = self.size(ChunkKind.OUTPUT) if sizes is None else sizes.get("output", 0)
+        frames = self.size(ChunkKind.FRAMES) if sizes is None else sizes.get("frames", 0)
+        moved = self.send(ChunkKind.OUTPUT, output)
+        moved = self.send(ChunkKind.FRAMES, frames) or moved
         if moved:
-            self.chunk("T", 0, json.dumps({"frames": self.offsets["F"], "output": self.offsets["O"]}).encode())
+            told = {"frames": self.offsets[ChunkKind.FRAMES], "output": self.offsets[ChunkKind.OUTPUT]}
+            self.chunk(ChunkKind.TICK, 0, json.dumps(told).encode())
         return moved
 
     def bring_home(self, alive: Lock) -> int:
         """Send the archive once it is whole. If the supervisor dies before, make it here of what is on the volumes."""
         packer = _Packer(self.run)
-        while not os.path.exists(run_path(self.run, "home.tar")):
+        while not os.path.exists(run_path(self.run, COLLECTED_FILE)):
             self.pulse(time.monotonic())
             if packer.failed:
-                self.chunk("D", 0, packer.failed.encode())
+                self.chunk(ChunkKind.DONE, 0, packer.failed.encode())
                 return 0
-            if not packer.is_alive() and not alive.held() and not os.path.exists(run_path(self.run, "home.tar")):
+            if not packer.is_alive() and not alive.held() and not os.path.exists(run_path(self.run, COLLECTED_FILE)):
                 packer.start()
             if self.alone(_ACTIVE):
                 return 1
-        self.send("H", self.size("H"))
-        self.chunk("D", 0, b"")
+        self.send(ChunkKind.COLLECTED, self.size(ChunkKind.COLLECTED))
+        self.chunk(ChunkKind.DONE, 0, b"")
         return 0
 
     def alone(self, seconds: float) -> bool:
@@ -125,7 +127,7 @@ class _Tail:
 
     def pulse(self, now: float) -> None:
         if now - self.spoke > _QUIET:
-            self.chunk(".", 0, b"")
+            self.chunk(ChunkKind.HEARTBEAT, 0, b"")
         if now - self.owned > _QUIET:
             self.owned = now
             # Whoever watches a run owns it, however much it has to say: see `submit`.
@@ -157,7 +159,7 @@ class _Packer(threading.Thread):
         try:
             # The tail of a connection that broke may be packing still.
             Lock(run_path(self.id, "packing")).take(wait=True)
-            if not os.path.exists(run_path(self.id, "home.tar")):
+            if not os.path.exists(run_path(self.id, COLLECTED_FILE)):
                 home.pack(read_json(run_path(self.id, "request.json")), run_path(self.id), killed=True, keeper=True)
         except Exception as error:  # noqa: BLE001  # whatever it is, the results count without these files
             self.failed = f"{type(error).__name__}: {error}"

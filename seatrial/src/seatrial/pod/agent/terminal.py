@@ -14,6 +14,7 @@ import termios
 import tty
 
 from .state import run_path, state
+from .wire import EXIT_FILE
 
 __all__ = ["bridge"]
 
@@ -69,7 +70,7 @@ def _copy(master: int, run: str) -> None:
             except OSError:
                 return
             continue
-        if not os.path.exists(run_path(run, "debugger")) or os.path.exists(run_path(run, "exit.json")):
+        if not os.path.exists(run_path(run, "debugger")) or os.path.exists(run_path(run, EXIT_FILE)):
             return
         if 0 in readable:
             data = os.read(0, 1 << 12)

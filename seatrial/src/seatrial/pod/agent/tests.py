@@ -23,9 +23,12 @@ import pytest
 from .frames import FrameWriter
 from .records import safe_json
 from .reports import Statuses, report_json
+from .wire import RecordKind
 
 __all__ = ["Tests"]
 
+_STARTED, _PASSED = RecordKind.TEST_STARTED, RecordKind.TEST_PASSED
+_TORN_DOWN, _FINISHED = RecordKind.TEARDOWN_PASSED, RecordKind.TEST_FINISHED
 _CUT = "\0"
 _NANO, _MICRO = 1_000_000_000, 1_000_000
 _QUICK = 0.005
@@ -93,7 +96,7 @@ class Tests:
         name = f"{nodeid}{_CUT}{path}{_CUT}{domain}"
         if name.count(_CUT) != _CUTS:
             name = _CUT.join(_printable(part) for part in (nodeid, path, domain))
-        add(f'["s",{quoted(name)},{line}]' if line.__class__ is int else safe_json(("s", name, line)))
+        add(f'["{_STARTED}",{quoted(name)},{line}]' if line.__class__ is int else safe_json((_STARTED, name, line)))
         self._flush()
 
     @pytest.hookimpl(trylast=True)
@@ -129,7 +132,7 @@ class Tests:
         if self._over:
             return
         self.settle()
-        self._out.add(f'["f",{quoted(_printable(nodeid))}]')
+        self._out.add(f'["{_FINISHED}",{quoted(_printable(nodeid))}]')
         if self._distributed:
             # Otherwise the next test begins at once, or the session ends.
             self._flush()
@@ -148,8 +151,9 @@ class Tests:
         ):
             setup, call = calls
             self._plain += 1
+            keywords = quoted(_CUT.join(map(_printable, setup["keywords"])))
             add(
-                f'["p",{quoted(_CUT.join(map(_printable, setup["keywords"])))},{int(setup["duration"] * _NANO)},'
+                f'["{_PASSED}",{keywords},{int(setup["duration"] * _NANO)},'
                 f"{int(setup.get('start', 0) * _MICRO)},{int(call['duration'] * _NANO)},"
                 f"{int(call.get('start', 0) * _MICRO)}]"
             )
@@ -160,10 +164,10 @@ class Tests:
             data = kept[-1]
             if not plain(data):
                 self._serialise(_report(data))
-                add(f'["f",{quoted(_printable(_report(data).nodeid))}]')
+                add(f'["{_FINISHED}",{quoted(_printable(_report(data).nodeid))}]')
                 return
             self._torn_down += 1
-            add(f'["t",{int(data["duration"] * _NANO)},{int(data.get("start", 0) * _MICRO)}]')
+            add(f'["{_TORN_DOWN}",{int(data["duration"] * _NANO)},{int(data.get("start", 0) * _MICRO)}]')
 
     def _is_plain(self, data: dict[str, Any]) -> bool:
         """Return whether there is nothing to tell of a report that passed but that it did."""
@@ -207,9 +211,9 @@ class Tests:
         node = data.get("node")
         if node and node not in self._workers:
             self._workers.add(node)
-            self._out.add(safe_json(("worker", node, getattr(report.node, "workerinfo", None))))
+            self._out.add(safe_json((RecordKind.WORKER, node, getattr(report.node, "workerinfo", None))))
         data["sections"] = [[name, self._content(content)] for name, content in data.get("sections") or ()]
-        self._out.add(safe_json(("report", data, more) if more else ("report", data)))
+        self._out.add(safe_json((RecordKind.REPORT, data, more) if more else (RecordKind.REPORT, data)))
 
     def _content(self, content: Any) -> Any:
         if not isinstance(content, str) or len(content) <= _LONG:
@@ -217,5 +221,5 @@ class Tests:
         self._blobs += 1
         for start in range(0, len(content), _PIECE):
             # Each in a frame of its own, which only whoever shows it has to decode.
-            self._out.alone(safe_json(("blob", self._blobs, content[start : start + _PIECE])))
+            self._out.alone(safe_json((RecordKind.BLOB, self._blobs, content[start : start + _PIECE])))
         return {"$blob": self._blobs}

@@ -14,12 +14,11 @@ from .beside import add_options, give_fixtures
 from .imports import imported
 from .measured import keep_measured
 from .paths import choose_paths
+from .wire import WORKER_PLUGIN
 
-__all__ = ["WORKER", "pytest_addoption", "pytest_configure", "pytest_sessionfinish"]
+__all__ = ["pytest_addoption", "pytest_configure", "pytest_sessionfinish"]
 
-WORKER = "seatrial_agent.worker"
-
-_plugins = [name for name in os.environ.get("PYTEST_PLUGINS", "").split(",") if name and name != WORKER]
+_plugins = [name for name in os.environ.get("PYTEST_PLUGINS", "").split(",") if name and name != WORKER_PLUGIN]
 if _plugins:
     os.environ["PYTEST_PLUGINS"] = ",".join(_plugins)
 else:

@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from seatrial.model.errors import UsageError
-from seatrial.pod.agent.environment import HOME_MARK
 from seatrial.pod.agent.redirect import COVERAGE_FILES
+from seatrial.pod.agent.wire import COLLECTED_MARK, GLOB_MARK
 from seatrial.runner.options.table import Option, Place, by_name
 
-__all__ = ["GLOB_MARK", "Invocation", "ReportFile", "Unsure", "resolve"]
-
-GLOB_MARK: Final = "@SEATRIAL_GLOB@"
-"""Prefix of an argument that the agent expands as a shell does. No other argument is expanded."""
+__all__ = ["Invocation", "ReportFile", "Unsure", "resolve"]
 
 _PYTEST: Final = frozenset(("pytest", "py.test", "pytest.exe"))
 
@@ -202,7 +199,7 @@ class _Host:
             return each.words
         inside = f"coverage/{COVERAGE_FILES[kind]}"
         self.files.append(ReportFile(inside, _wanted(target or COVERAGE_FILES[kind], cwd)))
-        return (f"--cov-report={kind}:{HOME_MARK}/{inside}",)
+        return (f"--cov-report={kind}:{COLLECTED_MARK}/{inside}",)
 
     def _bring(self, each: _Argument, option: Option, cwd: Path, *, configured: bool) -> tuple[str, ...]:
         """Let a file be written where it is collected from, and note where the user wants it."""
@@ -214,7 +211,7 @@ class _Host:
         # An absolute path of the configuration, which other machines share, is one in the image.
         target = None if configured and posixpath.isabs(value) else _wanted(value, cwd)
         self.files.append(ReportFile(inside, target, option.value != "none", option.companion))
-        return each.words if option.value == "none" else (f"{name}={HOME_MARK}/{inside}",)
+        return each.words if option.value == "none" else (f"{name}={COLLECTED_MARK}/{inside}",)
 
 
 class _Known:

@@ -15,6 +15,7 @@ import msgspec
 from seatrial.model.errors import ExitCode
 from seatrial.model.text import TextFilter
 from seatrial.model.verdict import Verdict
+from seatrial.pod.agent.wire import RecordKind
 from seatrial.runner.decoder import Record, decode_records
 from seatrial.runner.protocol import Frame, FrameReader
 
@@ -124,7 +125,7 @@ class Feed:
     def _release(self, output: int | None) -> Iterator[Told | Printed]:
         while self._waiting:
             frame = self._waiting[0]
-            needed = max((record[1] for record in frame.records if record[0] == "o"), default=0)
+            needed = max((record[1] for record in frame.records if record[0] == RecordKind.OUTPUT_SIZE), default=0)
             if output is not None and needed > output:
                 return
             if needed:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from seatrial.pod.agent.environment import HOME_MARK
+from seatrial.pod.agent.wire import COLLECTED_MARK
 
 __all__ = ["name_files"]
 
@@ -25,13 +25,13 @@ def name_files(text: str, paths: Mapping[str, str], width: int) -> str:
         paths: path among the collected files -> path here, the first that fits; folders end with a slash.
         width: of the terminal.
     """
-    if HOME_MARK not in text:
+    if COLLECTED_MARK not in text:
         return text
     separator = _SEPARATOR.fullmatch(text)
     for inside, path in paths.items():
         if path.startswith("/"):
-            text = text.replace(f"file://{HOME_MARK}/{inside}", _uri(path))
-        text = text.replace(f"{HOME_MARK}/{inside}", path)
+            text = text.replace(f"file://{COLLECTED_MARK}/{inside}", _uri(path))
+        text = text.replace(f"{COLLECTED_MARK}/{inside}", path)
     if separator is None:
         return text
     before, fill, char, title, after = separator.groups()

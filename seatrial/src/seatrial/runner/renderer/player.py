@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from seatrial.model.verdict import Verdict
+from seatrial.pod.agent.wire import RecordKind
 from seatrial.runner.decoder import Record
 from seatrial.runner.renderer.feed import Feed, Place, Printed, StreamEnd, Told
 from seatrial.runner.renderer.junit import Junit
@@ -124,7 +125,7 @@ class Player:
             kind = event.record[0]
             handler = _HANDLERS.get(kind)
             if handler is not None:
-                if kind not in ("text", "warning"):
+                if kind not in (RecordKind.TEXT, RecordKind.WARNING):
                     self._begin()
                 handler(self, event.record, event.place)
         return False
@@ -201,7 +202,7 @@ class Player:
     def _torn_down(self, record: Record, place: Place) -> None:
         report = self.reports.torn_down(record)
         self.config.hook.pytest_runtest_logreport(report=report)
-        self._finish(["f", report.nodeid], place)
+        self._finish([RecordKind.TEST_FINISHED, report.nodeid], place)
 
     def _report(self, record: Record, place: Place) -> None:
         report = self.reports.report(record, place)
@@ -357,28 +358,28 @@ def _source(line: str, suffix: str) -> str:
 
 
 _HANDLERS = {
-    "header": Player._header,
-    "collecting": Player._collecting,
-    "collect": Player._collect,
-    "deselected": Player._deselected,
-    "collected": Player._collected,
-    "verbose": Player._verbose,
-    "count": Player._count,
-    "s": Player._start,
-    "f": Player._finish,
-    "p": Player._plain,
-    "t": Player._torn_down,
-    "report": Player._report,
-    "worker": Player._worker,
-    "blob": Player._blob,
-    "warning": Player._warning,
-    "text": Player._text,
-    "interrupt": Player._interrupt,
-    "looped": Player._looped,
-    "internal": Player._internal,
-    "property": Player._property,
-    "attribute": Player._attribute,
-    "debugger": Player._debugger,
-    "finishing": Player._finish_session,
-    "end": Player._end,
+    RecordKind.HEADER: Player._header,
+    RecordKind.COLLECTING: Player._collecting,
+    RecordKind.COLLECT_REPORT: Player._collect,
+    RecordKind.DESELECTED: Player._deselected,
+    RecordKind.COLLECTED: Player._collected,
+    RecordKind.VERBOSITY: Player._verbose,
+    RecordKind.COUNT: Player._count,
+    RecordKind.TEST_STARTED: Player._start,
+    RecordKind.TEST_FINISHED: Player._finish,
+    RecordKind.TEST_PASSED: Player._plain,
+    RecordKind.TEARDOWN_PASSED: Player._torn_down,
+    RecordKind.REPORT: Player._report,
+    RecordKind.WORKER: Player._worker,
+    RecordKind.BLOB: Player._blob,
+    RecordKind.WARNING: Player._warning,
+    RecordKind.TEXT: Player._text,
+    RecordKind.INTERRUPT: Player._interrupt,
+    RecordKind.LOOP_FINISHED: Player._looped,
+    RecordKind.INTERNAL_ERROR: Player._internal,
+    RecordKind.PROPERTY: Player._property,
+    RecordKind.ATTRIBUTE: Player._attribute,
+    RecordKind.DEBUGGER: Player._debugger,
+    RecordKind.FINISHING: Player._finish_session,
+    RecordKind.END: Player._end,
 }
