@@ -36,6 +36,16 @@ INDEX_HOSTS = frozenset(
 HOST = re.compile(r"\b[a-z0-9]+(?:[.-][a-z0-9]+)*\.(?:org|com|io|net)\b")
 
 
+STAGES = "seatrial/src/seatrial/stages/"
+STAGE_FILES = frozenset(
+    f"{name}.py"
+    for name in (
+        "__init__", "context",
+        "preflight", "cluster", "build", "deliver", "install", "ready", "test", "collect", "teardown",
+    )
+)  # fmt: skip
+
+
 def index_hosts(line: str) -> list[str]:
     """Return the package indexes that a line names."""
     return [host for host in HOST.findall(line) if hashlib.sha256(host.encode()).hexdigest()[:16] in INDEX_HOSTS]
@@ -62,6 +72,9 @@ def lines_of(name: str) -> Iterator[tuple[int, str]]:
 
 def breaches() -> Iterator[str]:
     """Yield one line for each broken rule."""
+    found = {name.removeprefix(STAGES) for name in tracked(STAGES)}
+    for name in sorted(found ^ STAGE_FILES):
+        yield f"{STAGES}{name}: this folder has one file a stage and context.py; helpers go to packages by subject"
     for name in tracked():
         general = name.startswith(GENERAL)
         if Path(name).name == "uv.lock":

@@ -26,8 +26,8 @@ def test_next_command_resumes_stopped_cluster(shop, how, state):
     done = shop("test")
 
     assert "8 passed" in done.out
-    assert "waking it" in done.err
+    assert "starting it" in done.err
     assert done.seconds < ENOUGH
-    assert shop.stage("preflight")["facts"] == {"revived": f"{NAME}-life"}
+    assert shop.stage("preflight")["facts"] == {"started": f"{NAME}-life"}
     shop("test")
     assert shop.stage("preflight")["outcome"] == "unchanged"

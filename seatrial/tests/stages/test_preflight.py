@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 
 import pytest
 from fakes import refused
@@ -13,7 +12,7 @@ from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces import ownership
-from seatrial.stages import preflight, revival
+from seatrial.stages import preflight
 from shared_cluster import ENVIRONMENT, KEPT, SESSION, labels_of_namespace, namespace, own_namespace, shared_world
 
 
@@ -99,8 +98,8 @@ class TestSharedCluster:
         ctx.lease.release()
 
     def test_cluster_that_does_not_answer_is_an_error(self, world, monkeypatch):
-        monkeypatch.setattr("seatrial.stages.revival._SECONDS", 0.05)
-        monkeypatch.setattr("seatrial.stages.revival._LOOK", 0.01)
+        monkeypatch.setattr("seatrial.cluster_checks.revive._START_SECONDS", 0.05)
+        monkeypatch.setattr("seatrial.cluster_checks.revive._PAUSE", 0.01)
         world.kube.broken, world.cluster.alive = refused("connection refused"), False
 
         with pytest.raises(EnvironmentFailed, match="does not answer") as raised:
@@ -158,71 +157,14 @@ class TestOwnCluster:
         assert not ctx.facts.fresh
 
     def test_stopped_cluster_is_started(self, world, monkeypatch):
-        monkeypatch.setattr(revival, "_LOOK", 0.0)
+        monkeypatch.setattr("seatrial.cluster_checks.revive._PAUSE", 0.0)
         world.kube.broken, world.cluster.there = refused("connection refused"), True
 
-        assert preflight.run(self.kept(world)).facts == {"revived": "it"}
+        assert preflight.run(self.kept(world)).facts == {"started": "it"}
 
-    def test_deleted_cluster_is_an_error(self, world):
+    def test_deleted_cluster_is_an_error_with_a_hint(self, world):
         world.kube.broken = refused("connection refused")
 
-        with pytest.raises(EnvironmentFailed) as caught:
+        with pytest.raises(EnvironmentFailed, match="cluster it does not exist any more") as caught:
             preflight.run(self.kept(world))
-        assert caught.value.message == "cluster it is gone"
-
-    def test_cluster_that_does_not_start_is_an_error(self, world, monkeypatch):
-        monkeypatch.setattr(revival, "_SECONDS", 0.05)
-        monkeypatch.setattr(revival, "_LOOK", 0.01)
-        world.kube.broken, world.cluster.there, world.cluster.alive = refused("connection refused"), True, False
-
-        with pytest.raises(EnvironmentFailed) as caught:
-            preflight.run(self.kept(world))
-        assert (caught.value.message, caught.value.reason) == ("cluster it does not answer", "its nodes are stopped")
         assert caught.value.hint == "seatrial down, then seatrial up"
-
-    def web(self, started):
-        return {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "web-0", "namespace": "shop"},
-            "status": {"containerStatuses": [{"name": "web", "state": {"running": {"startedAt": started}}}]},
-        }
-
-    def test_started_cluster_waits_until_pod_statuses_are_newer_than_the_start(self, world, monkeypatch):
-        world.kube.broken, world.cluster.there = refused("connection refused"), True
-        world.kube.put(self.web("2020-01-01T00:00:00Z"))
-        after = f"{world.clock.now() + timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
-        slept = []
-
-        def sleep(seconds):
-            slept.append(seconds)
-            world.kube.put(self.web(after))
-
-        monkeypatch.setattr(revival.time, "sleep", sleep)
-
-        assert preflight.run(self.kept(world)).facts == {"revived": "it"}
-        assert len(slept) == 1
-
-    def test_node_that_does_not_start_is_reported_with_its_pod(self, world, monkeypatch):
-        monkeypatch.setattr(revival, "_SECONDS", 0.05)
-        monkeypatch.setattr(revival, "_LOOK", 0.01)
-        world.kube.broken, world.cluster.there = refused("connection refused"), True
-        world.kube.put(self.web("2020-01-01T00:00:00Z"))
-
-        with pytest.raises(EnvironmentFailed, match="came back without all of its nodes") as caught:
-            preflight.run(self.kept(world))
-        assert "shop/web-0" in caught.value.reason
-
-    @pytest.mark.parametrize(
-        ("age", "state", "done"), [(20, "stopped", []), (40, "stopped", ["revive"]), (40, "running", [])]
-    )
-    def test_cluster_with_a_silent_node_is_started_if_its_nodes_are_stopped(self, world, age, state, done):
-        renewed = f"{world.clock.now() - timedelta(seconds=age):%Y-%m-%dT%H:%M:%S.%fZ}"
-        meta = {"name": "it-worker", "namespace": "kube-node-lease"}
-        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta}
-        world.kube.put({**lease, "spec": {"renewTime": renewed}})
-        world.cluster.state = lambda: state
-
-        preflight.run(self.kept(world))
-
-        assert world.cluster.log == done

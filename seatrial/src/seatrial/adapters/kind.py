@@ -82,7 +82,7 @@ class KindCluster:
         return str(node.get("Id", ""))
 
     def create(self, *, deadline: Deadline, log: Path, progress: Progress) -> None:
-        """Make the cluster. It is not awaited to be of use: see the readiness gate of the stage.
+        """Make the cluster. The network check waits until it can be used.
 
         Raises:
             CommandFailed: kind failed; what it made so far is still there.

@@ -22,13 +22,12 @@ __all__ = ["command"]
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Say what is wrong in the environment, with evidence."""
-    from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app import environment_status, environments  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415
-    from seatrial.stages import survey  # noqa: PLC0415
 
     this, project = machine(), context.project
     kube = environment(this, project, environments.require(this, project, context.namespace)).cluster.connect()
-    found = survey.findings(kube, project)
+    found = environment_status.find_problems(kube, project)
     context.print_result(found, lambda: "\n".join(map(_text, found)) if found else "nothing is wrong")
     return ExitCode.ENVIRONMENT if found else ExitCode.PASSED
 

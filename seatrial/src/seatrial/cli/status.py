@@ -12,8 +12,8 @@ from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
 if TYPE_CHECKING:
+    from seatrial.app.environment_status import ReleaseStatus, RunnerStatus, WorkloadStatus
     from seatrial.model.environment_record import EnvironmentRecord
-    from seatrial.stages.survey import ReleaseSeen, RunnerSeen, WorkloadSeen
 
 __all__ = ["command"]
 
@@ -32,9 +32,9 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True):
     state: str = "up"
     environment: EnvironmentRecord | None = None
     kubernetes: str = ""
-    releases: tuple[ReleaseSeen, ...] = ()
-    workloads: tuple[WorkloadSeen, ...] = ()
-    runner: RunnerSeen | None = None
+    releases: tuple[ReleaseStatus, ...] = ()
+    workloads: tuple[WorkloadStatus, ...] = ()
+    runner: RunnerStatus | None = None
     stand_ins: dict[str, str] = {}
 
 
@@ -48,9 +48,9 @@ class _Status(msgspec.Struct, frozen=True, kw_only=True):
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Say what is up, and whether it is up to date."""
-    from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app import environment_status, environments  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415
-    from seatrial.stages import revival, survey  # noqa: PLC0415
+    from seatrial.cluster_checks.revive import ANSWER_SECONDS, describe_state  # noqa: PLC0415
 
     this, project = machine(), context.project
     record = environments.find(this, project, context.namespace)
@@ -59,12 +59,12 @@ def command(context: Context) -> ExitCode:
         return ExitCode.PASSED
     env = environment(this, project, record)
     kube = env.cluster.connect()
-    if not kube.answers(revival.TRIES):
+    if not kube.answers(ANSWER_SECONDS):
         state = env.cluster.state()
-        asleep = f"cluster  {record.cluster} does not answer: {revival.words(state)}; {_REMEDIES[state]}"
+        asleep = f"cluster  {record.cluster} does not answer: {describe_state(state)}; {_REMEDIES[state]}"
         context.print_result(_Status(up=False, state=state, environment=record), asleep)
         return ExitCode.PASSED
-    workloads = survey.workloads(survey.snapshot(kube, project.used_namespaces))
+    workloads = environment_status.workload_statuses(kube, project.used_namespaces)
     images = [image for workload in workloads for image in workload.images]
     labelled = {
         reference: image.labels.get("dev.seatrial.stands-in-for", "")
@@ -74,9 +74,9 @@ def command(context: Context) -> ExitCode:
         up=True,
         environment=record,
         kubernetes=kube.version(),
-        releases=tuple(survey.releases(kube, project)),
+        releases=tuple(environment_status.release_statuses(kube, project)),
         workloads=tuple(workloads),
-        runner=survey.runner(kube, project, env),
+        runner=environment_status.runner_status(kube, project, env),
         stand_ins={reference: stands for reference, stands in labelled.items() if stands},
     )
     context.print_result(status, lambda: _text(status))

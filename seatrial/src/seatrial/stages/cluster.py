@@ -1,21 +1,23 @@
-"""The cluster: made, or found as it was left; of use in either case."""
+"""Cluster stage: create the cluster and wait until its network works, or connect to the existing one."""
 
 from __future__ import annotations
 
+import time
+
+from seatrial.cluster_checks.network_check import wait_for_network
 from seatrial.model.environment_record import Made
 from seatrial.model.result import Stage
 from seatrial.runner.prestart import Submission
-from seatrial.stages import gate
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
 __all__ = ["run"]
 
 
 def run(ctx: Ctx) -> Report:
-    """Make the cluster unless the environment has one, and wait until pods in it find and reach each other.
+    """Create the cluster unless the environment has one, and wait until its network works.
 
     Raises:
-        EnvironmentFailed: it cannot be made, or what the environment had is gone or broken.
+        EnvironmentFailed: the cluster cannot be created, or its network does not work in time.
     """
     cluster, facts = ctx.env.cluster, ctx.facts
     if facts.fresh:
@@ -28,13 +30,17 @@ def run(ctx: Ctx) -> Report:
         ctx.remember(Made(kind="cluster", name=cluster.name, identity=cluster.identity()))
     facts.kube = cluster.connect()
     if ctx.tests and not facts.fresh:
-        # What the runner is, is asked later; the install stage leaves this where it makes the pod anew.
+        # The install stage cancels this command if it recreates the runner pod.
         spec = ctx.project.runner
         facts.submission = Submission(facts.kube.exec(spec.pod, spec.namespace))
     facts.versions["kubernetes"] = facts.kube.version()
     if not facts.fresh:
         facts.usable = True
         return unchanged(name=cluster.name)
-    waited = gate.wait(ctx, deadline)
+    started = time.monotonic()
+    if nodes := ctx.env.nodes:
+        progress = ctx.progress(Stage.CLUSTER)
+        wait_for_network(facts.kube, nodes, deadline=deadline, progress=progress, warn=ctx.warn)
     facts.usable = True
-    return done(name=cluster.name, kubernetes=facts.versions["kubernetes"], gate=f"{waited:.1f} s")
+    seconds = f"{time.monotonic() - started:.1f} s"
+    return done(name=cluster.name, kubernetes=facts.versions["kubernetes"], network=seconds)

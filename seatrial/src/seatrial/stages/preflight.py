@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from seatrial.cluster_checks.revive import ensure_cluster_answers
 from seatrial.model.errors import UsageError
+from seatrial.model.result import Stage
 from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import claim_namespace, ensure_namespace
 from seatrial.releases.helm_records import check_owner
 from seatrial.releases.manifests import check_manifests
-from seatrial.stages import revival
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
 __all__ = ["run"]
@@ -30,7 +31,7 @@ def run(ctx: Ctx) -> Report:
     if ctx.record.shares:
         return _enter_shared_cluster(ctx)
     if not ctx.facts.fresh:
-        return revival.run(ctx)
+        return done(started=env.cluster.name) if _ensure_cluster_answers(ctx) else unchanged()
     _check_tools(ctx)
     if not env.processes.find("kind"):
         raise UsageError("kind is not on PATH", hint="install it: https://kind.sigs.k8s.io/docs/user/quick-start/")
@@ -58,6 +59,22 @@ def _check_tools(ctx: Ctx) -> None:
     ctx.facts.versions["helm"] = ctx.env.charts.version()
 
 
+def _ensure_cluster_answers(ctx: Ctx) -> bool:
+    """Start the existing cluster if it does not answer, and return whether it was started."""
+    env, hint = ctx.env, "seatrial down, then seatrial up"
+    if ctx.record.provider == "existing":
+        hint = f"kubectl --context {env.cluster.context} version"
+    return ensure_cluster_answers(
+        env.cluster,
+        clock=env.clock,
+        own_nodes=env.nodes is not None,
+        namespaces=ctx.project.used_namespaces,
+        deadline=ctx.deadline,
+        progress=ctx.progress(Stage.PREFLIGHT),
+        hint=hint,
+    )
+
+
 def _enter_shared_cluster(ctx: Ctx) -> Report:
     """Check the cluster and take the Lease of the runner's namespace before anything in it is changed."""
     env, is_first = ctx.env, not ctx.record.kept
@@ -67,7 +84,7 @@ def _enter_shared_cluster(ctx: Ctx) -> Report:
         raise UsageError(
             f"{env.cluster.kubeconfig} has no context {env.cluster.context!r}", hint="kubectl config get-contexts"
         )
-    revival.run(ctx)
+    _ensure_cluster_answers(ctx)
     kube = ctx.facts.kube = env.cluster.connect()
     namespace, owner = ctx.project.runner.namespace, ctx.owner
     claim_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)

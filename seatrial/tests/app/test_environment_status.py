@@ -1,23 +1,23 @@
-"""Inspection of an environment that exists, and the values of Secrets."""
+"""The status of an environment: workloads, releases, runner and findings."""
 
 from __future__ import annotations
 
 from fakes import World
+from seatrial.app import environment_status
 from seatrial.model.spec import RunnerSpec
-from seatrial.stages import survey
 from seatrial.stages.install import runner_pod_of
 from shop_world import READY, delivered, deployment, pod, project, revision
 
 
-class TestSurvey:
-    def test_workloads(self, world):
+class TestStatus:
+    def test_workloads_without_a_controller_are_reported(self, world):
         world.kube.put(deployment(**READY))
         world.kube.put(deployment("late"))
         owned = pod("web-2")
         owned["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "x", "controller": True}]
         world.kube.put(owned)
         world.kube.put(pod("lone"))
-        seen = survey.workloads(survey.snapshot(world.kube, ["shop"]))
+        seen = environment_status.workload_statuses(world.kube, ["shop"])
 
         assert [(each.name, each.ready, each.waits_for) for each in seen] == [
             ("web", True, ""),
@@ -26,17 +26,17 @@ class TestSurvey:
         ]
         assert seen[0].images == ("base:1",)
 
-    def test_releases(self, tmp_path):
+    def test_releases_have_the_status_of_their_newest_revision(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
-        assert survey.releases(world.kube, world.project)[0].status == ""
+        assert environment_status.release_statuses(world.kube, world.project)[0].status == ""
         secret = revision(3, "deployed")
         secret["metadata"]["namespace"] = "shop"
         world.kube.put(secret)
 
-        assert survey.releases(world.kube, world.project)[0].revision == 3
+        assert environment_status.release_statuses(world.kube, world.project)[0].revision == 3
 
     def runner(self, tmp_path, **more):
-        """Tell of the runner of a world in which an image was built and its pod made."""
+        """Return a world with a built image and a running runner pod."""
         world = World(tmp_path, project(tmp_path, **more))
         world.images.present["base:1"] = "sha256:base"
         ctx, _ = delivered(world)
@@ -45,32 +45,32 @@ class TestSurvey:
         return world
 
     def next(self, world):
-        return survey.runner(world.kube, world.project, world.env()).next
+        return environment_status.runner_status(world.kube, world.project, world.env()).next
 
-    def test_runner_that_is_gone(self, tmp_path):
-        assert self.next(World(tmp_path, project(tmp_path))) == "make it"
+    def test_missing_runner_will_be_created(self, tmp_path):
+        assert self.next(World(tmp_path, project(tmp_path))) == "create it"
 
-    def test_runner_as_it_was(self, tmp_path):
+    def test_next_step_follows_changes_of_files(self, tmp_path):
         world = self.runner(tmp_path)
 
-        assert self.next(world) == "go on in it"
+        assert self.next(world) == "use it"
         (tmp_path / "tests" / "a.py").write_text("other")
-        assert self.next(world) == "send it the files that changed"
+        assert self.next(world) == "send it the changed files"
         (tmp_path / "Dockerfile").write_text("FROM base:1\n")
         assert self.next(world).startswith("rebuild its image: Dockerfile")
 
-    def test_runner_whose_image_is_not_on_the_engine(self, tmp_path):
+    def test_missing_image_of_the_runner_will_be_rebuilt(self, tmp_path):
         world = self.runner(tmp_path)
         world.images.present.clear()
 
-        assert self.next(world) == "rebuild its image: it is not on the engine"
+        assert self.next(world) == "rebuild its image, which is not on the engine"
 
-    def test_runner_with_an_image_of_others(self, tmp_path):
+    def test_runner_with_an_image_of_another_registry_will_be_used(self, tmp_path):
         world = self.runner(tmp_path, runner=RunnerSpec(image="x:1", namespace="shop"), image=(), release=())
 
-        assert self.next(world) == "go on in it"
+        assert self.next(world) == "use it"
 
-    def test_findings(self, world):
+    def test_findings_have_the_last_log_lines(self, world):
         world.kube.put(deployment())
         bad = pod("web-abc-1")
         bad["metadata"]["labels"] = {"pod-template-hash": "abc"}
@@ -83,7 +83,7 @@ class TestSurvey:
         world.kube.texts["web-abc-1", "c", False] = b"boom"
         service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
         world.kube.put({**service, "spec": {"selector": {"app": "web"}}})
-        found = survey.findings(world.kube, world.project)
+        found = environment_status.find_problems(world.kube, world.project)
 
         assert [each.cause for each in found] == ["Crash", "NoEndpoints"]
         assert found[0].evidence == ("boom",)

@@ -1,4 +1,4 @@
-"""A look at an environment that stands: what is ready, what is wrong, what is out of date. Nothing is changed."""
+"""Inspect an environment without changing it: what is ready, what is wrong, and what the next test run would do."""
 
 from __future__ import annotations
 
@@ -23,11 +23,19 @@ from seatrial.saved_state import read_runner
 from seatrial.watching.log_evidence import with_log_lines
 from seatrial.watching.watch_set import list_snapshot
 
-__all__ = ["ReleaseSeen", "RunnerSeen", "WorkloadSeen", "findings", "releases", "runner", "snapshot", "workloads"]
+__all__ = [
+    "ReleaseStatus",
+    "RunnerStatus",
+    "WorkloadStatus",
+    "find_problems",
+    "release_statuses",
+    "runner_status",
+    "workload_statuses",
+]
 
 
-class WorkloadSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A workload; `waits_for` is empty if it is ready."""
+class WorkloadStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A workload. `waits_for` is empty if it is ready."""
 
     kind: str
     namespace: str
@@ -37,8 +45,8 @@ class WorkloadSeen(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[str, ...]
 
 
-class ReleaseSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A release of the configuration; status is Helm's word, empty if it is not installed."""
+class ReleaseStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A configured release. `status` is Helm's word, empty if the release is not installed."""
 
     name: str
     namespace: str
@@ -46,8 +54,8 @@ class ReleaseSeen(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
 
 
-class RunnerSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """The runner pod: what it was made from, and what the next `test` would do about it."""
+class RunnerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The runner pod: its image, its state, and what the next `seatrial test` will do with it."""
 
     pod: str
     image: str
@@ -55,14 +63,14 @@ class RunnerSeen(msgspec.Struct, frozen=True, kw_only=True):
     next: str
 
 
-def snapshot(kube: Kube, namespaces: Sequence[str], *extra: str) -> Snapshot:
-    """Return what there is now of workloads, pods, events, and the extra kinds."""
+def _snapshot(kube: Kube, namespaces: Sequence[str], *extra: str) -> Snapshot:
+    """Return the workloads, pods and events that exist now, and the objects of the extra kinds."""
     return list_snapshot(kube, dict.fromkeys(("v1/Pod", "v1/Event", *WORKLOADS.values(), *extra)), namespaces)
 
 
-def workloads(seen: Snapshot) -> list[WorkloadSeen]:
-    """Return all workloads but pods that something else controls."""
-    found = []
+def workload_statuses(kube: Kube, namespaces: Sequence[str]) -> list[WorkloadStatus]:
+    """Return the status of all workloads, except for pods that a controller created."""
+    seen, found = _snapshot(kube, namespaces), []
     for kind, api in WORKLOADS.items():
         for obj in seen.all(api):
             if kind == "Pod" and controller_of(obj) != ("", ""):
@@ -71,7 +79,7 @@ def workloads(seen: Snapshot) -> list[WorkloadSeen]:
             verdict = judge_workload(kind, meta["namespace"], meta["name"], seen)
             spec = obj["spec"] if kind == "Pod" else obj["spec"]["template"]["spec"]
             found.append(
-                WorkloadSeen(
+                WorkloadStatus(
                     kind=kind,
                     namespace=meta["namespace"],
                     name=meta["name"],
@@ -83,13 +91,13 @@ def workloads(seen: Snapshot) -> list[WorkloadSeen]:
     return found
 
 
-def releases(kube: Kube, project: Project) -> list[ReleaseSeen]:
-    """Return how the configured releases stand."""
+def release_statuses(kube: Kube, project: Project) -> list[ReleaseStatus]:
+    """Return the status of the configured releases."""
     found = []
     for release in project.release:
         state = newest_revision(kube, release)
         found.append(
-            ReleaseSeen(
+            ReleaseStatus(
                 name=release.name,
                 namespace=release.namespace,
                 status=state.status if state else "",
@@ -99,16 +107,16 @@ def releases(kube: Kube, project: Project) -> list[ReleaseSeen]:
     return found
 
 
-def runner(kube: Kube, project: Project, env: Kubernetes) -> RunnerSeen:
-    """Return how the runner stands, and what the next `seatrial test` would do about it."""
+def runner_status(kube: Kube, project: Project, env: Kubernetes) -> RunnerStatus:
+    """Return the status of the runner pod, and what the next `seatrial test` will do with it."""
     spec = project.runner
     pod = kube.get("v1/Pod", spec.pod, spec.namespace)
     made = read_runner(env.directory)
     image = next((image for image in project.image if image.name == spec.image), None)
     if pod is None or made is None:
-        return RunnerSeen(pod=spec.pod, image="", state="gone", next="make it")
+        return RunnerStatus(pod=spec.pod, image="", state="gone", next="create it")
     verdict = judge_pod(pod, [])
-    step = "go on in it"
+    step = "use it"
     if image is not None:
         present = env.images.inspect([*base_images(image, os.environ), made.reference])
         given = read_inputs(project, image, os.environ, present)
@@ -116,17 +124,17 @@ def runner(kube: Kube, project: Project, env: Kubernetes) -> RunnerSeen:
         places = given.places(spec.workdir or (local.workdir if local else "/"), made.places, made.manifest)
         causes = image_needs(made.manifest, given.manifest, places=places, rebuild=spec.rebuild)
         if local is None or local.digest != made.image:
-            step = "rebuild its image: it is not on the engine"
+            step = "rebuild its image, which is not on the engine"
         elif causes:
             step = f"rebuild its image: {causes[0]}"
         elif made.manifest.files != given.manifest.files:
-            step = "send it the files that changed"
-    return RunnerSeen(pod=spec.pod, image=made.reference, state=verdict.reason or "ready", next=step)
+            step = "send it the changed files"
+    return RunnerStatus(pod=spec.pod, image=made.reference, state=verdict.reason or "ready", next=step)
 
 
-def findings(kube: Kube, project: Project) -> tuple[Finding, ...]:
-    """Return all that is wrong, likeliest cause first, with the last log lines where a container is at fault."""
-    seen = snapshot(kube, project.used_namespaces, "v1/Service", "discovery.k8s.io/v1/EndpointSlice")
+def find_problems(kube: Kube, project: Project) -> tuple[Finding, ...]:
+    """Return the findings, the likeliest cause first, with the last log lines of failed containers."""
+    seen = _snapshot(kube, project.used_namespaces, "v1/Service", "discovery.k8s.io/v1/EndpointSlice")
     suspected: list[Suspicion] = []
     for kind, api in WORKLOADS.items():
         for obj in seen.all(api):

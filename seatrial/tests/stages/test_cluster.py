@@ -1,0 +1,69 @@
+"""The cluster stage."""
+
+from __future__ import annotations
+
+import pytest
+from new_cluster import with_network
+from seatrial.model.environment_record import Made
+from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.result import Outcome
+from seatrial.stages import (
+    cluster,
+)
+
+
+def test_cluster_is_recorded_before_it_is_created(world):
+    with_network(world).cluster.breaks = EnvironmentFailed("no")
+    ctx = world.ctx(connected=False)
+
+    with pytest.raises(EnvironmentFailed):
+        cluster.run(ctx)
+    assert world.remembered == [Made(kind="cluster", name="it")]
+    assert len(ctx.undo) == 1
+    assert not ctx.facts.usable
+
+
+def test_new_cluster_is_usable_and_deleted_by_teardown(world):
+    ctx = with_network(world).ctx(connected=False)
+    report = cluster.run(ctx)
+
+    assert report.facts["name"] == "it"
+    assert ctx.facts.usable
+    assert world.remembered[-1].identity == "id"
+    assert ("v1/Namespace", "", "seatrial-network-check") in world.kube.deleted
+    what, undo = ctx.undo.pop()
+    undo(ctx.deadline)
+    assert (what, world.cluster.log) == ("cluster it", ["create", "delete"])
+
+
+def test_kept_cluster_stays_unchanged(world):
+    ctx = world.ctx(connected=False)
+    ctx.facts.fresh = False
+
+    assert cluster.run(ctx).outcome is Outcome.UNCHANGED
+    assert ctx.facts.usable
+    assert ctx.facts.submission is None, "this command runs no tests"
+
+
+def test_command_of_the_tests_is_prestarted_in_a_kept_cluster(world):
+    ctx = world.ctx(connected=False, tests=True)
+    ctx.facts.fresh = False
+    cluster.run(ctx)
+
+    assert ctx.facts.submission.take() is world.kube.pod.started[0]
+    assert world.kube.pod.asked[0][-1] == "submit"
+
+
+def test_no_command_is_prestarted_in_a_new_cluster(world):
+    ctx = with_network(world).ctx(connected=False, tests=True)
+    cluster.run(ctx)
+
+    assert ctx.facts.submission is None
+
+
+def test_network_of_nodes_on_other_machines_is_not_checked(world):
+    ctx = world.ctx(connected=False, env=world.env(nodes=None))
+    cluster.run(ctx)
+
+    assert ctx.facts.usable
+    assert world.cluster.ran == []
