@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import shop_project
-from seatrial.adapters.forward import KubeForwarder
+from seatrial.adapters.port_forward.forwarder import KubeForwarder
 from seatrial.pytest_plugin.kept import kept
 from shop_project import PATIENCE, PROJECT
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 from seatrial.adapters.docker import DockerEngine
+from seatrial.adapters.image_registry import LocalRegistry
 from seatrial.adapters.machine import port_is_free
 from seatrial.adapters.process import LocalProcesses
-from seatrial.adapters.registry import LocalRegistry
 from seatrial.adapters.registry_keys import authorization, keys_in
 from seatrial.model.deadline import Deadline
 from shop_project import docker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from seatrial.adapters.kube import KubeApi
+from seatrial.adapters.kube_api import KubeApi
 
 from .fake_api import FakeApi, serving
 

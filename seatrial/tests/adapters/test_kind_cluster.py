@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.adapters.docker import DockerEngine
-from seatrial.adapters.kind import KindCluster, cluster_config, host_ports, kind_strays, ours
+from seatrial.adapters.kind_cluster import KindCluster, cluster_config, host_ports, kind_strays, ours
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed
@@ -204,7 +204,7 @@ def test_removal_leaves_a_cluster_of_others_with_the_same_name(tmp_path):
 
 
 def test_a_removal_that_the_engine_refuses_at_first_is_asked_for_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.kind._LOOK", 0.0)
+    monkeypatch.setattr("seatrial.adapters.kind_cluster._LOOK", 0.0)
     it, processes, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"))
     removes = processes._answers["docker", "rm"]
     refuses = Answer(
@@ -224,8 +224,8 @@ def test_an_engine_that_does_not_answer_has_removed_nothing(tmp_path):
 
 
 def test_removal_waits_for_what_a_killed_kind_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.kind._SETTLE", 0.2)
-    monkeypatch.setattr("seatrial.adapters.kind._LOOK", 0.01)
+    monkeypatch.setattr("seatrial.adapters.kind_cluster._SETTLE", 0.2)
+    monkeypatch.setattr("seatrial.adapters.kind_cluster._LOOK", 0.01)
     it, processes, there = with_engine(tmp_path)
     processes._answers[("kind", "create")] = Answer(code=1)
     with pytest.raises(CommandFailed):
@@ -250,7 +250,7 @@ def test_removal_waits_for_what_a_killed_kind_asked_for(tmp_path, monkeypatch):
 
 
 def test_a_cluster_that_was_made_whole_is_removed_without_a_wait(tmp_path, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.kind._SETTLE", 60.0)
+    monkeypatch.setattr("seatrial.adapters.kind_cluster._SETTLE", 60.0)
     it, _, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"))
     it.delete(deadline=Deadline.after(5))
 

@@ -7,8 +7,8 @@ import itertools
 import threading
 
 import pytest
-from seatrial.adapters import kube as module
-from seatrial.adapters.kube import KubeApi
+from seatrial.adapters import kube_api as module
+from seatrial.adapters.kube_api import KubeApi
 from seatrial.adapters.kubeconfig import Access
 from seatrial.model.errors import AccessDenied, EnvironmentFailed, NotServed
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
-from seatrial.adapters.proxy import LOOPBACK, direct
+from seatrial.adapters.proxy_exceptions import LOOPBACK, direct
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, OutOfTime
 from seatrial.model.redaction import SECRETS

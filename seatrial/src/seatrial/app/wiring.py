@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from seatrial.adapters.docker import DockerEngine
-from seatrial.adapters.existing import ExistingCluster
+from seatrial.adapters.existing_cluster import ExistingCluster
+from seatrial.adapters.guarded_api import Guard
 from seatrial.adapters.helm import HelmCharts
-from seatrial.adapters.kind import KindCluster, Stray, cluster_config, host_ports, kind_strays
+from seatrial.adapters.image_registry import LocalRegistry, RemoteRegistry
+from seatrial.adapters.kind_cluster import KindCluster, Stray, cluster_config, host_ports, kind_strays
 from seatrial.adapters.kubeconfig import extract
 from seatrial.adapters.ledger import Ledger, state_directory
 from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
-from seatrial.adapters.ours_only import Guard
 from seatrial.adapters.process import LocalProcesses
-from seatrial.adapters.reachable import registry_silence
-from seatrial.adapters.registry import LocalRegistry, RemoteRegistry
+from seatrial.adapters.registry_check import registry_silence
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError

@@ -151,7 +151,7 @@ class Host:
 
     def _bring_exceptions(self) -> None:
         """Let clients reach services by name without the proxy that the environment may name."""
-        from seatrial.adapters.proxy import LOOPBACK, direct  # noqa: PLC0415
+        from seatrial.adapters.proxy_exceptions import LOOPBACK, direct  # noqa: PLC0415
 
         for name, value in direct(os.environ, [*LOOPBACK, *self.names]).items():
             if name in os.environ:
@@ -185,7 +185,7 @@ class Host:
             os.environ[name] = value
 
     def _forward(self) -> Forwarder:
-        from seatrial.adapters.forward import KubeForwarder  # noqa: PLC0415
+        from seatrial.adapters.port_forward.forwarder import KubeForwarder  # noqa: PLC0415
         from seatrial.pod.fixtures.endpoint import Absent  # noqa: PLC0415
 
         with self._lock:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from seatrial.adapters.kube import KubeApi, open_connection
+from seatrial.adapters.kube_api import KubeApi, open_connection
 from seatrial.adapters.kubeconfig import Access, load_access
 from seatrial.adapters.ledger import state_directory
 from seatrial.model.names import label_value
@@ -92,7 +92,7 @@ def kept(root: Path, project: Callable[[], Project], namespace: str = "") -> Kep
         "seatrial.dev/session": str(session["session"]),
     }
     if provider == "existing":
-        from seatrial.adapters.existing import ExistingCluster  # noqa: PLC0415
+        from seatrial.adapters.existing_cluster import ExistingCluster  # noqa: PLC0415
         from seatrial.adapters.process import LocalProcesses  # noqa: PLC0415
 
         spec = project().cluster

@@ -5,10 +5,10 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from seatrial.adapters.forward_choice import Target, choose, service_ports, silence, targets
-from seatrial.adapters.forward_spdy import Frames, Headers, data_frame, pong, reset
+from seatrial.adapters.port_forward.endpoints import Target, choose, service_ports, silence, targets
+from seatrial.adapters.port_forward.spdy import Frames, Headers, data_frame, pong, reset
 
-from .fake_pods import endpoint, endpoint_slice
+from adapters.fake_pods import endpoint, endpoint_slice
 
 OLD, NEW, SAME = Target("a", "1", 80), Target("b", "2", 80), Target("c", "3", 80)
 CREATED = {"1": "2026-01-01T00:00:00Z", "2": "2026-01-01T00:00:09Z", "3": "2026-01-01T00:00:09Z"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from seatrial.adapters.ours_only import Guard, OursOnly
+from seatrial.adapters.guarded_api import Guard, OursOnly
 from seatrial.model.errors import EnvironmentFailed
 
 from .fake_api import serving

@@ -5,7 +5,7 @@ import socket
 import threading
 
 import pytest
-from seatrial.adapters.reachable import registry_silence
+from seatrial.adapters.registry_check import registry_silence
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from seatrial.adapters.forward import KubeForwarder
-from seatrial.adapters.forward_bind import address, listen
+from seatrial.adapters.port_forward.forwarder import KubeForwarder
+from seatrial.adapters.port_forward.loopback import address, listen
 from seatrial.model.errors import EnvironmentFailed
 
-from .fake_pods import Pods, endpoint, endpoint_slice
+from adapters.fake_pods import Pods, endpoint, endpoint_slice
 
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"
 SERVICE = "/api/v1/namespaces/shop/services/web"
@@ -178,7 +178,7 @@ def test_a_pod_that_refuses_costs_nobody_anything(api, pods, forwarder):
 
 
 def test_nobody_ready(api, pods, forwarder, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.forward._PATIENCE", 0.2)
+    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._PATIENCE", 0.2)
     ready(api, endpoint("web-1", ready=False))
     with dial(forwarder) as client, pytest.raises(ConnectionResetError):
         client.recv(1)
@@ -187,7 +187,7 @@ def test_nobody_ready(api, pods, forwarder, monkeypatch):
 
 
 def test_all_refuse(api, pods, forwarder, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.forward._PATIENCE", 0.2)
+    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._PATIENCE", 0.2)
     ready(api, endpoint("web-1"))
     with dial(forwarder) as client, pytest.raises(ConnectionResetError):
         client.recv(1)
@@ -225,7 +225,7 @@ def test_an_error_behind_the_first_byte_is_a_reset(api, pods, forwarder):
 
 
 def test_a_pod_that_is_gone_and_an_old_server(api, pods, forwarder, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.forward._PATIENCE", 0.2)
+    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._PATIENCE", 0.2)
     ready(api, endpoint("web-1"))
     api.refuse = 404, {"message": 'pods "web-1" not found'}
     with dial(forwarder) as client, pytest.raises(ConnectionResetError):

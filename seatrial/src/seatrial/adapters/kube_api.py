@@ -16,10 +16,10 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from seatrial.adapters.kinds import Kinds
-from seatrial.adapters.kube_exec import ApiPodExec
-from seatrial.adapters.kube_logs import ApiLines, log_query
+from seatrial.adapters.api_resources import Kinds
 from seatrial.adapters.kubeconfig import Access
+from seatrial.adapters.pod_exec import ApiPodExec
+from seatrial.adapters.pod_logs import ApiLines, log_query
 from seatrial.adapters.websocket import WebSocket
 from seatrial.model.errors import AccessDenied, EnvironmentFailed, NotServed
 from seatrial.ports import Change, Object, PodExec

@@ -102,7 +102,7 @@ class ApiPodExec:
             StreamBroken: the connection was cut.
             EnvironmentFailed: the cluster does not run it.
         """
-        from seatrial.adapters.terminal import bridge  # noqa: PLC0415 - for `--pdb` only
+        from seatrial.adapters.pod_terminal import bridge  # noqa: PLC0415 - for `--pdb` only
 
         web = self._open(argv, container, silence=_SILENCE, stdin=True, tty=True)
         try:

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from seatrial.adapters.forward_choice import SERVICE_LABEL, Target, choose, silence, targets
+from seatrial.adapters.port_forward.endpoints import SERVICE_LABEL, Target, choose, silence, targets
 from seatrial.model.errors import SeatrialError
 from seatrial.ports import Change, Kube, Object
 

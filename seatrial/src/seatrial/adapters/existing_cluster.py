@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from seatrial.adapters.guarded_api import Guard, OursOnly
 from seatrial.adapters.kubeconfig import contexts, load_access
-from seatrial.adapters.ours_only import Guard, OursOnly
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import UsageError
 from seatrial.ports import ClusterState, Processes, Progress

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from seatrial.adapters.docker import DockerEngine
-from seatrial.adapters.kube import KubeApi
+from seatrial.adapters.guarded_api import Guard, OursOnly
+from seatrial.adapters.kube_api import KubeApi
 from seatrial.adapters.kubeconfig import load_access
-from seatrial.adapters.ours_only import Guard, OursOnly
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
 from seatrial.model.names import EnvironmentId

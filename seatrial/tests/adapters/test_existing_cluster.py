@@ -8,7 +8,7 @@ import time
 
 import pytest
 from seatrial.adapters import machine
-from seatrial.adapters.existing import ExistingCluster
+from seatrial.adapters.existing_cluster import ExistingCluster
 from seatrial.doubles import FakeProcesses
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import UsageError

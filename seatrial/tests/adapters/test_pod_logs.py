@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 
 import pytest
-from seatrial.adapters import kube_logs
-from seatrial.adapters.kube_logs import ApiLines, log_query
+from seatrial.adapters import pod_logs
+from seatrial.adapters.pod_logs import ApiLines, log_query
 from seatrial.model.errors import EnvironmentFailed
 
 ONE, TWO, THREE = (
@@ -16,8 +16,8 @@ ONE, TWO, THREE = (
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(kube_logs, "_PAUSE", 0.01)
-    monkeypatch.setattr(kube_logs, "_PATIENCE", 0.1)
+    monkeypatch.setattr(pod_logs, "_PAUSE", 0.01)
+    monkeypatch.setattr(pod_logs, "_PATIENCE", 0.1)
 
 
 class Response:

@@ -16,7 +16,7 @@ import threading
 from contextlib import suppress
 from typing import Final
 
-from seatrial.adapters.forward_spdy import Frame, Frames, Headers, data_frame, pong, reset
+from seatrial.adapters.port_forward.spdy import Frame, Frames, Headers, data_frame, pong, reset
 from seatrial.adapters.websocket import WebSocket
 from seatrial.ports import StreamBroken
 

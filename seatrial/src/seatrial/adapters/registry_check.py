@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from http import HTTPStatus
 
-from seatrial.adapters.proxy import LOOPBACK
+from seatrial.adapters.proxy_exceptions import LOOPBACK
 
 __all__ = ["registry_silence"]
 

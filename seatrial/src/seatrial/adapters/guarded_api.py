@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seatrial.adapters.kube import KubeApi
+from seatrial.adapters.kube_api import KubeApi
 from seatrial.adapters.kubeconfig import Access
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import LABEL_ENVIRONMENT, LABEL_OWNER, LABEL_PROJECT, LABEL_USE, OWNER

@@ -17,11 +17,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from seatrial.adapters.forward_bind import listen
-from seatrial.adapters.forward_choice import Target, service_ports
-from seatrial.adapters.forward_pods import Pods
-from seatrial.adapters.forward_tunnel import PROTOCOL, Stream, Tunnel, cut
-from seatrial.adapters.kube import KubeApi
+from seatrial.adapters.kube_api import KubeApi
+from seatrial.adapters.port_forward.endpoint_watch import Pods
+from seatrial.adapters.port_forward.endpoints import Target, service_ports
+from seatrial.adapters.port_forward.loopback import listen
+from seatrial.adapters.port_forward.tunnel import PROTOCOL, Stream, Tunnel, cut
 from seatrial.adapters.websocket import HandshakeRefused
 from seatrial.model.errors import EnvironmentFailed, SeatrialError
 from seatrial.ports import Address, StreamBroken

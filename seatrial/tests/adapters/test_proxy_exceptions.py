@@ -5,10 +5,10 @@ from __future__ import annotations
 import urllib.request
 
 import pytest
+from seatrial.adapters.image_registry import DOMAIN
 from seatrial.adapters.process import LocalProcesses
-from seatrial.adapters.proxy import LOOPBACK, direct
-from seatrial.adapters.reachable import registry_silence
-from seatrial.adapters.registry import DOMAIN
+from seatrial.adapters.proxy_exceptions import LOOPBACK, direct
+from seatrial.adapters.registry_check import registry_silence
 from seatrial.model.deadline import Deadline
 
 PROXY = "http://proxy.invalid:3128"

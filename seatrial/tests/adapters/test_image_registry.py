@@ -17,9 +17,9 @@ import msgspec
 import pytest
 import yaml
 from seatrial.adapters.docker import DockerEngine
+from seatrial.adapters.image_registry import LocalRegistry, RemoteRegistry
 from seatrial.adapters.process import _DIRECT
-from seatrial.adapters.proxy import direct
-from seatrial.adapters.registry import LocalRegistry, RemoteRegistry
+from seatrial.adapters.proxy_exceptions import direct
 from seatrial.adapters.registry_keys import Keys, authorization, client_config, keys_in, password_file
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline

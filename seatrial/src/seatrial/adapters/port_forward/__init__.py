@@ -1,0 +1,1 @@
+"""Forward local ports to the Services of a cluster."""
