@@ -49,7 +49,7 @@ coverage: $(STAMP) ## run seatrial's tests without a cluster; fails below 95 % b
 	@$(BIN)/python scripts/check.py seatrial coverage
 
 .PHONY: mutate
-mutate: $(STAMP) ## mutation test of pure modules that changed; ARGS="runner/verdict.py" names modules
+mutate: $(STAMP) ## mutation test of pure modules that changed; ARGS="runner/verdict_rules.py" names modules
 	@$(BIN)/python scripts/mutate.py $(ARGS)
 
 .PHONY: check

@@ -24,7 +24,15 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PROJECT: Final = ROOT / "seatrial"
 SOURCE: Final = PROJECT / "src" / "seatrial"
 SURVIVORS: Final = PROJECT / "tests" / "mutation_survivors.toml"
-PURE: Final = ("config", "diagnose", "image_inputs", "model", "readiness", "runner/verdict.py", "runner/progress.py")
+PURE: Final = (
+    "config",
+    "diagnose",
+    "image_inputs",
+    "model",
+    "readiness",
+    "runner/verdict_rules.py",
+    "runner/progress.py",
+)
 TIMEOUT_SECONDS: Final = 30.0
 
 PYTEST: Final = (
@@ -45,7 +53,7 @@ class Survivor:
 def main() -> int:
     """Mutate each module in a copy of the project and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="for example runner/verdict.py")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="for example runner/verdict_rules.py")
     parser.add_argument("--since", default="HEAD~1", help="commit to compare with if no module is named (HEAD~1)")
     options = parser.parse_args()
     modules = options.modules or changed(options.since)

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 import click
 import msgspec
+from seatrial.cli.command_list import COMMANDS
 from seatrial.cli.main import cli
-from seatrial.cli.registry import COMMANDS
 from seatrial.config.overrides import variables
 from seatrial.config.schema import SCHEMA_ID
 from seatrial.config.shape import describe, fields, kind_of

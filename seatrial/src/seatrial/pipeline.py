@@ -313,7 +313,7 @@ def _result(run: _Run, peak: int) -> RunResult:
         images_size=ctx.facts.images_size,
         versions=ctx.facts.versions,
         tree=tests.tree if tests else None,
-        reports=tuple(map(str, tests.home.reports)) if tests else (),
+        reports=tuple(map(str, tests.collected.reports)) if tests else (),
         peak_memory=peak,
         kept=len(ctx.undo) > 0 or not ctx.facts.fresh,
     )

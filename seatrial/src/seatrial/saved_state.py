@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from seatrial.image_inputs.manifest import Manifest
+from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.image_inputs.working_tree import Entry
 
 __all__ = [

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 from seatrial.cli import main as main_module
+from seatrial.cli.command_list import COMMANDS
 from seatrial.cli.main import cli
-from seatrial.cli.registry import COMMANDS
 from seatrial.interruption import Terminated
 from seatrial.model.errors import (
     CommandFailed,

@@ -5,7 +5,7 @@ import json
 
 import click
 import pytest
-from seatrial.cli.command import plain_command, plain_group, pytest_command
+from seatrial.cli.declaration import plain_command, plain_group, pytest_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import UsageError
 

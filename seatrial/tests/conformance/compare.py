@@ -14,9 +14,9 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
 from seatrial.model.text import safe_text
-from seatrial.runner.options import resolve
+from seatrial.runner.options import split_command_line
 from seatrial.runner.request import Request
-from seatrial.runner.test_run import TestRun, run_tests
+from seatrial.runner.run_tests import TestRun, run_tests
 
 from conformance.suites import Case
 from conformance.transport import Transport
@@ -58,7 +58,7 @@ def run_both(transport: Transport, case: Case, tmp_path: Path) -> Both:
     directory = transport.place(case.name, case.files)
     for number, step in enumerate(case.steps):
         out, events = io.StringIO(), list[Body]()
-        invocation = resolve([transport.python, "-m", "pytest"], [*step, *junit], root=project)
+        invocation = split_command_line([transport.python, "-m", "pytest"], [*step, *junit], root=project)
         request = Request(
             run=RunId(f"20260101-000000-{zlib.crc32(case.name.encode()):08x}{number}"),
             argv=invocation.argv,
@@ -83,7 +83,7 @@ def run_both(transport: Transport, case: Case, tmp_path: Path) -> Both:
             run_dir=tmp_path / f"run{number}",
             out=out,
         )
-        errors = (tmp_path / f"run{number}" / "replay-errors.log").read_text()
+        errors = (tmp_path / f"run{number}" / "renderer-errors.log").read_text()
         assert not errors, errors
     written = project / "out.xml"
     return Both(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from seatrial.image_inputs.copied_files import analyze
 from seatrial.image_inputs.delta import LIMIT, Delta, Lost, check_size, image_needs, matches, plan
-from seatrial.image_inputs.manifest import Manifest
+from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.image_inputs.sync_folders import Places
 from seatrial.image_inputs.working_tree import Entry, Files, Tree, below, digest
 from seatrial.model.errors import UsageError

@@ -13,7 +13,7 @@ from seatrial.namespaces.admission_policies import REFUSAL, isolation_policies, 
 from seatrial.namespaces.admission_policies import isolation_rights as runner_cluster_rights
 from seatrial.pod.fixtures import isolation as fixture
 from seatrial.pod.fixtures.isolation import PREFIX
-from seatrial.runner.definition import definition, isolation_rights
+from seatrial.runner.fixture_settings import fixture_settings, isolation_rights
 
 from .admission_evaluator import Request, refusals
 
@@ -368,7 +368,7 @@ class TestRights:
 
     def test_fixture_creates_namespaces_that_the_policies_admit(self):
         project = Project(root=Path("/p"), runner=SPEC)
-        given = definition(project, LABELS)
+        given = fixture_settings(project, LABELS)
         (_, made), (_, binding), *_ = fixture.objects(
             "test-1", nodeid="t", labels=given["labels"], now=0, rights=given["rights"]
         )

@@ -19,7 +19,7 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import RunId
 from seatrial.model.result import Counts, Outcome, RunResult, Stage
 from seatrial.model.verdict import Verdict
-from seatrial.runner.test_run import TestRun
+from seatrial.runner.run_tests import TestRun
 from seatrial.sinks.jsonl import JsonLines
 from seatrial.stages.context import done
 

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from seatrial.pod.agent.wire import STATE_VARIABLE
 from seatrial.pod.clients.dns_client import candidates, main, parse, question, settings
-from seatrial.runner.pod_files import agent_files
+from seatrial.runner.agent_files import agent_files
 
 from pod.test_outcome_probes import database
 

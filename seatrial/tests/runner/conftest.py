@@ -18,10 +18,10 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
 from seatrial.ports import Started
-from seatrial.runner.options import report_options, resolve
+from seatrial.runner.options import report_options, split_command_line
 from seatrial.runner.request import Request
+from seatrial.runner.run_tests import TestRun, run_tests
 from seatrial.runner.sync import pod_files
-from seatrial.runner.test_run import TestRun, run_tests
 
 from runner.local_pod import LocalPod
 
@@ -62,7 +62,7 @@ class Bench:
         self.events.clear()
         out = io.StringIO()
         reports: tuple[str, ...] = more.pop("report_options", ())
-        invocation = resolve(
+        invocation = split_command_line(
             command or (self.pod.python, "-m", "pytest"), args, root=self.root, terminal=True, reports=reports
         )
         tree = delta = None
@@ -97,7 +97,7 @@ class Bench:
             host_args=invocation.host_args, stop=stop, started=started, cut=cut,
         )  # fmt: skip
         self.text = out.getvalue()
-        errors = (self.run_dir / "replay-errors.log").read_text()
+        errors = (self.run_dir / "renderer-errors.log").read_text()
         assert not errors, errors
         return outcome
 

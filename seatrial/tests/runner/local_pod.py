@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seatrial.pod.agent.wire import AGENT_ENTRY, PACKAGE, STATE_VARIABLE
 from seatrial.ports import Completed, ContainerState, StreamBroken
-from seatrial.runner.pod_files import agent_argv, agent_files
+from seatrial.runner.agent_files import agent_argv, agent_files
 
 
 class StartedHere:

@@ -20,9 +20,9 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
 from seatrial.pod.agent.wire import ORIGINAL_ENVIRONMENT_VARIABLE, PLUGIN, RUN_DIRECTORY_VARIABLE
-from seatrial.runner.options import resolve
+from seatrial.runner.options import split_command_line
 from seatrial.runner.request import Request
-from seatrial.runner.test_run import TestRun, run_tests
+from seatrial.runner.run_tests import TestRun, run_tests
 
 from runner.local_pod import LocalPod, _clean_environment
 
@@ -75,7 +75,7 @@ class Bench:
     def ours(self) -> tuple[float, TestRun]:
         """Return wall seconds of a run, from before its submission to its verdict."""
         self.number += 1
-        invocation = resolve(PYTEST, (), root=self.root)
+        invocation = split_command_line(PYTEST, (), root=self.root)
         request = Request(
             run=RunId(f"20260101-0000{self.number:02d}-0000"), argv=invocation.argv, root=self.root,
             directory=str(self.pod.workdir), where="a directory", deadline=Deadline.after(600), cache=False,
@@ -128,19 +128,19 @@ def memory(count: int, size: int) -> None:
         bench = Bench(Path(directory), LOUD.format(count=count, size=size))
         bench.ours()
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        settings = bench.runs / "1" / "replay.json"
+        settings = bench.runs / "1" / "renderer.json"
         reader, writer = os.pipe()
         text = settings.read_text().replace('"reply": ', f'"reply": {writer}, "was": ')
         settings.write_text(text)
-        replay = subprocess.Popen(
+        renderer = subprocess.Popen(
             [sys.executable, "-m", "seatrial.runner.renderer", str(settings)], stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL, pass_fds=(writer,),
         )  # fmt: skip
-        assert replay.stdin is not None
-        replay.stdin.write(b'{"end": {"exit": 0, "proven": true, "message": "", "reason": "", "suspects": []}}\n')
-        replay.stdin.close()
-        _, _, usage = os.wait4(replay.pid, 0)
-        replay.returncode = 0
+        assert renderer.stdin is not None
+        renderer.stdin.write(b'{"end": {"exit": 0, "proven": true, "message": "", "reason": "", "suspects": []}}\n')
+        renderer.stdin.close()
+        _, _, usage = os.wait4(renderer.pid, 0)
+        renderer.returncode = 0
         os.close(reader)
         os.close(writer)
         bench.pod.close()

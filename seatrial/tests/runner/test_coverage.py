@@ -70,9 +70,9 @@ def test_data(root: Path, tmp_path: Path) -> None:
         },
     )
 
-    home = map_coverage(directory, root=root, directory_in_pod="/app")
+    collected = map_coverage(directory, root=root, directory_in_pod="/app")
 
-    assert (home.mapped, home.unmapped) == (2, ("/usr/lib/python3/json.py",))
+    assert (collected.mapped, collected.unmapped) == (2, ("/usr/lib/python3/json.py",))
     assert read(directory) == {
         str(root / "src/pkg/code.py"): [1, 2, 3],
         str(root / "tests/test_code.py"): [1],
@@ -99,9 +99,9 @@ def test_branches(root: Path, tmp_path: Path) -> None:
 
 def test_nothing_of_the_project(root: Path, tmp_path: Path) -> None:
     """The caller makes an error of it: somebody measured the wrong thing."""
-    home = map_coverage(measured(tmp_path / "home", {"/x.py": [1]}), root=root, directory_in_pod="/app")
+    collected = map_coverage(measured(tmp_path / "home", {"/x.py": [1]}), root=root, directory_in_pod="/app")
 
-    assert (home.mapped, home.unmapped) == (0, ("/x.py",))
+    assert (collected.mapped, collected.unmapped) == (0, ("/x.py",))
 
 
 def test_xml(root: Path, tmp_path: Path) -> None:
@@ -114,10 +114,10 @@ def test_xml(root: Path, tmp_path: Path) -> None:
         '<class name="gone" filename="gone.py"/></classes></package></packages></coverage>'
     )
 
-    home = map_coverage(directory, root=root, directory_in_pod="/app")
+    collected = map_coverage(directory, root=root, directory_in_pod="/app")
 
-    assert home.xml is not None
-    tree = ET.parse(home.xml)
+    assert collected.xml is not None
+    tree = ET.parse(collected.xml)
     assert [node.get("filename") for node in tree.iter("class")] == ["src/pkg/code.py", "tests/test_code.py", "gone.py"]
     assert [node.text for node in tree.iter("source")] == [str(root)]
 

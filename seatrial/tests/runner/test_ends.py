@@ -18,9 +18,9 @@ from seatrial.model import event
 from seatrial.model.errors import ExitCode, OutOfTime
 from seatrial.model.event import Body
 from seatrial.ports import Completed, ContainerState
-from seatrial.runner import test_run as session_module
-from seatrial.runner.pod_files import agent_argv
-from seatrial.runner.test_run import TestRun
+from seatrial.runner import run_tests
+from seatrial.runner.agent_files import agent_argv
+from seatrial.runner.run_tests import TestRun
 
 from runner.conftest import Bench
 from runner.local_pod import LocalPod
@@ -175,7 +175,7 @@ def test_first_signal_ends_a_run_on_a_paused_node(
 def test_paused_node_is_told_when_nobody_interrupts(
     bench: Bench, marker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "_LOST_AFTER", 3.0)
+    monkeypatch.setattr(run_tests, "_LOST_AFTER", 3.0)
     assert isinstance(bench.pod, PausedPod)
     write(bench, marker)
     When(marker, bench.pod.pause)
@@ -189,7 +189,7 @@ def test_paused_node_is_told_when_nobody_interrupts(
 
 def test_short_pause_of_the_node_is_no_loss(bench: Bench, marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection may break meanwhile: another one is made."""
-    monkeypatch.setattr(session_module, "_STALLED", 1.0)
+    monkeypatch.setattr(run_tests, "_STALLED", 1.0)
     assert isinstance(bench.pod, PausedPod)
     bench.write(test_a_py=f"import time\ndef test_a():\n    open({str(marker)!r}, 'w').write('x'); time.sleep(3)\n")
     bench.build()
@@ -217,7 +217,7 @@ def test_interrupted_run_keeps_its_results_and_leaves_no_process(
     bench: Bench, marker: Path, number: int, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A busy machine may take longer than that for the report of coverage.
-    monkeypatch.setattr(session_module, "_SHORT_GRACE", 30.0)
+    monkeypatch.setattr(run_tests, "_SHORT_GRACE", 30.0)
     write(bench, marker)
     When(marker, signals(number))
 
@@ -231,8 +231,8 @@ def test_interrupted_run_keeps_its_results_and_leaves_no_process(
     assert is_gone(marker)
     assert_partial(bench, ran)
     assert "KeyboardInterrupt" in bench.text
-    assert ran.home.coverage is not None
-    assert ran.home.artifacts is not None
+    assert ran.collected.coverage is not None
+    assert ran.collected.artifacts is not None
 
 
 def test_sigterm_kills_tests_that_do_not_end(bench: Bench, marker: Path) -> None:

@@ -19,9 +19,9 @@ from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import Note
 from seatrial.model.names import RunId
 from seatrial.ports import Completed, ContainerState, StreamBroken
-from seatrial.runner import sync
-from seatrial.runner import test_run as session_module
-from seatrial.runner.artifacts import bring_home
+from seatrial.runner import run_tests, sync
+from seatrial.runner.artifacts import collect_files
+from seatrial.runner.options import ReportFile
 from seatrial.runner.request import Request
 from seatrial.runner.sync import ChangedMeanwhile, pod_files, submit
 
@@ -199,13 +199,13 @@ def test_a_member_that_leads_out_is_left_and_told(tmp_path: Path) -> None:
         {"notes.json": b"[]", "artifacts/../../evil": b"x", "artifacts/link": "/etc/passwd", "artifacts/good": b"y"},
     )
 
-    home = bring_home(archive, request(tmp_path), tmp_path)
+    collected = collect_files(archive, request(tmp_path), tmp_path)
 
-    assert home.artifacts is not None
-    assert [path.name for path in home.artifacts.iterdir()] == ["good"]
-    assert len(home.notes) == 2
-    assert "evil" in home.notes[0]
-    assert home.notes[1] == "not copied from the pod: artifacts/link (links are not copied)"
+    assert collected.artifacts is not None
+    assert [path.name for path in collected.artifacts.iterdir()] == ["good"]
+    assert len(collected.notes) == 2
+    assert "evil" in collected.notes[0]
+    assert collected.notes[1] == "not copied from the pod: artifacts/link (links are not copied)"
     assert not (tmp_path.parent / "evil").exists()
 
 
@@ -213,31 +213,34 @@ def test_half_an_archive_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
     archive = tmp_path / "home.tar"
     archive.write_bytes(b"not an archive")
 
-    home = bring_home(archive, request(tmp_path), tmp_path)
+    collected = collect_files(archive, request(tmp_path), tmp_path)
 
-    assert home.artifacts is None
-    assert home.notes[0].startswith("the archive from the pod could not be unpacked to its end")
+    assert collected.artifacts is None
+    assert collected.notes[0].startswith("the archive from the pod could not be unpacked to its end")
     assert not archive.exists()
 
 
 def test_directories_that_options_write_come_home_and_missing_ones_are_told(tmp_path: Path) -> None:
     archive = archive_of(tmp_path / "home.tar", {"notes.json": b"[]", "files/0/index.html": b"<p>"})
-    wanted = (("files/0", tmp_path / "out" / "html"), ("files/1", tmp_path / "out" / "log.txt"))
+    wanted = (
+        ReportFile("files/0", tmp_path / "out" / "html"),
+        ReportFile("files/log.txt", tmp_path / "out" / "log.txt"),
+    )
 
-    home = bring_home(archive, request(tmp_path, files=wanted), tmp_path)
+    collected = collect_files(archive, request(tmp_path, files=wanted), tmp_path)
 
     assert (tmp_path / "out" / "html" / "index.html").read_bytes() == b"<p>"
-    assert home.notes == ("log.txt was not written in the pod",)
+    assert collected.notes == ("log.txt was not written in the pod",)
 
 
 @pytest.mark.parametrize("name", ["coverage.xml", ".coverage"])
 def test_coverage_data_that_is_none_is_told(tmp_path: Path, name: str) -> None:
     archive = archive_of(tmp_path / "home.tar", {"notes.json": b"[]", f"coverage/{name}": b"<neither"})
 
-    home = bring_home(archive, request(tmp_path), tmp_path)
+    collected = collect_files(archive, request(tmp_path), tmp_path)
 
-    assert home.coverage is None
-    assert home.notes[0].startswith(f"coverage could not be mapped to the project: {name}")
+    assert collected.coverage is None
+    assert collected.notes[0].startswith(f"coverage could not be mapped to the project: {name}")
 
 
 # The stream of results.
@@ -267,7 +270,7 @@ class TestLost:
         return LostPod
 
     def test_a_cluster_that_vanishes(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(session_module, "_LOST_AFTER", 1.0)
+        monkeypatch.setattr(run_tests, "_LOST_AFTER", 1.0)
         bench.write(test_a_py="def test_one(): pass\n")
         bench.build()
         assert isinstance(bench.pod, LostPod)
@@ -301,7 +304,7 @@ class TestDeaf:
         return DeafPod
 
     def test_it_is_killed_after_its_grace(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(session_module, "_GRACE", 1.0)
+        monkeypatch.setattr(run_tests, "_GRACE", 1.0)
         marker, stop = bench.pod.directory / "running", threading.Event()
         bench.write(test_a_py=f"import time\ndef test_one():\n    open({str(marker)!r}, 'w'); time.sleep(60)\n")
         bench.build()

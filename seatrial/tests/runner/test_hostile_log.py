@@ -20,8 +20,8 @@ from seatrial.model.errors import ExitCode
 from seatrial.model.names import RunId
 from seatrial.model.verdict import Verdict
 from seatrial.runner.decoder import DEEPEST, Malformed, decode_answer, decode_exited, decode_probe, decode_records
-from seatrial.runner.display import Display
 from seatrial.runner.protocol import LONGEST_FRAME, ChunkReader, FrameReader, Garbled
+from seatrial.runner.renderer_process import RendererProcess
 from seatrial.runner.request import Request
 
 from runner.frames import line, log
@@ -261,8 +261,8 @@ def render(tmp_path: Path, frames: bytes, *, output: bytes = b"", host_args: tup
     reader = FrameReader(blobs=True)
     reader.feed(frames)
     out = io.StringIO()
-    with Display("x", request(project), run_dir=run_dir, out=out, host_args=host_args) as display:
-        lost = display.end(PROVEN, frames=reader.frames, until=lambda: False)
+    with RendererProcess("x", request(project), run_dir=run_dir, out=out, host_args=host_args) as renderer:
+        lost = renderer.end(PROVEN, frames=reader.frames, until=lambda: False)
     return out.getvalue(), lost
 
 
@@ -347,10 +347,10 @@ def test_a_renderer_that_does_not_show_all_is_noticed(
 def test_a_renderer_that_is_killed_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "frames").write_bytes(b"")
     (tmp_path / "runner-output.log").write_bytes(b"")
-    with Display("x", request(tmp_path), run_dir=tmp_path, out=io.StringIO(), host_args=()) as display:
-        display._process.kill()
-        display._process.wait()
-        assert display.end(PROVEN, frames=0, until=lambda: False) == "signal 9 ended it"
+    with RendererProcess("x", request(tmp_path), run_dir=tmp_path, out=io.StringIO(), host_args=()) as renderer:
+        renderer._process.kill()
+        renderer._process.wait()
+        assert renderer.end(PROVEN, frames=0, until=lambda: False) == "signal 9 ended it"
 
 
 # Any log at all.
@@ -414,13 +414,13 @@ def _records(draw: st.DrawFn) -> list[Any]:
 _DRIVER = """
 import io, json, os, sys
 from pathlib import Path
-from seatrial.runner.renderer.show import show
+from seatrial.runner.renderer.host_session import run_host_session
 end = json.dumps({"end": {"exit": 0, "message": "", "proven": True, "suspects": ["a"]}}) + "\\n"
 shown = 0
 for run in sorted(Path(sys.argv[1]).iterdir()):
     sys.stdin = io.StringIO(end)
     try:
-        shown += show(json.loads((run / "replay.json").read_text())) == 0
+        shown += run_host_session(json.loads((run / "renderer.json").read_text())) == 0
     except BaseException:
         pass
 print("shown", shown, file=sys.stderr)
@@ -459,7 +459,7 @@ def test_any_forged_log_leaves_every_file_outside_of_the_run_as_it_is(
             "junit": str(run / "junit.xml"), "junit_line": "", "reports": {}, "colour": "no", "arguments": [],
             "reply": 2, "interactive": False,
         }  # fmt: skip
-        (run / "replay.json").write_text(json.dumps(values))
+        (run / "renderer.json").write_text(json.dumps(values))
     before = _everything(base)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST", "COV"))}
     env |= {"HOME": str(home), "TMPDIR": str(base / "runs")}

@@ -14,9 +14,9 @@ import pytest
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
 from seatrial.model.names import RunId
-from seatrial.runner.pod_files import agent_files
+from seatrial.runner.agent_files import agent_files
 from seatrial.runner.request import Request
-from seatrial.runner.test_run import run_tests
+from seatrial.runner.run_tests import run_tests
 
 from runner.local_pod import LocalPod
 
@@ -104,5 +104,5 @@ def test_a_run_under_python_3_9_and_pytest_7(tmp_path: Path) -> None:
         assert counts.errors == 1
         assert "namespaces cannot be made here: no ServiceAccount is mounted" in out.getvalue()
         assert "pytest-7.0.1" in out.getvalue()
-        assert (tmp_path / f"run{number}" / "replay-errors.log").read_text() == ""
+        assert (tmp_path / f"run{number}" / "renderer-errors.log").read_text() == ""
     pod.close()

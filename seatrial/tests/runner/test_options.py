@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from seatrial.model.errors import UsageError
 from seatrial.pod.agent.wire import COLLECTED_MARK, GLOB_MARK
-from seatrial.runner.options import OPTIONS, Invocation, ReportFile, report_options, resolve
+from seatrial.runner.options import OPTIONS, Invocation, ReportFile, report_options, split_command_line
 from seatrial.runner.options.table import by_name, render
 
 COMMAND = ("uv", "run", "pytest", "tests/", "packages/*/tests/", "--cov", "-v")
@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def resolved(root: Path, *args: str, **more: object) -> Invocation:
-    return resolve(COMMAND, args, root=root, **more)  # type: ignore[arg-type]
+    return split_command_line(COMMAND, args, root=root, **more)  # type: ignore[arg-type]
 
 
 def test_the_page_is_made_of_the_table() -> None:
@@ -149,7 +149,7 @@ def test_report_files_are_written_where_they_are_collected_from(root: Path) -> N
 def test_report_file_of_the_command_is_relative_to_the_project_and_absolute_in_the_image(root: Path) -> None:
     """The configuration is shared by machines; who types a path means this one."""
     command = ("pytest", "--html=r/a.html", "--report-log=/out/log.jsonl", "--junitxml=j.xml")
-    invocation = resolve(command, ("--log-file=/tmp/l.txt",), root=root, cwd=root / "tests")
+    invocation = split_command_line(command, ("--log-file=/tmp/l.txt",), root=root, cwd=root / "tests")
 
     assert [each.target for each in invocation.files] == [root / "r/a.html", None, Path("/tmp/l.txt")]
     assert invocation.junit == root / "j.xml"
@@ -248,22 +248,22 @@ def test_unsure_word_is_sent_as_typed_with_the_path_that_it_may_be(root: Path) -
 @pytest.mark.parametrize("configured", [False, True], ids=["typed", "configured"])
 def test_value_of_an_option_is_not_expanded(root: Path, option: tuple[str, ...], configured: bool) -> None:
     command = ("pytest", *option) if configured else ("pytest",)
-    argv = resolve(command, () if configured else option, root=root).argv
+    argv = split_command_line(command, () if configured else option, root=root).argv
 
     assert "".join(argv) == "".join(("pytest", *option))
 
 
 def test_paths_of_the_command_are_expanded_but_not_those_typed(root: Path) -> None:
     """The user's own shell expands what they type."""
-    assert resolve(["pytest", "a/*/b"], root=root).argv == ("pytest", f"{GLOB_MARK}a/*/b")
-    assert resolve(["pytest", "a/*/b"], ["c/*"], root=root).argv == ("pytest", "c/*")
-    assert resolve(["pytest", "a.py::test[*]"], root=root).argv == ("pytest", "a.py::test[*]")
+    assert split_command_line(["pytest", "a/*/b"], root=root).argv == ("pytest", f"{GLOB_MARK}a/*/b")
+    assert split_command_line(["pytest", "a/*/b"], ["c/*"], root=root).argv == ("pytest", "c/*")
+    assert split_command_line(["pytest", "a.py::test[*]"], root=root).argv == ("pytest", "a.py::test[*]")
 
 
 def test_command_without_pytest_is_expanded_but_for_what_follows_an_option(root: Path) -> None:
     command = ("sh", "-c", "ls *; ./test", "packages/*/tests")
 
-    assert resolve(command, root=root).argv == (*command[:3], f"{GLOB_MARK}packages/*/tests")
+    assert split_command_line(command, root=root).argv == (*command[:3], f"{GLOB_MARK}packages/*/tests")
 
 
 def test_after_two_dashes(root: Path) -> None:
@@ -273,11 +273,11 @@ def test_after_two_dashes(root: Path) -> None:
 
 def test_a_command_without_pytest(root: Path) -> None:
     """`make test` gets the user's arguments behind it."""
-    assert resolve(["make", "test"], ["-x"], root=root).argv == ("make", "test", "-x")
+    assert split_command_line(["make", "test"], ["-x"], root=root).argv == ("make", "test", "-x")
 
 
 def test_python_m_pytest(root: Path) -> None:
     """The usual other way."""
-    argv = resolve(["python", "-m", "pytest", "tests"], ["tests/test_a.py"], root=root).argv
+    argv = split_command_line(["python", "-m", "pytest", "tests"], ["tests/test_a.py"], root=root).argv
 
     assert argv == ("python", "-m", "pytest", "tests/test_a.py")

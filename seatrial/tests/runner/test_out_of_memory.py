@@ -22,10 +22,10 @@ from seatrial.pod.agent.state import Lock
 from seatrial.pod.agent.wire import COLLECTED_FILE, EXIT_FILE, STATE_VARIABLE, ChunkKind
 from seatrial.ports import ContainerState
 from seatrial.readiness.pod import container_state
-from seatrial.runner import test_run as test_run_module
-from seatrial.runner.pod_files import agent_argv
+from seatrial.runner import run_tests
+from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.protocol import Chunk, ChunkReader
-from seatrial.runner.test_run import TestRun
+from seatrial.runner.run_tests import TestRun
 
 from runner.conftest import Bench
 from runner.local_pod import LocalPod
@@ -99,17 +99,17 @@ def run_and_die(bench: Bench, *args: str, death: str, die: Callable[[], None], *
 def assert_files(bench: Bench, ran: TestRun) -> None:
     """What the tests left is on the host, without the test that died."""
     assert ran.counts.passed == 1
-    assert ran.home.artifacts is not None
-    assert (ran.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
+    assert ran.collected.artifacts is not None
+    assert (ran.collected.artifacts / "out/deep/shot.png").read_bytes() == b"png"
     assert "noted" in (bench.root / "all.txt").read_text()
-    assert ran.home.coverage is not None
-    assert ran.home.coverage.xml is not None
+    assert ran.collected.coverage is not None
+    assert ran.collected.coverage.xml is not None
     report = subprocess.run(
         [sys.executable, "-m", "coverage", "report", "--show-missing"],
         cwd=bench.root, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert report.splitlines()[2].split() == ["covered.py", "4", "1", "75%", "6"]
-    assert ran.home.notes == (
+    assert ran.collected.notes == (
         "coverage is incomplete: pytest was killed, and only tests that had ended before count",
         "artifacts: nothing is at none/*",
     )
@@ -144,7 +144,7 @@ def test_stream_that_breaks_does_not_lose_the_files_of_a_killed_container(bench:
 
 def test_time_out_while_files_are_collected_is_not_the_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process holds the lock of whoever packs."""
-    monkeypatch.setattr(test_run_module, "_GATHERING", 3.0)
+    monkeypatch.setattr(run_tests, "_GATHERING", 3.0)
     lock = Lock(str(bench.pod.state_directory / "runs" / RUN / "packing"))
 
     def die() -> None:
@@ -155,7 +155,7 @@ def test_time_out_while_files_are_collected_is_not_the_verdict(bench: Bench, mon
     lock.release()
 
     assert ran.verdict.reason.startswith("its container was killed by the kernel")
-    assert ran.home.notes == ("files of the run were not collected: the runner did not answer in time",)
+    assert ran.collected.notes == ("files of the run were not collected: the runner did not answer in time",)
 
 
 def tail(pod: LocalPod) -> list[Chunk]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seatrial.model.errors import ExitCode
 from seatrial.runner.progress import Progress
 from seatrial.runner.protocol import Chunk, ChunkReader, FrameReader, Garbled
-from seatrial.runner.verdict import Evidence, decide
+from seatrial.runner.verdict_rules import Evidence, decide
 
 from runner.frames import EXITED, SESSION, green, line, log
 

@@ -85,9 +85,9 @@ def test_directory_of_others_loads_no_code_and_leads_nowhere(red: Bench, tmp_pat
     run_dir = tmp_path / "of-others"
     shutil.copytree(red.run_dir, run_dir)
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'loaded')!r}, 'w')\n")
-    settings = json.loads((run_dir / "replay.json").read_text())
+    settings = json.loads((run_dir / "renderer.json").read_text())
     settings |= {"arguments": ["-p", "evil"], "junit": str(tmp_path / "junit.xml"), "where": "here\x1b[2J\n::error::x"}
-    (run_dir / "replay.json").write_text(json.dumps(settings))
+    (run_dir / "renderer.json").write_text(json.dumps(settings))
     (run_dir / "runner-output.log").unlink()
     (run_dir / "runner-output.log").symlink_to("/etc/passwd")
 

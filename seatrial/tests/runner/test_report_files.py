@@ -20,7 +20,7 @@ SEVERAL = ("--html=out/deep/r.html", "--report-log=out/log.jsonl", "--json-repor
 
 
 def reports(bench: Bench, *args: str, **more: object) -> tuple[Path, ...]:
-    return bench.run(*args, **more).home.reports  # type: ignore[arg-type]
+    return bench.run(*args, **more).collected.reports  # type: ignore[arg-type]
 
 
 def warnings(bench: Bench) -> list[str]:
@@ -151,7 +151,7 @@ def test_reports_of_an_interrupted_run_are_collected(bench: Bench) -> None:
     outcome = bench.run("--report-log=log.jsonl", "--html=r.html", stop=stop)
 
     assert outcome.verdict.exit is ExitCode.INTERRUPTED
-    assert outcome.home.reports == (bench.root / "log.jsonl", bench.root / "r.html")
+    assert outcome.collected.reports == (bench.root / "log.jsonl", bench.root / "r.html")
     assert "test_a.py::test_a" in nodeids(bench.root / "log.jsonl")
 
 

@@ -9,7 +9,7 @@ from seatrial.image_inputs.working_tree import Entry
 from seatrial.model.errors import OutOfTime, UsageError
 from seatrial.model.spec import Project, RunnerSpec
 from seatrial.ports import Change
-from seatrial.runner.prestart import Submission
+from seatrial.runner.prestarted_exec import PrestartedExec
 from seatrial.runner_pod.manifest import DIGEST
 from seatrial.saved_state import read_runner
 from seatrial.stages.install import runner_pod_of
@@ -73,12 +73,12 @@ class TestRunner:
             pod[part] = {**pod[part], **values}
         world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
         count = len(world.kube.applied)
-        ctx.facts.submission = Submission(world.kube.pod)
+        ctx.facts.prestarted_exec = PrestartedExec(world.kube.pod)
         runner_pod_of(ctx).ensure()
 
         assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted
         assert len(world.kube.applied) == count + 3
-        assert ctx.facts.submission.take() is None
+        assert ctx.facts.prestarted_exec.take() is None
         assert world.kube.pod.started[0].left.wait(5), "what waited in the old pod"
 
     def test_made_anew_when_its_secret_was(self, tmp_path):

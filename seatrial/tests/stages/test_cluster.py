@@ -42,7 +42,7 @@ def test_kept_cluster_stays_unchanged(world):
 
     assert cluster.run(ctx).outcome is Outcome.UNCHANGED
     assert ctx.facts.usable
-    assert ctx.facts.submission is None, "this command runs no tests"
+    assert ctx.facts.prestarted_exec is None, "this command runs no tests"
 
 
 def test_command_of_the_tests_is_prestarted_in_a_kept_cluster(world):
@@ -50,7 +50,7 @@ def test_command_of_the_tests_is_prestarted_in_a_kept_cluster(world):
     ctx.facts.fresh = False
     cluster.run(ctx)
 
-    assert ctx.facts.submission.take() is world.kube.pod.started[0]
+    assert ctx.facts.prestarted_exec.take() is world.kube.pod.started[0]
     assert world.kube.pod.asked[0][-1] == "submit"
 
 
@@ -58,7 +58,7 @@ def test_no_command_is_prestarted_in_a_new_cluster(world):
     ctx = with_network(world).ctx(connected=False, tests=True)
     cluster.run(ctx)
 
-    assert ctx.facts.submission is None
+    assert ctx.facts.prestarted_exec is None
 
 
 def test_network_of_nodes_on_other_machines_is_not_checked(world):

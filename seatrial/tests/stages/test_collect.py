@@ -12,7 +12,7 @@ from seatrial.model.event import FindingMade, Note
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.model.verdict import Verdict
 from seatrial.ports import StreamBroken
-from seatrial.runner.test_run import TestRun
+from seatrial.runner.run_tests import TestRun
 from seatrial.saved_state import Answered, write
 from seatrial.stages import collect
 from shop_world import pod

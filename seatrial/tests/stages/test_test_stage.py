@@ -13,8 +13,8 @@ from seatrial.model.result import TreeProof
 from seatrial.model.verdict import Verdict
 from seatrial.pod.agent.tree import scan
 from seatrial.ports import Change
+from seatrial.runner.run_tests import TestRun
 from seatrial.runner.sync import PodFiles
-from seatrial.runner.test_run import TestRun
 from seatrial.saved_state import read_runner, write
 from seatrial.stages import build, deliver
 from seatrial.stages import test as stage

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli.command import plain_command
+from seatrial.cli.declaration import plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 

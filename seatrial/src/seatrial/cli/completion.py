@@ -7,7 +7,7 @@ from typing import Final
 import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
-from seatrial.cli.command import plain_command
+from seatrial.cli.declaration import plain_command
 from seatrial.model.errors import ExitCode
 
 __all__ = ["command"]

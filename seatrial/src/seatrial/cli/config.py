@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.command import plain_command, plain_group
+from seatrial.cli.declaration import plain_command, plain_group
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 

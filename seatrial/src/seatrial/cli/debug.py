@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from seatrial.cli.command import namespace_option, plain_command
+from seatrial.cli.declaration import namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import EnvironmentFailed, UsageError
 

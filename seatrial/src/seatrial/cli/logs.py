@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from seatrial.cli.command import namespace_option, plain_command
+from seatrial.cli.declaration import namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 

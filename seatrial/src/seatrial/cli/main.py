@@ -14,10 +14,10 @@ import click
 
 from seatrial import __version__
 from seatrial.app.standard_streams import lost_output, protect
-from seatrial.cli.command import TaughtGroup
+from seatrial.cli.command_list import COMMANDS
+from seatrial.cli.declaration import TaughtGroup
 from seatrial.cli.errors import tell
 from seatrial.cli.options import COLOR_CHOICES, Context
-from seatrial.cli.registry import COMMANDS
 from seatrial.interruption import Terminated
 from seatrial.model.errors import ExitCode, UsageError
 

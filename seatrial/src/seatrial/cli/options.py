@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
 if TYPE_CHECKING:
-    from seatrial.app.lifecycle import Output
+    from seatrial.app.run_lifecycle import Output
     from seatrial.config import Loaded
     from seatrial.model.event import Sink
     from seatrial.model.spec import Project
@@ -96,7 +96,7 @@ class Context:
     @property
     def output(self) -> Output:
         """Where a run is shown."""
-        from seatrial.app.lifecycle import Output  # noqa: PLC0415 - keeps --help quick
+        from seatrial.app.run_lifecycle import Output  # noqa: PLC0415 - keeps --help quick
 
         return Output(sinks=self.sinks, out=self.out, color=self.color(self.out))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.command import namespace_option, pytest_command
+from seatrial.cli.declaration import namespace_option, pytest_command
 from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
@@ -36,7 +36,7 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
 
     What --keep leaves is up like after `seatrial up`; the next `seatrial run` replaces it.
     """
-    from seatrial.app import environments, lifecycle  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app import environments, run_lifecycle  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this, project = machine(), context.project
@@ -47,7 +47,7 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
         )
     record = environments.create(this, project, command="run", say=context.say, namespace=context.namespace)
     words = ("run", f"--keep={keep}", *pytest_args)
-    ended = lifecycle.go(
+    ended = run_lifecycle.go(
         this, project, record, output=context.output, command=words, keep=keep, tests=True, pytest_args=pytest_args
     )
     return finish(context, ended)

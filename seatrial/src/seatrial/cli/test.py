@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.command import namespace_option, pytest_command
+from seatrial.cli.declaration import namespace_option, pytest_command
 from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
@@ -23,13 +23,13 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
     Raises:
         SeatrialError: what stopped the run.
     """
-    from seatrial.app import environments, lifecycle  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app import environments, run_lifecycle  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
     record = environments.claim(this, context.project, context.namespace)
     words = ("test", *pytest_args)
-    ended = lifecycle.go(
+    ended = run_lifecycle.go(
         this,
         context.project,
         record,

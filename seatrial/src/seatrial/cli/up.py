@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli.command import namespace_option, plain_command
+from seatrial.cli.declaration import namespace_option, plain_command
 from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
@@ -36,7 +36,7 @@ def command(context: Context) -> ExitCode:
     With --namespace it is one of several in a cluster: releases of its own, a quota, no host ports, and policies that
     keep it and its neighbours apart.
     """
-    from seatrial.app import environments, lifecycle  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app import environments, run_lifecycle  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
@@ -44,7 +44,7 @@ def command(context: Context) -> ExitCode:
     host = _host(context, this) if beside else None
     record = environments.find_or_create(this, context.project, say=context.say, namespace=context.namespace, host=host)
     words = ("up", "--namespace", context.namespace) if context.namespace else ("up",)
-    ended = lifecycle.go(
+    ended = run_lifecycle.go(
         this, context.project, record, output=context.output, command=words, keep="always", tests=False
     )
     return finish(context, ended)
@@ -52,13 +52,13 @@ def command(context: Context) -> ExitCode:
 
 def _host(context: Context, this: Machine) -> EnvironmentRecord:
     """Return the environment with the project's kind cluster, created if there is none."""
-    from seatrial.app import environments, lifecycle  # noqa: PLC0415
+    from seatrial.app import environments, run_lifecycle  # noqa: PLC0415
 
     plain = replace(context, namespace="", as_json=False)
     found = environments.find(this, plain.project)
     if found is None or not this.kind(found).exists():
         record = environments.find_or_create(this, plain.project, say=context.say)
-        ended = lifecycle.go(
+        ended = run_lifecycle.go(
             this,
             plain.project,
             record,

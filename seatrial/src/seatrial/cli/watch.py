@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from seatrial.cli.command import namespace_option, pytest_command
+from seatrial.cli.declaration import namespace_option, pytest_command
 from seatrial.cli.errors import tell
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode

@@ -18,7 +18,7 @@ from seatrial.model.errors import SeatrialError
 from seatrial.model.redaction import SECRETS
 from seatrial.ports import Kube, Object
 from seatrial.readiness.pod import container_statuses
-from seatrial.runner import waits
+from seatrial.runner import blocking_calls
 
 __all__ = ["Collected", "collect"]
 
@@ -72,8 +72,8 @@ def collect(
     """
     collection = _Collection(kube, namespaces, run_dir, since, bundle)
     try:
-        waits.call(collection.run, until=lambda: time.monotonic() - collection.progressed > idle_limit)
-    except waits.Left:
+        blocking_calls.call(collection.run, until=lambda: time.monotonic() - collection.progressed > idle_limit)
+    except blocking_calls.Abandoned:
         return Collected(collection.logs, complete=False)
     return Collected(collection.logs, complete=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from seatrial.image_inputs.manifest import Cause, Manifest, changes, differences
+from seatrial.image_inputs.image_manifest import Cause, Manifest, changes, differences
 from seatrial.image_inputs.sync_folders import Places
 from seatrial.image_inputs.working_tree import Files, Tree, same, shown
 from seatrial.model.errors import UsageError

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seatrial.image_inputs.manifest import Manifest, changes
+from seatrial.image_inputs.image_manifest import Manifest, changes
 from seatrial.image_inputs.working_tree import shown
 from seatrial.images.engine_images import EngineImages
 from seatrial.images.input_reader import TAG_LENGTH, ImageInputs, ignore_file, read_inputs

@@ -12,7 +12,7 @@ from typing import Final
 
 from seatrial.image_inputs.copied_files import Analysis, BaseImage, Doubt, analyze
 from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
-from seatrial.image_inputs.manifest import Manifest
+from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.image_inputs.sync_folders import Places
 from seatrial.image_inputs.working_tree import Entry, Files, below, entries, shown
 from seatrial.images.written_files import WrittenFiles

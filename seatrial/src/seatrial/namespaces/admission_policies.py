@@ -19,7 +19,7 @@ from typing import Any, Final
 from seatrial.model.names import ISOLATED_PREFIX, LABEL_ENVIRONMENT, LABEL_ISOLATED_FOR, LABEL_PROJECT
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import Object
-from seatrial.runner.definition import isolation_role
+from seatrial.runner.fixture_settings import isolation_role
 
 __all__ = ["REFUSAL", "isolation_policies", "isolation_rights", "refused_namespace"]
 

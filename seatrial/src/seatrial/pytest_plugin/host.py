@@ -83,7 +83,7 @@ class Host:
     def names(self) -> dict[str, tuple[str, str]]:
         """Service and namespace by each name that a pod may use for it."""
         from seatrial.pod.fixtures.endpoint import cluster_names  # noqa: PLC0415
-        from seatrial.runner.definition import services_of  # noqa: PLC0415
+        from seatrial.runner.fixture_settings import services_of  # noqa: PLC0415
 
         try:
             namespace = self.project.runner.namespace
@@ -120,9 +120,9 @@ class Host:
         if self.location.where == "host":
             fixtures.install(config, fixtures.Place(self._services, self._namespaces))
             return
-        from seatrial.runner.definition import definition  # noqa: PLC0415
+        from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
-        fixtures.install(config, inside.place(config, definition(self.project, {})))
+        fixtures.install(config, inside.place(config, fixture_settings(self.project, {})))
 
     def header(self) -> list[str]:
         """Return lines for the session's header."""
@@ -215,9 +215,9 @@ class Host:
         from seatrial.pod.fixtures.endpoint import Absent, Endpoint, overrides  # noqa: PLC0415
         from seatrial.pod.fixtures.probes import answer  # noqa: PLC0415
         from seatrial.pod.fixtures.services import Services  # noqa: PLC0415
-        from seatrial.runner.definition import definition  # noqa: PLC0415
+        from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
-        given = definition(self.project, {})
+        given = fixture_settings(self.project, {})
         services = given["services"]
         try:
             said = overrides(services, os.environ, self._options.seatrial_service)
@@ -274,7 +274,7 @@ class Host:
     def _namespaces(self) -> Namespaces:
         from seatrial.pod.fixtures.api import Api, Refused  # noqa: PLC0415
         from seatrial.pod.fixtures.namespaces import Namespaces  # noqa: PLC0415
-        from seatrial.runner.definition import definition  # noqa: PLC0415
+        from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
         environment = self.kept
 
@@ -288,7 +288,7 @@ class Host:
         )
         return Namespaces(
             connect,
-            definition(self.project, environment.labels if environment else {}),
+            fixture_settings(self.project, environment.labels if environment else {}),
             rights=None,
             helm=helm,
             worker=os.environ.get("PYTEST_XDIST_WORKER", "run"),

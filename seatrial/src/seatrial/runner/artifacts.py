@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from seatrial.runner.archive import deliver, unpack
-from seatrial.runner.coverage import CoverageHome, map_coverage
+from seatrial.runner.coverage import CollectedCoverage, map_coverage
 from seatrial.runner.options import ReportFile
 from seatrial.runner.request import Request
 
-__all__ = ["Home", "bring_home", "reports_in"]
+__all__ = ["CollectedFiles", "collect_files", "reports_in"]
 
 _PLACES: Final = ("cache", "coverage", "files", "artifacts")
 _MOST_REPORTS: Final = 20
@@ -22,7 +22,7 @@ _MOST_REPORTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class CollectedFiles:
     """What came.
 
     Attributes:
@@ -33,12 +33,12 @@ class Home:
     """
 
     artifacts: Path | None = None
-    coverage: CoverageHome | None = None
+    coverage: CollectedCoverage | None = None
     reports: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def bring_home(archive: Path, request: Request, run_dir: Path) -> Home:
+def collect_files(archive: Path, request: Request, run_dir: Path) -> CollectedFiles:
     """Unpack the archive: pytest's cache into the project, coverage, reports and artifacts into the run's directory."""
     incoming = run_dir / "incoming"
     for leftover in (incoming, *(run_dir / name for name in ("coverage", "reports", "artifacts"))):
@@ -52,7 +52,7 @@ def bring_home(archive: Path, request: Request, run_dir: Path) -> Home:
         _take_cache(incoming / "cache", request.root, notes)
     shutil.rmtree(incoming, ignore_errors=True)
     archive.unlink(missing_ok=True)
-    return Home(artifacts, coverage, reports, tuple(notes))
+    return CollectedFiles(artifacts, coverage, reports, tuple(notes))
 
 
 def reports_in(run_dir: Path, inside: str) -> Path:
@@ -112,16 +112,16 @@ def _take_cache(source: Path, root: Path, notes: list[str]) -> None:
     notes += deliver(source, target, root=root)
 
 
-def _take_coverage(source: Path, request: Request, run_dir: Path, notes: list[str]) -> CoverageHome | None:
+def _take_coverage(source: Path, request: Request, run_dir: Path, notes: list[str]) -> CollectedCoverage | None:
     if not any(source.iterdir()):
         return None
     target = run_dir / "coverage"
     source.rename(target)
     try:
-        home = map_coverage(target, root=request.root, directory_in_pod=request.directory)
+        collected = map_coverage(target, root=request.root, directory_in_pod=request.directory)
     except (OSError, ValueError) as error:
         notes.append(f"coverage could not be mapped to the project: {error}")
         return None
-    if home.data.is_file():
-        notes += deliver(home.data, request.root / ".coverage", root=request.root)
-    return home
+    if collected.data.is_file():
+        notes += deliver(collected.data, request.root / ".coverage", root=request.root)
+    return collected

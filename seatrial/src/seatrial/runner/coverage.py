@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from xml.etree import ElementTree as ET
 
-__all__ = ["CoverageHome", "PathMap", "map_coverage"]
+__all__ = ["CollectedCoverage", "PathMap", "map_coverage"]
 
 _NOT_OURS: Final = frozenset((".git", ".venv", "venv", "node_modules", "__pycache__", ".tox", ".nox", ".seatrial"))
 _MOST_FILES: Final = 200_000
@@ -30,7 +30,7 @@ _INSTALLED: Final = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True)
-class CoverageHome:
+class CollectedCoverage:
     """Coverage on the host.
 
     Attributes:
@@ -89,7 +89,7 @@ class PathMap:
         return self._by_name.get(name, [])
 
 
-def map_coverage(directory: Path, *, root: Path, directory_in_pod: str) -> CoverageHome:
+def map_coverage(directory: Path, *, root: Path, directory_in_pod: str) -> CollectedCoverage:
     """Rewrite `.coverage` and `coverage.xml` of a directory in place.
 
     Raises:
@@ -105,7 +105,7 @@ def map_coverage(directory: Path, *, root: Path, directory_in_pod: str) -> Cover
             _map_xml(xml, paths)
         except (ET.ParseError, RecursionError) as error:
             raise ValueError(f"{xml.name}: {error}") from error
-    return CoverageHome(data, xml if xml.is_file() else None, mapped, unmapped)
+    return CollectedCoverage(data, xml if xml.is_file() else None, mapped, unmapped)
 
 
 def _map_data(data: Path, paths: PathMap) -> tuple[int, tuple[str, ...]]:

@@ -17,7 +17,7 @@ from seatrial.model.errors import ExitCode
 from seatrial.model.names import RunId
 from seatrial.model.redaction import safe_struct
 from seatrial.model.verdict import Verdict
-from seatrial.runner.display import SETTINGS, VERDICT, Display
+from seatrial.runner.renderer_process import SETTINGS, VERDICT, RendererProcess
 from seatrial.runner.request import Request
 
 __all__ = ["has_output", "past_verdict", "show_output"]
@@ -80,8 +80,10 @@ def show_output(run_dir: Path, out: TextIO, *, color: bool, width: int, redact: 
         for name in ("frames", "runner-output.log"):
             if _is_file(run_dir / name):
                 (logs / name).symlink_to((run_dir / name).absolute())
-        with Display(request.run, request, run_dir=logs, out=filtered, host_args=(), reports=run_dir) as display:
-            return display.end(verdict, frames=None, until=lambda: False)
+        with RendererProcess(
+            request.run, request, run_dir=logs, out=filtered, host_args=(), reports=run_dir
+        ) as renderer:
+            return renderer.end(verdict, frames=None, until=lambda: False)
 
 
 def _is_file(path: Path) -> bool:

@@ -22,7 +22,7 @@ class Request:
     """What to run.
 
     Attributes:
-        argv: the command, as `options.resolve` made it.
+        argv: the command, as `options.command_line` made it.
         root: the project on the host.
         directory: the working directory in the pod; what `root` is there.
         where: a line for people that says where this runs: "pod shop/test-runner".
@@ -33,10 +33,10 @@ class Request:
         interactive: a debugger may ask for the user's terminal.
         cache: pytest's cache goes to the pod and comes back.
         junit: path that the user asked for; `junit.xml` in the run's directory is always written.
-        files: what options ask for and the pod writes, as `options.resolve` says.
+        files: what options ask for and the pod writes, as `options.command_line` says.
         reports: names of options whose value is a file that is written, for ini files and variables in the pod.
         deadline: for the tests alone.
-        unsure: words that pytest in the pod has to tell from paths, as `options.resolve` says.
+        unsure: words that pytest in the pod has to tell from paths, as `options.command_line` says.
         paths_given: the user named paths.
         fixtures: what the tests may ask for, as `definition` makes it; None: no fixtures.
         python: the interpreter of the agent in the pod.

@@ -17,9 +17,9 @@ from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import TreeProof
 from seatrial.pod.agent.wire import AGENT_ENTRY, SubmitError
 from seatrial.ports import PodExec, Started, StreamBroken
+from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.archive import read_tree_below
 from seatrial.runner.decoder import Answer, Malformed, decode_answer, decode_log
-from seatrial.runner.pod_files import agent_argv
 from seatrial.runner.request import Request
 
 __all__ = ["ChangedMeanwhile", "PodDiffers", "PodFiles", "Submitted", "pod_files", "submit"]

@@ -20,7 +20,7 @@ from seatrial.pod.agent.wire import CLIENTS_DIRECTORY
 from seatrial.ports import Kube, Object
 from seatrial.readiness.grace import GracePeriods
 from seatrial.readiness.pod import container_state, judge_pod
-from seatrial.runner.pod_files import agent_argv
+from seatrial.runner.agent_files import agent_argv
 from seatrial.watching.log_evidence import not_ready_error
 from seatrial.watching.watch_set import WatchSet
 

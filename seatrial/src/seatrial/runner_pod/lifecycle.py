@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seatrial.image_inputs.manifest import Manifest
+from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
@@ -21,7 +21,7 @@ from seatrial.model.spec import Project
 from seatrial.namespaces.admission_policies import REFUSAL, refused_namespace
 from seatrial.namespaces.ownership import delete_isolation_objects
 from seatrial.ports import Kube, LocalImage, Object, Warn
-from seatrial.runner.pod_files import agent_files
+from seatrial.runner.agent_files import agent_files
 from seatrial.runner_pod.manifest import DIGEST, PodInputs, runner_objects, runner_policies
 from seatrial.saved_state import RunnerRecord, read_runner, write
 from seatrial.watching.watch_set import bounded_watch

@@ -18,8 +18,8 @@ from seatrial.namespaces.admission_policies import isolation_policies, isolation
 from seatrial.pod.agent.wire import AGENT_DIRECTORY, DEFAULT_STATE_DIRECTORY, SEED_DIRECTORY, STATE_VARIABLE
 from seatrial.pod.fixtures.location import LOCATION_VARIABLE
 from seatrial.ports import LocalImage, Object
-from seatrial.runner.definition import isolation_role
-from seatrial.runner.pod_files import agent_argv
+from seatrial.runner.agent_files import agent_argv
+from seatrial.runner.fixture_settings import isolation_role
 
 __all__ = ["DIGEST", "PodInputs", "runner_objects", "runner_policies"]
 

@@ -20,9 +20,9 @@ from seatrial.model.spec import Project, ServiceSpec
 from seatrial.pod.agent.wire import PROBES_ENTRY
 from seatrial.pod.fixtures.probes import question
 from seatrial.ports import Emit, Kube, Object, StreamBroken
-from seatrial.runner import waits
+from seatrial.runner import blocking_calls
 from seatrial.runner.decoder import Malformed, ProbeReader
-from seatrial.runner.definition import services_of
+from seatrial.runner.fixture_settings import services_of
 from seatrial.saved_state import Answered, read
 
 __all__ = ["STATE_FILE", "ServiceProbes", "changed_pods", "probes_of"]
@@ -136,7 +136,7 @@ class ServiceProbes:
         reader = ProbeReader(message)
         try:
             exec_ = self.kube.exec(spec.pod, spec.namespace)
-            stream = waits.pieces(lambda: exec_.stream(argv, container="tests", silence=seconds + _SLACK))
+            stream = blocking_calls.pieces(lambda: exec_.stream(argv, container="tests", silence=seconds + _SLACK))
             with closing(stream):
                 for chunk in stream:
                     if self.cancelled.is_set():
@@ -172,8 +172,8 @@ class ServiceProbes:
         if not self.probes:
             return ()
         try:
-            return waits.call(lambda: self._probe_once(directory), seconds=_AFTER_TESTS + _SLACK)
-        except (SeatrialError, waits.Left):
+            return blocking_calls.call(lambda: self._probe_once(directory), seconds=_AFTER_TESTS + _SLACK)
+        except (SeatrialError, blocking_calls.Abandoned):
             # The cluster does not answer; other findings report that.
             return ()
 

@@ -7,7 +7,7 @@ import time
 from seatrial.cluster_checks.network_check import wait_for_network
 from seatrial.model.environment_record import Made
 from seatrial.model.result import Stage
-from seatrial.runner.prestart import Submission
+from seatrial.runner.prestarted_exec import PrestartedExec
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
 __all__ = ["run"]
@@ -32,7 +32,7 @@ def run(ctx: Ctx) -> Report:
     if ctx.tests and not facts.fresh:
         # The install stage cancels this command if it recreates the runner pod.
         spec = ctx.project.runner
-        facts.submission = Submission(facts.kube.exec(spec.pod, spec.namespace))
+        facts.prestarted_exec = PrestartedExec(facts.kube.exec(spec.pod, spec.namespace))
     facts.versions["kubernetes"] = facts.kube.version()
     if not facts.fresh:
         facts.usable = True

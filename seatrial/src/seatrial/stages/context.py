@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.image_inputs.manifest import Manifest
+from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.images.engine_images import EngineImages
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord, Made
@@ -24,8 +24,8 @@ from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import Owner, delete_namespace, delete_own_objects
 from seatrial.ports import Emit, Kube, LocalImage, Object
 from seatrial.releases.applied_sets import AppliedSet
-from seatrial.runner.prestart import Submission
-from seatrial.runner.test_run import TestRun
+from seatrial.runner.prestarted_exec import PrestartedExec
+from seatrial.runner.run_tests import TestRun
 from seatrial.runner_pod.lifecycle import RunnerPod
 
 __all__ = ["Ctx", "Facts", "Report", "Undo", "done", "unchanged"]
@@ -72,7 +72,7 @@ class Facts:
         pushed: references of the images that this command pushed.
         images_size: bytes of all images, the nodes' too, layers that they share once; 0: not measured.
         runner_pod: what creates and recreates the runner pod; None before the install stage.
-        submission: the command in the runner that takes the run, started before its turn.
+        prestarted_exec: the command in the runner that takes the run, started before its turn.
         tests: the finished test run; None: the tests did not run.
     """
 
@@ -95,7 +95,7 @@ class Facts:
     images_size: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     runner_pod: RunnerPod | None = None
-    submission: Submission | None = None
+    prestarted_exec: PrestartedExec | None = None
     tests: TestRun | None = None
 
 

@@ -183,8 +183,8 @@ def runner_pod_of(ctx: Ctx) -> RunnerPod:
     """Return the runner pod with the image that was built and delivered by this run."""
 
     def leave() -> None:
-        if ctx.facts.submission is not None:
-            ctx.facts.submission.leave()
+        if ctx.facts.prestarted_exec is not None:
+            ctx.facts.prestarted_exec.leave()
 
     reference = runner_image(ctx)
     ctx.facts.runner_pod = RunnerPod(

@@ -21,12 +21,12 @@ from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.ports import ContainerState, PodExec
 from seatrial.readiness.pod import container_state
-from seatrial.runner import waits
-from seatrial.runner.definition import definition
-from seatrial.runner.options import Invocation, report_options, resolve
+from seatrial.runner import blocking_calls
+from seatrial.runner.fixture_settings import fixture_settings
+from seatrial.runner.options import Invocation, report_options, split_command_line
 from seatrial.runner.protocol import CI_VARIABLES
+from seatrial.runner.run_tests import Request, TestRun, run_tests
 from seatrial.runner.sync import PodDiffers, PodFiles, pod_files
-from seatrial.runner.test_run import Request, TestRun, run_tests
 from seatrial.saved_state import PodFilesRecord, RunnerRecord, read, read_runner, write
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.watching.workload_monitor import WorkloadMonitor
@@ -44,7 +44,7 @@ def run(ctx: Ctx) -> Report:
     spec = ctx.project.runner
     root = _root(ctx)
     terminal = sys.stdin.isatty() and ctx.out.isatty()
-    asked = resolve(
+    asked = split_command_line(
         spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=terminal, reports=spec.report_options
     )
     exec_ = ctx.kube.exec(spec.pod, spec.namespace)
@@ -67,7 +67,7 @@ def run(ctx: Ctx) -> Report:
         reports=tuple(report_options(spec.report_options)),
         unsure=asked.unsure,
         paths_given=asked.paths_given,
-        fixtures=definition(ctx.project, ctx.record.labels),
+        fixtures=fixture_settings(ctx.project, ctx.record.labels),
         colour=colour,
         width=shutil.get_terminal_size().columns,
     )
@@ -95,7 +95,7 @@ def run(ctx: Ctx) -> Report:
             run_dir=ctx.run_dir,
             out=ctx.out,
             stop=ctx.cancelled,
-            started=ctx.facts.submission.take() if ctx.facts.submission else None,
+            started=ctx.facts.prestarted_exec.take() if ctx.facts.prestarted_exec else None,
             cut=keep,
         )
 
@@ -141,8 +141,8 @@ def _targets(asked: Invocation) -> Iterator[Path]:
 
 def _in_time(ask: Callable[[], PodFiles], deadline: Deadline) -> PodFiles:
     try:
-        return waits.call(ask, until=lambda: deadline.passed)
-    except waits.Left:
+        return blocking_calls.call(ask, until=lambda: deadline.passed)
+    except blocking_calls.Abandoned:
         raise OutOfTime("the tests were not started in their time", reason="the runner pod did not answer") from None
 
 

@@ -11,7 +11,7 @@ import pytest
 from seatrial.model.spec import RunnerSpec
 from seatrial.pod.agent import wire
 from seatrial.runner import decoder
-from seatrial.runner.pod_files import agent_argv, agent_files
+from seatrial.runner.agent_files import agent_argv, agent_files
 from seatrial.runner_pod.manifest import PodInputs, runner_objects
 
 import seatrial

@@ -16,7 +16,7 @@ class Place(StrEnum):
     POD = "pod"
     BOTH = "both"
     HOST = "host"
-    HOME = "home"
+    COLLECTED = "collected"
     TOLD = "told"
     TERMINAL = "terminal"
     REFUSED = "refused"
@@ -26,7 +26,7 @@ _MEANINGS: Final = {
     Place.POD: "acts where the tests run; the host shows what comes of it",
     Place.BOTH: "acts in the pod, and the host shows results by it",
     Place.HOST: "acts on the host only",
-    Place.HOME: "writes a file in the pod, which is copied to the path that was asked for and to the run's `reports/`",
+    Place.COLLECTED: "writes a file in the pod, copied to the path that was asked for and to the run's `reports/`",
     Place.TOLD: "pytest tells something and runs no tests; its text is shown as it is",
     Place.TERMINAL: "needs a terminal on the host, which the debugger in the pod is connected to",
     Place.REFUSED: "refused, exit code 4",
@@ -73,7 +73,7 @@ def _rows(group: str, *rows: tuple[str, Place, str, str]) -> tuple[Option, ...]:
     return tuple(made)
 
 
-_POD, _BOTH, _HOST, _HOME = Place.POD, Place.BOTH, Place.HOST, Place.HOME
+_POD, _BOTH, _HOST, _COLLECTED = Place.POD, Place.BOTH, Place.HOST, Place.COLLECTED
 _TOLD, _TERMINAL, _REFUSED = Place.TOLD, Place.TERMINAL, Place.REFUSED
 
 OPTIONS: Final[tuple[Option, ...]] = (
@@ -168,7 +168,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("-p", _POD, "one", "the plugin has to be in the image; for one of the host see `--on-host`"),
         ("--disable-plugin-autoload", _POD, "none", ""),
         ("--trace-config --traceconfig", _POD, "none", "its lines are in the log of the container"),
-        ("--debug", _HOME, "optional", "`pytestdebug.log`, or the path given"),
+        ("--debug", _COLLECTED, "optional", "`pytestdebug.log`, or the path given"),
         ("-o --override-ini", _POD, "one", "what concerns the display acts on the host too"),
         ("--assert", _POD, "one", ""),
         ("--setup-only --setuponly", _BOTH, "none", 'no test runs: the verdict says so and is not "passed"'),
@@ -183,7 +183,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("--log-cli-level", _POD, "one", "live lines are shown in their place between the results"),
         ("--log-cli-format", _POD, "one", ""),
         ("--log-cli-date-format", _POD, "one", ""),
-        ("--log-file", _HOME, "one", ""),
+        ("--log-file", _COLLECTED, "one", ""),
         ("--log-file-mode", _POD, "one", "every run has a new file"),
         ("--log-file-level", _POD, "one", ""),
         ("--log-file-format", _POD, "one", ""),
@@ -214,11 +214,11 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     *_rows(
         "pytest-cov (in the image)",
-        ("--cov", _POD, "optional", "the data comes home with the paths of the project, to `.coverage`"),
+        ("--cov", _POD, "optional", "the data is collected with the paths of the project, to `.coverage`"),
         ("--cov-reset", _POD, "none", ""),
-        ("--cov-report", _HOME, "one",
+        ("--cov-report", _COLLECTED, "one",
          (
-             "`term` is shown; files come home to where pytest-cov would write them; the XML "
+             "`term` is shown; files are copied to where pytest-cov would write them; the XML "
              "has the paths of the project"
          )),
         ("--cov-config", _POD, "one path", ""),
@@ -232,19 +232,19 @@ OPTIONS: Final[tuple[Option, ...]] = (
     ),
     *_rows(
         "Plugins that write reports (in the image)",
-        ("--html", _HOME, "one", "pytest-html; its `assets` come too"),
+        ("--html", _COLLECTED, "one", "pytest-html; its `assets` come too"),
         ("--self-contained-html", _POD, "none", ""),
         ("--css", _POD, "one path", ""),
-        ("--report-log", _HOME, "one", "pytest-reportlog"),
+        ("--report-log", _COLLECTED, "one", "pytest-reportlog"),
         ("--report-log-exclude-logs-on-passed-tests", _POD, "none", ""),
-        ("--json-report", _HOME, "none", "pytest-json-report: `.report.json`"),
-        ("--json-report-file", _HOME, "one", ""),
-        ("--alluredir", _HOME, "one", "allure-pytest: a folder"),
+        ("--json-report", _COLLECTED, "none", "pytest-json-report: `.report.json`"),
+        ("--json-report-file", _COLLECTED, "one", ""),
+        ("--alluredir", _COLLECTED, "one", "allure-pytest: a folder"),
         ("--clean-alluredir", _POD, "none", "the folder in the pod is new for each run"),
-        ("--benchmark-json", _HOME, "one", "pytest-benchmark"),
-        ("--ctrf", _HOME, "one", "pytest-json-ctrf"),
-        ("--md-report-output", _HOME, "one", "pytest-md-report"),
-        ("--nunit-xml", _HOME, "one", "pytest-nunit"),
+        ("--benchmark-json", _COLLECTED, "one", "pytest-benchmark"),
+        ("--ctrf", _COLLECTED, "one", "pytest-json-ctrf"),
+        ("--md-report-output", _COLLECTED, "one", "pytest-md-report"),
+        ("--nunit-xml", _COLLECTED, "one", "pytest-nunit"),
     ),
     *_rows(
         "seatrial",
@@ -270,7 +270,7 @@ def report_options(more: Iterable[str] = ()) -> list[str]:
     Args:
         more: names that the configuration adds.
     """
-    found = {name for name, option in _NAMES.items() if option.place is Place.HOME and option.value != "none"}
+    found = {name for name, option in _NAMES.items() if option.place is Place.COLLECTED and option.value != "none"}
     return sorted((found | {"--junit-xml", *more}) - {"--cov-report"})
 
 

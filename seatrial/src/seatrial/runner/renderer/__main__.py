@@ -6,14 +6,14 @@ import json
 import sys
 from pathlib import Path
 
-from seatrial.runner.renderer.show import show
+from seatrial.runner.renderer.host_session import run_host_session
 
 __all__ = ["main"]
 
 
 def main(settings: str) -> int:
     """Show the run that the file `settings` describes; return 0 if all of it was shown."""
-    return show(json.loads(Path(settings).read_text()))
+    return run_host_session(json.loads(Path(settings).read_text()))
 
 
 if __name__ == "__main__":

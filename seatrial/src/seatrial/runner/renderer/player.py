@@ -17,7 +17,7 @@ from seatrial.runner.decoder import Record
 from seatrial.runner.renderer.feed import Feed, Place, Printed, StreamEnd, Told
 from seatrial.runner.renderer.junit import Junit
 from seatrial.runner.renderer.named_files import name_files
-from seatrial.runner.renderer.reports import Reports, TextRepr
+from seatrial.runner.renderer.report_builder import ReportBuilder, TextRepr
 
 __all__ = ["Player"]
 
@@ -105,7 +105,7 @@ class Player:
         self.where = where
         self.files = files
         self.reply = reply
-        self.reports = Reports(config, feed)
+        self.reports = ReportBuilder(config, feed)
         self.lines: list[Any] = []
         self._begun = False
         self._over = False

@@ -129,8 +129,8 @@ class _Outcome:
 def _leave(ctx: Ctx) -> None:
     """End the run's hold on the runner pod and on the namespace."""
     try:
-        if ctx.facts.submission is not None:
-            ctx.facts.submission.leave()
+        if ctx.facts.prestarted_exec is not None:
+            ctx.facts.prestarted_exec.leave()
     finally:
         if ctx.lease is not None:
             ctx.lease.release()

@@ -17,7 +17,7 @@ from seatrial.runner.renderer.feed import Feed, Printed, StreamEnd, Told
 from seatrial.runner.renderer.junit import Junit
 from seatrial.runner.renderer.player import Player
 
-__all__ = ["show"]
+__all__ = ["run_host_session"]
 
 _QUIET_PLUGINS: Final = ("cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "logging", "pastebin",
                          "python_path", "stepwise", "threadexception", "tmpdir", "unraisableexception",
@@ -27,7 +27,7 @@ _QUIET_PLUGINS: Final = ("cacheprovider", "debugging", "doctest", "faulthandler"
 _SHOWN_INI: Final = ("console_output_style", "verbosity_test_cases", "verbosity_subtests", "max_warnings")
 
 
-def show(settings: dict[str, Any]) -> int:
+def run_host_session(settings: dict[str, Any]) -> int:
     """Show a run from the settings' files until its end; return 0 if all of it was shown.
 
     Says so on `reply` too, with the number of frames: a process can end with 0 for other reasons.
@@ -64,7 +64,7 @@ def _print(data: bytes) -> None:
 def _session(settings: dict[str, Any], session: dict[str, Any], feed: Feed, events: Iterator[Any]) -> int:
     """Play a session; return 0 if it was played to its end."""
     directory = Path(settings["directory"])
-    ini = directory / "replay.ini"
+    ini = directory / "renderer.ini"
     lines = [f"{name} = {value}" for name, value in session["ini"].items() if name in _SHOWN_INI and value is not None]
     ini.write_text("\n".join(["[pytest]", *lines, ""]))
     for name in [name for name in os.environ if name.startswith("PYTEST_") or name in CI_VARIABLES]:
@@ -73,14 +73,14 @@ def _session(settings: dict[str, Any], session: dict[str, Any], feed: Feed, even
         os.environ["CI"] = "true"
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     quiet = [part for name in _QUIET_PLUGINS for part in ("-p", f"no:{name}")]
-    plugin = _Replay(settings, session, feed, events)
+    plugin = _RendererPlugin(settings, session, feed, events)
     options = ["-c", str(ini), "--rootdir", str(directory), "--confcutdir", str(directory), "--noconftest"]
     options += ["--assert=plain", "--no-header", "-s", "--color", settings["colour"]]
     code = int(pytest.main([*options, *quiet, *settings["arguments"]], plugins=[plugin]))
     return code or int(not plugin.played)
 
 
-class _Replay:
+class _RendererPlugin:
     """Runs the session in place of pytest's own main."""
 
     def __init__(self, settings: dict[str, Any], session: dict[str, Any], feed: Feed, events: Iterator[Any]) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from seatrial.runner.waits import Left, call, pieces
+from seatrial.runner.blocking_calls import Abandoned, call, pieces
 
 
 def test_call_returns_or_raises_what_the_function_does() -> None:
@@ -24,7 +24,7 @@ def test_call_is_left_after_its_time() -> None:
     block = threading.Event()
     began = time.monotonic()
 
-    with pytest.raises(Left):
+    with pytest.raises(Abandoned):
         call(block.wait, seconds=0.2)
 
     assert time.monotonic() - began < 1
@@ -35,7 +35,7 @@ def test_call_is_left_when_it_is_told_to() -> None:
     block, stop = threading.Event(), threading.Event()
     threading.Timer(0.2, stop.set).start()
 
-    with pytest.raises(Left):
+    with pytest.raises(Abandoned):
         call(block.wait, until=stop.is_set)
     block.set()
 

@@ -8,7 +8,7 @@ from typing import Any
 from seatrial.model.names import LABEL_ISOLATED_FOR
 from seatrial.model.spec import Project, RunnerSpec, ServiceSpec
 
-__all__ = ["definition", "isolation_rights", "isolation_role", "services_of"]
+__all__ = ["fixture_settings", "isolation_rights", "isolation_role", "services_of"]
 
 
 def isolation_role(runner: RunnerSpec) -> str:
@@ -52,7 +52,7 @@ def isolation_rights(project: Project) -> dict[str, str] | None:
     return {"role": isolation_role(runner), "account": runner.pod, "namespace": runner.namespace}
 
 
-def definition(project: Project, labels: Mapping[str, str]) -> dict[str, Any]:
+def fixture_settings(project: Project, labels: Mapping[str, str]) -> dict[str, Any]:
     """Return what the fixtures are about.
 
     Args:

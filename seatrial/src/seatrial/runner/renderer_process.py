@@ -21,9 +21,9 @@ from seatrial.model.verdict import Verdict
 from seatrial.runner.artifacts import reports_in
 from seatrial.runner.request import Request
 
-__all__ = ["SETTINGS", "VERDICT", "Display"]
+__all__ = ["SETTINGS", "VERDICT", "RendererProcess"]
 
-SETTINGS: Final = "replay.json"
+SETTINGS: Final = "renderer.json"
 """File of a run with the settings of its renderer."""
 
 VERDICT: Final = "verdict.json"
@@ -50,7 +50,7 @@ _KEPT_VARIABLES: Final = frozenset(
 """Of Python's own variables, those that add no code."""
 
 
-class Display:
+class RendererProcess:
     """Shows what the tests do while they do it.
 
     The tool never waits for it but at the end and for the debugger: what it is to show is in files, and it is told only
@@ -99,7 +99,7 @@ class Display:
         with suppress(io.UnsupportedOperation, AttributeError):
             out.flush()
             stdout = out.fileno()
-        with (run_dir / "replay-errors.log").open("wb") as errors:
+        with (run_dir / "renderer-errors.log").open("wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _ENTRY, str(path), *_libraries(request, host_args)],
                 stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Reports made of what came over the wire, and put away again when they have been shown.
+"""ReportBuilder made of what came over the wire, and put away again when they have been shown.
 
 pytest keeps every report until its end. With 10 KB of output each, 10,000 of them are 100 MB twice; so what is large is
 dropped once a report has been shown, and read again from the log if somebody asks.
@@ -15,7 +15,7 @@ from seatrial.runner.decoder import Record
 from seatrial.runner.protocol import CUT, MICRO, NANO
 from seatrial.runner.renderer.feed import Feed, Place
 
-__all__ = ["Reports", "TextRepr", "Worker"]
+__all__ = ["ReportBuilder", "TextRepr", "Worker"]
 
 _LARGE = 1024
 
@@ -50,7 +50,7 @@ class TextRepr:
             writer.line(self.text)
 
 
-class Reports:
+class ReportBuilder:
     """Makes reports and puts them away."""
 
     def __init__(self, config: pytest.Config, feed: Feed) -> None:

@@ -22,18 +22,18 @@ from seatrial.model.result import Counts, TreeProof
 from seatrial.model.verdict import Verdict
 from seatrial.pod.agent.wire import CHANNELS, ChunkKind
 from seatrial.ports import ContainerState, PodExec, Started, StreamBroken
-from seatrial.runner import waits
+from seatrial.runner import blocking_calls
+from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.archive import deliver
-from seatrial.runner.artifacts import Home, bring_home
-from seatrial.runner.coverage import CoverageHome
+from seatrial.runner.artifacts import CollectedFiles, collect_files
+from seatrial.runner.coverage import CollectedCoverage
 from seatrial.runner.decoder import Malformed, decode_exited
-from seatrial.runner.display import Display
-from seatrial.runner.pod_files import agent_argv
 from seatrial.runner.progress import Progress
 from seatrial.runner.protocol import LARGEST, Chunk, ChunkReader, FrameReader, Garbled
+from seatrial.runner.renderer_process import RendererProcess
 from seatrial.runner.request import Request
 from seatrial.runner.sync import Submitted, submit
-from seatrial.runner.verdict import Evidence, decide
+from seatrial.runner.verdict_rules import Evidence, decide
 
 __all__ = ["Request", "TestRun", "run_tests"]
 
@@ -72,7 +72,7 @@ class TestRun:
         frames: how many frames of its log arrived whole.
         seconds: how long pytest took, by its own clock.
         memory_peak: bytes, of the container `tests`; 0 if unknown.
-        home: what came home and where it is.
+        collected: the collected files.
         interrupted: what ends the process because the user interrupted the tests; None if nobody did.
     """
 
@@ -86,7 +86,7 @@ class TestRun:
     frames: int = 0
     seconds: float = 0.0
     memory_peak: int = 0
-    home: Home = field(default_factory=Home)
+    collected: CollectedFiles = field(default_factory=CollectedFiles)
     interrupted: KeyboardInterrupt | None = None
 
 
@@ -130,9 +130,9 @@ def run_tests(
         (run_dir / name).write_bytes(b"")
     # Before anything else: what shows the results takes a processor for as long as the tests need to start.
     submitted = _submit(exec_, request, started)
-    with Display(request.run, request, run_dir=run_dir, out=out, host_args=host_args) as display:
+    with RendererProcess(request.run, request, run_dir=run_dir, out=out, host_args=host_args) as renderer:
         session = _Session(
-            exec_, request, emit=emit, state=state, run_dir=run_dir, display=display, stop=stop or threading.Event()
+            exec_, request, emit=emit, state=state, run_dir=run_dir, renderer=renderer, stop=stop or threading.Event()
         )
         return session.result(submitted, cut)
 
@@ -140,8 +140,8 @@ def run_tests(
 def _submit(exec_: PodExec, request: Request, started: Started | None) -> Submitted:
     """Start the run; one that may have been started without an answer is ended."""
     try:
-        return waits.call(lambda: submit(exec_, request, started), until=lambda: request.deadline.passed)
-    except waits.Left:
+        return blocking_calls.call(lambda: submit(exec_, request, started), until=lambda: request.deadline.passed)
+    except blocking_calls.Abandoned:
         _end_run(exec_, request)
         raise OutOfTime("the run was not started in its time", reason="the runner pod did not answer") from None
     except KeyboardInterrupt:
@@ -152,8 +152,8 @@ def _submit(exec_: PodExec, request: Request, started: Started | None) -> Submit
 def _end_run(exec_: PodExec, request: Request) -> None:
     """Kill a run that nobody will follow, if the pod answers soon; else the agent ends it, as nobody watches it."""
     argv = agent_argv("interrupt", request.run, "--kill", python=request.python, entry=request.entry)
-    with suppress(waits.Left, StreamBroken, SeatrialError):
-        waits.call(lambda: exec_.run(argv, container="keeper", timeout=_GRACE), seconds=_FAREWELL)
+    with suppress(blocking_calls.Abandoned, StreamBroken, SeatrialError):
+        blocking_calls.call(lambda: exec_.run(argv, container="keeper", timeout=_GRACE), seconds=_FAREWELL)
 
 
 class _Session:
@@ -167,14 +167,14 @@ class _Session:
         emit: Callable[[Body], None],
         state: Callable[[], ContainerState],
         run_dir: Path,
-        display: Display,
+        renderer: RendererProcess,
         stop: threading.Event,
     ) -> None:
         self.exec = exec_
         self.request = request
         self.emit = emit
         self.state = state
-        self.display = display
+        self.renderer = renderer
         self.stop = stop
         self.noted = Noted()
         self.paths = {kind: run_dir / name for kind, name in _FILES.items()}
@@ -185,7 +185,7 @@ class _Session:
         self.exited: dict[str, Any] | None = None
         self.exited_at = 0.0
         self.died_at = 0.0
-        self.why_no_home = "the runner did not answer in time"
+        self.why_not_collected = "the runner did not answer in time"
         self.lost = False
         self.silent = False
         self.done = False
@@ -211,7 +211,7 @@ class _Session:
                     suspects=tuple(self.progress.running),
                 )  # fmt: skip
                 if cut is not None:
-                    cut(self._outcome(verdict, submitted, Home()))
+                    cut(self._outcome(verdict, submitted, CollectedFiles()))
                 raise
 
     # Following.
@@ -248,7 +248,7 @@ class _Session:
         offsets = [f"{kind}={size}" for kind, size in self.sizes.items()]
         argv = agent_argv("tail", self.request.run, *offsets, python=self.request.python, entry=self.request.entry)
         opened = time.monotonic()
-        stream = waits.pieces(lambda: self.exec.stream(argv, container="keeper"))
+        stream = blocking_calls.pieces(lambda: self.exec.stream(argv, container="keeper"))
         with closing(stream):
             for data in stream:
                 for chunk in reader.feed(data):
@@ -262,8 +262,8 @@ class _Session:
 
     def look_for_pod(self) -> None:
         """Give up if there is no pod any more. Even if `tests` ended, the keeper may still have the rest."""
-        with suppress(EnvironmentFailed, waits.Left):
-            container = waits.call(self.state, until=self.stop.is_set, seconds=_SILENT)
+        with suppress(EnvironmentFailed, blocking_calls.Abandoned):
+            container = blocking_calls.call(self.state, until=self.stop.is_set, seconds=_SILENT)
             self.lost = self.lost or container.state == "gone"
 
     def take(self, chunk: Chunk) -> None:
@@ -273,7 +273,7 @@ class _Session:
         if chunk.kind in self.paths:
             self.append(chunk)
         elif chunk.kind == ChunkKind.TICK:
-            self.display.tick(frames=self.sizes[ChunkKind.FRAMES], output=self.sizes[ChunkKind.OUTPUT])
+            self.renderer.tick(frames=self.sizes[ChunkKind.FRAMES], output=self.sizes[ChunkKind.OUTPUT])
             if self.progress.debugger > self.attached and self.request.interactive:
                 self.attached = self.progress.debugger
                 self.debug()
@@ -286,7 +286,7 @@ class _Session:
         elif chunk.kind == ChunkKind.LOST:
             self.died_at = self.died_at or time.monotonic()
         elif chunk.kind == ChunkKind.DONE and chunk.data:
-            self.why_no_home = chunk.data.decode("utf-8", "replace")
+            self.why_not_collected = chunk.data.decode("utf-8", "replace")
             self.lost = True
         elif chunk.kind == ChunkKind.DONE:
             self.done = True
@@ -378,9 +378,9 @@ class _Session:
     def ended_container(self) -> ContainerState | None:
         """Return the container's state once Kubernetes has noticed that it ended, which takes it a moment."""
         deadline, container = Deadline.after(_SILENT if self.silent else 5.0), None
-        with suppress(waits.Left, EnvironmentFailed):
+        with suppress(blocking_calls.Abandoned, EnvironmentFailed):
             while True:
-                container = waits.call(self.state, seconds=deadline.left)
+                container = blocking_calls.call(self.state, seconds=deadline.left)
                 if container.state in ("terminated", "gone") or deadline.passed:
                     break
                 time.sleep(0.2)
@@ -388,10 +388,10 @@ class _Session:
 
     def debug(self) -> None:
         """Connect the user's terminal to the debugger in the pod."""
-        self.display.wait_for_debugger()
+        self.renderer.wait_for_debugger()
         argv = agent_argv("attach", self.request.run, python=self.request.python, entry=self.request.entry)
         self.exec.attach(argv, container="tests")
-        self.display.resume()
+        self.renderer.resume()
 
     def outcome(self, submitted: Submitted) -> TestRun:
         if self.told_at and self.exited is None and not self.silent:
@@ -410,7 +410,7 @@ class _Session:
         verdict = decide(evidence)
         began = time.monotonic()
         # The reader of our output may be halted: a pager, a terminal. A long JUnit file takes its time, too.
-        lost = self.display.end(
+        lost = self.renderer.end(
             verdict,
             frames=self.frames.frames,
             until=lambda: self.stop.is_set() and (self.noted.count > 1 or time.monotonic() - began > self.grace),
@@ -418,18 +418,18 @@ class _Session:
         if lost and not self.stop.is_set():
             verdict = _not_shown(verdict, lost)
         if self.done:
-            home = bring_home(self.paths[ChunkKind.COLLECTED], self.request, self.run_dir)
+            collected = collect_files(self.paths[ChunkKind.COLLECTED], self.request, self.run_dir)
         else:
-            home = Home(notes=(f"files of the run were not collected: {self.why_no_home}",))
-        return self._outcome(verdict, submitted, home)
+            collected = CollectedFiles(notes=(f"files of the run were not collected: {self.why_not_collected}",))
+        return self._outcome(verdict, submitted, collected)
 
-    def _outcome(self, verdict: Verdict, submitted: Submitted, home: Home) -> TestRun:
+    def _outcome(self, verdict: Verdict, submitted: Submitted, collected: CollectedFiles) -> TestRun:
         exited, end = self.exited or {}, self.progress.end
         written = self.run_dir / "junit.xml"
         notes: list[str] = []
         if self.request.junit is not None and written.exists():
             notes = deliver(written, self.request.junit, root=self.request.root)
-        for note in (*notes, *home.notes, *_unmapped(home.coverage)):
+        for note in (*notes, *collected.notes, *_unmapped(collected.coverage)):
             self.emit(Note(level="warning", text=note))
         return TestRun(
             verdict=verdict,
@@ -440,7 +440,7 @@ class _Session:
             frames=self.frames.frames,
             seconds=end.seconds if end else 0.0,
             memory_peak=exited.get("memory_peak", 0),
-            home=home,
+            collected=collected,
             interrupted=self.noted.first() if self.noted.first else None,
         )
 
@@ -454,11 +454,11 @@ def _not_shown(verdict: Verdict, reason: str) -> Verdict:
         verdict,
         exit=ExitCode.ENVIRONMENT,
         message="all tests passed, but the host-side renderer failed and their results were not shown",
-        reason=f"{reason}; see replay-errors.log in the directory of the run",
+        reason=f"{reason}; see renderer-errors.log in the directory of the run",
     )
 
 
-def _unmapped(coverage: CoverageHome | None) -> tuple[str, ...]:
+def _unmapped(coverage: CollectedCoverage | None) -> tuple[str, ...]:
     """Return a warning if measured files are not files of the project."""
     if not coverage or not coverage.unmapped:
         return ()

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from seatrial.model.deadline import Deadline
 
-__all__ = ["Left", "call", "pieces"]
+__all__ = ["Abandoned", "call", "pieces"]
 
 _LOOK: Final = 0.1
 """Seconds between two looks at what may end the wait."""
@@ -24,7 +24,7 @@ _AHEAD: Final = 64
 T = TypeVar("T")
 
 
-class Left(Exception):
+class Abandoned(Exception):
     """The wait was ended; whether the call succeeds is unknown."""
 
 
@@ -37,7 +37,7 @@ def call(function: Callable[[], T], *, until: Callable[[], bool] | None = None, 
         seconds: how long it may take.
 
     Raises:
-        Left: it was left.
+        Abandoned: it was left.
     """
     box: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
@@ -54,7 +54,7 @@ def call(function: Callable[[], T], *, until: Callable[[], bool] | None = None, 
             result, error = box.get(timeout=_LOOK)
         except queue.Empty:
             if deadline.passed or (until is not None and until()):
-                raise Left from None
+                raise Abandoned from None
             continue
         if error is not None:
             raise error

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pytest
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.ports import StreamBroken
-from seatrial.runner import prestart as submission_module
-from seatrial.runner.prestart import Submission
+from seatrial.runner import prestarted_exec
+from seatrial.runner.prestarted_exec import PrestartedExec
 
 from runner.conftest import Bench
 from runner.local_pod import LocalPod, StartedHere
@@ -52,7 +52,7 @@ def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
     bench.write(test_a_py="def test_a(): pass\n")
     bench.build()
     bench.write(test_b_py="def test_b(): pass\n")
-    started = Submission(bench.pod).take()
+    started = PrestartedExec(bench.pod).take()
     assert started is not None
 
     ran = bench.run(sync=(".",), started=started)
@@ -63,12 +63,12 @@ def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
 
 
 def test_it_is_taken_once(bench: Bench) -> None:
-    submission = Submission(bench.pod)
-    started = submission.take()
+    prestarted = PrestartedExec(bench.pod)
+    started = prestarted.take()
     assert started is not None
 
-    assert submission.take() is None
-    submission.leave()
+    assert prestarted.take() is None
+    prestarted.leave()
     assert started.waits(), "it is whose it was given to"
     started.close()
 
@@ -76,28 +76,28 @@ def test_it_is_taken_once(bench: Bench) -> None:
 def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
     pod = Recorded(bench.pod)
     pod.may.set()
-    submission = Submission(pod)  # type: ignore[arg-type]
-    submission.leave()
+    prestarted = PrestartedExec(pod)  # type: ignore[arg-type]
+    prestarted.leave()
 
     assert pod.code() == 1
     assert list((bench.pod.state_directory / "inbox").iterdir()) == []
-    assert submission.take() is None
+    assert prestarted.take() is None
 
 
 def test_one_that_ended_meanwhile_is_not_taken(bench: Bench) -> None:
-    submission = Submission(bench.pod)
-    started = submission._future.result()
+    prestarted = PrestartedExec(bench.pod)
+    started = prestarted._future.result()
     assert started is not None
     started.finish(b"")
 
-    assert submission.take() is None
+    assert prestarted.take() is None
 
 
 def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submission_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(prestarted_exec, "_PATIENCE", 0.05)
     pod = Recorded(bench.pod)
 
-    assert Submission(pod).take() is None  # type: ignore[arg-type]
+    assert PrestartedExec(pod).take() is None  # type: ignore[arg-type]
     pod.may.set()
 
     assert pod.code() == 1
@@ -105,11 +105,11 @@ def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("error", [EnvironmentFailed("no such pod"), StreamBroken("cut")])
 def test_what_could_not_be_started_is_not_told(error: Exception) -> None:
-    assert Submission(NoPod(error)).take() is None  # type: ignore[arg-type]
+    assert PrestartedExec(NoPod(error)).take() is None  # type: ignore[arg-type]
 
 
 def test_a_fault_of_ours_is_told() -> None:
-    submission = Submission(NoPod(TypeError("ours")))  # type: ignore[arg-type]
+    prestarted = PrestartedExec(NoPod(TypeError("ours")))  # type: ignore[arg-type]
 
     with pytest.raises(TypeError, match="ours"):
-        submission.take()
+        prestarted.take()

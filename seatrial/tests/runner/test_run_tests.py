@@ -16,7 +16,7 @@ import pytest
 from seatrial.image_inputs.working_tree import digest
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import Body, Note
-from seatrial.runner.pod_files import agent_argv
+from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.sync import PodDiffers
 
 from runner.conftest import Bench
@@ -469,8 +469,8 @@ def test_coverage_comes_home(bench: Bench) -> None:
     ran = bench.run("--cov=src", "--cov-report=xml", "--cov-report=term")
 
     assert ran.verdict.exit is ExitCode.PASSED
-    assert ran.home.coverage is not None
-    assert ran.home.coverage.mapped >= 1
+    assert ran.collected.coverage is not None
+    assert ran.collected.coverage.mapped >= 1
     assert 'filename="src/code_.py"' in (bench.root / "coverage.xml").read_text()
     report = subprocess.run(
         [sys.executable, "-m", "coverage", "report"], cwd=bench.root, capture_output=True, text=True, check=True
@@ -523,9 +523,9 @@ def test_coverage_by_another_command(bench: Bench) -> None:
     ran = bench.run(command=(bench.pod.python, "-m", "coverage", "run", "-p", "-m", "pytest"))
 
     assert ran.verdict.exit is ExitCode.PASSED
-    assert ran.home.coverage is not None
-    assert ran.home.coverage.xml is not None
-    assert 'filename="test_a.py"' in ran.home.coverage.xml.read_text()
+    assert ran.collected.coverage is not None
+    assert ran.collected.coverage.xml is not None
+    assert 'filename="test_a.py"' in ran.collected.coverage.xml.read_text()
 
 
 def test_artifacts_come_home(bench: Bench) -> None:
@@ -536,9 +536,9 @@ def test_artifacts_come_home(bench: Bench) -> None:
 
     ran = bench.run(artifacts=("out", "missing/*"))
 
-    assert ran.home.artifacts is not None
-    assert (ran.home.artifacts / "out/deep/shot.png").read_bytes() == b"png"
-    assert ran.home.notes == ("artifacts: nothing is at missing/*",)
+    assert ran.collected.artifacts is not None
+    assert (ran.collected.artifacts / "out/deep/shot.png").read_bytes() == b"png"
+    assert ran.collected.notes == ("artifacts: nothing is at missing/*",)
 
 
 def test_links_and_pipes_among_artifacts_do_not_change_the_verdict(bench: Bench) -> None:
@@ -556,10 +556,10 @@ def test_links_and_pipes_among_artifacts_do_not_change_the_verdict(bench: Bench)
     ran = bench.run(artifacts=("out",))
 
     assert ran.verdict.exit is ExitCode.PASSED
-    assert ran.home.artifacts is not None
-    found = {path.name: path.read_text() for path in (ran.home.artifacts / "out").iterdir()}
+    assert ran.collected.artifacts is not None
+    found = {path.name: path.read_text() for path in (ran.collected.artifacts / "out").iterdir()}
     assert found == {"a": "x", "b": "x"}, "a file with two names is two files"
-    links, pipe = ran.home.notes
+    links, pipe = ran.collected.notes
     assert "dangling" in links
     assert "secret" in links
     assert "loop" in links

@@ -8,16 +8,16 @@ from typing import Final
 
 from seatrial.model.errors import SeatrialError
 from seatrial.ports import PodExec, Started, StreamBroken
-from seatrial.runner.pod_files import agent_argv
+from seatrial.runner.agent_files import agent_argv
 
-__all__ = ["Submission"]
+__all__ = ["PrestartedExec"]
 
 _TIMEOUT: Final = 60.0
 _PATIENCE: Final = 1.0
 """Seconds to wait for one that should be there by now: to do the same again takes less than that."""
 
 
-class Submission:
+class PrestartedExec:
     """The agent's command that takes files and a run, on its way to where it waits for both.
 
     To get there takes a tenth of a second: a connection, a process in the container, an interpreter. It changes nothing
@@ -32,7 +32,7 @@ class Submission:
         self._exec = exec_
         self._future: Future[Started | None] = Future()
         self._taken = False
-        threading.Thread(target=self._start, name="seatrial-submission", daemon=True).start()
+        threading.Thread(target=self._start, name="seatrial-prestarted-exec", daemon=True).start()
 
     def take(self) -> Started | None:
         """Return the command if it waits for its input; the first time only."""

@@ -17,7 +17,7 @@ from seatrial.pod.agent.redirect import COVERAGE_FILES
 from seatrial.pod.agent.wire import COLLECTED_MARK, GLOB_MARK
 from seatrial.runner.options.table import Option, Place, by_name
 
-__all__ = ["Invocation", "ReportFile", "Unsure", "resolve"]
+__all__ = ["Invocation", "ReportFile", "Unsure", "split_command_line"]
 
 _PYTEST: Final = frozenset(("pytest", "py.test", "pytest.exe"))
 
@@ -103,7 +103,7 @@ class Invocation:
     paths_given: bool = False
 
 
-def resolve(
+def split_command_line(
     command: Sequence[str],
     args: Sequence[str] = (),
     *,
@@ -188,7 +188,7 @@ class _Host:
             self.colour = value
         if name == "--cov-report":
             return self._bring_coverage(each, value, cwd)
-        if option.place is Place.HOME:
+        if option.place is Place.COLLECTED:
             return self._bring(each, option, cwd, configured=configured)
         return each.words
 
@@ -218,7 +218,7 @@ class _Known:
     """The options of the table, and those that the configuration adds."""
 
     def __init__(self, reports: Collection[str]) -> None:
-        self._added = {name: Option((name,), Place.HOME, "one") for name in reports}
+        self._added = {name: Option((name,), Place.COLLECTED, "one") for name in reports}
 
     def by_name(self, name: str) -> Option | None:
         return self._added.get(name) or by_name(name)

@@ -11,7 +11,7 @@ from seatrial.model.verdict import Verdict
 from seatrial.ports import ContainerState
 from seatrial.runner.progress import Progress
 from seatrial.runner.protocol import FrameReader
-from seatrial.runner.verdict import Evidence, decide
+from seatrial.runner.verdict_rules import Evidence, decide
 
 from runner.frames import EXITED, SESSION, green, log, one_test, tally, whole
 
