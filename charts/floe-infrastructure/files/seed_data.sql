@@ -1,4 +1,4 @@
--- The datasets that every installation starts with. What somebody changed since stays as it is.
+-- The initial datasets. Later changes of these rows are kept.
 insert into floe.dataset (name, owner) values
     ('shop.orders', 'sales'),
     ('shop.customers', 'sales'),

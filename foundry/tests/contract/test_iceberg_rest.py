@@ -191,7 +191,7 @@ def test_server_waits_for_database(image, boxes):
     [
         ({}, "uri is not set"),
         ({"CATALOG_URI": "jdbc:postgresql://x/y"}, "warehouse is not set"),
-        ({**ENVIRONMENT, "CATALOG_REST_PORT": "many"}, "rest.port is no port number: many"),
+        ({**ENVIRONMENT, "CATALOG_REST_PORT": "many"}, "rest.port is not a port number: many"),
         ({**ENVIRONMENT, "CATALOG_HEALTH_PORT": "8181"}, "Failed to bind"),
     ],
 )

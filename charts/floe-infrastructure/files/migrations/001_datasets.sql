@@ -1,4 +1,4 @@
--- What floe publishes, and who answers for it.
+-- Published datasets and their owners.
 create table floe.dataset (
     name text primary key check (name ~ '^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$'),
     owner text not null,

@@ -1,2 +1,2 @@
--- How long a dataset's snapshots are kept; null: for ever.
+-- Retention of a dataset's snapshots in days; null: forever.
 alter table floe.dataset add column retention_days integer check (retention_days > 0);

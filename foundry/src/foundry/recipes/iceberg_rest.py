@@ -1,18 +1,19 @@
-"""Apache Iceberg's REST catalog over its JDBC catalog, in the shape of a production catalog server.
+"""Build Apache Iceberg's REST catalog over its JDBC catalog, with the paths of a production catalog server.
 
-The servlet and the adapter are Iceberg's own, of its test fixtures (`org.apache.iceberg.rest.RESTCatalogServlet`, in
-`iceberg-core`'s tests jar); what its `RESTCatalogServer` lacks is a front of ours, `iceberg_rest/src`: the prefix
-`/api/catalog` on 8181 with or without the catalog's name in the path, `/q/health/live` and `/q/health/ready` (does the
-store answer?) on 8182, a start that waits for the database, an orderly end. Settings are the fixture's: `CATALOG_URI`,
-`CATALOG_JDBC_USER`, `CATALOG_WAREHOUSE`, `CATALOG_IO__IMPL`, `CATALOG_S3_ENDPOINT` and so on, `AWS_*` for S3;
-and `CATALOG_CATALOG_NAME` (others are then answered 404), `CATALOG_INCLUDE__CREDENTIALS`, `CATALOG_HEALTH_PORT`.
+The servlet and the adapter are Iceberg's own test fixtures (`org.apache.iceberg.rest.RESTCatalogServlet`, in
+`iceberg-core`'s tests jar). `iceberg_rest/src` replaces `RESTCatalogServer` and adds: the prefix `/api/catalog` on 8181
+with or without the catalog's name in the path, `/q/health/live` and `/q/health/ready` (checks the store) on 8182, a
+start that waits for the database, and an orderly stop. Settings are the fixture's: `CATALOG_URI`, `CATALOG_JDBC_USER`,
+`CATALOG_WAREHOUSE`, `CATALOG_IO__IMPL`, `CATALOG_S3_ENDPOINT` and others, and `AWS_*` for S3. Additional settings are
+`CATALOG_CATALOG_NAME` (other names are answered with 404), `CATALOG_INCLUDE__CREDENTIALS` and `CATALOG_HEALTH_PORT`.
 
-It has no authentication, no roles, no management API: any client id gets a token, and no token is asked for.
-`options.labels` in artefacts.toml say what it stands in for.
+It has no authentication, roles or management API: any client id gets a token, and no token is required.
+`options.labels` in artifacts.toml name the image that it stands in for.
 
-Files are Maven Central's, by SHA-256 (`iceberg_rest/jars.txt`: `iceberg-core`, its tests, `iceberg-aws` and its bundle,
-`jetty-servlet`, `postgresql`, `slf4j-simple`, and what they need at run time; Hadoop is left out, nothing asks for it).
-Java is Debian's, cut down by jlink. Uid 10000, ends with 143 after SIGTERM, with 3 when the heap is spent.
+Files come from Maven Central, verified by SHA-256 (`iceberg_rest/jars.txt`: `iceberg-core`, its tests, `iceberg-aws`
+and its bundle, `jetty-servlet`, `postgresql`, `slf4j-simple`, and their run-time requirements without Hadoop, which is
+not used). Java is Debian's, reduced with jlink. It runs as uid 10000, exits with 143 after SIGTERM, and with 3 when the
+heap is exhausted.
 """
 
 import shutil
@@ -40,6 +41,6 @@ def _central(b: Build) -> maven.Repository:
         found = maven.central((*folders, Path("/usr/share/java")))
     if found is None:
         raise FoundryError(
-            "no Maven tells where Maven Central is", "", "install maven, or name a mirror in settings.xml"
+            "the address of Maven Central is unknown", "", "install maven, or set a mirror in settings.xml"
         )
     return found

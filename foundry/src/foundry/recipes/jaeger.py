@@ -1,13 +1,12 @@
-"""Jaeger 2 with traces in memory, with the contract of `jaegertracing/jaeger:2`.
+"""Build Jaeger 2 with in-memory storage, with the contract of `jaegertracing/jaeger:2`.
 
-The same program as upstream's: Jaeger 2.13.0 is package `cmd/jaeger` of the Go module's v1.76.0, the last tag that is a
-Go version (https://github.com/jaegertracing/jaeger, CHANGELOG.md: "v1.76.0 / v2.13.0"; the module path has no /v2, so
-that later tags are none). Configuration, arguments, ports, `/status` on 13133 and uid 10001 are upstream's own.
+The program is the same as upstream's. Jaeger 2.13.0 is package `cmd/jaeger` of the Go module's v1.76.0, the last tag
+that is a valid Go version (https://github.com/jaegertracing/jaeger, CHANGELOG.md: "v1.76.0 / v2.13.0"; the module path
+has no /v2). Configuration, arguments, ports, `/status` on 13133 and uid 10001 are upstream's.
 
-Not kept: the web interface. Its files come from another repository (jaeger-ui) that no package registry carries. A page
-of our own (`jaeger/ui/index.html`: search, trace, spans) takes its place at the same addresses; the image's label
-says so. `/api/…` is the real one.
-No Alpine beneath: there is no shell in it, and no CA file.
+Not included: the web interface, whose files come from another repository (jaeger-ui) that no package registry has. A
+simple page (`jaeger/ui/index.html`: search, trace, spans) replaces it at the same addresses, and the image's label says
+so. `/api/…` is upstream's. The image has no Alpine base, no shell and no CA file.
 """
 
 import shutil

@@ -1,16 +1,16 @@
-"""LocalStack 4.14.0 with S3, STS and IAM, with the contract of `localstack/localstack:4.14.0`.
+"""Build LocalStack 4.14.0 with S3, STS and IAM, with the contract of `localstack/localstack:4.14.0`.
 
-Its Python package (`localstack-core`, Apache-2.0) on the Python image, by hash. 4.14.0 is the last version whose image
-starts without an account's token (https://github.com/localstack/localstack, archived in March 2026); newer ones end
-with 55. The package has no such gate.
+It installs LocalStack's Python package (`localstack-core`, Apache-2.0) by hash on the Python image. 4.14.0 is the last
+version whose image starts without an auth token (https://github.com/localstack/localstack, archived in March 2026);
+newer images exit with 55. The package does not check a token.
 
-Kept: 4566 and `/_localstack/health`, `GATEWAY_LISTEN`, `SERVICES`, the prefix `LOCALSTACK_`, the init scripts (`*.sh`
-and `*.py` in `/etc/localstack/init/{boot,start,ready,shutdown}.d`, at each start), `/var/lib/localstack`, `aws` and
-`awslocal`, root, exit 0 at SIGTERM. It also runs as any other user.
+Included: port 4566 and `/_localstack/health`, `GATEWAY_LISTEN`, `SERVICES`, the prefix `LOCALSTACK_`, the init scripts
+(`*.sh` and `*.py` in `/etc/localstack/init/{boot,start,ready,shutdown}.d`, at each start), `/var/lib/localstack`, `aws`
+and `awslocal`, user root, exit code 0 after SIGTERM. It also runs as any other user.
 
-Not kept: every other AWS service (`SERVICES` defaults to `s3,sts,iam`; botocore's descriptions of the rest are removed,
-which takes 10 s and 340 MB of memory off the first S3 request), curl, Node and Java, the supervisor (SIGUSR1 does not
-restart it), the name server on port 53.
+Not included: every other AWS service (`SERVICES` defaults to `s3,sts,iam`; removing botocore's other service
+descriptions saves 10 s and 340 MB of memory on the first S3 request), curl, Node and Java, the supervisor (SIGUSR1 does
+not restart it), the name server on port 53.
 """
 
 from foundry.recipe import Build
@@ -22,8 +22,8 @@ cd /opt/code/localstack
 uv venv --quiet --no-cache .venv
 uv pip install --quiet --no-cache --python .venv --no-build --require-hashes --requirement /tmp/requirements.txt
 cd .venv/lib/python3.*/site-packages
-# Descriptions of 400 AWS services that are not in here, and the AWS client's manual. The client does not start without
-# some that it adjusts (KeyError in awscli/customizations).
+# Remove descriptions of 400 unused AWS services, and the AWS client's manual. The client needs some descriptions that
+# it modifies (KeyError in awscli/customizations).
 keep="s3 s3control sts iam codedeploy config sagemaker-runtime sdb sms-voice"
 mv botocore/data botocore/all && mkdir botocore/data && cp botocore/all/*.json botocore/data/
 for name in $keep; do mv botocore/all/$name botocore/data/; done
@@ -33,11 +33,11 @@ rm -r awscli/examples
 
 _FINISH = """
 ln -s /opt/code/localstack/.venv/bin/aws /usr/local/bin/aws
-# aws and awslocal too are compiled once, and must work.
+# Compile and test aws and awslocal.
 AWS_ACCESS_KEY_ID=a AWS_SECRET_ACCESS_KEY=b aws s3 presign s3://bucket/key --region us-east-1 >/dev/null
 rm -rf /tmp/* /var/lib/localstack ~/.aws ~/.cache
 mkdir -p /var/lib/localstack /tmp/localstack
-# Any user may run it, not only root.
+# Any user may run it.
 chmod 777 /opt/code/localstack /var/lib/localstack /tmp/localstack
 chmod -R a+rwX /opt/code/localstack/.cache
 """

@@ -1,15 +1,15 @@
-"""A kind node: Kubernetes, containerd and what both need, laid out as kind's own node image.
+"""Build a kind node image: Kubernetes, containerd and their requirements, with the layout of kind's own image.
 
 kind's base files (entrypoint, systemd units, containerd's configuration, the storage manifest) come from kind's Go
-module at build time, so that they are of the version that runs them:
-https://github.com/kubernetes-sigs/kind/blob/v0.33.0/images/base/Dockerfile and pkg/build/nodeimage. Where this image
-differs from kindest/node:
+module at build time, so they match the kind version in use:
+https://github.com/kubernetes-sigs/kind/blob/v0.33.0/images/base/Dockerfile and pkg/build/nodeimage. Differences from
+kindest/node:
 
-- Debian bookworm: its systemd 252 runs under cgroup v1, trixie's 257 refuses to.
+- Debian bookworm, whose systemd 252 supports cgroup v1; trixie's 257 does not.
 - runc and the CNI plugins are Debian's.
-- The pod network is `node/pod-network.sh`: kind's `kindnetd` is in no package registry. As kindnetd does, it enforces
-  NetworkPolicies, with kube-router's part for them.
-- pause is Debian's catatonit, whose `-P` option makes it one; busybox is the helper of the storage provisioner.
+- The pod network is `node/pod-network.sh`, because kind's `kindnetd` is in no package registry. Like kindnetd, it
+  enforces NetworkPolicies, with a part of kube-router.
+- pause is Debian's catatonit with its option `-P`; busybox is the helper of the storage provisioner.
 - The kubelet pulls images in parallel.
 """
 
@@ -27,9 +27,9 @@ PACKAGES = (
     # kind's list (images/base/Dockerfile), without network storage and rootless mode
     *("systemd", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "util-linux", "mount", "kmod"),
     *("libseccomp2", "pigz", "isal", "e2fsprogs", "bash", "ca-certificates", "curl", "jq", "procps"),
-    # what kind builds from source
+    # programs that kind builds from source
     *("runc", "containernetworking-plugins"),
-    # what the images inside the node are made of
+    # contents of the images inside the node
     *("busybox-static", "catatonit", "ipset"),
 )
 CNI_PLUGINS = ("host-local", "loopback", "ptp", "portmap", "bridge")
@@ -65,7 +65,8 @@ def build(b: Build) -> None:
     _manifests(b, kind, root)
     base = b.scratch_image(root)
     shutil.rmtree(root)
-    # A sleeping container of the base takes the images in, as kind's own build does: containerd must write its store.
+    # Import the images in a container of the base image, as kind's own build does, because containerd must write its
+    # store.
     with b.container(base, options=["--security-opt=seccomp=unconfined"]) as node:
         with archive.open("rb") as images:
             node.exec(["sh", "-ec", IMPORT], stdin=images)
@@ -81,7 +82,7 @@ def build(b: Build) -> None:
 
 
 def _prune(root: Path) -> None:
-    """Take out of a Debian system what a node does not run, as kind's Dockerfile does."""
+    """Remove parts of a Debian system that a node does not run, as kind's Dockerfile does."""
     systemd = root / "lib/systemd/system"
     etc = root / "etc/systemd/system"
     patterns = {
@@ -117,8 +118,8 @@ def _kind_files(b: Build, kind: Path, root: Path) -> None:
         b.run(["chroot", root, "systemctl", *command.split()])
     (root / "etc/kubernetes/manifests").mkdir(parents=True)
     config = root / "etc/containerd/config.toml"
-    # Where the engine's own processes may not lower their oom_score_adj (no CAP_SYS_RESOURCE), neither may the node's.
-    # Where they may, containerd finds the wanted value allowed and sets it: the option costs nothing there.
+    # If the engine's own processes cannot lower their oom_score_adj (no CAP_SYS_RESOURCE), neither can the node's.
+    # Otherwise containerd sets the configured value anyway, so the option has no disadvantage.
     text = config.read_text().replace("restrict_oom_score_adj = false", "restrict_oom_score_adj = true")
     config.write_text(text)
     (root / "etc/containerd/certs.d").mkdir(parents=True)
@@ -150,10 +151,10 @@ def _manifests(b: Build, kind: Path, root: Path) -> None:
 
 
 def storage_manifest(source: str, provisioner: str, helper: str) -> str:
-    """Take kind's storage manifest out of the Go source that holds it, with other images."""
+    """Extract kind's storage manifest from its Go source, with other images."""
     found = re.search(r"const defaultStorageManifest = (`.*)", source, flags=re.DOTALL)
     if not found:
-        raise ValueError("kind's const_storage.go no longer holds defaultStorageManifest")
+        raise ValueError("kind's const_storage.go no longer contains defaultStorageManifest")
     names = {"storageProvisionerImage": provisioner, "storageHelperImage": helper}
     # A Go expression: raw strings in backquotes, joined with names by "+".
     parts = re.findall(r"`([^`]*)`|\+\s*(\w+)", found[1])
@@ -166,7 +167,7 @@ def _provisioner(b: Build) -> str:
 
 
 def _images(b: Build, root: Path) -> Path:
-    """All images that a node holds, as one archive."""
+    """Write all images of a node into one archive."""
     archive = oci.Archive(b.scratch / "oci", b.arch)
     kubernetes = b.path("kubernetes")
     listed = b.run([kubernetes / "kubeadm", "config", "images", "list", f"--kubernetes-version={b.version}"]).split()
@@ -185,7 +186,7 @@ def _images(b: Build, root: Path) -> Path:
     archive.image([names["etcd"]], [etcd], {"Env": [PATH], "Entrypoint": ["etcd"]})
     coredns = tree("coredns", {"coredns": b.path("coredns") / "coredns"})
     archive.image([names["coredns"]], [coredns], {"Env": [PATH], "Entrypoint": ["/coredns"]})
-    # containerd's configuration asks for the first, kubeadm for the second.
+    # containerd's configuration uses the first name, kubeadm the second.
     configured = re.search(r'sandbox_image = "(.+)"', _containerd_config(b))
     pause = tree("pause", {"pause": root / "usr/bin/catatonit"})
     archive.image(
@@ -239,7 +240,7 @@ def _busybox(b: Build, root: Path) -> Path:
 
 
 def _iptables(b: Build, root: Path) -> Path:
-    """Take iptables of both kinds, nft, conntrack, ipset and their libraries out of the node's own Debian."""
+    """Copy both variants of iptables, nft, conntrack, ipset and their libraries from the node's Debian system."""
     folder = b.scratch / "layers" / "iptables"
     programs = ["usr/sbin/xtables-legacy-multi", "usr/sbin/xtables-nft-multi", "usr/sbin/nft", "usr/sbin/conntrack"]
     programs += ["sbin/ipset" if (root / "sbin/ipset").exists() else "usr/sbin/ipset"]

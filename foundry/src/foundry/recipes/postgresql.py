@@ -1,9 +1,9 @@
-"""PostgreSQL on Debian, with the contract of Docker's official `postgres:17` (https://hub.docker.com/_/postgres).
+"""Build PostgreSQL from Debian packages with the contract of Docker's image (https://hub.docker.com/_/postgres).
 
-Debian's packages, checked by apt, without Debian's cluster tools and without the JIT (LLVM, 130 MB; `jit = on` is then
-silently without effect). `postgresql/Dockerfile` says what is left out, `postgresql/docker-entrypoint.sh` what is kept.
+The packages are verified by apt. Debian's cluster tools and the JIT (LLVM, 130 MB) are omitted; `jit = on` then has no
+effect. `postgresql/Dockerfile` explains the omissions, `postgresql/docker-entrypoint.sh` the contract.
 
-Not kept: `PG_VERSION` in the environment, and the source packages' `gosu` (root becomes postgres by `setpriv`).
+Not included: `PG_VERSION` in the environment, and `gosu` (root becomes postgres with `setpriv`).
 """
 
 from foundry.recipe import Build

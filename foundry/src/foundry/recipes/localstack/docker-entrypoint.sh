@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What LocalStack's own image promises (https://docs.localstack.cloud/references/): settings may carry the prefix
-# LOCALSTACK_, and the scripts in /etc/localstack/init/boot.d run before the gateway does.
+# The contract of LocalStack's own image (https://docs.localstack.cloud/references/): settings may have the prefix
+# LOCALSTACK_, and the scripts in /etc/localstack/init/boot.d run before the gateway starts.
 set -euo pipefail
 
 while IFS= read -r name; do
 	case $name in
-	LOCALSTACK_HOST | LOCALSTACK_HOSTNAME | LOCALSTACK_[0-9]*) ;; # names of their own, and Docker's links
+	LOCALSTACK_HOST | LOCALSTACK_HOSTNAME | LOCALSTACK_[0-9]*) ;; # separate settings, and Docker's links
 	*) export "${name#LOCALSTACK_}=${!name}" ;;
 	esac
 done < <(compgen -v LOCALSTACK_)

@@ -1,10 +1,9 @@
 # noqa: INP001 - copied into the container, never imported
-"""Start LocalStack once while its image is built, and use all three services.
+"""Start LocalStack once during the image build and use all three services.
 
-Python then has compiled exactly the modules that are used, plux has found LocalStack's plugins and the index of
-services is made: a container starts in 1 s of processor time instead of 3, and its first S3 request takes 0.5 s
-instead of 10.
-It is also a test: what cannot start or answer never becomes an image.
+This compiles exactly the modules that are used, and creates plux's index of plugins and the index of services. A
+container then starts in 1 s of processor time instead of 3 s, and its first S3 request takes 0.5 s instead of 10 s. It
+is also a test: the build fails if a service does not start or answer.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ TRUST = {
 
 
 def main() -> None:
-    """Start, use and stop it; any failure is the build's."""
+    """Start, use and stop LocalStack; any failure fails the build."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -50,19 +49,19 @@ def main() -> None:
         use(f"http://127.0.0.1:{port}")
         server.terminate()
         if code := server.wait(60):
-            sys.exit(f"LocalStack ended with {code} when asked to stop")
+            sys.exit(f"LocalStack exited with {code} after SIGTERM")
     finally:
         server.kill()
 
 
 def wait(server: subprocess.Popen[bytes], url: str) -> None:
-    """Return when it answers; two minutes are for a machine under load."""
+    """Wait until LocalStack answers, for at most two minutes on a busy machine."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            sys.exit(f"LocalStack ended with {server.returncode} at its start")
+            sys.exit(f"LocalStack exited with {server.returncode} at its start")
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - an http URL of our own
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - a local http URL
                 services = json.load(answer)["services"]
         except OSError:
             time.sleep(0.1)
@@ -71,11 +70,11 @@ def wait(server: subprocess.Popen[bytes], url: str) -> None:
             if absent:
                 sys.exit(f"LocalStack lacks {', '.join(sorted(absent))}: {services}")
             return
-    sys.exit("LocalStack did not answer in two minutes")
+    sys.exit("timed out after 120 s waiting for LocalStack")
 
 
 def use(endpoint: str) -> None:
-    """One round through what tests commonly do."""
+    """Run the common operations of tests once."""
     account = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
     s3, sts, iam = (boto3.client(name, endpoint_url=endpoint, **account) for name in ("s3", "sts", "iam"))
     s3.create_bucket(Bucket=ROLE)
@@ -89,20 +88,20 @@ def use(endpoint: str) -> None:
     s3.head_object(Bucket=ROLE, Key="copy")
     s3.delete_objects(Bucket=ROLE, Delete={"Objects": [{"Key": "parts"}, {"Key": "copy"}]})
     if [found["Key"] for found in s3.list_objects_v2(Bucket=ROLE)["Contents"]] != ["a/b"]:
-        sys.exit("S3 does not list what was put into it")
+        sys.exit("S3 does not list the stored object")
     if s3.get_object(Bucket=ROLE, Key="a/b")["Body"].read() != b"c":
-        sys.exit("S3 does not give back what was put into it")
+        sys.exit("S3 does not return the stored object")
     role = iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     iam.attach_role_policy(RoleName=ROLE, PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess")
     iam.create_user(UserName=ROLE)
     iam.create_access_key(UserName=ROLE)
     assumed = sts.assume_role(RoleArn=role, RoleSessionName=ROLE)["AssumedRoleUser"]["Arn"]
     if f"assumed-role/{ROLE}/{ROLE}" not in assumed:
-        sys.exit(f"STS gave another role: {assumed}")
+        sys.exit(f"STS returned another role: {assumed}")
     sts.get_caller_identity()
 
 
 if __name__ == "__main__":
     if HOME not in Path(sys.executable).parents:
-        sys.exit("run me with LocalStack's own Python, in the container that becomes its image")
+        sys.exit("run this program with LocalStack's own Python, during the image build")
     main()

@@ -1,18 +1,19 @@
 #!/bin/sh
-# The pod network of a small cluster on one layer 2 network: this node's CNI configuration, a route to each other
-# node's pods, masquerading for what leaves the cluster, NetworkPolicies. Nothing that needs a Service to work.
+# Set up the pod network of a small cluster on one layer 2 network: this node's CNI configuration, a route to the pods
+# of each other node, masquerading for traffic that leaves the cluster, NetworkPolicies. It does not depend on a
+# Service.
 #
 # Environment: NODE_NAME, POD_SUBNET (comma separated), CONTROL_PLANE_ENDPOINT (host:port; kind sets it).
 set -eu
 
-# The API by the control plane's own name: its Service address works only once kube-proxy does.
+# Use the control plane's host name, because the API server's Service address works only once kube-proxy runs.
 KUBERNETES_SERVICE_HOST=${CONTROL_PLANE_ENDPOINT%:*}
 KUBERNETES_SERVICE_PORT=${CONTROL_PLANE_ENDPOINT##*:}
 export KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT
 
 is_ipv6() { case $1 in *:*) return 0 ;; *) return 1 ;; esac; }
 
-# Pods keep their address inside the cluster and take the node's outside it.
+# Pods keep their address inside the cluster and use the node's address outside.
 masquerade() {
   tables=iptables-restore
   if is_ipv6 "$1"; then tables=ip6tables-restore; fi
@@ -25,7 +26,7 @@ masquerade() {
     "$chain" COMMIT | "$tables" --noflush
 }
 
-# Written once and whole: containerd reads it when it appears, and with it the node becomes Ready.
+# Written atomically: containerd reads the file when it appears, which makes the node Ready.
 configure() {
   ranges=
   routes=
@@ -46,7 +47,7 @@ END
   echo "pods of this node: $*"
 }
 
-# One node as the watch tells it: name, its addresses, "|", its pod ranges.
+# Handle a node line of the watch: name, addresses, "|", pod ranges.
 node() {
   name=$1
   shift
@@ -72,7 +73,7 @@ node() {
   done
 }
 
-# The watch tells a node again whenever anything of it changes; its route seldom does.
+# The watch repeats a node after any change; its route rarely changes.
 route() {
   case "$(ip "$1" route show "$2")" in *" via $3 "*) return ;; esac
   ip "$1" route replace "$2" via "$3"
@@ -81,7 +82,7 @@ route() {
 
 watch() {
   while :; do
-    # The watch ends when the API server restarts or after some minutes; a new one tells all nodes again.
+    # The watch ends after some minutes or a restart of the API server; a new one lists all nodes again.
     kubectl get nodes --watch --output "go-template=$TEMPLATE" | while read -r line; do
       # shellcheck disable=SC2086 # words are meant
       node $line
@@ -95,12 +96,12 @@ for subnet in $(echo "$POD_SUBNET" | tr , ' '); do masquerade "$subnet"; done
 TEMPLATE='{{.metadata.name}}{{range .status.addresses}}{{if eq .type "InternalIP"}} {{.address}}{{end}}{{end}} |{{range .spec.podCIDRs}} {{.}}{{end}}{{"\n"}}'
 watch &
 
-# What is left is to enforce policies. If that fails the container ends, and the kubelet starts all of it again.
+# Enforce policies. If kube-router fails, the container exits, and the kubelet restarts it.
 families=
 case ",$POD_SUBNET" in *,*:*) families=--enable-ipv6 ;; esac
 case ",$POD_SUBNET" in *,*.*) ;; *) families="$families --enable-ipv4=false" ;; esac
-# Its tables are of the other kind than kube-proxy's, where the kernel has both: in the same ones each disturbs the other's
-# changes, and a Service whose pods have just come is reached seconds late.
+# Use another iptables variant than kube-proxy if the kernel has both. In the same variant each disturbs the changes of
+# the other, and a Service with new pods becomes reachable seconds late.
 case "$(iptables --version)" in *nf_tables*) theirs=nft other=legacy ;; *) theirs=legacy other=nft ;; esac
 export TABLES="$theirs"
 if "xtables-$other-multi" iptables --list-rules >/dev/null 2>&1; then TABLES=$other; fi

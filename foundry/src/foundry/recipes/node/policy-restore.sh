@@ -1,12 +1,12 @@
 #!/bin/sh
-# What kube-router finds as iptables-restore and ip6tables-restore.
+# The iptables-restore and ip6tables-restore of kube-router.
 #
-# It reads the whole filter table, works, and writes the whole table back: over what kube-proxy changed meanwhile, so that
-# a Service whose pods have just come could stay refused until the next change. Only kube-router's own chains pass here.
-# What is forbidden is dropped and not refused, as kind's own network has it: a connection that comes before its pod is
-# known tries again.
+# kube-router reads the whole filter table, computes, and writes the whole table back. This would overwrite changes that
+# kube-proxy made meanwhile, and a Service with new pods could stay refused until the next change. Therefore only
+# kube-router's own chains are written. Forbidden connections are dropped instead of rejected, as in kind's own network,
+# so that a connection of a pod that is not known yet is retried.
 #
-# Environment: TABLES (legacy or nft), the kind of tables that policies have.
+# Environment: TABLES (legacy or nft), the variant for policies.
 set -eu
 name=${0##*/}
 multi=xtables-$TABLES-multi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The entry point of Docker's official postgres image, by contract: same environment, same folders, same order of steps,
-# same refusals. What it promises is written at https://hub.docker.com/_/postgres; this file is our own.
+# An entry point with the contract of Docker's official postgres image (https://hub.docker.com/_/postgres): same
+# environment, folders, order of steps and errors. The implementation is independent.
 #
 #   POSTGRES_PASSWORD[_FILE]      the superuser's password; required, unless POSTGRES_HOST_AUTH_METHOD is "trust"
 #   POSTGRES_USER[_FILE]          the superuser, default postgres
@@ -11,7 +11,7 @@
 #   /docker-entrypoint-initdb.d   *.sh (run if executable, else sourced), *.sql, *.sql.gz, *.sql.xz, *.sql.zst,
 #                                 in the order of their names, once: when PGDATA was empty
 #
-# Started as root it becomes postgres; started as any other user it stays that one.
+# Started as root, it becomes postgres. Started as any other user, it keeps that user.
 set -Eeuo pipefail
 shopt -s nullglob
 
@@ -22,7 +22,7 @@ fail() {
 	exit 1
 }
 
-# setting NAME DEFAULT: export NAME as it is, else what the file named by NAME_FILE holds, else DEFAULT.
+# setting NAME DEFAULT: export NAME, else the contents of the file in NAME_FILE, else DEFAULT.
 setting() {
 	local file="$1_FILE"
 	if [[ -n ${!1:-} && -n ${!file:-} ]]; then
@@ -48,7 +48,7 @@ has_cluster() { [[ -s $PGDATA/PG_VERSION ]]; }
 
 prepare_folders() {
 	mkdir -p "$PGDATA"
-	# Not ours to change where a volume belongs to someone else; initdb and the server check what matters.
+	# Fails on volumes of another user; initdb and the server check the important permissions.
 	chmod 00700 "$PGDATA" 2>/dev/null || :
 	mkdir -p /var/run/postgresql 2>/dev/null || :
 	chmod 03775 /var/run/postgresql 2>/dev/null || :
@@ -77,11 +77,11 @@ check_settings() {
 	if [[ $POSTGRES_HOST_AUTH_METHOD == trust ]]; then
 		say 'warning: POSTGRES_HOST_AUTH_METHOD is "trust": anyone who reaches the port is the superuser' >&2
 	fi
-	# A folder of scripts that cannot be read must stop us before there is a cluster, or it is never read.
+	# Fail before the cluster exists if the folder of scripts is unreadable; afterwards it would be ignored.
 	ls /docker-entrypoint-initdb.d >/dev/null
 }
 
-# initdb and libpq ask the system for the user's name; a user id that was chosen at run time has none.
+# initdb and libpq query the user's name, which a user id chosen at run time does not have.
 borrow_user_name() {
 	if getent passwd "$EUID" >/dev/null; then
 		return
@@ -102,7 +102,7 @@ give_back_user_name() {
 
 create_cluster() {
 	local arguments=()
-	# Written as one would on a command line, quotes included.
+	# Arguments with shell quotes.
 	eval "arguments=($POSTGRES_INITDB_ARGS)"
 	if [[ -n ${POSTGRES_INITDB_WALDIR:-} ]]; then
 		arguments+=(--waldir "$POSTGRES_INITDB_WALDIR")
@@ -113,7 +113,7 @@ create_cluster() {
 	printf '\nhost all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
 }
 
-# While the cluster is being set up only the socket answers: whoever waits for the port waits for the finished thing.
+# During setup, only the socket answers, so that clients of the port wait for the end of the setup.
 start_for_setup() {
 	local arguments=("$@" -c listen_addresses='' -p "${PGPORT:-5432}")
 	PGUSER=${PGUSER:-$POSTGRES_USER} NOTIFY_SOCKET='' pg_ctl -D "$PGDATA" -o "$(printf '%q ' "${arguments[@]}")" -w start
@@ -121,7 +121,7 @@ start_for_setup() {
 
 stop_after_setup() { PGUSER=${PGUSER:-postgres} pg_ctl -D "$PGDATA" -m fast -w stop; }
 
-# The name is part of the contract: sourced init scripts use it. Arguments are psql's.
+# The function's name is part of the contract, because sourced init scripts call it. Arguments are psql's.
 docker_process_sql() {
 	local arguments=(-v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --no-password --no-psqlrc)
 	if [[ -n $POSTGRES_DB ]]; then
@@ -176,7 +176,7 @@ set_up() {
 	printf '\nPostgreSQL init process complete; ready for start up.\n\n'
 }
 
-# Options that make the server print something and end: nothing is to be set up for them.
+# Options that only print information need no setup.
 only_asks() {
 	local argument
 	for argument in "$@"; do

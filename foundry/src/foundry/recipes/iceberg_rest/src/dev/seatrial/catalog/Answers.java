@@ -5,7 +5,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.util.Map;
 
-/** JSON answers that do not come from Iceberg. */
+/** Write JSON answers other than Iceberg's. */
 final class Answers {
 
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -18,7 +18,7 @@ final class Answers {
     JSON.writeValue(response.getOutputStream(), body);
   }
 
-  /** An error in the form of Iceberg's REST specification. */
+  /** Write an error in the format of Iceberg's REST specification. */
   static void error(HttpServletResponse response, int status, String type, String message) throws IOException {
     json(response, status, Map.of("error", Map.of("code", status, "type", type, "message", message)));
   }

@@ -16,12 +16,12 @@ import org.apache.iceberg.rest.RESTCatalogServlet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The catalog behind the HTTP front: opened in the background, however long its database takes to come. */
+/** The catalog behind the HTTP server. A background thread opens it, and waits for its database without a timeout. */
 final class Backend {
 
   private static final Logger LOG = LoggerFactory.getLogger(Backend.class);
   private static final Duration BETWEEN_ATTEMPTS = Duration.ofMillis(250);
-  private static final Duration PATIENCE = Duration.ofSeconds(4);
+  private static final Duration QUERY_TIMEOUT = Duration.ofSeconds(4);
   private static final Namespace ANY = Namespace.of("readiness-probe");
 
   private final Settings settings;
@@ -29,42 +29,42 @@ final class Backend {
   private volatile Catalog catalog;
   private volatile RESTCatalogServlet servlet;
   private volatile String problem = "the catalog is being opened";
-  private Future<Boolean> question;
+  private Future<Boolean> query;
 
   Backend(Settings settings) {
     this.settings = settings;
   }
 
-  /** Begin to open the catalog; returns at once. */
+  /** Start to open the catalog; returns immediately. */
   void open() {
     daemon(this::keepTrying, "open").start();
   }
 
-  /** What answers the catalog's API; null until the catalog is open. */
+  /** The servlet of the catalog's API; null until the catalog is open. */
   RESTCatalogServlet servlet() {
     return servlet;
   }
 
-  /** Why {@link #servlet} is null. */
+  /** The reason why {@link #servlet} is null. */
   String problem() {
     return problem;
   }
 
-  /** Ask the catalog's store something. Empty: it answered; else what is wrong. */
-  synchronized String ask() {
+  /** Query the catalog's store. Returns an empty string if it answers, else the problem. */
+  synchronized String check() {
     if (catalog == null) {
       return problem;
     }
-    if (question == null || question.isDone()) {
-      question = prober.submit(() -> ((SupportsNamespaces) catalog).namespaceExists(ANY));
+    if (query == null || query.isDone()) {
+      query = prober.submit(() -> ((SupportsNamespaces) catalog).namespaceExists(ANY));
     }
     try {
-      question.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+      query.get(QUERY_TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
       return "";
     } catch (TimeoutException error) {
-      return "the catalog's store has not answered for " + PATIENCE.toSeconds() + " s";
+      return "no answer of the catalog's store within " + QUERY_TIMEOUT.toSeconds() + " s";
     } catch (ExecutionException error) {
-      return because(error.getCause());
+      return messageOf(error.getCause());
     } catch (InterruptedException error) {
       Thread.currentThread().interrupt();
       return "interrupted";
@@ -80,9 +80,9 @@ final class Backend {
         catalog = opened;
         LOG.info("catalog {} is open, its warehouse at {}", name, settings.catalog().get("warehouse"));
       } catch (Exception error) {
-        String reason = because(error);
+        String reason = messageOf(error);
         if (!reason.equals(problem)) {
-          LOG.warn("the catalog cannot be opened yet: {}", reason);
+          LOG.warn("failed to open the catalog, retrying: {}", reason);
         }
         problem = reason;
         pause();
@@ -98,8 +98,8 @@ final class Backend {
     }
   }
 
-  /** The message of the innermost cause: what is above it says only that something failed. */
-  private static String because(Throwable error) {
+  /** The message of the innermost cause, which is the most specific one. */
+  private static String messageOf(Throwable error) {
     Throwable cause = error;
     while (cause.getCause() != null && cause.getCause() != cause) {
       cause = cause.getCause();

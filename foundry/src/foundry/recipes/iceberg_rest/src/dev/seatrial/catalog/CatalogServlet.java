@@ -11,8 +11,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Set;
 
 /**
- * Iceberg's REST API under {@code /api/catalog}, where catalog servers have it, in both of the forms that the
- * specification allows: {@code v1/namespaces} and {@code v1/<catalog>/namespaces}.
+ * Iceberg's REST API below {@code /api/catalog}, as in production catalogs, in both forms of the specification:
+ * {@code v1/namespaces} and {@code v1/<catalog>/namespaces}.
  */
 final class CatalogServlet extends HttpServlet {
 

@@ -11,11 +11,11 @@ import org.eclipse.jetty.servlet.ServletHolder;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
 /**
- * Apache Iceberg's REST catalog (the servlet of its own test suite over its JDBC catalog) as a server of the shape that
- * production catalogs have: the API under {@code /api/catalog}, health on a port of its own.
+ * Apache Iceberg's REST catalog (the servlet of its own test suite over its JDBC catalog) as a server with the paths of
+ * production catalogs: the API below {@code /api/catalog}, health on a separate port.
  *
- * <p>It ends with 1 when its settings make no sense or a port is taken, and with 143 after SIGTERM, when requests under
- * way have been answered. A database that is away ends nothing: health says so until it is back.
+ * <p>It exits with 1 if a setting is invalid or a port is in use, and with 143 after SIGTERM, once running requests
+ * are answered. If the database is unavailable, the server keeps running and is not ready.
  */
 public final class Main {
 
@@ -28,7 +28,7 @@ public final class Main {
     try {
       start(Settings.of(System.getenv()));
     } catch (Exception error) {
-      System.err.println("the catalog does not start: " + error.getMessage());
+      System.err.println("the catalog failed to start: " + error.getMessage());
       System.exit(1);
     }
   }
@@ -49,7 +49,7 @@ public final class Main {
     server.addConnector(connector);
     ServletContextHandler context = new ServletContextHandler(null, root, ServletContextHandler.NO_SESSIONS);
     context.addServlet(new ServletHolder(servlet), "/*");
-    // Lets requests under way end before the server does.
+    // Wait for running requests before the server stops.
     StatisticsHandler graceful = new StatisticsHandler();
     graceful.setHandler(context);
     server.setHandler(graceful);

@@ -7,13 +7,13 @@ import org.apache.iceberg.CatalogProperties;
 import org.apache.iceberg.jdbc.JdbcCatalog;
 
 /**
- * What the environment says.
+ * The settings from the environment.
  *
- * @param catalog the catalog's properties, secrets included
- * @param name the only catalog that clients may ask for; empty: any name is this one
- * @param port where the catalog answers
- * @param healthPort where health answers
- * @param includeCredentials whether loaded tables come with what reaches their files
+ * @param catalog the catalog's properties, including secrets
+ * @param name the only catalog name that clients may use; empty: any name
+ * @param port the port of the catalog
+ * @param healthPort the port of the health endpoints
+ * @param includeCredentials whether loaded tables contain credentials for their files
  */
 record Settings(Map<String, String> catalog, String name, int port, int healthPort, boolean includeCredentials) {
 
@@ -23,7 +23,7 @@ record Settings(Map<String, String> catalog, String name, int port, int healthPo
    * Read {@code CATALOG_*} as Iceberg's own REST fixture does: {@code CATALOG_S3_PATH__STYLE__ACCESS} is the property
    * {@code s3.path-style-access}.
    *
-   * @throws IllegalArgumentException with one line for people
+   * @throws IllegalArgumentException with a message in one line
    */
   static Settings of(Map<String, String> environment) {
     Map<String, String> catalog = new TreeMap<>();
@@ -39,11 +39,11 @@ record Settings(Map<String, String> catalog, String name, int port, int healthPo
     boolean includeCredentials = Boolean.parseBoolean(catalog.get("include-credentials"));
     catalog.putIfAbsent(CatalogProperties.CATALOG_IMPL, JdbcCatalog.class.getName());
     if (JdbcCatalog.class.getName().equals(catalog.get(CatalogProperties.CATALOG_IMPL))) {
-      // Without it there are no views.
+      // Required for views.
       catalog.putIfAbsent("jdbc.schema-version", "V1");
-      // PostgreSQL ended the connection because it was restarted: connect anew instead of failing a request.
+      // Reconnect after a restart of PostgreSQL instead of failing a request.
       catalog.putIfAbsent("retryable_status_codes", "57P01,57P02,57P03");
-      // A database that went away without a word; seconds.
+      // Seconds, for a database that no longer answers.
       catalog.putIfAbsent("jdbc.connectTimeout", "5");
       catalog.putIfAbsent("jdbc.socketTimeout", "20");
       require(catalog, CatalogProperties.URI, "CATALOG_URI=jdbc:postgresql://host:5432/database");
@@ -57,7 +57,7 @@ record Settings(Map<String, String> catalog, String name, int port, int healthPo
     try {
       return Integer.parseInt(value);
     } catch (NumberFormatException error) {
-      throw new IllegalArgumentException(property + " is no port number: " + value);
+      throw new IllegalArgumentException(property + " is not a port number: " + value);
     }
   }
 

@@ -11,9 +11,9 @@ import org.apache.iceberg.inmemory.InMemoryCatalog;
 import org.apache.iceberg.jdbc.JdbcCatalog;
 
 /**
- * Goes once through what a catalog does, without a database or an object store, so that the JVM can write down which
- * classes that takes (see the Dockerfile). What it cannot reach it only tries. It is also a test: it ends with 1 when
- * the server with a catalog in memory does not answer as it should.
+ * Runs all operations of a catalog once, without a database or an object store, so that the JVM records the classes
+ * that it loads (see the Dockerfile). It is also a test: it exits with 1 if the server with an in-memory catalog does
+ * not answer as expected.
  */
 public final class Train {
 
@@ -72,9 +72,9 @@ public final class Train {
   private static void attempt(String what, Step step) {
     try {
       step.run();
-      throw new AssertionError(what + " cannot have worked");
+      throw new AssertionError(what + " succeeded unexpectedly");
     } catch (Exception error) {
-      System.out.println(what + " was tried");
+      System.out.println(what + " was executed");
     }
   }
 

@@ -1,4 +1,4 @@
-package org.apache.iceberg.rest; // RESTCatalogAdapter.Route can be named only here
+package org.apache.iceberg.rest; // RESTCatalogAdapter.Route is only accessible in this package
 
 import java.util.Map;
 import java.util.TreeMap;
@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Iceberg's adapter from REST to a catalog, and two things that catalog servers add to it: clients learn the prefix of
- * their catalog's paths, and, if told so, loaded tables come with what reaches their files.
+ * Iceberg's adapter from REST to a catalog, with two additions of catalog servers: clients get the prefix of their
+ * catalog's paths, and, if enabled, loaded tables contain credentials for their files.
  */
 public final class FrontAdapter extends RESTCatalogAdapter {
 
@@ -25,10 +25,10 @@ public final class FrontAdapter extends RESTCatalogAdapter {
   private final Map<String, String> fileAccess = new TreeMap<>();
 
   /**
-   * @param catalog what answers
-   * @param properties the catalog's own
-   * @param includeCredentials whether {@code s3.*} and {@code client.region} of them, or the environment's AWS
-   *     credentials, are given to clients with each table, as Iceberg's fixture does for {@code include-credentials}
+   * @param catalog the catalog
+   * @param properties the catalog's properties
+   * @param includeCredentials whether clients get {@code s3.*} and {@code client.region} of the properties, or the
+   *     environment's AWS credentials, with each table, as in Iceberg's fixture with {@code include-credentials}
    */
   public FrontAdapter(Catalog catalog, Map<String, String> properties, boolean includeCredentials) {
     super(catalog);
@@ -52,8 +52,8 @@ public final class FrontAdapter extends RESTCatalogAdapter {
     }
   }
 
-  /** Whether it tells a client what is wrong with its request; RESTCatalogServlet would log a trace of each of them. */
-  private static boolean isAnAnswer(RuntimeException error) {
+  /** Whether the client caused the error. RESTCatalogServlet would log a stack trace of each of them. */
+  private static boolean isClientError(RuntimeException error) {
     return error.getClass().getPackage().equals(NoSuchTableException.class.getPackage())
         ? !(error instanceof ServiceFailureException || error instanceof CommitStateUnknownException)
         : error instanceof IllegalArgumentException || error instanceof UnsupportedOperationException;
@@ -66,7 +66,7 @@ public final class FrontAdapter extends RESTCatalogAdapter {
     try {
       answer = super.handleRequest(route, vars, body, responseType);
     } catch (RuntimeException error) {
-      if (!isAnAnswer(error)) {
+      if (!isClientError(error)) {
         LOG.error("{} failed", route, error);
       }
       throw error;
