@@ -1,16 +1,14 @@
-"""Ready: every workload is there in its newest version, and every declared service answers its question."""
+"""Ready stage: wait until all workloads run their newest version and all declared services answer."""
 
 from __future__ import annotations
 
 from seatrial.images.outdated_pods import recreate_outdated_pods, retry_failed_pulls
 from seatrial.model.deadline import Deadline
 from seatrial.namespaces.guardrails import verify_policies
-from seatrial.ports import Object
 from seatrial.releases.applied_sets import record_applied
-from seatrial.releases.helm_records import newest_revision
-from seatrial.releases.live_objects import fingerprints
+from seatrial.releases.installed_releases import record_installed
 from seatrial.runner_pod.service_probes import STATE_FILE, ServiceProbes
-from seatrial.saved_state import Answered, Installed, read, write
+from seatrial.saved_state import Answered, read, write
 from seatrial.stages.context import Ctx, Report, done, unchanged
 from seatrial.watching.workload_monitor import Target, WorkloadMonitor, all_ready_now
 
@@ -18,10 +16,10 @@ __all__ = ["run"]
 
 
 def run(ctx: Ctx) -> Report:
-    """Wait until everything is ready.
+    """Wait until all workloads and services are ready, then record their state for the next command.
 
     Raises:
-        NotReady: something will not become ready, or not in time.
+        NotReady: a workload or service failed or is not ready in time.
     """
     spec, until = ctx.project.runner, ctx.deadline.child(ctx.project.timeouts.ready)
     targets: list[Target] = [("Pod", spec.namespace, spec.pod)]
@@ -43,8 +41,16 @@ def run(ctx: Ctx) -> Report:
     if ctx.record.namespace and ctx.project.namespace.isolated:
         state_file = ctx.env.directory / "policies.json"
         verify_policies(ctx.kube, spec, ctx.record.namespace, state_file=state_file, warn=ctx.warn)
-    for name, made in ctx.facts.installed.items():
-        _remember(ctx, name, made)
+    for release in ctx.project.release:
+        if release.name in ctx.facts.installed:
+            record_installed(
+                ctx.kube,
+                release,
+                ctx.facts.installed[release.name],
+                ctx.facts.targets[release.name],
+                digest=ctx.facts.release_digests[release.name],
+                directory=ctx.env.directory,
+            )
     for applied in ctx.facts.applied.values():
         record_applied(ctx.kube, applied, ctx.env.directory)
     facts = {"workloads": str(len(targets)), "services": str(len(probes.probes))}
@@ -52,22 +58,7 @@ def run(ctx: Ctx) -> Report:
 
 
 def _wait(ctx: Ctx, targets: list[Target], until: Deadline) -> bool:
-    """Wait for all targets; return False: they were not ready at once."""
+    """Wait for all targets. Return False, as they were not ready at once."""
     with WorkloadMonitor(ctx.kube, targets, emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
         monitor.wait(until)
     return False
-
-
-def _remember(ctx: Ctx, name: str, made: list[Object]) -> None:
-    """Write down what a release is like now that it is good, so that the next command can tell."""
-    release = next(each for each in ctx.project.release if each.name == name)
-    state = newest_revision(ctx.kube, release)
-    if state is not None:
-        installed = Installed(
-            digest=ctx.facts.release_digests[name],
-            revision=state.revision,
-            namespace=release.namespace,
-            objects=fingerprints(ctx.kube, made, release.namespace),
-            targets=[target for target in ctx.facts.targets[name] if target[0] != "Job"],
-        )
-        write(ctx.env.directory / f"release-{name}.json", installed)
