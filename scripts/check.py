@@ -83,7 +83,7 @@ STEPS = (
     pytest("pytest conformance", "seatrial/tests/conformance", *ON_ALL_CORES),
     Step("dist", ("make", "--no-print-directory", "dist")),
     pytest("foundry", "foundry/tests", "--ignore=foundry/tests/contract", "--ignore=foundry/tests/e2e", *ON_ALL_CORES),
-    pytest("chart", "charts/tests"),
+    pytest("chart", "charts/tests", "testing/docker/tests"),
     # Each file shares its containers between its tests.
     pytest("images", "foundry/tests/contract", *ON_ALL_CORES, "--dist=loadfile"),
     Step("test-k8s", ("make", "--no-print-directory", "test-k8s", "ARGS=--junitxml={report}"), needed=WITH_POLICIES),

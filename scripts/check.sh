@@ -2,5 +2,5 @@
 # Install the requirements of `make check`, then run all steps of scripts/check.py.
 set -euo pipefail
 make --no-print-directory setup
-.venv/bin/foundry up kubernetes-openapi actionlint
+.venv/bin/foundry up kubernetes-openapi actionlint docker-compose
 exec .venv/bin/python scripts/check.py

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from foundry import plan
 from foundry.artifacts import Artifact, Catalog
 from foundry.engine import KEY_LABEL, Image
@@ -73,9 +75,19 @@ def test_blocked_returns_dependents_of_failed_steps():
     assert plan.blocked(found, ["a", "b", "c", "d"], {"a"}) == {"b", "c"}
 
 
-REAL = artifact("real", recipe="", upstream="real:1", stand_in="double", setup=True, values=("catalog.image",))
+REAL = artifact(
+    "real",
+    recipe="",
+    upstream="real:1",
+    stand_in="double",
+    setup=True,
+    values=("catalog.image",),
+    variables={"CATALOG": "{ref}", "REAL": "yes"},
+)
 TOOL = artifact("real-tool", recipe="", upstream="tool:1", stand_in="double", setup=True, values=("catalog.tool",))
-DOUBLE = artifact("double", values=("catalog.image",), flags={"catalog.standIn": True})
+DOUBLE = artifact(
+    "double", values=("catalog.image",), flags={"catalog.standIn": True}, variables={"CATALOG": "{ref}", "REAL": ""}
+)
 
 
 def statuses(*ready: str) -> dict[str, Status]:
@@ -117,3 +129,17 @@ def test_values_without_stand_in_set_real_image():
             "tool": {"repository": "foundry.invalid/real-tool", "tag": "1"},
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("ready", "wanted"),
+    [
+        (["double"], {"CATALOG": "foundry.invalid/double:1", "REAL": ""}),
+        (["real", "real-tool"], {"CATALOG": "foundry.invalid/real:1", "REAL": "yes"}),
+        ([], {}),
+    ],
+)
+def test_variables_name_the_images_in_use(ready, wanted):
+    found = catalog(REAL, TOOL, DOUBLE)
+
+    assert plan.variables(found, plan.with_stand_ins(statuses(*ready))) == wanted

@@ -57,6 +57,7 @@ class Artifact:
     accepts: str = ""  # tool: the accepted versions on PATH, such as ">=3.18"
     version_args: tuple[str, ...] = ("version",)  # tool: arguments that print its version
     values: tuple[str, ...] = ()  # chart keys that are set to this image
+    variables: Mapping[str, str] = field(default_factory=dict)  # for Compose; `{ref}` is this image
     flags: Mapping[str, Any] = field(default_factory=dict)  # chart keys that are set to a constant with this image
     stand_in: str = ""  # the artifact that replaces this one if no source provides it
     seconds: float = 0  # usual build time, for the progress line only
@@ -167,6 +168,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "accepts": str,
     "version_args": list,
     "values": list,
+    "variables": dict,
     "flags": dict,
     "stand_in": str,
     "seconds": (int, float),

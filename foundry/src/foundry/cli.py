@@ -25,6 +25,7 @@ from foundry.store import remove
 
 FAILED, USAGE, INTERRUPTED, TERMINATED = 1, 4, 130, 143
 VALUES = Path(".foundry") / "values-images.yaml"
+VARIABLES = Path(".foundry") / "images.env"
 
 EXAMPLES = """\
 examples:
@@ -160,7 +161,7 @@ def _up(provider: Provider, options: argparse.Namespace) -> int:
     if options.refresh or not all(statuses[name].ready for name in names):
         with _locked_cache(provider):
             statuses = provider.up(names, refresh=options.refresh)
-    _write_values(provider, statuses)
+    _write_images(provider, statuses)
     for status in (statuses[name] for name in names):
         if status.stood_in_by:
             say(f"{status.artifact.name}: not available here, using stand-in {status.stood_in_by}")
@@ -194,15 +195,20 @@ def _total_size(statuses: dict[str, Status]) -> str:
     return size(sum(s.size for s in statuses.values() if s.ready))
 
 
-def _write_values(provider: Provider, statuses: dict[str, Status]) -> None:
-    target = provider.catalog.root / VALUES
-    text = "# Written by `foundry up`: the images of this machine. Not for version control.\n"
-    text += yaml(plan.values(provider.catalog, statuses))
-    if not target.is_file() or target.read_text() != text:
-        target.parent.mkdir(exist_ok=True)
-        temporary = target.with_suffix(".new")
-        temporary.write_text(text)
-        temporary.replace(target)
+def _write_images(provider: Provider, statuses: dict[str, Status]) -> None:
+    """Write the image names for charts (values) and for Docker Compose (variables)."""
+    head = "# Written by `foundry up`: the images of this machine. Not for version control.\n"
+    variables = plan.variables(provider.catalog, statuses)
+    for path, text in (
+        (VALUES, yaml(plan.values(provider.catalog, statuses))),
+        (VARIABLES, "".join(f"{name}={value}\n" for name, value in variables.items())),
+    ):
+        target = provider.catalog.root / path
+        if not target.is_file() or target.read_text() != head + text:
+            target.parent.mkdir(exist_ok=True)
+            temporary = target.with_suffix(".new")
+            temporary.write_text(head + text)
+            temporary.replace(target)
 
 
 def yaml(tree: dict[str, Any], indent: int = 0) -> str:

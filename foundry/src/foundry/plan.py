@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from foundry.artifacts import Artifact, Catalog
@@ -99,18 +99,31 @@ def _chain(catalog: Catalog, name: str, order: Sequence[str]) -> float:
 def values(catalog: Catalog, statuses: Mapping[str, Status]) -> dict[str, object]:
     """Return the chart values that set the images of this machine, as a tree."""
     tree: dict[str, object] = {}
-    for artifact in catalog.artifacts.values():
-        status = statuses[artifact.name]
-        stands_in = any(s.stood_in_by == artifact.name for s in statuses.values())
-        wanted = (artifact.setup and not status.stood_in_by) or stands_in
-        if not status.ready or not wanted:
-            continue
+    for artifact in _in_use(catalog, statuses):
         repository, _, tag = artifact.ref.rpartition(":")
         for key in artifact.values:
             _put(tree, key, {"repository": repository, "tag": tag})
         for key, value in artifact.flags.items():
             _put(tree, key, value)
     return tree
+
+
+def variables(catalog: Catalog, statuses: Mapping[str, Status]) -> dict[str, str]:
+    """Return the environment variables that name the images of this machine for Docker Compose."""
+    return {
+        name: value.format(ref=artifact.ref)
+        for artifact in _in_use(catalog, statuses)
+        for name, value in artifact.variables.items()
+    }
+
+
+def _in_use(catalog: Catalog, statuses: Mapping[str, Status]) -> Iterator[Artifact]:
+    """Yield the artifacts that an installation uses: those of the setup, with stand-ins in place of what is missing."""
+    stand_ins = {status.stood_in_by for status in statuses.values()}
+    for artifact in catalog.artifacts.values():
+        status = statuses[artifact.name]
+        if status.ready and ((artifact.setup and not status.stood_in_by) or artifact.name in stand_ins):
+            yield artifact
 
 
 def _put(tree: dict[str, object], key: str, value: object) -> None:
