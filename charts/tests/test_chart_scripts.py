@@ -40,10 +40,21 @@ def wait_for(condition, seconds: float = 10.0):
     raise AssertionError("timed out")
 
 
-class Echo:
-    """A server that returns its input in capitals once the client has sent everything."""
+COLLECT = """
+async def collect():
+    import gc
 
-    def __init__(self) -> None:
+    while True:
+        gc.collect()
+        await asyncio.sleep(0.01)
+"""
+
+
+class Echo:
+    """A server that returns its input in capitals some seconds after the client has sent everything."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -54,12 +65,12 @@ class Echo:
                 connection, _ = self.listener.accept()
                 threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
-    @staticmethod
-    def _answer(connection: socket.socket) -> None:
+    def _answer(self, connection: socket.socket) -> None:
         with connection:
             received = b""
             while chunk := connection.recv(65536):
                 received += chunk
+            time.sleep(self.seconds)
             connection.sendall(received.upper())
 
 
@@ -142,6 +153,19 @@ class TestProxy:
         for thread in threads:
             thread.join()
         assert sorted(answers) == sorted(f"NUMBER {n}".encode() for n in range(20))
+
+    def test_proxy_keeps_connections_over_garbage_collections(self, start_proxy, health_port, tmp_path):
+        """No callback of the event loop refers to a half-closed connection that waits for its answer."""
+        script = tmp_path / "proxy.py"
+        start = "    stop = asyncio.Event()\n"
+        assert start in script.read_text()
+        script.write_text(script.read_text().replace(start, f"{start}    collector = asyncio.create_task(collect())\n"))
+        script.write_text(script.read_text().replace("async def main", f"{COLLECT}\n\nasync def main"))
+        echo, port = Echo(seconds=0.5), free_port()
+        start_proxy(f"{port}=localhost:{echo.port}")
+        wait_for(lambda: listening(health_port))
+
+        assert talk(port, b"hello") == b"HELLO"
 
     def test_proxy_resets_connection_without_target(self, start_proxy, health_port):
         port, nobody = free_port(), free_port()
@@ -441,6 +465,7 @@ def test_configmaps_contain_files_unchanged():
         ("polaris-bootstrap", "wait_for_port.py"): "wait_for_port.py",
         ("polaris-schema", "polaris_schema.sh"): "polaris_schema.sh",
         ("hostports", "proxy.py"): "proxy.py",
+        ("postgresql-access", "pg_hba.conf"): "pg_hba.conf",
         ("postgresql-init", "databases.sh"): "postgresql_databases.sh",
         ("test-services", "services.py"): "helm_test.py",
         ("migrations", "wait_for_database.sh"): "wait_for_database.sh",

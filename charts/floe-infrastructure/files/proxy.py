@@ -15,6 +15,9 @@ import sys
 from dataclasses import dataclass
 
 HEALTH_PORT = 8080
+# The event loop has weak references to tasks only. Once both ends wait, nothing else holds a connection's task, and the
+# garbage collector would end the connection: https://docs.python.org/3/library/asyncio-task.html#asyncio.create_task
+CONNECTIONS: set[asyncio.Task[None]] = set()
 CHUNK = 64 * 1024
 
 
@@ -41,6 +44,10 @@ class Route:
             await server.serve_forever()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - narrows the type
+        CONNECTIONS.add(task)
+        task.add_done_callback(CONNECTIONS.discard)
         try:
             there = await asyncio.open_connection(self.host, self.port)
         except OSError as error:
