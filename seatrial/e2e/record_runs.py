@@ -40,8 +40,8 @@ COLUMNS: Final = 100
 BLOCK: Final = re.compile(
     r"(?P<mark><!-- recorded: (?P<name>[\w-]+) -->\n)```console\n.*?^```$", re.DOTALL | re.MULTILINE
 )
-MISSING: Final = """seatrial --set release.orders-api.set='{ "postgresql.image.tag" = "nonesuch" }' up"""
 TEST: Final = PROJECT / "tests" / "test_orders.py"
+VALUES: Final = PROJECT / "chart" / "values.yaml"
 
 
 def screen_of(argv: tuple[str, ...], env: Mapping[str, str], *, interrupt_at: str = "") -> tuple[str, int]:
@@ -80,13 +80,14 @@ def screen_of(argv: tuple[str, ...], env: Mapping[str, str], *, interrupt_at: st
 def record(name: str, typed: str, env: Mapping[str, str], *, code: int, interrupt_at: str = "") -> None:
     """Run a command, check its exit code, and write its screen and the events of its run."""
     print(f"{name}: {typed}", flush=True)
+    latest = PROJECT / ".seatrial" / "runs" / "latest"
+    before = latest.resolve()
     shown, ended = screen_of((sys.executable, "-m", *shlex.split(typed)), env, interrupt_at=interrupt_at)
     if ended != code:
         sys.exit(f"{typed} exited with {ended}, expected {code}:\n{shown}")
     (RECORDED / f"{name}.txt").write_text(f"$ {typed}\n{shown}")
-    latest = PROJECT / ".seatrial" / "runs" / "latest" / "events.jsonl"
-    if latest.is_file():
-        shutil.copyfile(latest, EVENTS / f"{name.replace('-', '_')}.jsonl")
+    if latest.resolve() != before:
+        shutil.copyfile(latest / "events.jsonl", EVENTS / f"{name.replace('-', '_')}.jsonl")
 
 
 @contextmanager
@@ -117,8 +118,18 @@ def recorded(name: str) -> str:
     return (RECORDED / f"{name}.txt").read_text()
 
 
+def configuration_of_the_readme() -> str:
+    """Return the first TOML block of the README."""
+    found = re.search(r"^```toml\n(.*?)^```$", (SEATRIAL / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    if found is None:
+        sys.exit("README.md has no TOML block")
+    return found[1]
+
+
 def main() -> None:
     """Record all runs."""
+    # A job in the background ignores Ctrl-C, and so would the runs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if "--insert" in sys.argv[1:]:
         insert()
         return
@@ -128,13 +139,17 @@ def main() -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_", "CI"))}
     env = {**kept, "TERM": "xterm", "NO_COLOR": "1", **(SETTINGS if present() else {})}
     try:
-        record("init", "seatrial init", env, code=0)
+        # The README shows this configuration above the output of its run.
+        (PROJECT / "seatrial.toml").write_text(configuration_of_the_readme())
         record("green", "seatrial run", env, code=0)
+        (PROJECT / "seatrial.toml").unlink()
+        record("init", "seatrial init", env, code=0)
         record("interrupted", "seatrial run", env, code=130, interrupt_at="cluster")
         record("up", "seatrial up", env, code=0)
         with changed(TEST, '{"status": "ok"}', '{"status": "fine"}'):
             record("failed", "seatrial test", env, code=1)
-        record("image-missing", MISSING, env, code=10)
+        with changed(VALUES, 'tag: "17"', 'tag: "71"'):
+            record("image-missing", "seatrial up", env, code=10)
         with changed(PROJECT / "Dockerfile", "COPY orders orders", "COPY ordres orders"):
             record("build-failed", "seatrial up", env, code=10)
     finally:

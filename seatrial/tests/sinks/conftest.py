@@ -1,4 +1,4 @@
-"""Recorded runs, and a small language to record more of them."""
+"""Runs for the tests of the renderers: recorded by `e2e/record_runs.py`, or composed of events."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 from seatrial.model.event import Body, Event
 from seatrial.model.names import RunId
+from seatrial.sinks import words
 from seatrial.sinks.past import Unreadable, events_of
 
 RUNS = Path(__file__).with_name("runs")
+RECORDED_IN = Path("/tmp/orders-api")
 START = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def recorded() -> Callable[[str], list[Event]]:
-    """Return the events of a recorded run."""
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[Event]]:
+    """Return the events of a recorded run, in the directory that it was recorded in."""
+    monkeypatch.setattr(words, "relative", lambda path: path.removeprefix(f"{RECORDED_IN}/"))
 
     def recorded(name: str) -> list[Event]:
         events = list(events_of(RUNS / f"{name}.jsonl"))
@@ -29,7 +32,7 @@ def recorded() -> Callable[[str], list[Event]]:
 
 @pytest.fixture
 def events() -> Callable[..., list[Event]]:
-    """Return events of bodies, each with the seconds after the start at which it was seen."""
+    """Return events of bodies, each with its time in seconds after the start."""
 
     def events(*bodies: tuple[float, Body]) -> list[Event]:
         def numbered() -> Iterator[Event]:

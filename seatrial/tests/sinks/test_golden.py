@@ -1,4 +1,4 @@
-"""What each renderer makes of recorded runs. `SEATRIAL_GOLDEN=write pytest …` writes the golden files anew."""
+"""Renderers write the golden text of recorded runs. `SEATRIAL_GOLDEN=write pytest …` writes the golden files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seatrial.sinks.console import Console
 from seatrial.sinks.github import GitHub
 from seatrial.sinks.plain import Plain
 
-RUNS = ("green", "failed", "image_missing", "build_failed", "interrupted")
+RUNS = ("green", "up", "failed", "image_missing", "build_failed", "interrupted")
 GOLDEN = Path(__file__).with_name("golden")
 
 RENDERERS = {
@@ -67,7 +67,7 @@ def test_console_without_unicode_writes_ascii(recorded):
     stream.flush()
 
     text = raw.getvalue().decode("ascii")
-    assert "+ preflight" in text
+    assert "+ install" in text
     assert "X ready" in text
 
 

