@@ -118,7 +118,7 @@ def variables(catalog: Catalog, statuses: Mapping[str, Status]) -> dict[str, str
 
 
 def _in_use(catalog: Catalog, statuses: Mapping[str, Status]) -> Iterator[Artifact]:
-    """Yield the artifacts that an installation uses: those of the setup, with stand-ins in place of what is missing."""
+    """Yield the artifacts that an installation uses: those of the setup, with stand-ins for those that it lacks."""
     stand_ins = {status.stood_in_by for status in statuses.values()}
     for artifact in catalog.artifacts.values():
         status = statuses[artifact.name]
