@@ -6,8 +6,6 @@ from concurrent.futures import Future
 
 import pytest
 from msgspec.structs import replace as changed
-from seatrial.model.errors import EnvironmentFailed, NotReady
-from seatrial.model.event import Note
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ReleaseSpec
 from seatrial.stages import (
@@ -121,57 +119,6 @@ class TestInstall:
             world.kube.put(secret)
 
         assert len(self.installs_after(tmp_path, upgrade)) == 2
-
-    @pytest.mark.parametrize(("good", "told"), [(True, "recover shop 1"), (False, "recover shop None")])
-    def test_pending_release_is_rolled_back(self, tmp_path, good, told):
-        world = install_world(tmp_path)
-        for secret in ([revision(1, "deployed")] if good else []) + [revision(2, "pending-upgrade")]:
-            secret["metadata"]["namespace"] = "shop"
-            world.kube.put(secret)
-        installed(world)
-
-        assert told in world.charts.log
-        assert "left pending-upgrade" in world.recorded.of(Note)[0].text
-
-    def test_failure_of_helm_is_raised(self, tmp_path):
-        world = install_world(tmp_path)
-
-        def fails(release):
-            raise EnvironmentFailed(f"helm cannot install {release.name}")
-
-        world.charts.installs = fails
-        with pytest.raises(EnvironmentFailed) as caught:
-            installed(world)
-        assert caught.value.message == "helm cannot install shop"
-
-    def test_failed_hook_ends_the_wait_for_helm(self, tmp_path):
-        world = install_world(tmp_path)
-        hook = {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": {
-                "name": "migrate",
-                "namespace": "shop",
-                "uid": "j",
-                "annotations": {"helm.sh/hook": "post-install"},
-            },
-            "spec": {},
-            "status": {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]},
-        }
-        world.charts.rendered = {"shop": [hook]}
-        ctx, _ = delivered(world)
-
-        def hangs(release):
-            del release
-            world.kube.put(hook)
-            ctx.cancelled.wait(5)
-
-        world.charts.installs = hangs
-        world.kube.put(hook)
-        with pytest.raises(NotReady) as caught:
-            install.run(ctx)
-        ctx.cancelled.set()
-        assert caught.value.findings[0].cause == "BackoffLimitExceeded"
 
     def test_releases_are_installed_in_order(self, tmp_path):
         releases = tuple(ReleaseSpec(name=name, chart="chart", namespace="shop") for name in ("db", "web"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seatrial.app.doctor_checks import MachineFacts, Port, Tool
-from seatrial.app.wiring import Machine, machine, registry_silence
+from seatrial.app.wiring import Machine, configured_host_ports, machine, registry_silence
 from seatrial.config import Loaded
 from seatrial.config.problem import ConfigurationError
 from seatrial.model.deadline import Deadline
@@ -155,23 +155,15 @@ def _limits() -> Iterator[tuple[str, int]]:
 
 def _ports(this: Machine, project: Project) -> Iterator[Port]:
     """Yield the host ports of the kind configuration; those that our own environment has are as they should be."""
-    import yaml  # noqa: PLC0415 - keeps --help quick
-
-    if project.cluster.config is None:
-        return
     try:
-        config = yaml.safe_load(project.cluster.config.read_text())
-        nodes = config.get("nodes") or ()
-        mappings = [mapping for node in nodes for mapping in node.get("extraPortMappings") or ()]
-    except (OSError, yaml.YAMLError, AttributeError):
+        ports = configured_host_ports(project)
+    except (UsageError, AttributeError, TypeError, ValueError):
         return
     listening = listeners(this.processes)
     ours = tuple(f"container {record.cluster}-" for record in this.ledger.records())
-    for mapping in mappings:
-        if number := mapping.get("hostPort"):
-            holder = listening.get(int(number), "")
-            address = str(mapping.get("listenAddress") or "0.0.0.0")  # noqa: S104 - kind's default
-            yield Port(address=address, port=int(number), taken_by="" if holder.startswith(ours) else holder)
+    for address, port in ports:
+        holder = listening.get(port, "")
+        yield Port(address=address, port=port, taken_by="" if holder.startswith(ours) else holder)
 
 
 def _services(project: Project) -> Iterator[tuple[str, tuple[str, str]]]:

@@ -30,7 +30,17 @@ from seatrial.model.names import EnvironmentId
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
 
-__all__ = ["EXPIRY", "Machine", "Stray", "environment", "kind_strays", "machine", "registry_silence", "visitor"]
+__all__ = [
+    "EXPIRY",
+    "Machine",
+    "Stray",
+    "configured_host_ports",
+    "environment",
+    "kind_strays",
+    "machine",
+    "registry_silence",
+    "visitor",
+]
 
 EXPIRY: Final = timedelta(hours=24)
 """How long a kept environment outlives its last use."""
@@ -263,6 +273,15 @@ def _existing(this: Machine, project: Project, record: EnvironmentRecord, common
 
 def _helm(this: Machine, project: Project, cluster: KindCluster | ExistingCluster) -> HelmCharts:
     return HelmCharts(this.processes, kubeconfig=cluster.kubeconfig, context=cluster.context, cwd=project.root)
+
+
+def configured_host_ports(project: Project) -> list[tuple[str, int]]:
+    """Return the host addresses and ports that the project's kind configuration publishes.
+
+    Raises:
+        UsageError: the configuration cannot be read.
+    """
+    return host_ports(_kind_config(project) or {})
 
 
 def _kind_config(project: Project) -> Mapping[str, Any] | None:
