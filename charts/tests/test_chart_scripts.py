@@ -63,14 +63,15 @@ class Echo:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self.listener.accept()
-                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+                threading.Thread(target=self._answer, args=(connection, self.seconds), daemon=True).start()
 
-    def _answer(self, connection: socket.socket) -> None:
+    @staticmethod
+    def _answer(connection: socket.socket, seconds: float = 0.0) -> None:
         with connection:
             received = b""
             while chunk := connection.recv(65536):
                 received += chunk
-            time.sleep(self.seconds)
+            time.sleep(seconds)
             connection.sendall(received.upper())
 
 
