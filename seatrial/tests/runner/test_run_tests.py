@@ -318,7 +318,7 @@ def test_stars_are_expanded_in_the_pod(bench: Bench) -> None:
     command = (bench.pod.python, "-m", "pytest")
 
     assert bench.run(command=(*command, "packages/*/tests/")).counts.passed == 2
-    assert bench.run(command=(*command, "nothing/*/")).exit is ExitCode.USAGE
+    assert bench.run(command=(*command, "nothing/*/")).verdict.exit is ExitCode.USAGE
 
 
 @pytest.mark.parametrize("option", ["--ignore-glob", "--ignore-glob="])
@@ -871,7 +871,7 @@ def test_events_while_it_happens(bench: Bench) -> None:
             seen.set()
             go.touch()
 
-    assert bench.run(emit=emit, seconds=20).exit is ExitCode.PASSED
+    assert bench.run(emit=emit, seconds=20).verdict.exit is ExitCode.PASSED
     assert seen.is_set()
 
 
