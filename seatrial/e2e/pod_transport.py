@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.transport import Transport
 from seatrial.pod.agent.wire import AGENT_ENTRY
-from seatrial.pytest_plugin.kept import kept
+from seatrial.pytest_plugin.kept_environment import kept
 from seatrial.readiness.pod import container_state
 
 __all__ = ["pod_transport"]

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import shop_project
 from seatrial.adapters.port_forward.forwarder import KubeForwarder
-from seatrial.pytest_plugin.kept import kept
+from seatrial.pytest_plugin.kept_environment import kept
 from shop_project import PATIENCE, PROJECT
 
 NAME = f"{shop_project.NAME}-everywhere"

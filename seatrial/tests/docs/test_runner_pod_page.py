@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from seatrial.model.spec import RunnerSpec
-from seatrial.pod.agent.environment import environment
+from seatrial.pod.agent.run_command import environment
 from seatrial.ports import LocalImage
 from seatrial.runner.protocol import CI_VARIABLES
 from seatrial.runner_pod.manifest import PodInputs, runner_objects

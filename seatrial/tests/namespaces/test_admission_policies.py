@@ -11,8 +11,8 @@ from seatrial.model.names import ISOLATED_PREFIX
 from seatrial.model.spec import Project, RunnerSpec
 from seatrial.namespaces.admission_policies import REFUSAL, isolation_policies, refused_namespace
 from seatrial.namespaces.admission_policies import isolation_rights as runner_cluster_rights
-from seatrial.pod.fixtures import isolation as fixture
-from seatrial.pod.fixtures.isolation import PREFIX
+from seatrial.pod.fixtures import isolated_objects as fixture
+from seatrial.pod.fixtures.isolated_objects import PREFIX
 from seatrial.runner.fixture_settings import fixture_settings, isolation_rights
 
 from .admission_evaluator import Request, refusals

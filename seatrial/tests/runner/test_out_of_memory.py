@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from seatrial.model.errors import ExitCode
-from seatrial.pod.agent import artifact_copies, cgroup, home, measured
+from seatrial.pod.agent import artifact_copies, collected_files, container, coverage_flush
 from seatrial.pod.agent.artifact_copies import ArtifactCopies
-from seatrial.pod.agent.state import Lock
+from seatrial.pod.agent.state_files import Lock
 from seatrial.pod.agent.wire import COLLECTED_FILE, EXIT_FILE, STATE_VARIABLE, ChunkKind
 from seatrial.ports import ContainerState
 from seatrial.readiness.pod import container_state
@@ -223,10 +223,10 @@ def test_files_of_cgroup_v2_are_read(
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(cgroup, "_V2", str(tmp_path))
-    monkeypatch.setattr(cgroup, "_V1", str(tmp_path / "none"))
+    monkeypatch.setattr(container, "_V2", str(tmp_path))
+    monkeypatch.setattr(container, "_V1", str(tmp_path / "none"))
 
-    assert (cgroup.oom_kills(), cgroup.memory_peak(), cgroup.memory_limit()) == expected
+    assert (container.oom_kills(), container.memory_peak(), container.memory_limit()) == expected
 
 
 # Copies of artifacts outside of volumes.
@@ -278,7 +278,7 @@ def test_copies_have_a_limit(tmp_path: Path, copies: ArtifactCopies, monkeypatch
 
 def test_keeper_packs_volumes_and_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same pattern finds files of the image, which are no artifacts, and copies of what the tests wrote."""
-    monkeypatch.setattr(home, "is_on_volume", lambda path: "/volume/" in path)
+    monkeypatch.setattr(collected_files, "is_on_volume", lambda path: "/volume/" in path)
     monkeypatch.setenv(STATE_VARIABLE, str(tmp_path))
     for place in ("cache", "run/home/coverage", "run/home/files"):
         (tmp_path / place).mkdir(parents=True)
@@ -286,7 +286,7 @@ def test_keeper_packs_volumes_and_copies(tmp_path: Path, monkeypatch: pytest.Mon
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
 
-    home.pack(
+    collected_files.pack(
         {"cwd": str(tmp_path / "app"), "artifacts": ["out", "/tmp/copy", "*.txt"]}, str(tmp_path / "run"), keeper=True
     )  # fmt: skip
 
@@ -325,9 +325,9 @@ def measure(monkeypatch: pytest.MonkeyPatch, collector: Any, *, version: tuple[i
         Coverage=SimpleNamespace(current=lambda: current), version_info=(*version, 0, "final", 0)
     )
     monkeypatch.setitem(sys.modules, "coverage", coverage)
-    monkeypatch.setattr(measured, "_EVERY", 0.0)
-    monkeypatch.setattr(measured, "_SHARE", 0.0)
-    measured.keep_measured(SimpleNamespace(pluginmanager=manager))
+    monkeypatch.setattr(coverage_flush, "_EVERY", 0.0)
+    monkeypatch.setattr(coverage_flush, "_SHARE", 0.0)
+    coverage_flush.keep_measured(SimpleNamespace(pluginmanager=manager))
     plugin = plugins[0]
     plugin.pytest_sessionstart()
     return plugin, plugins
@@ -352,7 +352,7 @@ def test_old_coverage_writes_only_without_threads(
 def test_data_are_written_at_most_once_in_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     collector = Collector()
     plugin, _ = measure(monkeypatch, collector, version=(7, 14))
-    monkeypatch.setattr(measured, "_EVERY", 60.0)
+    monkeypatch.setattr(coverage_flush, "_EVERY", 60.0)
 
     plugin.pytest_runtest_logfinish()
     plugin.pytest_runtest_logfinish()

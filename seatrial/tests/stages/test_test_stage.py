@@ -11,7 +11,7 @@ from seatrial.images.written_files import WrittenFiles
 from seatrial.model.errors import ExitCode, Inconclusive
 from seatrial.model.result import TreeProof
 from seatrial.model.verdict import Verdict
-from seatrial.pod.agent.tree import scan
+from seatrial.pod.agent.file_tree import scan
 from seatrial.ports import Change
 from seatrial.runner.run_tests import TestRun
 from seatrial.runner.sync import PodFiles

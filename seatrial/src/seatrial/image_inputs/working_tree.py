@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seatrial.pod.agent.tree import digest, scan
+from seatrial.pod.agent.file_tree import digest, scan
 
 __all__ = ["Entry", "Files", "Tree", "below", "digest", "entries", "packages", "read_tree", "same", "shown"]
 

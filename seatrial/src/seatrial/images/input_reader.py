@@ -18,7 +18,7 @@ from seatrial.image_inputs.working_tree import Entry, Files, below, entries, sho
 from seatrial.images.written_files import WrittenFiles
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ImageSpec, Project
-from seatrial.pod.agent.tree import scan
+from seatrial.pod.agent.file_tree import scan
 from seatrial.ports import LocalImage
 
 __all__ = [

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from seatrial.pod.fixtures.flags import add_options
+from seatrial.pod.fixtures.plugin_options import add_options
 
 if TYPE_CHECKING:
-    from seatrial.pytest_plugin.host import Host
+    from seatrial.pytest_plugin.host_session import Host
 
 __all__ = ["pytest_addoption", "pytest_configure", "pytest_load_initial_conftests", "pytest_report_header"]
 
@@ -30,11 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Bring the variables in before conftest files look at them."""
-    from seatrial.pytest_plugin.find import configuration_file  # noqa: PLC0415
+    from seatrial.pytest_plugin.configuration_file import configuration_file  # noqa: PLC0415
 
     file = configuration_file(early_config.rootpath)
     if file is not None:
-        from seatrial.pytest_plugin.host import Host  # noqa: PLC0415
+        from seatrial.pytest_plugin.host_session import Host  # noqa: PLC0415
 
         host = early_config.stash[_HOST] = Host(file, early_config)
         early_config.add_cleanup(host.close)

@@ -1,7 +1,7 @@
 """Decode the stream from the pod: chunks of the tail, and in them the frames of the log. Bounded. Pure.
 
-The formats are described where they are written: `agent/tail.py`, `agent/frames.py`, `agent/plugin.py`. What is in a
-frame is decoded by `records.py`.
+The formats are described where they are written: `agent/tail.py`, `agent/frame_log.py`, `agent/plugin.py`. What is in a
+frame is decoded by `decoder.py`.
 """
 
 from __future__ import annotations

@@ -78,3 +78,11 @@ def test_agent_reads_the_state_directory_from_the_variable_of_the_manifest(tmp_p
     subprocess.run(argv, cwd=image, env={wire.STATE_VARIABLE: str(state)}, check=True)
 
     assert (state / "seed.json").exists()
+
+
+@pytest.mark.parametrize("plugin", [wire.PLUGIN, wire.WORKER_PLUGIN])
+def test_plugin_name_is_a_module_of_the_shipped_package(plugin):
+    package, _, module = plugin.rpartition(".")
+
+    assert package == wire.PACKAGE
+    assert f"{module}.py" in agent_files()

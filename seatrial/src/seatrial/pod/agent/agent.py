@@ -34,11 +34,11 @@ def main(argv: list[str]) -> int:
     """Run one command and return its exit code."""
     command, arguments = argv[0] if argv else "", argv[1:]
     if command == "serve":
-        from .serve import serve
+        from .supervisor import serve
 
         return serve()
     if command == "keep":
-        from .serve import keep
+        from .supervisor import keep
 
         return keep()
     if command == "tail":
@@ -46,34 +46,34 @@ def main(argv: list[str]) -> int:
 
         return tail(arguments[0], dict(part.split("=", 1) for part in arguments[1:]))
     if command == "submit":
-        from .control import submit
+        from .exec_commands import submit
 
         return submit()
     if command == "interrupt":
-        from .control import interrupt
+        from .exec_commands import interrupt
 
         return interrupt(arguments[0], kill="--kill" in arguments)
     if command == "attach":
-        from .control import attach
+        from .exec_commands import attach
 
         return attach(arguments[0])
     if command == "manifest":
-        from .control import manifest
+        from .exec_commands import manifest
 
         return manifest()
     if command == "seed":
-        from .state import state
-        from .tree import seed
+        from .file_tree import seed
+        from .state_files import state
 
         return seed(arguments[0], arguments[1:], state("seed.json"))
     if command == "lend":
-        from .beside import lend
-        from .serve import keep
+        from .bundle import lend
+        from .supervisor import keep
 
         lend(arguments[0], os.path.abspath(__file__))
         return keep()
     if command == "ask":
-        from .beside import ask
+        from .bundle import ask
 
         return ask(arguments[0], arguments[1:])
     sys.stderr.write(__doc__ or "")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from .state import state
+from .state_files import state
 
 __all__ = ["ArtifactCopies", "find_artifacts", "is_on_volume"]
 

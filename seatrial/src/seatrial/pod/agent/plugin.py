@@ -16,7 +16,7 @@ Records, in the order of a plain run (`…` are what pytest's own serialisation 
 ["p", "keyword\0…", duration, start, duration, start]   set-up and call of the last "s" passed, nothing to tell;
                                     durations in nanoseconds, starts in microseconds
 ["t", duration, start]              its tear-down too, and it is over
-["report", {…}, {…}]                any other report, and what else there was to it: see `tests.py`
+["report", {…}, {…}]                any other report, and what else there was to it: see `result_records.py`
 ["worker", name, {…}]               a process of xdist, before the first report from it
 ["f", nodeid]                       a test is over
 ["blob", id, text]                  a piece of long captured output; a report that names the id comes later
@@ -43,15 +43,15 @@ from typing import Any, Callable
 
 import pytest
 
-from .beside import add_options, give_fixtures
-from .frames import FrameWriter
-from .measured import keep_measured
-from .paths import choose_paths
-from .records import collected_tree, junit_recorder, options, safe_json, warning_record
-from .redirect import redirect
-from .reports import report_json
+from .bundle import add_options, give_fixtures
+from .coverage_flush import keep_measured
+from .frame_log import FrameWriter
+from .path_arguments import choose_paths
+from .report_json import report_json
+from .report_paths import redirect
+from .result_records import Tests
+from .session_records import collected_tree, junit_recorder, options, safe_json, warning_record
 from .tee import Tee
-from .tests import Tests
 from .wire import (
     COLLECTED_MARK,
     FRAMES_FILE,
@@ -127,7 +127,7 @@ def _flush_output() -> None:
 
 
 class _Reporter:
-    """Turns hooks into records. What it needs while tests run is bound before: see `frames.py`."""
+    """Turns hooks into records. What it needs while tests run is bound before: see `frame_log.py`."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -154,7 +154,7 @@ class _Reporter:
         if self.request.get("junit"):
             junit_recorder(config, self.out.add)
         if self.request.get("imports"):
-            from .imports import Imports
+            from .imported_modules import Imports
 
             config.pluginmanager.register(Imports(self.request["imports"], self.record), "seatrial-imports")
 

@@ -26,7 +26,7 @@ import select
 import threading
 import time
 
-from .state import Lock, read_json, run_path, state
+from .state_files import Lock, read_json, run_path, state
 from .wire import CHANNELS, COLLECTED_FILE, EXIT_FILE, ChunkKind
 
 __all__ = ["tail"]
@@ -154,13 +154,15 @@ class _Packer(threading.Thread):
         self.failed = ""
 
     def run(self) -> None:
-        from . import home
+        from . import collected_files
 
         try:
             # The tail of a connection that broke may be packing still.
             Lock(run_path(self.id, "packing")).take(wait=True)
             if not os.path.exists(run_path(self.id, COLLECTED_FILE)):
-                home.pack(read_json(run_path(self.id, "request.json")), run_path(self.id), killed=True, keeper=True)
+                collected_files.pack(
+                    read_json(run_path(self.id, "request.json")), run_path(self.id), killed=True, keeper=True
+                )
         except Exception as error:  # noqa: BLE001  # whatever it is, the results count without these files
             self.failed = f"{type(error).__name__}: {error}"
 

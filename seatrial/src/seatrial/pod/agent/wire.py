@@ -55,7 +55,7 @@ PACKAGE = "seatrial_agent"
 """Name of the agent's package in the pod."""
 
 PLUGIN = f"{PACKAGE}.plugin"
-WORKER_PLUGIN = f"{PACKAGE}.worker"
+WORKER_PLUGIN = f"{PACKAGE}.xdist_worker"
 
 AGENT_DIRECTORY = f"/seatrial/agent/{PACKAGE}"
 """Mount path of the ConfigMap with the agent's files, in every container."""

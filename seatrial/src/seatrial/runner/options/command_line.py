@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from seatrial.model.errors import UsageError
-from seatrial.pod.agent.redirect import COVERAGE_FILES
+from seatrial.pod.agent.report_paths import COVERAGE_FILES
 from seatrial.pod.agent.wire import COLLECTED_MARK, GLOB_MARK
 from seatrial.runner.options.table import Option, Place, by_name
 

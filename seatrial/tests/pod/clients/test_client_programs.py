@@ -16,7 +16,7 @@ from seatrial.pod.agent.wire import STATE_VARIABLE
 from seatrial.pod.clients.dns_client import candidates, main, parse, question, settings
 from seatrial.runner.agent_files import agent_files
 
-from pod.test_outcome_probes import database
+from pod.fixtures.test_outcome_probes import database
 
 RESOLV = """\
 # as the kubelet writes it

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from .beside import add_options, give_fixtures
-from .imports import imported
-from .measured import keep_measured
-from .paths import choose_paths
+from .bundle import add_options, give_fixtures
+from .coverage_flush import keep_measured
+from .imported_modules import imported
+from .path_arguments import choose_paths
 from .wire import WORKER_PLUGIN
 
 __all__ = ["pytest_addoption", "pytest_configure", "pytest_sessionfinish"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .environment import expand_one
+from .run_command import expand_one
 
 __all__ = ["choose_paths"]
 

@@ -20,9 +20,9 @@ from typing import Any, Callable
 
 import pytest
 
-from .frames import FrameWriter
-from .records import safe_json
-from .reports import Statuses, report_json
+from .frame_log import FrameWriter
+from .report_json import Statuses, report_json
+from .session_records import safe_json
 from .wire import RecordKind
 
 __all__ = ["Tests"]

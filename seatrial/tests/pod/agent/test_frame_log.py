@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from seatrial.pod.agent.frames import FrameWriter
+from seatrial.pod.agent.frame_log import FrameWriter
 from seatrial.runner.protocol import FrameReader
 
 

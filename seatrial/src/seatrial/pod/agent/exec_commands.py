@@ -11,8 +11,8 @@ import tarfile
 import time
 from typing import IO, Any
 
-from .state import Lock, run_path, state
-from .tree import Refused, apply, digest, scan
+from .file_tree import Refused, apply, digest, scan
+from .state_files import Lock, run_path, state
 from .wire import EXIT_FILE, SubmitError
 
 __all__ = ["attach", "interrupt", "manifest", "submit"]
@@ -174,6 +174,6 @@ def _answer(value: dict[str, Any]) -> None:
 
 def attach(run: str) -> int:
     """Copy between this terminal and the one of the run, until the debugger lets go."""
-    from .terminal import bridge
+    from .debugger_terminal import bridge
 
     return bridge(run)

@@ -15,11 +15,11 @@ from seatrial.pod.fixtures.location import Location, location
 
 if TYPE_CHECKING:
     from seatrial.model.spec import Project
-    from seatrial.pod.fixtures.namespaces import Namespaces
-    from seatrial.pod.fixtures.services import Services
+    from seatrial.pod.fixtures.isolated_namespaces import Namespaces
+    from seatrial.pod.fixtures.service_fixture import Services
     from seatrial.ports import Address, Forwarder
-    from seatrial.pytest_plugin.kept import Kept
-    from seatrial.pytest_plugin.resolve import Resolver
+    from seatrial.pytest_plugin.kept_environment import Kept
+    from seatrial.pytest_plugin.name_resolver import Resolver
 
 __all__ = ["Host"]
 
@@ -75,7 +75,7 @@ class Host:
         """The environment beside us."""
         if not any(_books().glob("*/session.json")):
             return None
-        from seatrial.pytest_plugin.kept import kept  # noqa: PLC0415
+        from seatrial.pytest_plugin.kept_environment import kept  # noqa: PLC0415
 
         return kept(self._file.parent, lambda: self.project, self._namespace)
 
@@ -108,21 +108,21 @@ class Host:
             except pytest.UsageError as error:
                 self._missing = str(error).splitlines()
         if self._options.seatrial_resolve == "on":
-            from seatrial.pytest_plugin.resolve import Resolver  # noqa: PLC0415
+            from seatrial.pytest_plugin.name_resolver import Resolver  # noqa: PLC0415
 
             self._resolver = Resolver(self._addresses, self._unknown)
             self._resolver.install()
 
     def give_fixtures(self, config: pytest.Config) -> None:
         """Register the fixtures."""
-        from seatrial.pod.fixtures import fixtures, inside  # noqa: PLC0415
+        from seatrial.pod.fixtures import container_provider, fixture_plugin  # noqa: PLC0415
 
         if self.location.where == "host":
-            fixtures.install(config, fixtures.Place(self._services, self._namespaces))
+            fixture_plugin.install(config, fixture_plugin.Place(self._services, self._namespaces))
             return
         from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
-        fixtures.install(config, inside.place(config, fixture_settings(self.project, {})))
+        fixture_plugin.install(config, container_provider.place(config, fixture_settings(self.project, {})))
 
     def header(self) -> list[str]:
         """Return lines for the session's header."""
@@ -162,8 +162,8 @@ class Host:
 
     def _bring_variables(self, environment: Kept) -> None:
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
-        from seatrial.pod.fixtures.api import Refused  # noqa: PLC0415
-        from seatrial.pytest_plugin.kept import variables  # noqa: PLC0415
+        from seatrial.pod.fixtures.kube_client import Refused  # noqa: PLC0415
+        from seatrial.pytest_plugin.kept_environment import variables  # noqa: PLC0415
 
         runner = self.project.runner
         if all(name in os.environ for name in (*runner.env, *runner.env_from)):
@@ -214,7 +214,7 @@ class Host:
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
         from seatrial.pod.fixtures.endpoint import Absent, Endpoint, overrides  # noqa: PLC0415
         from seatrial.pod.fixtures.probes import answer  # noqa: PLC0415
-        from seatrial.pod.fixtures.services import Services  # noqa: PLC0415
+        from seatrial.pod.fixtures.service_fixture import Services  # noqa: PLC0415
         from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
         given = fixture_settings(self.project, {})
@@ -272,8 +272,8 @@ class Host:
         return (said or f"exit code {done.code}") if done.code else ""
 
     def _namespaces(self) -> Namespaces:
-        from seatrial.pod.fixtures.api import Api, Refused  # noqa: PLC0415
-        from seatrial.pod.fixtures.namespaces import Namespaces  # noqa: PLC0415
+        from seatrial.pod.fixtures.isolated_namespaces import Namespaces  # noqa: PLC0415
+        from seatrial.pod.fixtures.kube_client import Api, Refused  # noqa: PLC0415
         from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
         environment = self.kept

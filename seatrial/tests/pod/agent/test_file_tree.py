@@ -11,8 +11,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from seatrial.pod.agent import tree
-from seatrial.pod.agent.tree import Refused, apply, scan, seed
+from seatrial.pod.agent import file_tree
+from seatrial.pod.agent.file_tree import Refused, apply, scan, seed
 
 
 def archive(**members: str | tarfile.TarInfo) -> tarfile.TarFile:
@@ -188,7 +188,7 @@ def test_what_cannot_be_read_is_told_in_a_pod_and_raised_here(tmp_path: Path, mo
         raise PermissionError(13, "Permission denied", path)
 
     (tmp_path / "a").touch()
-    monkeypatch.setattr(tree, "_sha256", refuse)
+    monkeypatch.setattr(file_tree, "_sha256", refuse)
 
     assert scan(str(tmp_path), ["."], lenient=True) == {"a": ["o", 0, 0, "unreadable"]}
     with pytest.raises(PermissionError):

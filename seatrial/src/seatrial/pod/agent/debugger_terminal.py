@@ -13,7 +13,7 @@ import sys
 import termios
 import tty
 
-from .state import run_path, state
+from .state_files import run_path, state
 from .wire import EXIT_FILE
 
 __all__ = ["bridge"]

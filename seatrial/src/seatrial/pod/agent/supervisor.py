@@ -18,10 +18,10 @@ import sys
 import time
 from typing import Any
 
-from . import cgroup, home
+from . import collected_files, container
 from .artifact_copies import ArtifactCopies
-from .environment import environment, expand
-from .state import Lock, read_json, run_path, state, write_json
+from .run_command import environment, expand
+from .state_files import Lock, read_json, run_path, state, write_json
 from .wire import EXIT_FILE, FRAMES_FILE, OUTPUT_FILE, PACKAGE, TERMINAL_VARIABLE
 
 __all__ = ["keep", "serve"]
@@ -57,7 +57,7 @@ def serve() -> int:
     _install_library()
     alive = Lock(state("alive"))
     alive.take(wait=True)
-    cgroup.adopt_orphans()
+    container.adopt_orphans()
     server = _Server()
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -67,9 +67,9 @@ def serve() -> int:
     return 0
 
 
-_PACKAGE = '''"""What `unmeasured.py` says. PYTEST_DONT_REWRITE"""
-with open(__file__[: -len("__init__.py")] + "unmeasured.py") as _file:
-    exec(compile(_file.read(), "<seatrial_agent>/unmeasured.py", "exec", dont_inherit=True))
+_PACKAGE = '''"""What `coverage_exclusion.py` says. PYTEST_DONT_REWRITE"""
+with open(__file__[: -len("__init__.py")] + "coverage_exclusion.py") as _file:
+    exec(compile(_file.read(), "<seatrial_agent>/coverage_exclusion.py", "exec", dont_inherit=True))
 '''
 
 
@@ -96,7 +96,7 @@ class _Run:
         self.terminal = -1
         self.copied = {OUTPUT_FILE: 0, "log": 0}
         self.artifacts = ArtifactCopies(request, self.path("artifacts"))
-        self.oom = cgroup.oom_kills()
+        self.oom = container.oom_kills()
         self.watched = (0.0, time.monotonic())
 
     def path(self, *parts: str) -> str:
@@ -156,7 +156,7 @@ class _Run:
 
     def end(self, outcome: dict[str, Any]) -> None:
         """Say how it ended; then gather what comes home."""
-        cgroup.end_children()
+        container.end_children()
         self.copy()
         if self.terminal >= 0:
             os.close(self.terminal)
@@ -173,15 +173,16 @@ class _Run:
                 "at": time.time(),
                 "sizes": sizes,
                 "sessions": claims,
-                "oom_kills": cgroup.oom_kills() - self.oom,
-                "memory_peak": cgroup.memory_peak(),
-                "memory_limit": cgroup.memory_limit(),
+                "oom_kills": container.oom_kills() - self.oom,
+                "memory_peak": container.memory_peak(),
+                "memory_limit": container.memory_limit(),
                 **outcome,
             },
         )
         self.artifacts.remove()
         # A shell ends with 128 and the number of the signal that ended its child.
-        home.pack(self.request, self.path(), killed=outcome["signal"] is not None or (outcome["code"] or 0) > 128)  # noqa: PLR2004
+        killed = outcome["signal"] is not None or (outcome["code"] or 0) > 128  # noqa: PLR2004
+        collected_files.pack(self.request, self.path(), killed=killed)
 
 
 class _Server:
@@ -284,7 +285,7 @@ class _Server:
         """Kill all processes of the run; its end is told like any other."""
         if self.run:
             self.run.signal(signal.SIGKILL)
-        cgroup.kill_children()
+        container.kill_children()
 
     def hand_over_terminal(self) -> None:
         """Give the master side of the run's terminal to a process that came for it."""
@@ -305,7 +306,7 @@ class _Server:
         """End the run without ceremony."""
         if self.run:
             self.run.signal(signal.SIGKILL)
-            cgroup.end_children(patience=0)
+            container.end_children(patience=0)
 
 
 def _listen() -> socket.socket:

@@ -10,7 +10,7 @@ import tarfile
 from typing import Any
 
 from .artifact_copies import find_artifacts, is_on_volume
-from .state import read_json, state
+from .state_files import read_json, state
 from .wire import COLLECTED_FILE
 
 __all__ = ["pack"]

@@ -8,7 +8,7 @@ import os
 import shlex
 from typing import Any
 
-from .state import run_path, state
+from .state_files import run_path, state
 from .wire import COLLECTED_MARK, GLOB_MARK, ORIGINAL_ENVIRONMENT_VARIABLE, PLUGIN, RUN_DIRECTORY_VARIABLE
 
 __all__ = ["environment", "expand", "expand_one"]

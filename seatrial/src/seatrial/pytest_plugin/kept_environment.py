@@ -15,7 +15,7 @@ from seatrial.adapters.kubeconfig import Access, load_access
 from seatrial.adapters.ledger import state_directory
 from seatrial.model.names import label_value
 from seatrial.model.spec import Project, RunnerSpec
-from seatrial.pod.fixtures.api import Api
+from seatrial.pod.fixtures.kube_client import Api
 
 __all__ = ["Kept", "kept", "variables"]
 
