@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a script, not a module of a package
-"""Writes the pages of reference/ that are made from the code: `python seatrial/docs/generate_reference.py`.
+"""Generate the pages of reference/ that describe the code: `python seatrial/docs/generate_reference.py`.
 
-A test holds them equal to what this makes (`seatrial/tests/docs/test_reference.py`).
+`seatrial/tests/docs/test_reference.py` fails if a page differs from what this script generates.
 """
 
 from __future__ import annotations
@@ -30,29 +30,32 @@ REFERENCE: Final = Path(__file__).with_name("reference")
 NOTICE: Final = "<!-- made by docs/generate_reference.py -->\n"
 
 EXIT_CODES: Final = {
-    ExitCode.PASSED: ("all tests passed, and the end of the stream proves it", "none"),
-    ExitCode.TESTS_FAILED: ("tests failed, collection errors, or `--strict` with tests that did not run", "the tests"),
+    ExitCode.PASSED: ("all tests passed, and the results are proven to be complete", ""),
+    ExitCode.TESTS_FAILED: (
+        "tests failed, modules could not be collected, or with `--strict` tests did not run",
+        "the tests",
+    ),
     ExitCode.INTERRUPTED: (
         (
-            "pytest was interrupted by itself: `pytest.exit()`, or a test raised `KeyboardInterrupt`; after Ctrl-C and"
-            " SIGTERM only in `result.json`"
+            "pytest interrupted itself: `pytest.exit()`, or a test raised `KeyboardInterrupt`. After Ctrl-C and SIGTERM"
+            " only in `result.json`"
         ),
         "the tests",
     ),
     ExitCode.PYTEST_INTERNAL: ("pytest itself failed", "pytest or a plugin"),
-    ExitCode.USAGE: ("usage, configuration, or anything found wrong before something is created", "the command line"),
-    ExitCode.NO_TESTS: ("no tests collected", "the selection"),
+    ExitCode.USAGE: ("wrong usage, wrong configuration, or a problem found before anything was created", "the user"),
+    ExitCode.NO_TESTS: ("no tests were collected", "the selection"),
     ExitCode.ENVIRONMENT: (
         (
-            "cluster, image, chart or service failed once creation began; or tests passed and could not be shown;"
-            " or a bug of seatrial's, which says so and names a report"
+            "cluster, image, chart or service failed; or tests passed and their results could not be shown; or a bug of"
+            " seatrial, which names a report"
         ),
-        "the platform: may be tried again",
+        "the platform: retry",
     ),
-    ExitCode.OUT_OF_TIME: ("a deadline of `[timeouts]` passed", "the platform: may be tried again"),
+    ExitCode.OUT_OF_TIME: ("a deadline of `[timeouts]` passed", "the platform: retry"),
     ExitCode.INCONCLUSIVE: (
-        "the stream of results ended without proof: the tests may have passed",
-        "the platform: may be tried again",
+        "nothing proves that the results are complete: the tests may have passed",
+        "the platform: retry",
     ),
     ExitCode.PARITY_DIFFERS: ("two environments gave different results", "the difference"),
 }
@@ -65,7 +68,7 @@ def main() -> None:
 
 
 def pages() -> dict[str, str]:
-    """Return the pages by file name."""
+    """Return the text of each page by its file name."""
     return {
         "cli.md": _page("Commands", _commands()),
         "configuration.md": _page("Configuration", _configuration()),
@@ -82,10 +85,9 @@ def _page(title: str, body: Iterator[str]) -> str:
 def _commands() -> Iterator[str]:
     yield "`seatrial [GLOBAL OPTIONS] COMMAND [OPTIONS] [PYTEST OPTIONS]…`\n"
     yield (
-        "`run`, `test` and `watch` hand to pytest, in order, whatever they do not know themselves; so"
-        " their own options are"
-        " long ones.\nResults go to stdout: pytest's output, or with `--json` one JSON document and nothing else. What"
-        " happens on the way goes to stderr.\n"
+        "`run`, `test` and `watch` pass arguments that they do not know to pytest, in their order. Their own options"
+        " are therefore long ones.\nResults are written to stdout: pytest's output, or with `--json` one JSON document"
+        " and nothing else. Progress is written to stderr.\n"
     )
     with cli.make_context("seatrial", [], resilient_parsing=True) as ctx:
         yield "## Global options\n\n```"
@@ -150,25 +152,21 @@ def _dedented(text: str) -> str:
 
 def _configuration() -> Iterator[str]:
     yield (
-        "`seatrial.toml`, or `[tool.seatrial]` in `pyproject.toml`, in the working directory or the"
-        " nearest one above it."
-        " Unknown keys are\nerrors; all that is wrong is told at once, with file and line. Paths are"
-        " relative to the file."
-        f" JSON Schema: `seatrial config schema`\n(`{SCHEMA_ID}`).\n"
+        "`seatrial.toml`, or `[tool.seatrial]` in `pyproject.toml`, in the working directory or the nearest one above"
+        " it. Unknown keys are\nerrors. All problems are reported at once, with file and line. Paths are relative to"
+        f" the file. JSON Schema: `seatrial config schema`\n(`{SCHEMA_ID}`).\n"
     )
     yield "A file with every key: [complete.toml](complete.toml).\n"
-    yield "Of several sources of a value the later one wins; `seatrial config show` tells which one it was:\n"
+    yield "A value can come from four sources. A later one overrides an earlier one. `seatrial config show` prints the"
+    yield "source of each value.\n"
     yield "1. the default"
     yield "2. the file"
+    yield "3. the environment: the variable of a key in the tables below, or `SEATRIAL_SET` with one `KEY=VALUE` a line"
+    yield "4. the command line: `--set KEY=VALUE`, or an option of the command\n"
     yield (
-        "3. the environment: a variable a key where the tables below name one, and `SEATRIAL_SET` with a `KEY=VALUE`"
-        " a line"
-    )
-    yield "4. the command line: `--set KEY=VALUE`, or a command's own option\n"
-    yield (
-        "In `KEY`, elements of `[[image]]` and `[[release]]` go by their names:"
-        " `release.shop.namespace=pr-42`. `VALUE` is"
-        " taken as it is\nwhere a string belongs, else written as in TOML; a list may also be written as for a shell.\n"
+        "In `KEY`, elements of `[[image]]` and `[[release]]` are addressed by their names:"
+        " `release.shop.namespace=pr-42`. `VALUE` is\nliteral where the key takes a string, else written as in TOML. A"
+        " list may also be written as for a shell.\n"
     )
     names = {path: name for name, path in variables().items()}
     yield from _table("", Project, (), names)
@@ -239,38 +237,37 @@ def _default(value: Any) -> str:
 
 
 def _exit_codes() -> Iterator[str]:
-    yield "What the process ends with. 0 to 5 mean what they mean to pytest.\n"
-    yield "| code | name | what happened | whose fault |\n| --- | --- | --- | --- |"
+    yield "Exit codes of the process. 0 to 5 are those of pytest.\n"
+    yield "| code | name | what happened | what failed |\n| --- | --- | --- | --- |"
     for code in ExitCode:
-        what, whose = EXIT_CODES[code]
-        yield f"| {code.value} | {code.name.lower().replace('_', ' ')} | {what} | {whose} |"
-    yield "| 6 to 9, 14 to 125 | | pytest or a plugin ended with that code; 6: too many warnings | the tests |"
-    yield "| 130 | | Ctrl-C; what was made is undone first | whoever did it |"
-    yield "| 143 | | SIGTERM; what was made is undone first | whoever did it |"
-    yield "| 141 | | the reader of stdout went away: `seatrial logs \\| head` | none |"
+        what, failed = EXIT_CODES[code]
+        yield f"| {code.value} | {code.name.lower().replace('_', ' ')} | {what} | {failed} |"
+    yield "| 6 to 9, 14 to 125 | | pytest or a plugin returned this code; 6: too many warnings | the tests |"
+    yield "| 130 | | Ctrl-C, after everything that was created is deleted | |"
+    yield "| 143 | | SIGTERM, after everything that was created is deleted | |"
+    yield "| 141 | | the reader of stdout ended: `seatrial logs \\| head` | |"
     yield (
-        "\nCodes of pytest's plugins (`session.exitstatus`, `pytest.exit(returncode=…)`) are passed on. One that has"
-        " another meaning here, 10 to 13 and from 126 on, becomes 1; the verdict names it. The same holds for the code"
-        " of `[runner] command` if pytest passed and the command did not: `pytest && coverage report --fail-under=90`."
-        " Where failing tests made pytest stop itself with 2 (`-x` under xdist, `--stepwise`, modules that cannot be"
-        " imported), the code is 1. `pytest.exit(returncode=0)` ends 2: tests did not run."
+        "\nCodes of pytest's plugins (`session.exitstatus`, `pytest.exit(returncode=…)`) are passed on. Codes with"
+        " another meaning here, 10 to 13 and from 126 on, become 1, and the verdict names them. The same holds for the"
+        " code of `[runner] command` if pytest passed and the command failed: `pytest && coverage report"
+        " --fail-under=90`. If failed tests made pytest stop itself with 2 (`-x` with xdist, `--stepwise`, modules that"
+        " cannot be imported), the code is 1. `pytest.exit(returncode=0)` ends with 2, because tests did not run."
     )
-    yield "\nOf several, the first of 130, 12, 10, 11, 1, 13 counts. A failing test and a broken platform never share a"
-    yield "code: in CI, try again on 10, 11 and 12 only. `make` turns every failure into 2: look at its own code.\n"
-    yield "| command | more |\n| --- | --- |"
-    yield "| `doctor` | 4 if something has to be mended first |"
-    yield "| `config lint` | 4 if the configuration is wrong, or with `--strict` if anything is doubtful |"
-    yield "| `watch` | the code of the last run |"
+    yield "\nOf several, the first of 130, 12, 10, 11, 1, 13 counts. A failed test and a broken platform never share a"
+    yield "code: in CI, retry only on 10, 11 and 12. `make` turns every failure into 2: read the code in its message.\n"
+    yield "| command | exit code |\n| --- | --- |"
+    yield "| `doctor` | 4 if there is a problem |"
+    yield "| `config lint` | 4 if the configuration is invalid, or with `--strict` if there is a warning |"
+    yield "| `watch` | that of the last run |"
 
 
 def _events() -> Iterator[str]:
     yield (
-        "`events.jsonl` in the directory of a run: one event a line, written as it happens. `seatrial"
-        " render` shows a run"
-        " again from it.\nReaders must pass by bodies and fields that they do not know.\n"
+        "`events.jsonl` in the directory of a run has one event a line, written as it happens. `seatrial render` shows"
+        " a run from it.\nReaders must skip bodies and fields that they do not know.\n"
     )
     yield from _struct(event.Event, "## Event")
-    yield "`body` is one of the following; its field `body` has the name.\n"
+    yield "`body` is one of the following. Its field `body` has the name.\n"
     for body in get_args(event.Body):
         yield from _struct(body, f"## {body.__name__}")
     for part in (finding.Finding, finding.ObjectRef):
@@ -279,10 +276,9 @@ def _events() -> Iterator[str]:
 
 def _result() -> Iterator[str]:
     yield (
-        "`result.json` in the directory of a run, what `run --json` and `test --json` print, and the"
-        " `result` of the last"
-        f" event. Schema version {result.RESULT_SCHEMA}:\nit is raised when a reader of the former one would be misled;"
-        " fields that are new are no such reason.\n"
+        "`result.json` in the directory of a run. `run --json` and `test --json` print it, and the last event has it as"
+        f" `result`.\nThe schema version is {result.RESULT_SCHEMA}. It is raised when readers would misunderstand a"
+        " field, not for new fields.\n"
     )
     for part in (
         result.RunResult,

@@ -188,7 +188,7 @@ def test_failed_mount_is_found_in_events():
 
 @pytest.mark.parametrize("sign", ["sandbox", "container"])
 def test_failed_mount_is_ignored_once_the_sandbox_exists(sign):
-    """The kubelet warns that a volume is late, and does not take it back: what comes after mounting proves it."""
+    """The kubelet never withdraws a warning about a late volume: the next step proves that it was mounted."""
     it = pod(waiting("web", "ContainerCreating")) if sign == "sandbox" else pod(running("web", ready=False))
     if sign == "sandbox":
         it["status"]["conditions"] = [{"type": "PodReadyToStartContainers", "status": "True"}]

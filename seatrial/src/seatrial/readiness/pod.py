@@ -75,7 +75,7 @@ def container_state(pod: Object | None, container: str) -> ContainerState:
 
 
 def is_ready(pod: Object) -> bool:
-    """Whether the condition Ready is true: all containers and readiness gates are ready."""
+    """Whether the condition Ready is true: all containers and all conditions of `readinessGates`."""
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
