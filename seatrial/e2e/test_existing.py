@@ -82,6 +82,7 @@ def test_unknown_context_is_an_error(ours):
     assert "has no context 'nobodys'" in done.err
 
 
+@pytest.mark.removes("namespace", "release")
 def test_run_leaves_nothing_and_changes_no_foreign_object(company, ours):
     before, namespaces = untouched(company), company.names("namespaces")
     done = ours("run")
@@ -283,6 +284,7 @@ def test_isolated_namespaces_require_consent(company, isolating):
     assert cluster_wide(company) == before
 
 
+@pytest.mark.removes("objects", "release")
 def test_cluster_scoped_objects_of_isolated_namespaces_are_deleted(tmp_path_factory, company, isolating):
     """For created and lent namespaces, with `down` and `clean --all`, while a second project does the same."""
     company.kubectl("create", "namespace", "lent")

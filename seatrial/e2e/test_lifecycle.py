@@ -202,6 +202,7 @@ def test_foreign_cluster_is_untouched(tmp_path_factory):
         docker("rm", "--force", "--volumes", node)
 
 
+@pytest.mark.removes("cluster", "container")
 def test_killed_runs_are_cleaned_up(tmp_path_factory):
     it = copy(tmp_path_factory, "killed")
     run = it.start("run")
@@ -216,6 +217,7 @@ def test_killed_runs_are_cleaned_up(tmp_path_factory):
     assert containers(f"{NAME}-killed") == []
 
 
+@pytest.mark.removes("cluster", "container")
 def test_ctrl_c_leaves_nothing(tmp_path_factory):
     it = copy(tmp_path_factory, "interrupted")
     run = it.start("run")

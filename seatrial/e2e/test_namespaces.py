@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import time
 
+import pytest
 from shop_project import NAME, containers
 
 
+@pytest.mark.removes("namespace", "release")
 def test_namespaced_environments_share_one_cluster(shop):
     nodes = containers(f"{NAME}-life")
     shop("up", "--namespace", "pr-7")
@@ -32,6 +34,7 @@ def test_namespaced_environments_share_one_cluster(shop):
     assert "8 passed" in shop("test").out
 
 
+@pytest.mark.removes("namespace", "release")
 def test_clean_removes_environments_of_closed_pull_requests(shop):
     shop("up", "--namespace", "pr-8")
     assert shop("clean", "--keep-prs", "7,8").out == "nothing to remove\n"

@@ -13,11 +13,12 @@ from typing import Any
 from seatrial.doubles import Answer, FakeClock, FakeProcesses, Recorded
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.deadline import Deadline
-from seatrial.model.environment_record import EnvironmentRecord, Made
+from seatrial.model.environment_record import Created, EnvironmentRecord
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.spec import Project, ReleaseSpec, RunnerSpec
 from seatrial.ports import Change, Completed, LocalImage, Object
+from seatrial.removal.resources import Resources
 from seatrial.stages.context import Ctx
 
 
@@ -353,7 +354,7 @@ class World:
         self.charts = FakeCharts()
         self.processes = FakeProcesses({"kind": Answer(), "helm": Answer()})
         self.recorded = Recorded()
-        self.remembered: list[Made] = []
+        self.written: list[EnvironmentRecord] = []
         self.taken: set[int] = set()
         self.removed = 0
         self.project = project or Project(root=root, runner=RunnerSpec(image="runner:1", namespace="shop"))
@@ -362,6 +363,11 @@ class World:
         self.record = EnvironmentRecord(
             id=EnvironmentId("aa"), created=now, expires=now + timedelta(hours=1), **{**given, **record}
         )
+
+    @property
+    def created(self) -> tuple[Created, ...]:
+        """Resources in the ledger."""
+        return self.written[-1].resources if self.written else self.record.resources
 
     def env(self, **more: Any) -> Kubernetes:
         given: dict[str, Any] = {
@@ -398,7 +404,7 @@ class World:
         given: dict[str, Any] = {
             "project": self.project,
             "env": env or self.env(),
-            "record": self.record,
+            "resources": Resources(self.record, self.written.append),
             "run": RunId("r"),
             "run_dir": run_dir,
             "command": ("run",),
@@ -409,7 +415,6 @@ class World:
             "pytest_args": (),
             "out": io.StringIO(),
             "color": False,
-            "remember": self.remembered.append,
         }
         ctx = Ctx(**{**given, **more})
         if connected:

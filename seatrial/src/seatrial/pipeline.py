@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +23,11 @@ from seatrial.model.names import RunId
 from seatrial.model.redaction import safe_struct
 from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, StageResult
 from seatrial.ports import Clock
+from seatrial.removal.keep import Fate, fate_of
 from seatrial.stages import build, cluster, collect, deliver, install, preflight, ready, teardown, test
 from seatrial.stages.context import Ctx, Report
 
-__all__ = ["STAGES", "FinishedRun", "Recorder", "code_of", "execute", "tears_down"]
+__all__ = ["STAGES", "FinishedRun", "Recorder", "code_of", "execute"]
 
 Function = Callable[[Ctx], Report]
 Groups = Sequence[Sequence[Sequence[Stage]]]
@@ -101,7 +103,7 @@ class Recorder:
 
 @dataclass(slots=True)
 class _Run:
-    """What is known of a run while it lasts."""
+    """The progress of a run."""
 
     ctx: Ctx
     functions: Mapping[Stage, Function]
@@ -109,6 +111,17 @@ class _Run:
     results: list[StageResult] = field(default_factory=list)
     problems: list[BaseException] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    fate: Fate = Fate.LEFT
+    peak: int = 0
+
+    def attempt(self, step: Callable[[], object]) -> bool:
+        """Run one step of the pipeline and return whether it succeeded. An exception is one more problem of the run."""
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001 - the run goes on, and its end raises the error
+            self.problems.append(_caught(error))
+            return False
+        return True
 
     def stage(self, stage: Stage) -> None:
         """Run one stage and record what it came to; what it raises goes on."""
@@ -169,21 +182,35 @@ class _Run:
         finally:
             pool.shutdown(wait=False)
 
-    def ends(self, stages: Sequence[Stage]) -> None:
-        """Run stages that have to run whatever happened; what one raises is one more problem.
+    def groups(self, plan: Groups) -> None:
+        """Run all stages but the end stages."""
+        for group in plan:
+            if not any(stage in _ENDS for chain in group for stage in chain):
+                self.group(group)
 
-        Nor does the run's first Ctrl-C keep them from it: it may have been meant for what had just ended by itself.
+    def judge(self) -> None:
+        """Decide whether the run failed, and what happens to the environment."""
+        ctx, tests = self.ctx, self.ctx.facts.tests
+        if tests is not None and tests.interrupted is not None:
+            self.problems.append(tests.interrupted)
+        ctx.failed = bool(self.problems) or (tests is not None and tests.verdict.exit is not ExitCode.PASSED)
+        self.fate = fate_of(ctx.record, keep=ctx.keep, usable=ctx.facts.usable, failed=ctx.failed)
+
+    def ends(self, stages: Sequence[Stage]) -> None:
+        """Run the end stages, each of them whatever the others raise.
+
+        The first Ctrl-C of a run does not interrupt them: the user may have meant a stage that had just ended.
         """
         interrupted = threading.Event()
-        before = any(isinstance(error, KeyboardInterrupt) for error in self.problems)
-        if before:
+        if any(isinstance(error, KeyboardInterrupt) for error in self.problems):
             interrupted.set()
         with first_sets(interrupted) as noted:
             for stage in stages:
-                try:
-                    self.stage(stage)
-                except BaseException as error:  # noqa: BLE001 - the next stage has to run
-                    self.problems.append(_caught(error))
+                if stage is Stage.TEARDOWN and self.fate is not Fate.REMOVED:
+                    continue
+                if not self.attempt(partial(self.stage, stage)) and stage is Stage.TEARDOWN:
+                    # The next command removes the rest.
+                    self.fate = Fate.LEFT
         if noted.first is not None:
             self.problems.append(noted.first())
 
@@ -195,14 +222,16 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run that is over.
+    """A run that ended.
 
     Attributes:
-        problem: what stopped it, the worst if there were several; None if all stages ran to their end.
-        bugs: errors beside the problem that nobody foresaw.
+        fate: what happened to the environment.
+        problem: the error that stopped it, the worst of several; None if all stages ended.
+        bugs: other errors that are bugs of seatrial.
     """
 
     result: RunResult
+    fate: Fate
     problem: BaseException | None
     bugs: tuple[BaseException, ...] = ()
 
@@ -215,46 +244,39 @@ def execute(
     lost: Callable[[], Sequence[BaseException]] = tuple,
     functions: Mapping[Stage, Function] = STAGES,
 ) -> FinishedRun:
-    """Run a plan to its end and return its result; no exception of a stage escapes, foreseen or not.
+    """Run a plan and return its result. Whatever is raised on the way, the end stages run and result.json is written.
 
     Args:
         ctx: the run.
-        plan: its stages; those of `_ENDS` run whatever happened before.
-        peak: says the most memory that was in use so far.
-        lost: says why the record of the run has gaps.
+        plan: its stages; the end stages, collect and teardown, run also after a failure.
+        peak: returns the most memory that was in use so far, in bytes.
+        lost: returns why the record of the run has gaps.
         functions: what runs a stage.
     """
     run = _Run(ctx, functions)
     stages = tuple(stage for group in plan for chain in group for stage in chain)
-    ctx.emit(e.RunStarted(environment=ctx.record.id, command=ctx.command, stages=stages, directory=str(ctx.run_dir)))
-    try:
-        for group in plan:
-            if not any(stage in _ENDS for chain in group for stage in chain):
-                run.group(group)
-    except BaseException as error:  # noqa: BLE001 - teardown and the result come first, then it is raised
-        run.problems.append(_caught(error))
-        run.cancel()
-    ctx.env.processes.resume()
-    tests = ctx.facts.tests
-    if tests is not None and tests.interrupted is not None:
-        run.problems.append(tests.interrupted)
-    ctx.failed = bool(run.problems) or (tests is not None and tests.verdict.exit is not ExitCode.PASSED)
-    run.ends([stage for stage in stages if stage in _ENDS and (stage is not Stage.TEARDOWN or tears_down(ctx))])
-    run.problems += map(_caught, lost())
-    result = _result(run, peak())
+    started = e.RunStarted(environment=ctx.record.id, command=ctx.command, stages=stages, directory=str(ctx.run_dir))
+    if not (run.attempt(lambda: ctx.emit(started)) and run.attempt(lambda: run.groups(plan))):
+        run.attempt(run.cancel)
+    run.attempt(ctx.env.processes.resume)
+    run.attempt(run.judge)
+    run.attempt(lambda: run.ends([stage for stage in stages if stage in _ENDS]))
+    run.attempt(lambda: run.problems.extend(map(_caught, lost())))
+    run.attempt(lambda: setattr(run, "peak", peak()))
+    result = _result(run)
     try:
         _write(ctx.run_dir / "result.json", result)
     except OSError as error:
         run.problems.append(
             EnvironmentFailed(f"cannot write {ctx.run_dir / 'result.json'}", reason=str(error.strerror), hint=_DISK)
         )
-        result = _result(run, peak())
+        result = _result(run)
     ctx.emit(e.RunEnded(result=result))
     problem = min(run.problems, key=_severity, default=None)
     if isinstance(problem, SeatrialError):
         problem.shown = True
     bugs = (each for each in run.problems if not isinstance(each, SeatrialError | KeyboardInterrupt | BrokenPipeError))
-    return FinishedRun(result, problem, tuple(each for each in bugs if each is not problem))
+    return FinishedRun(result, run.fate, problem, tuple(each for each in bugs if each is not problem))
 
 
 def _write(path: Path, result: RunResult) -> None:
@@ -266,13 +288,6 @@ def _write(path: Path, result: RunResult) -> None:
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
-
-
-def tears_down(ctx: Ctx) -> bool:
-    """Whether the environment goes: by what was asked, and in any case if it never came to be of use."""
-    if ctx.facts.fresh and not ctx.facts.usable:
-        return True
-    return ctx.keep == "never" or (ctx.keep == "on-failure" and not ctx.failed)
 
 
 def code_of(error: BaseException) -> ExitCode:
@@ -291,7 +306,7 @@ def _rank(code: ExitCode) -> int:
     return _WORST.index(ExitCode.TESTS_FAILED if code in FOREIGN_CODES else code)
 
 
-def _result(run: _Run, peak: int) -> RunResult:
+def _result(run: _Run) -> RunResult:
     ctx, tests = run.ctx, run.ctx.facts.tests
     wall = time.monotonic() - run.begin
     codes = [code_of(error) for error in run.problems] + ([tests.verdict.exit] if tests else [])
@@ -314,8 +329,8 @@ def _result(run: _Run, peak: int) -> RunResult:
         versions=ctx.facts.versions,
         tree=tests.tree if tests else None,
         reports=tuple(map(str, tests.collected.reports)) if tests else (),
-        peak_memory=peak,
-        kept=len(ctx.undo) > 0 or not ctx.facts.fresh,
+        peak_memory=run.peak,
+        kept=run.fate is Fate.KEPT or (run.fate is Fate.LEFT and ctx.record.kept),
     )
 
 

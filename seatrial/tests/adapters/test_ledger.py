@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 from seatrial.adapters.ledger import Ledger, state_directory
-from seatrial.model.environment_record import EnvironmentRecord, Made
+from seatrial.model.environment_record import Created, EnvironmentRecord
 from seatrial.model.names import EnvironmentId
 
 NOW = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
@@ -34,7 +35,7 @@ def test_empty(ledger):
 
 
 def test_round_trip_in_order_of_their_making(ledger):
-    late, early = record("aa", NOW + timedelta(hours=1)), record("bb", made=(Made(kind="cluster", name="c"),))
+    late, early = record("aa", NOW + timedelta(hours=1)), record("bb", resources=(Created(kind="cluster", name="c"),))
     ledger.write(late)
     ledger.write(early)
 
@@ -46,6 +47,48 @@ def test_rewriting(ledger):
     ledger.write(replace(record(), kept=True))
 
     assert [each.kept for each in ledger.records()] == [True]
+
+
+def test_record_of_an_older_version_is_read_with_its_resources(ledger):
+    directory = ledger.directory(EnvironmentId("3f2a9c41"))
+    directory.mkdir(parents=True)
+    made = [
+        {"kind": "namespace", "name": "shop"},
+        {"kind": "objects", "name": "lent"},
+        {"kind": "release", "name": "shop/web"},
+        {"kind": "container", "name": "ab12.registry.seatrial.dev"},
+        {"kind": "cluster", "name": "it", "identity": "9a"},
+    ]
+    old = {
+        "session": "3f2a9c41",
+        "project": "/p",
+        "command": "up",
+        "provider": "kind",
+        "cluster": "it",
+        "created": "2026-01-31T15:45:01Z",
+        "expires": "2026-02-01T15:45:01Z",
+        "kept": True,
+        "foreground": True,
+        "namespace": "",
+        "host": "",
+        "made": made,
+        "schema": 1,
+    }
+    (directory / "session.json").write_text(json.dumps(old))
+    (found,) = ledger.records()
+
+    assert found.id == "3f2a9c41"
+    assert found.kept
+    assert [(each.kind, each.name, each.identity) for each in found.resources] == [
+        (each["kind"], each["name"], each.get("identity", "")) for each in made
+    ]
+
+
+def test_record_is_written_so_that_older_versions_can_read_it(ledger):
+    ledger.write(record(resources=(Created(kind="cluster", name="c"),)))
+    written = json.loads((ledger.directory(EnvironmentId("aa")) / "session.json").read_text())
+
+    assert (written["session"], written["made"]) == ("aa", [{"kind": "cluster", "name": "c", "identity": ""}])
 
 
 def test_what_is_not_understood_is_left_alone(ledger):

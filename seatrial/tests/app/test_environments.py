@@ -13,9 +13,10 @@ from seatrial.adapters.ledger import Ledger
 from seatrial.app import environments
 from seatrial.app.wiring import Machine, environment, visitor
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
-from seatrial.model.environment_record import Made
+from seatrial.model.environment_record import Created
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ClusterSpec, Project, RunnerSpec
+from seatrial.removal.keep import Fate
 
 
 class World:
@@ -68,12 +69,15 @@ def world(tmp_path):
         machine.ledger.close()
 
 
+def with_cluster(record):
+    return record.with_resource(Created(kind="cluster", name=record.cluster))
+
+
 def kept(world, **more):
     """Create an environment that a command kept."""
     this = world.machine()
     record = world.new(this, command=more.pop("command", "up"))
-    record = environments.remember(this, record, Made(kind="cluster", name=record.cluster))
-    this.ledger.write(changed(record, kept=True, **more))
+    this.ledger.write(changed(with_cluster(record), kept=True, **more))
     this.ledger.release(record.id)
     return record
 
@@ -129,7 +133,7 @@ def test_the_name_of_another_project_is_not_taken(world, tmp_path):
 def test_the_dead_are_reaped(world):
     dead = world.machine()
     record = world.new(dead)
-    environments.remember(dead, record, Made(kind="cluster", name="it"))
+    dead.ledger.write(with_cluster(record))
     dead.ledger.release(record.id)
     world.new()
 
@@ -147,13 +151,15 @@ def test_the_expired_are_reaped(world):
 
 def test_what_is_kept_while_another_one_is_removed_stays(world):
     busy, dead, this = world.machine(), world.machine(), world.machine()
-    ours = environments.remember(busy, world.new(busy), Made(kind="cluster", name="it"))
-    theirs = environments.remember(dead, world.new(dead), Made(kind="cluster", name="other"))
+    ours, theirs = with_cluster(world.new(busy)), with_cluster(world.new(dead))
+    busy.ledger.write(ours)
     dead.ledger.write(changed(theirs, created=theirs.created - timedelta(hours=1)))
     dead.ledger.release(theirs.id)
 
     removed = environments.reap(
-        this, this.clock.now(), lambda text: environments.settle(busy, ours, gone=False, keep="removing" in text)
+        this,
+        this.clock.now(),
+        lambda text: environments.settle(busy, ours, Fate.KEPT if "removing" in text else Fate.LEFT),
     )
 
     assert removed == [theirs.cluster]
@@ -297,10 +303,10 @@ def test_up_makes_a_new_one_when_somebody_removed_the_cluster(world):
 def test_settling(world):
     this = world.this
     record = world.new(this)
-    environments.settle(this, record, gone=False, keep=True)
+    environments.settle(this, record, Fate.KEPT)
     assert this.ledger.records()[0].kept
 
-    environments.settle(this, record, gone=True, keep=False)
+    environments.settle(this, record, Fate.REMOVED)
     assert this.ledger.records() == []
 
 
@@ -452,7 +458,7 @@ def test_a_guest_whose_cluster_was_made_anew_begins_anew(world):
 def test_what_never_was_anything_leaves_no_record(world):
     this = world.machine()
     record = world.new(this)
-    environments.settle(this, record, gone=False, keep=False)
+    environments.settle(this, record, Fate.LEFT)
     assert this.ledger.records() == []
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace as changed
 from seatrial.app import shared_environments
 from seatrial.app.shared_environments import Found, expired, numbers, superfluous
 from seatrial.model.errors import AccessDenied, UsageError
+from seatrial.removal.removers import access_of
 from shared_cluster import ISOLATION_KINDS, OWNER, PROJECT, cluster_wide, namespace, put_isolation, shared_world
 
 
@@ -24,7 +25,8 @@ class TestLeftBehind:
     @pytest.fixture
     def clean(self, world, monkeypatch):
         monkeypatch.setattr(shared_environments, "_kube", lambda *_: world.kube)
-        monkeypatch.setattr(shared_environments, "_environment", lambda *_: world.env())
+        record = changed(world.record, identity="shop")
+        monkeypatch.setattr(shared_environments, "_access", lambda *_: access_of(world.env(), record))
         this = SimpleNamespace(clock=world.clock)
         project = changed(world.project, id="shop")
         return lambda: shared_environments.remove_lent(this, project, lambda _: None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from seatrial.model.environment_record import Created
 from seatrial.model.errors import AccessDenied, EnvironmentFailed, NotServed
 from seatrial.namespaces.ownership import (
     delete_isolation_objects,
     delete_namespace,
+    delete_own_objects,
     ensure_namespace,
     ensure_namespace_of_own_cluster,
 )
@@ -89,13 +91,13 @@ class TestDeletion:
     def test_in_a_namespace_of_another_owner_only_own_objects_are_deleted(self, world):
         world.kube.put(namespace(use="allowed"))
         ctx = world.ctx(keep="never")
-        assert not ensure_namespace(world.kube, "pr-42", ctx.owner, deadline=ctx.deadline, record=ctx.record_namespace)
+        assert not ensure_namespace(world.kube, "pr-42", ctx.owner, deadline=ctx.deadline, record=ctx.resources.add)
+        assert world.created == (Created(kind="objects", name="pr-42"),)
         marked = {"name": "mine", "namespace": "pr-42", "labels": {OWNER: "seatrial", PROJECT: world.project.root.name}}
         for meta in (marked, {"name": "theirs", "namespace": "pr-42", "labels": {}}):
             world.kube.put({"apiVersion": "v1", "kind": "Secret", "metadata": meta})
         put_isolation(world, "pr-42", world.project.root.name)
-        while step := ctx.undo.pop():
-            step[1](ctx.deadline)
+        delete_own_objects(world.kube, "pr-42", world.record.owner_selector)
 
         names = {name for kind, _, name in world.kube.store if kind in ("v1/Secret", "v1/Namespace")}
         assert names == {"theirs", "pr-42"}

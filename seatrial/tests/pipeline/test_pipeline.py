@@ -11,6 +11,7 @@ import threading
 import msgspec
 import pytest
 from fakes import World
+from msgspec.structs import replace
 from seatrial.doubles import FakeClock, Recorded
 from seatrial.interruption import Terminated
 from seatrial.model.errors import EnvironmentFailed, ExitCode, Inconclusive, NotReady, OutOfTime
@@ -19,6 +20,7 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import RunId
 from seatrial.model.result import Counts, Outcome, RunResult, Stage
 from seatrial.model.verdict import Verdict
+from seatrial.removal.keep import Fate
 from seatrial.runner.run_tests import TestRun
 from seatrial.sinks.jsonl import JsonLines
 from seatrial.stages.context import done
@@ -404,6 +406,59 @@ def test_an_environment_without_tests(world):
 
     assert ended.result.verdict == "the environment is up"
     assert ended.result.exit is ExitCode.PASSED
+
+
+@pytest.mark.parametrize("step", ["emit", "cancel", "resume", "peak", "lost"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ZeroDivisionError()], ids=lambda error: type(error).__name__)
+def test_exception_between_stages_still_reaches_the_end_stages_and_the_result(world, step, error):
+    """For example a second Ctrl-C while the programs of a failed stage are stopped."""
+    recorded = world.recorded
+
+    def emit(body):
+        recorded(body)
+        if step == "emit" and isinstance(body, RunStarted):
+            raise error
+
+    world.recorded = emit
+    if step in ("cancel", "resume"):
+        setattr(world.processes, "stop" if step == "cancel" else step, lambda: raising(error)(None))
+    ctx = world.ctx()
+    functions = dict.fromkeys(Stage, works) | {Stage.TEST: raising(EnvironmentFailed("no"))}
+    ended = pipeline.execute(
+        ctx,
+        PLAN,
+        peak=lambda: raising(error)(None) if step == "peak" else 7,
+        lost=lambda: raising(error)(None) if step == "lost" else (),
+        functions=functions,
+    )
+
+    assert [body.stage for body in recorded.of(StageStarted)][-2:] == [Stage.COLLECT, Stage.TEARDOWN]
+    assert error in (ended.problem, *ended.bugs)
+    written = msgspec.json.decode((ctx.run_dir / "result.json").read_bytes(), type=RunResult)
+    assert written.exit is (ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.ENVIRONMENT)
+    assert isinstance(recorded.bodies[-1], RunEnded)
+
+
+@pytest.mark.parametrize(
+    ("keep", "teardown", "fate", "kept"),
+    [
+        ("always", None, Fate.KEPT, True),
+        ("never", None, Fate.REMOVED, False),
+        ("never", EnvironmentFailed("docker is gone"), Fate.LEFT, False),
+    ],
+)
+def test_result_tells_whether_the_environment_is_kept(world, keep, teardown, fate, kept):
+    ended, _ = run(world, keep=keep, **({"teardown": raising(teardown)} if teardown else {}))
+
+    assert (ended.fate, ended.result.kept) == (fate, kept)
+
+
+def test_interrupt_before_the_first_stage_does_not_remove_a_kept_environment(world):
+    world.record = replace(world.record, kept=True)
+    ended, _ = run(world, keep="always", preflight=raising(KeyboardInterrupt()))
+
+    assert Stage.TEARDOWN not in ran(world)
+    assert (ended.fate, ended.result.kept) == (Fate.LEFT, True)
 
 
 @pytest.mark.parametrize(

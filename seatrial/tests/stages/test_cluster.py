@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from new_cluster import with_network
-from seatrial.model.environment_record import Made
+from seatrial.model.environment_record import Created
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import Outcome
 from seatrial.stages import (
@@ -18,22 +18,19 @@ def test_cluster_is_recorded_before_it_is_created(world):
 
     with pytest.raises(EnvironmentFailed):
         cluster.run(ctx)
-    assert world.remembered == [Made(kind="cluster", name="it")]
-    assert len(ctx.undo) == 1
+    assert world.created == (Created(kind="container", name="seatrial-registry"), Created(kind="cluster", name="it"))
     assert not ctx.facts.usable
 
 
-def test_new_cluster_is_usable_and_deleted_by_teardown(world):
+def test_new_cluster_is_usable_and_recorded(world):
     ctx = with_network(world).ctx(connected=False)
     report = cluster.run(ctx)
 
     assert report.facts["name"] == "it"
     assert ctx.facts.usable
-    assert world.remembered[-1].identity == "id"
+    assert world.created[-1] == Created(kind="cluster", name="it", identity="id")
     assert ("v1/Namespace", "", "seatrial-network-check") in world.kube.deleted
-    what, undo = ctx.undo.pop()
-    undo(ctx.deadline)
-    assert (what, world.cluster.log) == ("cluster it", ["create", "delete"])
+    assert world.cluster.log == ["create"]
 
 
 def test_kept_cluster_stays_unchanged(world):

@@ -52,7 +52,7 @@ def cluster(monkeypatch) -> FakeKube:
         namespace("other-pr-8", "pr-8", "app-22222222"),
         namespace("old-pr-9", "pr-9", "app"),
     )
-    env = SimpleNamespace(cluster=SimpleNamespace(connect=lambda: kube), charts=Charts())
+    env = SimpleNamespace(cluster=SimpleNamespace(connect=lambda: kube), charts=Charts(), mirror=None)
     monkeypatch.setattr(shared_environments, "environment", lambda *_: env)
     return kube
 

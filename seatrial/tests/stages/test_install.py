@@ -6,6 +6,7 @@ from concurrent.futures import Future
 
 import pytest
 from msgspec.structs import replace as changed
+from seatrial.model.environment_record import Created
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ReleaseSpec
 from seatrial.stages import (
@@ -127,17 +128,13 @@ class TestInstall:
 
         assert [line for line in world.charts.log if line.startswith("install")] == ["install db", "install web"]
 
-    def test_release_and_namespace_in_a_shared_cluster_are_deleted_by_teardown(self, tmp_path):
+    def test_release_and_namespace_in_a_shared_cluster_are_recorded(self, tmp_path):
         world = install_world(tmp_path)
         world.record = changed(world.record, provider="existing")
-        ctx, _ = installed(world)
-        undone = []
-        while step := ctx.undo.pop():
-            undone.append(step[0])
-            step[1](ctx.deadline)
+        installed(world)
 
-        assert undone == ["release shop", "namespace shop"]
-        assert [(made.kind, made.name) for made in world.remembered[1:]] == [
-            ("namespace", "shop"),
-            ("release", "shop/shop"),
-        ]
+        assert world.created == (
+            Created(kind="container", name="seatrial-registry"),
+            Created(kind="namespace", name="shop", identity="aa"),
+            Created(kind="release", name="shop/shop", identity="aa"),
+        )

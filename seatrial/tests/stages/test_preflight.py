@@ -7,7 +7,7 @@ import json
 import pytest
 from fakes import refused
 from msgspec.structs import replace as changed
-from seatrial.model.environment_record import Made
+from seatrial.model.environment_record import Created
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ReleaseSpec
@@ -35,7 +35,7 @@ class TestSharedCluster:
         assert labels_of_namespace(world)[SESSION] == "aa"
         assert int(labels_of_namespace(world)["seatrial.dev/expires"]) == int(world.record.expires.timestamp())
         assert labels_of_namespace(world)["pod-security.kubernetes.io/enforce"] == "baseline"
-        assert {(made.kind, made.name) for made in world.remembered} == {("namespace", "pr-42")}
+        assert world.created == (Created(kind="namespace", name="pr-42", identity="aa"),)
 
     def test_namespace_of_another_owner_is_refused_and_not_changed(self, world):
         world.kube.put(namespace(owner="seatrial", project="other"))
@@ -59,7 +59,7 @@ class TestSharedCluster:
             preflight.run(ctx)
         assert labels_of_namespace(world)[SESSION] == "bb"
         assert ctx.lease is None
-        assert len(ctx.undo) == 0
+        assert world.created == ()
 
     def test_environment_of_another_machine_is_taken_over(self, world):
         world.kube.put(own_namespace(world, session="bb", kept="true", environment="pr-42"))
@@ -123,7 +123,7 @@ class TestOwnCluster:
 
         assert preflight.run(ctx).facts == {"engine": "20.10", "helm": "v4.3.1"}
         assert ctx.facts.fresh
-        assert len(ctx.undo) == 1, "teardown removes the registry if no other environment uses it"
+        assert world.created == ()
 
     def test_missing_kind_is_an_error(self, world):
         world.processes.find = lambda program: None if program == "kind" else program
@@ -147,7 +147,7 @@ class TestOwnCluster:
         assert caught.value.message == "host port 127.0.0.1:8080 is in use"
 
     def kept(self, world):
-        world.record = changed(world.record, made=(Made(kind="cluster", name="it", identity="id"),))
+        world.record = world.record.with_resource(Created(kind="cluster", name="it", identity="id"))
         return world.ctx(connected=False)
 
     def test_kept_cluster_is_unchanged(self, world):

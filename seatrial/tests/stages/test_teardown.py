@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import pytest
+from seatrial.model.environment_record import Created
 from seatrial.model.errors import EnvironmentFailed
+from seatrial.model.event import StageProgress
 from seatrial.stages import teardown
 
 
-class TestTeardown:
-    def test_newest_is_removed_first(self, world):
-        ctx, done = world.ctx(), []
-        for name in ("a", "b"):
-            ctx.undo.push(name, lambda _, name=name: done.append(name))
+@pytest.fixture
+def ctx(world):
+    ctx = world.ctx()
+    for kind, name in (("container", "registry"), ("cluster", "it")):
+        ctx.resources.add(Created(kind=kind, name=name))
+    return ctx
 
-        assert teardown.run(ctx).facts == {"removed": "b, a"}
-        assert done == ["b", "a"]
 
-    def test_failed_step_does_not_prevent_the_others(self, world):
-        ctx, done = world.ctx(), []
-        ctx.undo.push("a", lambda _: done.append("a"))
+def test_all_resources_are_removed_and_named(world, ctx):
+    assert teardown.run(ctx).facts == {"removed": "cluster it, registry registry"}
+    assert (world.cluster.log, world.removed) == (["delete"], 1)
+    assert [body.text for body in world.recorded.of(StageProgress)] == [
+        "removing cluster it",
+        "removing registry registry",
+    ]
 
-        def fails(_):
-            raise EnvironmentFailed("docker is gone")
 
-        ctx.undo.push("b", fails)
-        with pytest.raises(EnvironmentFailed) as caught:
-            teardown.run(ctx)
-        assert done == ["a"]
-        assert caught.value.reason == "b: docker is gone"
+def test_resource_that_cannot_be_removed_is_named(world, ctx):
+    def delete(*, deadline):
+        raise EnvironmentFailed("docker is gone")
+
+    world.cluster.delete = delete
+    with pytest.raises(EnvironmentFailed) as caught:
+        teardown.run(ctx)
+    assert caught.value.reason == "cluster it: docker is gone"
+    assert world.removed == 1

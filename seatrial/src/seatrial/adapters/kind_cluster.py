@@ -238,15 +238,11 @@ class Stray:
 
     Attributes:
         name: of the cluster.
+        environment: id of the environment.
     """
 
     name: str
-    identifiers: tuple[str, ...]
-    engine: DockerEngine
-
-    def remove(self, deadline: Deadline) -> None:
-        """Remove them."""
-        self.engine.remove_containers(self.identifiers, deadline=deadline)
+    environment: EnvironmentId
 
 
 def kind_strays(engine: DockerEngine, root: Path, known: Callable[[EnvironmentId], bool]) -> list[Stray]:
@@ -257,16 +253,14 @@ def kind_strays(engine: DockerEngine, root: Path, known: Callable[[EnvironmentId
         root: the state directory of the ledger.
         known: says whether the ledger has a record of an environment.
     """
-    by_name: dict[str, list[dict[str, Any]]] = {}
-    lost: dict[tuple[str, str], None] = {}
+    found: set[tuple[str, EnvironmentId]] = set()
     for container in engine.labelled_containers(_LABEL):
         name = _labels(container)[_LABEL]
-        by_name.setdefault(name, []).append(container)
         for source in _sources(container):
             head, _, environment = source.removesuffix("/certs.d").rpartition("/sessions/")
             if source.endswith("/certs.d") and head.endswith(str(root)) and not known(EnvironmentId(environment)):
-                lost[name, environment] = None
-    return [Stray(name, tuple(ours(by_name[name], environment)), engine) for name, environment in sorted(lost)]
+                found.add((name, EnvironmentId(environment)))
+    return [Stray(name, environment) for name, environment in sorted(found)]
 
 
 def ours(containers: Sequence[Mapping[str, Any]], environment: str) -> list[str]:

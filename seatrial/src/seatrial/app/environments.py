@@ -9,12 +9,14 @@ from msgspec.structs import replace
 
 from seatrial.app.wiring import EXPIRY, Machine, Stray, kind_strays
 from seatrial.model.deadline import Deadline
-from seatrial.model.environment_record import EnvironmentRecord, Made
+from seatrial.model.environment_record import Created, EnvironmentRecord
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.names import EnvironmentId, new_environment_id
-from seatrial.model.spec import Project, ReleaseSpec
+from seatrial.model.spec import Project
 from seatrial.namespaces import lease
-from seatrial.namespaces.ownership import delete_namespace, delete_own_objects
+from seatrial.ports import Kube
+from seatrial.removal.keep import Fate
+from seatrial.removal.removers import remove_resources
 from seatrial.saved_state import read
 
 __all__ = [
@@ -26,7 +28,6 @@ __all__ = [
     "find_or_create",
     "guest_environments",
     "reap",
-    "remember",
     "remove",
     "require",
     "settle",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 _REMOVAL_SECONDS = 120.0
+_REGISTRY = Created(kind="container", name="seatrial")
+
 NO_ENVIRONMENT = "there is no environment of this project"
 
 Say = Callable[[str], None]
@@ -207,10 +210,12 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
     removed: list[str] = []
     deleted: set[str] = set()
     this.ledger.tidy()
-    for cluster in strays(this):
-        say(f"removing containers of cluster {cluster.name}: they were created after their command had died")
-        cluster.remove(Deadline.after(_REMOVAL_SECONDS))
-        removed.append(cluster.name)
+    for stray in strays(this):
+        say(f"removing containers of cluster {stray.name}: they were created after their command had died")
+        resource = Created(kind="cluster", name=stray.name)
+        access = this.access_to(this.record_of(stray))
+        remove_resources([resource], access, deadline=Deadline.after(_REMOVAL_SECONDS))
+        removed.append(stray.name)
     for listed in this.ledger.records():
         stays = _is_kept(this, listed, now) and not everything
         if listed.host in deleted or stays or not this.ledger.claim(listed.id):
@@ -282,39 +287,33 @@ def remove(this: Machine, record: EnvironmentRecord) -> None:
         UsageError: a command uses a guest environment, or another run uses the namespace.
     """
     deadline = Deadline.after(_REMOVAL_SECONDS)
-    in_cluster = guest_environments(this, record)
-    for each in in_cluster:
+    guests = guest_environments(this, record)
+    for each in guests:
         _lock(this, each)
-    if record.shares:
-        _remove_objects(this, record, deadline)
-    if any(made.kind == "cluster" for made in record.made):
-        this.kind(record).delete(deadline=deadline)
-    for each in in_cluster:
+    access = this.access_to(record)
+    is_deleted = bool(record.host) and not access.cluster.exists()
+    # A deleted cluster took everything in it with it.
+    in_cluster = [] if is_deleted else [each for each in record.resources if each.kind != "container"]
+    if record.shares and in_cluster:
+        _take_leases(this, record, access.connect(), deadline)
+    # The last environment of a user removes the registry, whichever environment created it.
+    registry = next((each for each in record.resources if each.kind == "container"), _REGISTRY)
+    remove_resources([*in_cluster, registry], access, deadline=deadline)
+    for each in guests:
         this.ledger.forget(each.id)
-    if this.is_last(record):
-        this.registry().remove()
     this.ledger.forget(record.id)
 
 
-def _remove_objects(this: Machine, record: EnvironmentRecord, deadline: Deadline) -> None:
-    """Remove an environment's releases and namespaces from a shared cluster, once no other run uses them."""
-    if not record.made or (record.host and not this.kind(record).exists()):
-        return
-    kube, charts = this.cluster_of(record).connect(), this.charts_of(record)
-    places = [made.name for made in record.made if made.kind in ("namespace", "objects")]
-    for place in places:
-        if kube.get("coordination.k8s.io/v1/Lease", lease.NAME, place) is not None:
-            lease.Lease(
-                kube, place, holder=f"{this.holder} removes it", labels=record.owner_labels, clock=this.clock
-            ).take(deadline)
-    for made in reversed(record.made):
-        if made.kind == "release":
-            namespace, _, name = made.name.partition("/")
-            charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
-        elif made.kind == "namespace":
-            delete_namespace(kube, made.name, record.id)
-        elif made.kind == "objects":
-            delete_own_objects(kube, made.name, record.owner_selector)
+def _take_leases(this: Machine, record: EnvironmentRecord, kube: Kube, deadline: Deadline) -> None:
+    """Take the Lease of each namespace of an environment.
+
+    Raises:
+        UsageError: another run uses a namespace.
+    """
+    for resource in record.resources:
+        if resource.kind in ("namespace", "objects") and kube.get(lease.KIND, lease.NAME, resource.name) is not None:
+            holder = f"{this.holder} removes it"
+            lease.Lease(kube, resource.name, holder=holder, labels=record.owner_labels, clock=this.clock).take(deadline)
 
 
 def drop_cache(this: Machine, say: Say) -> list[str]:
@@ -329,27 +328,19 @@ def drop_cache(this: Machine, say: Say) -> list[str]:
     return this.engine.drop(volume=registry.volume, label="seatrial.dev/project", images=set(built.values()))
 
 
-def remember(this: Machine, record: EnvironmentRecord, made: Made) -> EnvironmentRecord:
-    """Record a resource before it is created, or its identity afterwards; return the new record."""
-    others = tuple(each for each in record.made if (each.kind, each.name) != (made.kind, made.name))
-    updated = replace(record, made=(*others, made))
-    this.ledger.write(updated)
-    return updated
-
-
-def settle(this: Machine, record: EnvironmentRecord, *, gone: bool, keep: bool) -> None:
+def settle(this: Machine, record: EnvironmentRecord, fate: Fate) -> None:
     """Unlock an environment at the end of a command, and keep it or delete its record.
 
     Args:
         this: the machine.
         record: the environment.
-        gone: nothing of it is left: delete the record.
-        keep: keep it for the next command; otherwise, unless it is gone, the next command removes it.
+        fate: what the end of the run decided.
     """
-    if gone or not (keep or record.made or record.kept):
+    is_empty = not (record.resources or record.kept)
+    if fate is Fate.REMOVED or (fate is Fate.LEFT and is_empty):
         this.ledger.forget(record.id)
         return
-    if keep:
+    if fate is Fate.KEPT:
         this.ledger.write(replace(record, kept=True, expires=this.clock.now() + EXPIRY))
     this.ledger.release(record.id)
 

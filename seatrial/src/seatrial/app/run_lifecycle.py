@@ -12,13 +12,14 @@ from typing import Final, TextIO
 from seatrial.app import environments
 from seatrial.app.wiring import Machine, environment
 from seatrial.model.deadline import Deadline
-from seatrial.model.environment_record import EnvironmentRecord, Made
+from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
 from seatrial.model.event import Sink
 from seatrial.model.names import RunId, new_run_id
-from seatrial.model.result import Stage
 from seatrial.model.spec import Project
 from seatrial.pipeline import FinishedRun, Recorder, execute
+from seatrial.removal.keep import Fate
+from seatrial.removal.resources import Resources
 from seatrial.stages.context import Ctx
 
 __all__ = ["Output", "go"]
@@ -68,15 +69,11 @@ def go(
         explain: tell of each file that changed what that means.
         pytest_args: what the user added for pytest.
     """
-    held = [record]
-    outcome = _Outcome()
-
-    def remember(made: Made) -> None:
-        held[0] = environments.remember(this, held[0], made)
-
+    resources = Resources(record, this.ledger.write)
+    fate = Fate.LEFT
     with ExitStack() as ends:
         # Last of all, and whatever fails before: an environment that is not unlocked stays in use.
-        ends.callback(lambda: outcome.settle(this, held[0]))
+        ends.callback(lambda: environments.settle(this, resources.record, fate))
         started = this.clock.now()
         run = new_run_id(started)
         run_dir = _run_directory(project.root, run)
@@ -85,10 +82,10 @@ def go(
         peak = this.memory_peak()
         ends.callback(peak.close)
         recorder = Recorder(run, this.clock, sinks)
-        ctx = outcome.ctx = Ctx(
+        ctx = Ctx(
             project=project,
             env=environment(this, project, record),
-            record=record,
+            resources=resources,
             run=run,
             run_dir=run_dir,
             command=tuple(command),
@@ -100,30 +97,17 @@ def go(
             pytest_args=pytest_args,
             out=output.out,
             color=output.color,
-            remember=remember,
             tests=tests,
         )
         ends.callback(_leave, ctx)
         env = ctx.env
         plan = env.plan if tests else env.plan_of_a_cluster if only_cluster else env.plan_without_tests
-        ended = outcome.ended = execute(ctx, plan, peak=lambda: peak.bytes, lost=recorder.lost)
+        ended = execute(ctx, plan, peak=lambda: peak.bytes, lost=recorder.lost)
+        fate = ended.fate
+        if record.shares and not record.kept and ctx.lease is None:
+            # The run did not get into the cluster, so there is nothing to remove.
+            fate = Fate.REMOVED
     return ended
-
-
-class _Outcome:
-    """Decide whether an environment is kept, by how far its run came."""
-
-    def __init__(self) -> None:
-        self.ctx: Ctx | None = None
-        self.ended: FinishedRun | None = None
-
-    def settle(self, this: Machine, record: EnvironmentRecord) -> None:
-        """Keep the environment, delete its record, or leave it to the next command, which removes it."""
-        ctx = self.ctx
-        gone = self.ended is not None and _is_gone(self.ended)
-        # What never got into the cluster has made nothing there.
-        gone = gone or (record.shares and not record.kept and (ctx is None or ctx.lease is None))
-        environments.settle(this, record, gone=gone, keep=not gone and ctx is not None and _stays(ctx))
 
 
 def _leave(ctx: Ctx) -> None:
@@ -134,19 +118,6 @@ def _leave(ctx: Ctx) -> None:
     finally:
         if ctx.lease is not None:
             ctx.lease.release()
-
-
-def _is_gone(ended: FinishedRun) -> bool:
-    """Whether nothing is left of the environment."""
-    torn = [each for each in ended.result.stages if each.stage is Stage.TEARDOWN]
-    return bool(torn) and torn[0].outcome == "done"
-
-
-def _stays(ctx: Ctx) -> bool:
-    """Whether what is there is worth keeping: it came to be of use, and nobody asked for its end."""
-    return ctx.facts.usable and (
-        ctx.keep == "always" or (ctx.keep == "on-failure" and ctx.failed) or not (ctx.facts.fresh or ctx.record.shares)
-    )
 
 
 def _run_directory(root: Path, run: RunId) -> Path:

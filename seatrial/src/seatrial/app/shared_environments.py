@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from seatrial.app import environments
 from seatrial.app.wiring import EXPIRY, Machine, environment, visitor
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import Created, EnvironmentRecord
 from seatrial.model.errors import AccessDenied, SeatrialError, UsageError
 from seatrial.model.names import (
     LABEL_ENVIRONMENT,
@@ -26,20 +28,17 @@ from seatrial.model.names import (
     LABEL_PROJECT,
     OWNER,
 )
-from seatrial.model.spec import Project, ReleaseSpec
+from seatrial.model.spec import Project
 from seatrial.namespaces import lease
 from seatrial.namespaces.guardrails import ENFORCED
 from seatrial.namespaces.ownership import (
-    delete_isolation_objects,
-    delete_namespace,
-    delete_own_objects,
     is_use_allowed,
 )
 from seatrial.ports import Kube, Object
+from seatrial.removal.removers import Access, access_of, remove_resources
 
 __all__ = ["Found", "expired", "found_in", "numbers", "remove", "remove_lent", "superfluous"]
 
-_LEASE: Final = "coordination.k8s.io/v1/Lease"
 _PULL_REQUEST: Final = re.compile(r"pr-?(\d+)", re.IGNORECASE)
 _SECONDS: Final = 120.0
 _LONGEST: Final = 11
@@ -136,22 +135,20 @@ def remove_lent(this: Machine, project: Project, say: Callable[[str], None]) -> 
     if kube is None:
         return []
     mine, now, removed = f"{LABEL_OWNER}={OWNER},{LABEL_PROJECT}={project.identity}", this.clock.now(), []
-    for found in _listed(kube, _LEASE, mine):
+    for found in _listed(kube, lease.KIND, mine):
         place = found["metadata"]["namespace"]
         used = (
             found["metadata"]["name"] != lease.NAME or lease.seconds_since_renewal(found, now) < EXPIRY.total_seconds()
         )
         if used or not is_use_allowed(kube.get("v1/Namespace", place)):
             continue
-        charts, deadline = _environment(this, project).charts, Deadline.after(_SECONDS)
-        for name in _releases(kube, place, project.identity):
-            charts.recover(ReleaseSpec(name=name, chart="", namespace=place), good=None, deadline=deadline)
-        delete_own_objects(kube, place, mine)
+        resources = [*_releases(kube, place, project.identity), Created(kind="objects", name=place)]
+        _remove_resources(this, project, resources)
         removed.append(place)
     places = {found["metadata"]["labels"].get(LABEL_ISOLATED_FOR) for found in _listed(kube, _RIGHTS, mine)}
     for place in sorted(filter(None, places)):
         if kube.get("v1/Namespace", place) is None:
-            delete_isolation_objects(kube, place, mine)
+            _remove_resources(this, project, [Created(kind="objects", name=place)])
             removed.append(place)
     for place in removed:
         say(f"removed what was left of namespace {place}")
@@ -175,26 +172,42 @@ def _kube(this: Machine, project: Project) -> Kube | None:
 
 
 def _environment(this: Machine, project: Project) -> Kubernetes:
+    return environment(this, project, _record(this, project))
+
+
+def _record(this: Machine, project: Project) -> EnvironmentRecord:
     record = environments.find(this, project) or visitor(this, project)
-    assert record is not None, "it was found there"  # noqa: S101
-    return environment(this, project, record)
+    assert record is not None, "_kube found it"  # noqa: S101
+    return record
 
 
 def _remove(this: Machine, project: Project, found: Found) -> None:
-    """Remove an environment that another machine made."""
-    env = _environment(this, project)
-    kube, deadline = env.cluster.connect(), Deadline.after(_SECONDS)
-    for namespace in found.namespaces:
-        for name in _releases(kube, namespace, project.identity):
-            env.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
-        there = kube.get("v1/Namespace", namespace) or {"metadata": {}}
-        delete_namespace(kube, namespace, str((there["metadata"].get("labels") or {}).get(LABEL_ENVIRONMENT_ID)))
+    """Remove an environment that another machine created."""
+    kube = _environment(this, project).cluster.connect()
+    resources = []
+    for name in found.namespaces:
+        namespace = kube.get("v1/Namespace", name) or {"metadata": {}}
+        identity = str((namespace["metadata"].get("labels") or {}).get(LABEL_ENVIRONMENT_ID))
+        resources.append(Created(kind="namespace", name=name, identity=identity))
+        resources += _releases(kube, name, project.identity, identity)
+    _remove_resources(this, project, resources)
 
 
-def _releases(kube: Kube, namespace: str, project: str) -> list[str]:
+def _remove_resources(this: Machine, project: Project, resources: list[Created]) -> None:
+    remove_resources(resources, _access(this, project), deadline=Deadline.after(_SECONDS))
+
+
+def _access(this: Machine, project: Project) -> Access:
+    record = _record(this, project)
+    # The environment of this machine may be older than the id of the project.
+    return access_of(environment(this, project, record), replace(record, identity=project.identity))
+
+
+def _releases(kube: Kube, namespace: str, project: str, identity: str = "") -> list[Created]:
     """Return the Helm releases of a project in a namespace."""
     records = kube.objects("v1/Secret", namespace, labels=f"owner=helm,{LABEL_OWNER}={OWNER},{LABEL_PROJECT}={project}")
-    return sorted({record["metadata"]["labels"]["name"] for record in records})
+    names = sorted({record["metadata"]["labels"]["name"] for record in records})
+    return [Created(kind="release", name=f"{namespace}/{name}", identity=identity) for name in names]
 
 
 def _found(kube: Kube, now: datetime, project: str) -> list[Found]:
@@ -210,7 +223,9 @@ def _found(kube: Kube, now: datetime, project: str) -> list[Found]:
 def _told(kube: Kube, now: datetime, name: str, project: str, members: list[Object]) -> Found:
     names = tuple(sorted(each["metadata"]["name"] for each in members))
     ends = [_seconds(each["metadata"]["labels"].get(LABEL_EXPIRES, "")) for each in members]
-    leases = [found for place in names if (found := kube.get(_LEASE, lease.NAME, place)) and lease.is_held(found, now)]
+    leases = [
+        found for place in names if (found := kube.get(lease.KIND, lease.NAME, place)) and lease.is_held(found, now)
+    ]
     notes = [(each["metadata"].get("annotations") or {}).get(ENFORCED, "") for each in members]
     return Found(
         name=name,

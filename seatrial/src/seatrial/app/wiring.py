@@ -9,6 +9,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from seatrial.model.errors import UsageError
 from seatrial.model.names import EnvironmentId
 from seatrial.model.spec import Project
 from seatrial.ports import Registry
+from seatrial.removal.removers import Access
 
 __all__ = [
     "EXPIRY",
@@ -87,7 +89,7 @@ class Machine:
 
     def _guard(self, record: EnvironmentRecord) -> Guard:
         """Return which objects belong to an environment, as far as its record knows."""
-        releases = (made.name.partition("/")[::2] for made in record.made if made.kind == "release")
+        releases = (each.name.partition("/")[::2] for each in record.resources if each.kind == "release")
         return Guard(project=record.project_label, environment=record.namespace, releases=frozenset(releases))
 
     def charts_of(self, record: EnvironmentRecord) -> HelmCharts:
@@ -115,8 +117,32 @@ class Machine:
         )
 
     def is_last(self, record: EnvironmentRecord) -> bool:
-        """Whether no other environment needs the shared registry."""
-        return all(each.id == record.id for each in self.ledger.records())
+        """Return whether no other environment needs the registry. Guest environments are removed with their host."""
+        return all(record.id in (each.id, each.host) for each in self.ledger.records())
+
+    def access_to(self, record: EnvironmentRecord) -> Access:
+        """Return access to the resources of an environment without its project, for removal."""
+        cluster = self.cluster_of(record)
+        return Access(
+            record=record,
+            cluster=cluster,
+            connect=cache(cluster.connect),
+            charts=self.charts_of(record),
+            remove_registry=lambda: self.registry().remove() if self.is_last(record) else None,
+        )
+
+    def record_of(self, stray: Stray) -> EnvironmentRecord:
+        """Return a record for the removal of containers whose environment has none."""
+        now = self.clock.now()
+        return EnvironmentRecord(
+            id=stray.environment,
+            project="",
+            command="run",
+            provider="kind",
+            cluster=stray.name,
+            created=now,
+            expires=now,
+        )
 
     def memory_peak(self) -> MemoryPeak:
         """Return what samples the memory in use from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -18,22 +19,34 @@ from seatrial.model.names import (
     label_value,
 )
 
-__all__ = ["RECORD_SCHEMA", "EnvironmentRecord", "Made"]
+__all__ = ["RECORD_SCHEMA", "Created", "EnvironmentRecord", "ResourceKind"]
 
 RECORD_SCHEMA: Final = 1
 
 
-class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """One object that cannot carry labels, recorded before it is created.
+ResourceKind = Literal["release", "objects", "namespace", "cluster", "container"]
+
+_TITLES: Final[Mapping[ResourceKind, str]] = {"objects": "own objects in namespace", "container": "registry"}
+
+
+class Created(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource that a stage creates, recorded before it exists.
 
     Attributes:
-        name: its name; for a release NAMESPACE/NAME, for objects their namespace, which has another owner.
-        identity: tells it from a later object of the same name, for example a container id; empty during creation.
+        kind: a Helm release, seatrial's objects in a namespace of another owner, a namespace, a kind cluster, or the
+            containers of the registry.
+        name: of a release with its namespace: `shop/web`; of objects the namespace.
+        identity: distinguishes the resource from a later one of the same name: the id of the first node container of a
+            cluster, the environment that owns a namespace or release. Empty while a cluster is being created.
     """
 
-    kind: Literal["cluster", "container", "namespace", "objects", "release"]
+    kind: ResourceKind
     name: str
     identity: str = ""
+
+    def __str__(self) -> str:
+        """Kind and name, for messages."""
+        return f"{_TITLES.get(self.kind, self.kind)} {self.name}"
 
 
 class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +61,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
         expires: when any command removes it although it is kept.
         foreground: whether it has the configured cluster name and host ports.
         namespace: the value of `--namespace`; empty: the namespaces of the configuration.
+        resources: what was created for it; `made` in the file, as older versions wrote it.
         host: id of the environment whose kind cluster this one lives in; empty: it has its own, or an existing one.
     """
 
@@ -63,8 +77,14 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     foreground: bool = True
     namespace: str = ""
     host: str = ""
-    made: tuple[Made, ...] = ()
+    resources: tuple[Created, ...] = msgspec.field(default=(), name="made")
     schema: int = RECORD_SCHEMA
+
+    def with_resource(self, resource: Created) -> EnvironmentRecord:
+        """Return the record with a resource, in place of one of the same kind and name."""
+        key = (resource.kind, resource.name)
+        others = (each for each in self.resources if (each.kind, each.name) != key)
+        return msgspec.structs.replace(self, resources=(*others, resource))
 
     @property
     def project_label(self) -> str:

@@ -15,10 +15,10 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.ports import Clock, Kube, Object
 
-__all__ = ["NAME", "Lease", "holder_of", "is_held", "seconds_since_renewal"]
+__all__ = ["KIND", "NAME", "Lease", "holder_of", "is_held", "seconds_since_renewal"]
 
 NAME: Final = "seatrial"
-_KIND: Final = "coordination.k8s.io/v1/Lease"
+KIND: Final = "coordination.k8s.io/v1/Lease"
 _DURATION: Final = 30
 _RENEWAL: Final = 5.0
 _GRACE: Final = 7.0
@@ -72,7 +72,7 @@ class Lease:
             UsageError: another run holds the Lease.
         """
         while True:
-            there = self._kube.get(_KIND, NAME, self._namespace)
+            there = self._kube.get(KIND, NAME, self._namespace)
             if there is None:
                 if self._kube.create(self._object({}, transitions=0)):
                     return
@@ -98,7 +98,7 @@ class Lease:
         if self._thread:
             self._thread.join(_RENEWAL)
         try:
-            there = self._kube.get(_KIND, NAME, self._namespace)
+            there = self._kube.get(KIND, NAME, self._namespace)
             if there is not None and holder_of(there) == self._holder:
                 there["spec"]["holderIdentity"] = ""
                 self._kube.replace(there)
@@ -127,7 +127,7 @@ class Lease:
         grace = deadline.child(_GRACE)
         while not grace.passed:
             time.sleep(_PAUSE)
-            now = self._kube.get(_KIND, NAME, self._namespace)
+            now = self._kube.get(KIND, NAME, self._namespace)
             if now is not None and now["spec"].get("renewTime") != seen["spec"].get("renewTime"):
                 raise self._taken(now)
 
@@ -143,7 +143,7 @@ class Lease:
         renewed = time.monotonic()
         while not self._stop.wait(_RENEWAL):
             try:
-                there = self._kube.get(_KIND, NAME, self._namespace)
+                there = self._kube.get(KIND, NAME, self._namespace)
                 if there is None or holder_of(there) != self._holder:
                     lost(f"the Lease of namespace {self._namespace} was taken by {holder_of(there) or 'no new holder'}")
                     return

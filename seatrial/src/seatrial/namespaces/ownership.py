@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seatrial.model.deadline import Deadline
-from seatrial.model.environment_record import Made
+from seatrial.model.environment_record import Created
 from seatrial.model.errors import AccessDenied, NotServed, OutOfTime, UsageError
 from seatrial.model.names import (
     ISOLATED_PREFIX,
@@ -64,7 +64,7 @@ Cluster roles are deleted before the policies that confine them.
 """
 
 
-Record = Callable[[Made], None]
+Record = Callable[[Created], None]
 """Takes the record of a namespace, or of objects in a namespace, before they are created."""
 
 
@@ -94,7 +94,7 @@ def claim_namespace(kube: Kube, name: str, owner: Owner, *, deadline: Deadline, 
     """
     existing = _wait_for_deletion(kube, name, deadline)
     if existing is None:
-        record(Made(kind="namespace", name=name))
+        record(_created(name, owner))
         if kube.create(_namespace(name, owner, None)):
             return
         # Another process created it in between.
@@ -121,9 +121,9 @@ def ensure_namespace(kube: Kube, name: str, owner: Owner, *, deadline: Deadline,
     if existing is not None:
         check_owner(name, existing, owner)
     if is_use_allowed(existing):
-        record(Made(kind="objects", name=name))
+        record(Created(kind="objects", name=name))
         return False
-    record(Made(kind="namespace", name=name))
+    record(_created(name, owner))
     # Again by each command: the labels say which environment owns it now and when it expires.
     kube.apply(_namespace(name, owner, existing))
     return True
@@ -180,7 +180,8 @@ def delete_own_objects(kube: Kube, namespace: str, selector: str) -> None:
         namespace: the namespace that the runner is in.
         selector: label selector of the objects' owner.
     """
-    for kind in _OWN_KINDS:
+    # The owner may have deleted the namespace. The cluster-wide objects are left then.
+    for kind in _OWN_KINDS if kube.get("v1/Namespace", namespace) is not None else ():
         for obj in kube.objects(kind, namespace, labels=selector):
             kube.delete(kind, obj["metadata"]["name"], namespace)
     delete_isolation_objects(kube, namespace, selector)
@@ -202,6 +203,10 @@ def delete_isolation_objects(kube: Kube, namespace: str, selector: str) -> None:
         for name in (obj["metadata"]["name"] for obj in found):
             if kind != "v1/Namespace" or name.startswith(ISOLATED_PREFIX):
                 kube.delete(kind, name)
+
+
+def _created(name: str, owner: Owner) -> Created:
+    return Created(kind="namespace", name=name, identity=owner.labels[LABEL_ENVIRONMENT_ID])
 
 
 def _namespace(name: str, owner: Owner, existing: Object | None) -> Object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from seatrial.cluster_checks.network_check import wait_for_network
-from seatrial.model.environment_record import Made
+from seatrial.model.environment_record import Created
 from seatrial.model.result import Stage
 from seatrial.runner.prestarted_exec import PrestartedExec
 from seatrial.stages.context import Ctx, Report, done, unchanged
@@ -22,12 +22,13 @@ def run(ctx: Ctx) -> Report:
     cluster, facts = ctx.env.cluster, ctx.facts
     if facts.fresh:
         deadline = ctx.deadline.child(ctx.project.timeouts.cluster)
-        if ctx.env.mirror:
-            ctx.env.mirror.claim_network()
-        ctx.undo.push(f"cluster {cluster.name}", lambda limit: cluster.delete(deadline=limit))
-        ctx.remember(Made(kind="cluster", name=cluster.name))
+        if mirror := ctx.env.mirror:
+            # The registry's containers are removed together with the network that kind creates.
+            ctx.resources.add(Created(kind="container", name=mirror.container))
+            mirror.claim_network()
+        ctx.resources.add(Created(kind="cluster", name=cluster.name))
         cluster.create(deadline=deadline, log=ctx.log("cluster"), progress=ctx.progress(Stage.CLUSTER))
-        ctx.remember(Made(kind="cluster", name=cluster.name, identity=cluster.identity()))
+        ctx.resources.add(Created(kind="cluster", name=cluster.name, identity=cluster.identity()))
     facts.kube = cluster.connect()
     if ctx.tests and not facts.fresh:
         # The install stage cancels this command if it recreates the runner pod.

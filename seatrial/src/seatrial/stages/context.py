@@ -14,21 +14,22 @@ from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.images.engine_images import EngineImages
 from seatrial.model.deadline import Deadline
-from seatrial.model.environment_record import EnvironmentRecord, Made
+from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.event import Note, StageProgress
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
 from seatrial.model.result import ImageUsed, Outcome, Stage
 from seatrial.model.spec import Project
 from seatrial.namespaces.lease import Lease
-from seatrial.namespaces.ownership import Owner, delete_namespace, delete_own_objects
+from seatrial.namespaces.ownership import Owner
 from seatrial.ports import Emit, Kube, LocalImage, Object
 from seatrial.releases.applied_sets import AppliedSet
+from seatrial.removal.resources import Resources
 from seatrial.runner.prestarted_exec import PrestartedExec
 from seatrial.runner.run_tests import TestRun
 from seatrial.runner_pod.lifecycle import RunnerPod
 
-__all__ = ["Ctx", "Facts", "Report", "Undo", "done", "unchanged"]
+__all__ = ["Ctx", "Facts", "Report", "done", "unchanged"]
 
 
 class Report(NamedTuple):
@@ -99,25 +100,6 @@ class Facts:
     tests: TestRun | None = None
 
 
-class Undo:
-    """What was made, to be unmade in reverse order."""
-
-    def __init__(self) -> None:
-        self._steps: list[tuple[str, Callable[[Deadline], object]]] = []
-
-    def push(self, what: str, step: Callable[[Deadline], object]) -> None:
-        """Add a step; call this before what it undoes is made."""
-        self._steps.append((what, step))
-
-    def pop(self) -> tuple[str, Callable[[Deadline], object]] | None:
-        """Return the newest step that is left, and forget it."""
-        return self._steps.pop() if self._steps else None
-
-    def __len__(self) -> int:
-        """How many are left."""
-        return len(self._steps)
-
-
 @dataclass(slots=True, kw_only=True)
 class Ctx:
     """One run.
@@ -128,7 +110,7 @@ class Ctx:
         keep: whether the environment is to be left as it is: never, on-failure, always.
         pytest_args: what the user added to the runner's command.
         out: where pytest's own output goes.
-        remember: writes down what is about to be made, and what it became.
+        resources: what is created, recorded before it exists.
         explain: tell of each file that changed what that means.
         lease: says to others that we work in a namespace; None: the cluster is ours alone.
         cancelled: set once another stage failed.
@@ -139,7 +121,7 @@ class Ctx:
 
     project: Project
     env: Kubernetes
-    record: EnvironmentRecord
+    resources: Resources
     run: RunId
     run_dir: Path
     command: tuple[str, ...]
@@ -150,8 +132,6 @@ class Ctx:
     pytest_args: tuple[str, ...]
     out: TextIO
     color: bool
-    remember: Callable[[Made], None]
-    undo: Undo = field(default_factory=Undo)
     facts: Facts = field(default_factory=Facts)
     lease: Lease | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -171,6 +151,11 @@ class Ctx:
         return self.facts.kube
 
     @property
+    def record(self) -> EnvironmentRecord:
+        """The record of the environment."""
+        return self.resources.record
+
+    @property
     def owner(self) -> Owner:
         """The environment of this run, as the owner of namespaces."""
         return Owner(
@@ -179,16 +164,6 @@ class Ctx:
             environment=self.record.namespace,
             pod_security=self.project.namespace.pod_security,
         )
-
-    def record_namespace(self, made: Made) -> None:
-        """Record a namespace, or objects in a namespace of another owner, that is about to be created."""
-        kube, record = self.kube, self.record
-        if made.kind == "namespace":
-            self.undo.push(f"namespace {made.name}", lambda _: delete_namespace(kube, made.name, record.id))
-        else:
-            what = f"own objects in namespace {made.name}"
-            self.undo.push(what, lambda _: delete_own_objects(kube, made.name, record.owner_selector))
-        self.remember(made)
 
     def log(self, name: str) -> Path:
         """Return the path of a log file of this run."""

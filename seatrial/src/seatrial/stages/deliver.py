@@ -8,7 +8,7 @@ from typing import Final
 
 from seatrial.images.node_pulls import EarlyPulls, renew_image
 from seatrial.model.deadline import Deadline
-from seatrial.model.environment_record import Made
+from seatrial.model.environment_record import Created
 from seatrial.model.errors import UsageError
 from seatrial.model.names import canonical
 from seatrial.model.result import ImageUsed, Stage
@@ -98,7 +98,7 @@ def _ensure_registry(ctx: Ctx, wanted: list[str], deadline: Deadline) -> None:
     mirror = ctx.env.mirror
     if mirror:
         # Shared by all environments: the last one removes the container; its volume stays as a cache.
-        ctx.remember(Made(kind="container", name=mirror.container))
+        ctx.resources.add(Created(kind="container", name=mirror.container))
     ctx.env.registry.ensure(deadline=deadline)
     if mirror:
         for host, text in mirror.mirrors(wanted).items():

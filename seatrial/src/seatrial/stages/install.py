@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Final
 
-from seatrial.model.environment_record import Made
+from seatrial.model.environment_record import Created
 from seatrial.model.result import Stage
 from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces.guardrails import apply_guardrails
@@ -91,7 +91,7 @@ def _apply_set(ctx: Ctx, wanted: ObjectSet) -> list[str]:
 def _ensure_namespace(ctx: Ctx, name: str) -> None:
     environment, is_own = ctx.record.namespace, True
     if ctx.record.shares:
-        is_own = ensure_namespace(ctx.kube, name, ctx.owner, deadline=ctx.deadline, record=ctx.record_namespace)
+        is_own = ensure_namespace(ctx.kube, name, ctx.owner, deadline=ctx.deadline, record=ctx.resources.add)
     else:
         ensure_namespace_of_own_cluster(ctx.kube, name, ctx.record.labels)
     if is_own and environment:
@@ -190,9 +190,7 @@ def _upgrade(
     )
     newest = upgrade.prepare(release, deadline)
     if newest is None and ctx.record.shares:
-        charts_of = ctx.env.charts
-        ctx.undo.push(f"release {release.name}", lambda limit: charts_of.recover(release, good=None, deadline=limit))
-        ctx.remember(Made(kind="release", name=f"{release.namespace}/{release.name}"))
+        ctx.resources.add(Created(kind="release", name=f"{release.namespace}/{release.name}", identity=ctx.record.id))
     installed.record_start(release)
     objects = upgrade.run(
         release,

@@ -22,7 +22,7 @@ def run(ctx: Ctx) -> Report:
         EnvironmentFailed: the existing cluster does not answer.
     """
     env = ctx.env
-    cluster = next((made for made in ctx.record.made if made.kind == "cluster"), None)
+    cluster = next((each for each in ctx.record.resources if each.kind == "cluster"), None)
     ctx.facts.fresh = cluster is None and not ctx.record.shares
     if not ctx.facts.fresh:
         env.charts.end_left_behind()
@@ -48,9 +48,6 @@ def run(ctx: Ctx) -> Report:
             reason="the cluster publishes this port, and another program on this machine listens on it",
             hint=f"find the program: ss -ltnp 'sport = :{taken[0].rpartition(':')[2]}'",
         )
-    if mirror := env.mirror:
-        # First in, last out: what the cluster still uses cannot go before it.
-        ctx.undo.push("registry", lambda _: mirror.remove())
     return done(**ctx.facts.versions)
 
 
@@ -87,9 +84,9 @@ def _enter_shared_cluster(ctx: Ctx) -> Report:
     _ensure_cluster_answers(ctx)
     kube = ctx.facts.kube = env.cluster.connect()
     namespace, owner = ctx.project.runner.namespace, ctx.owner
-    claim_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)
+    claim_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.resources.add)
     ctx.lease = _take_lease(ctx, namespace)
-    ensure_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.record_namespace)
+    ensure_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.resources.add)
     check_owner(kube, ctx.project.release, ctx.record.owner_labels)
     return done(namespace=namespace, **ctx.facts.versions) if is_first else unchanged(namespace=namespace)
 
