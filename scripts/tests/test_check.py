@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from check import MORE, STEPS, Counts, not_run, read_counts, unselected
 
@@ -32,6 +34,13 @@ def test_not_run_needed_test_that_ran_is_omitted(report):
 def test_not_run_returns_skipped_and_missing_tests(report, tmp_path):
     assert not_run(report, ("test_ran", "test_skipped", "test_renamed")) == ["test_skipped", "test_renamed"]
     assert not_run(tmp_path / "none.xml", ("test_ran",)) == ["test_ran"]
+
+
+def test_readme_lists_the_steps_of_both_targets():
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+
+    assert f"| `make check` | {', '.join(step.name for step in STEPS)} |" in text
+    assert f"| `make check-more` | {', '.join(step.name for step in MORE)} |" in text
 
 
 def test_unselected_names_steps_of_check_more():
