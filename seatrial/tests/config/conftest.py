@@ -22,3 +22,14 @@ def project(tmp_path: Path) -> Callable[[dict[str, str]], Detected]:
         return detect(root)
 
     return project
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create a directory with all files that `FULL` names, and make it the working directory."""
+    for name in ("kind.yaml", "Dockerfile", "values.yaml", "pull.json", "compose.yaml", "token", "extra/one.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "charts/app").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

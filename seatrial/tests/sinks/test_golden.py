@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from seatrial.sinks.choose import renderer
 from seatrial.sinks.console import Console
 from seatrial.sinks.github import GitHub
 from seatrial.sinks.plain import Plain
 
 RUNS = ("green", "up", "failed", "image_missing", "build_failed", "interrupted")
+
 GOLDEN = Path(__file__).with_name("golden")
 
 RENDERERS = {
@@ -69,30 +67,3 @@ def test_console_without_unicode_writes_ascii(recorded):
     text = raw.getvalue().decode("ascii")
     assert "+ install" in text
     assert "X ready" in text
-
-
-class _Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(
-    ("stream", "environ", "quiet", "kind"),
-    [
-        (_Terminal(), {"TERM": "xterm"}, False, "Console"),
-        (_Terminal(), {"TERM": "xterm"}, True, "Plain"),
-        (_Terminal(), {"TERM": "dumb"}, False, "Plain"),
-        (_Terminal(), {"TERM": "xterm", "CI": "true"}, False, "Plain"),
-        (io.StringIO(), {}, False, "Plain"),
-        (io.StringIO(), {"GITHUB_ACTIONS": "true"}, False, "GitHub"),
-        (io.StringIO(), {"GITHUB_ACTIONS": "true"}, True, "Plain"),
-    ],
-)
-def test_renderer_is_chosen_by_terminal_and_environment(stream, environ, quiet, kind):
-    assert type(renderer(stream, environ=environ, color=False, quiet=quiet)).__name__ == kind
-
-
-def test_plain_renderer_does_not_import_rich():
-    code = "import sys, seatrial.sinks.choose, seatrial.sinks.jsonl; sys.exit('rich' in sys.modules)"
-
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
