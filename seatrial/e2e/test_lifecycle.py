@@ -188,7 +188,7 @@ def test_missing_image_tag_is_named(shop):
 
 def test_corrected_image_tag_recovers_quickly(shop):
     shop("up")
-    assert shop("diagnose").out.startswith("nothing is wrong")
+    assert shop("diagnose").out.startswith("no problems found")
 
 
 def test_foreign_cluster_is_untouched(tmp_path_factory):

@@ -109,7 +109,7 @@ def test_tutorial_init_detects_project(tutorial):
     assert "found    services of the charts: orders-api 80, postgresql 5432" in out
     assert "wrote    seatrial.toml" in out
     assert 'target = "tests"' in out
-    assert said(tutorial, "config lint").out == "seatrial.toml: nothing to say\n"
+    assert said(tutorial, "config lint").out == "seatrial.toml: no warnings\n"
 
 
 def test_tutorial_first_run_passes(tutorial):

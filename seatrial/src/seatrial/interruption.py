@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: noted where a step must not be cut in two, raised if they come again."""
+"""Defer Ctrl-C and SIGTERM where a step must not be interrupted; raise them if they are repeated."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-__all__ = ["Noted", "Terminated", "first_sets"]
+__all__ = ["DeferredSignals", "Terminated", "defer_signals"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came. Unwinds like Ctrl-C, so that what was created is deleted; the process ends 143 instead of 130."""
+    """SIGTERM. Unwinds like Ctrl-C, so that created resources are deleted; the exit code is 143 instead of 130."""
 
 
-class Noted:
-    """Signals that were noted instead of raised.
+class DeferredSignals:
+    """Signals that were counted instead of raised.
 
     Attributes:
-        count: how many.
-        first: what the first one would have raised; None before.
+        count: their number.
+        first: the exception of the first one; None before.
     """
 
     def __init__(self) -> None:
@@ -32,31 +32,31 @@ class Noted:
 
 
 @contextmanager
-def first_sets(event: threading.Event, *, patience: int = 1) -> Iterator[Noted]:
-    """Let the first Ctrl-C or SIGTERM set an event, and later ones raise; if the event is set already, all of them.
+def defer_signals(event: threading.Event, *, limit: int = 1) -> Iterator[DeferredSignals]:
+    """Let the first Ctrl-C or SIGTERM set an event, and later ones raise. If the event is set already, all raise.
 
-    Does nothing outside of the main thread, which is the one that gets signals.
+    Does nothing outside of the main thread, because only that gets signals.
 
     Args:
-        event: is set by the first signal.
-        patience: how many signals are noted before one is raised.
+        event: set by the first signal.
+        limit: number of signals that are deferred before one is raised.
     """
-    noted = Noted()
+    deferred = DeferredSignals()
     if threading.current_thread() is not threading.main_thread():
-        yield noted
+        yield deferred
         return
 
-    def note(number: int, _frame: FrameType | None) -> None:
+    def defer(number: int, _frame: FrameType | None) -> None:
         kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        if noted.count >= patience or (event.is_set() and not noted.count):
+        if deferred.count >= limit or (event.is_set() and not deferred.count):
             raise kind
-        noted.count += 1
-        noted.first = noted.first or kind
+        deferred.count += 1
+        deferred.first = deferred.first or kind
         event.set()
 
-    before = {number: signal.signal(number, note) for number in _SIGNALS}
+    before = {number: signal.signal(number, defer) for number in _SIGNALS}
     try:
-        yield noted
+        yield deferred
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

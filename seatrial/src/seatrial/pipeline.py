@@ -1,4 +1,4 @@
-"""Run the stages of a plan in order, emit events, and end with collect, teardown and a result whatever happens."""
+"""Run the stages of a plan in order, emit events, and always end with collect, teardown and a result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from seatrial.diagnose.critical_path import seconds_on_path
-from seatrial.interruption import first_sets
+from seatrial.interruption import defer_signals
 from seatrial.model import event as e
 from seatrial.model.errors import FOREIGN_CODES, EnvironmentFailed, ExitCode, NotReady, SeatrialError, understood
 from seatrial.model.finding import Finding
@@ -44,18 +44,18 @@ STAGES: Final[Mapping[Stage, Function]] = {
     Stage.TEARDOWN: teardown.run,
 }
 
-_ENDS: Final = (Stage.COLLECT, Stage.TEARDOWN)
+_END_STAGES: Final = (Stage.COLLECT, Stage.TEARDOWN)
 """Stages that run whatever happened before."""
 
-_LOOK: Final = 1.0
-"""Seconds until a Ctrl-C is seen that came just before the main thread fell asleep: it wakes nobody."""
+_POLL_SECONDS: Final = 1.0
+"""Interval at which the main thread wakes up, for a Ctrl-C that came just before it began to wait."""
 
-_STRAGGLERS: Final = 15.0
-"""Seconds for the stages beside a failed one to notice."""
+_CANCEL_SECONDS: Final = 15.0
+"""Seconds to wait for the concurrent stages of a failed one to end."""
 
 _DISK: Final = "df -h shows which file system is full"
 
-_WORST: Final = (
+_BY_SEVERITY: Final = (
     ExitCode.INTERRUPTED,
     ExitCode.INCONCLUSIVE,
     ExitCode.ENVIRONMENT,
@@ -67,13 +67,13 @@ _WORST: Final = (
     ExitCode.PARITY_DIFFERS,
     ExitCode.PASSED,
 )
-"""Of several exit codes, the first of these is the run's."""
+"""Exit codes, the most severe first: that is the one of the run."""
 
 
 class Recorder:
-    """Number the events of all stages and hand them to sinks, one at a time.
+    """Number the events of all stages and pass them to the sinks, one at a time.
 
-    A sink that fails gets no further events and does not end the stage that emits them; `lost` tells of it.
+    A sink that fails gets no more events and does not end the stage that emits them; `lost` returns its error.
     """
 
     def __init__(self, run: RunId, clock: Clock, sinks: Sequence[Callable[[e.Event], None]]) -> None:
@@ -85,19 +85,19 @@ class Recorder:
         self._next = 0
 
     def __call__(self, body: e.Body) -> None:
-        """Record one fact."""
+        """Emit one event."""
         with self._lock:
             event = e.Event(run=self._run, seq=self._next, at=self._clock.now(), body=e.safe_body(body))
             self._next += 1
             for sink in tuple(self._sinks):
                 try:
                     sink(event)
-                except Exception as error:  # noqa: BLE001 - the run goes on; its end reports the error
+                except Exception as error:  # noqa: BLE001 - the run continues and reports the error at its end
                     self._sinks.remove(sink)
                     self._lost.append(error)
 
     def lost(self) -> Sequence[BaseException]:
-        """Return why sinks failed. A screen or pipe that takes no more text is no reason: the record has it all."""
+        """Return the errors of failed sinks, without write errors of a terminal or pipe: events.jsonl is complete."""
         return [error for error in self._lost if not isinstance(error, OSError)]
 
 
@@ -124,7 +124,7 @@ class _Run:
         return True
 
     def stage(self, stage: Stage) -> None:
-        """Run one stage and record what it came to; what it raises goes on."""
+        """Run one stage and record its result; its exception propagates."""
         ctx = self.ctx
         ctx.emit(e.StageStarted(stage=stage))
         started = time.monotonic() - self.begin
@@ -159,7 +159,7 @@ class _Run:
             self.stage(stage)
 
     def group(self, chains: Sequence[Sequence[Stage]]) -> None:
-        """Run chains beside each other; the first failure is the group's."""
+        """Run chains concurrently; the first failure is raised."""
         if len(chains) == 1:
             self.chain(chains[0])
             return
@@ -168,16 +168,16 @@ class _Run:
         pending, failed = set(futures), list[BaseException]()
         try:
             while pending and not failed:
-                finished, pending = wait(futures, timeout=_LOOK, return_when=FIRST_EXCEPTION)
+                finished, pending = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
                 failed = [error for future in finished if (error := future.exception())]
         except BaseException:
             self.cancel()
-            wait(futures, timeout=_STRAGGLERS)
+            wait(futures, timeout=_CANCEL_SECONDS)
             raise
         else:
             if failed:
                 self.cancel()
-                wait(pending, timeout=_STRAGGLERS)
+                wait(pending, timeout=_CANCEL_SECONDS)
                 raise failed[0]
         finally:
             pool.shutdown(wait=False)
@@ -185,7 +185,7 @@ class _Run:
     def groups(self, plan: Groups) -> None:
         """Run all stages but the end stages."""
         for group in plan:
-            if not any(stage in _ENDS for chain in group for stage in chain):
+            if not any(stage in _END_STAGES for chain in group for stage in chain):
                 self.group(group)
 
     def judge(self) -> None:
@@ -204,18 +204,18 @@ class _Run:
         interrupted = threading.Event()
         if any(isinstance(error, KeyboardInterrupt) for error in self.problems):
             interrupted.set()
-        with first_sets(interrupted) as noted:
+        with defer_signals(interrupted) as deferred:
             for stage in stages:
                 if stage is Stage.TEARDOWN and self.fate is not Fate.REMOVED:
                     continue
                 if not self.attempt(partial(self.stage, stage)) and stage is Stage.TEARDOWN:
                     # The next command removes the rest.
                     self.fate = Fate.LEFT
-        if noted.first is not None:
-            self.problems.append(noted.first())
+        if deferred.first is not None:
+            self.problems.append(deferred.first())
 
     def cancel(self) -> None:
-        """Have everything that runs end now."""
+        """Cancel all running stages and programs."""
         self.ctx.cancelled.set()
         self.ctx.env.processes.stop()
 
@@ -260,7 +260,7 @@ def execute(
         run.attempt(run.cancel)
     run.attempt(ctx.env.processes.resume)
     run.attempt(run.judge)
-    run.attempt(lambda: run.ends([stage for stage in stages if stage in _ENDS]))
+    run.attempt(lambda: run.ends([stage for stage in stages if stage in _END_STAGES]))
     run.attempt(lambda: run.problems.extend(map(_caught, lost())))
     run.attempt(lambda: setattr(run, "peak", peak()))
     result = _result(run)
@@ -280,7 +280,7 @@ def execute(
 
 
 def _write(path: Path, result: RunResult) -> None:
-    """Write a result whole or not at all."""
+    """Write a result atomically."""
     fresh = path.with_name(path.name + ".new")
     try:
         fresh.write_bytes(msgspec.json.format(msgspec.json.encode(safe_struct(result)), indent=1) + b"\n")
@@ -291,7 +291,7 @@ def _write(path: Path, result: RunResult) -> None:
 
 
 def code_of(error: BaseException) -> ExitCode:
-    """Return the exit code of a problem."""
+    """Return the exit code of an error."""
     if isinstance(error, SeatrialError):
         return error.exit_code
     return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.ENVIRONMENT
@@ -302,8 +302,8 @@ def _severity(error: BaseException) -> int:
 
 
 def _rank(code: ExitCode) -> int:
-    # A code of a plugin of pytest's is about tests.
-    return _WORST.index(ExitCode.TESTS_FAILED if code in FOREIGN_CODES else code)
+    # Exit codes of pytest plugins concern tests.
+    return _BY_SEVERITY.index(ExitCode.TESTS_FAILED if code in FOREIGN_CODES else code)
 
 
 def _result(run: _Run) -> RunResult:
@@ -341,17 +341,17 @@ def _problem(worst: BaseException | None) -> Problem | None:
         return Problem(message=worst.message, reason=worst.reason, hint=worst.hint, log=worst.log)
     if isinstance(worst, BrokenPipeError):
         return Problem(message=_failed(worst))
-    return Problem(message=_failed(worst), reason="this is our bug", hint="open an issue with the report that follows")
+    return Problem(message=_failed(worst), reason="this is a bug of seatrial", hint="open an issue with the report")
 
 
 def _failed(bug: BaseException) -> str:
     if isinstance(bug, BrokenPipeError):
-        return "the reader of the output went away"
-    return f"seatrial itself failed: {type(bug).__name__}: {bug}"
+        return "the reader of the output closed it"
+    return f"internal error: {type(bug).__name__}: {bug}"
 
 
 def _caught(error: BaseException) -> BaseException:
-    """Return what a stage raised as the run's end raises it: an exit of the process is a bug like any other."""
+    """Return the error of a stage as it is raised at the end of the run; SystemExit is a bug like any other."""
     if isinstance(error, Exception | KeyboardInterrupt):
         return understood(error)
     bug = RuntimeError(f"{type(error).__name__}: {error}")

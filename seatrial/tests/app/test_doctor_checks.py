@@ -36,18 +36,18 @@ def complaints(**changes) -> list[str]:
     return [str(check) for check in checks(changed(**changes)) if check.level != "ok"]
 
 
-def test_a_sound_machine():
+def test_checks_of_a_sound_machine_are_ok():
     found = checks(SOUND)
 
     assert summary(found) == {"ok": 15, "warning": 0, "problem": 0}
     assert "ok       docker: 28.1.0 at /usr/bin/docker" in map(str, found)
-    assert "ok       cluster: other is not ours and is left alone" in map(str, found)
+    assert "ok       cluster: other was not created by seatrial and is not touched" in map(str, found)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"configuration": ""}, "warning  configuration: none in this directory or above; seatrial init"),
+        ({"configuration": ""}, "warning  configuration: not found in this directory or above; seatrial init"),
         ({"problems": ("seatrial.toml:1: x: unknown key",)},
          "problem  configuration: seatrial.toml:1: x: unknown key; seatrial config lint"),
         ({"tools": (Tool(name="kind"), Tool(name="kubectl"))},
@@ -55,7 +55,7 @@ def test_a_sound_machine():
         ({"tools": (Tool(name="helm", path="/h", version="v3.17.9"),)},
          "problem  helm: v3.17.9 is too old; install 3.18 or newer: https://helm.sh/docs/intro/install/"),
         ({"tools": (Tool(name="docker", path="/d", failure="no such file"),), "engine": "x"},
-         "problem  docker: /d does not work: no such file; install it anew: https://docs.docker.com/engine/install/"),
+         "problem  docker: /d does not work: no such file; reinstall it: https://docs.docker.com/engine/install/"),
         ({"engine": "", "silence": "permission denied"},
          "problem  engine: permission denied; start Docker, or set DOCKER_HOST"),
         ({"engine": ""}, "problem  engine: does not answer; start Docker, or set DOCKER_HOST"),
@@ -67,11 +67,11 @@ def test_a_sound_machine():
          ("warning  cgroup: version 1, on which the kubelet of Kubernetes 1.36 does not start; boot with"
          " cgroup v2, or set"
          " cluster.image to a node image of 1.34")),
-        ({"cpus": 1}, "warning  processors: 1; two or more, or everything takes its time"),
+        ({"cpus": 1}, "warning  processors: 1; use two or more"),
         ({"memory": 2 * GIB},
-         "warning  memory: 2.0 GiB available; 4 GiB or more: close programs, or use a smaller cluster"),
+         "warning  memory: 2.0 GiB available; use 4 GiB or more: close programs, or use a smaller cluster"),
         ({"disk": 3 * GIB},
-         "warning  disk: 3.0 GiB free in /var/lib/docker; 10 GiB or more: docker system df says what takes it"),
+         "warning  disk: 3.0 GiB free in /var/lib/docker; use 10 GiB or more; see docker system df"),
         ({"limits": {"max_user_instances": 128, "max_user_watches": 524288}},
          ("warning  inotify: fs.inotify.max_user_instances is 128: several nodes run out of inotify instances;"
          " sudo sysctl fs.inotify.max_user_instances=512")),
@@ -79,18 +79,18 @@ def test_a_sound_machine():
          ("warning  inotify: fs.inotify.max_user_watches is 8192: several nodes run out of inotify watches;"
          " sudo sysctl fs.inotify.max_user_watches=524288")),
         ({"ports": (Port(address="127.0.0.1", port=80, taken_by="nginx (process 7)"),)},
-         ("problem  port 127.0.0.1:80: is taken by nginx (process 7); end that, or change the port in the kind"
+         ("problem  port 127.0.0.1:80: in use by nginx (process 7); stop it, or change the port in the kind"
          " configuration")),
         ({"registries": {"ghcr.io": "timed out"}},
          ("warning  registry ghcr.io: does not answer (timed out); missing images cannot be pulled")),
         ({"environments": (("demo of /demo: expired", True),)},
          "warning  environment: demo of /demo: expired; seatrial clean"),
         ({"wanted_cluster": "other"},
-         ("problem  cluster: other has the configured name, and seatrial did not make it; kind delete cluster --name"
+         ("problem  cluster: other has the configured name, and seatrial did not create it; kind delete cluster --name"
          " other, or another name under [cluster]")),
     ],
 )  # fmt: skip
-def test_what_is_not_well_and_what_to_do(changes, said):
+def test_check_names_the_problem_and_a_hint(changes, said):
     assert complaints(**changes) == [said]
 
 
@@ -102,11 +102,11 @@ def test_what_is_not_well_and_what_to_do(changes, said):
         {"tools": (), "engine": ""},
     ],
 )
-def test_what_cannot_be_found_out_is_no_complaint(changes):
+def test_unknown_facts_give_no_warning(changes):
     assert complaints(**changes) == []
 
 
-def test_services_that_were_said_to_be_somewhere():
+def test_checks_show_services_that_variables_set():
     facts = MachineFacts(
         tools=(),
         services={"web": ("w:1", "SEATRIAL_SERVICE_WEB says so"), "db": ("", "SEATRIAL_SERVICE_DB: 'd' is not")},

@@ -138,7 +138,7 @@ def test_the_dead_are_reaped(world):
     world.new()
 
     assert world.removed() == ["it"]
-    assert "left by a command that died" in world.said[0]
+    assert "left by a killed command" in world.said[0]
 
 
 def test_the_expired_are_reaped(world):

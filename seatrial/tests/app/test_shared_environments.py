@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace as changed
 from seatrial.app import shared_environments
-from seatrial.app.shared_environments import Found, expired, numbers, superfluous
-from seatrial.model.errors import AccessDenied, UsageError
+from seatrial.app.shared_environments import SharedEnvironment, expired, superfluous
+from seatrial.model.errors import AccessDenied
 from seatrial.removal.removers import access_of
 from shared_cluster import ISOLATION_KINDS, OWNER, PROJECT, cluster_wide, namespace, put_isolation, shared_world
 
@@ -29,7 +29,7 @@ class TestLeftBehind:
         monkeypatch.setattr(shared_environments, "_access", lambda *_: access_of(world.env(), record))
         this = SimpleNamespace(clock=world.clock)
         project = changed(world.project, id="shop")
-        return lambda: shared_environments.remove_lent(this, project, lambda _: None)
+        return lambda: shared_environments.remove_from_foreign_namespaces(this, project, lambda _: None)
 
     def lend(self, world, hours, **marks):
         """Have a run leave things in a namespace, so many hours ago."""
@@ -88,15 +88,8 @@ def test_a_label_of_somebody_elses_making_stops_no_list(world, label):
     there["metadata"]["labels"]["seatrial.dev/expires"] = label
     world.kube.put(there)
 
-    (found,) = shared_environments._found(world.kube, datetime(2026, 1, 1, tzinfo=UTC), "shop")
+    (found,) = shared_environments._list(world.kube, datetime(2026, 1, 1, tzinfo=UTC), "shop")
     assert found.expires == datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def test_pull_requests_are_numbers():
-    assert numbers("41, #42,") == {41, 42}
-    assert numbers("") == frozenset()
-    with pytest.raises(UsageError, match="'x' is not the number"):
-        numbers("41,x")
 
 
 def test_only_environments_of_pull_requests_are_superfluous():
@@ -107,7 +100,7 @@ def test_only_environments_of_pull_requests_are_superfluous():
 def test_time_is_over_when_it_is_over():
     now = datetime(2026, 1, 1, tzinfo=UTC)
     found = [
-        Found(name=name, namespaces=(name,), project="p", expires=now + timedelta(seconds=seconds))
+        SharedEnvironment(name=name, namespaces=(name,), project="p", expires=now + timedelta(seconds=seconds))
         for name, seconds in (("old", 0), ("new", 1))
     ]
     assert expired(found, now) == {"old"}

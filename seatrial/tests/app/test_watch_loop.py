@@ -7,13 +7,13 @@ import termios
 import threading
 
 import pytest
-from seatrial.app.watch_loop import Wish, loop, next_wish
+from seatrial.app.watch_loop import Trigger, loop, next_trigger
 from seatrial.interruption import Terminated
 from seatrial.model.errors import ExitCode
 
 
-def runs(wishes: list[Wish | BaseException], codes: list[ExitCode | BaseException]):
-    """Return what the loop ran, and how it ended, when these are wished and the runs end so."""
+def runs(triggers: list[Trigger | BaseException], codes: list[ExitCode | BaseException]):
+    """Return what the loop ran, and how it ended, when these are triggered and the runs end so."""
     ran: list[tuple[str, ...]] = []
     said: list[str] = []
 
@@ -24,17 +24,17 @@ def runs(wishes: list[Wish | BaseException], codes: list[ExitCode | BaseExceptio
             raise code
         return code
 
-    def wish() -> Wish:
-        wanted = wishes.pop(0)
+    def trigger() -> Trigger:
+        wanted = triggers.pop(0)
         if isinstance(wanted, BaseException):
             raise wanted
         return wanted
 
-    return ran, loop(run, wish, say=said.append), said
+    return ran, loop(run, trigger, say=said.append), said
 
 
 def test_all_first_then_failed_first_on_every_save():
-    ran, code, said = runs([Wish.CHANGED, Wish.FAILED, Wish.ALL, Wish.QUIT], [ExitCode.TESTS_FAILED])
+    ran, code, said = runs([Trigger.CHANGED, Trigger.FAILED, Trigger.ALL, Trigger.QUIT], [ExitCode.TESTS_FAILED])
 
     assert ran == [(), ("--failed-first",), ("--last-failed",), ()]
     assert code is ExitCode.PASSED
@@ -42,11 +42,11 @@ def test_all_first_then_failed_first_on_every_save():
 
 
 def test_ends_as_the_last_run_did():
-    assert runs([Wish.CHANGED, Wish.QUIT], [ExitCode.PASSED, ExitCode.TESTS_FAILED])[1] is ExitCode.TESTS_FAILED
+    assert runs([Trigger.CHANGED, Trigger.QUIT], [ExitCode.PASSED, ExitCode.TESTS_FAILED])[1] is ExitCode.TESTS_FAILED
 
 
 def test_ctrl_c_ends_the_run_and_then_the_watch():
-    ran, code, _ = runs([Wish.CHANGED, KeyboardInterrupt()], [KeyboardInterrupt(), ExitCode.PASSED])
+    ran, code, _ = runs([Trigger.CHANGED, KeyboardInterrupt()], [KeyboardInterrupt(), ExitCode.PASSED])
     assert (len(ran), code) == (2, ExitCode.PASSED)
     assert runs([KeyboardInterrupt()], [KeyboardInterrupt()])[1] is ExitCode.INTERRUPTED
 
@@ -86,14 +86,14 @@ def no_keyboard(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("keys", "wish"),
-    [(b"\n", Wish.ALL), (b"a", Wish.ALL), (b"f", Wish.FAILED), (b"q", Wish.QUIT), (b"xyz q", Wish.QUIT)],
+    ("keys", "trigger"),
+    [(b"\n", Trigger.ALL), (b"a", Trigger.ALL), (b"f", Trigger.FAILED), (b"q", Trigger.QUIT), (b"xyz q", Trigger.QUIT)],
 )
-def test_keys(keyboard, saved, keys, wish):
+def test_keys(keyboard, saved, keys, trigger):
     typing = threading.Timer(0.1, keyboard, [keys])
     typing.start()
 
-    assert next_wish(saved[0]) is wish
+    assert next_trigger(saved[0]) is trigger
     typing.join()
 
 
@@ -103,7 +103,7 @@ def test_the_terminal_is_as_before_afterwards(keyboard, saved):
     save()
     save()
 
-    assert next_wish(reading) is Wish.CHANGED
+    assert next_trigger(reading) is Trigger.CHANGED
     assert termios.tcgetattr(sys.stdin.fileno()) == before
 
 
@@ -113,5 +113,5 @@ def test_without_a_terminal_only_saves_count(saved):
     saving = threading.Timer(0.1, save)
     saving.start()
 
-    assert next_wish(reading) is Wish.CHANGED
+    assert next_trigger(reading) is Trigger.CHANGED
     saving.join()

@@ -49,15 +49,15 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
     assert said.code == 4
     for line in (
         f"ok       configuration: {tmp_path}/seatrial.toml",
-        f"problem  helm: {programs}/helm does not work: broken; install it anew: https://helm.sh/docs/intro/install/",
+        f"problem  helm: {programs}/helm does not work: broken; reinstall it: https://helm.sh/docs/intro/install/",
         "ok       engine: 28.1.0 answers",
         "ok       cgroup: version 1",
-        "problem  port 0.0.0.0:4999: is taken by container web; end that, or change the port in the kind configuration",
-        "ok       port x:1: is free",
-        "warning  environment: demo of /p: left by a command that died; seatrial clean",
+        "problem  port 0.0.0.0:4999: in use by container web; stop it, or change the port in the kind configuration",
+        "ok       port x:1: free",
+        "warning  environment: demo of /p: left by a killed command; seatrial clean",
         "ok       environment: held of /p: in use",
         "ok       environment: kept of /p: kept",
-        "ok       cluster: stranger is not ours and is left alone",
+        "ok       cluster: stranger was not created by seatrial and is not touched",
         "ok       location: host, because SEATRIAL_LOCATION says so",
     ):
         assert line in said.out.splitlines()
@@ -77,7 +77,7 @@ def test_a_machine_with_nothing(seatrial, tmp_path, monkeypatch):
 
     assert said.code == 4
     assert sum(line.startswith("problem") for line in said.out.splitlines()) == 3
-    assert "warning  configuration: none in this directory or above; seatrial init" in said.out
+    assert "warning  configuration: not found in this directory or above; seatrial init" in said.out
     Path("seatrial.toml").write_text("[runner]\n")
     assert "problem  configuration: seatrial.toml:1: runner.image: is missing" in seatrial("doctor").out
     monkeypatch.setenv("SEATRIAL_LOCATION", "moon")

@@ -73,7 +73,7 @@ def test_up_goes_on_after_a_killed_up(tmp_path):
     done = machine.run("up")
 
     assert b"was not created by seatrial" not in done.stderr
-    assert b"it, which was left by a command that died" in done.stderr
+    assert b"it, which was left by a killed command" in done.stderr
     assert (machine.containers, machine.environments) == ([], [])
 
 

@@ -170,8 +170,8 @@ def test_a_bug_of_ours_makes_a_report_instead_of_a_traceback(seatrial, monkeypat
 
     assert said.code == ExitCode.ENVIRONMENT
     what, reason, hint, log = said.err.splitlines()
-    assert what == "seatrial: seatrial itself failed: ZeroDivisionError: division by zero"
-    assert (reason, hint) == ("  reason: this is our bug", "  hint: open an issue with the report")
+    assert what == "seatrial: internal error: ZeroDivisionError: division by zero"
+    assert (reason, hint) == ("  reason: this is a bug of seatrial", "  hint: open an issue with the report")
     report = Path(log.removeprefix("  log: ")).read_text()
     assert "- command: `seatrial doctor`" in report
     assert f"# seatrial {__version__}: ZeroDivisionError" in report

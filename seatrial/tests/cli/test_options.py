@@ -111,16 +111,6 @@ def test_pytest_writes_to_stdout_unless_that_is_for_json(monkeypatch):
     assert Context(as_json=True).out is err
 
 
-def test_a_commands_own_option_can_set_a_value(tmp_path, monkeypatch):
-    (tmp_path / "seatrial.toml").write_text('[runner]\nimage = "x:1"\n')
-    monkeypatch.chdir(tmp_path)
-    ctx = Context().with_setting("runner.namespace", "pr-42", option="--namespace")
-
-    assert ctx.project.runner.namespace == "pr-42"
-    assert str(ctx.loaded.sources["runner", "namespace"]) == "--namespace"
-    assert ctx.runs == tmp_path / ".seatrial" / "runs"
-
-
 def test_the_configuration_is_read_once_and_late(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ctx = Context()

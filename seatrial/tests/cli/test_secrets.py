@@ -85,7 +85,7 @@ def test_run_whose_tools_print_secrets_writes_none(project: Path) -> None:
         done = subprocess.run(argv, cwd=project, env=env, capture_output=True, check=False, timeout=120)
 
         assert done.stdout or done.stderr
-        assert b"itself failed" not in done.stderr, done.stderr
+        assert b"internal error" not in done.stderr, done.stderr
         assert_clean(done.stdout.decode() + done.stderr.decode(), words)
     written = [path for place in (".seatrial", "../state") for path in (project / place).rglob("*") if path.is_file()]
     assert [path.name for path in written].count("events.jsonl") == 2

@@ -43,7 +43,7 @@ def test_config_problems_are_all_told_one_a_line(seatrial):
 
 def test_config_lint(seatrial):
     Path("seatrial.toml").write_text(MINIMAL)
-    assert seatrial("config", "lint").out == "seatrial.toml: nothing to say\n"
+    assert seatrial("config", "lint").out == "seatrial.toml: no warnings\n"
 
     Path("seatrial.toml").write_text(MINIMAL.replace(":1", ""))
     said = seatrial("config", "lint")
@@ -66,7 +66,7 @@ def test_init_writes_a_file_that_lint_accepts_and_never_overwrites(seatrial, tmp
     assert "guessed  tests in tests: by name" in said.out
     assert 'guessed  [runner] image = "' in said.out
     assert said.out.splitlines()[-2:] == ["wrote    seatrial.toml", "next     seatrial run"]
-    assert seatrial("config", "lint").out == "seatrial.toml: nothing to say\n"
+    assert seatrial("config", "lint").out == "seatrial.toml: no warnings\n"
     before = Path("seatrial.toml").read_text()
     assert re.search(r'^project = "[a-z0-9-]+-[0-9a-f]{8}"$', before, re.MULTILINE)
     Path("seatrial.toml").unlink()

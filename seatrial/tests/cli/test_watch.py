@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.app import watch_loop
-from seatrial.app.watch_loop import Wish, next_wish
+from seatrial.app.watch_loop import Trigger, next_trigger
 from seatrial.model.errors import ExitCode
 
 
@@ -40,8 +40,8 @@ def test_the_whole_command_reruns_on_a_save_and_reads_the_configuration_again(tm
         (tmp_path / "seatrial.toml").write_text('[runner]\nimage = "x:2"\n')
 
     monkeypatch.setattr("seatrial.cli.test.run_once", run_once)
-    wishes = iter([None, Wish.QUIT])
-    monkeypatch.setattr(watch_loop, "next_wish", lambda saved: next(wishes) or next_wish(saved))
+    triggers = iter([None, Trigger.QUIT])
+    monkeypatch.setattr(watch_loop, "next_trigger", lambda saved: next(triggers) or next_trigger(saved))
     began = time.monotonic()
     said = seatrial("watch", "-k", "a")
 
@@ -58,7 +58,7 @@ def test_errors_are_told_and_watching_goes_on(monkeypatch, seatrial):
         return ctx.project
 
     monkeypatch.setattr("seatrial.cli.test.run_once", run_once)
-    monkeypatch.setattr(watch_loop, "next_wish", lambda _: Wish.QUIT)
+    monkeypatch.setattr(watch_loop, "next_trigger", lambda _: Trigger.QUIT)
     said = seatrial("watch")
 
     assert said.code == 4

@@ -65,7 +65,7 @@ def project(tmp_path, parent: str, identity: str | None, cluster: ClusterSpec = 
 
 def test_clean_of_one_project_keeps_environments_of_another_with_the_same_directory_name(this, cluster, tmp_path):
     mine = project(tmp_path, "mine", "app-22222222")
-    found = shared_environments.found_in(this, mine)
+    found = shared_environments.list_environments(this, mine)
     names = shared_environments.superfluous((each.name for each in found), {1})
     removed = shared_environments.remove(this, mine, names | {"pr-7", "pr-9"}, lambda _: None)
 

@@ -1,4 +1,4 @@
-"""The report about a bug of ours: everything a maintainer asks for, ready to paste into an issue."""
+"""Write the report about an internal error, ready to paste into an issue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PACKAGES = ("click", "httpx2", "lightkube", "msgspec", "pytest", "rich")
 
 
 def report_text(error: BaseException, argv: Sequence[str]) -> str:
-    """Return the report about an unexpected `error` of `seatrial ARGV`."""
+    """Return the report about the unexpected `error` of `seatrial ARGV`."""
     return "\n".join(
         [
             f"# seatrial {__version__}: {type(error).__name__}",
@@ -39,7 +39,7 @@ def report_text(error: BaseException, argv: Sequence[str]) -> str:
 
 
 def write_report(error: BaseException, argv: Sequence[str]) -> str:
-    """Write the report about an unexpected `error` of `seatrial ARGV` and return the path of the file."""
+    """Write the report about the unexpected `error` of `seatrial ARGV` to a new file, and return its path."""
     with tempfile.NamedTemporaryFile(
         "w", prefix="seatrial-crash-", suffix=".md", delete=False, encoding="utf-8", errors="backslashreplace"
     ) as file:

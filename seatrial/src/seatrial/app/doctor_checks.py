@@ -1,4 +1,4 @@
-"""What is well on a machine and what is not: facts in, checks out. Pure."""
+"""Judge the facts about a machine: the checks of `seatrial doctor`. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Check", "MachineFacts", "Port", "Tool", "checks"]
 _GIB: Final = 1024**3
 _OLDEST: Final = {"docker": (20, 10), "kind": (0, 20), "helm": (3, 18)}
 _MEMORY: Final = 4 * _GIB
-"""A kind cluster of two nodes takes 1.7 GB; the rest is for what is tested."""
+"""A kind cluster of two nodes takes 1.7 GB; the rest is for the tested services."""
 _DISK: Final = 10 * _GIB
 
 # https://kind.sigs.k8s.io/docs/user/known-issues/#pod-errors-due-to-too-many-open-files
@@ -24,7 +24,7 @@ _CGROUP_V1_ENDS: Final = (1, 35)
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """A program: where it is, empty if it is not there, and the version that it tells, empty if it fails."""
+    """A program: its path, empty if it is not on PATH, and its version, empty if it fails."""
 
     name: str
     path: str = ""
@@ -33,7 +33,7 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
-    """A host port that the cluster wants, and who has it; empty: it is free."""
+    """A host port of the kind configuration, and the process or container that listens on it; empty: it is free."""
 
     address: str
     port: int
@@ -41,22 +41,23 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found on a machine. Sizes in bytes; None: it could not be found out.
+    """Facts about a machine. Sizes are in bytes; None: unknown.
 
     Attributes:
         tools: docker, kind, helm and kubectl.
         engine: version of the container engine; empty if none answers.
-        silence: why no engine answers.
+        silence: why the engine does not answer.
         cgroup: version of the control groups that the engine uses.
-        kubernetes: version that the configured node image has, if its tag tells.
+        kubernetes: version of the configured node image, if its tag has it.
         limits: sysctls of inotify, by name.
-        registries: registry to why it does not answer; empty if it does.
+        registries: registry -> why it does not answer; empty if it answers.
         environments: a line for each environment in the ledger, and whether it was left behind.
         strangers: kind clusters that are not in the ledger.
         location: pod or host, and why.
-        services: service to where it was said to be and what says so, or what is wrong with that.
-        configuration: file of the configuration; empty if there is none here.
-        problems: what is wrong with the configuration, a line each.
+        services: service -> its configured address and the variable that sets it, or what is wrong with the variable.
+        configuration: path of the configuration; empty if there is none.
+        problems: errors of the configuration, one line each.
+        wanted_cluster: configured name of the kind cluster; empty for an existing cluster.
     """
 
     tools: tuple[Tool, ...]
@@ -81,13 +82,13 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing looked at.
+    """One check.
 
     Attributes:
-        level: ok; warning: it may bite; problem: nothing will work before it is mended.
-        about: what was looked at.
-        message: what was found.
-        hint: what to do; empty if all is well.
+        level: ok; warning: a run may fail; problem: runs will fail.
+        about: the subject.
+        message: the result.
+        hint: what to do; empty if the level is ok.
     """
 
     level: Literal["ok", "warning", "problem"]
@@ -101,9 +102,9 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checks(facts: MachineFacts) -> list[Check]:
-    """Return what is well and what is not."""
-    found = (_configuration, _tools, _engine, _cgroup, _size, _limits, _ports, _registries, _left_behind, _location)
-    return [check for look in found for check in look(facts)]
+    """Return the checks of all facts."""
+    parts = (_configuration, _tools, _engine, _cgroup, _size, _limits, _ports, _registries, _left_behind, _location)
+    return [check for part in parts for check in part(facts)]
 
 
 def _ok(about: str, message: str) -> Check:
@@ -125,7 +126,7 @@ def _configuration(facts: MachineFacts) -> Iterator[Check]:
     elif facts.configuration:
         yield _ok("configuration", facts.configuration)
     else:
-        yield _warning("configuration", "none in this directory or above", "seatrial init")
+        yield _warning("configuration", "not found in this directory or above", "seatrial init")
 
 
 _INSTALL: Final = {
@@ -142,9 +143,9 @@ def _tools(facts: MachineFacts) -> Iterator[Check]:
         if not tool.path:
             if oldest:
                 yield _problem(tool.name, "is not on PATH", f"install it: {where}")
-            continue  # kubectl is for people; seatrial does without
+            continue  # kubectl is optional: seatrial does not use it
         if tool.failure:
-            yield _problem(tool.name, f"{tool.path} does not work: {tool.failure}", f"install it anew: {where}")
+            yield _problem(tool.name, f"{tool.path} does not work: {tool.failure}", f"reinstall it: {where}")
         elif oldest and _numbers(tool.version) < oldest:
             needed = ".".join(map(str, oldest))
             yield _problem(tool.name, f"{tool.version} is too old", f"install {needed} or newer: {where}")
@@ -175,21 +176,21 @@ def _size(facts: MachineFacts) -> Iterator[Check]:
     if facts.cpus is not None:
         at_least = 2
         if facts.cpus < at_least:
-            yield _warning("processors", f"{facts.cpus}", "two or more, or everything takes its time")
+            yield _warning("processors", f"{facts.cpus}", "use two or more")
         else:
             yield _ok("processors", f"{facts.cpus}")
     if facts.memory is not None:
         message = f"{facts.memory / _GIB:.1f} GiB available"
         if facts.memory < _MEMORY:
             yield _warning(
-                "memory", message, f"{_MEMORY // _GIB} GiB or more: close programs, or use a smaller cluster"
+                "memory", message, f"use {_MEMORY // _GIB} GiB or more: close programs, or use a smaller cluster"
             )
         else:
             yield _ok("memory", message)
     if facts.disk is not None:
         message = f"{facts.disk / _GIB:.1f} GiB free in {facts.disk_at}"
         if facts.disk < _DISK:
-            yield _warning("disk", message, f"{_DISK // _GIB} GiB or more: docker system df says what takes it")
+            yield _warning("disk", message, f"use {_DISK // _GIB} GiB or more; see docker system df")
         else:
             yield _ok("disk", message)
 
@@ -212,11 +213,9 @@ def _ports(facts: MachineFacts) -> Iterator[Check]:
     for port in facts.ports:
         about = f"port {port.address}:{port.port}"
         if port.taken_by:
-            yield _problem(
-                about, f"is taken by {port.taken_by}", "end that, or change the port in the kind configuration"
-            )
+            yield _problem(about, f"in use by {port.taken_by}", "stop it, or change the port in the kind configuration")
         else:
-            yield _ok(about, "is free")
+            yield _ok(about, "free")
 
 
 def _registries(facts: MachineFacts) -> Iterator[Check]:
@@ -236,10 +235,10 @@ def _left_behind(facts: MachineFacts) -> Iterator[Check]:
             yield _ok("environment", line)
     for name in facts.strangers:
         if name == facts.wanted_cluster:
-            message = f"{name} has the configured name, and seatrial did not make it"
+            message = f"{name} has the configured name, and seatrial did not create it"
             yield _problem("cluster", message, f"kind delete cluster --name {name}, or another name under [cluster]")
         else:
-            yield _ok("cluster", f"{name} is not ours and is left alone")
+            yield _ok("cluster", f"{name} was not created by seatrial and is not touched")
 
 
 def _location(facts: MachineFacts) -> Iterator[Check]:
@@ -257,5 +256,5 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def summary(found: list[Check]) -> Mapping[str, int]:
-    """Return how many checks came out how."""
+    """Return the number of checks of each level."""
     return {level: sum(check.level == level for check in found) for level in ("ok", "warning", "problem")}

@@ -1,4 +1,4 @@
-"""Finds out what `doctor` tells. Whatever cannot be found out is left out; nothing here changes anything."""
+"""Gather the facts about this machine for `seatrial doctor`, without changing it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from seatrial.ports import Processes
 
 __all__ = ["gather", "listeners"]
 
-_PATIENCE: Final = 10.0
+_TIMEOUT_SECONDS: Final = 10.0
 _HUB: Final = "registry-1.docker.io"
 
 _VERSIONS: Final = {
@@ -38,7 +38,7 @@ _PROC_NET: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 def gather(load: Callable[[], Loaded]) -> MachineFacts:
-    """Return what this machine has, seen from the project that `load` reads the configuration of."""
+    """Return the facts about this machine and the project whose configuration `load` reads."""
     this = machine()
     project, configuration, problems = _project(load)
     engine, silence = _engine_info(this.processes)
@@ -60,7 +60,7 @@ def gather(load: Callable[[], Loaded]) -> MachineFacts:
         disk_at=disk_at,
         limits=dict(_limits()),
         ports=tuple(_ports(this, project)) if project else (),
-        registries={host: registry_silence(host, timeout=_PATIENCE / 2) for host in _hosts(project)},
+        registries={host: registry_silence(host, timeout=_TIMEOUT_SECONDS / 2) for host in _hosts(project)},
         environments=tuple(_environments(this)),
         strangers=tuple(_strangers(this)),
         location=(where.where, where.reason),
@@ -72,9 +72,9 @@ def gather(load: Callable[[], Loaded]) -> MachineFacts:
 
 
 def listeners(processes: Processes) -> dict[int, str]:
-    """Return who listens on which TCP port here: a container's name or a program's, with its process id."""
+    """Return port -> listener of the TCP ports of this machine: a container, or a program with its process id."""
     owners = {inode: port for port, inode in _listening()}
-    found = dict.fromkeys(owners.values(), "a program of another user")
+    found = dict.fromkeys(owners.values(), "a process of another user")
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             for descriptor in (process / "fd").iterdir():
@@ -83,7 +83,7 @@ def listeners(processes: Processes) -> dict[int, str]:
                     found[port] = f"{(process / 'comm').read_text().strip()} (process {process.name})"
     with suppress(SeatrialError):
         argv = ["docker", "ps", "--format", "{{.Names}}\t{{.Ports}}"]
-        listed = processes.run(argv, deadline=Deadline.after(_PATIENCE), check=False).stdout.decode()
+        listed = processes.run(argv, deadline=Deadline.after(_TIMEOUT_SECONDS), check=False).stdout.decode()
         for line in listed.splitlines():
             name, _, ports = line.partition("\t")
             for port in re.findall(r":(\d+)->", ports):
@@ -115,7 +115,7 @@ def _tool(processes: Processes, name: str, argv: tuple[str, ...]) -> Tool:
     if path is None:
         return Tool(name=name)
     try:
-        done = processes.run(argv, deadline=Deadline.after(_PATIENCE))
+        done = processes.run(argv, deadline=Deadline.after(_TIMEOUT_SECONDS))
     except SeatrialError as error:
         return Tool(name=name, path=path, failure=error.reason or error.message)
     said = re.search(r"v?\d+\.\d+[^\s,]*", done.stdout.decode())
@@ -126,11 +126,11 @@ def _engine_info(processes: Processes) -> tuple[dict[str, Any], str]:
     if not processes.find("docker"):
         return {}, ""
     try:
-        done = processes.run(["docker", "info", "--format", "{{json .}}"], deadline=Deadline.after(_PATIENCE))
+        done = processes.run(["docker", "info", "--format", "{{json .}}"], deadline=Deadline.after(_TIMEOUT_SECONDS))
         info = json.loads(done.stdout)
     except (SeatrialError, ValueError) as error:
         return {}, getattr(error, "reason", "") or str(error)
-    # Without an engine the client still answers, and says so.
+    # Without an engine the client exits with 0 and reports the error in its output.
     return (info, "") if info.get("ServerVersion") else ({}, "; ".join(info.get("ServerErrors") or ()))
 
 
@@ -154,7 +154,7 @@ def _limits() -> Iterator[tuple[str, int]]:
 
 
 def _ports(this: Machine, project: Project) -> Iterator[Port]:
-    """Yield the host ports of the kind configuration; those that our own environment has are as they should be."""
+    """Yield the host ports of the kind configuration; a port of seatrial's own cluster counts as free."""
     try:
         ports = configured_host_ports(project)
     except (UsageError, AttributeError, TypeError, ValueError):
@@ -167,7 +167,7 @@ def _ports(this: Machine, project: Project) -> Iterator[Port]:
 
 
 def _services(project: Project) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield where services were said to be outright, and what says so."""
+    """Yield the services whose address is set by an environment variable."""
     for name in project.service:
         try:
             said = overrides([name], os.environ, ())
@@ -178,7 +178,7 @@ def _services(project: Project) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _hosts(project: Project | None) -> list[str]:
-    """Return the registries that this project may need."""
+    """Return the registries that the project may pull from."""
     if project and project.cluster.registry:
         return [project.cluster.registry.partition("/")[0], _HUB]
     return [_HUB]
@@ -191,19 +191,17 @@ def _environments(this: Machine) -> Iterator[tuple[str, bool]]:
         if idle:
             this.ledger.release(record.id)
         kept = record.kept and record.expires > now
-        state = (
-            "in use" if not idle else "kept" if kept else "expired" if record.kept else "left by a command that died"
-        )
+        state = "in use" if not idle else "kept" if kept else "expired" if record.kept else "left by a killed command"
         yield f"{record.cluster} of {record.project}: {state}", idle and not kept
 
 
 def _strangers(this: Machine) -> Iterator[str]:
-    """Yield the clusters of kind that are not in the ledger."""
+    """Yield the kind clusters that are not in the ledger."""
     if not this.processes.find("kind"):
         return
     with suppress(SeatrialError):
         done = this.processes.run(
-            ["kind", "get", "clusters", "--quiet"], deadline=Deadline.after(_PATIENCE), check=False
+            ["kind", "get", "clusters", "--quiet"], deadline=Deadline.after(_TIMEOUT_SECONDS), check=False
         )
         ours = {record.cluster for record in this.ledger.records()}
         yield from (name for name in done.stdout.decode().split() if name not in ours)

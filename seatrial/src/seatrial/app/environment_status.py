@@ -7,10 +7,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from seatrial.app import environments
+from seatrial.app.wiring import Machine, environment
+from seatrial.cluster_checks.revive import ANSWER_SECONDS
 from seatrial.diagnose.causes import ranked, restarts, troubled_nodes, unserved
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.delta import image_needs
 from seatrial.images.input_reader import base_images, read_inputs
+from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.finding import Finding
 from seatrial.model.spec import Project
 from seatrial.ports import Kube
@@ -24,9 +28,11 @@ from seatrial.watching.log_evidence import with_log_lines
 from seatrial.watching.watch_set import list_snapshot
 
 __all__ = [
+    "EnvironmentStatus",
     "ReleaseStatus",
     "RunnerStatus",
     "WorkloadStatus",
+    "environment_status",
     "find_problems",
     "release_statuses",
     "runner_status",
@@ -61,6 +67,52 @@ class RunnerStatus(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     state: str
     next: str
+
+
+class EnvironmentStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment.
+
+    Attributes:
+        up: whether its cluster answers.
+        state: up; down: there is no environment; gone, stopped, paused or running: its cluster does not answer.
+        kubernetes: version of the cluster.
+        stand_ins: image -> the image that it replaces.
+    """
+
+    up: bool
+    state: str = "up"
+    environment: EnvironmentRecord | None = None
+    kubernetes: str = ""
+    releases: tuple[ReleaseStatus, ...] = ()
+    workloads: tuple[WorkloadStatus, ...] = ()
+    runner: RunnerStatus | None = None
+    stand_ins: dict[str, str] = {}
+
+
+def environment_status(this: Machine, project: Project, namespace: str) -> EnvironmentStatus:
+    """Return the status of a project's environment, or of its guest environment `namespace`."""
+    record = environments.find(this, project, namespace)
+    if record is None:
+        return EnvironmentStatus(up=False, state="down")
+    env = environment(this, project, record)
+    kube = env.cluster.connect()
+    if not kube.answers(ANSWER_SECONDS):
+        return EnvironmentStatus(up=False, state=env.cluster.state(), environment=record)
+    workloads = workload_statuses(kube, project.used_namespaces)
+    images = [image for workload in workloads for image in workload.images]
+    replaced = {
+        reference: image.labels.get("dev.seatrial.stands-in-for", "")
+        for reference, image in env.images.inspect(list(dict.fromkeys(images))).items()
+    }
+    return EnvironmentStatus(
+        up=True,
+        environment=record,
+        kubernetes=kube.version(),
+        releases=tuple(release_statuses(kube, project)),
+        workloads=tuple(workloads),
+        runner=runner_status(kube, project, env),
+        stand_ins={reference: image for reference, image in replaced.items() if image},
+    )
 
 
 def _snapshot(kube: Kube, namespaces: Sequence[str], *extra: str) -> Snapshot:

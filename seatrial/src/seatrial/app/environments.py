@@ -23,10 +23,12 @@ __all__ = [
     "NO_ENVIRONMENT",
     "claim",
     "create",
+    "describe",
     "drop_cache",
     "find",
     "find_or_create",
     "guest_environments",
+    "is_in_use",
     "reap",
     "remove",
     "require",
@@ -69,7 +71,7 @@ def _refuse_while_created(this: Machine, project: Project, namespace: str) -> No
     """Raise a UsageError while another `seatrial up` creates the environment."""
     for record in this.ledger.records():
         is_new = record.command == "up" and not record.kept
-        if is_new and _is_of(record, project, namespace) and _in_use(this, record):
+        if is_new and _is_of(record, project, namespace) and is_in_use(this, record):
             raise UsageError(
                 "another command is still creating the environment", hint="seatrial list shows when it is ready"
             )
@@ -167,7 +169,7 @@ def create(
         )
         replaces = present and command == "run" == present.command and present.project == str(project.root)
         if present and replaces and this.ledger.claim(present.id):
-            say(f"removing {_called(present)}, which an earlier run kept")
+            say(f"removing {describe(present)}, which an earlier run kept")
             remove(this, present)
             present = None
         name, foreground = wanted, True
@@ -229,12 +231,12 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
         if kept and not everything:
             this.ledger.release(record.id)
             continue
-        reason = "was kept" if kept else "has expired" if record.kept else "was left by a command that died"
-        say(f"removing {_called(record)}, which {reason}")
+        reason = "was kept" if kept else "has expired" if record.kept else "was left by a killed command"
+        say(f"removing {describe(record)}, which {reason}")
         try:
             remove(this, record)
         except SeatrialError as error:
-            say(f"{_called(record)} was not removed: {error.message}: {error.reason}")
+            say(f"{describe(record)} was not removed: {error.message}: {error.reason}")
             this.ledger.release(record.id)
         else:
             deleted.add(record.id)
@@ -259,10 +261,10 @@ def _is_kept(this: Machine, record: EnvironmentRecord, now: datetime) -> bool:
 
 def _is_needed(this: Machine, record: EnvironmentRecord, now: datetime) -> bool:
     """Whether a guest environment is kept and has not expired, or is in use."""
-    return (record.kept and record.expires > now) or _in_use(this, record)
+    return (record.kept and record.expires > now) or is_in_use(this, record)
 
 
-def _in_use(this: Machine, record: EnvironmentRecord) -> bool:
+def is_in_use(this: Machine, record: EnvironmentRecord) -> bool:
     """Whether a command uses an environment."""
     if not this.ledger.claim(record.id):
         return True
@@ -270,7 +272,8 @@ def _in_use(this: Machine, record: EnvironmentRecord) -> bool:
     return False
 
 
-def _called(record: EnvironmentRecord) -> str:
+def describe(record: EnvironmentRecord) -> str:
+    """Return what a message calls an environment."""
     place = f"cluster {record.cluster}"
     if record.namespace:
         return f"environment {record.namespace} in {place}"

@@ -1,4 +1,4 @@
-"""`seatrial logs --follow`: the lines of all containers that are meant, as they come, of new pods and restarts too."""
+"""Follow the logs of the selected containers, including new pods and restarts: `seatrial logs --follow`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from seatrial.model.redaction import SECRETS
 from seatrial.runner.decoder import decode_log
 
 if TYPE_CHECKING:
-    from seatrial.app.log_selection import Chosen
+    from seatrial.app.log_selection import Selection
     from seatrial.ports import Kube, Lines, Object, Watch
 
-__all__ = ["instances", "tail_all"]
+__all__ = ["follow_logs", "instances"]
 
 _COLORS: Final = (36, 32, 35, 33, 34, 96, 92, 95)
 """ANSI codes: https://en.wikipedia.org/wiki/ANSI_escape_code#Colors"""
 
 Instance = tuple[str, str, str, str]
-"""Namespace, pod, container, and the id of one instance of it: a restart makes another one."""
+"""Namespace, pod, container, and the container id, which changes with a restart."""
 
 
 def instances(pod: Object, names: Sequence[str]) -> Iterator[Instance]:
-    """Yield the instances of a pod's containers that have begun to run."""
+    """Yield the instances of a pod's containers that have started."""
     from seatrial.readiness.pod import container_statuses  # noqa: PLC0415 - keeps --help quick
 
     for each in container_statuses(pod):
@@ -37,39 +37,39 @@ def instances(pod: Object, names: Sequence[str]) -> Iterator[Instance]:
             yield pod["metadata"]["namespace"], pod["metadata"]["name"], each["name"], each["containerID"]
 
 
-def tail_all(
+def follow_logs(
     kube: Kube,
     namespaces: Sequence[str],
-    meant: Chosen,
+    meant: Selection,
     *,
     tail: int | None,
     since: int | None,
     color: bool,
     alone: bool,
 ) -> None:
-    """Print lines until the process is interrupted or the cluster does not answer any more.
+    """Print lines until the process is interrupted or the cluster stops answering.
 
     Args:
         kube: the cluster's API.
-        namespaces: to look for pods in.
-        meant: says which pods and containers.
-        tail: only that many lines of what is there already, of each container.
-        since: only what is newer than that many seconds.
-        color: colour what stands before the lines.
-        alone: there is one source only: nothing stands before the lines.
+        namespaces: the namespaces of the pods.
+        meant: selects pods and containers.
+        tail: print only this many of the existing lines of each container.
+        since: print only existing lines of the last `since` seconds.
+        color: color the prefixes.
+        alone: print no prefix, because there is only one source.
 
     Raises:
-        EnvironmentFailed: the cluster does not answer any more.
+        EnvironmentFailed: the cluster stopped answering.
     """
-    told: queue.SimpleQueue[tuple[str, bytes] | SeatrialError] = queue.SimpleQueue()
-    crowd = _Crowd(kube, meant, told, tail=tail, since=since)
+    received: queue.SimpleQueue[tuple[str, bytes] | SeatrialError] = queue.SimpleQueue()
+    threads = _LogThreads(kube, meant, received, tail=tail, since=since)
     for namespace in namespaces:
-        crowd.start(kube.watch("v1/Pod", namespace))
+        threads.start(kube.watch("v1/Pod", namespace))
     colors = itertools.cycle(_COLORS)
     prefixes: dict[str, str] = {}
     try:
         while True:
-            item = told.get()
+            item = received.get()
             if isinstance(item, SeatrialError):
                 raise item
             source, line = item
@@ -78,39 +78,39 @@ def tail_all(
                 prefixes[source] = "" if alone else f"{text} | "
             text = decode_log(SECRETS.data(line.rstrip(b"\n")))
             sys.stdout.write(prefixes[source] + text.replace("\n", "\n" + prefixes[source]) + "\n")
-            if told.empty():
+            if received.empty():
                 sys.stdout.flush()
     finally:
-        crowd.close()
+        threads.close()
 
 
-class _Crowd:
-    """Threads: one a namespace that watches its pods, and one a container that reads its lines."""
+class _LogThreads:
+    """One thread per namespace that watches its pods, and one per container that reads its lines."""
 
     def __init__(
         self,
         kube: Kube,
-        meant: Chosen,
-        told: queue.SimpleQueue[tuple[str, bytes] | SeatrialError],
+        meant: Selection,
+        received: queue.SimpleQueue[tuple[str, bytes] | SeatrialError],
         *,
         tail: int | None,
         since: int | None,
     ) -> None:
         self._kube = kube
         self._meant = meant
-        self._told = told
+        self._received = received
         self._first = {"tail": tail, "since": since}
         self._lock = threading.Lock()
         self._seen: set[Instance] = set()
         self._open: list[Watch | Lines] = []
 
     def start(self, watch: Watch) -> None:
-        """Follow the pods of a watch."""
+        """Start to follow the pods of a watch."""
         self._open.append(watch)
         threading.Thread(target=self._watch, args=(watch,), daemon=True).start()
 
     def close(self) -> None:
-        """Hang up everything."""
+        """Close all connections."""
         with self._lock:
             for each in self._open:
                 each.close()
@@ -124,7 +124,7 @@ class _Crowd:
                         for instance in instances(pod, self._meant.containers(pod)):
                             self._follow(instance, limits)
         except SeatrialError as error:
-            self._told.put(error)
+            self._received.put(error)
 
     def _follow(self, instance: Instance, limits: dict[str, int | None]) -> None:
         with self._lock:
@@ -139,6 +139,6 @@ class _Crowd:
     def _read(self, source: str, lines: Lines) -> None:
         try:
             for line in lines:
-                self._told.put((source, line))
+                self._received.put((source, line))
         except SeatrialError as error:
-            self._told.put(error)
+            self._received.put(error)

@@ -10,18 +10,18 @@ from seatrial.model.spec import Project
 from seatrial.ports import Kube, Object
 from seatrial.readiness.snapshot import controller_of
 
-__all__ = ["RUNNER", "Chosen", "chosen", "containers_of"]
+__all__ = ["RUNNER", "Selection", "containers_of", "select"]
 
 RUNNER: Final = "runner"
-"""The name of the runner's pod on the command line."""
+"""Name of the runner pod on the command line."""
 
 
-class Chosen:
-    """Which pods and containers are meant, now and later.
+class Selection:
+    """A rule that selects pods and containers, also of pods that start later.
 
     Args:
-        names: of pods or of what controls them; empty: all.
-        selector: labels of the pods behind a Service; empty: there is none of that name.
+        names: names of pods or their controllers; empty: all pods.
+        selector: label selector of a Service with that name; empty: there is none.
         container: only this container; None: all.
     """
 
@@ -31,7 +31,7 @@ class Chosen:
         self._container = container
 
     def __call__(self, pod: Object) -> bool:
-        """Whether a pod is meant."""
+        """Whether a pod is selected."""
         labels = pod["metadata"].get("labels") or {}
         return (
             not self._names
@@ -40,23 +40,23 @@ class Chosen:
         )
 
     def containers(self, pod: Object) -> list[str]:
-        """Return the names of the containers that are meant, in the order in which they start."""
+        """Return the names of the selected containers of a pod, in the order of their start."""
         return [name for name in containers_of(pod) if self._container in (None, name)]
 
 
 def containers_of(pod: Object) -> list[str]:
-    """Return the names of all containers of a pod, in the order in which they start."""
+    """Return the names of all containers of a pod, in the order of their start."""
     spec = pod["spec"]
     return [each["name"] for each in [*(spec.get("initContainers") or ()), *spec["containers"]]]
 
 
-def chosen(
+def select(
     kube: Kube, project: Project, pods: Sequence[Object], name: str | None, container: str | None
-) -> tuple[Chosen, list[Object]]:
-    """Return what is meant, and those of the pods.
+) -> tuple[Selection, list[Object]]:
+    """Return the selection by the arguments of `seatrial logs`, and the pods that it selects now.
 
     Raises:
-        UsageError: nothing is called so.
+        UsageError: no pod or container is selected.
     """
     declared = project.service.get(name or "")
     place = (declared and declared.namespace) or project.runner.namespace
@@ -64,12 +64,12 @@ def chosen(
     if name == RUNNER:
         names, container = [project.runner.pod], container or "tests"
     service = kube.get("v1/Service", names[-1], place) if names else None
-    meant = Chosen(names, ((service or {}).get("spec") or {}).get("selector") or {}, container)
+    meant = Selection(names, ((service or {}).get("spec") or {}).get("selector") or {}, container)
     found = [pod for pod in pods if meant(pod)]
     if not found:
         names = sorted({controller_of(pod)[1] or pod["metadata"]["name"] for pod in pods})
         raise UsageError(
-            f"nothing is called {name!r}" if name else "there are no pods",
+            f"no service, workload or pod is called {name!r}" if name else "there are no pods",
             hint=f"one of: {', '.join(names)}, {RUNNER}" if names else "seatrial status",
         )
     if not any(meant.containers(pod) for pod in found):

@@ -22,19 +22,19 @@ from seatrial.removal.keep import Fate
 from seatrial.removal.resources import Resources
 from seatrial.stages.context import Ctx
 
-__all__ = ["Output", "go"]
+__all__ = ["Output", "run_in_environment"]
 
 _RUNS_KEPT: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """Where a run is shown.
+    """Where the events and the output of a run go.
 
     Attributes:
-        sinks: makes the renderers of the run with this directory.
-        out: where pytest's own output goes.
-        color: whether `out` is colored.
+        sinks: returns the sinks of a run, given its directory.
+        out: takes the output of pytest.
+        color: whether to color `out`.
     """
 
     sinks: Callable[[Path], Sequence[Sink]]
@@ -42,7 +42,7 @@ class Output:
     color: bool
 
 
-def go(
+def run_in_environment(
     this: Machine,
     project: Project,
     record: EnvironmentRecord,
@@ -61,13 +61,13 @@ def go(
         this: the machine.
         project: the project.
         record: the environment; it is unlocked or its record is deleted when this returns.
-        output: where the run is shown.
-        command: what the user typed, for the record.
+        output: where the events and the output go.
+        command: the command line without `seatrial`, for events.jsonl.
         keep: never, on-failure or always.
-        tests: whether to run the tests, or only bring the environment up.
-        only_cluster: make the cluster and nothing in it.
-        explain: tell of each file that changed what that means.
-        pytest_args: what the user added for pytest.
+        tests: run the tests; else only bring the environment up.
+        only_cluster: create the cluster and nothing in it.
+        explain: print the consequence of each changed file.
+        pytest_args: arguments for pytest.
     """
     resources = Resources(record, this.ledger.write)
     fate = Fate.LEFT
@@ -111,7 +111,7 @@ def go(
 
 
 def _leave(ctx: Ctx) -> None:
-    """End the run's hold on the runner pod and on the namespace."""
+    """Close the prestarted exec and release the Lease of the namespace."""
     try:
         if ctx.facts.prestarted_exec is not None:
             ctx.facts.prestarted_exec.leave()
@@ -121,10 +121,10 @@ def _leave(ctx: Ctx) -> None:
 
 
 def _run_directory(root: Path, run: RunId) -> Path:
-    """Make the directory of a run and point `latest` to it; forget runs of long ago.
+    """Create the directory of a run, point `latest` to it, and delete the oldest directories.
 
     Raises:
-        UsageError: it cannot be made; nothing of it is left.
+        UsageError: it cannot be created.
     """
     runs = root / ".seatrial" / "runs"
     directory, latest = runs / run, runs / "latest"
@@ -136,7 +136,7 @@ def _run_directory(root: Path, run: RunId) -> Path:
         )
     fresh = runs / f".latest-{run}"
     try:
-        # For this user alone: what tests and containers print may hold secrets.
+        # Readable by this user only: output of tests and containers may contain secrets.
         for private in (runs.parent, runs, directory):
             private.mkdir(mode=0o700, parents=True, exist_ok=private is not directory)
         runs.chmod(0o700)

@@ -1,6 +1,7 @@
-"""Environments in a cluster that others use too, as their namespaces tell them: whoever made them, on whatever machine.
+"""Find and remove environments in a shared cluster by the labels of their namespaces.
 
-A ledger knows what its own machine made. Jobs of CI run on a new machine each; what they made is known by its labels.
+The ledger has only environments of its own machine. A CI job may run on a new machine each time; labels identify its
+environments.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from seatrial.app.wiring import EXPIRY, Machine, environment, visitor
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import Created, EnvironmentRecord
-from seatrial.model.errors import AccessDenied, SeatrialError, UsageError
+from seatrial.model.errors import AccessDenied, SeatrialError
 from seatrial.model.names import (
     LABEL_ENVIRONMENT,
     LABEL_ENVIRONMENT_ID,
@@ -37,25 +38,33 @@ from seatrial.namespaces.ownership import (
 from seatrial.ports import Kube, Object
 from seatrial.removal.removers import Access, access_of, remove_resources
 
-__all__ = ["Found", "expired", "found_in", "numbers", "remove", "remove_lent", "superfluous"]
+__all__ = [
+    "SharedEnvironment",
+    "expired",
+    "list_environments",
+    "remove",
+    "remove_from_foreign_namespaces",
+    "superfluous",
+]
 
 _PULL_REQUEST: Final = re.compile(r"pr-?(\d+)", re.IGNORECASE)
 _SECONDS: Final = 120.0
-_LONGEST: Final = 11
-"""Digits of a moment; with this many it is in the year 5138."""
+_LONGEST_TIMESTAMP: Final = 11
+"""Digits. A timestamp with 11 digits is in the year 5138."""
 
-_RIGHTS: Final = "rbac.authorization.k8s.io/v1/ClusterRoleBinding"
+_CLUSTER_ROLE_BINDING: Final = "rbac.authorization.k8s.io/v1/ClusterRoleBinding"
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """An environment.
+class SharedEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment in a shared cluster.
 
     Attributes:
-        name: what `--namespace` said.
-        namespaces: what it consists of.
-        expires: when it is removed although nobody asked.
-        holder: whose run works in it; empty: nobody's.
-        policies: enforced, ignored, unknown, or empty if nobody tried.
+        name: the value of `--namespace`.
+        namespaces: its namespaces.
+        project: id of its project.
+        expires: when any command may remove it.
+        holder: user, machine and run that use it; empty: it is not in use.
+        policies: whether its network policies are enforced, ignored or unknown; empty if they were not verified.
     """
 
     name: str
@@ -66,50 +75,38 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     policies: str = ""
 
 
-def numbers(text: str) -> frozenset[int]:
-    """Return the pull requests of `41,42`.
-
-    Raises:
-        UsageError: it is no such list.
-    """
-    parts = [part.strip().removeprefix("#") for part in text.split(",") if part.strip()]
-    if wrong := [part for part in parts if not part.isdigit()]:
-        raise UsageError(f"--keep-prs {wrong[0]!r} is not the number of a pull request", hint="--keep-prs 41,42")
-    return frozenset(int(part) for part in parts)
-
-
 def superfluous(names: Iterable[str], keep: Collection[int]) -> set[str]:
-    """Return which of the environments belong to pull requests that are not to be kept. Others are none of ours."""
+    """Return the environments of pull requests that are not in `keep`; other environments are not returned."""
     matches = {name: _PULL_REQUEST.fullmatch(name) for name in names}
     return {name for name, match in matches.items() if match and int(match[1]) not in keep}
 
 
-def expired(found: Iterable[Found], now: datetime) -> set[str]:
-    """Return which environments have outlived their time."""
+def expired(found: Iterable[SharedEnvironment], now: datetime) -> set[str]:
+    """Return the names of the environments that have expired."""
     return {each.name for each in found if each.expires <= now}
 
 
-def found_in(this: Machine, project: Project, *, everybodys: bool = False) -> list[Found]:
-    """Return the environments in the project's cluster, by name; none if the cluster does not answer or is not there.
+def list_environments(this: Machine, project: Project, *, all_projects: bool = False) -> list[SharedEnvironment]:
+    """Return the environments in the project's cluster, by name; none if the cluster does not answer or does not exist.
 
     Args:
         this: the machine.
-        project: says which cluster.
-        everybodys: those of other projects too.
+        project: the project.
+        all_projects: also environments of other projects.
     """
     kube = _kube(this, project)
-    return _found(kube, this.clock.now(), "" if everybodys else project.identity) if kube else []
+    return _list(kube, this.clock.now(), "" if all_projects else project.identity) if kube else []
 
 
 def remove(this: Machine, project: Project, names: Collection[str], say: Callable[[str], None]) -> list[str]:
-    """Remove environments, unless a run works in them, and return which went."""
+    """Remove the named environments that are not in use, and return the names of those that were removed."""
     kube = _kube(this, project)
     removed = []
-    for each in _found(kube, this.clock.now(), project.identity) if kube else ():
+    for each in _list(kube, this.clock.now(), project.identity) if kube else ():
         if each.name not in names:
             continue
         if each.holder:
-            say(f"{each.name} stays: {each.holder} works in it")
+            say(f"{each.name} was not removed: it is in use by {each.holder}")
             continue
         record = environments.find(this, project, each.name)
         try:
@@ -118,17 +115,17 @@ def remove(this: Machine, project: Project, names: Collection[str], say: Callabl
             else:
                 _remove(this, project, each)
         except SeatrialError as error:
-            say(f"{each.name} stays: {error.message}")
+            say(f"{each.name} was not removed: {error.message}")
             continue
         say(f"removed {each.name}")
         removed.append(each.name)
     return removed
 
 
-def remove_lent(this: Machine, project: Project, say: Callable[[str], None]) -> list[str]:
-    """Remove what is left of a project in namespaces of others, and return these.
+def remove_from_foreign_namespaces(this: Machine, project: Project, say: Callable[[str], None]) -> list[str]:
+    """Remove a project's objects from namespaces of other owners, and return the names of these namespaces.
 
-    A lent namespace is not labelled as ours. The Lease in it tells when a run last worked there, on whatever machine.
+    Such a namespace has no labels of an environment. The Lease in it says when a run last used it, on whatever machine.
     Cluster-wide objects are left over if the namespace of their runner was deleted.
     """
     kube = _kube(this, project)
@@ -145,18 +142,20 @@ def remove_lent(this: Machine, project: Project, say: Callable[[str], None]) -> 
         resources = [*_releases(kube, place, project.identity), Created(kind="objects", name=place)]
         _remove_resources(this, project, resources)
         removed.append(place)
-    places = {found["metadata"]["labels"].get(LABEL_ISOLATED_FOR) for found in _listed(kube, _RIGHTS, mine)}
+    places = {
+        found["metadata"]["labels"].get(LABEL_ISOLATED_FOR) for found in _listed(kube, _CLUSTER_ROLE_BINDING, mine)
+    }
     for place in sorted(filter(None, places)):
         if kube.get("v1/Namespace", place) is None:
             _remove_resources(this, project, [Created(kind="objects", name=place)])
             removed.append(place)
     for place in removed:
-        say(f"removed what was left of namespace {place}")
+        say(f"removed the objects of this project from namespace {place}")
     return removed
 
 
 def _listed(kube: Kube, kind: str, labels: str) -> list[Object]:
-    """Return objects of the whole cluster, none if we may not see them."""
+    """Return objects of all namespaces; none if the user may not list them."""
     try:
         return kube.objects(kind, labels=labels)
     except AccessDenied:
@@ -164,7 +163,7 @@ def _listed(kube: Kube, kind: str, labels: str) -> list[Object]:
 
 
 def _kube(this: Machine, project: Project) -> Kube | None:
-    """Return the API of the cluster that the project's environments share."""
+    """Return the API of the project's cluster; None if there is no cluster or it does not answer."""
     if environments.find(this, project) is None and visitor(this, project) is None:
         return None
     kube = _environment(this, project).cluster.connect()
@@ -181,7 +180,7 @@ def _record(this: Machine, project: Project) -> EnvironmentRecord:
     return record
 
 
-def _remove(this: Machine, project: Project, found: Found) -> None:
+def _remove(this: Machine, project: Project, found: SharedEnvironment) -> None:
     """Remove an environment that another machine created."""
     kube = _environment(this, project).cluster.connect()
     resources = []
@@ -210,24 +209,24 @@ def _releases(kube: Kube, namespace: str, project: str, identity: str = "") -> l
     return [Created(kind="release", name=f"{namespace}/{name}", identity=identity) for name in names]
 
 
-def _found(kube: Kube, now: datetime, project: str) -> list[Found]:
+def _list(kube: Kube, now: datetime, project: str) -> list[SharedEnvironment]:
     selector = f"{LABEL_OWNER}={OWNER},{LABEL_ENVIRONMENT}" + (f",{LABEL_PROJECT}={project}" if project else "")
     by_name: dict[tuple[str, str], list[Object]] = {}
     for namespace in kube.objects("v1/Namespace", labels=selector):
-        marks = namespace["metadata"]["labels"]
+        labels = namespace["metadata"]["labels"]
         if not namespace["metadata"].get("deletionTimestamp"):
-            by_name.setdefault((marks[LABEL_ENVIRONMENT], marks.get(LABEL_PROJECT, "")), []).append(namespace)
-    return [_told(kube, now, name, its, members) for (name, its), members in sorted(by_name.items())]
+            by_name.setdefault((labels[LABEL_ENVIRONMENT], labels.get(LABEL_PROJECT, "")), []).append(namespace)
+    return [_of_namespaces(kube, now, name, of, members) for (name, of), members in sorted(by_name.items())]
 
 
-def _told(kube: Kube, now: datetime, name: str, project: str, members: list[Object]) -> Found:
+def _of_namespaces(kube: Kube, now: datetime, name: str, project: str, members: list[Object]) -> SharedEnvironment:
     names = tuple(sorted(each["metadata"]["name"] for each in members))
     ends = [_seconds(each["metadata"]["labels"].get(LABEL_EXPIRES, "")) for each in members]
     leases = [
         found for place in names if (found := kube.get(lease.KIND, lease.NAME, place)) and lease.is_held(found, now)
     ]
     notes = [(each["metadata"].get("annotations") or {}).get(ENFORCED, "") for each in members]
-    return Found(
+    return SharedEnvironment(
         name=name,
         namespaces=names,
         project=project,
@@ -238,5 +237,5 @@ def _told(kube: Kube, now: datetime, name: str, project: str, members: list[Obje
 
 
 def _seconds(label: str) -> int:
-    """Return the seconds since the epoch that a label says, 0 if it says none: anybody may have written it."""
-    return int(label) if label.isascii() and label.isdigit() and len(label) <= _LONGEST else 0
+    """Return the seconds since the epoch of a label; 0 if it is not a timestamp, as any user may have written it."""
+    return int(label) if label.isascii() and label.isdigit() and len(label) <= _LONGEST_TIMESTAMP else 0

@@ -1,4 +1,4 @@
-"""Standard streams of this process: open even if the caller closed them, and never the reason why a run ends."""
+"""Protect the standard streams: reopen closed ones, and keep write errors from ending a run."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ _DESCRIPTORS: Final = ((0, os.O_RDONLY, "stdin"), (1, os.O_WRONLY, "stdout"), (2
 def protect() -> None:
     """Open closed standard streams on the null device, and keep write errors of stdout and stderr for `lost_output`.
 
-    Without this the next file that is opened takes the free descriptor, and programs that seatrial starts write into
-    it. A reader that goes away (EPIPE) still raises BrokenPipeError on stdout.
+    Otherwise the next opened file would get the free descriptor, and child processes would write into it. A reader of
+    stdout that closes the pipe (EPIPE) still raises BrokenPipeError.
     """
     for descriptor, mode, name in _DESCRIPTORS:
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest free descriptor: this one, because those below are open by now.
+            # `open` returns the lowest free descriptor. It is this one: those below it are open by now.
             opened = os.open(os.devnull, mode)
             os.set_inheritable(opened, True)
             if getattr(sys, name) is None:
-                setattr(sys, name, open(opened, "r" if descriptor == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - lives as long as the process
+                setattr(sys, name, open(opened, "r" if descriptor == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - open until the process ends
     sys.stdout = _protected(sys.stdout, pipe_breaks=True)
     sys.stderr = _protected(sys.stderr, pipe_breaks=False)
 
 
 def lost_output() -> OSError | None:
-    """Return why a part of stdout could not be written, None if all of it was."""
+    """Return the error that kept a part of stdout from being written; None if there was none."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return raw.failed if isinstance(raw, _Lossy) else None
 
 
 class _Lossy(io.FileIO):
-    """Takes whatever is written, also when the file behind it does not.
+    """A file that drops what cannot be written.
 
     Attributes:
-        failed: why the first write failed.
+        failed: error of the first failed write.
     """
 
     def __init__(self, descriptor: int, *, pipe_breaks: bool) -> None:
@@ -53,7 +53,7 @@ class _Lossy(io.FileIO):
     def write(self, data: Any, /) -> int:
         try:
             while (written := super().write(data)) is None:
-                # Another program made the terminal or pipe non-blocking.
+                # Another process has made the terminal or pipe non-blocking.
                 select.select([], [self.fileno()], [])
         except OSError as error:
             if isinstance(error, BrokenPipeError) and self._pipe_breaks:
@@ -64,7 +64,7 @@ class _Lossy(io.FileIO):
 
 
 class _Unbuffered(io.BufferedWriter):
-    """Passes on at once what is written, as streams do with PYTHONUNBUFFERED."""
+    """Writes without delay, as streams do with PYTHONUNBUFFERED."""
 
     def write(self, data: Any, /) -> int:
         written = super().write(data)
@@ -76,7 +76,7 @@ def _protected(stream: TextIO, *, pipe_breaks: bool) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     stream.flush()
-    # A locale that has no `…` shows `\u2026` in its place.
+    # If the encoding has no `…`, `\u2026` is written.
     errors = "backslashreplace" if stream.errors == "strict" else stream.errors
     buffered = _Unbuffered if stream.write_through else io.BufferedWriter
     return io.TextIOWrapper(

@@ -1,4 +1,4 @@
-"""Run the tests again on every save and on keys: the loop of `seatrial watch`."""
+"""Rerun the tests on every save and on keys: the loop of `seatrial watch`."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from typing import Final
 from seatrial.model.errors import ExitCode, SeatrialError
 from seatrial.model.spec import Project
 
-__all__ = ["Wish", "loop", "next_wish", "watch"]
+__all__ = ["Trigger", "loop", "next_trigger", "watch"]
 
 _QUIET: Final = 100
-"""Milliseconds without another save before the tests start; editors write several files, and some of them twice."""
+"""Milliseconds without another save before the tests start: editors write several files, some of them twice."""
 
 _LONGEST: Final = 5000
-"""Milliseconds after which they start although saves still come: a formatter over all files, a change of branch."""
+"""Milliseconds after which the tests start although files are still being saved, for example by a formatter."""
 
 _IGNORED_FOLDERS: Final = (".seatrial", ".foundry", ".ruff_cache", "test-results")
 _IGNORED_FILES: Final = (r"^\.coverage", r"^coverage\.xml$", r"^junit\.xml$")
 
 
-class Wish(Enum):
-    """What is to happen next."""
+class Trigger(Enum):
+    """The reason of the next run, or the end."""
 
     CHANGED = "changed"
     ALL = "all"
@@ -40,41 +40,41 @@ class Wish(Enum):
 
 
 _KEYS: Final = {
-    b"\r": Wish.ALL,
-    b"\n": Wish.ALL,
-    b"a": Wish.ALL,
-    b"f": Wish.FAILED,
-    b"q": Wish.QUIT,
-    b"\x04": Wish.QUIT,
+    b"\r": Trigger.ALL,
+    b"\n": Trigger.ALL,
+    b"a": Trigger.ALL,
+    b"f": Trigger.FAILED,
+    b"q": Trigger.QUIT,
+    b"\x04": Trigger.QUIT,
 }
 
-_ARGUMENTS: Final[dict[Wish, tuple[str, ...]]] = {
-    Wish.CHANGED: ("--failed-first",),
-    Wish.ALL: (),
-    Wish.FAILED: ("--last-failed",),
+_ARGUMENTS: Final[dict[Trigger, tuple[str, ...]]] = {
+    Trigger.CHANGED: ("--failed-first",),
+    Trigger.ALL: (),
+    Trigger.FAILED: ("--last-failed",),
 }
 
 
 def watch(
     run: Callable[[tuple[str, ...]], ExitCode], read: Callable[[], Project], *, root: Path, say: Callable[[str], None]
 ) -> ExitCode:
-    """Run the tests on every save of a file that matters, and on a key, until the user quits.
+    """Run the tests on every save of a relevant file and on keys, until the user quits.
 
     Args:
-        run: runs the tests with these arguments more, and tells how they ended.
-        read: reads the configuration. Called for each burst of saves: it may be what was saved.
+        run: runs the tests with additional arguments of pytest, and returns their exit code.
+        read: reads the configuration. Called after each burst of saves, because the configuration may have been saved.
         root: directory of the project.
-        say: tells the person at the keyboard.
+        say: prints a line for the user.
 
     Returns:
-        how the last run ended.
+        the exit code of the last run.
     """
     saved, tell_saved = os.pipe()
     stop = Flag()
     watcher = Thread(target=_watch, args=(root, read, tell_saved, stop), daemon=True)
     watcher.start()
     try:
-        return loop(run, lambda: next_wish(saved), say=say)
+        return loop(run, lambda: next_trigger(saved), say=say)
     finally:
         stop.set()
         watcher.join()
@@ -83,54 +83,54 @@ def watch(
 
 
 def loop(
-    run: Callable[[tuple[str, ...]], ExitCode], wish: Callable[[], Wish], *, say: Callable[[str], None]
+    run: Callable[[tuple[str, ...]], ExitCode], trigger: Callable[[], Trigger], *, say: Callable[[str], None]
 ) -> ExitCode:
-    """Run all tests, then as wished, until quitting is.
+    """Run all tests, then rerun them after each trigger, until the user quits.
 
     Args:
-        run: runs the tests with these arguments more, and tells how they ended.
-        wish: waits for what is to happen next.
-        say: tells the person at the keyboard.
+        run: runs the tests with additional arguments of pytest, and returns their exit code.
+        trigger: waits for the next trigger.
+        say: prints a line for the user.
 
     Returns:
-        how the last run ended.
+        the exit code of the last run.
     """
-    wanted = Wish.ALL
+    wanted = Trigger.ALL
     code = ExitCode.PASSED
     while True:
         try:
             code = run(_ARGUMENTS[wanted])
         except KeyboardInterrupt as interrupt:
             if type(interrupt) is not KeyboardInterrupt:
-                raise  # SIGTERM: that is meant for us
+                raise  # SIGTERM ends the loop
             code = ExitCode.INTERRUPTED
         say("watching for changes; Enter: all, f: failed, q: quit")
         try:
-            wanted = wish()
+            wanted = trigger()
         except KeyboardInterrupt:
-            wanted = Wish.QUIT
-        if wanted is Wish.QUIT:
+            wanted = Trigger.QUIT
+        if wanted is Trigger.QUIT:
             return code
 
 
-def next_wish(saved: int) -> Wish:
-    """Wait for a save, told by bytes in the pipe `saved`, or a key. Several saves since the last run are one."""
+def next_trigger(saved: int) -> Trigger:
+    """Wait for a key, or for bytes in the pipe `saved`, which report saves. Several saves are one trigger."""
     with _keyboard() as keyboard:
         listening = [saved] if keyboard is None else [saved, keyboard]
         while True:
             ready, _, _ = select.select(listening, [], [])
             if saved in ready:
                 os.read(saved, 65536)
-                return Wish.CHANGED
+                return Trigger.CHANGED
             pressed = os.read(ready[0], 1)
-            wish = _KEYS.get(pressed, Wish.QUIT if not pressed else None)
-            if wish is not None:
-                return wish
+            trigger = _KEYS.get(pressed, Trigger.QUIT if not pressed else None)
+            if trigger is not None:
+                return trigger
 
 
 @contextmanager
 def _keyboard() -> Iterator[int | None]:
-    """Yield where keys can be read one by one. The terminal is as before afterwards: a debugger may want it."""
+    """Yield a descriptor that delivers single keys, None without a terminal. Restores the terminal, for a debugger."""
     if not sys.stdin.isatty():
         yield None
         return
@@ -160,7 +160,7 @@ def _watch(project: Path, read: Callable[[], Project], tell_saved: int, stop: Fl
         try:
             wanted = any(map(relevance_of(read()), paths))
         except SeatrialError:
-            # The command that follows tells what is wrong.
+            # The run that follows reports the error.
             wanted = True
         if wanted:
             os.write(tell_saved, b".")

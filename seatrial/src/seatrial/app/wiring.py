@@ -1,4 +1,4 @@
-"""Joins adapters to ports: the only commands' module that knows which are real."""
+"""Join adapters to ports: the only module of the commands that imports adapters."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 EXPIRY: Final = timedelta(hours=24)
-"""How long a kept environment outlives its last use."""
+"""Time from the last use of a kept environment to its expiry."""
 
 _KUBECONFIG: Final = "kubeconfig"
 _VISITOR: Final = EnvironmentId("look")
@@ -56,7 +56,7 @@ _CERTS: Final = "/etc/containerd/certs.d"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What belongs to this machine and not to a project."""
+    """The container engine, the ledger, programs and the clock of this machine."""
 
     processes: LocalProcesses
     engine: DockerEngine
@@ -93,13 +93,13 @@ class Machine:
         return Guard(project=record.project_label, environment=record.namespace, releases=frozenset(releases))
 
     def charts_of(self, record: EnvironmentRecord) -> HelmCharts:
-        """Return the same cluster's Helm."""
+        """Return Helm for the cluster of an environment, for removal."""
         cluster = self.cluster_of(record)
         return HelmCharts(self.processes, kubeconfig=cluster.kubeconfig, context=cluster.context, cwd=self.ledger.root)
 
     @property
     def holder(self) -> str:
-        """Who we are, for others: user and machine."""
+        """User and machine, as the holder of a Lease."""
         return f"{os.environ.get('USER') or os.getuid()}@{platform.node()}"
 
     def registry(self) -> LocalRegistry:
@@ -145,7 +145,7 @@ class Machine:
         )
 
     def memory_peak(self) -> MemoryPeak:
-        """Return what samples the memory in use from now on."""
+        """Start to sample the memory in use, and return the sampler."""
         return MemoryPeak()
 
 
@@ -182,7 +182,7 @@ def environment(this: Machine, project: Project, record: EnvironmentRecord) -> K
     """Return the Kubernetes environment of a record.
 
     Raises:
-        UsageError: the configuration lacks what its provider needs, or the kind configuration is none.
+        UsageError: a setting that the provider requires is missing, or the kind configuration is invalid.
     """
     directory = this.ledger.directory(record.id)
     common: dict[str, Any] = {
@@ -198,7 +198,7 @@ def environment(this: Machine, project: Project, record: EnvironmentRecord) -> K
     }
     if project.cluster.provider == "existing":
         return _existing(this, project, record, common)
-    # What is kept was made by it; reading it would cost the short loop a twentieth of a second.
+    # A kept cluster was created from it; reading it again takes 50 ms.
     given = None if record.kept else _kind_config(project)
     home = EnvironmentId(record.host or record.id)
     certs = this.ledger.directory(home) / "certs.d"
@@ -241,7 +241,7 @@ def environment(this: Machine, project: Project, record: EnvironmentRecord) -> K
 def _own_kubeconfig(directory: Path, source: Path, context: str, project: Project) -> Path:
     """Return the environment's own kubeconfig: one context with the namespace of the tests."""
     target, mark = directory / _KUBECONFIG, directory / f"{_KUBECONFIG}.source"
-    # By content: a file that is restored, or copied with its times, may be older than our copy.
+    # Compare contents: a restored file, or one copied with its times, may be older than our copy.
     origin = json.dumps([str(source), context, project.runner.namespace]).encode() + source.read_bytes()
     digest = hashlib.sha256(origin).hexdigest()
     if target.exists() and mark.exists() and mark.read_text() == digest:
@@ -258,7 +258,7 @@ def _own_kubeconfig(directory: Path, source: Path, context: str, project: Projec
 
 
 def _guard(project: Project, record: EnvironmentRecord) -> Guard:
-    """Return what is ours in a cluster that others use too."""
+    """Return which objects of a shared cluster belong to an environment."""
     releases = frozenset((release.namespace, release.name) for release in project.release)
     return Guard(project=record.project_label, environment=record.namespace, releases=releases)
 
@@ -269,13 +269,11 @@ def _existing(this: Machine, project: Project, record: EnvironmentRecord, common
         missing = "context" if not spec.context else "registry"
         raise UsageError(
             f'provider = "existing" needs cluster.{missing}',
-            reason="no cluster and no registry is used that the configuration does not allow by name",
+            reason="seatrial uses only clusters and registries that the configuration names",
         )
     given = ExistingCluster(spec.context, kubeconfig=spec.kubeconfig, processes=this.processes)
     if not given.exists():
-        raise UsageError(
-            f"{given.kubeconfig} has no context {spec.context!r}", hint="kubectl config get-contexts lists them"
-        )
+        raise UsageError(f"{given.kubeconfig} has no context {spec.context!r}", hint="kubectl config get-contexts")
     directory = this.ledger.directory(record.id)
     cluster = ExistingCluster(
         spec.context,

@@ -1,1 +1,1 @@
-"""The command line: one file per command. Only `main.py` ends the process or prints an error."""
+"""Parse the command line with click, one file for each command; what a command does is in `seatrial.app`."""

@@ -11,62 +11,58 @@ from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from seatrial.app.wiring import Machine
+    from seatrial.model.spec import Project
 
-__all__ = ["command"]
+__all__ = ["command", "numbers"]
+
+
+def numbers(text: str) -> frozenset[int]:
+    """Return the pull requests of `41,42`.
+
+    Raises:
+        UsageError: a part is not a number.
+    """
+    parts = [part.strip().removeprefix("#") for part in text.split(",") if part.strip()]
+    if wrong := [part for part in parts if not part.isdigit()]:
+        raise UsageError(f"--keep-prs {wrong[0]!r} is not the number of a pull request", hint="--keep-prs 41,42")
+    return frozenset(int(part) for part in parts)
 
 
 @plain_command(
     examples=(
-        ("seatrial clean", "what dead or expired runs left; every run does that too"),
+        ("seatrial clean", "expired environments and leftovers of killed commands"),
         ("seatrial clean --all", "kept environments of all projects as well"),
-        ("seatrial clean --keep-prs 41,42", "environments pr-N of other pull requests, whoever made them"),
+        ("seatrial clean --keep-prs 41,42", "environments pr-N of other pull requests, on whatever machine created"),
         ("seatrial clean --cache", "the registry's images and images built for projects"),
     )
 )
-@click.option("--all", "everything", is_flag=True, help="Also what was kept, of all projects, unless it is in use.")
-@click.option("--cache", is_flag=True, help="Also what makes the next run quick: pushed and built images.")
+@click.option("--all", "everything", is_flag=True, help="Also kept environments of all projects that are not in use.")
+@click.option("--cache", is_flag=True, help="Also the caches that make runs quick: pushed and built images.")
 @click.option(
-    "--keep-prs", metavar="NUMBERS", help="Also environments pr-N of this project but those of these pull requests."
+    "--keep-prs", metavar="NUMBERS", help="Also environments pr-N of this project, except those of these pull requests."
 )
 @click.pass_obj
 def command(context: Context, *, everything: bool, cache: bool, keep_prs: str | None) -> ExitCode:
-    """Remove what dead or expired runs left behind.
+    """Remove expired environments and leftovers of killed commands.
 
-    Nothing is touched that seatrial did not make. With --keep-prs, or in a project whose cluster is somebody else's,
-    environments count that other machines made: their namespaces tell whose they are.
+    Nothing is removed that seatrial did not create. With --keep-prs, or with `provider = "existing"`, environments of
+    this project that other machines created are removed too: the labels of their namespaces name their project.
     """
-    from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.clean_up import clean_up  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import machine  # noqa: PLC0415
 
-    this = machine()
-    with this.ledger.alone():
-        removed = environments.reap(this, this.clock.now(), context.say, everything=everything)
-    removed += _in_cluster(context, this, keep_prs)
-    if cache:
-        removed += environments.drop_cache(this, context.say)
+    keep = None if keep_prs is None else numbers(keep_prs)
+    project = _project(context, required=keep is not None)
+    removed = clean_up(machine(), project, context.say, everything=everything, cache=cache, keep=keep)
     context.print_result(removed, f"removed: {', '.join(removed)}" if removed else "nothing to remove")
     return ExitCode.PASSED
 
 
-def _in_cluster(context: Context, this: Machine, keep_prs: str | None) -> list[str]:
-    """Remove environments of the project's cluster that have expired or whose pull request is not to be kept."""
-    from seatrial.app import shared_environments  # noqa: PLC0415
-
-    keep = None if keep_prs is None else shared_environments.numbers(keep_prs)
+def _project(context: Context, *, required: bool) -> Project | None:
+    """Return the project; None if there is none here and none is required: then only this machine is cleaned."""
     try:
-        project = context.project
+        return context.project
     except UsageError:
-        if keep is None:
-            # Everywhere else it is no project that is cleaned, but this machine.
-            return []
-        raise
-    if keep is None and project.cluster.provider != "existing":
-        return []
-    found = shared_environments.found_in(this, project)
-    names = shared_environments.expired(found, this.clock.now())
-    if keep is not None:
-        names |= shared_environments.superfluous((each.name for each in found), keep)
-    return shared_environments.remove(this, project, names, context.say) + shared_environments.remove_lent(
-        this, project, context.say
-    )
+        if required:
+            raise
+        return None

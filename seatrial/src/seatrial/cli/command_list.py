@@ -1,4 +1,4 @@
-"""All commands. Their modules are imported when called, so that `--help` is quick; hence the summaries here."""
+"""All commands with their summaries: `--help` lists them without importing their modules."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Entry(NamedTuple):
     """One command.
 
     Attributes:
-        group: heading that it stands under in the help.
-        summary: its line there; a test holds it equal to the command's own first line.
+        group: its heading in the help.
+        summary: its line in the help; a test compares it with the first line of the command's docstring.
     """
 
     group: Group
@@ -23,26 +23,26 @@ class Entry(NamedTuple):
 
 RUN: Final[Group] = "Run tests"
 KEEP: Final[Group] = "Keep an environment"
-LOOK: Final[Group] = "Look into it"
+INSPECT: Final[Group] = "Inspect it"
 SETUP: Final[Group] = "Set up"
 
 COMMANDS: Final[dict[str, Entry]] = {
-    "run": Entry(RUN, "Run the tests in a fresh cluster, bring the results home, remove the cluster."),
-    "test": Entry(RUN, "Run the tests in the environment that `up` made; send only what changed."),
-    "watch": Entry(RUN, "Run the tests again on every save, failed ones first."),
-    "up": Entry(KEEP, "Bring the environment up, or up to date, and leave it up."),
-    "down": Entry(KEEP, "Take the environment down."),
-    "status": Entry(KEEP, "Say what is up, and whether it is up to date."),
+    "run": Entry(RUN, "Run the tests in a new cluster, collect the results, delete the cluster."),
+    "test": Entry(RUN, "Run the tests in the environment that `up` created; send only changed files."),
+    "watch": Entry(RUN, "Rerun the tests on every save, failed ones first."),
+    "up": Entry(KEEP, "Create the environment or bring it up to date, and keep it."),
+    "down": Entry(KEEP, "Remove the environment."),
+    "status": Entry(KEEP, "Show whether the environment is up, ready and up to date."),
     "list": Entry(KEEP, "List the environments of this machine."),
-    "clean": Entry(KEEP, "Remove what dead or expired runs left behind."),
-    "logs": Entry(LOOK, "Print the logs of a service or of the runner."),
-    "env": Entry(LOOK, "Print exports, so that plain kubectl, helm and docker work against the cluster."),
-    "debug": Entry(LOOK, "Run a shell or a command in a debug pod, with HTTP, DNS and SQL clients."),
-    "diagnose": Entry(LOOK, "Say what is wrong in the environment, with evidence."),
-    "render": Entry(LOOK, "Show a past run again from its directory."),
+    "clean": Entry(KEEP, "Remove expired environments and leftovers of killed commands."),
+    "logs": Entry(INSPECT, "Print the logs of a service or of the runner."),
+    "env": Entry(INSPECT, "Print shell exports for kubectl and helm against the cluster."),
+    "debug": Entry(INSPECT, "Run a shell or a command in a debug pod, with HTTP, DNS and SQL clients."),
+    "diagnose": Entry(INSPECT, "Find problems in the environment, with evidence."),
+    "render": Entry(INSPECT, "Show a past run again from its directory."),
     "init": Entry(SETUP, "Write seatrial.toml from the files of the project."),
-    "config": Entry(SETUP, "Show the configuration, its schema, and what is doubtful in it."),
-    "doctor": Entry(SETUP, "Check this machine: tools, engine, limits, ports, what is stale."),
+    "config": Entry(SETUP, "Show the configuration, its schema and its problems."),
+    "doctor": Entry(SETUP, "Check this machine: tools, engine, limits, ports and leftovers."),
     "completion": Entry(SETUP, "Print the completion script of a shell."),
 }
 """Name to entry; the command is `command` in `seatrial.cli.NAME`."""

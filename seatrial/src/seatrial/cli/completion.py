@@ -17,9 +17,9 @@ _SHELLS: Final[dict[str, type[ShellComplete]]] = {"bash": BashComplete, "zsh": Z
 
 @plain_command(
     examples=(
-        ("source <(seatrial completion bash)", "complete in this shell"),
-        ('seatrial completion zsh > "${fpath[1]}/_seatrial"', "in every zsh"),
-        ("seatrial completion fish > ~/.config/fish/completions/seatrial.fish", "in every fish"),
+        ("source <(seatrial completion bash)", "enable completion in this shell"),
+        ('seatrial completion zsh > "${fpath[1]}/_seatrial"', "enable it in every zsh"),
+        ("seatrial completion fish > ~/.config/fish/completions/seatrial.fish", "enable it in every fish"),
     )
 )
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
@@ -27,7 +27,7 @@ def command(shell: str) -> ExitCode:
     """Print the completion script of a shell."""
     from seatrial.cli.main import cli  # noqa: PLC0415 - main imports this module
 
-    # bash 4.4 is what click asks for; asking here would start a shell for each completion script that is printed.
+    # Not `source()`: it starts bash to check its version, which has to be 4.4 or newer.
     click.echo(_SHELLS[shell](cli, {}, "seatrial", "_SEATRIAL_COMPLETE").source_template % _names())
     return ExitCode.PASSED
 

@@ -13,26 +13,26 @@ __all__ = ["command"]
 
 @plain_group(
     examples=(
-        ("seatrial config show", "every value, and where it comes from"),
-        ("seatrial config lint", "errors, and what will bite later"),
-        ("seatrial config schema > seatrial.schema.json", "for the editor"),
+        ("seatrial config show", "every value and its source"),
+        ("seatrial config lint", "errors and warnings"),
+        ("seatrial config schema > seatrial.schema.json", "for an editor"),
     )
 )
 def command() -> None:
-    """Show the configuration, its schema, and what is doubtful in it."""
+    """Show the configuration, its schema and its problems."""
 
 
 @plain_command(
     name="show",
     examples=(
-        ("seatrial config show", "what holds, and why"),
-        ("SEATRIAL_CLUSTER_NAME=ci seatrial config show", "with a value from the environment"),
+        ("seatrial config show", "every value and its source"),
+        ("SEATRIAL_CLUSTER_NAME=ci seatrial config show", "with a value from an environment variable"),
         ("seatrial config show --json", "for scripts"),
     ),
 )
 @click.pass_obj
 def show(ctx: Context) -> ExitCode:
-    """Print every value with its source: file and line, variable, option or default."""
+    """Print every value with its source: file and line, environment variable, option or default."""
     from seatrial.config.show import as_text, flatten  # noqa: PLC0415 - keeps --help quick
 
     settings = flatten(ctx.loaded)
@@ -52,7 +52,7 @@ def show(ctx: Context) -> ExitCode:
     return ExitCode.PASSED
 
 
-@plain_command(name="schema", examples=(("seatrial config schema > seatrial.schema.json", "for the editor"),))
+@plain_command(name="schema", examples=(("seatrial config schema > seatrial.schema.json", "for an editor"),))
 @click.pass_obj
 def schema(ctx: Context) -> ExitCode:
     """Print the JSON Schema of seatrial.toml."""
@@ -66,13 +66,13 @@ def schema(ctx: Context) -> ExitCode:
     name="lint",
     examples=(
         ("seatrial config lint", "before the first run"),
-        ("seatrial config lint --strict", "in CI: exit 4 if anything is doubtful"),
+        ("seatrial config lint --strict", "in CI: exit code 4 if there is a warning"),
     ),
 )
-@click.option("--strict", is_flag=True, help="End with exit code 4 if there are warnings.")
+@click.option("--strict", is_flag=True, help="Exit with code 4 if there are warnings.")
 @click.pass_obj
 def lint(ctx: Context, *, strict: bool) -> ExitCode:
-    """Check the configuration: errors end with exit code 4, traps are warnings."""
+    """Check the configuration; errors exit with code 4, likely mistakes are warnings."""
     from seatrial.config.lint import lint as find  # noqa: PLC0415 - keeps --help quick
 
     warnings = find(ctx.loaded)
@@ -80,7 +80,7 @@ def lint(ctx: Context, *, strict: bool) -> ExitCode:
         "file": ctx.loaded.file,
         "warnings": [{"where": item.where, "message": item.message, "try": item.hint} for item in warnings],
     }
-    ctx.print_result(document, "\n".join(f"{item}" for item in warnings) or f"{ctx.loaded.file.name}: nothing to say")
+    ctx.print_result(document, "\n".join(f"{item}" for item in warnings) or f"{ctx.loaded.file.name}: no warnings")
     return ExitCode.USAGE if strict and warnings else ExitCode.PASSED
 
 

@@ -1,11 +1,11 @@
-"""How commands are declared: help by example, global options after the name too, pytest's options let through.
+"""Declare commands: examples in the help, global options after the name, options passed on to pytest.
 
-A command is a function with a docstring whose first line is its summary in `registry.COMMANDS`:
+A command is a function with a docstring whose first line is its summary in `command_list.COMMANDS`:
 
     @plain_command(examples=(("seatrial status --json", "for scripts"),))
     @click.pass_obj
     def command(ctx: Context) -> ExitCode:
-        '''Say what is up, and whether it is up to date.'''
+        '''Show whether the environment is up, ready and up to date.'''
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import click
 
 from seatrial.cli.options import Context
 
-__all__ = ["Taught", "TaughtGroup", "namespace_option", "plain_command", "plain_group", "pytest_command"]
+__all__ = ["ExampleCommand", "ExampleGroup", "namespace_option", "plain_command", "plain_group", "pytest_command"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 Examples = Sequence[tuple[str, str]]
 
 
-class _Teaches(click.Command):
-    """Shows its examples, each a command line and what it is for, first thing after the description."""
+class _WithExamples(click.Command):
+    """A command whose help shows its examples, each a command line and its purpose, after the description."""
 
     def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,30 +39,30 @@ class _Teaches(click.Command):
                 formatter.write_dl(self.examples, col_max=44)
 
 
-class Taught(_Teaches):
+class ExampleCommand(_WithExamples):
     """A command with examples."""
 
 
-class TaughtGroup(_Teaches, click.Group):
+class ExampleGroup(_WithExamples, click.Group):
     """A group of commands with examples."""
 
-    command_class = Taught
+    command_class = ExampleCommand
 
 
 def plain_command(*, examples: Examples = (), name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command of a function. The global options may stand after its name: `seatrial status --json -C DIR`."""
+    """Turn a function into a command. The global options may follow its name: `seatrial status --json -C DIR`."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        return click.command(name, cls=Taught, examples=examples)(_global_options(function))
+        return click.command(name, cls=ExampleCommand, examples=examples)(_global_options(function))
 
     return decorate
 
 
-def plain_group(*, examples: Examples = (), name: str | None = None) -> Callable[[Callable[..., Any]], TaughtGroup]:
-    """Make a group of a function; its commands are made by `plain_command` and added by `add_command`."""
+def plain_group(*, examples: Examples = (), name: str | None = None) -> Callable[[Callable[..., Any]], ExampleGroup]:
+    """Turn a function into a group; create its commands with `plain_command` and add them with `add_command`."""
 
-    def decorate(function: Callable[..., Any]) -> TaughtGroup:
-        return click.group(name, cls=TaughtGroup, examples=examples)(function)
+    def decorate(function: Callable[..., Any]) -> ExampleGroup:
+        return click.group(name, cls=ExampleGroup, examples=examples)(function)
 
     return decorate
 
@@ -70,17 +70,17 @@ def plain_group(*, examples: Examples = (), name: str | None = None) -> Callable
 def pytest_command(
     *, examples: Examples = (), name: str | None = None
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """Make a command that hands everything it does not know to pytest, in order: its argument `pytest_args`, a tuple.
+    """Turn a function into a command that passes unknown arguments to pytest, in order, as the tuple `pytest_args`.
 
-    Its own options must be long ones, so that `-k`, `-x`, `-q`, `-v`, `-h` and the like are pytest's. Of the global
-    options it takes only `--json` after its name.
+    Its own options must be long ones, because `-k`, `-x`, `-q`, `-v`, `-h` and the like are pytest's. Of the global
+    options only `--json` may follow its name.
     """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
         takes_rest = click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED, metavar="[PYTEST OPTIONS]…")
         return click.command(
             name,
-            cls=Taught,
+            cls=ExampleCommand,
             examples=examples,
             context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
         )(takes_rest(_json_option(function)))
@@ -89,7 +89,7 @@ def pytest_command(
 
 
 def _changes(name: str, change: Callable[[Any, Any], Any] = lambda _, new: new) -> Callable[..., None]:
-    """Return a callback that changes one attribute of the Context if the option was given."""
+    """Return a callback that changes one attribute of the Context if the option is given."""
 
     def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         del param
@@ -101,13 +101,13 @@ def _changes(name: str, change: Callable[[Any, Any], Any] = lambda _, new: new) 
 
 
 def namespace_option(function: _F) -> _F:
-    """Add `--namespace` to a command that works in an environment."""
+    """Add `--namespace` to a command that uses an environment."""
     return click.option(
         "--namespace",
         metavar="NAME",
         expose_value=False,
         callback=_changes("namespace"),
-        help="The environment of this name, beside others in the cluster.",
+        help="Use the environment with this name in a shared cluster.",
     )(function)
 
 
@@ -137,7 +137,7 @@ def _global_options(function: _F) -> _F:
             is_flag=True,
             expose_value=False,
             callback=_changes("quiet"),
-            help="Only what went wrong, and the result.",
+            help="Print only errors and the result.",
         ),
         click.option(
             "-v",
@@ -145,7 +145,7 @@ def _global_options(function: _F) -> _F:
             count=True,
             expose_value=False,
             callback=_changes("verbose", lambda old, new: old + new),
-            help="Say more while at it.",
+            help="Print more progress; may be given twice.",
         ),
         _json_option,
     )

@@ -14,21 +14,21 @@ __all__ = ["command"]
 
 @plain_command(
     examples=(
-        ("seatrial diagnose", "causes first, with their evidence"),
-        ("seatrial diagnose --json", "for scripts; exit code 10 if something is wrong"),
+        ("seatrial diagnose", "the likeliest cause first, with evidence"),
+        ("seatrial diagnose --json", "for scripts; exit code 10 if there are findings"),
     )
 )
 @namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
-    """Say what is wrong in the environment, with evidence."""
+    """Find problems in the environment, with evidence."""
     from seatrial.app import environment_status, environments  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415
 
     this, project = machine(), context.project
     kube = environment(this, project, environments.require(this, project, context.namespace)).cluster.connect()
     found = environment_status.find_problems(kube, project)
-    context.print_result(found, lambda: "\n".join(map(_text, found)) if found else "nothing is wrong")
+    context.print_result(found, lambda: "\n".join(map(_text, found)) if found else "no problems found")
     return ExitCode.ENVIRONMENT if found else ExitCode.PASSED
 
 

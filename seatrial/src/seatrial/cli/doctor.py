@@ -13,16 +13,16 @@ __all__ = ["command"]
 
 @plain_command(
     examples=(
-        ("seatrial doctor", "before the first run, or when something is odd"),
+        ("seatrial doctor", "before the first run, or after a failure of the platform"),
         ("seatrial doctor --json", "for a bug report"),
-        ("seatrial -q doctor", "only what is not well"),
+        ("seatrial -q doctor", "only warnings and problems"),
     )
 )
 @click.pass_obj
 def command(ctx: Context) -> ExitCode:
-    """Check this machine: tools, engine, limits, ports, what is stale.
+    """Check this machine: tools, engine, limits, ports and leftovers.
 
-    Ends with exit code 4 if something has to be mended first.
+    The exit code is 4 if a problem prevents runs.
     """
     from seatrial.app.doctor_checks import checks, summary  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.doctor_facts import gather  # noqa: PLC0415

@@ -13,39 +13,21 @@ __all__ = ["command"]
 
 @plain_command(
     examples=(
-        ("seatrial down", "the cluster, and all that is in it"),
-        ("seatrial down --namespace pr-42", "this environment; the cluster and its other ones stay"),
+        ("seatrial down", "the cluster and everything in it"),
+        ("seatrial down --namespace pr-42", "this environment; the cluster and its other environments stay"),
     )
 )
 @namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
-    """Take the environment down.
+    """Remove the environment.
 
-    Of a cluster that seatrial did not make, only what it put there goes. The registry's volume stays: it is the cache
-    that makes the next one quick. `seatrial clean --cache` removes it. What commands left that died goes, too.
+    In a cluster that seatrial did not create, only objects of seatrial are deleted. The registry's volume stays as a
+    cache for the next environment; `seatrial clean --cache` deletes it. Environments that a killed command left are
+    removed too.
     """
-    from seatrial.app import environments, shared_environments  # noqa: PLC0415 - keeps --help quick
-    from seatrial.app.wiring import environment, machine  # noqa: PLC0415
+    from seatrial.app.take_down import take_down  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import machine  # noqa: PLC0415
 
-    this, project, namespace = machine(), context.project, context.namespace
-    with this.ledger.alone():
-        died = environments.reap(this, this.clock.now(), context.say)
-    if environments.find(this, project, namespace) is None:
-        # Another machine may have made it: a job of CI, say.
-        if namespace and shared_environments.remove(this, project, {namespace}, context.say):
-            return ExitCode.PASSED
-        if not died:
-            context.say(
-                f"there is no environment {namespace} of this project" if namespace else environments.NO_ENVIRONMENT
-            )
-        return ExitCode.PASSED
-    record = environments.claim(this, project, namespace)
-    if record.provider == "existing":
-        # Updates the environment's copy of the kubeconfig: the user may have corrected it since.
-        environment(this, project, record)
-    others = [each.namespace for each in environments.guest_environments(this, record)]
-    environments.remove(this, record)
-    also = f", and with it {', '.join(others)}" if others else ""
-    context.say(f"removed {namespace or 'what was made'} in {record.cluster}{also}")
+    take_down(machine(), context.project, context.namespace, context.say)
     return ExitCode.PASSED

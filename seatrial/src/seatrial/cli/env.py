@@ -15,16 +15,16 @@ __all__ = ["command"]
 
 @plain_command(
     examples=(
-        ('eval "$(seatrial env)"', "then: kubectl get pods, helm list, docker ps"),
-        ("seatrial env --json", "the same for scripts"),
+        ('eval "$(seatrial env)"', "then use kubectl, helm and docker"),
+        ("seatrial env --json", "for scripts"),
     )
 )
 @namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
-    """Print exports, so that plain kubectl, helm and docker work against the cluster.
+    """Print shell exports for kubectl and helm against the cluster.
 
-    Your own kubeconfig and its current context stay as they are.
+    Your own kubeconfig and its current context do not change.
     """
     from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415

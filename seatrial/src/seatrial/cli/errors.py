@@ -18,9 +18,9 @@ __all__ = ["finish", "tell"]
 
 
 def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
-    """Print what happened, why, and what to try, and return the exit code that it means.
+    """Print an error with its reason and hint, and return its exit code.
 
-    An error that nobody foresaw is our bug: the traceback goes to a file that can be pasted into an issue.
+    An unexpected error is a bug of seatrial: the traceback goes to a file that can be pasted into an issue.
     """
     error = understood(error)
     if isinstance(error, click.ClickException):
@@ -37,20 +37,20 @@ def tell(error: BaseException, argv: Sequence[str]) -> ExitCode:
         return error.exit_code
     from seatrial.app.crash_report import report_text, write_report  # noqa: PLC0415 - only when needed
 
-    what = f"seatrial itself failed: {type(error).__name__}: {error}"
+    message = f"internal error: {type(error).__name__}: {error}"
     try:
         log = write_report(error, argv)
     except OSError:
-        # A full disk, say: the report is worth more than a tidy screen.
-        _say(what, "this is our bug", "open an issue with the report below", "")
+        # For example because the disk is full.
+        _say(message, "this is a bug of seatrial", "open an issue with the report below", "")
         print(report_text(error, argv), file=sys.stderr)
     else:
-        _say(what, "this is our bug", "open an issue with the report", log)
+        _say(message, "this is a bug of seatrial", "open an issue with the report", log)
     return ExitCode.ENVIRONMENT
 
 
 def finish(context: Context, ended: FinishedRun) -> ExitCode:
-    """Print the result where it is asked for, and return the run's exit code; raise the problem that decided it."""
+    """Print the result with `--json` and return the run's exit code; raise the problem that decided it."""
     from seatrial.pipeline import code_of  # noqa: PLC0415 - keeps --help quick
 
     if context.as_json:
@@ -61,7 +61,7 @@ def finish(context: Context, ended: FinishedRun) -> ExitCode:
     if problem is not None and code_of(problem) is ended.result.exit:
         raise problem
     if problem is not None:
-        # The tests ended worse, for example inconclusively before a failed teardown: their code is the run's.
+        # The exit code of the tests takes precedence, for example if they were inconclusive and teardown failed.
         tell(problem, sys.argv[1:])
     return ended.result.exit
 
@@ -74,7 +74,7 @@ def _say(message: str, reason: str, hint: str, log: str) -> None:
 
 
 def _print(text: str) -> None:
-    """Print a text that may quote a secret, or what a program or pod said."""
+    """Print a text that may contain secrets or the output of a program or pod."""
     from seatrial.model.redaction import SECRETS  # noqa: PLC0415 - only when needed
     from seatrial.model.text import safe_text  # noqa: PLC0415
 

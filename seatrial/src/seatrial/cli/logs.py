@@ -18,32 +18,32 @@ _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def seconds(text: str) -> int:
-    """Return how many seconds `90s`, `5m`, `2h` or `1d` are.
+    """Return the seconds of a duration: `90s`, `5m`, `2h` or `1d`.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the text is not a duration.
     """
     match = re.fullmatch(r"(\d+)([smhd]?)", text)
     if match is None:
-        raise UsageError(f"--since {text!r} is no duration", hint="90s, 5m, 2h or 1d")
+        raise UsageError(f"--since {text!r} is not a duration", hint="90s, 5m, 2h or 1d")
     return int(match[1]) * _UNITS[match[2] or "s"]
 
 
 @plain_command(
     examples=(
-        ("seatrial logs", "everything, pod by pod"),
-        ("seatrial logs web --tail 20", "the pods behind a service, or of a workload"),
-        ("seatrial logs runner -f", "pytest's own output, while it comes"),
-        ("seatrial logs -f --since 1m", "all that happens, new pods and restarts too, until Ctrl-C"),
-        ("seatrial logs web --previous", "before the last restart"),
+        ("seatrial logs", "of all pods, one after the other"),
+        ("seatrial logs web --tail 20", "of the pods of a service or workload"),
+        ("seatrial logs runner -f", "pytest's output as it is printed"),
+        ("seatrial logs -f --since 1m", "of all pods, also new and restarted ones, until Ctrl-C"),
+        ("seatrial logs web --previous", "of the containers before their last restart"),
     )
 )
 @click.argument("name", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Go on while more comes, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines until Ctrl-C.")
 @click.option("--tail", type=click.IntRange(min=0), metavar="LINES", help="Only the last lines of each container.")
-@click.option("--since", metavar="DURATION", help="Only what is newer: 90s, 5m, 2h.")
+@click.option("--since", metavar="DURATION", help="Only lines of the last 90s, 5m or 2h.")
 @click.option("-c", "--container", metavar="NAME", help="Only this container of each pod.")
-@click.option("--previous", is_flag=True, help="Of the instance before the last restart.")
+@click.option("--previous", is_flag=True, help="Of the container before its last restart.")
 @namespace_option
 @click.pass_obj
 def command(
@@ -61,25 +61,27 @@ def command(
     NAME is a declared service, a Kubernetes Service, a workload, a pod, or `runner`.
     """
     from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
-    from seatrial.app.log_selection import RUNNER, chosen  # noqa: PLC0415
+    from seatrial.app.log_selection import RUNNER, select  # noqa: PLC0415
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415
     from seatrial.model.redaction import SECRETS  # noqa: PLC0415
     from seatrial.runner.decoder import decode_log  # noqa: PLC0415
 
     newer = seconds(since) if since else None
     if follow and previous:
-        raise UsageError("--follow and --previous exclude each other", reason="what has ended says nothing more")
+        raise UsageError("--follow and --previous exclude each other", reason="a container that ended prints no more")
     this, project = machine(), context.project
     kube = environment(this, project, environments.require(this, project, context.namespace)).cluster.connect()
     namespaces = project.used_namespaces
     pods = [pod for namespace in namespaces for pod in kube.objects("v1/Pod", namespace)]
-    meant, those = chosen(kube, project, pods, name, container)
+    selection, those = select(kube, project, pods, name, container)
     if follow:
-        from seatrial.app.log_following import tail_all  # noqa: PLC0415
+        from seatrial.app.log_following import follow_logs  # noqa: PLC0415
 
-        tail_all(kube, namespaces, meant, tail=tail, since=newer, color=context.color(sys.stdout), alone=name == RUNNER)
+        follow_logs(
+            kube, namespaces, selection, tail=tail, since=newer, color=context.color(sys.stdout), alone=name == RUNNER
+        )
         return ExitCode.PASSED
-    containers = [(pod["metadata"], each) for pod in those for each in meant.containers(pod)]
+    containers = [(pod["metadata"], each) for pod in those for each in selection.containers(pod)]
     printed = False
     for meta, each in containers:
         text = kube.logs(meta["name"], meta["namespace"], each, tail=tail, since=newer, previous=previous)
@@ -88,5 +90,5 @@ def command(
         print(decode_log(SECRETS.data(text)), end="", flush=True)
         printed = printed or bool(text)
     if not printed:
-        context.say("no container was restarted" if previous else "nothing has been printed")
+        context.say("no container was restarted" if previous else "the logs are empty")
     return ExitCode.PASSED

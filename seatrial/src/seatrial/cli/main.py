@@ -1,4 +1,4 @@
-"""Entry point: the only place that ends the process or prints an error."""
+"""Entry point of `seatrial`: run a command, print its error and end the process with its exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from seatrial import __version__
 from seatrial.app.standard_streams import lost_output, protect
 from seatrial.cli.command_list import COMMANDS
-from seatrial.cli.declaration import TaughtGroup
+from seatrial.cli.declaration import ExampleGroup
 from seatrial.cli.errors import tell
 from seatrial.cli.options import COLOR_CHOICES, Context
 from seatrial.interruption import Terminated
@@ -25,11 +25,11 @@ __all__ = ["Terminated", "cli", "main", "run"]
 
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
-_BROKEN_PIPE = 128 + 13  # SIGPIPE, as a program that knows nothing of it ends; Windows has no such name
+_BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not define
 
 
-class _Commands(TaughtGroup):
-    """Commands by name, imported when called, listed under headings."""
+class _Commands(ExampleGroup):
+    """Import commands when they are called, and list them under headings."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -62,11 +62,11 @@ class _Commands(TaughtGroup):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     subcommand_metavar="COMMAND [ARGUMENTS]…",
     examples=(
-        ("seatrial init", "write seatrial.toml from what is found here"),
-        ("seatrial run", "one run in a fresh cluster"),
-        ("seatrial up", "the short loop: keep the cluster,"),
-        ("seatrial test -k s3", "send only what changed"),
-        ("seatrial run --help", "every command has its own examples"),
+        ("seatrial init", "write seatrial.toml from the files of this project"),
+        ("seatrial run", "run the tests once in a new cluster"),
+        ("seatrial up", "keep a cluster for repeated runs"),
+        ("seatrial test -k s3", "run tests in it; send only changed files"),
+        ("seatrial run --help", "help and examples of one command"),
     ),
 )
 @click.option(
@@ -74,13 +74,13 @@ class _Commands(TaughtGroup):
     "--project",
     metavar="DIR_OR_FILE",
     help="Project directory or configuration file. [default: the nearest seatrial.toml, or pyproject.toml with"
-    " [tool.seatrial], from here upwards]",
+    " [tool.seatrial], in this directory or above]",
 )
 @click.option("-s", "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set one value of the configuration.")
-@click.option("-q", "--quiet", count=True, help="Only what went wrong, and the verdict.")
-@click.option("-v", "--verbose", count=True, help="Say more while at it.")
+@click.option("-q", "--quiet", count=True, help="Print only errors and the result.")
+@click.option("-v", "--verbose", count=True, help="Print more progress; may be given twice.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result on stdout as one JSON document.")
-@click.option("--color", type=click.Choice(COLOR_CHOICES), default="auto", show_default=True, help="Use colours.")
+@click.option("--color", type=click.Choice(COLOR_CHOICES), default="auto", show_default=True, help="Use colors.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(
@@ -105,7 +105,7 @@ def cli(
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run one command line and return what the process is to end with. Errors are printed to stderr."""
+    """Run one command line and return the exit code of the process. Errors are printed to stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         _check_encoding(arguments)
@@ -114,29 +114,29 @@ def run(argv: Sequence[str] | None = None) -> int:
     except click.Abort as abort:
         return _TERMINATED if isinstance(abort.__cause__, Terminated) else _INTERRUPTED
     except (BrokenPipeError, SystemExit):
-        # Who read our output has seen enough; click would end with 1 then, which means failed tests here. Never 0
-        # either: what was cut off may have been the verdict.
+        # The reader of the output closed it. click would return 1, which means failed tests. 0 would be wrong too:
+        # the verdict may have been cut off.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
-    except Exception as error:  # noqa: BLE001 - the last line of defence: never a traceback
+    except Exception as error:  # noqa: BLE001 - print a report instead of a traceback
         return tell(error, arguments)
     return int(code or 0)
 
 
 def main() -> NoReturn:
-    """Run the command line of this process and end it."""
+    """Run the command line of this process and exit."""
     protect()
     signal.signal(signal.SIGTERM, _terminate)
     code = run()
     if (lost := lost_output()) is not None:
         print(f"seatrial: stdout could not be written: {lost.strerror}", file=sys.stderr)
-        # A cut-off result must not look like a good one.
+        # An incomplete result must not look like a good one.
         code = code or ExitCode.ENVIRONMENT
     sys.exit(code)
 
 
 def _check_encoding(arguments: Sequence[str]) -> None:
-    """Raise a UsageError for an argument that no record of the run could hold."""
+    """Raise a UsageError for an argument that is not UTF-8: the records of a run cannot hold it."""
     for argument in arguments:
         try:
             argument.encode()

@@ -1,11 +1,11 @@
-"""What every command knows: the global options, the project they point at, and where output goes."""
+"""The global options: which project, how much output, and where it goes."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
@@ -27,12 +27,12 @@ class Context:
 
     Attributes:
         project_at: directory or file given by `-C`; None: search upwards from the working directory.
-        settings: `KEY=VALUE` given by `--set`, or by a command's own option, with the option that gave it.
-        quiet: only what went wrong, and the verdict.
+        settings: `KEY=VALUE` given by `--set`, each with the option that set it.
+        quiet: print only errors and the result.
         verbose: how often `-v` was given.
-        as_json: the result goes to stdout as one JSON document, and nothing else does.
+        as_json: print the result, and nothing else, on stdout as one JSON document.
         color_choice: auto, always or never.
-        namespace: an environment of that name beside others; empty: the configured namespaces.
+        namespace: name of a guest environment; empty: the configured namespaces.
     """
 
     project_at: str | None = None
@@ -48,7 +48,7 @@ class Context:
         """The configuration with the source of every value. Read once.
 
         Raises:
-            UsageError: there is none, or it is wrong.
+            UsageError: there is no configuration, or it has an error.
         """
         from seatrial.config import load  # noqa: PLC0415 - keeps --help quick
 
@@ -56,35 +56,25 @@ class Context:
 
     @property
     def project(self) -> Project:
-        """The configuration, moved to the namespaces of `--namespace`. Raises as `loaded` does."""
+        """The configuration, with the namespaces of `--namespace`. Raises as `loaded` does."""
         if not self.namespace:
             return self.loaded.project
         from seatrial.config.guest import guest_project  # noqa: PLC0415 - keeps --help quick
 
         return guest_project(self.loaded.project, self.namespace)
 
-    def with_setting(self, key: str, value: str, *, option: str) -> Context:
-        """Return this with one more value of the configuration set, as `--set KEY=VALUE` does.
-
-        Args:
-            key: dotted key: `runner.namespace`.
-            value: its value.
-            option: the command's own option that gave it, for `config show` and messages.
-        """
-        return replace(self, settings=(*self.settings, (f"{key}={value}", option)))
-
     @property
     def runs(self) -> Path:
-        """Where the files of runs are: `.seatrial/runs` of the project, a folder a run and the link `latest`."""
+        """The directory of past runs: `.seatrial/runs` of the project, a folder for each run and the link `latest`."""
         return self.project.root / ".seatrial" / "runs"
 
     @property
     def out(self) -> TextIO:
-        """Where pytest's own output goes: stdout, unless that is for JSON."""
+        """Where pytest's output goes: stdout, or stderr with `--json`."""
         return sys.stderr if self.as_json else sys.stdout
 
     def color(self, stream: TextIO) -> bool:
-        """Whether to colour `stream`: by `--color`, else NO_COLOR, FORCE_COLOR, TERM and whether it is a terminal."""
+        """Whether to color `stream`: by `--color`, else by NO_COLOR, FORCE_COLOR, TERM and whether it is a terminal."""
         if self.color_choice != "auto":
             return self.color_choice == "always"
         if os.environ.get("NO_COLOR"):
@@ -101,10 +91,10 @@ class Context:
         return Output(sinks=self.sinks, out=self.out, color=self.color(self.out))
 
     def sinks(self, run_dir: Path) -> list[Sink]:
-        """Return what renders a run: its `events.jsonl` in `run_dir`, and one renderer to stderr.
+        """Return the sinks of a run: the writer of `events.jsonl` in `run_dir`, and one renderer on stderr.
 
-        The renderer is a live console on a terminal, GitHub's groups and annotations under GitHub Actions, plain lines
-        everywhere else; with `-q` or `--json`, plain lines that only tell what went wrong and the verdict.
+        The renderer is a live console on a terminal, groups and annotations on GitHub Actions, and plain lines
+        everywhere else. With `-q` or `--json` it prints only errors and the verdict, as plain lines.
         """
         from seatrial.sinks.choose import renderer  # noqa: PLC0415 - keeps --help quick
         from seatrial.sinks.guard import CommandGuard  # noqa: PLC0415
@@ -126,7 +116,7 @@ class Context:
         ]
 
     def say(self, text: str) -> None:
-        """Tell a person something on the way: to stderr, not with `-q`."""
+        """Print a progress line for the user on stderr, unless `-q` was given."""
         if not self.quiet:
             from seatrial.model.redaction import SECRETS  # noqa: PLC0415 - keeps --help quick
             from seatrial.model.text import safe_text  # noqa: PLC0415
@@ -138,7 +128,7 @@ class Context:
 
         Args:
             value: anything msgspec encodes.
-            text: the same for people, or what makes it.
+            text: the same for people, or a function that returns it.
         """
         if self.as_json:
             self.print_json(value)
@@ -150,7 +140,7 @@ class Context:
             print(safe_text(SECRETS.text(shown), colors=True))
 
     def print_json(self, value: object) -> None:
-        """Print a value on stdout as JSON, whatever the options say."""
+        """Print a value on stdout as JSON, whatever the options are."""
         import msgspec  # noqa: PLC0415 - keeps --help quick
 
         from seatrial.model.redaction import SECRETS  # noqa: PLC0415

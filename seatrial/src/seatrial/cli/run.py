@@ -14,10 +14,10 @@ __all__ = ["command"]
 
 @pytest_command(
     examples=(
-        ("seatrial run", "everything, and nothing is left"),
-        ("seatrial run -k s3 -x", "pytest's own options"),
-        ("seatrial run --keep on-failure", "leave the cluster if something fails; seatrial test goes on in it"),
-        ("seatrial run --namespace ci-1", "in a cluster that others use: beside them"),
+        ("seatrial run", "all tests; nothing is left afterwards"),
+        ("seatrial run -k s3 -x", "options of pytest"),
+        ("seatrial run --keep on-failure", "keep the cluster if the run fails, for seatrial test"),
+        ("seatrial run --namespace ci-1", "in namespaces of its own in a shared cluster"),
         ("seatrial -q run --json", "the result as one JSON document"),
     )
 )
@@ -27,14 +27,14 @@ __all__ = ["command"]
     default="never",
     show_default=True,
     envvar="SEATRIAL_KEEP",
-    help="Leave the cluster up afterwards.",
+    help="Keep the environment afterwards.",
 )
 @namespace_option
 @click.pass_obj
 def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> ExitCode:
-    """Run the tests in a fresh cluster, bring the results home, remove the cluster.
+    """Run the tests in a new cluster, collect the results, delete the cluster.
 
-    What --keep leaves is up like after `seatrial up`; the next `seatrial run` replaces it.
+    An environment that --keep leaves is used as after `seatrial up`; the next `seatrial run` replaces it.
     """
     from seatrial.app import environments, run_lifecycle  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import machine  # noqa: PLC0415
@@ -42,12 +42,12 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
     this, project = machine(), context.project
     if context.namespace and project.cluster.provider == "kind":
         raise UsageError(
-            "--namespace is for a cluster that others use too, and run makes one of its own",
+            "--namespace requires a shared cluster, and run creates a cluster of its own",
             hint=f"seatrial up --namespace {context.namespace}",
         )
     record = environments.create(this, project, command="run", say=context.say, namespace=context.namespace)
     words = ("run", f"--keep={keep}", *pytest_args)
-    ended = run_lifecycle.go(
+    ended = run_lifecycle.run_in_environment(
         this, project, record, output=context.output, command=words, keep=keep, tests=True, pytest_args=pytest_args
     )
     return finish(context, ended)

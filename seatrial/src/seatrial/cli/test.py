@@ -17,11 +17,11 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
 
     Args:
         context: the command line.
-        pytest_args: what the user added for pytest.
-        explain: tell of each file that changed what that means.
+        pytest_args: arguments for pytest.
+        explain: print the consequence of each changed file.
 
     Raises:
-        SeatrialError: what stopped the run.
+        SeatrialError: the run was stopped.
     """
     from seatrial.app import environments, run_lifecycle  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import machine  # noqa: PLC0415
@@ -29,7 +29,7 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
     this = machine()
     record = environments.claim(this, context.project, context.namespace)
     words = ("test", *pytest_args)
-    ended = run_lifecycle.go(
+    ended = run_lifecycle.run_in_environment(
         this,
         context.project,
         record,
@@ -45,16 +45,16 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
 
 @pytest_command(
     examples=(
-        ("seatrial test", "all of them"),
-        ("seatrial test -k s3 -x", "pytest's own options"),
-        ("seatrial test --lf", "what failed last time"),
-        ("seatrial test --pdb", "a debugger where it fails"),
-        ("seatrial test --explain", "which file is sent, or rebuilds the image, and why"),
+        ("seatrial test", "all tests"),
+        ("seatrial test -k s3 -x", "options of pytest"),
+        ("seatrial test --lf", "tests that failed in the last run"),
+        ("seatrial test --pdb", "a debugger in the pod where a test fails"),
+        ("seatrial test --explain", "which files are sent or rebuild the image, and why"),
     )
 )
-@click.option("--explain", is_flag=True, help="Tell of each file that changed what that means.")
+@click.option("--explain", is_flag=True, help="Print the consequence of each changed file: sent, or image rebuilt.")
 @namespace_option
 @click.pass_obj
 def command(context: Context, *, explain: bool, pytest_args: tuple[str, ...]) -> ExitCode:
-    """Run the tests in the environment that `up` made; send only what changed."""
+    """Run the tests in the environment that `up` created; send only changed files."""
     return run_once(context, pytest_args, explain=explain)

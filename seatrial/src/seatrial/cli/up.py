@@ -21,20 +21,20 @@ __all__ = ["command"]
 
 @plain_command(
     examples=(
-        ("seatrial up", "then: seatrial test, as often as you like"),
-        ("seatrial up", "again, after a change of chart or image: only what changed is done"),
-        ("seatrial up --namespace pr-42", "one more, beside others in the same cluster"),
+        ("seatrial up", "then seatrial test, as often as you like"),
+        ("seatrial up", "again, after a change of a chart or image: only the change is applied"),
+        ("seatrial up --namespace pr-42", "one more environment in the same cluster"),
     )
 )
 @namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
-    """Bring the environment up, or up to date, and leave it up.
+    """Create the environment or bring it up to date, and keep it.
 
-    It goes by `seatrial down`, or by itself a day after its last use.
+    `seatrial down` removes it; otherwise any command does, a day after its last use.
 
-    With --namespace it is one of several in a cluster: releases of its own, a quota, no host ports, and policies that
-    keep it and its neighbours apart.
+    With --namespace it is one of several environments in a cluster, with its own releases, a quota, no host ports, and
+    network policies that separate it from the others.
     """
     from seatrial.app import environments, run_lifecycle  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import machine  # noqa: PLC0415
@@ -44,7 +44,7 @@ def command(context: Context) -> ExitCode:
     host = _host(context, this) if beside else None
     record = environments.find_or_create(this, context.project, say=context.say, namespace=context.namespace, host=host)
     words = ("up", "--namespace", context.namespace) if context.namespace else ("up",)
-    ended = run_lifecycle.go(
+    ended = run_lifecycle.run_in_environment(
         this, context.project, record, output=context.output, command=words, keep="always", tests=False
     )
     return finish(context, ended)
@@ -58,7 +58,7 @@ def _host(context: Context, this: Machine) -> EnvironmentRecord:
     found = environments.find(this, plain.project)
     if found is None or not this.kind(found).exists():
         record = environments.find_or_create(this, plain.project, say=context.say)
-        ended = run_lifecycle.go(
+        ended = run_lifecycle.run_in_environment(
             this,
             plain.project,
             record,

@@ -17,27 +17,27 @@ __all__ = ["command"]
 
 @pytest_command(
     examples=(
-        ("seatrial watch", "all tests on every save, failed ones first"),
-        ("seatrial watch -k s3 -x", "pytest's own options"),
+        ("seatrial watch", "all tests, then again on every save"),
+        ("seatrial watch -k s3 -x", "options of pytest"),
     )
 )
 @namespace_option
 @click.pass_obj
 def command(ctx: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
-    """Run the tests again on every save, failed ones first.
+    """Rerun the tests on every save, failed ones first.
 
-    Files count that an image, a chart or the configuration is made from. Keys between runs: Enter or a runs all, f only
-    those that failed, q quits. Ctrl-C ends the running tests, once more quits. A save or a key during a run counts
-    when it is over.
+    Saved files count if an image, a chart or the configuration depends on them. Keys between runs: Enter or a runs all
+    tests, f only failed ones, q quits. Ctrl-C interrupts the running tests; the next Ctrl-C quits. A save or a key
+    during a run counts when the run ends.
     """
     from seatrial.app.watch_loop import watch  # noqa: PLC0415 - keeps --help quick
     from seatrial.cli.test import run_once  # noqa: PLC0415
 
     def run(arguments: tuple[str, ...]) -> ExitCode:
-        fresh = replace(ctx)  # reads the configuration again: it may be what was saved
+        fresh = replace(ctx)  # the configuration may have been saved: read it again
         try:
             return run_once(fresh, (*pytest_args, *arguments))
-        except Exception as error:  # noqa: BLE001 - told, and the next save may have mended it
+        except Exception as error:  # noqa: BLE001 - printed, and the next save may fix its cause
             return tell(error, sys.argv[1:])
 
     return watch(run, lambda: replace(ctx).project, root=ctx.project.root, say=ctx.say)

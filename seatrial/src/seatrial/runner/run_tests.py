@@ -14,7 +14,7 @@ import msgspec
 
 from seatrial.image_inputs import tree_proof as stale
 from seatrial.image_inputs.working_tree import Files
-from seatrial.interruption import Noted, Terminated, first_sets
+from seatrial.interruption import DeferredSignals, Terminated, defer_signals
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, SeatrialError
 from seatrial.model.event import Body, Note
@@ -176,7 +176,7 @@ class _Session:
         self.state = state
         self.renderer = renderer
         self.stop = stop
-        self.noted = Noted()
+        self.signals = DeferredSignals()
         self.paths = {kind: run_dir / name for kind, name in _FILES.items()}
         self.run_dir = run_dir
         self.sizes = dict.fromkeys(self.paths, 0)
@@ -198,7 +198,7 @@ class _Session:
         self.exceeded: set[str] = set()
 
     def result(self, submitted: Submitted, cut: Callable[[TestRun], None] | None) -> TestRun:
-        with first_sets(self.stop, patience=2) as self.noted:
+        with defer_signals(self.stop, limit=2) as self.signals:
             try:
                 self.follow()
                 return self.outcome(submitted)
@@ -333,7 +333,7 @@ class _Session:
             self.out_of_time = True
             self.emit(Note(level="warning", text="the tests are out of time and are interrupted"))
             self.tell()
-        is_late = bool(self.told_at) and (self.noted.count > 1 or now - self.told_at > self.grace)
+        is_late = bool(self.told_at) and (self.signals.count > 1 or now - self.told_at > self.grace)
         if is_late and not (self.exited or self.killed_at):
             self.killed_at = now
             self.tell("--kill")
@@ -342,7 +342,7 @@ class _Session:
 
     @property
     def grace(self) -> float:
-        return _SHORT_GRACE if self.noted.first is Terminated else _GRACE
+        return _SHORT_GRACE if self.signals.first is Terminated else _GRACE
 
     def is_silent(self, now: float) -> bool:
         """Whether the runner counts as lost. Heartbeats are judged by the clock: a node that is paused sends none."""
@@ -413,7 +413,7 @@ class _Session:
         lost = self.renderer.end(
             verdict,
             frames=self.frames.frames,
-            until=lambda: self.stop.is_set() and (self.noted.count > 1 or time.monotonic() - began > self.grace),
+            until=lambda: self.stop.is_set() and (self.signals.count > 1 or time.monotonic() - began > self.grace),
         )
         if lost and not self.stop.is_set():
             verdict = _not_shown(verdict, lost)
@@ -441,7 +441,7 @@ class _Session:
             seconds=end.seconds if end else 0.0,
             memory_peak=exited.get("memory_peak", 0),
             collected=collected,
-            interrupted=self.noted.first() if self.noted.first else None,
+            interrupted=self.signals.first() if self.signals.first else None,
         )
 
 
