@@ -10,6 +10,7 @@ from seatrial.model.errors import EnvironmentFailed, ExitCode, SeatrialError
 from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.result import Counts, RunResult
 from seatrial.pipeline import FinishedRun
+from seatrial.removal.keep import Fate
 
 
 def ended(exit_: ExitCode, problem: BaseException | None) -> FinishedRun:
@@ -22,7 +23,7 @@ def ended(exit_: ExitCode, problem: BaseException | None) -> FinishedRun:
         verdict="",
         counts=Counts(),
     )
-    return FinishedRun(result, problem)
+    return FinishedRun(result, Fate.KEPT, problem)
 
 
 @pytest.fixture
