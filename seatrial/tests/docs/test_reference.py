@@ -1,4 +1,4 @@
-"""The pages of the reference are what the code says, and links between pages lead somewhere."""
+"""Generated pages of the reference are up to date, and links between pages lead to existing places."""
 
 from __future__ import annotations
 
@@ -22,28 +22,37 @@ def generated() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["cli.md", "configuration.md", "exit-codes.md", "events.md", "result.md"])
-def test_the_reference_is_what_the_code_says(generated, name):
+def test_generated_page_is_up_to_date(generated, name):
     assert (DOCS / "reference" / name).read_text() == generated[name], "run: python seatrial/docs/generate_reference.py"
 
 
-def test_no_page_is_forgotten(generated):
+def test_every_generated_page_is_tested(generated):
     assert set(generated) == {"cli.md", "configuration.md", "exit-codes.md", "events.md", "result.md"}
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
-def test_links_lead_somewhere(page):
-    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-    anchors = {
-        re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")) for title in re.findall(r"^#+ (.*)", text, re.MULTILINE)
-    }
+PAGES = (DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md")))
+
+
+def prose(page: Path) -> str:
+    """Return the text of a page without its code blocks."""
+    return re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")) for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS.parent)))
+def test_links_lead_to_files_and_headings_that_exist(page):
     broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         path, _, anchor = target.partition("#")
         if "://" in target:
             continue
-        if path and not (page.parent / path).exists():
-            broken.append(target)
-        if not path and anchor not in anchors:
+        file = page.parent / path if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
             broken.append(target)
 
     assert broken == []
