@@ -17,7 +17,7 @@ from seatrial.model.environment_record import Created, EnvironmentRecord
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.spec import Project, ReleaseSpec, RunnerSpec
-from seatrial.ports import Change, Completed, LocalImage, Object
+from seatrial.ports import Change, ClusterState, Completed, Lines, LocalImage, Object
 from seatrial.removal.resources import Resources
 from seatrial.stages.context import Ctx
 
@@ -42,6 +42,9 @@ class FakeStarted:
 
     def waits(self) -> bool:
         return not self.left.is_set()
+
+    def finish(self, stdin: bytes) -> Completed:
+        raise NotImplementedError
 
     def close(self) -> None:
         self.left.set()
@@ -72,6 +75,12 @@ class FakeExec:
         del stdin, container, timeout
         self.asked.append(tuple(argv))
         return Completed(argv=tuple(argv), code=0, stdout=b"", stderr=b"")
+
+    def relay(self, argv: Sequence[str], *, container: str = "tests") -> int:
+        raise NotImplementedError
+
+    def attach(self, argv: Sequence[str], *, container: str = "tests") -> int:
+        raise NotImplementedError
 
 
 class FakeKube:
@@ -179,6 +188,11 @@ class FakeKube:
         self.since.append(since)
         return self.texts.get((pod, container, previous), b"")
 
+    def follow(
+        self, pod: str, namespace: str, container: str, *, tail: int | None = None, since: int | None = None
+    ) -> Lines:
+        raise NotImplementedError
+
     def exec(self, pod: str, namespace: str) -> FakeExec:
         del pod, namespace
         return self.pod
@@ -219,7 +233,7 @@ class FakeCluster:
         self.log.append("delete")
         self.there = False
 
-    def state(self) -> str:
+    def state(self) -> ClusterState:
         return "gone" if not self.there else "stopped" if self.kube.broken else "running"
 
     def revive(self, *, deadline: Deadline) -> None:

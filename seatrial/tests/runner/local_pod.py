@@ -93,6 +93,14 @@ class LocalPod:
         )
         return StartedHere(process, timeout)
 
+    def relay(self, argv: Sequence[str], *, container: str = "tests") -> int:
+        """Not available: a directory has no terminal."""
+        raise NotImplementedError
+
+    def attach(self, argv: Sequence[str], *, container: str = "tests") -> int:
+        """Not available: a directory has no terminal."""
+        raise NotImplementedError
+
     def stream(self, argv: Sequence[str], *, container: str = "keeper", silence: float = 60.0) -> Iterator[bytes]:
         """Yield what a command prints."""
         process = subprocess.Popen(
