@@ -23,9 +23,12 @@ __all__ = [
     "read",
     "read_runner",
     "write",
+    "write_runner",
 ]
 
 T = TypeVar("T")
+
+_RUNNER: Final = "runner.json"
 
 INSPECTED_IMAGES: Final = "looked.json"
 """In an environment's directory: the images that the last command requested from the engine."""
@@ -152,4 +155,9 @@ def write(path: Path, value: object) -> None:
 
 def read_runner(directory: Path) -> RunnerRecord | None:
     """Return the record of an environment's runner pod."""
-    return read(directory / "runner.json", RunnerRecord)
+    return read(directory / _RUNNER, RunnerRecord)
+
+
+def write_runner(directory: Path, record: RunnerRecord) -> None:
+    """Replace the record of an environment's runner pod."""
+    write(directory / _RUNNER, record)

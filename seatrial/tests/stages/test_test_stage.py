@@ -15,6 +15,7 @@ from seatrial.pod.agent.file_tree import scan
 from seatrial.ports import Change
 from seatrial.runner.run_tests import TestRun
 from seatrial.runner.sync import PodFiles
+from seatrial.runner_pod import known_files
 from seatrial.saved_state import read_runner, write
 from seatrial.stages import build, deliver
 from seatrial.stages import test as stage
@@ -121,7 +122,7 @@ class Sending:
         self.seeded = dict(self.pod)
         self.asked, self.requests, self.writes, self.proof = 0, [], (), None
         monkeypatch.setattr(stage, "run_tests", self.run_tests)
-        monkeypatch.setattr(stage, "pod_files", self.pod_files)
+        monkeypatch.setattr(known_files, "pod_files", self.pod_files)
         first, _ = delivered(self.world)
         runner_pod_of(first).ensure()
 

@@ -23,7 +23,7 @@ from seatrial.namespaces.ownership import delete_isolation_objects
 from seatrial.ports import Kube, LocalImage, Object, Warn
 from seatrial.runner.agent_files import agent_files
 from seatrial.runner_pod.manifest import DIGEST, PodInputs, runner_objects, runner_policies
-from seatrial.saved_state import RunnerRecord, read_runner, write
+from seatrial.saved_state import RunnerRecord, read_runner, write_runner
 from seatrial.watching.watch_set import bounded_watch
 
 __all__ = ["RunnerImage", "RunnerPod"]
@@ -152,7 +152,7 @@ class RunnerPod:
         self._save(replace(known, values=values))
 
     def _save(self, record: RunnerRecord) -> None:
-        write(self.directory / "runner.json", record)
+        write_runner(self.directory, record)
 
     def _sent_places(self, before: tuple[str, ...]) -> tuple[str, ...]:
         """Return the folders that are sent to an image that is not built from this project.

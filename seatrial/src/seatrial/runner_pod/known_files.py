@@ -1,0 +1,87 @@
+"""Know which files the runner pod has: from the saved state, or by reading them from the pod."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from seatrial.image_inputs.working_tree import Files
+from seatrial.model.deadline import Deadline
+from seatrial.model.errors import EnvironmentFailed, OutOfTime
+from seatrial.ports import PodExec
+from seatrial.runner import blocking_calls
+from seatrial.runner.sync import PodFiles, pod_files
+from seatrial.saved_state import PodFilesRecord, RunnerRecord, read, read_runner, write, write_runner
+
+__all__ = ["KnownFiles", "require_runner"]
+
+_STATE_FILE: Final = "pod-files.json"
+
+
+def require_runner(directory: Path) -> RunnerRecord:
+    """Return the record of the runner pod.
+
+    Args:
+        directory: of the environment.
+
+    Raises:
+        EnvironmentFailed: there is none.
+    """
+    runner = read_runner(directory)
+    if runner is None:
+        raise EnvironmentFailed("the record of the runner pod is missing", hint="run the command again")
+    return runner
+
+
+@dataclass(slots=True, kw_only=True)
+class KnownFiles:
+    """The files of the runner pod in the folders that changed files are sent to.
+
+    Attributes:
+        exec_: commands in the pod.
+        workdir: working directory of the tests in the pod.
+        directory: of the environment.
+        deadline: until the tests have to start.
+    """
+
+    exec_: PodExec
+    workdir: str
+    directory: Path
+    deadline: Deadline
+    _seeded: Files = field(init=False, default_factory=dict)
+
+    def saved(self) -> PodFiles:
+        """Return the saved state of this pod. Without one, read the files from the pod."""
+        found = read(self.directory / _STATE_FILE, PodFilesRecord)
+        if found is None or found.uid != require_runner(self.directory).uid:
+            return self.read()
+        self._seeded = found.seeded
+        return PodFiles(found.files, found.seeded)
+
+    def read(self) -> PodFiles:
+        """Read the files from the pod.
+
+        Raises:
+            OutOfTime: the pod does not answer before the deadline.
+        """
+        places = require_runner(self.directory).places
+        try:
+            found = blocking_calls.call(
+                lambda: pod_files(self.exec_, self.workdir, places), until=lambda: self.deadline.passed
+            )
+        except blocking_calls.Abandoned:
+            raise OutOfTime("the tests did not start in time", reason="the runner pod did not answer") from None
+        self._seeded = found.seeded
+        return found
+
+    def save(self, files: Files) -> None:
+        """Save the files that the pod has now."""
+        record = PodFilesRecord(uid=require_runner(self.directory).uid, files=dict(files), seeded=dict(self._seeded))
+        write(self.directory / _STATE_FILE, record)
+
+    def mark_broken(self) -> None:
+        """Record that the files of this pod cannot be updated, so that the next command recreates the pod."""
+        write_runner(self.directory, replace(require_runner(self.directory), broken=True))
