@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 from fakes import FakeKube
-from seatrial.cli.debug import inside
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady, OutOfTime
 from seatrial.model.names import LABEL_DEBUG_POD
@@ -101,23 +98,3 @@ class TestLifetime:
         with pytest.raises(OutOfTime, match="does not run"), debug_pod(kube, runner_pod(), "", Deadline.after(0.2)):
             pass
         assert not kube.store
-
-
-def test_clients_are_appended_to_path():
-    assert 'PATH="$PATH:/seatrial/lent/bin"' in inside(["http", "x"], own=True)[2]
-    assert inside(["ls"], own=False) == ("ls",)
-
-
-def test_command_waits_until_the_clients_are_written(tmp_path, monkeypatch):
-    bin_ = tmp_path / "bin"
-    monkeypatch.setattr("seatrial.pod.agent.wire.CLIENTS_DIRECTORY", str(bin_))
-    asking = subprocess.Popen(inside(["greet", "you"], own=True), stdout=subprocess.PIPE, text=True)
-    new = tmp_path / "bin.new"
-    new.mkdir()
-    (new / "greet").write_text('#!/bin/sh\necho "hello $1"\n')
-    (new / "greet").chmod(0o755)
-    with pytest.raises(subprocess.TimeoutExpired):
-        asking.wait(0.3)
-    new.rename(bin_)
-    assert asking.communicate(timeout=10)[0] == "hello you\n"
-    assert asking.returncode == 0
