@@ -287,6 +287,7 @@ def _result() -> Iterator[str]:
         result.StageResult,
         result.ImageUsed,
         result.TreeProof,
+        result.PodChanges,
     ):
         yield from _struct(part, f"## {part.__name__}")
     for enum in (result.Stage, result.Outcome):
@@ -333,7 +334,7 @@ def _json_type(type_: Any) -> str:
 
 
 _IN_RESULT: Final = frozenset(
-    {"RunResult", "StageResult", "Counts", "ImageUsed", "TreeProof", "Problem", "Stage", "Outcome"}
+    {"RunResult", "StageResult", "Counts", "ImageUsed", "TreeProof", "PodChanges", "Problem", "Stage", "Outcome"}
 )
 
 

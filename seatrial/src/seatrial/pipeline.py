@@ -328,6 +328,7 @@ def _result(run: _Run) -> RunResult:
         images_size=ctx.facts.images_size,
         versions=ctx.facts.versions,
         tree=tests.tree if tests else None,
+        pod_changes=tests.pod_changes if tests else None,
         reports=tuple(map(str, tests.collected.reports)) if tests else (),
         peak_memory=run.peak,
         kept=run.fate is Fate.KEPT or (run.fate is Fate.LEFT and ctx.record.kept),

@@ -99,6 +99,18 @@ command = ["python", "-m", "pytest"]
     assert "no chart: the namespace of the tests is empty" in draft(found, [], "shop-3f2a9c1b").found
 
 
+def test_draft_names_snapshots_in_a_comment(project):
+    """A pod writes into the working tree only if the user allows it."""
+    files = {"Dockerfile": "FROM a\n", "tests/test_a.py": ""}
+    snapshots = ("tests/__snapshots__/a.ambr", "tests/deep/cassettes/b.yaml", "__snapshots__/top")
+    found = project({**files, **dict.fromkeys(snapshots, "")})
+
+    assert (
+        "# Uncomment to copy snapshots that tests update in the pod here:\n"
+        '# collect-into-tree = ["tests/**/__snapshots__/**", "tests/**/cassettes/**"]\n'
+    ) in accepted_draft(found)
+
+
 def test_draft_of_a_project_with_several_charts_and_dockerfiles(project):
     found = project(
         {

@@ -201,6 +201,25 @@ def test_lint_checks_sync_paths_of_an_image_of_others_against_the_project(warnin
     ]
 
 
+def test_patterns_of_collected_files_must_be_in_synced_folders_and_mean_data(warnings):
+    patterns = [
+        "tests/**/__snapshots__/**", "./src/*.json", "**/cassettes/**", "docs/*.md", "tests/**/*.py",
+        "tests/conftest.py",
+    ]  # fmt: skip
+    text = f'[runner]\nimage = "x/t:1"\ncollect-into-tree = {patterns}\n'
+    code = "lets a pod write code that Python or pytest runs on this machine"
+    hint = "name data files only, such as tests/**/__snapshots__/**"
+
+    assert warnings({"seatrial.toml": text}) == [
+        (
+            "seatrial.toml:3: runner.collect-into-tree[3]: docs/*.md is in no folder of sync: only changes there are"
+            " collected; begin it with one of: tests, src, packages"
+        ),
+        f"seatrial.toml:3: runner.collect-into-tree[4]: tests/**/*.py {code}; {hint}",
+        f"seatrial.toml:3: runner.collect-into-tree[5]: tests/conftest.py {code}; {hint}",
+    ]
+
+
 def test_lint_warns_of_a_command_that_does_not_start_pytest(warnings):
     text = '[runner]\nimage = "x/t:1"\nnamespace = "kube-public"\ncommand = {}\n'
 

@@ -120,6 +120,7 @@ image = "test"
 command = []
 namespace = "x."
 sync = ["/etc", "../x", "ok"]
+collect-into-tree = ["/x", "tests/../../x", "tests/**"]
 report-options = ["-x", "--html", "--mine=a"]
 env = { A = "1" }
 env-from = { A = "secret/x", "B-" = "secret/x/y" }
@@ -168,14 +169,22 @@ env-from = { A = "secret/x", "B-" = "secret/x/y" }
             " relative to the build context"
         ),
         (
-            "seatrial.toml:38: runner.report-options[0]: '-x' is not a long option without a value; for example"
+            "seatrial.toml:38: runner.collect-into-tree[0]: '/x' is not below the build context of the runner's image;"
+            " write it relative to the build context"
+        ),
+        (
+            "seatrial.toml:38: runner.collect-into-tree[1]: 'tests/../../x' is not below the build context of the"
+            " runner's image; write it relative to the build context"
+        ),
+        (
+            "seatrial.toml:39: runner.report-options[0]: '-x' is not a long option without a value; for example"
             ' "--my-report"'
         ),
         (
-            "seatrial.toml:38: runner.report-options[2]: '--mine=a' is not a long option without a value; for example"
+            "seatrial.toml:39: runner.report-options[2]: '--mine=a' is not a long option without a value; for example"
             ' "--my-report"'
         ),
-        "seatrial.toml:40: runner.env-from.A: 'secret/x' is not secret/NAME/KEY, configmap/NAME/KEY or namespace",
-        "seatrial.toml:40: runner.env-from.B-: 'B-' is not the name of a variable",
-        "seatrial.toml:40: runner.env-from.A: is in runner.env, too; remove one of them",
+        "seatrial.toml:41: runner.env-from.A: 'secret/x' is not secret/NAME/KEY, configmap/NAME/KEY or namespace",
+        "seatrial.toml:41: runner.env-from.B-: 'B-' is not the name of a variable",
+        "seatrial.toml:41: runner.env-from.A: is in runner.env, too; remove one of them",
     ]

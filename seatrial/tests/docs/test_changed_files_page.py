@@ -38,8 +38,13 @@ PROOFS = {
     "the kind configuration": "test_kept_cluster_is_unchanged",
     "an object of a release, edited by hand": "test_manually_scaled_workload_is_recreated_by_an_upgrade",
     "a report that a run wrote (`.coverage`, `coverage.xml`, …)": "test_reports_of_the_run_are_no_inputs_afterwards",
-    "a file that tests left in a folder that is sent": (
-        "test_what_tests_left_is_deleted_and_what_the_build_made_stays"
+    "a data file that tests created in a folder that is sent": "test_snapshot_that_no_pattern_names_stays_in_the_pod",
+    "a module, a setting of pytest or a link that tests created there": (
+        "test_what_python_or_pytest_would_load_is_deleted_before_the_next_run"
+    ),
+    "a file of the working tree that tests changed in the pod": "test_changed_file_of_the_working_tree_is_reset",
+    "a file that `collect-into-tree` copied into the working tree": (
+        "test_snapshot_that_a_pattern_names_comes_into_the_working_tree"
     ),
     "a file of the build that tests changed or deleted in the pod": (
         "test_a_pod_that_lost_what_the_build_made_is_recreated"

@@ -206,3 +206,49 @@ def test_below() -> None:
     assert below("tests", ["tests/"])
     assert not below("tests2/a.py", ["tests"])
     assert below("anything", ["."])
+
+
+def entry(kind: str = "f", size: int = 1) -> Entry:
+    return Entry(kind, 0o644, size, "x")
+
+
+def test_data_files_that_runs_made_stay_in_the_pod() -> None:
+    """Not modules, settings and links, and not what a run did not make: the tree had it and lost it."""
+    now = {"tests": entry("d"), "tests/a": entry()}
+    extra = {
+        "tests/new": entry("d"), "tests/new/a.json": entry(), "tests/new/b.py": entry(), "tests/link": entry("l"),
+        "tests/empty": entry("d"), "tests/pytest.ini": entry(), "tests/removed": entry(), "tests/pipe": entry("o"),
+    }  # fmt: skip
+    made = extra.keys() - {"tests/removed"}
+
+    result = plan(tree=tree(now), pod={**now, **extra}, made=made)
+
+    assert result.kept == ("tests/new", "tests/new/a.json")
+    assert result.delete == (
+        "tests/empty", "tests/link", "tests/new/b.py", "tests/pipe", "tests/pytest.ini", "tests/removed",
+    )  # fmt: skip
+    assert "tests/new/a.json: only in the pod, kept" in map(str, result.causes)
+    assert plan(tree=tree(now), pod={**now, **extra}).kept == ()
+
+
+def test_working_tree_wins_over_files_that_runs_made() -> None:
+    now = {"tests": entry("d"), "tests/a.json": Entry("f", 0o644, 1, "mine"), "tests/b": entry()}
+    pod = {"tests": entry("d"), "tests/a.json": entry(), "tests/b": entry("d"), "tests/b/c.json": entry()}
+
+    result = plan(tree=tree(now), pod=pod, made=["tests/a.json", "tests/b", "tests/b/c.json"])
+
+    assert (result.send, result.delete, result.kept) == (("tests/a.json", "tests/b"), ("tests/b/c.json",), ())
+
+
+def test_file_that_a_run_made_keeps_the_directory_that_the_tree_lost() -> None:
+    now = {"tests": entry("d")}
+    pod = {**now, "tests/old": entry("d"), "tests/old/made.json": entry()}
+
+    assert plan(tree=tree(now), pod=pod, made=["tests/old/made.json"]).kept == ("tests/old", "tests/old/made.json")
+
+
+@pytest.mark.parametrize("many", [{f"tests/{i}": entry() for i in range(1001)}, {"tests/a": entry(size=LIMIT + 1)}])
+def test_too_many_files_that_runs_made_are_deleted(many: Files) -> None:
+    result = plan(tree=tree({}), pod=many, made=many.keys())
+
+    assert (result.kept, len(result.delete)) == ((), len(many))

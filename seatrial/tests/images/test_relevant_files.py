@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 from seatrial.images.relevant_files import relevance_of
-from seatrial.images.written_files import WrittenFiles
+from seatrial.images.written_files import COLLECTED, WrittenFiles
 from seatrial.model.spec import ImageSpec, Project, RunnerSpec
 from shop_world import project
 
@@ -44,6 +44,18 @@ class TestMatters:
         assert not relevance_of(whole)(report)
         report.write_text("edited")
         assert relevance_of(whole)(report)
+
+    def test_files_that_came_from_the_pod_do_not(self, tmp_path):
+        """The pod has them already. An edit counts."""
+        (tmp_path / "tests").mkdir()
+        snapshot = tmp_path / "tests" / "a.ambr"
+        snapshot.write_text("x")
+        WrittenFiles.read(tmp_path, COLLECTED).record({}, [snapshot])
+        of_others = Project(root=tmp_path, runner=RunnerSpec(image="x:1"))
+
+        assert not relevance_of(of_others)(snapshot)
+        snapshot.write_text("edited")
+        assert relevance_of(of_others)(snapshot)
 
     def test_what_cannot_be_understood_is_relevant(self, tmp_path):
         (tmp_path / "Dockerfile").write_text("NONSENSE\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.images.written_files import WrittenFiles
+from seatrial.images.written_files import COLLECTED, WrittenFiles
 from shop_world import inputs_of
 
 
@@ -21,6 +21,13 @@ class TestWrittenByRuns:
         assert inputs_of(tmp_path).manifest == before
         report.write_text("edited")
         assert "coverage.xml" in inputs_of(tmp_path).manifest.files
+
+    def test_what_came_from_the_pod_into_the_tree_is_an_input(self, tmp_path):
+        (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . .\n")
+        (tmp_path / "a.ambr").write_text("x")
+        WrittenFiles.read(tmp_path, COLLECTED).record({}, [tmp_path / "a.ambr"])
+
+        assert "a.ambr" in inputs_of(tmp_path).manifest.files
 
     def test_what_seatrial_keeps_is_no_input(self, tmp_path):
         (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . .\n")

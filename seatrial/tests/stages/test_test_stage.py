@@ -6,15 +6,16 @@ from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
-from seatrial.image_inputs.working_tree import Entry
-from seatrial.images.written_files import WrittenFiles
+from seatrial.image_inputs.working_tree import Entry, digest
+from seatrial.images.written_files import COLLECTED, WrittenFiles
 from seatrial.model.errors import ExitCode, Inconclusive
 from seatrial.model.result import TreeProof
 from seatrial.model.verdict import Verdict
 from seatrial.pod.agent.file_tree import scan
 from seatrial.ports import Change
+from seatrial.runner.artifacts import CollectedFiles
 from seatrial.runner.run_tests import TestRun
-from seatrial.runner.sync import PodFiles
+from seatrial.runner.sync import PodDiffers, PodFiles
 from seatrial.runner_pod import known_files
 from seatrial.saved_state import read_runner, write
 from seatrial.stages import build, deliver
@@ -47,6 +48,46 @@ class TestSending:
         bench.run()
 
         assert bench.requests[0].delta.delete == ("tests/left",)
+
+    def test_files_that_a_run_made_stay_for_the_next_one_and_are_no_reason_to_ask(self, bench):
+        """The end of the run told of them, so the next command knows what the pod has."""
+        bench.made = {"tests/made.json": Entry("f", 0o644, 1, "m"), "tests/made.py": Entry("f", 0o644, 1, "m")}
+        bench.run()
+        left, bench.made = bench.left, {}
+        bench.run()
+        delta = bench.requests[1].delta
+
+        assert (delta.kept, delta.delete) == (("tests/made.json",), ("tests/made.py",))
+        assert bench.requests[1].expect == digest({**bench.requests[0].tree.wanted, **left})
+        assert bench.asked == 1
+
+    def test_files_that_appeared_since_the_last_run_stay_too(self, bench):
+        """A run whose end nobody saw made them. What the working tree has lost goes."""
+        (bench.root / "tests" / "old.json").write_text("1")
+        bench.run()
+        (bench.root / "tests" / "old.json").unlink()
+        bench.differs = {**bench.pod, "tests/late.json": Entry("f", 0o644, 1, "l")}
+        bench.run()
+
+        assert bench.requests[-1].delta.kept == ("tests/late.json",)
+        assert bench.requests[-1].delta.delete == ("tests/old.json",)
+
+    def test_files_that_runs_made_are_deleted_if_asked(self, bench):
+        bench.made = {"tests/made.json": Entry("f", 0o644, 1, "m")}
+        bench.run()
+        ctx = bench.ctx()
+        ctx.discard = True
+        stage.run(ctx)
+
+        assert (bench.requests[1].delta.kept, bench.requests[1].delta.delete) == ((), ("tests/made.json",))
+
+    def test_files_that_came_into_the_tree_are_recorded_for_watch(self, bench):
+        (bench.root / "tests" / "a.ambr").write_text("1")
+        bench.collected = ("tests/a.ambr",)
+        bench.run()
+
+        assert WrittenFiles.read(bench.root, COLLECTED).digests.keys() == {"tests/a.ambr"}
+        assert WrittenFiles.read(bench.root).digests == {}
 
     def test_what_needs_a_build_and_changed_after_it_is_inconclusive(self, bench):
         ctx = bench.ctx()
@@ -121,6 +162,7 @@ class Sending:
         self.pod = {path: Entry(*entry) for path, entry in scan(str(root), ["tests"]).items()}
         self.seeded = dict(self.pod)
         self.asked, self.requests, self.writes, self.proof = 0, [], (), None
+        self.made, self.left, self.collected, self.differs = {}, {}, (), None
         monkeypatch.setattr(stage, "run_tests", self.run_tests)
         monkeypatch.setattr(known_files, "pod_files", self.pod_files)
         first, _ = delivered(self.world)
@@ -131,11 +173,17 @@ class Sending:
         return PodFiles(dict(self.pod), dict(self.seeded))
 
     def run_tests(self, _, request, **__):
+        if self.differs is not None:
+            self.pod, self.differs = self.differs, None
+            raise PodDiffers(self.pod)
         self.requests.append(request)
         for path in self.writes:
             path.write_text("written")
-        self.pod = dict(request.tree.wanted)
-        return TestRun(verdict=Verdict(exit=ExitCode.PASSED, message="passed"), files=self.pod, tree=self.proof)
+        self.left = {**{path: self.pod[path] for path in request.delta.kept}, **self.made}
+        self.pod = {**request.tree.wanted, **self.left}
+        collected = CollectedFiles(in_tree=self.collected)
+        verdict = Verdict(exit=ExitCode.PASSED, message="passed")
+        return TestRun(verdict=verdict, files=self.pod, tree=self.proof, collected=collected)
 
     def ctx(self, *, again=True):
         ctx = self.world.ctx()

@@ -53,6 +53,7 @@ def run_in_environment(
     tests: bool,
     only_cluster: bool = False,
     explain: bool = False,
+    discard: bool = False,
     pytest_args: tuple[str, ...] = (),
 ) -> FinishedRun:
     """Run the pipeline in a locked environment, then unlock the environment or delete its record.
@@ -67,6 +68,7 @@ def run_in_environment(
         tests: run the tests; else only bring the environment up.
         only_cluster: create the cluster and nothing in it.
         explain: print the consequence of each changed file.
+        discard: delete files in the pod that earlier runs created there.
         pytest_args: arguments for pytest.
     """
     resources = Resources(record, this.ledger.write)
@@ -94,6 +96,7 @@ def run_in_environment(
             deadline=Deadline.after(project.timeouts.run),
             keep=keep,
             explain=explain,
+            discard=discard,
             pytest_args=pytest_args,
             out=output.out,
             color=output.color,

@@ -12,13 +12,16 @@ from seatrial.model.errors import ExitCode
 __all__ = ["command", "run_once"]
 
 
-def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = False) -> ExitCode:
+def run_once(
+    context: Context, pytest_args: tuple[str, ...], *, explain: bool = False, discard: bool = False
+) -> ExitCode:
     """Bring the kept environment up to date and run the tests in it.
 
     Args:
         context: the command line.
         pytest_args: arguments for pytest.
         explain: print the consequence of each changed file.
+        discard: delete files in the pod that earlier runs created there.
 
     Raises:
         SeatrialError: the run was stopped.
@@ -38,6 +41,7 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
         keep="always",
         tests=True,
         explain=explain,
+        discard=discard,
         pytest_args=pytest_args,
     )
     return finish(context, ended)
@@ -50,11 +54,13 @@ def run_once(context: Context, pytest_args: tuple[str, ...], *, explain: bool = 
         ("seatrial test --lf", "tests that failed in the last run"),
         ("seatrial test --pdb", "a debugger in the pod where a test fails"),
         ("seatrial test --explain", "which files are sent or rebuild the image, and why"),
+        ("seatrial test --discard", "without the files that earlier runs left in the pod"),
     )
 )
 @click.option("--explain", is_flag=True, help="Print the consequence of each changed file: sent, or image rebuilt.")
+@click.option("--discard", is_flag=True, help="First delete the files that earlier runs created in the pod.")
 @namespace_option
 @click.pass_obj
-def command(context: Context, *, explain: bool, pytest_args: tuple[str, ...]) -> ExitCode:
+def command(context: Context, *, explain: bool, discard: bool, pytest_args: tuple[str, ...]) -> ExitCode:
     """Run the tests in the environment that `up` created; send only changed files."""
-    return run_once(context, pytest_args, explain=explain)
+    return run_once(context, pytest_args, explain=explain, discard=discard)

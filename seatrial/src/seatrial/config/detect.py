@@ -37,6 +37,9 @@ _SKIPPED: Final = frozenset(
 _DEEPEST: Final = 6
 _COMPOSE: Final = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
 _DOCKERFILE: Final = re.compile(r"(?:Dockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:Dockerfile|dockerfile)")
+_SNAPSHOTS: Final = frozenset({"__snapshots__", "cassettes"})
+"""Folders of syrupy and of pytest-recording."""
+
 _TEST_VALUES: Final = re.compile(r"values[.-]tests?\.ya?ml|tests?[.-]values\.ya?ml")
 
 
@@ -78,6 +81,7 @@ class Detected(msgspec.Struct, frozen=True, kw_only=True):
         requirements: requirements files at the top of the project.
         requires_pytest: these, or pyproject.toml, name pytest.
         code: folders with code, without the tests.
+        snapshots: globs of the folders where plugins keep what tests are compared with.
         values: values files for tests.
     """
 
@@ -95,6 +99,7 @@ class Detected(msgspec.Struct, frozen=True, kw_only=True):
     requirements: tuple[Path, ...]
     requires_pytest: bool
     code: tuple[str, ...]
+    snapshots: tuple[str, ...] = ()
 
 
 def detect(root: Path) -> Detected:
@@ -124,7 +129,15 @@ def detect(root: Path) -> Detected:
         requires_pytest=any(requirements_name_pytest(root, str(path)) for path in requirements)
         or pyproject_installs_pytest(root, f"{_installer(root, pyproject)} sync"),
         code=tuple(name for name in ("src", "packages") if (root / name).is_dir()) + _modules(root, testpaths),
+        snapshots=tuple(sorted({glob for path in files for glob in _snapshots(path)})),
     )
+
+
+def _snapshots(path: Path) -> Iterator[str]:
+    """Yield the glob for the folder of snapshots or recordings that a file is in."""
+    for part in path.parts[1:-1]:
+        if part in _SNAPSHOTS:
+            yield f"{path.parts[0]}/**/{part}/**"
 
 
 def _files(root: Path) -> Iterator[Path]:

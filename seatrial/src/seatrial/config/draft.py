@@ -240,12 +240,17 @@ def _runner(detected: Detected, images: Images, guessed: list[str]) -> str:
     file, _ = images.built[images.tests]
     sync = _folders(detected, file.context)
     usual = next(field.default for field in msgspec.structs.fields(RunnerSpec) if field.name == "sync")
-    return "[runner]\n" + _lines(
+    text = "[runner]\n" + _lines(
         image=images.tests,
         namespace=detected.name,
         command=command,
         sync=sync if sync and not set(sync) <= set(usual) else None,
     )
+    if detected.snapshots and file.context == Path():
+        # A comment, because the user has to allow a pod to write into the working tree.
+        patterns = _toml([*detected.snapshots])
+        text += f"# Uncomment to copy snapshots that tests update in the pod here:\n# collect-into-tree = {patterns}\n"
+    return text
 
 
 def _folders(detected: Detected, context: Path) -> list[str]:

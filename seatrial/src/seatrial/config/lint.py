@@ -13,6 +13,7 @@ from seatrial.config.load import Loaded
 from seatrial.config.positions import KeyPath
 from seatrial.config.problem import Problem
 from seatrial.config.yaml_marks import Marked, read
+from seatrial.model.loaded_files import names_code
 from seatrial.model.names import new_project_id
 
 __all__ = ["lint"]
@@ -163,6 +164,7 @@ def _runner(loaded: Loaded) -> Iterator[Problem]:
         yield _problem(loaded, ("runner", "command"), message, "ignore this if a script of the command starts pytest")
     if ("runner", "sync") in loaded.sources:
         yield from _sync(loaded)
+    yield from _collected(loaded)
     if runner.namespace.startswith("kube-"):
         message = f"{runner.namespace} belongs to Kubernetes"
         yield _problem(loaded, ("runner", "namespace"), message, "use a namespace of your own")
@@ -182,6 +184,21 @@ def _sync(loaded: Loaded) -> Iterator[Problem]:
             hint = f'write "{inside.relative_to(context)}": paths are relative to the build context'
         message = f"{path} does not exist in {place}"
         yield _problem(loaded, ("runner", "sync", number), message, hint)
+
+
+def _collected(loaded: Loaded) -> Iterator[Problem]:
+    """Find patterns of files from the pod that match nothing, or that bring code."""
+    runner = loaded.project.runner
+    for number, pattern in enumerate(runner.collect_into_tree):
+        at: KeyPath = ("runner", "collect-into-tree", number)
+        first = pattern.removeprefix("./").partition("/")[0]
+        folders = [path.removeprefix("./") for path in runner.sync]
+        if not re.search(r"[*?\[]", first) and not any(f"{path}/".startswith(f"{first}/") for path in folders):
+            message = f"{pattern} is in no folder of sync: only changes there are collected"
+            yield _problem(loaded, at, message, f"begin it with one of: {', '.join(runner.sync)}")
+        if names_code(pattern):
+            message = f"{pattern} lets a pod write code that Python or pytest runs on this machine"
+            yield _problem(loaded, at, message, "name data files only, such as tests/**/__snapshots__/**")
 
 
 def _services(loaded: Loaded) -> Iterator[Problem]:

@@ -196,6 +196,10 @@ def _runner(project: Project) -> _Found:
         if path.startswith("/") or ".." in path.split("/"):
             message = f"{path!r} is not below the build context of the runner's image"
             yield ("runner", "sync", number), message, "write it relative to the build context"
+    for number, pattern in enumerate(runner.collect_into_tree):
+        if pattern.startswith("/") or ".." in pattern.split("/"):
+            message = f"{pattern!r} is not below the build context of the runner's image"
+            yield ("runner", "collect-into-tree", number), message, "write it relative to the build context"
     for number, option in enumerate(runner.report_options):
         if not _LONG_OPTION.fullmatch(option):
             message = f"{option!r} is not a long option without a value"

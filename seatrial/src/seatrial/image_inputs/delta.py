@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from seatrial.image_inputs.image_manifest import Cause, Manifest, changes, differences
 from seatrial.image_inputs.sync_folders import Places
-from seatrial.image_inputs.working_tree import Files, Tree, same, shown
+from seatrial.image_inputs.working_tree import Files, Tree, parents, same, shown
 from seatrial.model.errors import UsageError
+from seatrial.model.loaded_files import is_loaded
 
-__all__ = ["LIMIT", "Delta", "Lost", "check_size", "image_needs", "matches", "plan"]
+__all__ = ["LIMIT", "MOST_KEPT", "Delta", "Lost", "check_size", "image_needs", "matches", "plan"]
 
 LIMIT: Final = 50 << 20
 """Bytes that a delta may have. More than that is no edit but data, which belongs into the image."""
+
+MOST_KEPT: Final = 1000
+"""Files that runs made and that stay in the pod. More than that are no results but leftovers, and all are deleted."""
 
 _CULPRITS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """Files to send and to delete; both empty: the pod has the working tree already."""
+    """Files to send and to delete; both empty: the pod has the working tree already.
+
+    Attributes:
+        send: paths to send.
+        delete: paths to delete.
+        causes: why, in words.
+        kept: what only the pod has and keeps: data files of earlier runs, and their directories.
+    """
 
     send: tuple[str, ...]
     delete: tuple[str, ...]
     causes: tuple[Cause, ...]
+    kept: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -70,12 +82,16 @@ def image_needs(
     return causes
 
 
-def plan(*, tree: Tree, pod: Files) -> Delta:
+def plan(*, tree: Tree, pod: Files, made: Collection[str] = ()) -> Delta:
     """Return what has to be sent and deleted so that the pod has the tree.
+
+    Data files that runs made in the pod stay there, up to `MOST_KEPT` and `LIMIT`. Files that Python or pytest would
+    load do not: they would change what the tests are.
 
     Args:
         tree: what it has to have.
         pod: what it has below the tree's places.
+        made: paths that the tree never had: runs made them.
 
     Raises:
         Lost: it lacks files that only its image has.
@@ -84,14 +100,35 @@ def plan(*, tree: Tree, pod: Files) -> Delta:
     delete: list[str] = []
     causes = []
     wanted = tree.wanted
+    kept = _kept({path: entry for path, entry in pod.items() if path in made}, wanted)
     for path, what in changes(pod, wanted):
-        if what == "changed" and same(pod[path], wanted[path]):
+        if path in kept or (what == "changed" and same(pod[path], wanted[path])):
             continue
         if what != "deleted" and path not in tree.files:
             raise Lost(path)
         (delete if what == "deleted" else send).append(path)
         causes.append(Cause(path, what, "deleted in the pod too" if what == "deleted" else "sent"))
-    return Delta(tuple(send), tuple(delete), tuple(causes))
+    causes += [Cause(path, "only in the pod", "kept") for path in kept if pod[path].kind == "f"]
+    return Delta(tuple(send), tuple(delete), tuple(causes), kept)
+
+
+def _kept(made: Files, wanted: Files) -> tuple[str, ...]:
+    """Return which files stay that runs made, with the directories that they are in."""
+    files = {
+        path: entry
+        for path, entry in made.items()
+        if entry.kind == "f" and path not in wanted and not is_loaded(path) and not _is_displaced(path, wanted)
+    }
+    if len(files) > MOST_KEPT or sum(entry.size for entry in files.values()) > LIMIT:
+        return ()
+    # Also directories that the tree had and has no longer.
+    folders = {parent for path in files for parent in parents(path) if parent not in wanted}
+    return tuple(sorted({*files, *folders}))
+
+
+def _is_displaced(path: str, wanted: Files) -> bool:
+    """Return whether the tree has a file where the path needs a directory."""
+    return any(wanted[parent].kind != "d" for parent in parents(path) if parent in wanted)
 
 
 def check_size(tree: Files, delta: Delta) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from seatrial.pod.agent.file_tree import digest, scan
 
-__all__ = ["Entry", "Files", "Tree", "below", "digest", "entries", "packages", "read_tree", "same", "shown"]
+__all__ = ["Entry", "Files", "Tree", "below", "digest", "entries", "packages", "parents", "read_tree", "same", "shown"]
 
 
 class Entry(NamedTuple):
@@ -53,13 +53,19 @@ class Tree:
         """What the pod has to have below the places."""
         return {**self.generated, **{path: entry for path, entry in self.files.items() if below(path, self.places)}}
 
-    def seen(self, pod: Files) -> Files:
-        """Return which of all files the pod has, given what it has below the places: elsewhere it has its image's."""
+    def seen(self, pod: Files, extra: Collection[str] = ()) -> Files:
+        """Return which of all files the pod has, given what it has below the places: elsewhere it has its image's.
+
+        Args:
+            pod: what it has below the places.
+            extra: of these, paths that do not count: the tree has nothing there.
+        """
         image = {path: entry for path, entry in self.built.items() if not below(path, self.places)}
         kept = {
             path: entry
             for path, entry in pod.items()
             if not (path in self.generated and path not in self.files and same(self.generated[path], entry))
+            and not (path in extra and path not in self.files)
         }
         return {**image, **kept}
 
@@ -84,6 +90,12 @@ def entries(found: Mapping[str, Sequence[Any]]) -> Files:
 def below(path: str, places: Iterable[str]) -> bool:
     """Return whether a path is one of the places or below one."""
     return any(f"{path}/".startswith(place.rstrip("/") + "/") or place in (".", "") for place in places)
+
+
+def parents(path: str) -> list[str]:
+    """Return the directories that a path is in, the outermost first."""
+    names = path.split("/")
+    return ["/".join(names[:depth]) for depth in range(1, len(names))]
 
 
 def shown(path: str) -> str:

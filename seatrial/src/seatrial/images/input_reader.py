@@ -14,7 +14,7 @@ from seatrial.image_inputs.copied_files import Analysis, BaseImage, Doubt, analy
 from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
 from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.image_inputs.sync_folders import Places
-from seatrial.image_inputs.working_tree import Entry, Files, below, entries, shown
+from seatrial.image_inputs.working_tree import Entry, Files, below, entries, parents, shown
 from seatrial.images.written_files import WrittenFiles
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ImageSpec, Project
@@ -222,19 +222,14 @@ def _context(project: Project, spec: ImageSpec, analysis: Analysis) -> Files:
 
 def _with_directories(files: dict[str, Entry], dropped: set[str], ignore: DockerIgnore, analysis: Analysis) -> Files:
     """Leave out directories that the builder does not see, and those that contain only files that runs wrote."""
-    full = {parent for path, entry in files.items() if entry.kind != "d" for parent in _parents(path)}
-    of_runs = {parent for path in dropped for parent in _parents(path)}
+    full = {parent for path, entry in files.items() if entry.kind != "d" for parent in parents(path)}
+    of_runs = {parent for path in dropped for parent in parents(path)}
     return {
         path: entry
         for path, entry in files.items()
         if entry.kind != "d"
         or (analysis.copies(path) and (path in full or (path not in of_runs and not ignore.ignored(path))))
     }
-
-
-def _parents(path: str) -> list[str]:
-    names = path.split("/")
-    return ["/".join(names[:depth]) for depth in range(1, len(names))]
 
 
 def _is_settled(context: Path, files: Files) -> bool:

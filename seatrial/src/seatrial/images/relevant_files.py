@@ -12,7 +12,7 @@ from seatrial.image_inputs.copied_files import Analysis, analyze
 from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
 from seatrial.image_inputs.working_tree import Entry, below
 from seatrial.images.input_reader import build_arguments, dockerfile_of, ignore_file
-from seatrial.images.written_files import WrittenFiles
+from seatrial.images.written_files import COLLECTED, WrittenFiles
 from seatrial.model.spec import ImageSpec, Project
 
 __all__ = ["relevance_of"]
@@ -22,7 +22,8 @@ _CONFIGURATIONS: Final = ("seatrial.toml", "pyproject.toml")
 
 def relevance_of(project: Project) -> Callable[[Path], bool]:
     """Return a function that tells whether a saved file is an input of an image, a chart, values or a manifest."""
-    root, written = project.root, WrittenFiles.read(project.root)
+    root = project.root
+    written = [WrittenFiles.read(root), WrittenFiles.read(root, COLLECTED)]
     images = [(spec, *_read(spec)) for spec in project.image]
     files = {root / name for name in _CONFIGURATIONS}
     folders = [path for release in project.release for path in (Path(release.chart), *release.manifests)]
@@ -34,10 +35,12 @@ def relevance_of(project: Project) -> Callable[[Path], bool]:
         folders += [root / path for path in project.runner.sync]
 
     def is_relevant(path: Path) -> bool:
-        if path in files or any(path.is_relative_to(folder) for folder in folders):
+        if path in files:
             return True
         if below(os.path.relpath(path, root), [".seatrial", ".pytest_cache"]) or _is_written(written, path):
             return False
+        if any(path.is_relative_to(folder) for folder in folders):
+            return True
         for spec, analysis, ignore in images:
             if path.is_relative_to(spec.context):
                 name = path.relative_to(spec.context).as_posix()
@@ -61,9 +64,10 @@ def _read(spec: ImageSpec) -> tuple[Analysis, DockerIgnore]:
     return analyze(text, target=spec.target, args=build_arguments(spec, os.environ)), ignore
 
 
-def _is_written(written: WrittenFiles, path: Path) -> bool:
+def _is_written(written: list[WrittenFiles], path: Path) -> bool:
     try:
         content = path.read_bytes()
     except OSError:
         return False
-    return written.wrote(path, Entry("f", 0, len(content), hashlib.sha256(content).hexdigest()))
+    entry = Entry("f", 0, len(content), hashlib.sha256(content).hexdigest())
+    return any(each.wrote(path, entry) for each in written)

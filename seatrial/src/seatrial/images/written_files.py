@@ -11,9 +11,12 @@ from pathlib import Path
 from seatrial.image_inputs.working_tree import Entry
 from seatrial.saved_state import read, write
 
-__all__ = ["WrittenFiles"]
+__all__ = ["COLLECTED", "WrittenFiles"]
 
-_STATE_FILE = "written.json"
+_WRITTEN = "written.json"
+
+COLLECTED = "collected.json"
+"""Name of the record of files that came from the pod into the working tree. They are inputs of an image."""
 
 
 @dataclass(slots=True)
@@ -22,11 +25,12 @@ class WrittenFiles:
 
     root: Path
     digests: dict[str, str] = field(default_factory=dict)
+    name: str = _WRITTEN
 
     @classmethod
-    def read(cls, root: Path) -> WrittenFiles:
-        """Return the record of a project; empty if there is none."""
-        return cls(root, read(root / ".seatrial" / _STATE_FILE, dict[str, str]) or {})
+    def read(cls, root: Path, name: str = _WRITTEN) -> WrittenFiles:
+        """Return a record of a project; empty if there is none."""
+        return cls(root, read(root / ".seatrial" / name, dict[str, str]) or {}, name)
 
     def wrote(self, path: Path, entry: Entry) -> bool:
         """Return whether a run wrote the file with its present content."""
@@ -54,7 +58,7 @@ class WrittenFiles:
         }
         if fresh:
             self.digests.update(fresh)
-            write(self.root / ".seatrial" / _STATE_FILE, self.digests)
+            write(self.root / ".seatrial" / self.name, self.digests)
 
 
 def _files(places: Iterable[Path]) -> Iterator[Path]:

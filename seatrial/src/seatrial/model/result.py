@@ -16,6 +16,7 @@ __all__ = [
     "Counts",
     "ImageUsed",
     "Outcome",
+    "PodChanges",
     "Problem",
     "RunResult",
     "Stage",
@@ -129,11 +130,34 @@ class TreeProof(msgspec.Struct, frozen=True, kw_only=True):
         host: digest over paths and contents of the files on the host.
         pod: digest over paths and contents of the files in the runner pod.
         files: number of files.
+        kept: data files of earlier runs that the pod has and the working tree does not; they are in neither digest.
     """
 
     host: str
     pod: str
     files: int
+    kept: tuple[str, ...] = ()
+
+
+class PodChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run changed in the synced folders of the pod: at most a thousand paths of each kind.
+
+    Attributes:
+        collected: came into the working tree, by `[runner] collect-into-tree`.
+        made: data files that the working tree does not have. They stay in the pod for the next run.
+        changed: files of the working tree that are different in the pod, or gone. The next run has the tree's again.
+        discarded: other entries that the working tree does not have: modules, settings, links. The next run deletes
+            them.
+        stays: whether the pod still runs; else the next command creates another one, without these files.
+        copies: directory with copies of the files; empty if there is none.
+    """
+
+    collected: tuple[str, ...] = ()
+    made: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    discarded: tuple[str, ...] = ()
+    stays: bool = True
+    copies: str = ""
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +178,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         images_size: bytes of these and of the nodes' image, shared layers once; 0 if the run created no cluster.
         versions: versions of tools, engine and cluster, by name.
         tree: proof that the tests ran with the files of the working tree; null if no tests ran.
+        pod_changes: files that the tests changed in the synced folders of the pod; null if none.
         reports: paths of the files that options of pytest name: `--html`, `--log-file`.
         peak_memory: most bytes in use on the machine during the run, less those in use at its start.
         kept: whether the environment was kept for the next command.
@@ -173,6 +198,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     images_size: int = 0
     versions: dict[str, str] = {}
     tree: TreeProof | None = None
+    pod_changes: PodChanges | None = None
     reports: tuple[str, ...] = ()
     peak_memory: int = 0
     kept: bool = False

@@ -208,6 +208,13 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
         bool, Meta(description="let tests create their own namespaces; creates cluster-wide roles and policies")
     ] = False
     artifacts: Annotated[tuple[str, ...], Meta(description="paths in the pod that are collected after the tests")] = ()
+    collect_into_tree: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="files that tests make or change in folders of sync and that are copied into the working tree:"
+            " snapshots, recordings (glob patterns)"
+        ),
+    ] = ()
     report_options: Annotated[
         tuple[str, ...],
         Meta(description="options of plugins whose value is a file that they write; seatrial copies it to that path"),

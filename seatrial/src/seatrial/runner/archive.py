@@ -7,6 +7,8 @@ files and directories are taken. Links, devices and sparse files are left out an
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import shutil
 import stat
@@ -17,11 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, cast
 
-from seatrial.image_inputs.loaded_files import is_loaded, may_hold_tests
+from seatrial.image_inputs.working_tree import Entry
+from seatrial.model.loaded_files import is_loaded, may_hold_tests
 from seatrial.model.text import safe_line
 from seatrial.runner.decoder import LONGEST_NOTE, MOST_NOTES, Malformed, decode_notes
 
-__all__ = ["Limits", "deliver", "read_tree_below", "unpack"]
+__all__ = ["Limits", "Refusals", "deliver", "put_into_tree", "read_tree_below", "unpack"]
 
 _NOTES: Final = "notes.json"
 _NAMED: Final = 5
@@ -56,17 +59,25 @@ class _Refused(Exception):
 
 
 @dataclass(slots=True)
-class _Refusals:
-    """Members that were left out, by the reason."""
+class Refusals:
+    """Files that were left out, by the reason.
 
+    Attributes:
+        by_reason: reason -> names.
+        where: what they were not copied from or to, for the notes.
+    """
+
+    where: str = "from the pod"
     by_reason: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, reason: str, name: str) -> None:
+        """Leave out a file."""
         self.by_reason.setdefault(reason, []).append(safe_line(name)[:LONGEST_NOTE])
 
     def notes(self) -> list[str]:
+        """Return a line for each reason."""
         return [
-            f"not copied from the pod: {', '.join(names[:_NAMED])}"
+            f"not copied {self.where}: {', '.join(names[:_NAMED])}"
             + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
             + f" ({reason})"
             for reason, names in self.by_reason.items()
@@ -85,7 +96,7 @@ def unpack(archive: Path, target: Path, places: Sequence[str], *, limits: Limits
     target.mkdir(mode=0o700, parents=True)
     for place in places:
         (target / place).mkdir(mode=0o700)
-    refusals, notes = _Refusals(), list[str]()
+    refusals, notes = Refusals(), list[str]()
     with _opened(target) as root:
         try:
             with archive.open("rb") as file, _tar(file, limits) as tar:
@@ -96,7 +107,7 @@ def unpack(archive: Path, target: Path, places: Sequence[str], *, limits: Limits
 
 
 def _unpack_all(
-    tar: tarfile.TarFile, root: int, places: Sequence[str], limits: Limits, refusals: _Refusals
+    tar: tarfile.TarFile, root: int, places: Sequence[str], limits: Limits, refusals: Refusals
 ) -> list[str]:
     notes: list[str] = []
     left = limits.bytes
@@ -204,7 +215,7 @@ def deliver(source: Path, target: Path, *, root: Path) -> list[str]:
     target, root = Path(os.path.abspath(target)), Path(os.path.abspath(root))  # noqa: PTH100
     if root.is_relative_to(target):
         return [f"{source.name} was not copied to {target}: it would be mixed with the project"]
-    base, refusals = target.parent, _Refusals()
+    base, refusals = target.parent, Refusals()
     parts: tuple[str, ...] = (target.name,)
     if target.is_relative_to(root):
         base, parts = root, target.relative_to(root).parts
@@ -218,7 +229,52 @@ def deliver(source: Path, target: Path, *, root: Path) -> list[str]:
     return refusals.notes()
 
 
-def _copy(source: Path, directory: int, name: str, refusals: _Refusals) -> None:
+def put_into_tree(source: Path, root: Path, path: str, before: Entry | None) -> str:
+    """Copy a file to its place in the project, if there is what was there before; return why not, or nothing.
+
+    No link is followed or replaced, and no file gets permission to be executed that did not have it.
+
+    Args:
+        source: a file below the directory of the run.
+        root: the project.
+        path: where it belongs, relative to it.
+        before: what must be there; None: nothing.
+    """
+    parts = path.split("/")
+    try:
+        with _opened(root, follow=True) as top, _directory(top, parts[:-1]) as directory:
+            there = _content(directory, parts[-1])
+            if there is None and before is not None:
+                return "deleted here while the tests ran"
+            if there is not None and (before is None or before.kind != "f" or there.content != before.content):
+                return (
+                    "the working tree has another file there" if before is None else "changed here while the tests ran"
+                )
+            _copy_file(source, directory, parts[-1], there.mode if there else 0o644, exact=there is not None)
+    except OSError as error:
+        links = isinstance(error, NotADirectoryError) or error.errno == errno.ELOOP
+        return "links are not followed" if links else str(error.strerror)
+    return ""
+
+
+def _content(directory: int, name: str) -> Entry | None:
+    """Return the regular file of a name; None if there is nothing.
+
+    Raises:
+        OSError: it is a link or something else.
+    """
+    try:
+        with os.fdopen(os.open(name, _READ, dir_fd=directory), "rb") as file:
+            info = os.fstat(file.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise OSError(errno.EINVAL, "no regular file is there")
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+            return Entry("f", stat.S_IMODE(info.st_mode), info.st_size, content)
+    except FileNotFoundError:
+        return None
+
+
+def _copy(source: Path, directory: int, name: str, refusals: Refusals) -> None:
     if source.is_dir() and not source.is_symlink():
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=directory)
@@ -229,16 +285,23 @@ def _copy(source: Path, directory: int, name: str, refusals: _Refusals) -> None:
                 elif not entry.is_symlink():
                     _copy(entry, inside, entry.name, refusals)
         return
+    executable = source.stat(follow_symlinks=False).st_mode & 0o100
+    _copy_file(source, directory, name, 0o755 if executable else 0o644)
+
+
+def _copy_file(source: Path, directory: int, name: str, mode: int, *, exact: bool = False) -> None:
+    """Copy a regular file over a name; with `exact` its mode is not for the umask to change."""
     with os.fdopen(os.open(source, _READ), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return
         temporary = f".{name[:200]}.seatrial-{os.getpid()}"
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=directory)
-        mode = 0o755 if os.fstat(file.fileno()).st_mode & 0o100 else 0o644
         try:
             with os.fdopen(os.open(temporary, _CREATE, mode, dir_fd=directory), "wb") as copy:
                 shutil.copyfileobj(file, copy, 1 << 18)
+                if exact:
+                    os.fchmod(copy.fileno(), mode)
             os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except BaseException:
             with suppress(FileNotFoundError):

@@ -11,12 +11,14 @@ from typing import Final
 
 from seatrial.runner.archive import deliver, unpack
 from seatrial.runner.coverage import CollectedCoverage, map_coverage
+from seatrial.runner.decoder import Malformed, TreeChanges, decode_changes
 from seatrial.runner.options import ReportFile
+from seatrial.runner.pod_changes import collect_into_tree
 from seatrial.runner.request import Request
 
 __all__ = ["CollectedFiles", "collect_files", "reports_in"]
 
-_PLACES: Final = ("cache", "coverage", "files", "artifacts")
+_PLACES: Final = ("cache", "coverage", "files", "artifacts", "changed", "tree")
 _MOST_REPORTS: Final = 20
 """Reports that nobody named on the command line and that the summary names."""
 
@@ -29,35 +31,64 @@ class CollectedFiles:
         artifacts: the directory with them; None if there are none.
         coverage: None if nothing was measured.
         reports: where the files are that options of pytest name.
+        changes: what the run changed in the synced folders of the pod; None: nothing, or unknown.
+        in_tree: paths of those that came into the working tree.
+        copies: directory with copies of them; None: there is none.
         notes: what could not be brought, one line each.
     """
 
     artifacts: Path | None = None
     coverage: CollectedCoverage | None = None
     reports: tuple[Path, ...] = ()
+    changes: TreeChanges | None = None
+    in_tree: tuple[str, ...] = ()
+    copies: Path | None = None
     notes: tuple[str, ...] = ()
 
 
 def collect_files(archive: Path, request: Request, run_dir: Path) -> CollectedFiles:
     """Unpack the archive: pytest's cache into the project, coverage, reports and artifacts into the run's directory."""
     incoming = run_dir / "incoming"
-    for leftover in (incoming, *(run_dir / name for name in ("coverage", "reports", "artifacts"))):
+    for leftover in (incoming, *(run_dir / name for name in ("coverage", "reports", "artifacts", "changed"))):
         shutil.rmtree(leftover, ignore_errors=True)
     notes = unpack(archive, incoming, _PLACES)
     coverage = _take_coverage(incoming / "coverage", request, run_dir, notes)
     _take(incoming / "files", run_dir / "reports")
     reports = _deliver_reports(run_dir, request, notes)
     artifacts = _take(incoming / "artifacts", run_dir / "artifacts")
+    copies = _take(incoming / "changed", run_dir / "changed")
+    changes = _read_changes(incoming / "tree" / "changes.json", notes)
+    in_tree: tuple[str, ...] = ()
+    if copies and changes and request.tree:
+        in_tree = collect_into_tree(copies, changes, request.tree, request.collect, notes)
     if request.cache and not request.informational:
         _take_cache(incoming / "cache", request.root, notes)
     shutil.rmtree(incoming, ignore_errors=True)
     archive.unlink(missing_ok=True)
-    return CollectedFiles(artifacts, coverage, reports, tuple(notes))
+    return CollectedFiles(
+        artifacts=artifacts,
+        coverage=coverage,
+        reports=reports,
+        changes=changes,
+        in_tree=in_tree,
+        copies=copies,
+        notes=tuple(notes),
+    )
 
 
 def reports_in(run_dir: Path, inside: str) -> Path:
     """Return where the run's directory has a collected file: `files/html/report.html` -> `reports/html/report.html`."""
     return run_dir / inside.replace("files/", "reports/", 1) if inside.startswith("files/") else run_dir / inside
+
+
+def _read_changes(path: Path, notes: list[str]) -> TreeChanges | None:
+    if not path.is_file():
+        return None
+    try:
+        return decode_changes(path.read_bytes())
+    except Malformed as error:
+        notes.append(f"the list of files that the run changed in the pod cannot be read: {error}")
+        return None
 
 
 def _deliver_reports(run_dir: Path, request: Request, notes: list[str]) -> tuple[Path, ...]:

@@ -29,7 +29,9 @@ __all__ = [
     "Probe",
     "ProbeReader",
     "Record",
+    "TreeChanges",
     "decode_answer",
+    "decode_changes",
     "decode_exited",
     "decode_log",
     "decode_notes",
@@ -589,6 +591,20 @@ class Answer(msgspec.Struct, frozen=True):
     changed: Size = 0
 
 
+class TreeChanges(msgspec.Struct, frozen=True):
+    """`tree/changes.json` of the agent: what a run changed in the synced folders.
+
+    Attributes:
+        made: path -> kind, mode, size, digest or target, of what was not there when the run began.
+        changed: the same, of what was there and is different.
+        deleted: what is no longer there.
+    """
+
+    made: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
+    changed: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
+    deleted: Annotated[list[Path], Meta(max_length=_MOST_FILES)] = []
+
+
 class Exited(msgspec.Struct, frozen=True, kw_only=True):
     """`exit.json` of the agent: how the command ended."""
 
@@ -618,6 +634,15 @@ def decode_answer(text: bytes) -> Answer:
     """
     answer = _typed(text, Answer, _LONGEST_ANSWER)
     return msgspec.structs.replace(answer, error=safe_line(answer.error), reason=safe_line(answer.reason))
+
+
+def decode_changes(text: bytes) -> TreeChanges:
+    """Return what a run changed in the synced folders.
+
+    Raises:
+        Malformed: it is no list of files.
+    """
+    return _typed(text, TreeChanges, _LONGEST_ANSWER)
 
 
 def decode_exited(text: bytes) -> Exited:

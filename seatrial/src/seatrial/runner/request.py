@@ -29,6 +29,7 @@ class Request:
         tree: the files that must be what the pod has; None if nothing was compared.
         delta: what has to be sent so that it has.
         expect: digest of what the pod has before that; empty: whatever it has.
+        collect: globs of changed files that are copied from the pod into the working tree.
         informational: the command does not run tests.
         interactive: a debugger may ask for the user's terminal.
         cache: pytest's cache goes to the pod and comes back.
@@ -54,6 +55,7 @@ class Request:
     tree: Tree | None = None
     delta: Delta | None = None
     expect: str = ""
+    collect: tuple[str, ...] = ()
     informational: bool = False
     interactive: bool = False
     cache: bool = True

@@ -18,7 +18,7 @@ from seatrial.interruption import DeferredSignals, Terminated, defer_signals
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, SeatrialError
 from seatrial.model.event import Body, Note
-from seatrial.model.result import Counts, TreeProof
+from seatrial.model.result import Counts, PodChanges, TreeProof
 from seatrial.model.verdict import Verdict
 from seatrial.pod.agent.wire import CHANNELS, ChunkKind
 from seatrial.ports import ContainerState, PodExec, Started, StreamBroken
@@ -28,6 +28,7 @@ from seatrial.runner.archive import deliver
 from seatrial.runner.artifacts import CollectedFiles, collect_files
 from seatrial.runner.coverage import CollectedCoverage
 from seatrial.runner.decoder import Malformed, decode_exited
+from seatrial.runner.pod_changes import applied, sort_changes
 from seatrial.runner.progress import Progress
 from seatrial.runner.protocol import LARGEST, Chunk, ChunkReader, FrameReader, Garbled
 from seatrial.runner.renderer_process import RendererProcess
@@ -68,7 +69,8 @@ class TestRun:
         counts: tests by outcome.
         pytest_exit: what pytest itself ended with; None if nobody knows.
         tree: proof that what ran was the working tree; None if there was nothing to compare.
-        files: what the pod had below the paths that were compared.
+        files: what the pod has below the paths that were compared, after the run.
+        pod_changes: what the tests changed there; None: nothing, or unknown.
         frames: how many frames of its log arrived whole.
         seconds: how long pytest took, by its own clock.
         memory_peak: bytes, of the container `tests`; 0 if unknown.
@@ -83,6 +85,7 @@ class TestRun:
     pytest_exit: int | None = None
     tree: TreeProof | None = None
     files: Files = field(default_factory=dict)
+    pod_changes: PodChanges | None = None
     frames: int = 0
     seconds: float = 0.0
     memory_peak: int = 0
@@ -407,7 +410,7 @@ class _Session:
             out_of_time=self.out_of_time,
             stale=stale.reason(self.request.tree, self.request.directory, self.progress.imports, submitted.proof),
         )
-        verdict = decide(evidence)
+        verdict = _with_kept(decide(evidence), submitted.proof)
         began = time.monotonic()
         # The reader of our output may be halted: a pager, a terminal. A long JUnit file takes its time, too.
         lost = self.renderer.end(
@@ -423,6 +426,13 @@ class _Session:
             collected = CollectedFiles(notes=(f"files of the run were not collected: {self.why_not_collected}",))
         return self._outcome(verdict, submitted, collected)
 
+    def _sorted(self, collected: CollectedFiles) -> PodChanges | None:
+        tree = self.request.tree
+        if collected.changes is None or tree is None:
+            return None
+        stays = self.exited is not None
+        return sort_changes(collected.changes, tree, collected.in_tree, stays=stays, copies=collected.copies)
+
     def _outcome(self, verdict: Verdict, submitted: Submitted, collected: CollectedFiles) -> TestRun:
         exited, end = self.exited or {}, self.progress.end
         written = self.run_dir / "junit.xml"
@@ -436,13 +446,22 @@ class _Session:
             counts=self.progress.counts,
             pytest_exit=end.exit if end else exited.get("code"),
             tree=submitted.proof,
-            files=submitted.files,
+            files=applied(submitted.files, collected.changes),
+            pod_changes=self._sorted(collected),
             frames=self.frames.frames,
             seconds=end.seconds if end else 0.0,
             memory_peak=exited.get("memory_peak", 0),
             collected=collected,
             interrupted=self.signals.first() if self.signals.first else None,
         )
+
+
+def _with_kept(verdict: Verdict, proof: TreeProof | None) -> Verdict:
+    """Return a green verdict that says that the pod had files which the working tree does not have."""
+    if verdict.exit is not ExitCode.PASSED or proof is None or not proof.kept:
+        return verdict
+    files = "1 file" if len(proof.kept) == 1 else f"{len(proof.kept)} files"
+    return msgspec.structs.replace(verdict, message=f"{verdict.message} with {files} that only the pod has")
 
 
 def _not_shown(verdict: Verdict, reason: str) -> Verdict:

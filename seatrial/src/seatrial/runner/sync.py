@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,6 +15,7 @@ from seatrial.image_inputs.delta import Delta, check_size
 from seatrial.image_inputs.working_tree import Entry, Files, Tree, digest, entries, packages, shown
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.result import TreeProof
+from seatrial.model.text import safe_line
 from seatrial.pod.agent.wire import AGENT_ENTRY, SubmitError
 from seatrial.ports import PodExec, Started, StreamBroken
 from seatrial.runner.agent_files import agent_argv
@@ -59,10 +60,17 @@ class Submitted(NamedTuple):
 
 
 class PodFiles(NamedTuple):
-    """What the pod has below some paths, and what its image had there."""
+    """What the pod has below some paths.
+
+    Attributes:
+        files: what it has.
+        seeded: what its image had there.
+        made: paths that no working tree had: runs made them.
+    """
 
     files: Files
     seeded: Files
+    made: Collection[str] = ()
 
 
 def pod_files(
@@ -124,7 +132,14 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
     if tree is None:
         return Submitted({}, None)
     files = entries(answer.files)
-    return Submitted(files, TreeProof(host=digest(tree.files), pod=digest(tree.seen(files)), files=len(tree.files)))
+    kept = delta.kept if delta else ()
+    proof = TreeProof(
+        host=digest(tree.files),
+        pod=digest(tree.seen(files, kept)),
+        files=len(tree.files),
+        kept=tuple(safe_line(shown(path)) for path in kept if path in files and files[path].kind == "f"),
+    )
+    return Submitted(files, proof)
 
 
 def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started | None = None) -> Answer:

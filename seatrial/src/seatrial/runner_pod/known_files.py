@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seatrial.image_inputs.working_tree import Files
+from seatrial.image_inputs.working_tree import Files, Tree
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, OutOfTime
 from seatrial.ports import PodExec
@@ -55,11 +55,11 @@ class KnownFiles:
 
     def saved(self) -> PodFiles:
         """Return the saved state of this pod. Without one, read the files from the pod."""
-        found = read(self.directory / _STATE_FILE, PodFilesRecord)
-        if found is None or found.uid != require_runner(self.directory).uid:
+        found = self._record
+        if found is None:
             return self.read()
         self._seeded = found.seeded
-        return PodFiles(found.files, found.seeded)
+        return PodFiles(found.files, found.seeded, found.made)
 
     def read(self) -> PodFiles:
         """Read the files from the pod.
@@ -75,12 +75,35 @@ class KnownFiles:
         except blocking_calls.Abandoned:
             raise OutOfTime("the tests did not start in time", reason="the runner pod did not answer") from None
         self._seeded = found.seeded
-        return found
+        return found._replace(made=self._made(found.files))
 
-    def save(self, files: Files) -> None:
-        """Save the files that the pod has now."""
-        record = PodFilesRecord(uid=require_runner(self.directory).uid, files=dict(files), seeded=dict(self._seeded))
+    def with_files(self, files: Files) -> PodFiles:
+        """Read the pod, whose files are known.
+
+        Raises:
+            OutOfTime: the pod does not answer before the deadline.
+        """
+        return PodFiles(files, self.read().seeded, self._made(files))
+
+    def save(self, files: Files, tree: Tree) -> None:
+        """Save the files that the pod has now: those of the tree, and others, which tests created."""
+        record = PodFilesRecord(
+            uid=require_runner(self.directory).uid,
+            files=dict(files),
+            seeded=dict(self._seeded),
+            made=sorted(files.keys() - tree.wanted.keys()),
+        )
         write(self.directory / _STATE_FILE, record)
+
+    def _made(self, files: Files) -> frozenset[str]:
+        """Return the files that were in no working tree. Without a saved state, they are unknown."""
+        found = self._record
+        return frozenset(files.keys() - (found.files.keys() - set(found.made))) if found else frozenset()
+
+    @property
+    def _record(self) -> PodFilesRecord | None:
+        found = read(self.directory / _STATE_FILE, PodFilesRecord)
+        return found if found is not None and found.uid == require_runner(self.directory).uid else None
 
     def mark_broken(self) -> None:
         """Record that the files of this pod cannot be updated, so that the next command recreates the pod."""

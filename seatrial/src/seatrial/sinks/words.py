@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from seatrial.model.errors import ExitCode
@@ -18,6 +18,7 @@ __all__ = [
     "finding",
     "last_line",
     "outcome",
+    "pod_files",
     "problem",
     "relative",
     "remarks",
@@ -27,6 +28,8 @@ __all__ = [
 _EVIDENCE_SHOWN = 12
 _MINUTE = 60
 _LONG = 100
+_NAMED = 5
+"""Files that a line names."""
 _GB = 10**9
 
 
@@ -103,6 +106,7 @@ def relative(path: str) -> str:
 def remarks(result: RunResult) -> list[str]:
     """Format the remarks before the verdict: reports, stand-in images, memory and disk, a kept environment."""
     lines = [f"report: {relative(path)}" for path in result.reports]
+    lines += pod_files(result)
     lines += [f"{used.reference} stands in for {used.stands_in_for}" for used in result.images if used.stands_in_for]
     if result.images_size:
         needed = f"memory {result.peak_memory / _GB:.1f} GB at most, " if result.peak_memory else ""
@@ -111,6 +115,39 @@ def remarks(result: RunResult) -> list[str]:
         if result.kept and all(each.stage is not Stage.TEARDOWN for each in result.stages):
             lines.append("environment kept. Run tests in it: seatrial test. Remove it: seatrial down")
     return lines
+
+
+def pod_files(result: RunResult) -> list[str]:
+    """Return what became of files that only the pod had, and of those that the run changed there."""
+    lines = []
+    if result.tree is not None and result.tree.kept:
+        lines.append(f"the tests ran with {_files(result.tree.kept, 'that only the pod has')}")
+    changes = result.pod_changes
+    if changes is None:
+        return lines
+    if changes.collected:
+        lines.append(_files(changes.collected, "copied from the pod into the working tree"))
+    # Where the environment was removed, or its pod died, nothing is left for a next run.
+    goes_on = result.kept and changes.stays and all(each.stage is not Stage.TEARDOWN for each in result.stages)
+    for paths, what, next_run in (
+        (changes.made, "changed in the pod", " {stay} there"),
+        (changes.changed, "of the working tree changed in the pod", "; the next run resets {them}"),
+        (changes.discarded, "created in the pod that Python or pytest may load", "; the next run deletes {them}"),
+    ):
+        one = len(paths) == 1
+        following = next_run.format(stay="stays" if one else "stay", them="it" if one else "them")
+        if paths:
+            lines.append(_files(paths, what + (following if goes_on else "")))
+    if changes.copies and (changes.made or changes.changed or changes.discarded):
+        hint = "[runner] collect-into-tree can copy them to the working tree"
+        lines.append(f"copies: {relative(changes.copies)}; {hint}")
+    return lines
+
+
+def _files(paths: Sequence[str], what: str) -> str:
+    """Return a number of files and the names of the first ones: `3 files changed in the pod: a, b, c`."""
+    named = ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
+    return f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {what}: {named}"
 
 
 def last_line(result: RunResult, directory: str) -> str:

@@ -112,6 +112,7 @@ class Ctx:
         out: where pytest's own output goes.
         resources: what is created, recorded before it exists.
         explain: tell of each file that changed what that means.
+        discard: delete files in the pod that earlier runs made there.
         lease: says to others that we work in a namespace; None: the cluster is ours alone.
         cancelled: set once another stage failed.
         engine_images: images on the engine.
@@ -139,6 +140,7 @@ class Ctx:
     tests: bool = False
     failed: bool = False
     explain: bool = False
+    discard: bool = False
 
     def __post_init__(self) -> None:
         """Start with no known image."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from seatrial.image_inputs.delta import Delta, Lost, plan
 from seatrial.image_inputs.working_tree import digest, shown
 from seatrial.images.expected_tree import expected_tree, host_root
-from seatrial.images.written_files import WrittenFiles
+from seatrial.images.written_files import COLLECTED, WrittenFiles
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
@@ -55,6 +55,7 @@ def run(ctx: Ctx) -> Report:
         deadline=ctx.deadline.child(ctx.project.timeouts.test),
         env={name: os.environ[name] for name in CI_VARIABLES if name in os.environ},
         artifacts=spec.artifacts,
+        collect=spec.collect_into_tree,
         informational=asked.informational,
         # Not only with --pdb: a test may call `breakpoint()`.
         interactive=terminal,
@@ -84,12 +85,12 @@ def run(ctx: Ctx) -> Report:
             images=ctx.engine_images,
             environ=os.environ,
         )
-        delta = plan(tree=tree, pod=there.files)
+        delta = plan(tree=tree, pod=there.files, made=() if ctx.discard else there.made)
         for cause in delta.causes if ctx.explain else ():
             ctx.emit(Note(level="info", text=str(cause)))
         if not delta.empty:
             ctx.progress(Stage.TEST)(f"sending {len(delta.send)} files, deleting {len(delta.delete)}")
-        return delta, run_tests(
+        tests = run_tests(
             exec_,
             replace(request, tree=tree, delta=delta, expect=digest(there.files)),
             emit=ctx.emit,
@@ -101,6 +102,8 @@ def run(ctx: Ctx) -> Report:
             started=ctx.facts.prestarted_exec.take() if ctx.facts.prestarted_exec else None,
             cut=keep,
         )
+        pod.save(tests.files, tree)
+        return delta, tests
 
     def keep(tests: TestRun) -> None:
         ctx.facts.tests = tests
@@ -113,14 +116,14 @@ def run(ctx: Ctx) -> Report:
             delta, tests = attempt(pod.saved() if not ctx.explain else pod.read())
         except PodDiffers as differs:
             # Tests or a user changed files in the pod.
-            delta, tests = attempt(PodFiles(differs.files, pod.read().seeded))
+            delta, tests = attempt(pod.with_files(differs.files))
         except Lost as lost:
             ctx.warn(f"{shown(lost.path)}, which the build created, changed in the pod; recreating the pod")
             _recreate(ctx)
             delta, tests = attempt(pod.read())
     finally:
         WrittenFiles.read(ctx.project.root).record(before, results)
-    pod.save(tests.files)
+    _record_collected(ctx, root, tests)
     if tests.tree is not None and tests.tree.host != tests.tree.pod:
         # The cause in that pod is unknown, so the next command starts with a new one.
         pod.mark_broken()
@@ -140,6 +143,12 @@ def _targets(asked: Invocation) -> Iterator[Path]:
             yield report.target
             if report.companion:
                 yield report.target.with_name(report.companion)
+
+
+def _record_collected(ctx: Ctx, root: Path, tests: TestRun) -> None:
+    """Record the files that came into the working tree: the pod has them, so `watch` runs no tests for them."""
+    collected = [root / path for path in tests.collected.in_tree]
+    WrittenFiles.read(ctx.project.root, COLLECTED).record({}, collected)
 
 
 def _directory(ctx: Ctx) -> str:

@@ -10,6 +10,7 @@ import tarfile
 from typing import Any
 
 from .artifact_copies import find_artifacts, is_on_volume
+from .changes import changes, copied
 from .state_files import read_json, state
 from .wire import COLLECTED_FILE
 
@@ -26,7 +27,9 @@ runpy.run_module("coverage", run_name="__main__", alter_sys=True)
 
 
 def pack(request: dict[str, Any], run: str, *, killed: bool = False, keeper: bool = False) -> None:
-    """Write the archive of the run: `cache/…`, `coverage/…`, `files/…`, `artifacts/…` and `notes.json`.
+    """Write the archive of the run: `cache/…`, `coverage/…`, `files/…`, `artifacts/…`, `changed/…` and `notes.json`.
+
+    `changed` has what the run changed in the synced folders, `tree/changes.json` the list of all that it changed there.
 
     Args:
         request: of the run.
@@ -47,10 +50,8 @@ def pack(request: dict[str, Any], run: str, *, killed: bool = False, keeper: boo
         else:
             notes.append(f"pytest's cache is larger than {_CACHE_LIMIT >> 20} MB and stayed in the pod")
         _artifacts(archive, request, run, notes, keeper=keeper)
-        text = json.dumps(notes).encode()
-        member = tarfile.TarInfo("notes.json")
-        member.size = len(text)
-        archive.addfile(member, io.BytesIO(text))
+        _changes(archive, notes)
+        _add_json(archive, "notes.json", notes)
     os.replace(temporary, os.path.join(run, COLLECTED_FILE))
 
 
@@ -68,6 +69,25 @@ def _artifacts(archive: tarfile.TarFile, request: dict[str, Any], run: str, note
             notes.append(f"artifacts: nothing is at {pattern}")
     if copied:
         notes.append("artifacts outside of synced directories are copies, made up to a second before the tests died")
+
+
+def _changes(archive: tarfile.TarFile, notes: list[str]) -> None:
+    """Add what the run changed in the synced folders."""
+    found = changes()
+    if not found:
+        return
+    root = found.pop("root")
+    if any(found.values()):
+        _add_json(archive, "tree/changes.json", found)
+        for path in copied(found):
+            _add(archive, os.path.join(root, path), f"changed/{path}", notes)
+
+
+def _add_json(archive: tarfile.TarFile, name: str, value: Any) -> None:
+    text = json.dumps(value).encode()
+    member = tarfile.TarInfo(name)
+    member.size = len(text)
+    archive.addfile(member, io.BytesIO(text))
 
 
 def _coverage(request: dict[str, Any], run: str, notes: list[str], *, limited: bool) -> bool:

@@ -11,6 +11,7 @@ import tarfile
 import time
 from typing import IO, Any
 
+from .changes import note_begin
 from .file_tree import Refused, apply, digest, scan
 from .state_files import Lock, run_path, state
 from .wire import EXIT_FILE, SubmitError
@@ -83,6 +84,7 @@ def _change(asked: dict[str, Any]) -> dict[str, Any]:
     if tree:
         answer["files"] = scan(tree["root"], tree["paths"], lenient=True)
     if request := asked.get("request"):
+        note_begin(tree, answer["files"])
         with open(state("inbox", request["run"] + ".new"), "w", encoding="ascii") as file:
             json.dump(request, file)
         os.replace(file.name, state("inbox", request["run"] + ".json"))

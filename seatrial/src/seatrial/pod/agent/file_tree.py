@@ -30,25 +30,26 @@ def scan(
     paths: list[str],
     skip: Callable[[str, bool], bool] = lambda _path, _directory: False,
     lenient: bool = False,
+    known: Callable[[str, os.stat_result], str] = lambda _path, _info: "",
 ) -> dict[str, list[Any]]:
     """Return what is below `paths` (relative to `root`): path -> [kind, mode, size, content].
 
     Kind is `f` (content: SHA-256), `l` (target), `d`, or `o` for all else (what it is). Mode has the permission bits, 0
     for links. Directories of compiled modules are left out, and what `skip` names: it is asked for the path of each
     entry and whether it is a directory. Entries that vanish meanwhile are not there. With `lenient`, what cannot be
-    read is an entry of kind `o`.
+    read is an entry of kind `o`. `known` may return the content of a file, which then is not read.
     """
-    found: dict[str, list[Any]] = {}
+    found = _Scan(skip, lenient, known)
     for path in paths:
         absolute = os.path.join(root, path)
         name = os.path.relpath(absolute, root).replace(os.sep, "/")
         if os.path.isdir(absolute) and not os.path.islink(absolute):
             if name != ".":
-                _scan_entry(absolute, name, found, lenient)
-            _scan_directory(absolute, "" if name == "." else name + "/", skip, found, lenient)
+                found.entry(absolute, name)
+            found.directory(absolute, "" if name == "." else name + "/")
         elif not skip(path, False):
-            _scan_entry(absolute, name, found, lenient)
-    return found
+            found.entry(absolute, name)
+    return found.entries
 
 
 def digest(found: Mapping[str, Sequence[Any]]) -> str:
@@ -64,48 +65,60 @@ def digest(found: Mapping[str, Sequence[Any]]) -> str:
     return whole.hexdigest()
 
 
-def _scan_directory(
-    directory: str, prefix: str, skip: Callable[[str, bool], bool], found: dict[str, list[Any]], lenient: bool
-) -> None:
-    try:
-        with os.scandir(directory) as listed:
-            entries = sorted(listed, key=lambda each: each.name)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except PermissionError:
-        if not lenient:
-            raise
-        found[prefix.rstrip("/")] = ["o", 0, 0, "unreadable"]
-        return
-    for entry in entries:
-        below, name = entry.is_dir(follow_symlinks=False), prefix + entry.name
-        if (below and entry.name == _COMPILED) or skip(name, below):
-            continue
-        _scan_entry(entry.path, name, found, lenient)
-        if below:
-            _scan_directory(entry.path, name + "/", skip, found, lenient)
+class _Scan:
+    """One scan; its arguments are those of `scan`."""
 
+    def __init__(
+        self, skip: Callable[[str, bool], bool], lenient: bool, known: Callable[[str, os.stat_result], str]
+    ) -> None:
+        self.entries: dict[str, list[Any]] = {}
+        self._skip = skip
+        self._lenient = lenient
+        self._known = known
 
-def _scan_entry(path: str, name: str, found: dict[str, list[Any]], lenient: bool) -> None:
-    try:
-        info = os.lstat(path)
-        kind, mode = stat.S_IFMT(info.st_mode), stat.S_IMODE(info.st_mode)
-        if kind == stat.S_IFLNK:
-            found[name] = ["l", 0, 0, os.readlink(path)]
-        elif kind == stat.S_IFREG:
-            with open(path, "rb") as file:
-                content = _sha256(file)
-            found[name] = ["f", mode, info.st_size, content]
-        elif kind == stat.S_IFDIR:
-            found[name] = ["d", mode, 0, ""]
-        else:
-            found[name] = ["o", mode, 0, _OTHERS.get(kind, "device")]
-    except FileNotFoundError:
-        return
-    except PermissionError:
-        if not lenient:
-            raise
-        found[name] = ["o", 0, 0, "unreadable"]
+    def directory(self, directory: str, prefix: str) -> None:
+        """Add what is below a directory."""
+        try:
+            with os.scandir(directory) as listed:
+                entries = sorted(listed, key=lambda each: each.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except PermissionError:
+            if not self._lenient:
+                raise
+            self.entries[prefix.rstrip("/")] = ["o", 0, 0, "unreadable"]
+            return
+        for entry in entries:
+            below, name = entry.is_dir(follow_symlinks=False), prefix + entry.name
+            if (below and entry.name == _COMPILED) or self._skip(name, below):
+                continue
+            self.entry(entry.path, name)
+            if below:
+                self.directory(entry.path, name + "/")
+
+    def entry(self, path: str, name: str) -> None:
+        """Add one entry."""
+        try:
+            info = os.lstat(path)
+            kind, mode = stat.S_IFMT(info.st_mode), stat.S_IMODE(info.st_mode)
+            if kind == stat.S_IFLNK:
+                self.entries[name] = ["l", 0, 0, os.readlink(path)]
+            elif kind == stat.S_IFREG:
+                content = self._known(name, info)
+                if not content:
+                    with open(path, "rb") as file:
+                        content = _sha256(file)
+                self.entries[name] = ["f", mode, info.st_size, content]
+            elif kind == stat.S_IFDIR:
+                self.entries[name] = ["d", mode, 0, ""]
+            else:
+                self.entries[name] = ["o", mode, 0, _OTHERS.get(kind, "device")]
+        except FileNotFoundError:
+            return
+        except PermissionError:
+            if not self._lenient:
+                raise
+            self.entries[name] = ["o", 0, 0, "unreadable"]
 
 
 def _sha256(file: IO[bytes]) -> str:

@@ -18,7 +18,7 @@ _SEPARATOR: Final = re.compile(r"((?:\x1b\[[0-9;]*m)*)(([^\w\s\x1b])\3*) (.+) \2
 def name_files(text: str, paths: Mapping[str, str], width: int) -> str:
     """Return a text with the paths of collected files replaced.
 
-    A line that pytest filled to the width of the terminal is filled anew.
+    A line that pytest filled to the width of the terminal is filled again.
 
     Args:
         text: what a plugin wrote at once.
