@@ -23,7 +23,7 @@ from seatrial.adapters.registry_keys import authorization, keys_in
 from seatrial.model.deadline import Deadline
 from shop_project import docker
 
-IMAGE = "foundry/python:3.13"
+IMAGE = "foundry.invalid/python:3.13"
 CONTENT = "seatrial-e2e-registry:1"
 REPOSITORY = "docker.io/library/seatrial-e2e-registry"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

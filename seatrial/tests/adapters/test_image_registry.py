@@ -213,6 +213,24 @@ def test_port_that_another_user_takes_meanwhile_is_left_to_them(tmp_path):
     assert published == ["127.0.0.1:5003:5000", "127.0.0.1:5004:5000"]
 
 
+@pytest.mark.parametrize(
+    ("present", "used"),
+    [
+        (["registry:2", "foundry.invalid/registry:2"], "foundry.invalid/registry:2"),
+        (["foundry/registry:2"], "registry:2"),
+    ],
+    ids=["foundry", "docker-hub"],
+)
+def test_registry_runs_the_image_of_foundry_where_it_exists(tmp_path, present, used):
+    answers = {"docker image": Answer(stdout=json.dumps([{"Id": "sha256:a", "RepoTags": present}]))}
+    failing = {"docker container": Answer(code=1, stdout="[]"), "docker start": Answer(code=1, stderr="no")}
+    it, processes = registry(tmp_path, {**answers, **failing, "docker": Answer()})
+    with pytest.raises(CommandFailed):
+        it.ensure(deadline=soon())
+
+    assert {words[-1] for words in processes.ran if words[1] == "create"} == {used}
+
+
 def test_port_that_is_never_free_ends(tmp_path):
     taken = Answer(code=1, stderr="listen tcp4 127.0.0.1:5003: bind: address already in use")
     image = inspected({"Id": "sha256:a", "RepoTags": ["registry:2"]})

@@ -45,7 +45,7 @@ DOMAIN: Final = "seatrial-registry"
 """Registries have names below it: nodes behind a proxy reach it directly."""
 
 _INSIDE: Final = 5000
-_IMAGES: Final = ("foundry/registry:2", "registry:2")
+_IMAGES: Final = ("foundry.invalid/registry:2", "registry:2")
 """What it runs, first come first served; the last is pulled."""
 
 _FIRST_PORT: Final = 5001
