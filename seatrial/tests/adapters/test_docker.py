@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from seatrial.adapters.docker import IMAGE_LABEL, DockerEngine
@@ -166,7 +167,8 @@ def test_build(tmp_path):
 def test_builder_outside_of_the_engine_hands_the_image_over(tmp_path):
     """With buildx the current builder may be a container of its own, which keeps what it built."""
     it, processes = engine(docker_buildx=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE])))
-    real, environments = processes.run, []
+    real = processes.run
+    environments: list[Any] = []
 
     def run(argv, **options):
         environments.append(options.get("env"))

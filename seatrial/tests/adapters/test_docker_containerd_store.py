@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from seatrial.adapters.docker import IMAGE_LABEL, DockerEngine
 from seatrial.model.deadline import Deadline
-from seatrial.ports import Completed
+from seatrial.ports import Completed, Processes
 
 ANSWERS = Path(__file__).parent / "answers" / "docker-28.5.2-containerd.json"
 ONE, AGAIN, TWO = (f"docker29-shop:{digit * 12}" for digit in "1a2")
@@ -38,7 +38,7 @@ class Recorded:
 @pytest.fixture
 def engine():
     recorded = Recorded(json.loads(ANSWERS.read_text()))
-    yield DockerEngine(recorded)
+    yield DockerEngine(cast("Processes", recorded))
     assert recorded.left == []
 
 

@@ -507,7 +507,9 @@ def test_the_copy_follows_the_namespace_of_the_tests(world, existing):
 
 def test_a_look_into_a_cluster_of_others_leaves_no_credentials(world, existing):
     project, source = existing
-    cluster = environment(world.this, project, visitor(world.this, project)).cluster
+    record = visitor(world.this, project)
+    assert record is not None
+    cluster = environment(world.this, project, record).cluster
 
     assert cluster.kubeconfig == source
     assert [path for path in world.this.ledger.root.rglob("*") if path.is_file()] == []

@@ -25,7 +25,8 @@ def follow(cluster: Cluster, capfdbinary: Any, *, alone: bool = False) -> list[s
     selection, _ = select(cluster, PROJECT, PODS, "web", "app")  # type: ignore[arg-type]
     with pytest.raises(EnvironmentFailed, match="over"):
         follow_logs(cluster, ["shop"], selection, tail=2, since=None, color=False, alone=alone)  # type: ignore[arg-type]
-    return capfdbinary.readouterr().out.decode().splitlines()
+    printed: bytes = capfdbinary.readouterr().out
+    return printed.decode().splitlines()
 
 
 def test_follow_logs_includes_restarts_and_new_pods(capfdbinary):

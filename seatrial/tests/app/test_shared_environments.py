@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from msgspec.structs import replace as changed
 from seatrial.app import shared_environments
 from seatrial.app.shared_environments import SharedEnvironment, expired, superfluous
+from seatrial.app.wiring import Machine
 from seatrial.model.errors import AccessDenied
+from seatrial.ports import Object
 from seatrial.removal.removers import access_of
 from shared_cluster import ISOLATION_KINDS, OWNER, PROJECT, cluster_wide, namespace, put_isolation, shared_world
 
@@ -27,7 +30,7 @@ class TestLeftBehind:
         monkeypatch.setattr(shared_environments, "_kube", lambda *_: world.kube)
         record = changed(world.record, identity="shop")
         monkeypatch.setattr(shared_environments, "_access", lambda *_: access_of(world.env(), record))
-        this = SimpleNamespace(clock=world.clock)
+        this = cast("Machine", SimpleNamespace(clock=world.clock))
         project = changed(world.project, id="shop")
         return lambda: shared_environments.remove_from_foreign_namespaces(this, project, lambda _: None)
 
@@ -35,7 +38,7 @@ class TestLeftBehind:
         """Have a run leave things in a namespace, so many hours ago."""
         at = world.clock.now() - timedelta(hours=hours)
         labels = {OWNER: "seatrial", PROJECT: "shop"}
-        lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {"holderIdentity": ""}}
+        lease: Object = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {"holderIdentity": ""}}
         lease["spec"]["renewTime"] = f"{at:%Y-%m-%dT%H:%M:%S.%fZ}"
         world.kube.put({**lease, "metadata": {"name": "seatrial", "namespace": "team-a", "labels": labels}})
         world.kube.put(namespace("team-a", **marks))

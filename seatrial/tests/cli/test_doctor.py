@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from seatrial.adapters.ledger import Ledger
 from seatrial.model.environment_record import EnvironmentRecord
@@ -39,7 +40,13 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
     )
     now = datetime.now(UTC)
     ledger = Ledger(tmp_path / "state/seatrial")
-    common = {"project": "/p", "command": "up", "provider": "kind", "created": now, "expires": now + timedelta(hours=1)}
+    common: dict[str, Any] = {
+        "project": "/p",
+        "command": "up",
+        "provider": "kind",
+        "created": now,
+        "expires": now + timedelta(hours=1),
+    }
     ledger.write(EnvironmentRecord(id=EnvironmentId("a"), cluster="demo", **common))
     ledger.write(EnvironmentRecord(id=EnvironmentId("b"), cluster="held", **common))
     ledger.write(EnvironmentRecord(id=EnvironmentId("c"), cluster="kept", kept=True, **common))

@@ -24,7 +24,7 @@ def test_sigkill_while_kind_makes_a_cluster_leaves_nothing_after_the_next_clean(
         process.kill()
         process.communicate()
     (listed,) = json.loads(machine.run("list", "--json").stdout)
-    assert listed["state"].startswith("dead")
+    assert listed["state"].startswith("left by a killed command")
 
     cleaned = machine.run("clean")
     assert cleaned.returncode == 0, cleaned.stderr
@@ -58,7 +58,7 @@ def test_a_container_that_comes_after_the_clean_is_listed_and_removed_by_the_nex
         time.sleep(0.1)
 
     (listed,) = json.loads(machine.run("list", "--json").stdout)
-    assert (listed["cluster"], listed["state"].partition(":")[0]) == ("it", "left behind")
+    assert (listed["cluster"], listed["state"].partition(":")[0]) == ("it", "left by a killed command")
     assert json.loads(machine.run("clean", "--json").stdout) == ["it"]
     assert machine.containers == []
 

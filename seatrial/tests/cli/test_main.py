@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -63,7 +64,7 @@ def test_every_help_teaches_by_example(name, command):
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
 def test_every_example_is_understood(name, seatrial):
     """Each example's first seatrial call parses: no unknown command, no unknown option."""
-    command = dict(commands())[name]
+    command: Any = dict(commands())[name]
     for example, _ in command.examples:
         words = example.partition("seatrial ")[2].split("|")[0].split(";")[0].split(">")[0].rstrip(')"').split()
         words = words[: words.index("--")] if "--" in words else words

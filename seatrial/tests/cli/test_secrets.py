@@ -162,7 +162,7 @@ def test_build_arguments_are_no_arguments_of_the_program(project: Path, tmp_path
     seen: dict[str, str] = {}
 
     class Seeing(FakeProcesses):
-        def run(self, argv, *, env=None, **more):  # type: ignore[no-untyped-def, override]
+        def run(self, argv, *, env=None, **more):
             seen.update(env or {})
             return super().run(argv, **more)
 

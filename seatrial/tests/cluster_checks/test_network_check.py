@@ -15,7 +15,7 @@ from seatrial.ports import Change
 def check(world):
     ctx = world.ctx()
     network_check.wait_for_network(
-        world.kube, world.cluster, deadline=Deadline.after(30), progress=[].append, warn=ctx.warn
+        world.kube, world.cluster, deadline=Deadline.after(30), progress=list[str]().append, warn=ctx.warn
     )
 
 

@@ -18,7 +18,7 @@ def ensure(world):
         own_nodes=True,
         namespaces=("shop",),
         deadline=Deadline.after(30),
-        progress=[].append,
+        progress=list[str]().append,
         hint="the hint",
     )
 
@@ -68,7 +68,7 @@ def test_started_cluster_waits_until_pod_statuses_are_newer_than_the_start(world
         slept.append(seconds)
         world.kube.put(web(after))
 
-    monkeypatch.setattr(revive.time, "sleep", sleep)
+    monkeypatch.setattr("seatrial.cluster_checks.revive.time.sleep", sleep)
 
     assert ensure(world)
     assert len(slept) == 1

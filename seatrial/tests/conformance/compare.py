@@ -8,6 +8,7 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from seatrial.model.deadline import Deadline
@@ -121,7 +122,7 @@ def _diff(what: str, plain: list[str], ours: list[str]) -> list[str]:
     return list(difflib.unified_diff(plain, ours, f"{what} locally", f"{what} from the pod", lineterm="", n=2))
 
 
-_TIMES = (
+_TIMES: tuple[tuple[re.Pattern[str], Any], ...] = (
     (re.compile(r"\b\d+\.\d\ds( \(\d:\d\d:\d\d\))?"), "0.00s"),
     (re.compile(r" at 0x[0-9a-f]+|cache from \d+:\d\d:\d\d ago"), " at 0x0"),
     (re.compile(r"\[gw\d+\]"), "[gw?]"),

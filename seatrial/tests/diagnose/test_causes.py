@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seatrial.diagnose.causes import ranked, restarts, troubled_nodes, unserved
 from seatrial.model.finding import Finding, ObjectRef
+from seatrial.ports import Object
 
 
 def finding(cause, **more):
@@ -74,7 +75,7 @@ def service(name, selector=None):
 
 def test_services_without_ready_pods_are_findings():
     labels = {"kubernetes.io/service-name": "up"}
-    parts = [
+    parts: list[Object] = [
         {"metadata": {"namespace": "shop", "labels": labels}, "endpoints": [{"conditions": {"ready": True}}]},
         {"metadata": {"namespace": "shop"}, "endpoints": None},
         {

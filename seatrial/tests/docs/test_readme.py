@@ -15,7 +15,8 @@ README = (SEATRIAL / "README.md").read_text()
 
 
 def block(language: str) -> str:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)[0]
+    found: list[str] = re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return found[0]
 
 
 def test_configuration_of_the_readme_is_valid_for_the_example(tmp_path):

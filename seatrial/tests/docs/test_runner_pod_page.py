@@ -27,7 +27,8 @@ def pod(*, user: str = "", **settings: Any) -> dict[str, Any]:
         directories=("tests",),
         labels={"seatrial.dev/project": "p-1"},
     )
-    return runner_objects(RunnerSpec(image="t", namespace="shop", **settings), shape)[-1]["spec"]
+    spec: dict[str, Any] = runner_objects(RunnerSpec(image="t", namespace="shop", **settings), shape)[-1]["spec"]
+    return spec
 
 
 def container_of_tests(**settings: Any) -> dict[str, Any]:

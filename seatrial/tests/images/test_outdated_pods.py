@@ -50,7 +50,7 @@ class TestRetryFailedPulls:
 
     def test_no_pod_is_listed_if_nothing_was_pushed(self):
         kube = FakeKube()
-        kube.objects = None
+        kube.objects = None  # type: ignore[assignment]
         retry_failed_pulls(kube, ["shop"], set(), print)
 
 

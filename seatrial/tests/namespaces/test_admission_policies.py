@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from seatrial.model.names import ISOLATED_PREFIX
@@ -187,7 +188,7 @@ def test_namespaces_of_other_owners_are_not_confined():
         assert refusals(SHARED, on_namespace("UPDATE", "theirs", now, before=before, user="them")) == []
 
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "containers": [
         {
             "name": "a",
@@ -218,7 +219,7 @@ GOOD = {
         "seccompProfile": {"type": "Localhost", "localhostProfile": "x"},
     },
 }
-IN_POD = {
+IN_POD: dict[str, Any] = {
     "hostNetwork": {"hostNetwork": True},
     "hostPID": {"hostPID": True},
     "hostIPC": {"hostIPC": True},
@@ -231,7 +232,7 @@ IN_POD = {
     "SELinux role": {"securityContext": {"seLinuxOptions": {"role": "sysadm_r"}}},
     "hostProcess": {"securityContext": {"windowsOptions": {"hostProcess": True}}},
 }
-IN_CONTAINER = {
+IN_CONTAINER: dict[str, Any] = {
     "privileged": {"securityContext": {"privileged": True}},
     "SYS_ADMIN": {"securityContext": {"capabilities": {"add": ["CHOWN", "SYS_ADMIN"]}}},
     "NET_RAW": {"securityContext": {"capabilities": {"add": ["NET_RAW"]}}},

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import threading
+from typing import BinaryIO, cast
 
 import msgspec
 import pytest
@@ -368,7 +369,7 @@ def recorded(world, *sinks):
 
 
 def test_a_record_of_events_with_a_gap_is_no_pass_and_stops_no_stage(world):
-    ended, ctx = recorded(world, JsonLines(Full(OSError(errno.ENOSPC, "No space left on device"))))
+    ended, ctx = recorded(world, JsonLines(cast("BinaryIO", Full(OSError(errno.ENOSPC, "No space left on device")))))
 
     assert ended.result.exit is ExitCode.ENVIRONMENT
     assert ended.problem.message == "cannot write the event stream"

@@ -18,7 +18,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import Note
 from seatrial.model.names import RunId
-from seatrial.ports import Completed, ContainerState, StreamBroken
+from seatrial.ports import Completed, ContainerState, Started, StreamBroken
 from seatrial.runner import run_tests, sync
 from seatrial.runner.artifacts import collect_files
 from seatrial.runner.options import ReportFile
@@ -43,6 +43,15 @@ class Answers:
 
     def stream(self, argv: Sequence[str], *, container: str = "keeper", silence: float = 60.0) -> Iterator[bytes]:
         raise StreamBroken("not here")
+
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> Started:
+        raise NotImplementedError
+
+    def relay(self, argv: Sequence[str], *, container: str = "tests") -> int:
+        raise NotImplementedError
+
+    def attach(self, argv: Sequence[str], *, container: str = "tests") -> int:
+        raise NotImplementedError
 
 
 def request(root: Path, **more: Any) -> Request:
@@ -338,7 +347,7 @@ def test_a_gap_in_the_stream_is_asked_for_again(bench: Bench) -> None:
             argv = [word.replace("F=0", "F=1") for word in argv]
         yield from whole(argv, container=container)
 
-    bench.pod.stream = stream  # type: ignore[method-assign]
+    bench.pod.stream = stream  # type: ignore[assignment]
     ran = bench.run()
 
     assert asked == ["F=0", "F=0"]

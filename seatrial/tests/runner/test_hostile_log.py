@@ -171,7 +171,7 @@ def test_decoder_makes_every_text_of_a_record_safe(record: list[Any]) -> None:
 
 
 def test_decoder_disarms_commands_in_frames_that_are_clean_otherwise() -> None:
-    records = [["internal", "x\n::error::y"], ["s", "::error::\0a\0b", 1], ["internal", "##[error]z"]]
+    records: list[list[Any]] = [["internal", "x\n::error::y"], ["s", "::error::\0a\0b", 1], ["internal", "##[error]z"]]
     for record in records:
         (decoded,) = decode_records(json.dumps([record]).encode())
         assert decoded[1] != record[1]

@@ -46,8 +46,8 @@ def test_the_table_knows_every_option_of_pytest(tmp_path: Path) -> None:
     for line in shown.split("[pytest] configuration options")[0].splitlines():
         if match := re.match(r"  (-.*?)(?:  |$)", line):
             for part in match[1].split(", "):
-                name = re.match(r"-[\w-]+", part)
-                listed.add((name[0] if name else part, bool(re.search(r"[= ]\S", part[2:]))))
+                found = re.match(r"-[\w-]+", part)
+                listed.add((found[0] if found else part, bool(re.search(r"[= ]\S", part[2:]))))
     unknown = {name for name, _ in listed if by_name(name) is None}
     assert unknown == set()
     for name, value in listed:

@@ -12,7 +12,7 @@ from typing import Any
 
 from runner.frames import log
 
-SESSION = [
+SESSION: list[Any] = [
     "session",
     {
         "options": {"verbose": 0}, "ini": {}, "terminal": True, "verbatim": False, "showfspath": None,

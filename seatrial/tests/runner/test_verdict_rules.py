@@ -115,7 +115,7 @@ def test_missing_tests_are_inconclusive() -> None:
 
 def test_tests_without_a_result_are_inconclusive() -> None:
     """A hook may swallow a test: it begins and ends, and nothing is reported."""
-    frames = [[SESSION], [["collected", 1, 1, [], []]], [["s", "x\0\0", 1], ["f", "x"]]]
+    frames: list[list[Any]] = [[SESSION], [["collected", 1, 1, [], []]], [["s", "x\0\0", 1], ["f", "x"]]]
     lines = whole(frames, exit_code=0, collected=1, counted={})
 
     assert concluded(lines).message == "1 tests ended without a result"
@@ -314,7 +314,7 @@ def test_collect_only() -> None:
 def setup_only(**outcomes: str) -> list[list[Any]]:
     """Return the frames of a session whose tests are set up and torn down, and not called."""
     session = ["session", {"version": 1, "options": {"setuponly": True}}]
-    frames = [[session], [["collected", len(outcomes), len(outcomes), [], []]]]
+    frames: list[list[Any]] = [[session], [["collected", len(outcomes), len(outcomes), [], []]]]
     for name, outcome in outcomes.items():
         frames.append([["s", f"{name}\0a.py\0x", 1]])
         for when, each in (("setup", outcome), ("teardown", "passed")):

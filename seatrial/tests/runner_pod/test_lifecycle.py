@@ -50,6 +50,7 @@ class TestRunner:
         runner_pod_of(ctx).ensure()
         runner_pod(world, ctx)
         made = read_runner(world.env().directory)
+        assert made is not None
         (world.env().directory / "runner.json").unlink()
         runner_pod_of(ctx).ensure()
 
@@ -88,10 +89,12 @@ class TestRunner:
         runner_pod_of(ctx).ensure()
         pod = runner_pod(world, ctx)
         runner_pod_of(ctx).recreate_if_values_changed()
-        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": "shop"}}
+        metadata = {"name": "db", "namespace": "shop"}
         for password in ("b25l", "b25l", "dHdv"):
             assert not world.kube.deleted
-            world.kube.put({**secret, "metadata": dict(secret["metadata"]), "data": {"password": password}})
+            world.kube.put(
+                {"apiVersion": "v1", "kind": "Secret", "metadata": dict(metadata), "data": {"password": password}}
+            )
             world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
             runner_pod_of(ctx).recreate_if_values_changed()
         assert ("v1/Pod", "shop", "test-runner") in world.kube.deleted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from seatrial.sinks.console import Console
@@ -15,7 +16,7 @@ RUNS = ("green", "up", "failed", "image_missing", "build_failed", "interrupted")
 
 GOLDEN = Path(__file__).with_name("golden")
 
-RENDERERS = {
+RENDERERS: dict[str, Any] = {
     "console": lambda to: Console(to, color=False, live=False, width=80),
     "console-color": lambda to: Console(to, color=True, live=False, width=80),
     "console-verbose": lambda to: Console(to, color=False, live=False, width=80, verbose=2),

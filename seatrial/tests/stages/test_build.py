@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from fakes import World
 from seatrial.images.input_reader import TAG_LENGTH
@@ -123,11 +125,11 @@ class TestBuild:
     def test_an_ignore_file_that_the_builder_would_not_read_is_refused(self, tmp_path, monkeypatch):
         world = World(tmp_path, project(tmp_path))
         (tmp_path / "Dockerfile.dockerignore").write_text("docs\n")
-        world.processes.run = lambda argv, **_: type("Done", (), {"code": int(argv[1] == "buildx")})
+        monkeypatch.setattr(world.processes, "run", lambda argv, **_: SimpleNamespace(code=int(argv[1] == "buildx")))
 
         with pytest.raises(UsageError, match="needs BuildKit"):
             build.run(world.ctx())
-        world.processes.run = lambda *_, **__: type("Done", (), {"code": 0})
+        monkeypatch.setattr(world.processes, "run", lambda *_, **__: SimpleNamespace(code=0))
         assert build.run(world.ctx()).outcome is Outcome.DONE
         monkeypatch.setenv("DOCKER_BUILDKIT", "0")
         (tmp_path / "tests" / "a.py").write_text("2\n")

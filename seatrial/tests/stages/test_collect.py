@@ -96,7 +96,7 @@ class TestAmount:
         ],
     )
     def test_less_patience_after_a_timeout_or_an_interrupt(self, world, monkeypatch, outcome, limit):
-        ctx, limits, real = world.ctx(), [], collect.collect
+        ctx, limits, real = world.ctx(), [], vars(collect)["collect"]
         monkeypatch.setattr(collect, "collect", lambda *args, **more: limits.append(more) or real(*args, **more))
         ctx.facts.tests = TestRun(verdict=Verdict(exit=outcome[0], message=""), interrupted=outcome[1])
         collect.run(ctx)

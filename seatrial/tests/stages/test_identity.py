@@ -15,7 +15,9 @@ from seatrial.app import environments, shared_environments
 from seatrial.app.wiring import Machine, environment, visitor
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
 from seatrial.model.environment_record import EnvironmentRecord
+from seatrial.model.names import EnvironmentId
 from seatrial.model.spec import ClusterSpec, Project, ReleaseSpec, RunnerSpec
+from seatrial.ports import Object
 
 THEIRS = ClusterSpec(provider="existing", context="theirs", registry="r.example.com")
 
@@ -25,7 +27,7 @@ class Charts:
         raise AssertionError(f"no release was made here: {release}")
 
 
-def namespace(name: str, environment: str, project: str) -> dict:
+def namespace(name: str, environment: str, project: str) -> Object:
     marks = {"owner": "seatrial", "environment": environment, "project": project, "expires": "1", "session": "aaaa"}
     labels = {f"seatrial.dev/{key}": value for key, value in marks.items()}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
@@ -100,7 +102,7 @@ def test_environment_without_a_configured_id_is_labelled_by_its_path(this, tmp_p
 def test_environment_of_an_older_version_keeps_the_label_of_its_objects(this, tmp_path):
     now = FakeClock().now()
     old = EnvironmentRecord(
-        id="aaaa",
+        id=EnvironmentId("aaaa"),
         project="/src/My app",
         command="up",
         provider="existing",
@@ -128,4 +130,4 @@ def test_environment_guards_with_the_label_of_its_record(this, tmp_path):
     mine = project(tmp_path, "mine", "app-22222222", changed(THEIRS, kubeconfig=kubeconfig))
     record = environments.create(this, mine, command="up", say=lambda _: None)
 
-    assert environment(this, mine, record).cluster._guard.project == "app-22222222"
+    assert vars(environment(this, mine, record).cluster)["_guard"].project == "app-22222222"

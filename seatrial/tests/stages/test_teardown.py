@@ -12,8 +12,8 @@ from seatrial.stages import teardown
 @pytest.fixture
 def ctx(world):
     ctx = world.ctx()
-    for kind, name in (("container", "registry"), ("cluster", "it")):
-        ctx.resources.add(Created(kind=kind, name=name))
+    ctx.resources.add(Created(kind="container", name="registry"))
+    ctx.resources.add(Created(kind="cluster", name="it"))
     return ctx
 
 

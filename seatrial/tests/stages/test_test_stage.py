@@ -116,7 +116,9 @@ class TestSending:
         bench.run()
         assert bench.asked == 1
         memory = bench.world.env().directory / "runner.json"
-        write(memory, replace(read_runner(memory.parent), uid="another"))
+        record = read_runner(memory.parent)
+        assert record is not None
+        write(memory, replace(record, uid="another"))
         bench.run(again=False)
         assert bench.asked == 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from seatrial.model.event import Note
+from seatrial.ports import Object
 from seatrial.watching.workload_monitor import WorkloadMonitor, all_ready_now
 from shop_world import (
     running,
@@ -13,7 +14,7 @@ from shop_world import (
 
 class TestBlockedStatefulSet:
     def test_broken_pod_with_an_older_template_is_recreated_once(self, world):
-        stateful = {
+        stateful: Object = {
             "apiVersion": "apps/v1",
             "kind": "StatefulSet",
             "metadata": {"name": "db", "namespace": "shop", "generation": 2},

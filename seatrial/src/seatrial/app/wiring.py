@@ -29,7 +29,7 @@ from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
 from seatrial.model.names import EnvironmentId
 from seatrial.model.spec import Project
-from seatrial.ports import Registry
+from seatrial.ports import Clock, Processes, Registry
 from seatrial.removal.removers import Access
 
 __all__ = [
@@ -58,10 +58,10 @@ _CERTS: Final = "/etc/containerd/certs.d"
 class Machine:
     """The container engine, the ledger, programs and the clock of this machine."""
 
-    processes: LocalProcesses
+    processes: Processes
     engine: DockerEngine
     ledger: Ledger
-    clock: SystemClock
+    clock: Clock
 
     def kind(self, record: EnvironmentRecord) -> KindCluster:
         """Return the kind cluster of an environment, for removal."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from seatrial.pod.agent.frame_log import FrameWriter
 from seatrial.runner.protocol import FrameReader
 
 
-def records(path: Path) -> list[object]:
+def records(path: Path) -> list[list[Any]]:
     reader = FrameReader()
     found = [record for frame in reader.feed(path.read_bytes()) for record in frame.records]
     assert not reader.broken
