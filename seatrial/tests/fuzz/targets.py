@@ -21,7 +21,15 @@ from typing import Any, Final
 from runner.frames import green, log
 from runner.test_hostile_log import _TEMPLATES
 from seatrial.runner.archive import Limits, unpack
-from seatrial.runner.decoder import Malformed, decode_answer, decode_exited, decode_notes, decode_probe, decode_records
+from seatrial.runner.decoder import (
+    Malformed,
+    decode_answer,
+    decode_changes,
+    decode_exited,
+    decode_notes,
+    decode_probe,
+    decode_records,
+)
 from seatrial.runner.progress import Progress
 from seatrial.runner.protocol import ChunkReader, FrameReader, Garbled
 
@@ -106,7 +114,9 @@ def _body(data: bytes) -> None:
 
 
 def _answers(data: bytes) -> None:
-    decoders: tuple[Callable[[bytes], object], ...] = (decode_answer, decode_exited, decode_probe, decode_notes)
+    decoders: tuple[Callable[[bytes], object], ...] = (
+        decode_answer, decode_exited, decode_probe, decode_notes, decode_changes,
+    )  # fmt: skip
     for decode in decoders:
         try:
             decode(data)
@@ -137,6 +147,7 @@ def _decoder_seeds() -> Iterator[bytes]:
     yield json.dumps({"code": 0, "signal": None, "error": "", "sessions": 1, "sizes": {"frames": 1}}).encode()
     yield json.dumps({"name": "db", "message": ""}).encode()
     yield json.dumps(["a note"]).encode()
+    yield json.dumps({"made": {"tests/a": ["f", 420, 1, "x"]}, "changed": {}, "deleted": ["tests/b"]}).encode()
 
 
 def _archive_seeds() -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -389,6 +390,23 @@ def test_applied_changes_are_what_the_pod_has() -> None:
 
     assert applied({"a": one, "b": one}, found) == {"a": two, "c": two}
     assert applied({"a": one}, None) == {"a": one}
+
+
+@pytest.mark.parametrize("path", ["tests/../../x", "/etc/x", "tests//x", "./x", "..", ""])
+@pytest.mark.parametrize("key", ["made", "changed", "deleted"])
+def test_path_that_leads_out_of_the_folders_is_refused(key: str, path: str) -> None:
+    found = [path] if key == "deleted" else {path: ["f", 0o644, 1, "x"]}
+
+    with pytest.raises(Malformed, match="no path below"):
+        decode_changes(json.dumps({key: found}).encode())
+
+
+@pytest.mark.parametrize("path", ["tests/../../x", "/x", "tests//x"])
+def test_put_into_tree_stays_in_the_tree(tree: Tree, tmp_path: Path, path: str) -> None:
+    source = copies(tmp_path, "a.json") / "a.json"
+
+    assert put_into_tree(source, tree.root, path, None) == "it is no path below the project"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["changed", "project"]
 
 
 @pytest.mark.parametrize("text", [b"[]", b'{"made": {"a": 1}}', b'{"made": {"a": ["f", -1, 1, "x"]}}', b"{"])

@@ -155,6 +155,20 @@ def test_reports_of_an_interrupted_run_are_collected(bench: Bench) -> None:
     assert "test_a.py::test_a" in nodeids(bench.root / "log.jsonl")
 
 
+def test_file_that_tests_put_among_the_reports_is_one(bench: Bench) -> None:
+    """The directory is writable: they need no option."""
+    bench.write(
+        test_a_py=(
+            "from pathlib import Path\n"
+            f"runs = Path({str(bench.pod.state_directory)!r}, 'runs')\n"
+            "def test_a(): (next(runs.glob('*/home/files')) / 'x').touch()\n"
+        )
+    )
+    bench.build()
+
+    assert reports(bench) == (bench.run_dir / "reports/x",)
+
+
 def test_report_that_was_not_written_is_a_warning(bench: Bench) -> None:
     bench.write(conftest_py="def pytest_addoption(parser): parser.addoption('--mine')\n", test_a_py="def test_a(): 0\n")
     bench.build()

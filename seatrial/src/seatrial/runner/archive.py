@@ -241,6 +241,8 @@ def put_into_tree(source: Path, root: Path, path: str, before: Entry | None) -> 
         before: what must be there; None: nothing.
     """
     parts = path.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        return "it is no path below the project"
     try:
         with _opened(root, follow=True) as top, _directory(top, parts[:-1]) as directory:
             there = _content(directory, parts[-1])

@@ -119,7 +119,9 @@ def _other_reports(directory: Path, asked: set[Path]) -> Iterator[Path]:
     if not directory.is_dir():
         return
     for option in sorted(directory.iterdir()):
-        if option not in asked:
+        if option.is_file():
+            yield option
+        elif option not in asked:
             entries = sorted(option.iterdir())
             yield from [entry for entry in entries if entry.is_file()] or entries
 

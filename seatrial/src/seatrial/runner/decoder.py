@@ -640,9 +640,13 @@ def decode_changes(text: bytes) -> TreeChanges:
     """Return what a run changed in the synced folders.
 
     Raises:
-        Malformed: it is no list of files.
+        Malformed: it is no list of files, or one of them is not below the folders.
     """
-    return _typed(text, TreeChanges, _LONGEST_ANSWER)
+    found = _typed(text, TreeChanges, _LONGEST_ANSWER)
+    for path in (*found.made, *found.changed, *found.deleted):
+        if any(part in ("", ".", "..") for part in path.split("/")):
+            raise Malformed(f"{safe_line(path)[:LONGEST_NOTE]!r} is no path below a folder")
+    return found
 
 
 def decode_exited(text: bytes) -> Exited:
