@@ -149,21 +149,30 @@ def test_read_only_commands(shop):
     assert "web" in shop.kubectl("get", "pods"), "the namespace is that of the tests"
 
 
+@pytest.fixture
+def slow_test(shop):
+    """Add a test that never ends by itself."""
+    path = shop.root / "tests" / "test_slow.py"
+    path.write_text("import time\n\ndef test_slow():\n    print('begun', flush=True)\n    time.sleep(300)\n")
+    yield path
+    path.unlink(missing_ok=True)
+
+
+@pytest.mark.usefixtures("slow_test")
 def test_second_command_is_refused(shop):
-    first = shop.start("test")
+    first = shop.start("test", "-k", "slow")
     try:
         until = time.monotonic() + 30
         while "in use" not in shop("list").out and time.monotonic() < until:
             time.sleep(0.1)
         assert "is in use by another command" in shop("test", code=4).err
     finally:
+        first.send_signal(signal.SIGINT)
         first.communicate(timeout=PATIENCE)
-    assert first.returncode == 0
+    assert first.returncode == 130
 
 
-def test_run_of_killed_command_is_taken_over(shop):
-    slow = shop.root / "tests" / "test_slow.py"
-    slow.write_text("import time\n\ndef test_slow():\n    print('begun', flush=True)\n    time.sleep(300)\n")
+def test_run_of_killed_command_is_taken_over(shop, slow_test):
     first = shop.start("test", "-s", "-k", "slow")
     try:
         until = time.monotonic() + 30
@@ -172,7 +181,7 @@ def test_run_of_killed_command_is_taken_over(shop):
     finally:
         first.kill()
         first.communicate()
-        slow.unlink()
+    slow_test.unlink()
 
     assert "8 passed" in shop("test").out
 
