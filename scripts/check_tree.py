@@ -139,6 +139,16 @@ _COMMENT = re.compile(r"^\s*(?:#|//|--|\{\{-? ?/\*)\s?(.*)")
 _COMMENTED = (".yaml", ".yml", ".sh", ".toml", ".tpl", ".java", ".sql", "Dockerfile", "Makefile", "/run")
 
 
+# Deadlines are handed down: below the pipeline they are derived from the one of the run.
+BELOW_PIPELINE = tuple(
+    f"seatrial/src/seatrial/{package}/"
+    for package in (
+        "cluster_checks", "collection", "images", "namespaces", "releases", "removal", "runner_pod", "stages",
+        "watching",
+    )
+)  # fmt: skip
+
+
 def index_hosts(line: str) -> list[str]:
     """Return the hosts of package indexes in a line."""
     return [host for host in HOST.findall(line) if hashlib.sha256(host.encode()).hexdigest()[:16] in INDEX_HOSTS]
@@ -224,6 +234,8 @@ def breaches() -> Iterator[str]:
         for number, line in lines_of(name):
             if general and (mention := FIRST_USER.search(line)):
                 yield f"{name}:{number}: contains {mention.group()!r}; seatrial and foundry are general tools"
+            if name.startswith(BELOW_PIPELINE) and "Deadline.after(" in line:
+                yield f"{name}:{number}: creates a deadline; take one as a parameter and derive it with child()"
             for host in index_hosts(line):
                 yield f"{name}:{number}: contains the host {host!r}; use the machine's settings"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
@@ -412,13 +413,17 @@ class World:
     def remove_registry(self) -> None:
         self.removed += 1
 
-    def ctx(self, *, connected: bool = True, env: Kubernetes | None = None, **more: Any) -> Ctx:
+    def ctx(self, *, connected: bool = True, kept: bool = False, env: Kubernetes | None = None, **more: Any) -> Ctx:
+        """Return a run, in an environment whose cluster an earlier command created if `kept`."""
+        record = self.record
+        if kept:
+            record = record.with_resource(Created(kind="cluster", name="it", identity="id"))
         run_dir = self.root / ".seatrial" / "run"
         run_dir.mkdir(exist_ok=True, parents=True)
         given: dict[str, Any] = {
             "project": self.project,
             "env": env or self.env(),
-            "resources": Resources(self.record, self.written.append),
+            "resources": Resources(record, self.written.append),
             "run": RunId("r"),
             "run_dir": run_dir,
             "command": ("run",),
@@ -429,10 +434,11 @@ class World:
             "pytest_args": (),
             "out": io.StringIO(),
             "color": False,
+            "at_end": ExitStack(),
         }
         ctx = Ctx(**{**given, **more})
         if connected:
-            ctx.facts.kube = self.kube
+            ctx.connect()
         return ctx
 
 

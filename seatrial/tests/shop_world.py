@@ -9,7 +9,9 @@ import json
 from fakes import World
 from seatrial.images.input_reader import read_inputs
 from seatrial.model.spec import ImageSpec, Project, ReleaseSpec, RunnerSpec
-from seatrial.stages import build, deliver, install
+from seatrial.runner_pod.lifecycle import RunnerImage, RunnerPod
+from seatrial.stages import build, deliver, install, ready, test
+from seatrial.stages.cluster import RunningCluster
 
 
 def project(root, **more):
@@ -48,10 +50,54 @@ def made_world(tmp_path, **more):
     return world
 
 
+class Command:
+    """One command in a world: its stages get the results of the stages before.
+
+    Attributes:
+        ctx: the run.
+        built: result of the build stage.
+        delivered: result of the deliver stage.
+        installation: result of the install stage.
+    """
+
+    def __init__(self, world, ctx=None):
+        self.ctx = ctx or world.ctx()
+        self.cluster = RunningCluster("v1.34.4", None)
+
+    def build(self):
+        report = build.run(self.ctx)
+        self.built = report.result
+        return report
+
+    def deliver(self):
+        report = deliver.run(self.ctx, self.built)
+        self.delivered = report.result
+        return report
+
+    def install(self):
+        report = install.run(self.ctx, self.cluster, self.delivered)
+        self.installation = report.result
+        return report
+
+    def ready(self):
+        return ready.run(self.ctx, self.delivered, self.installation)
+
+    def test(self):
+        return test.run(self.ctx, self.cluster, self.delivered, self.installation, cut=lambda _: None)
+
+    def runner_pod(self):
+        return install.runner_pod_of(self.ctx, self.cluster, self.delivered)
+
+    @property
+    def runner_reference(self):
+        return self.built.references["shop-test"]
+
+
 def delivered(world, ctx=None):
-    ctx = ctx or world.ctx()
-    build.run(ctx)
-    return ctx, deliver.run(ctx)
+    """Run the stages up to deliver, and return the command and the last report."""
+    command = Command(world, ctx)
+    command.build()
+    return command, command.deliver()
 
 
 def revision(number, status, manifest=""):
@@ -68,7 +114,7 @@ def revision(number, status, manifest=""):
     }
 
 
-def runner_pod(world, ctx, phase="Running", **status):
+def run_runner_pod(world, phase="Running", **status):
     """Make the runner pod look as if it ran."""
     pod = dict(world.kube.get("v1/Pod", "test-runner", "shop"))
     pod["metadata"] = {**pod["metadata"], "uid": "runner"}
@@ -124,8 +170,25 @@ def install_world(tmp_path, *, live=None, manifest=None, **more):
 
 
 def installed(world, ctx=None):
-    ctx, _ = delivered(world, ctx)
-    return ctx, install.run(ctx)
+    """Run the stages up to install, and return the command and the last report."""
+    command, _ = delivered(world, ctx)
+    return command, command.install()
+
+
+def runner_pod_without_build(world):
+    """Return the runner pod of a project whose runner image is not built."""
+    image = RunnerImage(reference=world.project.runner.image, pulled_as=world.project.runner.image)
+    ctx = world.ctx()
+    return RunnerPod(
+        kube=world.kube,
+        project=world.project,
+        record=world.record,
+        image=image,
+        directory=world.env().directory,
+        deadline=ctx.deadline,
+        warn=ctx.warn,
+        before_deletion=lambda: None,
+    )
 
 
 def inputs_of(root, environ=None, present=None, **more):

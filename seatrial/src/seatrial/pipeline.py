@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from seatrial.diagnose.critical_path import seconds_on_path
 from seatrial.interruption import defer_signals
 from seatrial.model import event as e
+from seatrial.model.deadline import Deadline
 from seatrial.model.errors import FOREIGN_CODES, EnvironmentFailed, ExitCode, NotReady, SeatrialError, understood
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
@@ -24,25 +25,72 @@ from seatrial.model.redaction import safe_struct
 from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, StageResult
 from seatrial.ports import Clock
 from seatrial.removal.keep import Fate, fate_of
+from seatrial.runner.run_tests import TestRun
 from seatrial.stages import build, cluster, collect, deliver, install, preflight, ready, teardown, test
+from seatrial.stages.build import BuiltImages
+from seatrial.stages.cluster import RunningCluster
+from seatrial.stages.collect import Collection
 from seatrial.stages.context import Ctx, Report
+from seatrial.stages.deliver import DeliveredImages
+from seatrial.stages.install import Installation
+from seatrial.stages.preflight import Preflight
 
-__all__ = ["STAGES", "FinishedRun", "Recorder", "code_of", "execute"]
+__all__ = ["STAGES", "FinishedRun", "Recorder", "Results", "code_of", "execute"]
 
-Function = Callable[[Ctx], Report]
+T = TypeVar("T")
+
+
+class Results:
+    """The results of the stages that ended so far, by type. Stages in parallel chains store theirs."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[type, object] = {}
+        self.failed = False
+        """Whether a stage or a test failed, once the end stages run."""
+
+    def store(self, result: object) -> None:
+        """Store the result of a stage. None is no result."""
+        if result is not None:
+            assert type(result) not in self._by_type, f"{type(result).__name__} is stored already"  # noqa: S101
+            self._by_type[type(result)] = result
+
+    def find(self, kind: type[T]) -> T | None:
+        """Return the result of this type; None if its stage did not end successfully."""
+        found = self._by_type.get(kind)
+        return found if isinstance(found, kind) else None
+
+    def require(self, kind: type[T]) -> T:
+        """Return the result of this type, whose stage precedes in all plans."""
+        found = self.find(kind)
+        assert found is not None, f"no stage returned {kind.__name__}"  # noqa: S101
+        return found
+
+
+Function = Callable[[Ctx, Results], Report[Any]]
 Groups = Sequence[Sequence[Sequence[Stage]]]
 
 STAGES: Final[Mapping[Stage, Function]] = {
-    Stage.PREFLIGHT: preflight.run,
-    Stage.CLUSTER: cluster.run,
-    Stage.BUILD: build.run,
-    Stage.DELIVER: deliver.run,
-    Stage.INSTALL: install.run,
-    Stage.READY: ready.run,
-    Stage.TEST: test.run,
-    Stage.COLLECT: collect.run,
-    Stage.TEARDOWN: teardown.run,
+    Stage.PREFLIGHT: lambda ctx, _: preflight.run(ctx),
+    Stage.CLUSTER: lambda ctx, _: cluster.run(ctx),
+    Stage.BUILD: lambda ctx, _: build.run(ctx),
+    Stage.DELIVER: lambda ctx, results: deliver.run(ctx, results.require(BuiltImages)),
+    Stage.INSTALL: lambda ctx, results: install.run(
+        ctx, results.require(RunningCluster), results.require(DeliveredImages)
+    ),
+    Stage.READY: lambda ctx, results: ready.run(ctx, results.require(DeliveredImages), results.require(Installation)),
+    Stage.TEST: lambda ctx, results: test.run(
+        ctx,
+        results.require(RunningCluster),
+        results.require(DeliveredImages),
+        results.require(Installation),
+        cut=results.store,
+    ),
+    Stage.COLLECT: lambda ctx, results: collect.run(
+        ctx, results.find(DeliveredImages), results.find(TestRun), failed=results.failed
+    ),
+    Stage.TEARDOWN: lambda ctx, _: teardown.run(ctx, Deadline.after(_TEARDOWN_SECONDS)),
 }
+"""What runs a stage: each takes the results that it needs of earlier stages."""
 
 _END_STAGES: Final = (Stage.COLLECT, Stage.TEARDOWN)
 """Stages that run whatever happened before."""
@@ -52,6 +100,8 @@ _POLL_SECONDS: Final = 1.0
 
 _CANCEL_SECONDS: Final = 15.0
 """Seconds to wait for the concurrent stages of a failed one to end."""
+
+_TEARDOWN_SECONDS: Final = 120.0
 
 _DISK: Final = "df -h shows which file system is full"
 
@@ -108,7 +158,8 @@ class _Run:
     ctx: Ctx
     functions: Mapping[Stage, Function]
     begin: float = field(default_factory=time.monotonic)
-    results: list[StageResult] = field(default_factory=list)
+    stages: list[StageResult] = field(default_factory=list)
+    results: Results = field(default_factory=Results)
     problems: list[BaseException] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     fate: Fate = Fate.LEFT
@@ -132,7 +183,9 @@ class _Run:
         facts: dict[str, str] = {}
         findings: tuple[Finding, ...] = ()
         try:
-            outcome, facts, findings = self.functions[stage](ctx)
+            report = self.functions[stage](ctx, self.results)
+            self.results.store(report.result)
+            outcome, facts, findings = report.outcome, dict(report.facts), report.findings
         except NotReady as error:
             findings = error.findings
             raise
@@ -149,7 +202,7 @@ class _Run:
                 findings=findings,
             )
             with self.lock:
-                self.results.append(result)
+                self.stages.append(result)
             ctx.emit(e.StageEnded(stage=stage, outcome=outcome, seconds=result.seconds, facts=facts))
 
     def chain(self, stages: Sequence[Stage]) -> None:
@@ -190,11 +243,12 @@ class _Run:
 
     def judge(self) -> None:
         """Decide whether the run failed, and what happens to the environment."""
-        ctx, tests = self.ctx, self.ctx.facts.tests
+        ctx, tests = self.ctx, self.results.find(TestRun)
         if tests is not None and tests.interrupted is not None:
             self.problems.append(tests.interrupted)
-        ctx.failed = bool(self.problems) or (tests is not None and tests.verdict.exit is not ExitCode.PASSED)
-        self.fate = fate_of(ctx.record, keep=ctx.keep, usable=ctx.facts.usable, failed=ctx.failed)
+        self.results.failed = bool(self.problems) or (tests is not None and tests.verdict.exit is not ExitCode.PASSED)
+        usable = self.results.find(RunningCluster) is not None
+        self.fate = fate_of(ctx.record, keep=ctx.keep, usable=usable, failed=self.results.failed)
 
     def ends(self, stages: Sequence[Stage]) -> None:
         """Run the end stages, each of them whatever the others raise.
@@ -307,12 +361,13 @@ def _rank(code: ExitCode) -> int:
 
 
 def _result(run: _Run) -> RunResult:
-    ctx, tests = run.ctx, run.ctx.facts.tests
+    ctx, results = run.ctx, run.results
+    tests, delivered, collected = results.find(TestRun), results.find(DeliveredImages), results.find(Collection)
     wall = time.monotonic() - run.begin
     codes = [code_of(error) for error in run.problems] + ([tests.verdict.exit] if tests else [])
     code = min(codes, key=_rank, default=ExitCode.PASSED)
     worst = min(run.problems, key=_severity, default=None)
-    stages = sorted(run.results, key=lambda each: each.started)
+    stages = sorted(run.stages, key=lambda each: each.started)
     path = seconds_on_path(stages, wall)
     return RunResult(
         run=ctx.run,
@@ -320,19 +375,25 @@ def _result(run: _Run) -> RunResult:
         started=ctx.started,
         seconds=round(wall, 3),
         exit=code,
-        verdict=_verdict(ctx, worst),
+        verdict=_verdict(tests, worst),
         problem=_problem(worst),
         counts=tests.counts if tests else Counts(),
         stages=tuple(replace(each, alone=round(path[each.stage], 3)) for each in stages),
-        images=tuple(ctx.facts.used.values()),
-        images_size=ctx.facts.images_size,
-        versions=ctx.facts.versions,
+        images=delivered.used if delivered else (),
+        images_size=collected.images_size if collected else 0,
+        versions=_versions(results),
         tree=tests.tree if tests else None,
         pod_changes=tests.pod_changes if tests else None,
         reports=tuple(map(str, tests.collected.reports)) if tests else (),
         peak_memory=run.peak,
         kept=run.fate is Fate.KEPT or (run.fate is Fate.LEFT and ctx.record.kept),
     )
+
+
+def _versions(results: Results) -> dict[str, str]:
+    found, cluster_ = results.find(Preflight), results.find(RunningCluster)
+    versions = dict(found.versions) if found else {}
+    return {**versions, "kubernetes": cluster_.version} if cluster_ else versions
 
 
 def _problem(worst: BaseException | None) -> Problem | None:
@@ -360,8 +421,7 @@ def _caught(error: BaseException) -> BaseException:
     return bug
 
 
-def _verdict(ctx: Ctx, worst: BaseException | None) -> str:
-    tests = ctx.facts.tests
+def _verdict(tests: TestRun | None, worst: BaseException | None) -> str:
     if worst is not None:
         if isinstance(worst, KeyboardInterrupt):
             return "interrupted"

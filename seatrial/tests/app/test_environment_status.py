@@ -5,7 +5,6 @@ from __future__ import annotations
 from fakes import World
 from seatrial.app import environment_status
 from seatrial.model.spec import RunnerSpec
-from seatrial.stages.install import runner_pod_of
 from shop_world import READY, delivered, deployment, pod, project, revision
 
 
@@ -39,8 +38,8 @@ class TestStatus:
         """Return a world with a built image and a running runner pod."""
         world = World(tmp_path, project(tmp_path, **more))
         world.images.present["base:1"] = "sha256:base"
-        ctx, _ = delivered(world)
-        runner_pod_of(ctx).ensure()
+        command, _ = delivered(world)
+        command.runner_pod().ensure()
         world.kube.put(pod("test-runner"))
         return world
 

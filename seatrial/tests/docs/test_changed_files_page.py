@@ -30,7 +30,7 @@ PROOFS = {
     "a manifest": "test_object_that_no_file_contains_any_more_is_deleted",
     "a file of `pull-secrets`": "test_pull_secret_is_applied_again_when_its_file_changed",
     "a ConfigMap or Secret that a workload uses": "test_pods_with_an_older_config_map_are_recreated",
-    "a Secret or ConfigMap of `[runner] env-from`": "test_made_anew_when_its_secret_was",
+    "a Secret or ConfigMap of `[runner] env-from`": "test_pod_is_recreated_when_its_secret_changed",
     "the `[runner]` settings of the pod: `env`, `resources`, `rules`, …": (
         "test_the_digest_changes_with_all_that_matters_and_with_nothing_else"
     ),

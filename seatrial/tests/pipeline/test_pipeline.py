@@ -24,6 +24,7 @@ from seatrial.model.verdict import Verdict
 from seatrial.removal.keep import Fate
 from seatrial.runner.run_tests import TestRun
 from seatrial.sinks.jsonl import JsonLines
+from seatrial.stages.cluster import RunningCluster
 from seatrial.stages.context import done
 
 from seatrial import pipeline
@@ -46,27 +47,40 @@ def world(tmp_path):
 
 def works(ctx):
     del ctx
-    return done()
+    return done(None)
 
 
 def usable(ctx):
-    ctx.facts.usable = True
-    return done()
+    del ctx
+    return done(RunningCluster("v1.34.4", None))
 
 
 def outcome(code=ExitCode.PASSED, message="all tests passed"):
     def run(ctx):
-        ctx.facts.tests = TestRun(verdict=Verdict(exit=code, message=message), counts=Counts(passed=3))
-        return done()
+        del ctx
+        return done(TestRun(verdict=Verdict(exit=code, message=message), counts=Counts(passed=3)))
 
     return run
+
+
+def without_results(world, functions):
+    """Return functions of stages that take no results. `world.failed` is what the last stage was told."""
+
+    def adapted(function):
+        def call(ctx, results):
+            world.failed = results.failed
+            return function(ctx)
+
+        return call
+
+    return {stage: adapted(function) for stage, function in functions.items()}
 
 
 def run(world, keep="never", plan=PLAN, **functions):
     given = dict.fromkeys(Stage, works) | {Stage.CLUSTER: usable, Stage.TEST: outcome()}
     given |= {Stage(name): function for name, function in functions.items()}
     ctx = world.ctx(keep=keep)
-    return pipeline.execute(ctx, plan, peak=lambda: 7, functions=given), ctx
+    return pipeline.execute(ctx, plan, peak=lambda: 7, functions=without_results(world, given)), ctx
 
 
 def raising(error):
@@ -98,11 +112,10 @@ def test_everything_in_order(world):
 
 
 def test_overlapping_stages_are_counted_once(world):
-    def slow(ctx):
-        ctx.cancelled.wait(0.2)
-        return usable(ctx)
+    def slow(function, seconds=0.2):
+        return lambda ctx: (ctx.cancelled.wait(seconds), function(ctx))[1]
 
-    ended, _ = run(world, cluster=slow, build=slow, test=lambda ctx: (ctx.cancelled.wait(0.1), outcome()(ctx))[1])
+    ended, _ = run(world, cluster=slow(usable), build=slow(works), test=slow(outcome(), 0.1))
     alone = sum(each.alone for each in ended.result.stages)
 
     # The rest is this machine's business between stages; the e2e tests hold the sum to 3 %.
@@ -113,11 +126,10 @@ def test_overlapping_stages_are_counted_once(world):
 def test_chains_run_beside_each_other(world):
     both = threading.Barrier(2, timeout=5)
 
-    def meets(ctx):
-        both.wait()
-        return usable(ctx)
+    def meets(function):
+        return lambda ctx: (both.wait(), function(ctx))[1]
 
-    ended, _ = run(world, cluster=meets, build=meets)
+    ended, _ = run(world, cluster=meets(usable), build=meets(works))
     assert ended.problem is None
 
 
@@ -133,7 +145,7 @@ def test_a_failure_stops_what_runs_beside_it(world):
         begun.set()
         assert ctx.cancelled.wait(5)
         stopped.set()
-        return done()
+        return done(None)
 
     ended, _ = run(world, cluster=breaks, build=waits)
 
@@ -157,13 +169,13 @@ def test_findings_stay_with_their_stage(world):
 
 
 def test_ctrl_c(world):
-    ended, ctx = run(world, test=raising(KeyboardInterrupt()))
+    ended, _ = run(world, test=raising(KeyboardInterrupt()))
 
     assert ended.result.exit is ExitCode.INTERRUPTED
     assert ended.result.verdict == "interrupted"
     assert isinstance(ended.problem, KeyboardInterrupt)
     assert ran(world)[-1] is Stage.TEARDOWN
-    assert ctx.failed
+    assert world.failed
     assert {body.outcome for body in world.recorded.of(StageEnded) if body.stage is Stage.TEST} == {"interrupted"}
 
 
@@ -171,7 +183,7 @@ def test_ctrl_c_while_chains_run(world):
     def interrupts(ctx):
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
         assert ctx.cancelled.wait(5)
-        return done()
+        return done(None)
 
     ended, _ = run(world, cluster=interrupts)
     assert ended.result.exit is ExitCode.INTERRUPTED
@@ -187,7 +199,7 @@ def test_ctrl_c_twice_leaves_a_result(world):
 def test_the_first_ctrl_c_does_not_keep_the_ends_from_being_reached(world):
     def interrupted(ctx):
         signal.raise_signal(signal.SIGINT)
-        return done()
+        return done(None)
 
     ended, _ = run(world, collect=interrupted)
 
@@ -201,7 +213,7 @@ def test_the_first_ctrl_c_does_not_keep_the_ends_from_being_reached(world):
 def test_sigterm_at_the_end_is_noted_as_ctrl_c_is(world):
     def terminated(ctx):
         signal.raise_signal(signal.SIGTERM)
-        return done()
+        return done(None)
 
     ended, _ = run(world, collect=terminated)
 
@@ -211,8 +223,8 @@ def test_sigterm_at_the_end_is_noted_as_ctrl_c_is(world):
 
 def having_tested(code, **more):
     def test(ctx):
-        ctx.facts.tests = TestRun(verdict=Verdict(exit=code, message="x"), counts=Counts(passed=3), **more)
-        return done()
+        del ctx
+        return done(TestRun(verdict=Verdict(exit=code, message="x"), counts=Counts(passed=3), **more))
 
     return test
 
@@ -230,7 +242,7 @@ def test_code_of_pytest_is_the_code_of_the_run(world, code):
     """Nobody interrupted anything: `pytest.exit()` does not end the process with 130."""
     ended, ctx = run(world, test=having_tested(code))
 
-    assert (ended.result.exit, ended.problem, ctx.failed) == (code, None, True)
+    assert (ended.result.exit, ended.problem, world.failed) == (code, None, True)
     assert json.loads((ctx.run_dir / "result.json").read_bytes())["exit"] == code
 
 
@@ -338,7 +350,7 @@ def test_an_error_of_the_file_system_is_a_message_and_no_bug(world, number, mess
 def test_a_result_that_cannot_be_written_is_no_pass(world):
     def fills_the_disk(ctx):
         (ctx.run_dir / "result.json.new").mkdir()
-        return done()
+        return done(None)
 
     ended, ctx = run(world, teardown=fills_the_disk)
 
@@ -365,7 +377,9 @@ def recorded(world, *sinks):
     recorder = pipeline.Recorder(RunId("r"), FakeClock(), sinks)
     ctx = world.ctx(keep="never", emit=recorder)
     functions = dict.fromkeys(Stage, works) | {Stage.CLUSTER: usable, Stage.TEST: outcome()}
-    return pipeline.execute(ctx, PLAN, peak=lambda: 7, lost=recorder.lost, functions=functions), ctx
+    return pipeline.execute(
+        ctx, PLAN, peak=lambda: 7, lost=recorder.lost, functions=without_results(world, functions)
+    ), ctx
 
 
 def test_a_record_of_events_with_a_gap_is_no_pass_and_stops_no_stage(world):
@@ -430,7 +444,7 @@ def test_exception_between_stages_still_reaches_the_end_stages_and_the_result(wo
         PLAN,
         peak=lambda: raising(error)(None) if step == "peak" else 7,
         lost=lambda: raising(error)(None) if step == "lost" else (),
-        functions=functions,
+        functions=without_results(world, functions),
     )
 
     assert [body.stage for body in recorded.of(StageStarted)][-2:] == [Stage.COLLECT, Stage.TEARDOWN]
@@ -497,3 +511,35 @@ def test_events_are_numbered_without_gaps():
         thread.join()
 
     assert [event.seq for event in events] == list(range(100))
+
+
+class TestResults:
+    def test_result_is_found_by_its_type(self):
+        results, cluster = pipeline.Results(), RunningCluster("v1", None)
+        results.store(cluster)
+        results.store(None)
+
+        assert results.find(RunningCluster) is results.require(RunningCluster) is cluster
+        assert results.find(TestRun) is None
+
+    def test_result_of_a_type_is_stored_once(self):
+        results = pipeline.Results()
+        results.store(RunningCluster("v1", None))
+
+        with pytest.raises(AssertionError, match="RunningCluster is stored already"):
+            results.store(RunningCluster("v2", None))
+
+    def test_missing_result_that_a_stage_requires_is_an_error(self):
+        with pytest.raises(AssertionError, match="no stage returned TestRun"):
+            pipeline.Results().require(TestRun)
+
+
+def test_results_are_passed_to_later_stages(world):
+    given: dict[Stage, pipeline.Function] = dict.fromkeys(Stage, lambda _ctx, _results: done(None))
+    given[Stage.CLUSTER] = lambda _ctx, _results: done(RunningCluster("v9", None))
+    seen = []
+    given[Stage.TEST] = lambda _ctx, results: done(seen.append(results.require(RunningCluster).version))
+    ended = pipeline.execute(world.ctx(), PLAN, peak=lambda: 7, functions=given)
+
+    assert seen == ["v9"]
+    assert ended.result.versions == {"kubernetes": "v9"}

@@ -11,7 +11,7 @@ from seatrial.model.spec import Project, RunnerSpec
 from seatrial.namespaces.admission_policies import REFUSAL, isolation_policies
 from seatrial.ports import Change
 from seatrial.runner_pod import lifecycle
-from seatrial.stages.install import runner_pod_of
+from shop_world import runner_pod_without_build
 
 SPEC = RunnerSpec(image="t", namespace="shop", isolated_namespaces=True)
 LABELS = {"seatrial.dev/owner": "seatrial", "seatrial.dev/project": "p-1", "seatrial.dev/session": "aa"}
@@ -33,7 +33,7 @@ class TestPoliciesFirst:
         seen = []
         apply = world.kube.apply
         world.kube.apply = lambda obj: (seen.append((obj["kind"], len(world.kube.rehearsed))), apply(obj))[1]
-        runner_pod_of(world.ctx()).ensure()
+        runner_pod_without_build(world).ensure()
 
         assert [kind for kind, asked in seen if asked == 0] == [
             *["ValidatingAdmissionPolicy"] * 4,
@@ -58,7 +58,7 @@ class TestPoliciesFirst:
         world.kube.message = [said]
 
         with pytest.raises(EnvironmentFailed, match="are not in force") as caught:
-            runner_pod_of(world.ctx()).ensure()
+            runner_pod_without_build(world).ensure()
         assert said in caught.value.reason
         assert caught.value.reason
         assert "impersonate" in caught.value.hint
@@ -66,20 +66,19 @@ class TestPoliciesFirst:
 
     def test_policies_of_a_shared_cluster_select_by_label(self, world):
         world.record = changed(world.record, provider="existing")
-        runner_pod_of(world.ctx()).ensure()
+        runner_pod_without_build(world).ensure()
 
         applied = [obj["spec"] for obj in world.kube.applied if obj["kind"] == "ValidatingAdmissionPolicy"]
         assert sum("namespaceSelector" in spec["matchConstraints"] for spec in applied) == 2
 
     def test_rights_that_are_no_longer_configured_are_deleted(self, world):
-        ctx = world.ctx()
-        runner_pod_of(ctx).ensure()
+        runner_pod_without_build(world).ensure()
         pod = world.kube.store["v1/Pod", "shop", "test-runner"]
         assert "seatrial.shop.test-runner.inside" in [
             each["value"] for each in pod["spec"]["containers"][0]["env"] if each["name"] == "SEATRIAL_ISOLATED_ROLE"
         ]
         world.project = Project(root=world.root, runner=RunnerSpec(image="t:1", namespace="shop"))
         world.kube.then["v1/Pod"] = [Change(type="deleted", objects=(pod,))]
-        runner_pod_of(world.ctx()).ensure()
+        runner_pod_without_build(world).ensure()
 
         assert not [kind for kind, *_ in world.kube.store if "Cluster" in kind or "Admission" in kind]

@@ -12,9 +12,8 @@ from seatrial.model.event import Note
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ImageSpec, Project, ReleaseSpec, RunnerSpec
 from seatrial.saved_state import read_runner
-from seatrial.stages import build, deliver
-from seatrial.stages.install import runner_pod_of
-from shop_world import delivered, inputs_of, made_world, project
+from seatrial.stages import build
+from shop_world import Command, delivered, inputs_of, made_world, project
 
 ALONE = {"release": ()}
 
@@ -22,13 +21,10 @@ ALONE = {"release": ()}
 class TestBuild:
     def test_built_once(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
-        first = world.ctx()
-        assert build.run(first).outcome is Outcome.DONE
-        reference = first.facts.tags["shop-test"]
+        first, again = build.run(world.ctx()), build.run(world.ctx())
 
-        again = world.ctx()
-        assert build.run(again).outcome is Outcome.UNCHANGED
-        assert again.facts.tags == {"shop-test": reference}
+        assert (first.outcome, again.outcome) == (Outcome.DONE, Outcome.UNCHANGED)
+        assert again.result.references == first.result.references
         assert len(world.images.built) == 1
 
     def test_another_base_of_the_same_name_builds_anew(self, tmp_path):
@@ -53,9 +49,8 @@ class TestBuild:
 
     def test_an_image_of_the_name_that_another_build_left_is_not_taken(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
-        ctx = world.ctx()
-        build.run(ctx)
-        world.images.present[ctx.facts.tags["shop-test"]] = "sha256:other"
+        built = build.run(world.ctx()).result
+        world.images.present[built.references["shop-test"]] = "sha256:other"
 
         build.run(world.ctx())
         assert len(world.images.built) == 2
@@ -84,11 +79,11 @@ class TestBuild:
     def test_files_that_change_during_a_build_are_built_again(self, tmp_path):
         world = self.edits_while_building(tmp_path, 1)
         ctx = world.ctx()
-        build.run(ctx)
+        built = build.run(ctx).result
 
         assert len(world.images.built) == 2
         assert (
-            ctx.facts.manifest
+            built.runner
             == inputs_of(tmp_path, name="shop-test", present=ctx.engine_images.present(["base:1"])).manifest
         )
 
@@ -146,37 +141,35 @@ class TestBuild:
             return world.images.image(reference)
 
         world.images.build = build_the_same
-        first = world.ctx()
-        build.run(first)
+        first = build.run(world.ctx()).result
         (tmp_path / "tests" / "a.py").write_text("2\n")
         for outcome in (Outcome.UNCHANGED, Outcome.UNCHANGED):
-            again = world.ctx()
-            assert build.run(again).outcome is outcome
-            assert again.facts.tags == first.facts.tags
+            again = build.run(world.ctx())
+            assert again.outcome is outcome
+            assert again.result.references == first.references
         assert len(world.images.built) == 2, "the third time it is known what comes out"
 
 
-class TestWarm:
-    """What the next command does about a runner pod that stands."""
+class TestKeptRunnerPod:
+    """Whether the next command builds the image of an existing runner pod."""
 
     def made(self, tmp_path, **more):
         world = made_world(tmp_path, **{**ALONE, **more})
-        ctx, _ = delivered(world)
-        runner_pod_of(ctx).ensure()
-        return world, ctx.facts.tags["shop-test"]
+        command, _ = delivered(world)
+        command.runner_pod().ensure()
+        return world, command.runner_reference
 
     def again(self, world, **more):
-        ctx = world.ctx(**more)
-        ctx.facts.fresh = False
-        build.run(ctx)
-        return ctx
+        command = Command(world, world.ctx(kept=True, **more))
+        command.build()
+        return command
 
     def test_a_changed_test_builds_nothing(self, tmp_path):
         world, before = self.made(tmp_path)
         (tmp_path / "tests" / "a.py").write_text("2\n")
         (tmp_path / "tests" / "b.py").write_text("new\n")
 
-        assert self.again(world).facts.tags["shop-test"] == before
+        assert self.again(world).runner_reference == before
         assert len(world.images.built) == 1
 
     @pytest.mark.parametrize(
@@ -194,17 +187,17 @@ class TestWarm:
         self.again(world)
         change(tmp_path)
         built = len(world.images.built)
-        ctx = self.again(world, explain=True)
+        command = self.again(world, explain=True)
 
         assert (len(world.images.built) > built) is bool(message)
-        assert (ctx.facts.tags["shop-test"] != before) is bool(message)
+        assert (command.runner_reference != before) is bool(message)
         assert not message or any(note.text.startswith(message) for note in world.recorded.of(Note))
 
     def test_another_base_image_builds(self, tmp_path):
         world, before = self.made(tmp_path)
         world.images.present["base:1"] = "sha256:other"
 
-        assert self.again(world).facts.tags["shop-test"] != before
+        assert self.again(world).runner_reference != before
         assert world.recorded.of(Note)[-1].text == "base image base:1: changed, which rebuilds the image"
 
     def test_another_value_of_an_argument_builds(self, tmp_path, monkeypatch):
@@ -213,30 +206,30 @@ class TestWarm:
         world, before = self.made(tmp_path, image=(image,))
         monkeypatch.setenv("STAGE", "2")
 
-        assert self.again(world).facts.tags["shop-test"] != before
+        assert self.again(world).runner_reference != before
 
     def test_a_file_that_no_instruction_copies_builds_nothing(self, tmp_path):
         world, before = self.made(tmp_path)
         (tmp_path / ".dockerignore").unlink()
         (tmp_path / "docs.md").write_text("x")
 
-        assert self.again(world).facts.tags["shop-test"] == before
+        assert self.again(world).runner_reference == before
 
     def test_an_image_that_is_not_the_recorded_one_is_not_believed(self, tmp_path):
         world, before = self.made(tmp_path)
         (tmp_path / "tests" / "a.py").write_text("2\n")
         world.images.present[before] = "sha256:somebody"
 
-        assert self.again(world).facts.tags["shop-test"] != before
+        assert self.again(world).runner_reference != before
 
     def test_a_release_of_the_same_image_gets_what_a_build_gives(self, tmp_path):
         images = (ReleaseSpec(name="shop", chart="chart", namespace="shop", images={"web.image": "shop-test"}),)
         world, before = self.made(tmp_path, release=images)
         (tmp_path / "tests" / "a.py").write_text("2\n")
-        ctx = self.again(world)
+        command = self.again(world)
         manifest = inputs_of(tmp_path, name="shop-test", present=world.images.inspect(["base:1"])).manifest
 
-        assert before != ctx.facts.tags["shop-test"] == f"shop-test:{manifest.digest[:TAG_LENGTH]}"
+        assert before != command.runner_reference == f"shop-test:{manifest.digest[:TAG_LENGTH]}"
 
     def test_a_build_that_comes_to_the_same_image_brings_the_memory_up_to_date(self, tmp_path):
         (tmp_path / "conf.py").write_text("1")
@@ -251,10 +244,10 @@ class TestWarm:
 
         world.images.build = the_same
         for count in (2, 2):
-            ctx = self.again(world)
-            assert ctx.facts.tags["shop-test"] == before
-            deliver.run(ctx)
-            runner_pod_of(ctx).ensure()
+            command = self.again(world)
+            assert command.runner_reference == before
+            command.deliver()
+            command.runner_pod().ensure()
             assert len(world.images.built) == count
             assert (
                 read_runner(world.env().directory).manifest
@@ -267,7 +260,7 @@ class TestWarm:
         asked = []
         real = world.images.inspect
         world.images.inspect = lambda references: asked.append(tuple(references)) or real(references)
-        ctx = self.again(world)
-        deliver.run(ctx)
+        command = self.again(world)
+        command.deliver()
 
         assert len(asked) == 1

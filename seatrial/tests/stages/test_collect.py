@@ -27,11 +27,9 @@ class TestProbes:
         )
 
     def collected(self, world, code, *, answers=b'{"name": "web", "message": "Connection refused"}\n'):
-        ctx = world.ctx()
-        ctx.facts.tests = TestRun(verdict=Verdict(exit=code, message="it"))
-        ctx.failed = code is not ExitCode.PASSED
+        tests = TestRun(verdict=Verdict(exit=code, message="it"))
         world.kube.pod.chunks = [answers]
-        return collect.run(ctx)
+        return collect.run(world.ctx(), None, tests, failed=code is not ExitCode.PASSED)
 
     @pytest.mark.parametrize("code", [ExitCode.TESTS_FAILED, ExitCode.INCONCLUSIVE])
     def test_service_that_does_not_answer_is_a_finding(self, world, code):
@@ -70,10 +68,9 @@ class TestAmount:
     )
     def test_run_that_passed_in_a_kept_environment_reads_no_older_lines(self, world, fresh, failed, whole):
         world.kube.put(pod())
-        ctx = world.ctx()
-        ctx.facts.fresh, ctx.failed = fresh, failed
+        ctx = world.ctx(kept=not fresh)
         ctx.started = datetime.now(UTC) - timedelta(seconds=10)
-        collect.run(ctx)
+        collect.run(ctx, None, None, failed=failed)
 
         (since,) = world.kube.since
         assert (since is None) if whole else (10 < since < 20)
@@ -81,8 +78,7 @@ class TestAmount:
     @pytest.mark.parametrize("failed", [True, False])
     def test_bundle_is_written_after_a_failure_only(self, world, failed):
         ctx = world.ctx()
-        ctx.failed = failed
-        facts = collect.run(ctx).facts
+        facts = collect.run(ctx, None, None, failed=failed).facts
 
         assert facts == ({"logs": "0", "bundle": str(ctx.run_dir / "bundle")} if failed else {"logs": "0"})
         assert (ctx.run_dir / "bundle" / "nodes.json").exists() is failed
@@ -98,8 +94,8 @@ class TestAmount:
     def test_less_patience_after_a_timeout_or_an_interrupt(self, world, monkeypatch, outcome, limit):
         ctx, limits, real = world.ctx(), [], vars(collect)["collect"]
         monkeypatch.setattr(collect, "collect", lambda *args, **more: limits.append(more) or real(*args, **more))
-        ctx.facts.tests = TestRun(verdict=Verdict(exit=outcome[0], message=""), interrupted=outcome[1])
-        collect.run(ctx)
+        tests = TestRun(verdict=Verdict(exit=outcome[0], message=""), interrupted=outcome[1])
+        collect.run(ctx, None, tests, failed=False)
 
         assert [each["idle_limit"] for each in limits] == [limit]
 
@@ -109,9 +105,9 @@ class TestAmount:
         world.kube.put(pod())
         world.kube.logs = lambda *args, **more: block.wait()
 
-        assert collect.run(world.ctx()).facts == {"logs": "0"}
+        assert collect.run(world.ctx(), None, None, failed=False).facts == {"logs": "0"}
         assert any("not all logs were collected" in note.text for note in world.recorded.of(Note))
         block.set()
 
     def test_nothing_is_collected_without_a_cluster(self, world):
-        assert collect.run(world.ctx(connected=False)).facts == {}
+        assert collect.run(world.ctx(connected=False), None, None, failed=False).facts == {}

@@ -1,4 +1,4 @@
-"""The deliver stage: push what is missing, pull ahead, pin digests."""
+"""The deliver stage: pushed images, early pulls and digests in pods."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from seatrial.model.errors import UsageError
 from seatrial.model.result import Outcome
 from seatrial.model.spec import RunnerSpec
 from seatrial.ports import Completed
-from seatrial.stages import (
-    deliver,
-)
 from shop_world import (
+    Command,
     delivered,
     deployment,
     made_world,
@@ -22,12 +20,13 @@ class TestDeliver:
     def test_only_what_is_local_and_needed(self, tmp_path):
         world = made_world(tmp_path)
         world.images.present["unrelated:1"] = "sha256:u"
-        ctx, report = delivered(world)
+        command, report = delivered(world)
 
-        assert sorted(world.registry.pushed) == sorted(["base:1", ctx.facts.tags["shop-test"]])
+        assert sorted(world.registry.pushed) == sorted(["base:1", command.runner_reference])
         assert report.outcome is Outcome.DONE
-        assert ctx.facts.used["far:1"].digest == ""
-        assert ctx.facts.used["base:1"].digest == ctx.facts.delivered["base:1"]
+        used = {each.reference: each.digest for each in report.result.used}
+        assert used["far:1"] == ""
+        assert used["base:1"] == report.result.digests["base:1"]
         assert (world.env().certs / "docker.io" / "hosts.toml").read_text()
 
     def test_unchanged_images_cost_nothing(self, tmp_path):
@@ -49,48 +48,56 @@ class TestDeliver:
 
     def test_charts_are_told_the_built_image(self, tmp_path):
         world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        tag = ctx.facts.tags["shop-test"].rpartition(":")[2]
+        command, _ = delivered(world)
+        tag = command.runner_reference.rpartition(":")[2]
 
         assert f"render shop {{'web.image.repository': 'shop-test', 'web.image.tag': '{tag}'}}" in world.charts.log
 
     def test_pods_are_told_the_digest_of_what_was_pushed(self, tmp_path):
         world = made_world(tmp_path)
-        ctx, _ = delivered(world)
-        reference = ctx.facts.tags["shop-test"]
+        command, _ = delivered(world)
+        reference = command.runner_reference
         tag = reference.rpartition(":")[2]
         digest = world.registry.has[reference]
 
-        (release,) = ctx.project.release
-        assert deliver.values_of(ctx, release) == {
+        assert command.delivered.releases["shop"].values == {
             "web.image.repository": "shop-test",
             "web.image.tag": f"{tag}@{digest}",
         }
-        assert deliver.pod_image(ctx, reference) == f"{reference}@{digest}"
-        assert deliver.pod_image(ctx, f"{reference}@sha256:aa") == f"{reference}@sha256:aa"
-        assert deliver.pod_image(ctx, "far:1") == "far:1", "the mirror does not have it"
+        assert command.delivered.runner.pulled_as == f"{reference}@{digest}"
 
     def test_chart_that_labels_with_the_tag_gets_no_digest_in_it(self, tmp_path):
         world = made_world(tmp_path)
-        tag = delivered(world)[0].facts.tags["shop-test"].rpartition(":")[2]
-        labelled = deployment()
-        labelled["spec"]["template"]["metadata"] = {"labels": {"app.kubernetes.io/version": tag}}
-        ctx, _ = delivered(world)
-        ctx.facts.rendered["shop"] = [labelled]
+        command = Command(world)
+        command.build()
+        tag = command.runner_reference.rpartition(":")[2]
+        labeled = deployment()
+        labeled["spec"]["template"]["metadata"] = {"labels": {"app.kubernetes.io/version": tag}}
+        world.charts.rendered = {"shop": [labeled]}
+        found = command.deliver().result
 
-        assert deliver.values_of(ctx, ctx.project.release[0])["web.image.tag"] == tag
-        assert "@sha256:" in deliver.pod_image(ctx, ctx.facts.tags["shop-test"]), "the runner's pod has no such label"
+        assert found.releases["shop"].values["web.image.tag"] == tag
+        assert "@sha256:" in found.runner.pulled_as, "the runner pod has no such label"
+
+    @pytest.mark.parametrize("image", ["far:1", "far:1@sha256:aa"])
+    def test_runner_image_that_is_not_local_keeps_its_name(self, tmp_path, image):
+        command, _ = delivered(made_world(tmp_path, runner=RunnerSpec(image=image, namespace="shop")))
+
+        assert command.delivered.runner.pulled_as == image
+
+    def test_local_runner_image_of_another_project_is_pulled_by_digest(self, tmp_path):
+        command, report = delivered(made_world(tmp_path, runner=RunnerSpec(image="base:1", namespace="shop")))
+
+        assert command.delivered.runner.pulled_as == f"base:1@{report.result.digests['base:1']}"
 
     def test_second_build_of_the_same_inputs_updates_the_release(self, tmp_path):
         world = made_world(tmp_path)
-        before = dict(delivered(world)[0].facts.release_digests)
-        assert delivered(world)[0].facts.release_digests == before
-        ctx, _ = delivered(world)
+        before = delivered(world)[0].delivered.releases["shop"].digest
+        assert delivered(world)[0].delivered.releases["shop"].digest == before
         world.registry.has.clear()
         world.registry.pushed += ["another"]
 
-        assert delivered(world)[0].facts.release_digests != before
-        assert ctx.facts.release_digests == before
+        assert delivered(world)[0].delivered.releases["shop"].digest != before
 
     def test_files_with_the_password_of_nodes_are_for_the_user_alone(self, tmp_path):
         world = made_world(tmp_path)
@@ -107,10 +114,8 @@ class TestDeliver:
         world = made_world(tmp_path)
         delivered(world)
         world.images.present["base:1"] = "sha256:newer"
-        ctx = world.ctx()
-        ctx.facts.fresh = False
         joined = world.registry.joined
-        ctx, _ = delivered(world, ctx)
+        delivered(world, world.ctx(kept=True))
         renewals = [(node, argv[-1]) for node, argv in world.cluster.ran if "images ls" in argv[-1]]
 
         assert [node for node, _ in renewals if "docker.io/library/base:1" in _] == list(world.cluster.node_names)
@@ -120,15 +125,15 @@ class TestDeliver:
         world = made_world(tmp_path)
         world.charts.rendered = {"shop": [deployment(image="stand:1")]}
         world.images.present["stand:1"] = "sha256:s"
-        ctx, _ = delivered(world)
+        command, _ = delivered(world)
 
-        assert ctx.facts.used["stand:1"].stands_in_for == "real"
+        assert {each.reference: each.stands_in_for for each in command.delivered.used}["stand:1"] == "real"
 
     def test_runner_image_of_somebody_else(self, tmp_path):
         world = made_world(tmp_path, runner=RunnerSpec(image="ghcr.io/x/tests:1"))
-        ctx, _ = delivered(world)
+        command, _ = delivered(world)
 
-        assert "ghcr.io/x/tests:1" in ctx.facts.used
+        assert "ghcr.io/x/tests:1" in [each.reference for each in command.delivered.used]
 
     def test_runner_image_without_a_tag(self, tmp_path):
         with pytest.raises(UsageError):
@@ -144,15 +149,15 @@ class TestDeliver:
             return real(node, argv, **more)
 
         world.cluster.run = run
-        ctx, _ = delivered(world)
-        reference = ctx.facts.tags["shop-test"]
+        command, _ = delivered(world)
+        reference = command.runner_reference
         ours = f"docker.io/library/shop-test@{world.registry.has[reference]}"
         # The project's own by the name that a kubelet looks for when a pod asks by digest.
         wanted = {("it-worker", "docker.io/library/base:1"), ("it-worker", ours)}
         for _ in range(500):
             if wanted <= set(pulled):
                 break
-            ctx.cancelled.wait(0.01)
+            command.ctx.cancelled.wait(0.01)
 
         assert wanted <= set(pulled)
 
@@ -170,16 +175,16 @@ class TestDeliver:
 
         world.cluster.names = lambda: next(lists, ("it-control-plane", "it-worker"))
         world.cluster.run = run
-        ctx, _ = delivered(world)
+        command, _ = delivered(world)
 
-        assert all(each.result(10) for each in ctx.facts.ahead.values())
+        assert all(each.result(10) for each in command.delivered.pulls.values())
         pulls = {node for node, last in ran if last.startswith("docker.io/")}
         assert pulls == {"it-worker"}
 
     def test_several_workers_pull_when_they_are_asked(self, tmp_path):
         world = made_world(tmp_path)
         world.cluster.node_names = ("it-control-plane", "it-worker", "it-worker2")
-        ctx, _ = delivered(world)
+        command, _ = delivered(world)
 
-        assert not any(each.result(10) for each in ctx.facts.ahead.values())
+        assert not any(each.result(10) for each in command.delivered.pulls.values())
         assert world.cluster.ran == []

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 from msgspec.structs import replace as changed
 from seatrial.model.environment_record import Created
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ReleaseSpec
-from seatrial.stages import (
-    deliver,
-    install,
-    ready,
-)
 from shop_world import (
     READY,
     delivered,
@@ -21,19 +17,19 @@ from shop_world import (
     install_world,
     installed,
     revision,
-    runner_pod,
+    run_runner_pod,
 )
 
 
 class TestInstall:
     def test_new_environment_gets_namespaces_releases_and_the_runner_pod(self, tmp_path):
         world = install_world(tmp_path)
-        ctx, report = installed(world)
+        _, report = installed(world)
 
         assert report.facts["installed"] == "shop"
         kinds = [obj["kind"] for obj in world.kube.applied]
         assert kinds.index("Namespace") < kinds.index("Pod")
-        assert ctx.facts.targets["shop"] == [("Deployment", "shop", "web")], (
+        assert report.result.targets["shop"] == [("Deployment", "shop", "web")], (
             "as Helm created it, not as it was rendered"
         )
 
@@ -41,34 +37,36 @@ class TestInstall:
     def test_runner_pod_is_created_after_its_prefetch(self, tmp_path, late):
         """Otherwise its kubelet pulls the image a second time while the services need the node."""
         world = install_world(tmp_path)
-        ctx, _ = delivered(world)
-        on_its_way = ctx.facts.ahead[deliver.runner_image(ctx)] = Future()
+        command, _ = delivered(world)
+        pull = Future()
+        pulls = {**command.delivered.pulls, command.runner_reference: pull}
+        command.delivered = replace(command.delivered, pulls=pulls)
         there = []
         real = world.charts.install
 
         def chart(*args, **more):
             there.append(world.kube.get("v1/Pod", "test-runner", "shop") is not None)
             if late:
-                on_its_way.set_result(True)
+                pull.set_result(True)
             return real(*args, **more)
 
         world.charts.install = chart
         if not late:
-            on_its_way.set_result(True)
-        report = install.run(ctx)
+            pull.set_result(True)
+        report = command.install()
 
         assert there == [not late]
         assert report.facts["pulled"].endswith("of 2 images ahead")
         assert world.kube.get("v1/Pod", "test-runner", "shop") is not None
 
-    def ready(self, world, ctx):
-        runner_pod(world, ctx)
-        return ready.run(ctx)
+    def ready(self, world, command):
+        run_runner_pod(world)
+        return command.ready()
 
     def test_unchanged_release_is_not_upgraded(self, tmp_path):
         world = install_world(tmp_path)
-        ctx, _ = installed(world)
-        self.ready(world, ctx)
+        command, _ = installed(world)
+        self.ready(world, command)
         again, report = installed(world)
 
         assert report.outcome is Outcome.UNCHANGED
@@ -77,8 +75,8 @@ class TestInstall:
 
     def installs_after(self, tmp_path, change):
         world = install_world(tmp_path)
-        ctx, _ = installed(world)
-        self.ready(world, ctx)
+        command, _ = installed(world)
+        self.ready(world, command)
         change(world)
         installed(world)
         return [line for line in world.charts.log if line.startswith("install")]
@@ -90,8 +88,8 @@ class TestInstall:
             world.kube.put(obj)
 
         world = install_world(tmp_path)
-        ctx, _ = installed(world)
-        self.ready(world, ctx)
+        command, _ = installed(world)
+        self.ready(world, command)
         edit(world)
         installed(world)
 

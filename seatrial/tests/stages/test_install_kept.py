@@ -11,8 +11,7 @@ from seatrial.model.event import Note
 from seatrial.model.spec import ReleaseSpec
 from seatrial.releases.live_objects import restore_object
 from seatrial.saved_state import Installed, read
-from seatrial.stages import install, ready
-from shop_world import READY, delivered, deployment, install_world, revision, runner_pod
+from shop_world import READY, deployment, install_world, installed, revision, run_runner_pod
 
 
 def config(value, name="settings", **more):
@@ -55,13 +54,10 @@ class World:
         secret["metadata"]["labels"].update(self.inner.charts.given[-1][1])
         self.kube.put(secret)
 
-    def up(self, *, fresh=None):
-        ctx = self.inner.ctx()
-        ctx.facts.fresh = self.revision == 0 if fresh is None else fresh
-        delivered(self.inner, ctx)
-        report = install.run(ctx)
-        runner_pod(self.inner, ctx)
-        ready.run(ctx)
+    def up(self):
+        command, report = installed(self.inner, self.inner.ctx(kept=self.revision > 0))
+        run_runner_pod(self.inner)
+        command.ready()
         return report
 
     @property
@@ -141,10 +137,7 @@ def test_release_that_is_no_longer_configured_is_uninstalled(world):
 def test_release_that_moved_to_another_namespace_is_uninstalled_in_the_old_one(world):
     (release,) = world.inner.project.release
     world.inner.project = changed(world.inner.project, release=(changed(release, namespace="elsewhere"),))
-    ctx = world.inner.ctx()
-    ctx.facts.fresh = False
-    delivered(world.inner, ctx)
-    install.run(ctx)
+    installed(world.inner, world.inner.ctx(kept=True))
 
     assert world.log == ["install shop", "recover shop None", "install shop"]
 

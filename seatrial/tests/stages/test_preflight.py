@@ -122,7 +122,7 @@ class TestOwnCluster:
         ctx = world.ctx(connected=False)
 
         assert preflight.run(ctx).facts == {"engine": "20.10", "helm": "v4.3.1"}
-        assert ctx.facts.fresh
+        assert ctx.is_new
         assert world.created == ()
 
     def test_missing_kind_is_an_error(self, world):
@@ -154,7 +154,7 @@ class TestOwnCluster:
         ctx = self.kept(world)
 
         assert preflight.run(ctx).outcome is Outcome.UNCHANGED
-        assert not ctx.facts.fresh
+        assert not ctx.is_new
 
     def test_stopped_cluster_is_started(self, world, monkeypatch):
         monkeypatch.setattr("seatrial.cluster_checks.revive._PAUSE", 0.0)

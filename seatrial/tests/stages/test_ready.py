@@ -12,15 +12,12 @@ from seatrial.model.event import FindingMade, Note, ServiceSeen
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ReadySpec, ServiceSpec
 from seatrial.ports import Change, StreamBroken
-from seatrial.stages import (
-    ready,
-)
 from shop_world import (
     READY,
     deployment,
     install_world,
     installed,
-    runner_pod,
+    run_runner_pod,
 )
 
 SERVICE = {"web": ServiceSpec(port=80, ready=ReadySpec(http="/"))}
@@ -29,35 +26,36 @@ SERVICE = {"web": ServiceSpec(port=80, ready=ReadySpec(http="/"))}
 class TestReady:
     def up(self, tmp_path, **more):
         world = install_world(tmp_path, **more)
-        ctx, _ = installed(world)
-        runner_pod(world, ctx)
-        return world, ctx
+        command, _ = installed(world)
+        run_runner_pod(world)
+        return world, command
 
     def test_ready_workloads_are_reported(self, tmp_path):
-        world, ctx = self.up(tmp_path)
+        world, command = self.up(tmp_path)
 
-        assert ready.run(ctx).facts == {"workloads": "2", "services": "0"}
+        assert command.ready().facts == {"workloads": "2", "services": "0"}
         assert {seen.name for seen in world.recorded.of(ServiceSeen) if seen.ready} == {"web", "test-runner"}
 
     def test_workload_that_becomes_ready_later_is_awaited(self, tmp_path):
-        world, ctx = self.up(tmp_path)
+        world, command = self.up(tmp_path)
         world.kube.put(deployment())
         world.kube.then["apps/v1/Deployment"] = [Change(type="modified", objects=(deployment(**READY),))]
 
-        assert ready.run(ctx).outcome is Outcome.DONE
+        assert command.ready().outcome is Outcome.DONE
 
     def test_workload_that_is_not_ready_in_time_is_named(self, tmp_path):
-        world, ctx = self.up(tmp_path)
+        world, command = self.up(tmp_path)
         world.kube.put(deployment())
-        ctx.project = changed(ctx.project, timeouts=changed(ctx.project.timeouts, ready=0.05))
+        project = command.ctx.project
+        command.ctx.project = changed(project, timeouts=changed(project.timeouts, ready=0.05))
 
         with pytest.raises(NotReady) as caught:
-            ready.run(ctx)
+            command.ready()
         assert caught.value.message == "web not ready within 0 s"
         assert "0 of 1 pods created" in caught.value.findings[0].message
 
     def test_crash_loop_ends_the_wait_with_the_last_log_lines(self, tmp_path):
-        world, ctx = self.up(tmp_path)
+        world, command = self.up(tmp_path)
         world.kube.put(deployment())
         bad = {
             "apiVersion": "v1",
@@ -87,7 +85,7 @@ class TestReady:
         world.kube.texts["web-1", "c", True] = b"starting\nno such table\n"
 
         with pytest.raises(NotReady) as caught:
-            ready.run(ctx)
+            command.ready()
         assert caught.value.message == "pod/web-1 container c: container c ended with exit code 1"
         assert caught.value.findings[0].evidence == ("starting", "no such table")
         assert caught.value.reason == "no such table"
@@ -95,32 +93,32 @@ class TestReady:
         assert all(watch.closed for watch in world.kube.watches)
 
     def test_cancelled_run_ends_the_wait(self, tmp_path):
-        world, ctx = self.up(tmp_path)
+        world, command = self.up(tmp_path)
         world.kube.put(deployment())
-        ctx.cancelled.set()
+        command.ctx.cancelled.set()
 
         with pytest.raises(NotReady):
-            ready.run(ctx)
+            command.ready()
 
     def test_services_are_probed(self, tmp_path):
-        world, ctx = self.up(tmp_path, service=SERVICE)
+        world, command = self.up(tmp_path, service=SERVICE)
         world.kube.pod.chunks = [
             b'{"name": "web", "message": "HTTP sta',
             b'tus 503"}\n{"name": "web", "message": ""}\n',
         ]
 
-        assert ready.run(ctx).facts["services"] == "1"
+        assert command.ready().facts["services"] == "1"
         told = [(seen.ready, seen.waits_for) for seen in world.recorded.of(ServiceSeen) if seen.name == "web"][-2:]
         assert told == [(False, "HTTP status 503"), (True, "")]
 
     def test_probe_on_a_paused_node_ends_with_the_run(self, tmp_path):
-        world, ctx = self.up(tmp_path, service=SERVICE)
+        world, command = self.up(tmp_path, service=SERVICE)
         block = threading.Event()
         world.kube.pod.stream = lambda *args, **more: iter(lambda: block.wait() and None, None)
-        threading.Timer(0.3, ctx.cancelled.set).start()
+        threading.Timer(0.3, command.ctx.cancelled.set).start()
         began = time.monotonic()
 
-        ready.run(ctx)
+        command.ready()
 
         assert time.monotonic() - began < 5
         block.set()
@@ -143,17 +141,17 @@ class TestReady:
 
     def answered(self, tmp_path):
         """Return an environment whose services answered, and a function that counts the probes of the next command."""
-        world, ctx = self.up(tmp_path, service=SERVICE)
+        world, command = self.up(tmp_path, service=SERVICE)
         self.web_pod(world)
         world.kube.pod.chunks = [b'{"name": "web", "message": ""}\n']
-        ready.run(ctx)
+        command.ready()
         assert len(world.kube.pod.asked) == 2, "after a change, two rounds must succeed"
         world.kube.pod.asked.clear()
 
         def again():
-            ctx, _ = installed(world)
-            runner_pod(world, ctx)
-            ready.run(ctx)
+            command, _ = installed(world)
+            run_runner_pod(world)
+            command.ready()
             return len(world.kube.pod.asked)
 
         return world, again
@@ -175,7 +173,7 @@ class TestReady:
         assert again() == 0
 
     def test_pod_that_restarts_during_a_probe_is_probed_again(self, tmp_path):
-        world, ctx = self.up(tmp_path, service=SERVICE)
+        world, command = self.up(tmp_path, service=SERVICE)
         self.web_pod(world)
         world.kube.pod.chunks = [b'{"name": "web", "message": ""}\n']
         stream, rounds = world.kube.pod.stream, []
@@ -187,13 +185,13 @@ class TestReady:
             return stream(argv, **more)
 
         world.kube.pod.stream = flaps
-        ready.run(ctx)
+        command.ready()
 
         # 1: restarted meanwhile; 2: good; 3: restarted meanwhile; 4 and 5: good, with the same pods.
         assert len(rounds) == 5
 
     def test_pods_that_keep_changing_do_not_block_the_tests(self, tmp_path):
-        world, ctx = self.up(tmp_path, service=SERVICE)
+        world, command = self.up(tmp_path, service=SERVICE)
         world.kube.pod.chunks = [b'{"name": "web", "message": ""}\n']
         stream, rounds = world.kube.pod.stream, []
 
@@ -203,24 +201,24 @@ class TestReady:
             return stream(argv, **more)
 
         world.kube.pod.stream = flaps
-        ready.run(ctx)
+        command.ready()
 
         assert "pods still change while their services are probed: web-1" in [
             note.text for note in world.recorded.of(Note)
         ]
 
     def test_service_that_does_not_answer_is_an_error(self, tmp_path):
-        world, ctx = self.up(tmp_path, service=SERVICE)
+        world, command = self.up(tmp_path, service=SERVICE)
         world.kube.pod.chunks = [b'{"name": "web", "message": "HTTP status 503"}\n']
 
         with pytest.raises(NotReady) as caught:
-            ready.run(ctx)
+            command.ready()
         assert caught.value.reason == "service web does not answer as declared: HTTP status 503"
 
     def test_broken_connection_of_a_probe_is_an_error(self, tmp_path):
-        world, ctx = self.up(tmp_path, service=SERVICE)
+        world, command = self.up(tmp_path, service=SERVICE)
         world.kube.pod.fails = StreamBroken("cut")
 
         with pytest.raises(NotReady) as caught:
-            ready.run(ctx)
+            command.ready()
         assert caught.value.reason == "cut"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import Created
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.event import StageProgress
@@ -18,7 +19,7 @@ def ctx(world):
 
 
 def test_all_resources_are_removed_and_named(world, ctx):
-    assert teardown.run(ctx).facts == {"removed": "cluster it, registry registry"}
+    assert teardown.run(ctx, Deadline.after(30)).facts == {"removed": "cluster it, registry registry"}
     assert (world.cluster.log, world.removed) == (["delete"], 1)
     assert [body.text for body in world.recorded.of(StageProgress)] == [
         "removing cluster it",
@@ -32,6 +33,6 @@ def test_resource_that_cannot_be_removed_is_named(world, ctx):
 
     world.cluster.delete = delete
     with pytest.raises(EnvironmentFailed) as caught:
-        teardown.run(ctx)
+        teardown.run(ctx, Deadline.after(30))
     assert caught.value.reason == "cluster it: docker is gone"
     assert world.removed == 1

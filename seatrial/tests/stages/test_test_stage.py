@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from msgspec.structs import replace
@@ -17,10 +17,10 @@ from seatrial.runner.artifacts import CollectedFiles
 from seatrial.runner.run_tests import TestRun
 from seatrial.runner.sync import PodDiffers, PodFiles
 from seatrial.runner_pod import known_files
+from seatrial.runner_pod.lifecycle import RunnerPod
 from seatrial.saved_state import read_runner, write
-from seatrial.stages import build, deliver
 from seatrial.stages import test as stage
-from seatrial.stages.install import runner_pod_of
+from seatrial.stages.install import Installation
 from shop_world import delivered, made_world
 
 ALONE = {"release": ()}
@@ -75,9 +75,9 @@ class TestSending:
     def test_files_that_runs_made_are_deleted_if_asked(self, bench):
         bench.made = {"tests/made.json": Entry("f", 0o644, 1, "m")}
         bench.run()
-        ctx = bench.ctx()
-        ctx.discard = True
-        stage.run(ctx)
+        command = bench.command()
+        command.ctx.discard = True
+        command.test()
 
         assert (bench.requests[1].delta.kept, bench.requests[1].delta.delete) == ((), ("tests/made.json",))
 
@@ -90,18 +90,18 @@ class TestSending:
         assert WrittenFiles.read(bench.root).digests == {}
 
     def test_what_needs_a_build_and_changed_after_it_is_inconclusive(self, bench):
-        ctx = bench.ctx()
+        command = bench.command()
         (bench.root / "conf" / "c.ini").write_text("late\n")
 
         with pytest.raises(Inconclusive, match="changed after it was built"):
-            stage.run(ctx)
+            command.test()
         assert bench.requests == []
 
     def test_a_pod_that_lost_what_the_build_made_is_recreated(self, bench, monkeypatch):
         bench.seeded["tests/made"] = Entry("f", 0o644, 1, "m")
         recreated = []
 
-        def recreate(_):
+        def recreate(*_):
             recreated.append(True)
             bench.pod["tests/made"] = bench.seeded["tests/made"]
 
@@ -119,7 +119,7 @@ class TestSending:
         record = read_runner(memory.parent)
         assert record is not None
         write(memory, replace(record, uid="another"))
-        bench.run(again=False)
+        bench.run(ensure_pod=False)
         assert bench.asked == 2
 
     def test_a_pod_that_could_not_be_brought_up_to_date_is_recreated_by_the_next_command(self, bench):
@@ -141,14 +141,13 @@ class TestSending:
         assert WrittenFiles.read(bench.root).digests.keys() == {".coverage"}
 
     def test_stage_waits_for_a_recreated_pod(self, bench):
-        ctx = bench.ctx()
-        ctx.facts.runner_pod = SimpleNamespace(recreate=lambda: None)
+        command = bench.command()
         pod = bench.world.kube.get("v1/Pod", "test-runner", "shop")
         bench.world.kube.put(
             {**pod, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
         )
 
-        stage._recreate(ctx)
+        stage._recreate(command.ctx, Mock(spec=RunnerPod))
 
 
 class Sending:
@@ -168,7 +167,7 @@ class Sending:
         monkeypatch.setattr(stage, "run_tests", self.run_tests)
         monkeypatch.setattr(known_files, "pod_files", self.pod_files)
         first, _ = delivered(self.world)
-        runner_pod_of(first).ensure()
+        first.runner_pod().ensure()
 
     def pod_files(self, *_):
         self.asked += 1
@@ -187,16 +186,12 @@ class Sending:
         verdict = Verdict(exit=ExitCode.PASSED, message="passed")
         return TestRun(verdict=verdict, files=self.pod, tree=self.proof, collected=collected)
 
-    def ctx(self, *, again=True):
-        ctx = self.world.ctx()
-        ctx.facts.fresh = False
-        if again:
-            build.run(ctx)
-            deliver.run(ctx)
-            runner_pod_of(ctx).ensure()
-        else:
-            build.run(ctx)
-        return ctx
+    def command(self, *, ensure_pod=True):
+        command, _ = delivered(self.world, self.world.ctx(kept=True))
+        if ensure_pod:
+            command.runner_pod().ensure()
+        command.installation = Installation(targets={}, upgraded={}, applied=(), runner_pod=command.runner_pod())
+        return command
 
-    def run(self, *, again=True):
-        stage.run(self.ctx(again=again))
+    def run(self, *, ensure_pod=True):
+        self.command(ensure_pod=ensure_pod).test()

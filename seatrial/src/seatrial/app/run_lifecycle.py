@@ -100,9 +100,9 @@ def run_in_environment(
             pytest_args=pytest_args,
             out=output.out,
             color=output.color,
+            at_end=ends.enter_context(ExitStack()),
             tests=tests,
         )
-        ends.callback(_leave, ctx)
         env = ctx.env
         plan = env.plan if tests else env.plan_of_a_cluster if only_cluster else env.plan_without_tests
         ended = execute(ctx, plan, peak=lambda: peak.bytes, lost=recorder.lost)
@@ -111,16 +111,6 @@ def run_in_environment(
             # The run did not get into the cluster, so there is nothing to remove.
             fate = Fate.REMOVED
     return ended
-
-
-def _leave(ctx: Ctx) -> None:
-    """Close the prestarted exec and release the Lease of the namespace."""
-    try:
-        if ctx.facts.prestarted_exec is not None:
-            ctx.facts.prestarted_exec.leave()
-    finally:
-        if ctx.lease is not None:
-            ctx.lease.release()
 
 
 def _run_directory(root: Path, run: RunId) -> Path:

@@ -48,6 +48,7 @@ class EarlyPulls:
         self._nodes = nodes
         self._deadline = deadline
         self._cancelled = cancelled
+        self._closed = threading.Event()
         self._ready = threading.Event()
         self._node = ""
         self._turns = threading.Semaphore(_PARALLEL)
@@ -55,6 +56,10 @@ class EarlyPulls:
             threading.Thread(target=self._prepare, args=(nodes, join), daemon=True).start()
         else:
             self._ready.set()
+
+    def close(self) -> None:
+        """Start no further pull. Pulls that run end by themselves or with the deadline."""
+        self._closed.set()
 
     def start(self, reference: str, name: str) -> None:
         """Pull an image as soon as the node can.
@@ -68,7 +73,7 @@ class EarlyPulls:
 
     def _prepare(self, nodes: Nodes, join: Callable[[], bool]) -> None:
         try:
-            while not self._cancelled.is_set() and not self._deadline.passed:
+            while not self._is_over() and not self._deadline.passed:
                 if join() and (names := nodes.names()):
                     node = only_worker(names)
                     # The engine also lists node containers that are still being created: no command runs in these, and
@@ -82,6 +87,9 @@ class EarlyPulls:
         finally:
             self._ready.set()
 
+    def _is_over(self) -> bool:
+        return self._cancelled.is_set() or self._closed.is_set()
+
     def _has_containerd(self, nodes: Nodes, node: str) -> bool:
         return nodes.run(node, ["bash", "-c", _CONTAINERD], deadline=self._deadline, check=False).code == 0
 
@@ -90,7 +98,7 @@ class EarlyPulls:
         try:
             self._ready.wait(self._deadline.left)
             with self._turns:
-                if self._node and self._nodes and not self._cancelled.is_set():
+                if self._node and self._nodes and not self._is_over():
                     argv = [*_PULL, name]
                     with suppress(SeatrialError):
                         pulled = self._nodes.run(self._node, argv, deadline=self._deadline, check=False).code == 0

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from seatrial.image_inputs.delta import image_needs
+from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.image_inputs.sync_folders import places_of
 from seatrial.images.image_builder import ImageBuilder
 from seatrial.images.input_reader import ImageInputs, base_images, ignore_file, ignored_paths, read_inputs
@@ -12,13 +15,31 @@ from seatrial.model.errors import UsageError
 from seatrial.model.event import Note
 from seatrial.model.result import Stage
 from seatrial.model.spec import ImageSpec
-from seatrial.saved_state import INSPECTED_IMAGES, read, read_runner
+from seatrial.ports import LocalImage
+from seatrial.saved_state import INSPECTED_IMAGES, RunnerRecord, read, read_runner
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
-__all__ = ["run"]
+__all__ = ["BuiltImages", "run"]
 
 
-def run(ctx: Ctx) -> Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltImages:
+    """The images of the project.
+
+    Attributes:
+        references: name of an image to its reference on the engine.
+        local: reference to image on the engine.
+        runner: inputs of the runner's image; None if it is not built from this project.
+        places: folders of the runner pod that files may be sent to.
+    """
+
+    references: Mapping[str, str]
+    local: Mapping[str, LocalImage]
+    runner: Manifest | None
+    places: tuple[str, ...]
+
+
+def run(ctx: Ctx) -> Report[BuiltImages]:
     """Build images that are out of date; keep an image if the runner pod can be updated by sending files.
 
     Raises:
@@ -44,25 +65,28 @@ def run(ctx: Ctx) -> Report:
         log=ctx.log,
         progress=ctx.progress(Stage.BUILD),
     )
-    built = {}
+    references, local, built = dict[str, str](), dict[str, LocalImage](), dict[str, str]()
+    manifest, places = None, tuple[str, ...]()
     for spec in ctx.project.image:
         inputs = read_inputs(ctx.project, spec, os.environ, ctx.engine_images.present(bases[spec.name]))
-        if spec.name == ctx.project.runner.image:
+        is_runner = spec.name == ctx.project.runner.image
+        if is_runner:
             _check_sync(ctx, spec, inputs)
-            if _keep_image(ctx, spec, inputs):
+            if kept := _kept_image(ctx, spec, inputs):
+                record, image = kept
+                references[spec.name], local[record.reference] = record.reference, image
+                manifest, places = record.manifest, record.places
                 continue
         result = builder.build(spec, inputs)
-        ctx.facts.images[result.reference] = result.image
-        ctx.facts.tags[spec.name] = result.reference
-        if spec.name == ctx.project.runner.image:
+        references[spec.name], local[result.reference] = result.reference, result.image
+        if is_runner:
             directory = ctx.project.runner.workdir or result.image.workdir or "/"
-            ctx.facts.manifest = result.inputs.manifest
-            ctx.facts.places = places_of(
-                result.inputs.analysis, directory, ctx.project.runner.sync, result.inputs.manifest.files
-            )
+            manifest = result.inputs.manifest
+            places = places_of(result.inputs.analysis, directory, ctx.project.runner.sync, manifest.files)
         if result.is_new:
             built[spec.name] = result.reference
-    return done(**built) if built else unchanged()
+    images = BuiltImages(references=references, local=local, runner=manifest, places=places)
+    return done(images, built) if built else unchanged(images)
 
 
 def _check_sync(ctx: Ctx, spec: ImageSpec, inputs: ImageInputs) -> None:
@@ -91,17 +115,17 @@ def _check_sync(ctx: Ctx, spec: ImageSpec, inputs: ImageInputs) -> None:
             )
 
 
-def _keep_image(ctx: Ctx, spec: ImageSpec, inputs: ImageInputs) -> bool:
-    """Return whether the existing runner pod can be updated by sending files, so that its image need not be built."""
+def _kept_image(ctx: Ctx, spec: ImageSpec, inputs: ImageInputs) -> tuple[RunnerRecord, LocalImage] | None:
+    """Return the existing runner pod and its image if sending files updates it, so that no build is needed."""
     runner = read_runner(ctx.env.directory)
     image = ctx.engine_images.get(runner.reference) if runner else None
-    if runner is None or ctx.facts.fresh or image is None or image.digest != runner.image:
-        return False
+    if runner is None or ctx.is_new or image is None or image.digest != runner.image:
+        return None
     released = any(spec.name in release.images.values() for release in ctx.project.release)
     if released and runner.manifest != inputs.manifest:
         # Files can be sent to the runner pod only, not to pods of a release.
         ctx.emit(Note(level="info", text=f"building image {spec.name}, which a release uses too"))
-        return False
+        return None
     directory = ctx.project.runner.workdir or image.workdir or "/"
     causes = image_needs(
         runner.manifest,
@@ -113,8 +137,5 @@ def _keep_image(ctx: Ctx, spec: ImageSpec, inputs: ImageInputs) -> bool:
     for cause in causes if ctx.explain else causes[:1]:
         ctx.emit(Note(level="info", text=str(cause)))
     if causes:
-        return False
-    ctx.facts.tags[spec.name] = runner.reference
-    ctx.facts.images[runner.reference] = image
-    ctx.facts.manifest, ctx.facts.places = runner.manifest, runner.places
-    return True
+        return None
+    return runner, image

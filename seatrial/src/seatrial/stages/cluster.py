@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from seatrial.cluster_checks.network_check import wait_for_network
 from seatrial.model.environment_record import Created
@@ -10,38 +11,55 @@ from seatrial.model.result import Stage
 from seatrial.runner.prestarted_exec import PrestartedExec
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
-__all__ = ["run"]
+__all__ = ["RunningCluster", "run"]
 
 
-def run(ctx: Ctx) -> Report:
+@dataclass(frozen=True, slots=True)
+class RunningCluster:
+    """A cluster that can be used.
+
+    Attributes:
+        version: of Kubernetes.
+        prestarted_exec: the command in the runner pod of a kept environment that waits for the test run.
+    """
+
+    version: str
+    prestarted_exec: PrestartedExec | None
+
+
+def run(ctx: Ctx) -> Report[RunningCluster]:
     """Create the cluster unless the environment has one, and wait until its network works.
 
     Raises:
         EnvironmentFailed: the cluster cannot be created, or its network does not work in time.
     """
-    cluster, facts = ctx.env.cluster, ctx.facts
-    if facts.fresh:
-        deadline = ctx.deadline.child(ctx.project.timeouts.cluster)
-        if mirror := ctx.env.mirror:
-            # The registry's containers are removed together with the network that kind creates.
-            ctx.resources.add(Created(kind="container", name=mirror.container))
-            mirror.claim_network()
-        ctx.resources.add(Created(kind="cluster", name=cluster.name))
-        cluster.create(deadline=deadline, log=ctx.log("cluster"), progress=ctx.progress(Stage.CLUSTER))
-        ctx.resources.add(Created(kind="cluster", name=cluster.name, identity=cluster.identity()))
-    facts.kube = cluster.connect()
-    if ctx.tests and not facts.fresh:
-        # The install stage cancels this command if it recreates the runner pod.
-        spec = ctx.project.runner
-        facts.prestarted_exec = PrestartedExec(facts.kube.exec(spec.pod, spec.namespace))
-    facts.versions["kubernetes"] = facts.kube.version()
-    if not facts.fresh:
-        facts.usable = True
-        return unchanged(name=cluster.name)
-    started = time.monotonic()
+    cluster = ctx.env.cluster
+    if not ctx.is_new:
+        kube = ctx.connect()
+        prestarted = _prestart(ctx)
+        return unchanged(RunningCluster(kube.version(), prestarted), {"name": cluster.name})
+    deadline = ctx.deadline.child(ctx.project.timeouts.cluster)
+    if mirror := ctx.env.mirror:
+        # The registry's containers are removed together with the network that kind creates.
+        ctx.resources.add(Created(kind="container", name=mirror.container))
+        mirror.claim_network()
+    progress = ctx.progress(Stage.CLUSTER)
+    ctx.resources.add(Created(kind="cluster", name=cluster.name))
+    cluster.create(deadline=deadline, log=ctx.log("cluster"), progress=progress)
+    ctx.resources.add(Created(kind="cluster", name=cluster.name, identity=cluster.identity()))
+    kube = ctx.connect()
+    version, started = kube.version(), time.monotonic()
     if nodes := ctx.env.nodes:
-        progress = ctx.progress(Stage.CLUSTER)
-        wait_for_network(facts.kube, nodes, deadline=deadline, progress=progress, warn=ctx.warn)
-    facts.usable = True
+        wait_for_network(kube, nodes, deadline=deadline, progress=progress, warn=ctx.warn)
     seconds = f"{time.monotonic() - started:.1f} s"
-    return done(name=cluster.name, kubernetes=facts.versions["kubernetes"], network=seconds)
+    return done(RunningCluster(version, None), {"name": cluster.name, "kubernetes": version, "network": seconds})
+
+
+def _prestart(ctx: Ctx) -> PrestartedExec | None:
+    """Start the command that will take the test run. The install stage cancels it if it recreates the runner pod."""
+    if not ctx.tests:
+        return None
+    spec = ctx.project.runner
+    prestarted = PrestartedExec(ctx.kube.exec(spec.pod, spec.namespace))
+    ctx.at_end.callback(prestarted.leave)
+    return prestarted

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from seatrial.collection.collector import collect
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
+from seatrial.runner.run_tests import TestRun
 from seatrial.runner_pod.service_probes import ServiceProbes
 from seatrial.stages.context import Ctx, Report, done
+from seatrial.stages.deliver import DeliveredImages
 
-__all__ = ["run"]
+__all__ = ["Collection", "run"]
 
 _FAILED: Final = (ExitCode.TESTS_FAILED, ExitCode.INCONCLUSIVE, ExitCode.PYTEST_INTERNAL)
 
@@ -26,45 +29,61 @@ _IDLE_LIMIT_INTERRUPTED: Final = 1.5
 """The same after Ctrl-C or SIGTERM."""
 
 
-def run(ctx: Ctx) -> Report:
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What the collect stage measured.
+
+    Attributes:
+        images_size: bytes of all images of a new environment, shared layers counted once; 0 if not measured.
+    """
+
+    images_size: int = 0
+
+
+def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, failed: bool) -> Report[Collection]:
     """Write the logs of all containers, and after a failure their objects, to the run directory.
 
     If the run passed in an environment that already existed, only lines printed since its start are written: older ones
     were collected by earlier runs, and `seatrial logs` shows them.
+
+    Args:
+        ctx: the run.
+        delivered: images that take part, if the deliver stage succeeded.
+        tests: the test run, if there was one.
+        failed: whether a stage or a test failed.
     """
-    if ctx.facts.kube is None:
-        return done()
-    findings = _probe(ctx)
-    whole = ctx.failed or ctx.facts.fresh
-    bundle = ctx.run_dir / "bundle" if ctx.failed else None
+    if not ctx.is_connected:
+        return done(Collection())
+    findings = _probe(ctx, tests)
+    whole = failed or ctx.is_new
+    bundle = ctx.run_dir / "bundle" if failed else None
     collected = collect(
         ctx.kube,
         ctx.project.used_namespaces,
         ctx.run_dir,
         since=None if whole else math.ceil((datetime.now(ctx.started.tzinfo) - ctx.started).total_seconds()) + 1,
         bundle=bundle,
-        idle_limit=_idle_limit(ctx),
+        idle_limit=_idle_limit(tests),
     )
     if not collected.complete:
         ctx.warn("not all logs were collected: the cluster does not answer")
-    if ctx.facts.fresh:
-        node_images = ctx.env.nodes.images() if ctx.env.nodes else ()
-        ctx.facts.images_size = ctx.env.images.weigh([*ctx.facts.used, *node_images])
+    images_size = 0
+    if ctx.is_new:
+        used = [each.reference for each in delivered.used] if delivered else []
+        images_size = ctx.env.images.weigh([*used, *(ctx.env.nodes.images() if ctx.env.nodes else ())])
     facts = {"logs": str(collected.logs), **({"bundle": str(bundle)} if bundle else {})}
-    return done(**facts)._replace(findings=findings)
+    return done(Collection(images_size), facts, findings)
 
 
-def _probe(ctx: Ctx) -> tuple[Finding, ...]:
+def _probe(ctx: Ctx, tests: TestRun | None) -> tuple[Finding, ...]:
     """Return which services do not answer after tests that failed."""
-    tests = ctx.facts.tests
     if tests is None or tests.verdict.exit not in _FAILED:
         return ()
     probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, cancelled=ctx.cancelled)
     return probes.after_failed_tests(ctx.env.directory)
 
 
-def _idle_limit(ctx: Ctx) -> float:
-    tests = ctx.facts.tests
+def _idle_limit(tests: TestRun | None) -> float:
     if tests is not None and tests.verdict.exit is ExitCode.OUT_OF_TIME:
         return _IDLE_LIMIT_TIMED_OUT
     if tests is not None and tests.interrupted is not None:

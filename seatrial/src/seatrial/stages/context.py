@@ -1,123 +1,84 @@
-"""What every stage works with: what was asked for, the environment's ports, and what the stages before found."""
+"""Define what every stage receives and returns: the run and the report."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Generic, TextIO, TypeVar
 
 from seatrial.environments.kubernetes import Kubernetes
-from seatrial.image_inputs.image_manifest import Manifest
 from seatrial.images.engine_images import EngineImages
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.event import Note, StageProgress
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
-from seatrial.model.result import ImageUsed, Outcome, Stage
+from seatrial.model.result import Outcome, Stage
 from seatrial.model.spec import Project
 from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import Owner
-from seatrial.ports import Emit, Kube, LocalImage, Object
-from seatrial.releases.applied_sets import AppliedSet
+from seatrial.ports import Emit, Kube
 from seatrial.removal.resources import Resources
-from seatrial.runner.prestarted_exec import PrestartedExec
-from seatrial.runner.run_tests import TestRun
-from seatrial.runner_pod.lifecycle import RunnerPod
 
-__all__ = ["Ctx", "Facts", "Report", "done", "unchanged"]
+__all__ = ["Ctx", "Report", "done", "unchanged"]
 
 
-class Report(NamedTuple):
-    """What a stage came to."""
+T = TypeVar("T")
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Generic[T]):
+    """What a stage did.
+
+    Attributes:
+        result: what later stages need of it. The pipeline stores it and passes it to them.
+        outcome: done, or unchanged if there was nothing to do.
+        facts: what users read about the stage, by name.
+        findings: what the stage found to be wrong.
+    """
+
+    result: T
     outcome: Outcome
-    facts: dict[str, str]
+    facts: Mapping[str, str]
     findings: tuple[Finding, ...] = ()
 
 
-def done(**facts: str) -> Report:
-    """Return the report of a stage that did something."""
-    return Report(Outcome.DONE, facts)
+def done(result: T, facts: Mapping[str, str] | None = None, findings: tuple[Finding, ...] = ()) -> Report[T]:
+    """Return the report of a stage that changed something."""
+    return Report(result=result, outcome=Outcome.DONE, facts=facts or {}, findings=findings)
 
 
-def unchanged(**facts: str) -> Report:
-    """Return the report of a stage that found everything as it should be."""
-    return Report(Outcome.UNCHANGED, facts)
-
-
-@dataclass(slots=True, kw_only=True)
-class Facts:
-    """What stages found for those after them.
-
-    Attributes:
-        fresh: whether the cluster is made by this run.
-        kube: the cluster's API, once there is one.
-        usable: whether the cluster came to be of use.
-        tags: image name to reference, as it is built or will be.
-        manifest: what the image of the runner's pod was built from; None: it is not built from this project.
-        places: folders of the runner's pod that files may be sent to.
-        images: what is on the engine, by reference.
-        release_digests: digest of what each release is made from, by its name, as it was before it was installed.
-        rendered: the objects of each release, by its name.
-        applied: the objects of manifests and pull Secrets that this run applied, by the name of their set.
-        installed: the objects of each release that was installed by this run, as Helm made them.
-        targets: the workloads of each release that must be ready.
-        used: images that take part, for the result.
-        ahead: of images that a node pulls before any pod asks: whether it could.
-        delivered: canonical reference to digest of its manifest in the registry.
-        pushed: references of the images that this command pushed.
-        images_size: bytes of all images, the nodes' too, layers that they share once; 0: not measured.
-        runner_pod: what creates and recreates the runner pod; None before the install stage.
-        prestarted_exec: the command in the runner that takes the run, started before its turn.
-        tests: the finished test run; None: the tests did not run.
-    """
-
-    fresh: bool = True
-    kube: Kube | None = None
-    usable: bool = False
-    tags: dict[str, str] = field(default_factory=dict)
-    manifest: Manifest | None = None
-    places: tuple[str, ...] = ()
-    images: dict[str, LocalImage] = field(default_factory=dict)
-    release_digests: dict[str, str] = field(default_factory=dict)
-    rendered: dict[str, list[Object]] = field(default_factory=dict)
-    applied: dict[str, AppliedSet] = field(default_factory=dict)
-    installed: dict[str, list[Object]] = field(default_factory=dict)
-    targets: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
-    used: dict[str, ImageUsed] = field(default_factory=dict)
-    ahead: dict[str, Future[bool]] = field(default_factory=dict)
-    delivered: dict[str, str] = field(default_factory=dict)
-    pushed: set[str] = field(default_factory=set)
-    images_size: int = 0
-    versions: dict[str, str] = field(default_factory=dict)
-    runner_pod: RunnerPod | None = None
-    prestarted_exec: PrestartedExec | None = None
-    tests: TestRun | None = None
+def unchanged(result: T, facts: Mapping[str, str] | None = None) -> Report[T]:
+    """Return the report of a stage that had nothing to change."""
+    return Report(result=result, outcome=Outcome.UNCHANGED, facts=facts or {})
 
 
 @dataclass(slots=True, kw_only=True)
 class Ctx:
-    """One run.
+    """One run: what the user asked for, access to the environment, and what the run holds open.
 
     Attributes:
-        run_dir: where its files go.
-        log_dir: below it, for what programs print.
-        keep: whether the environment is to be left as it is: never, on-failure, always.
-        pytest_args: what the user added to the runner's command.
-        out: where pytest's own output goes.
-        resources: what is created, recorded before it exists.
-        explain: tell of each file that changed what that means.
-        discard: delete files in the pod that earlier runs made there.
-        lease: says to others that we work in a namespace; None: the cluster is ours alone.
-        cancelled: set once another stage failed.
+        resources: records what a stage creates, before it exists.
+        run_dir: folder for the files of this run.
+        command: what the user typed.
+        emit: takes events.
+        deadline: end of the run. Stages derive theirs from it.
+        keep: whether to keep the environment: never, on-failure or always.
+        pytest_args: arguments that the user added for pytest.
+        out: takes pytest's output.
+        color: whether `out` is colored.
+        at_end: closes what stages hold open until the end of the run: the Lease, early pulls, the prestarted exec.
+        tests: whether tests will run.
+        explain: whether to report the consequence of each changed file.
+        discard: whether to delete files in the pod that earlier runs created there.
+        cancelled: set once another stage has failed.
+        lease: the Lease of the runner's namespace in a shared cluster, once it is held.
         engine_images: images on the engine.
-        tests: whether they are to run.
-        failed: whether anything went wrong, once that is known.
+        is_new: whether this run creates the cluster.
     """
 
     project: Project
@@ -133,24 +94,36 @@ class Ctx:
     pytest_args: tuple[str, ...]
     out: TextIO
     color: bool
-    facts: Facts = field(default_factory=Facts)
-    lease: Lease | None = None
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    engine_images: EngineImages = field(init=False)
+    at_end: ExitStack
     tests: bool = False
-    failed: bool = False
     explain: bool = False
     discard: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    lease: Lease | None = None
+    engine_images: EngineImages = field(init=False)
+    is_new: bool = field(init=False)
+    _kube: Kube | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        """Start with no known image."""
+        """Derive the remaining attributes."""
         self.engine_images = EngineImages(self.env.images)
+        self.is_new = not self.record.shares and all(each.kind != "cluster" for each in self.record.resources)
+
+    def connect(self) -> Kube:
+        """Connect to the cluster for this stage and the later ones."""
+        self._kube = self.env.cluster.connect()
+        return self._kube
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a stage connected to the cluster."""
+        return self._kube is not None
 
     @property
     def kube(self) -> Kube:
-        """The cluster's API."""
-        assert self.facts.kube is not None, "the cluster stage comes first"  # noqa: S101
-        return self.facts.kube
+        """The cluster's API. A stage must have connected to it."""
+        assert self._kube is not None, "the cluster stage connects"  # noqa: S101
+        return self._kube
 
     @property
     def record(self) -> EnvironmentRecord:
@@ -172,9 +145,9 @@ class Ctx:
         return self.run_dir / "logs" / f"{name}.log"
 
     def progress(self, stage: Stage) -> Callable[[str], None]:
-        """Return what tells what a stage is doing."""
+        """Return a function that emits what a stage does."""
         return lambda text: self.emit(StageProgress(stage=stage, text=text))
 
     def warn(self, text: str) -> None:
-        """Tell something that matters and has no type of its own."""
+        """Emit a warning."""
         self.emit(Note(level="warning", text=text))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from typing import Final
 
 from seatrial.images.node_pulls import EarlyPulls, renew_image
@@ -15,11 +16,13 @@ from seatrial.model.result import ImageUsed, Stage
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import LocalImage, Object
 from seatrial.releases.chart_digest import release_digest
-from seatrial.releases.rendering import image_values, images_of, program_stamp, render_release
+from seatrial.releases.rendering import Rendered, image_values, images_of, program_stamp, render_release
+from seatrial.runner_pod.lifecycle import RunnerImage
 from seatrial.saved_state import INSPECTED_IMAGES, PushedImage, read, write
+from seatrial.stages.build import BuiltImages
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
-__all__ = ["pod_image", "run", "runner_image", "values_of"]
+__all__ = ["DeliveredImages", "PlannedRelease", "run"]
 
 _STANDS_IN: Final = "dev.seatrial.stands-in-for"
 """Label of a stand-in image: the name of the real one."""
@@ -27,54 +30,146 @@ _STANDS_IN: Final = "dev.seatrial.stands-in-for"
 _PUSHES: Final = 2
 
 
-def run(ctx: Ctx) -> Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRelease:
+    """A release as it should be.
+
+    Attributes:
+        objects: the rendered objects, hooks included.
+        values: single values that tell the chart which images of the project to use.
+        digest: digest of chart, values and names.
+    """
+
+    objects: list[Object]
+    values: Mapping[str, str]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredImages:
+    """Images in the registry, and what uses them.
+
+    Attributes:
+        used: all images that take part, in order.
+        digests: reference to digest of the manifest in the registry.
+        pushed: references of the images that this run pushed.
+        pulls: reference to the early pull of an image by a node: whether it succeeded.
+        releases: name of a release to its plan.
+        runner: the image of the runner pod.
+    """
+
+    used: tuple[ImageUsed, ...]
+    digests: Mapping[str, str]
+    pushed: frozenset[str]
+    pulls: Mapping[str, Future[bool]]
+    releases: Mapping[str, PlannedRelease]
+    runner: RunnerImage
+
+
+def run(ctx: Ctx, built: BuiltImages) -> Report[DeliveredImages]:
     """Ensure that the registry has every image that is needed and on the engine.
 
     Raises:
         CommandFailed: the engine cannot push.
         EnvironmentFailed: the registry does not answer.
+        UsageError: the runner's image is neither an image of the project nor a reference with a tag.
     """
     deadline = ctx.deadline.child(ctx.project.timeouts.deliver)
-    _render_releases(ctx)
-    rendered = [obj for objects in ctx.facts.rendered.values() for obj in objects]
-    wanted = list(dict.fromkeys(_wanted(ctx, rendered)))
+    names = _PodImages(ctx, built)
+    rendered = _render_releases(ctx, names)
+    wanted = list(dict.fromkeys(_wanted(ctx, built, names, rendered)))
     with ThreadPoolExecutor(1) as beside:
         registry = beside.submit(_ensure_registry, ctx, wanted, deadline)
         ctx.engine_images.inspect(wanted)
         registry.result()
     present = ctx.engine_images.present(wanted)
     _save_inspected(ctx, wanted)
-    ctx.facts.images.update(present)
     state_file = ctx.env.shared / "pushed.json"
     known = read(state_file, dict[str, PushedImage]) or {}
     before = frozenset(known)
     stale = [reference for reference in present if not _is_there(ctx, reference, present[reference], known)]
     mirror, nodes = ctx.env.mirror, ctx.env.nodes
-    join = mirror.join if mirror and ctx.facts.fresh else None
+    join = mirror.join if mirror and ctx.is_new else None
     early = EarlyPulls(nodes, join, deadline=deadline, cancelled=ctx.cancelled)
-    ctx.facts.ahead = early.pulls
+    ctx.at_end.callback(early.close)
     for reference in present:
         if reference not in stale:
-            early.start(reference, _as_pulled(ctx, reference, known))
+            early.start(reference, names.pulled_as(reference, known[reference].digest))
     with ThreadPoolExecutor(_PUSHES) as pool:
         jobs = {pool.submit(_push, ctx, reference, deadline): reference for reference in stale}
         for job in as_completed(jobs):
             reference = jobs[job]
             known[reference] = PushedImage(image=present[reference].digest, digest=job.result())
             write(state_file, known)
-            ctx.facts.pushed.add(reference)
-            early.start(reference, _as_pulled(ctx, reference, known))
-            if nodes and not ctx.facts.fresh and reference in before:
+            early.start(reference, names.pulled_as(reference, known[reference].digest))
+            if nodes and not ctx.is_new and reference in before:
                 renew_image(nodes, reference, deadline)
-    for reference in wanted:
-        ctx.facts.used[reference] = _used(reference, present.get(reference), known)
-        if reference in present:
-            ctx.facts.delivered[reference] = known[reference].digest
-    # A tag tells only what an image was built from. A second build of the same inputs can create another image.
-    for release in ctx.project.release:
-        if release.images:
-            ctx.facts.release_digests[release.name] = release_digest(release, values_of(ctx, release), ctx.project.root)
-    return done(pushed=", ".join(stale)) if stale else unchanged(images=str(len(present)))
+    digests = {reference: known[reference].digest for reference in wanted if reference in present}
+    delivered = DeliveredImages(
+        used=tuple(_used(reference, present.get(reference), digests.get(reference, "")) for reference in wanted),
+        digests=digests,
+        pushed=frozenset(stale),
+        pulls=early.pulls,
+        releases={release.name: _plan(ctx, names, release, rendered, digests) for release in ctx.project.release},
+        runner=RunnerImage(
+            reference=names.runner,
+            pulled_as=names.in_pod(names.runner, digests),
+            digest=digests.get(names.runner, ""),
+            local={**built.local, **present}.get(names.runner),
+            manifest=built.runner,
+            places=built.places,
+        ),
+    )
+    if stale:
+        return done(delivered, {"pushed": ", ".join(stale)})
+    return unchanged(delivered, {"images": str(len(present))})
+
+
+class _PodImages:
+    """The names of images in pods and on nodes.
+
+    Attributes:
+        runner: reference of the runner's image on the engine.
+    """
+
+    def __init__(self, ctx: Ctx, built: BuiltImages) -> None:
+        self._registry = ctx.env.registry
+        self._has_mirror = ctx.env.mirror is not None
+        self._own = frozenset(built.references.values())
+        self._references = built.references
+        self.runner = _runner_reference(ctx.project.runner.image, built)
+
+    def in_pod(self, reference: str, digests: Mapping[str, str]) -> str:
+        """Return the reference of an image in a pod, with its digest once it was pushed.
+
+        In a registry of another owner, images that this project does not build keep their names.
+        """
+        if "@" in reference or not (self._has_mirror or reference in self._own):
+            return reference
+        digest = digests.get(reference, "")
+        return self._registry.name_for(reference) + (f"@{digest}" if digest else "")
+
+    def values_of(self, release: ReleaseSpec, objects: list[Object], digests: Mapping[str, str]) -> dict[str, str]:
+        """Return the single values that tell a chart which images of the project to use."""
+        images = {name: self.in_pod(self._references[name], digests) for name in release.images.values()}
+        return image_values(release, images, objects=objects, own_registry=self._has_mirror)
+
+    def pulled_as(self, reference: str, digest: str) -> str:
+        """Return the name that a node stores an image under once a pod requested it: with a digest and no tag."""
+        name = canonical(reference)
+        # Pods request the project's own images and that of the runner by digest.
+        is_pinned = "@" not in reference and (reference in self._own or reference == self.runner)
+        return f"{name.rpartition(':')[0]}@{digest}" if is_pinned else name
+
+
+def _runner_reference(image: str, built: BuiltImages) -> str:
+    if image in built.references:
+        return built.references[image]
+    if ":" not in image.rpartition("/")[2]:
+        raise UsageError(
+            f"runner.image {image!r} is not the name of an [[image]] and has no tag", hint=f"write {image}:TAG"
+        )
+    return image
 
 
 def _save_inspected(ctx: Ctx, wanted: list[str]) -> None:
@@ -84,13 +179,12 @@ def _save_inspected(ctx: Ctx, wanted: list[str]) -> None:
         write(state_file, wanted)
 
 
-def _wanted(ctx: Ctx, rendered: list[Object]) -> list[str]:
+def _wanted(ctx: Ctx, built: BuiltImages, names: _PodImages, rendered: Mapping[str, Rendered]) -> list[str]:
     """Return the images that the registry needs: all that are used; in a registry of others, those that were built."""
     if ctx.env.mirror:
-        return [*images_of(rendered), runner_image(ctx)]
-    ours = [ctx.facts.tags[name] for release in ctx.project.release for name in release.images.values()]
-    runner = runner_image(ctx)
-    return [*ours, runner] if runner in ctx.facts.tags.values() else ours
+        return [*images_of(obj for each in rendered.values() for obj in each.objects), names.runner]
+    own = [built.references[name] for release in ctx.project.release for name in release.images.values()]
+    return [*own, names.runner] if names.runner in built.references.values() else own
 
 
 def _ensure_registry(ctx: Ctx, wanted: list[str], deadline: Deadline) -> None:
@@ -108,58 +202,37 @@ def _ensure_registry(ctx: Ctx, wanted: list[str], deadline: Deadline) -> None:
             file.touch(mode=0o600)
             file.chmod(0o600)
             file.write_text(text)
-        if not ctx.facts.fresh:
+        if not ctx.is_new:
             mirror.join()
 
 
-def _render_releases(ctx: Ctx) -> None:
+def _render_releases(ctx: Ctx, names: _PodImages) -> dict[str, Rendered]:
     stamp = program_stamp(ctx.env.processes.find("helm"))
-    for release in ctx.project.release:
-        rendered = render_release(
+    return {
+        release.name: render_release(
             release,
-            values_of(ctx, release),
+            names.values_of(release, [], {}),
             charts=ctx.env.charts,
             root=ctx.project.root,
             cache=ctx.env.shared / "rendered",
             stamp=stamp,
             deadline=ctx.deadline.child(ctx.project.timeouts.install),
         )
-        ctx.facts.release_digests[release.name] = rendered.digest
-        ctx.facts.rendered[release.name] = rendered.objects
+        for release in ctx.project.release
+    }
 
 
-def values_of(ctx: Ctx, release: ReleaseSpec) -> dict[str, str]:
-    """Return the single values that tell a chart which images of the project to use."""
-    images = {name: pod_image(ctx, ctx.facts.tags[name]) for name in release.images.values()}
-    objects = ctx.facts.rendered.get(release.name, [])
-    return image_values(release, images, objects=objects, own_registry=ctx.env.mirror is not None)
+def _plan(
+    ctx: Ctx, names: _PodImages, release: ReleaseSpec, rendered: Mapping[str, Rendered], digests: Mapping[str, str]
+) -> PlannedRelease:
+    """Return how a release should be, with the digests of pushed images.
 
-
-def pod_image(ctx: Ctx, reference: str) -> str:
-    """Return the reference of an image in a pod, with the digest of what was pushed.
-
-    In a registry of another owner, images that this project does not build keep their names.
+    A tag tells only what an image was built from. A second build of the same inputs can create another image.
     """
-    if "@" in reference or not (ctx.env.mirror or reference in ctx.facts.tags.values()):
-        return reference
-    digest = ctx.facts.delivered.get(reference, "")
-    return ctx.env.registry.name_for(reference) + (f"@{digest}" if digest else "")
-
-
-def runner_image(ctx: Ctx) -> str:
-    """Return the reference of the runner's image.
-
-    Raises:
-        UsageError: it is neither an image of the project nor a reference with a tag.
-    """
-    image = ctx.project.runner.image
-    if image in ctx.facts.tags:
-        return ctx.facts.tags[image]
-    if ":" not in image.rpartition("/")[2]:
-        raise UsageError(
-            f"runner.image {image!r} is not the name of an [[image]] and has no tag", hint=f"write {image}:TAG"
-        )
-    return image
+    objects = rendered[release.name].objects
+    values = names.values_of(release, objects, digests)
+    digest = release_digest(release, values, ctx.project.root) if release.images else rendered[release.name].digest
+    return PlannedRelease(objects=objects, values=values, digest=digest)
 
 
 def _is_there(ctx: Ctx, reference: str, image: LocalImage, known: dict[str, PushedImage]) -> bool:
@@ -171,20 +244,8 @@ def _push(ctx: Ctx, reference: str, deadline: Deadline) -> str:
     return ctx.env.registry.push(reference, deadline=deadline, progress=ctx.progress(Stage.DELIVER))
 
 
-def _is_pinned(ctx: Ctx, reference: str) -> bool:
-    """Return whether pods request an image by digest: the project's own images and that of the runner."""
-    return "@" not in reference and (reference in ctx.facts.tags.values() or reference == runner_image(ctx))
-
-
-def _as_pulled(ctx: Ctx, reference: str, known: Mapping[str, PushedImage]) -> str:
-    """Return the name that a node stores an image under once a pod requested it: with a digest and no tag."""
-    name = canonical(reference)
-    return f"{name.rpartition(':')[0]}@{known[reference].digest}" if _is_pinned(ctx, reference) else name
-
-
-def _used(reference: str, image: LocalImage | None, known: dict[str, PushedImage]) -> ImageUsed:
+def _used(reference: str, image: LocalImage | None, digest: str) -> ImageUsed:
     if image is None:
         return ImageUsed(reference=reference, digest="")
-    digest = known[reference].digest
     stands_in = image.labels.get(_STANDS_IN, "")
     return ImageUsed(reference=reference, digest=digest, size=image.size, stands_in_for=stands_in)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from seatrial.cluster_checks.revive import ensure_cluster_answers
 from seatrial.model.errors import UsageError
 from seatrial.model.result import Stage
@@ -11,10 +14,21 @@ from seatrial.releases.helm_records import check_owner
 from seatrial.releases.manifests import check_manifests
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
-__all__ = ["run"]
+__all__ = ["Preflight", "run"]
 
 
-def run(ctx: Ctx) -> Report:
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What the preflight stage found.
+
+    Attributes:
+        versions: program to version, of those that were checked.
+    """
+
+    versions: Mapping[str, str]
+
+
+def run(ctx: Ctx) -> Report[Preflight]:
     """Check tools, engine, manifests, the cluster's name and its host ports. Enter the cluster if it exists already.
 
     Raises:
@@ -22,17 +36,17 @@ def run(ctx: Ctx) -> Report:
         EnvironmentFailed: the existing cluster does not answer.
     """
     env = ctx.env
-    cluster = next((each for each in ctx.record.resources if each.kind == "cluster"), None)
-    ctx.facts.fresh = cluster is None and not ctx.record.shares
-    if not ctx.facts.fresh:
+    if not ctx.is_new:
         env.charts.end_left_behind()
     if not ctx.record.kept:
         check_manifests(ctx.project.release, ctx.project.root)
     if ctx.record.shares:
         return _enter_shared_cluster(ctx)
-    if not ctx.facts.fresh:
-        return done(started=env.cluster.name) if _ensure_cluster_answers(ctx) else unchanged()
-    _check_tools(ctx)
+    if not ctx.is_new:
+        if _ensure_cluster_answers(ctx):
+            return done(Preflight({}), {"started": env.cluster.name})
+        return unchanged(Preflight({}))
+    versions = _tool_versions(ctx)
     if not env.processes.find("kind"):
         raise UsageError("kind is not on PATH", hint="install it: https://kind.sigs.k8s.io/docs/user/quick-start/")
     if env.cluster.exists():
@@ -48,12 +62,11 @@ def run(ctx: Ctx) -> Report:
             reason="the cluster publishes this port, and another program on this machine listens on it",
             hint=f"find the program: ss -ltnp 'sport = :{taken[0].rpartition(':')[2]}'",
         )
-    return done(**ctx.facts.versions)
+    return done(Preflight(versions), versions)
 
 
-def _check_tools(ctx: Ctx) -> None:
-    ctx.facts.versions["engine"] = ctx.env.check_engine()
-    ctx.facts.versions["helm"] = ctx.env.charts.version()
+def _tool_versions(ctx: Ctx) -> dict[str, str]:
+    return {"engine": ctx.env.check_engine(), "helm": ctx.env.charts.version()}
 
 
 def _ensure_cluster_answers(ctx: Ctx) -> bool:
@@ -72,29 +85,33 @@ def _ensure_cluster_answers(ctx: Ctx) -> bool:
     )
 
 
-def _enter_shared_cluster(ctx: Ctx) -> Report:
+def _enter_shared_cluster(ctx: Ctx) -> Report[Preflight]:
     """Check the cluster and take the Lease of the runner's namespace before anything in it is changed."""
     env, is_first = ctx.env, not ctx.record.kept
-    if is_first:
-        _check_tools(ctx)
+    versions = _tool_versions(ctx) if is_first else {}
     if ctx.record.provider == "existing" and not env.cluster.exists():
         raise UsageError(
             f"{env.cluster.kubeconfig} has no context {env.cluster.context!r}", hint="kubectl config get-contexts"
         )
     _ensure_cluster_answers(ctx)
-    kube = ctx.facts.kube = env.cluster.connect()
+    kube = ctx.connect()
     namespace, owner = ctx.project.runner.namespace, ctx.owner
     claim_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.resources.add)
-    ctx.lease = _take_lease(ctx, namespace)
+    _take_lease(ctx, namespace)
     ensure_namespace(kube, namespace, owner, deadline=ctx.deadline, record=ctx.resources.add)
     check_owner(kube, ctx.project.release, ctx.record.owner_labels)
-    return done(namespace=namespace, **ctx.facts.versions) if is_first else unchanged(namespace=namespace)
+    found = Preflight(versions)
+    if is_first:
+        return done(found, {"namespace": namespace, **versions})
+    return unchanged(found, {"namespace": namespace})
 
 
-def _take_lease(ctx: Ctx, namespace: str) -> Lease:
+def _take_lease(ctx: Ctx, namespace: str) -> None:
     env, labels = ctx.env, ctx.record.owner_labels
     lease = Lease(ctx.kube, namespace, holder=f"{env.holder} run {ctx.run}", labels=labels, clock=env.clock)
     lease.take(ctx.deadline)
+    ctx.lease = lease
+    ctx.at_end.callback(lease.release)
 
     def lost(reason: str) -> None:
         ctx.warn(f"stopping this run: {reason}")
@@ -102,4 +119,3 @@ def _take_lease(ctx: Ctx, namespace: str) -> Lease:
         env.processes.stop()
 
     lease.keep(lost)
-    return lease

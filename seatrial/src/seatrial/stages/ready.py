@@ -10,12 +10,14 @@ from seatrial.releases.installed_releases import record_installed
 from seatrial.runner_pod.service_probes import STATE_FILE, ServiceProbes
 from seatrial.saved_state import Answered, read, write
 from seatrial.stages.context import Ctx, Report, done, unchanged
+from seatrial.stages.deliver import DeliveredImages
+from seatrial.stages.install import Installation
 from seatrial.watching.workload_monitor import Target, WorkloadMonitor, all_ready_now
 
 __all__ = ["run"]
 
 
-def run(ctx: Ctx) -> Report:
+def run(ctx: Ctx, delivered: DeliveredImages, installation: Installation) -> Report[None]:
     """Wait until all workloads and services are ready, then record their state for the next command.
 
     Raises:
@@ -24,12 +26,12 @@ def run(ctx: Ctx) -> Report:
     spec, until = ctx.project.runner, ctx.deadline.child(ctx.project.timeouts.ready)
     targets: list[Target] = [("Pod", spec.namespace, spec.pod)]
     for release in ctx.project.release:
-        targets += ctx.facts.targets[release.name]
+        targets += installation.targets[release.name]
     namespaces = ctx.project.used_namespaces
-    if not ctx.facts.fresh:
-        retry_failed_pulls(ctx.kube, namespaces, ctx.facts.pushed, ctx.warn)
+    if not ctx.is_new:
+        retry_failed_pulls(ctx.kube, namespaces, delivered.pushed, ctx.warn)
     at_once = all_ready_now(ctx.kube, targets, ctx.emit) or _wait(ctx, targets, until)
-    if recreate_outdated_pods(ctx.kube, namespaces, ctx.facts.delivered, ctx.warn):
+    if recreate_outdated_pods(ctx.kube, namespaces, delivered.digests, ctx.warn):
         at_once = _wait(ctx, targets, until)
     probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, cancelled=ctx.cancelled)
     state_file = ctx.env.directory / STATE_FILE
@@ -42,19 +44,19 @@ def run(ctx: Ctx) -> Report:
         state_file = ctx.env.directory / "policies.json"
         verify_policies(ctx.kube, spec, ctx.record.namespace, state_file=state_file, warn=ctx.warn)
     for release in ctx.project.release:
-        if release.name in ctx.facts.installed:
+        if release.name in installation.upgraded:
             record_installed(
                 ctx.kube,
                 release,
-                ctx.facts.installed[release.name],
-                ctx.facts.targets[release.name],
-                digest=ctx.facts.release_digests[release.name],
+                installation.upgraded[release.name],
+                installation.targets[release.name],
+                digest=delivered.releases[release.name].digest,
                 directory=ctx.env.directory,
             )
-    for applied in ctx.facts.applied.values():
+    for applied in installation.applied:
         record_applied(ctx.kube, applied, ctx.env.directory)
     facts = {"workloads": str(len(targets)), "services": str(len(probes.probes))}
-    return unchanged(**facts) if at_once else done(**facts)
+    return unchanged(None, facts) if at_once else done(None, facts)
 
 
 def _wait(ctx: Ctx, targets: list[Target], until: Deadline) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,14 +24,32 @@ from seatrial.runner.protocol import CI_VARIABLES
 from seatrial.runner.run_tests import Request, TestRun, run_tests
 from seatrial.runner.sync import PodDiffers, PodFiles
 from seatrial.runner_pod.known_files import KnownFiles, require_runner
+from seatrial.runner_pod.lifecycle import RunnerImage, RunnerPod
+from seatrial.stages.cluster import RunningCluster
 from seatrial.stages.context import Ctx, Report, done
+from seatrial.stages.deliver import DeliveredImages
+from seatrial.stages.install import Installation
 from seatrial.watching.workload_monitor import WorkloadMonitor
 
 __all__ = ["run"]
 
 
-def run(ctx: Ctx) -> Report:
+def run(
+    ctx: Ctx,
+    cluster: RunningCluster,
+    delivered: DeliveredImages,
+    installation: Installation,
+    *,
+    cut: Callable[[TestRun], None],
+) -> Report[TestRun]:
     """Sync the working tree to the runner pod, run the tests in it, and collect their files.
+
+    Args:
+        ctx: the run.
+        cluster: the cluster, with the command that waits for the test run.
+        delivered: images, with that of the runner pod.
+        installation: the environment, with the runner pod.
+        cut: takes the test run if an exception cuts it off.
 
     Raises:
         EnvironmentFailed: the run could not be started.
@@ -44,7 +62,7 @@ def run(ctx: Ctx) -> Report:
         spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=terminal, reports=spec.report_options
     )
     exec_ = ctx.kube.exec(spec.pod, spec.namespace)
-    directory = _directory(ctx)
+    directory = _directory(ctx, delivered.runner)
     colour = ctx.color if asked.colour == "auto" else asked.colour == "yes"
     request = Request(
         run=ctx.run,
@@ -99,14 +117,11 @@ def run(ctx: Ctx) -> Report:
             run_dir=ctx.run_dir,
             out=ctx.out,
             stop=ctx.cancelled,
-            started=ctx.facts.prestarted_exec.take() if ctx.facts.prestarted_exec else None,
-            cut=keep,
+            started=cluster.prestarted_exec.take() if cluster.prestarted_exec else None,
+            cut=cut,
         )
         pod.save(tests.files, tree)
         return delta, tests
-
-    def keep(tests: TestRun) -> None:
-        ctx.facts.tests = tests
 
     results = [root / ".coverage", *_targets(asked)]
     before = WrittenFiles.stamps(results)
@@ -119,7 +134,7 @@ def run(ctx: Ctx) -> Report:
             delta, tests = attempt(pod.with_files(differs.files))
         except Lost as lost:
             ctx.warn(f"{shown(lost.path)}, which the build created, changed in the pod; recreating the pod")
-            _recreate(ctx)
+            _recreate(ctx, installation.runner_pod)
             delta, tests = attempt(pod.read())
     finally:
         WrittenFiles.read(ctx.project.root).record(before, results)
@@ -127,11 +142,10 @@ def run(ctx: Ctx) -> Report:
     if tests.tree is not None and tests.tree.host != tests.tree.pod:
         # The cause in that pod is unknown, so the next command starts with a new one.
         pod.mark_broken()
-    keep(tests)
     facts = {"sent": str(len(delta.send)), "deleted": str(len(delta.delete)), "pytest": f"{tests.seconds:.2f} s"}
     if tests.memory_peak:
         facts["memory"] = f"{tests.memory_peak >> 20} MiB"
-    return done(**facts)
+    return done(tests, facts)
 
 
 def _targets(asked: Invocation) -> Iterator[Path]:
@@ -151,16 +165,13 @@ def _record_collected(ctx: Ctx, root: Path, tests: TestRun) -> None:
     WrittenFiles.read(ctx.project.root, COLLECTED).record({}, collected)
 
 
-def _directory(ctx: Ctx) -> str:
-    spec = ctx.project.runner
-    local = ctx.facts.images.get(ctx.facts.tags.get(spec.image, spec.image))
-    return spec.workdir or (local.workdir if local else "") or "/"
+def _directory(ctx: Ctx, image: RunnerImage) -> str:
+    return ctx.project.runner.workdir or (image.local.workdir if image.local else "") or "/"
 
 
-def _recreate(ctx: Ctx) -> None:
+def _recreate(ctx: Ctx, pod: RunnerPod) -> None:
     """Recreate the runner pod, and wait until it runs."""
-    assert ctx.facts.runner_pod is not None, "the install stage comes first"  # noqa: S101
-    ctx.facts.runner_pod.recreate()
+    pod.recreate()
     spec = ctx.project.runner
     target = ("Pod", spec.namespace, spec.pod)
     with WorkloadMonitor(ctx.kube, [target], emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
