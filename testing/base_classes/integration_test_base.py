@@ -156,7 +156,6 @@ class IntegrationTestBase:
             namespace = os.environ.get("FLOE_NAMESPACE") or "floe"
             hint = _HINTS[where].format(service=service, port=port, namespace=namespace)
             pytest.fail(
-                f"{service} does not work ({where}): {failed}\
-hint: {hint}",
+                f"{service} does not work ({where}): {failed}\nhint: {hint}",
                 pytrace=False,
             )

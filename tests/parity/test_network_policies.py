@@ -43,7 +43,7 @@ def test_unadmitted_namespace_cannot_reach_catalog(scene, client_report, enforce
     health = f"http://polaris.{scene.floe}.svc.cluster.local:8182/q/health/ready"
     assert client_report["answers"][health] == "200", "an admitted namespace reaches it"
     stranger = dataclasses.replace(scene, namespace=f"{scene.namespace}-not-admitted", labels={})
-    stranger.make()
+    stranger.create_all()
     try:
         stranger.until("client", lambda pod: pod.status.phase in {"Succeeded", "Failed"}, within=60)
         log = stranger.core.read_namespaced_pod_log("client", stranger.namespace, container="client")
