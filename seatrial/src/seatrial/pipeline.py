@@ -207,7 +207,7 @@ class _Run:
 
     def chain(self, stages: Sequence[Stage]) -> None:
         for stage in stages:
-            if self.ctx.cancelled.is_set():
+            if self.ctx.canceled.is_set():
                 return
             self.stage(stage)
 
@@ -270,7 +270,7 @@ class _Run:
 
     def cancel(self) -> None:
         """Cancel all running stages and programs."""
-        self.ctx.cancelled.set()
+        self.ctx.canceled.set()
         self.ctx.env.processes.stop()
 
 

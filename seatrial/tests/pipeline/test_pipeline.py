@@ -113,7 +113,7 @@ def test_everything_in_order(world):
 
 def test_overlapping_stages_are_counted_once(world):
     def slow(function, seconds=0.2):
-        return lambda ctx: (ctx.cancelled.wait(seconds), function(ctx))[1]
+        return lambda ctx: (ctx.canceled.wait(seconds), function(ctx))[1]
 
     ended, _ = run(world, cluster=slow(usable), build=slow(works), test=slow(outcome(), 0.1))
     alone = sum(each.alone for each in ended.result.stages)
@@ -143,7 +143,7 @@ def test_a_failure_stops_what_runs_beside_it(world):
 
     def waits(ctx):
         begun.set()
-        assert ctx.cancelled.wait(5)
+        assert ctx.canceled.wait(5)
         stopped.set()
         return done(None)
 
@@ -182,7 +182,7 @@ def test_ctrl_c(world):
 def test_ctrl_c_while_chains_run(world):
     def interrupts(ctx):
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
-        assert ctx.cancelled.wait(5)
+        assert ctx.canceled.wait(5)
         return done(None)
 
     ended, _ = run(world, cluster=interrupts)

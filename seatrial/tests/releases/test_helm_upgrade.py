@@ -30,7 +30,7 @@ def upgrade(world):
         changes=ConfigurationChanges(world.kube, world.project, is_new=False),
         emit=world.recorded,
         warn=world.warnings.append,
-        cancelled=threading.Event(),
+        canceled=threading.Event(),
     )
 
 

@@ -19,7 +19,7 @@ ALONE = {"release": ()}
 
 
 class TestBuild:
-    def test_built_once(self, tmp_path):
+    def test_unchanged_inputs_are_built_once(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
         first, again = build.run(world.ctx()), build.run(world.ctx())
 
@@ -27,14 +27,14 @@ class TestBuild:
         assert again.result.references == first.result.references
         assert len(world.images.built) == 1
 
-    def test_another_base_of_the_same_name_builds_anew(self, tmp_path):
+    def test_changed_base_image_is_rebuilt(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
         build.run(world.ctx())
         world.images.present["base:1"] = "sha256:new"
 
         assert build.run(world.ctx()).outcome is Outcome.DONE
 
-    def test_a_base_that_the_build_pulled_builds_nothing_anew(self, tmp_path):
+    def test_base_image_pulled_by_the_build_causes_no_rebuild(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
         real = world.images.build
 
@@ -47,7 +47,7 @@ class TestBuild:
 
         assert build.run(world.ctx()).outcome is Outcome.UNCHANGED
 
-    def test_an_image_of_the_name_that_another_build_left_is_not_taken(self, tmp_path):
+    def test_image_that_another_build_tagged_is_rebuilt(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
         built = build.run(world.ctx()).result
         world.images.present[built.references["shop-test"]] = "sha256:other"
@@ -55,7 +55,7 @@ class TestBuild:
         build.run(world.ctx())
         assert len(world.images.built) == 2
 
-    def test_arguments_are_filled_in(self, tmp_path, monkeypatch):
+    def test_build_arguments_are_read_from_the_environment(self, tmp_path, monkeypatch):
         monkeypatch.setenv("INDEX", "http://i")
         image = ImageSpec(name="shop-test", context=tmp_path, args={"I": "$INDEX", "N": "$NOBODY"})
         world = World(tmp_path, project(tmp_path, image=(image,)))
@@ -76,7 +76,7 @@ class TestBuild:
         world.images.build = edited
         return world
 
-    def test_files_that_change_during_a_build_are_built_again(self, tmp_path):
+    def test_files_changed_during_a_build_are_built_again(self, tmp_path):
         world = self.edits_while_building(tmp_path, 1)
         ctx = world.ctx()
         built = build.run(ctx).result
@@ -87,7 +87,7 @@ class TestBuild:
             == inputs_of(tmp_path, name="shop-test", present=ctx.engine_images.present(["base:1"])).manifest
         )
 
-    def test_files_that_change_during_each_build_are_inconclusive_and_the_next_command_begins_clean(self, tmp_path):
+    def test_files_changed_during_two_builds_are_inconclusive(self, tmp_path):
         world = self.edits_while_building(tmp_path, 2)
 
         with pytest.raises(Inconclusive) as caught:
@@ -95,7 +95,7 @@ class TestBuild:
         assert caught.value.reason == "tests/a.py: changed"
         assert build.run(world.ctx()).outcome is Outcome.DONE
 
-    def test_nothing_of_a_path_that_is_sent_gets_into_the_image(self, tmp_path):
+    def test_sync_path_whose_files_are_all_ignored_is_refused(self, tmp_path):
         project(tmp_path)
         (tmp_path / ".dockerignore").write_text("*\n")
         world = World(tmp_path, project(tmp_path))
@@ -106,7 +106,7 @@ class TestBuild:
         assert caught.value.message.startswith("no file of tests would reach the runner pod")
         assert world.images.built == []
 
-    def test_paths_that_are_sent_are_below_the_context(self, tmp_path):
+    def test_sync_path_outside_of_the_context_is_refused(self, tmp_path):
         (tmp_path / "app").mkdir()
         project(tmp_path / "app")
         image = ImageSpec(name="shop-test", context=tmp_path / "app")
@@ -117,7 +117,7 @@ class TestBuild:
             build.run(world.ctx())
         assert caught.value.hint == 'write "tests"'
 
-    def test_an_ignore_file_that_the_builder_would_not_read_is_refused(self, tmp_path, monkeypatch):
+    def test_ignore_file_of_a_dockerfile_needs_buildkit(self, tmp_path, monkeypatch):
         world = World(tmp_path, project(tmp_path))
         (tmp_path / "Dockerfile.dockerignore").write_text("docs\n")
         monkeypatch.setattr(world.processes, "run", lambda argv, **_: SimpleNamespace(code=int(argv[1] == "buildx")))
@@ -131,7 +131,7 @@ class TestBuild:
         with pytest.raises(UsageError, match="needs BuildKit"):
             build.run(world.ctx())
 
-    def test_inputs_that_come_to_the_same_image_keep_its_name(self, tmp_path):
+    def test_inputs_that_result_in_the_same_image_keep_its_reference(self, tmp_path):
         world = World(tmp_path, project(tmp_path))
         real = world.images.build
 
@@ -147,7 +147,7 @@ class TestBuild:
             again = build.run(world.ctx())
             assert again.outcome is outcome
             assert again.result.references == first.references
-        assert len(world.images.built) == 2, "the third time it is known what comes out"
+        assert len(world.images.built) == 2, "the third time the result is recorded"
 
 
 class TestKeptRunnerPod:
@@ -164,7 +164,7 @@ class TestKeptRunnerPod:
         command.build()
         return command
 
-    def test_a_changed_test_builds_nothing(self, tmp_path):
+    def test_changed_test_file_causes_no_build(self, tmp_path):
         world, before = self.made(tmp_path)
         (tmp_path / "tests" / "a.py").write_text("2\n")
         (tmp_path / "tests" / "b.py").write_text("new\n")
@@ -181,7 +181,7 @@ class TestKeptRunnerPod:
             (lambda root: (root / "tests" / "a.py").chmod(0o600), "tests/a.py: changed"),
         ],
     )
-    def test_what_cannot_be_sent_builds_and_says_why(self, tmp_path, change, message):
+    def test_change_that_sync_cannot_apply_is_built_and_explained(self, tmp_path, change, message):
         world, before = self.made(tmp_path)
         (tmp_path / "tests" / "b.py").write_text("2\n")
         self.again(world)
@@ -193,14 +193,14 @@ class TestKeptRunnerPod:
         assert (command.runner_reference != before) is bool(message)
         assert not message or any(note.text.startswith(message) for note in world.recorded.of(Note))
 
-    def test_another_base_image_builds(self, tmp_path):
+    def test_changed_base_image_of_a_kept_pod_is_rebuilt(self, tmp_path):
         world, before = self.made(tmp_path)
         world.images.present["base:1"] = "sha256:other"
 
         assert self.again(world).runner_reference != before
         assert world.recorded.of(Note)[-1].text == "base image base:1: changed, which rebuilds the image"
 
-    def test_another_value_of_an_argument_builds(self, tmp_path, monkeypatch):
+    def test_changed_build_argument_is_rebuilt(self, tmp_path, monkeypatch):
         monkeypatch.setenv("STAGE", "1")
         image = ImageSpec(name="shop-test", context=tmp_path, args={"S": "$STAGE"})
         world, before = self.made(tmp_path, image=(image,))
@@ -208,21 +208,21 @@ class TestKeptRunnerPod:
 
         assert self.again(world).runner_reference != before
 
-    def test_a_file_that_no_instruction_copies_builds_nothing(self, tmp_path):
+    def test_file_that_no_instruction_copies_causes_no_build(self, tmp_path):
         world, before = self.made(tmp_path)
         (tmp_path / ".dockerignore").unlink()
         (tmp_path / "docs.md").write_text("x")
 
         assert self.again(world).runner_reference == before
 
-    def test_an_image_that_is_not_the_recorded_one_is_not_believed(self, tmp_path):
+    def test_image_that_is_not_the_recorded_one_is_rebuilt(self, tmp_path):
         world, before = self.made(tmp_path)
         (tmp_path / "tests" / "a.py").write_text("2\n")
         world.images.present[before] = "sha256:somebody"
 
         assert self.again(world).runner_reference != before
 
-    def test_a_release_of_the_same_image_gets_what_a_build_gives(self, tmp_path):
+    def test_image_that_a_release_uses_is_rebuilt(self, tmp_path):
         images = (ReleaseSpec(name="shop", chart="chart", namespace="shop", images={"web.image": "shop-test"}),)
         world, before = self.made(tmp_path, release=images)
         (tmp_path / "tests" / "a.py").write_text("2\n")
@@ -231,7 +231,7 @@ class TestKeptRunnerPod:
 
         assert before != command.runner_reference == f"shop-test:{manifest.digest[:TAG_LENGTH]}"
 
-    def test_a_build_that_comes_to_the_same_image_brings_the_memory_up_to_date(self, tmp_path):
+    def test_build_of_the_same_image_updates_the_record_of_the_pod(self, tmp_path):
         (tmp_path / "conf.py").write_text("1")
         world, before = self.made(tmp_path)
         (tmp_path / "Dockerfile").write_text((tmp_path / "Dockerfile").read_text() + "# comment\n")
@@ -254,7 +254,7 @@ class TestKeptRunnerPod:
                 == inputs_of(tmp_path, name="shop-test", present=world.images.inspect(["base:1"])).manifest
             )
 
-    def test_the_engine_is_asked_once(self, tmp_path):
+    def test_engine_gets_one_request_for_all_images(self, tmp_path):
         world, _ = self.made(tmp_path)
         (tmp_path / "tests" / "a.py").write_text("2\n")
         asked = []

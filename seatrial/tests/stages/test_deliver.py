@@ -17,7 +17,7 @@ from shop_world import (
 
 
 class TestDeliver:
-    def test_only_what_is_local_and_needed(self, tmp_path):
+    def test_local_images_that_are_used_are_pushed(self, tmp_path):
         world = made_world(tmp_path)
         world.images.present["unrelated:1"] = "sha256:u"
         command, report = delivered(world)
@@ -29,7 +29,7 @@ class TestDeliver:
         assert used["base:1"] == report.result.digests["base:1"]
         assert (world.env().certs / "docker.io" / "hosts.toml").read_text()
 
-    def test_unchanged_images_cost_nothing(self, tmp_path):
+    def test_unchanged_images_are_not_pushed_again(self, tmp_path):
         world = made_world(tmp_path)
         delivered(world)
         _, report = delivered(world)
@@ -38,7 +38,7 @@ class TestDeliver:
         assert len(world.registry.pushed) == 2
         assert len([line for line in world.charts.log if line.startswith("render")]) == 1, "rendered once"
 
-    def test_a_registry_that_lost_its_memory_is_filled_again(self, tmp_path):
+    def test_images_are_pushed_again_to_an_empty_registry(self, tmp_path):
         world = made_world(tmp_path)
         delivered(world)
         world.registry.has.clear()
@@ -46,14 +46,14 @@ class TestDeliver:
         delivered(world)
         assert len(world.registry.pushed) == 4
 
-    def test_charts_are_told_the_built_image(self, tmp_path):
+    def test_chart_is_rendered_with_the_built_image(self, tmp_path):
         world = made_world(tmp_path)
         command, _ = delivered(world)
         tag = command.runner_reference.rpartition(":")[2]
 
         assert f"render shop {{'web.image.repository': 'shop-test', 'web.image.tag': '{tag}'}}" in world.charts.log
 
-    def test_pods_are_told_the_digest_of_what_was_pushed(self, tmp_path):
+    def test_pods_use_the_digest_of_the_pushed_image(self, tmp_path):
         world = made_world(tmp_path)
         command, _ = delivered(world)
         reference = command.runner_reference
@@ -66,7 +66,7 @@ class TestDeliver:
         }
         assert command.delivered.runner.pulled_as == f"{reference}@{digest}"
 
-    def test_chart_that_labels_with_the_tag_gets_no_digest_in_it(self, tmp_path):
+    def test_chart_that_uses_the_tag_as_label_gets_no_digest(self, tmp_path):
         world = made_world(tmp_path)
         command = Command(world)
         command.build()
@@ -99,7 +99,7 @@ class TestDeliver:
 
         assert delivered(world)[0].delivered.releases["shop"].digest != before
 
-    def test_files_with_the_password_of_nodes_are_for_the_user_alone(self, tmp_path):
+    def test_files_with_the_password_of_nodes_are_private(self, tmp_path):
         world = made_world(tmp_path)
         file = world.env().certs / "docker.io" / "hosts.toml"
         file.parent.mkdir(parents=True)
@@ -110,7 +110,7 @@ class TestDeliver:
         assert file.read_text() != "older"
         assert file.stat().st_mode & 0o777 == 0o600
 
-    def test_changed_image_of_the_same_name_is_renewed_on_nodes(self, tmp_path):
+    def test_changed_image_is_pulled_again_by_nodes(self, tmp_path):
         world = made_world(tmp_path)
         delivered(world)
         world.images.present["base:1"] = "sha256:newer"
@@ -121,7 +121,7 @@ class TestDeliver:
         assert [node for node, _ in renewals if "docker.io/library/base:1" in _] == list(world.cluster.node_names)
         assert world.registry.joined > joined
 
-    def test_stand_ins_are_called_so(self, tmp_path):
+    def test_stand_in_names_the_real_image(self, tmp_path):
         world = made_world(tmp_path)
         world.charts.rendered = {"shop": [deployment(image="stand:1")]}
         world.images.present["stand:1"] = "sha256:s"
@@ -129,17 +129,17 @@ class TestDeliver:
 
         assert {each.reference: each.stands_in_for for each in command.delivered.used}["stand:1"] == "real"
 
-    def test_runner_image_of_somebody_else(self, tmp_path):
+    def test_runner_image_of_another_registry_is_used(self, tmp_path):
         world = made_world(tmp_path, runner=RunnerSpec(image="ghcr.io/x/tests:1"))
         command, _ = delivered(world)
 
         assert "ghcr.io/x/tests:1" in [each.reference for each in command.delivered.used]
 
-    def test_runner_image_without_a_tag(self, tmp_path):
+    def test_runner_image_without_a_tag_is_refused(self, tmp_path):
         with pytest.raises(UsageError):
             delivered(made_world(tmp_path, runner=RunnerSpec(image="localhost:5000/x")))
 
-    def test_nodes_pull_ahead(self, tmp_path):
+    def test_node_pulls_images_before_pods_need_them(self, tmp_path):
         world = made_world(tmp_path)
         pulled = []
         real = world.cluster.run
@@ -157,13 +157,13 @@ class TestDeliver:
         for _ in range(500):
             if wanted <= set(pulled):
                 break
-            command.ctx.cancelled.wait(0.01)
+            command.ctx.canceled.wait(0.01)
 
         assert wanted <= set(pulled)
 
     @pytest.mark.parametrize("first", [("it-control-plane",), ("it-control-plane", "it-worker")])
-    def test_nodes_that_are_still_being_made_pull_a_little_later(self, tmp_path, monkeypatch, first):
-        """The engine lists containers one by one, and before anything can be run in them."""
+    def test_early_pulls_wait_until_the_node_is_created(self, tmp_path, monkeypatch, first):
+        """The engine lists a node container before a command can run in it."""
         monkeypatch.setattr(node_pulls, "_PAUSE", 0.01)
         world = made_world(tmp_path)
         lists = iter([first])
@@ -181,7 +181,7 @@ class TestDeliver:
         pulls = {node for node, last in ran if last.startswith("docker.io/")}
         assert pulls == {"it-worker"}
 
-    def test_several_workers_pull_when_they_are_asked(self, tmp_path):
+    def test_several_workers_do_not_pull_early(self, tmp_path):
         world = made_world(tmp_path)
         world.cluster.node_names = ("it-control-plane", "it-worker", "it-worker2")
         command, _ = delivered(world)

@@ -92,10 +92,10 @@ class TestReady:
         assert world.recorded.of(FindingMade)[0].finding.fatal
         assert all(watch.closed for watch in world.kube.watches)
 
-    def test_cancelled_run_ends_the_wait(self, tmp_path):
+    def test_canceled_run_ends_the_wait(self, tmp_path):
         world, command = self.up(tmp_path)
         world.kube.put(deployment())
-        command.ctx.cancelled.set()
+        command.ctx.canceled.set()
 
         with pytest.raises(NotReady):
             command.ready()
@@ -115,7 +115,7 @@ class TestReady:
         world, command = self.up(tmp_path, service=SERVICE)
         block = threading.Event()
         world.kube.pod.stream = lambda *args, **more: iter(lambda: block.wait() and None, None)
-        threading.Timer(0.3, command.ctx.cancelled.set).start()
+        threading.Timer(0.3, command.ctx.canceled.set).start()
         began = time.monotonic()
 
         command.ready()

@@ -33,7 +33,7 @@ class TestSending:
     def bench(self, tmp_path, monkeypatch):
         return Sending(tmp_path, monkeypatch)
 
-    def test_what_changed_is_sent_and_the_whole_image_is_compared(self, bench):
+    def test_changed_files_are_sent_and_all_files_compared(self, bench):
         (bench.root / "tests" / "a.py").write_text("2\n")
         bench.run()
         tree, delta = bench.requests[0].tree, bench.requests[0].delta
@@ -42,14 +42,14 @@ class TestSending:
         assert set(tree.files) == {"conf", "conf/c.ini", "tests", "tests/a.py"}
         assert set(tree.built) == set(tree.files)
 
-    def test_what_tests_left_is_deleted_and_what_the_build_made_stays(self, bench):
+    def test_code_left_by_tests_is_deleted_and_files_of_the_build_stay(self, bench):
         bench.seeded["tests/made"] = bench.pod["tests/made"] = Entry("f", 0o644, 1, "m")
         bench.pod["tests/left"] = Entry("f", 0o644, 1, "x")
         bench.run()
 
         assert bench.requests[0].delta.delete == ("tests/left",)
 
-    def test_files_that_a_run_made_stay_for_the_next_one_and_are_no_reason_to_ask(self, bench):
+    def test_data_files_of_a_run_stay_for_the_next_one(self, bench):
         """The end of the run told of them, so the next command knows what the pod has."""
         bench.made = {"tests/made.json": Entry("f", 0o644, 1, "m"), "tests/made.py": Entry("f", 0o644, 1, "m")}
         bench.run()
@@ -61,8 +61,8 @@ class TestSending:
         assert bench.requests[1].expect == digest({**bench.requests[0].tree.wanted, **left})
         assert bench.asked == 1
 
-    def test_files_that_appeared_since_the_last_run_stay_too(self, bench):
-        """A run whose end nobody saw made them. What the working tree has lost goes."""
+    def test_data_files_of_a_lost_run_stay_for_the_next_one(self, bench):
+        """The end of their run was lost. Files deleted in the working tree are deleted in the pod."""
         (bench.root / "tests" / "old.json").write_text("1")
         bench.run()
         (bench.root / "tests" / "old.json").unlink()
@@ -72,7 +72,7 @@ class TestSending:
         assert bench.requests[-1].delta.kept == ("tests/late.json",)
         assert bench.requests[-1].delta.delete == ("tests/old.json",)
 
-    def test_files_that_runs_made_are_deleted_if_asked(self, bench):
+    def test_data_files_of_runs_are_deleted_with_discard(self, bench):
         bench.made = {"tests/made.json": Entry("f", 0o644, 1, "m")}
         bench.run()
         command = bench.command()
@@ -81,7 +81,7 @@ class TestSending:
 
         assert (bench.requests[1].delta.kept, bench.requests[1].delta.delete) == ((), ("tests/made.json",))
 
-    def test_files_that_came_into_the_tree_are_recorded_for_watch(self, bench):
+    def test_files_collected_into_the_tree_are_recorded_for_watch(self, bench):
         (bench.root / "tests" / "a.ambr").write_text("1")
         bench.collected = ("tests/a.ambr",)
         bench.run()
@@ -89,7 +89,7 @@ class TestSending:
         assert WrittenFiles.read(bench.root, COLLECTED).digests.keys() == {"tests/a.ambr"}
         assert WrittenFiles.read(bench.root).digests == {}
 
-    def test_what_needs_a_build_and_changed_after_it_is_inconclusive(self, bench):
+    def test_change_after_the_build_that_needs_a_build_is_inconclusive(self, bench):
         command = bench.command()
         (bench.root / "conf" / "c.ini").write_text("late\n")
 
@@ -97,7 +97,7 @@ class TestSending:
             command.test()
         assert bench.requests == []
 
-    def test_a_pod_that_lost_what_the_build_made_is_recreated(self, bench, monkeypatch):
+    def test_pod_that_lost_files_of_the_build_is_recreated(self, bench, monkeypatch):
         bench.seeded["tests/made"] = Entry("f", 0o644, 1, "m")
         recreated = []
 
@@ -111,7 +111,7 @@ class TestSending:
         assert recreated == [True]
         assert bench.requests[0].delta.empty
 
-    def test_the_pod_is_asked_once_and_again_if_it_is_another(self, bench):
+    def test_files_of_a_pod_are_read_once(self, bench):
         bench.run()
         bench.run()
         assert bench.asked == 1
@@ -122,7 +122,7 @@ class TestSending:
         bench.run(ensure_pod=False)
         assert bench.asked == 2
 
-    def test_a_pod_that_could_not_be_brought_up_to_date_is_recreated_by_the_next_command(self, bench):
+    def test_pod_with_wrong_files_is_recreated_by_the_next_command(self, bench):
         bench.proof = TreeProof(host="a", pod="b", files=1)
         bench.run()
         assert read_runner(bench.world.env().directory).broken
@@ -134,7 +134,7 @@ class TestSending:
         assert ("v1/Pod", "shop", "test-runner") in bench.world.kube.deleted
         assert not read_runner(bench.world.env().directory).broken
 
-    def test_reports_of_the_run_are_no_inputs_afterwards(self, bench):
+    def test_reports_of_a_run_are_not_inputs_of_the_image(self, bench):
         bench.writes = (bench.root / ".coverage",)
         bench.run()
 

@@ -27,7 +27,7 @@ class TestBlockedStatefulSet:
         done = {**stateful, "status": {**stateful["status"], "readyReplicas": 1, "currentRevision": "db-new"}}
         world.kube.then["apps/v1/StatefulSet"] = []
         target = ("StatefulSet", "shop", "db")
-        with WorkloadMonitor(world.kube, [target], emit=world.recorded, cancelled=threading.Event()) as monitor:
+        with WorkloadMonitor(world.kube, [target], emit=world.recorded, canceled=threading.Event()) as monitor:
             assert len(monitor.poll()) == 1
             assert len(monitor.poll(0.01)) == 1
 

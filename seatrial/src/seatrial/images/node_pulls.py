@@ -38,16 +38,16 @@ class EarlyPulls:
         join: connects the registry with the nodes' network; returns False while there is no network. None: no early
             pulls.
         deadline: of the stage.
-        cancelled: once set, no further pull starts.
+        canceled: once set, no further pull starts.
     """
 
     def __init__(
-        self, nodes: Nodes | None, join: Callable[[], bool] | None, *, deadline: Deadline, cancelled: threading.Event
+        self, nodes: Nodes | None, join: Callable[[], bool] | None, *, deadline: Deadline, canceled: threading.Event
     ) -> None:
         self.pulls: dict[str, Future[bool]] = {}
         self._nodes = nodes
         self._deadline = deadline
-        self._cancelled = cancelled
+        self._canceled = canceled
         self._closed = threading.Event()
         self._ready = threading.Event()
         self._node = ""
@@ -88,7 +88,7 @@ class EarlyPulls:
             self._ready.set()
 
     def _is_over(self) -> bool:
-        return self._cancelled.is_set() or self._closed.is_set()
+        return self._canceled.is_set() or self._closed.is_set()
 
     def _has_containerd(self, nodes: Nodes, node: str) -> bool:
         return nodes.run(node, ["bash", "-c", _CONTAINERD], deadline=self._deadline, check=False).code == 0

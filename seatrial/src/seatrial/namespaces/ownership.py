@@ -103,7 +103,7 @@ def claim_namespace(kube: Kube, name: str, owner: Owner, *, deadline: Deadline, 
 
 
 def ensure_namespace_of_own_cluster(kube: Kube, name: str, labels: Mapping[str, str]) -> None:
-    """Create a namespace in a cluster that nobody else uses, unless it exists."""
+    """Create a namespace in a cluster that only this environment uses, unless it exists."""
     if name not in _BUILT_IN and kube.get("v1/Namespace", name) is None:
         kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels)}})
 

@@ -37,7 +37,7 @@ class HelmUpgrade:
         changes: takes the ConfigMaps and Secrets that an upgrade changes.
         emit: takes the events of the release's workloads.
         warn: takes a warning if a killed run left a release pending.
-        cancelled: ends waiting when it is set.
+        canceled: ends waiting when it is set.
     """
 
     kube: Kube
@@ -46,7 +46,7 @@ class HelmUpgrade:
     changes: ConfigurationChanges
     emit: Emit
     warn: Warn
-    cancelled: threading.Event
+    canceled: threading.Event
 
     def prepare(self, release: ReleaseSpec, deadline: Deadline) -> Revision | None:
         """Roll a pending release back, and return the newest revision; None if the release does not exist.
@@ -100,7 +100,7 @@ class HelmUpgrade:
 
         helm = threading.Thread(target=install, daemon=True)
         hooks, targets = _install_hooks(rendered, release.namespace), self._new_workloads(rendered, release.namespace)
-        with WorkloadMonitor(self.kube, targets, hooks, emit=self.emit, cancelled=self.cancelled) as monitor:
+        with WorkloadMonitor(self.kube, targets, hooks, emit=self.emit, canceled=self.canceled) as monitor:
             helm.start()
             # While Helm waits for a hook that cannot run, the monitor raises the reason.
             while helm.is_alive():

@@ -66,14 +66,14 @@ class ServiceProbes:
         kube: the cluster's API.
         project: the project.
         emit: takes events: which service is ready, and what the others wait for.
-        cancelled: once set, the probes end without a result.
+        canceled: once set, the probes end without a result.
         probes: one probe for each service.
     """
 
     kube: Kube
     project: Project
     emit: Emit
-    cancelled: threading.Event
+    canceled: threading.Event
     probes: list[dict[str, Any]] = field(init=False)
     _reported: dict[str, str] = field(init=False, default_factory=dict)
 
@@ -139,7 +139,7 @@ class ServiceProbes:
             stream = blocking_calls.pieces(lambda: exec_.stream(argv, container="tests", silence=seconds + _SLACK))
             with closing(stream):
                 for chunk in stream:
-                    if self.cancelled.is_set():
+                    if self.canceled.is_set():
                         # The run ends. The node of the pod may be paused and never answer.
                         return
                     for probe in reader.feed(chunk) if chunk else ():

@@ -79,7 +79,7 @@ def _probe(ctx: Ctx, tests: TestRun | None) -> tuple[Finding, ...]:
     """Return which services do not answer after tests that failed."""
     if tests is None or tests.verdict.exit not in _FAILED:
         return ()
-    probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, cancelled=ctx.cancelled)
+    probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, canceled=ctx.canceled)
     return probes.after_failed_tests(ctx.env.directory)
 
 

@@ -75,7 +75,7 @@ class Ctx:
         tests: whether tests will run.
         explain: whether to report the consequence of each changed file.
         discard: whether to delete files in the pod that earlier runs created there.
-        cancelled: set once another stage has failed.
+        canceled: set once another stage has failed.
         lease: the Lease of the runner's namespace in a shared cluster, once it is held.
         engine_images: images on the engine.
         is_new: whether this run creates the cluster.
@@ -98,7 +98,7 @@ class Ctx:
     tests: bool = False
     explain: bool = False
     discard: bool = False
-    cancelled: threading.Event = field(default_factory=threading.Event)
+    canceled: threading.Event = field(default_factory=threading.Event)
     lease: Lease | None = None
     engine_images: EngineImages = field(init=False)
     is_new: bool = field(init=False)

@@ -90,7 +90,7 @@ def run(ctx: Ctx, built: BuiltImages) -> Report[DeliveredImages]:
     stale = [reference for reference in present if not _is_there(ctx, reference, present[reference], known)]
     mirror, nodes = ctx.env.mirror, ctx.env.nodes
     join = mirror.join if mirror and ctx.is_new else None
-    early = EarlyPulls(nodes, join, deadline=deadline, cancelled=ctx.cancelled)
+    early = EarlyPulls(nodes, join, deadline=deadline, canceled=ctx.canceled)
     ctx.at_end.callback(early.close)
     for reference in present:
         if reference not in stale:

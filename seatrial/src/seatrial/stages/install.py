@@ -137,7 +137,7 @@ class _Releases:
             changes=changes,
             emit=ctx.emit,
             warn=ctx.warn,
-            cancelled=ctx.cancelled,
+            canceled=ctx.canceled,
         )
         self.targets: dict[str, list[Target]] = {}
         self.upgraded: dict[str, list[Object]] = {}
@@ -169,7 +169,7 @@ class _Releases:
     def wait_until_ready(self, release: ReleaseSpec) -> None:
         """Wait until a release is ready, as the next one may depend on it."""
         ctx, targets = self._ctx, self.targets[release.name]
-        with WorkloadMonitor(ctx.kube, targets, emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
+        with WorkloadMonitor(ctx.kube, targets, emit=ctx.emit, canceled=ctx.canceled) as monitor:
             monitor.wait(ctx.deadline.child(release.timeout or ctx.project.timeouts.ready))
 
     def _upgrade(self, release: ReleaseSpec, plan: PlannedRelease, while_waiting: Callable[[], None]) -> list[Object]:

@@ -115,7 +115,7 @@ def _take_lease(ctx: Ctx, namespace: str) -> None:
 
     def lost(reason: str) -> None:
         ctx.warn(f"stopping this run: {reason}")
-        ctx.cancelled.set()
+        ctx.canceled.set()
         env.processes.stop()
 
     lease.keep(lost)

@@ -33,7 +33,7 @@ def run(ctx: Ctx, delivered: DeliveredImages, installation: Installation) -> Rep
     at_once = all_ready_now(ctx.kube, targets, ctx.emit) or _wait(ctx, targets, until)
     if recreate_outdated_pods(ctx.kube, namespaces, delivered.digests, ctx.warn):
         at_once = _wait(ctx, targets, until)
-    probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, cancelled=ctx.cancelled)
+    probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, canceled=ctx.canceled)
     state_file = ctx.env.directory / STATE_FILE
     # All services answered before, and since then all pods are the same and were ready: no need to probe again.
     if not at_once or read(state_file, Answered) != probes.state(probes.pod_states()):
@@ -61,6 +61,6 @@ def run(ctx: Ctx, delivered: DeliveredImages, installation: Installation) -> Rep
 
 def _wait(ctx: Ctx, targets: list[Target], until: Deadline) -> bool:
     """Wait for all targets. Return False, as they were not ready at once."""
-    with WorkloadMonitor(ctx.kube, targets, emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
+    with WorkloadMonitor(ctx.kube, targets, emit=ctx.emit, canceled=ctx.canceled) as monitor:
         monitor.wait(until)
     return False

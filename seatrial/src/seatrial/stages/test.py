@@ -116,7 +116,7 @@ def run(
             host_args=asked.host_args,
             run_dir=ctx.run_dir,
             out=ctx.out,
-            stop=ctx.cancelled,
+            stop=ctx.canceled,
             started=cluster.prestarted_exec.take() if cluster.prestarted_exec else None,
             cut=cut,
         )
@@ -174,5 +174,5 @@ def _recreate(ctx: Ctx, pod: RunnerPod) -> None:
     pod.recreate()
     spec = ctx.project.runner
     target = ("Pod", spec.namespace, spec.pod)
-    with WorkloadMonitor(ctx.kube, [target], emit=ctx.emit, cancelled=ctx.cancelled) as monitor:
+    with WorkloadMonitor(ctx.kube, [target], emit=ctx.emit, canceled=ctx.canceled) as monitor:
         monitor.wait(ctx.deadline.child(ctx.project.timeouts.ready))

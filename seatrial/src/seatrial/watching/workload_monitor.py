@@ -56,9 +56,9 @@ class WorkloadMonitor:
     Args:
         kube: the cluster's API.
         targets: workloads that must become ready.
-        others: workloads that must not fail, although nobody waits for them to be ready: hook Jobs.
+        others: workloads that must not fail and need not become ready: hook Jobs.
         emit: takes the events.
-        cancelled: ends `wait` when it is set.
+        canceled: ends `wait` when it is set.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class WorkloadMonitor:
         others: Iterable[Target] = (),
         *,
         emit: Emit,
-        cancelled: threading.Event,
+        canceled: threading.Event,
     ) -> None:
         self._kube = kube
         self._emit = emit
-        self._cancelled = cancelled
+        self._canceled = canceled
         self._targets = list(targets)
         self._others = list(others)
         namespaces = dict.fromkeys(namespace for _, namespace, _ in (*self._targets, *self._others))
@@ -92,12 +92,12 @@ class WorkloadMonitor:
         """Poll until all targets are ready.
 
         Raises:
-            NotReady: a target cannot become ready, was not ready at the deadline, or the run was cancelled.
+            NotReady: a target cannot become ready, was not ready at the deadline, or the run was canceled.
         """
         seconds = deadline.left
         # The first poll takes what the watches list; it has no reason to wait.
         while missing := self.poll():
-            if self._cancelled.is_set():
+            if self._canceled.is_set():
                 raise NotReady("waiting was cut short", ())
             if deadline.passed:
                 raise self._timed_out(missing, seconds)

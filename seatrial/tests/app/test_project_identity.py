@@ -1,4 +1,4 @@
-"""Two projects whose directories have the same name: neither sees, changes or removes what belongs to the other."""
+"""Two projects whose directories have the same name do not list, change or delete objects of each other."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_objects_carry_the_configured_id(this, tmp_path):
     assert this.cluster_of(record)._guard.project == "app-22222222"
 
 
-def test_environment_without_a_configured_id_is_labelled_by_its_path(this, tmp_path):
+def test_environment_without_a_configured_id_is_labeled_by_its_path(this, tmp_path):
     mine, other = (project(tmp_path, parent, None, ClusterSpec(name="it")) for parent in ("one", "two"))
     record = environments.create(this, mine, command="run", say=lambda _: None)
 
