@@ -1,1 +1,1 @@
-"""One file, one stage: each is `run(ctx) -> StageResult` (see `seatrial.stages.context`)."""
+"""The nine stages of a run, one in each file: `run` takes results of earlier stages and returns a report."""
