@@ -58,10 +58,10 @@ class User:
     def registry(self) -> LocalRegistry:
         return LocalRegistry(
             DockerEngine(LocalProcesses()),
-            home=self.home,
+            directory=self.home,
             image=os.environ.get("SEATRIAL_REGISTRY_IMAGE"),
             network=self.network,
-            mark=self.home.parent / "shared" / "network-is-ours",
+            network_marker=self.home.parent / "shared" / "network-is-ours",
             port_is_free=port_is_free,
         )
 

@@ -41,7 +41,7 @@ class FakeStarted:
     def __init__(self) -> None:
         self.left = threading.Event()
 
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         return not self.left.is_set()
 
     def finish(self, stdin: bytes) -> Completed:
@@ -89,7 +89,7 @@ class FakeKube:
 
     Attributes:
         refuses: errors that the next `apply` calls raise, one each.
-        message: what `rehearse` answers, used up one by one; the last one stays.
+        message: what `dry_run_create` answers, used up one by one; the last one stays.
         then: later changes that watches of a kind tell, after what is there.
     """
 
@@ -151,7 +151,7 @@ class FakeKube:
         self.put(obj)
         return obj
 
-    def rehearse(self, obj: Object, *, user: str, groups: Sequence[str]) -> str:
+    def dry_run_create(self, obj: Object, *, user: str, groups: Sequence[str]) -> str:
         self.rehearsed.append((obj, user, tuple(groups)))
         return self.message.pop(0) if len(self.message) > 1 else self.message[0]
 
@@ -278,10 +278,10 @@ class FakeImages:
     def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]:
         return {each: self.image(each) for each in references if each in self.present}
 
-    def weigh(self, references: Sequence[str]) -> int:
+    def disk_usage(self, references: Sequence[str]) -> int:
         return 1000 * len(references)
 
-    def thin(self, labels: Mapping[str, str], *, keep: int, spare: str = "") -> None:
+    def prune(self, labels: Mapping[str, str], *, keep: int, exclude: str = "") -> None:
         self.thinned.append((dict(labels), keep))
 
     def build(self, spec: Any, reference: str, **more: Any) -> LocalImage:
@@ -331,7 +331,7 @@ class FakeCharts:
     def version(self) -> str:
         return "v4.3.1"
 
-    def end_left_behind(self) -> None:
+    def end_orphans(self) -> None:
         self.log.append("end left behind")
 
     def prepare(self, release: ReleaseSpec, *, deadline: Deadline) -> None:
@@ -343,9 +343,9 @@ class FakeCharts:
         self.log.append(f"render {release.name} {dict(sets)}")
         return self.rendered.get(release.name, [])
 
-    def recover(self, release: ReleaseSpec, *, good: int | None, deadline: Deadline) -> None:
+    def recover(self, release: ReleaseSpec, *, revision: int | None, deadline: Deadline) -> None:
         del deadline
-        self.log.append(f"recover {release.name} {good}")
+        self.log.append(f"recover {release.name} {revision}")
 
     def install(
         self, release: ReleaseSpec, sets: Mapping[str, str], *, labels: Mapping[str, str], deadline: Deadline, log: Path

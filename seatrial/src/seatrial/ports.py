@@ -1,6 +1,6 @@
-"""What the core asks of the world. Adapters implement these; `seatrial.doubles` has some for tests.
+"""Protocols between the core and the outside world, implemented by adapters and, for tests, by `seatrial.doubles`.
 
-Deadlines are handed down, never invented here. Everything raises only `seatrial.model.errors`.
+Callers pass deadlines. Implementations raise `seatrial.model.errors` and `StreamBroken`, nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, Literal, Protocol
 
 from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
-from seatrial.model.result import Stage
 from seatrial.model.spec import ImageSpec, ReleaseSpec
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "Completed",
     "ContainerState",
     "Emit",
-    "Environment",
     "Forwarder",
     "Images",
     "Kube",
@@ -45,22 +43,22 @@ __all__ = [
 
 Emit = Callable[[Body], None]
 Progress = Callable[[str], None]
-"""Takes one line that says what a stage does now."""
+"""Takes one line about the current work of a stage."""
 
 Warn = Callable[[str], None]
-"""Takes one line that the user should read although the run goes on."""
+"""Takes one line with a warning for the user."""
 
 Object = dict[str, Any]
-"""A Kubernetes object as the API's JSON says it."""
+"""A Kubernetes object, as JSON of the API."""
 
 
 class StreamBroken(Exception):
-    """A connection to a pod was cut; ask again from where it ended."""
+    """A connection to a pod was lost; the caller may resume it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where something listens on this machine."""
+    """An address and a port on this machine."""
 
     host: str
     port: int
@@ -68,7 +66,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completed:
-    """A program that ended. `code` is negative for a signal, as subprocess counts."""
+    """A program that exited. `code` is the exit code, or the negative number of a signal, as in `subprocess`."""
 
     argv: tuple[str, ...]
     code: int
@@ -78,7 +76,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalImage:
-    """An image on the engine. `digest` is that of its configuration: the image id; `triggers`: it has ONBUILD steps."""
+    """An image on the engine. `digest` is the image id, `size` is in bytes; `triggers`: it has ONBUILD steps."""
 
     reference: str
     digest: str
@@ -92,10 +90,14 @@ class LocalImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerState:
-    """A container as its pod tells it; `code` and `reason` only once it is terminated or waiting.
+    """The state of a container in the status of its pod.
 
     Attributes:
-        memory_limit: as the pod's specification has it, such as `512Mi`; empty: none, or the state does not need it.
+        state: `gone` if the pod does not exist.
+        code: exit code of a terminated container.
+        reason: of a terminated or waiting container.
+        message: of a terminated or waiting container.
+        memory_limit: of the pod's specification, such as `512Mi`; empty: no limit, or not terminated.
     """
 
     state: Literal["waiting", "running", "terminated", "gone"]
@@ -107,21 +109,23 @@ class ContainerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a watch saw. `synced` carries all objects there are; it comes first, and again after a gap."""
+    """A change that a watch reports. `synced` has all existing objects; it comes first, and after each gap."""
 
     type: Literal["synced", "added", "modified", "deleted"]
     objects: tuple[Object, ...]
 
 
 class Clock(Protocol):
-    """Time."""
+    """The wall clock, with its offset from UTC. Durations use `time.monotonic` and `Deadline`."""
 
     def now(self) -> datetime: ...
-    def monotonic(self) -> float: ...
 
 
 class Processes(Protocol):
-    """Programs of this machine, each in a process group of its own that dies with its deadline."""
+    """Programs on this machine. Each runs in its own process group, which is killed at the deadline.
+
+    `end_orphans` terminates programs of a killed command; `stop` terminates all, until `resume` allows new ones.
+    """
 
     def find(self, program: str) -> str | None: ...
     def run(
@@ -137,17 +141,20 @@ class Processes(Protocol):
         check: bool = True,
         cleanup: bool = False,
     ) -> Completed: ...
-    def end_left_behind(self, program: str, mark: str) -> bool: ...
+    def end_orphans(self, program: str, argument: str) -> bool: ...
     def stop(self) -> None: ...
     def resume(self) -> None: ...
 
 
 ClusterState = Literal["gone", "stopped", "paused", "running"]
-"""Of the machines that a cluster consists of: the least that is true of one of them."""
+"""The worst state of the nodes of a cluster."""
 
 
 class Cluster(Protocol):
-    """One cluster by its name, and who makes it. `exists` is about the name, whoever made it."""
+    """One cluster. `exists` is true for any cluster of this name; `identity` differs for each of them.
+
+    `revive` starts stopped nodes and unpauses paused ones.
+    """
 
     name: str
     context: str
@@ -163,7 +170,7 @@ class Cluster(Protocol):
 
 
 class Nodes(Protocol):
-    """Node machines that we may enter: a cluster of containers on our engine. `images` are what they are made of."""
+    """The node containers of a cluster on the local engine."""
 
     def names(self) -> tuple[str, ...]: ...
     def images(self) -> tuple[str, ...]: ...
@@ -171,21 +178,22 @@ class Nodes(Protocol):
 
 
 class Images(Protocol):
-    """The container engine: images that are on it, and builds.
+    """The images of the container engine.
 
-    `weigh` says their bytes, shared layers once; `thin` removes all but `spare` and the newest with these labels.
+    `disk_usage` returns bytes and counts shared layers once. `prune` deletes images with these labels except `exclude`
+    and the newest ones.
     """
 
     def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]: ...
-    def weigh(self, references: Sequence[str]) -> int: ...
-    def thin(self, labels: Mapping[str, str], *, keep: int, spare: str = "") -> None: ...
+    def disk_usage(self, references: Sequence[str]) -> int: ...
+    def prune(self, labels: Mapping[str, str], *, keep: int, exclude: str = "") -> None: ...
     def build(self, spec: ImageSpec, reference: str, *, labels: Mapping[str, str], deadline: Deadline, log: Path,
               progress: Progress) -> LocalImage: ...  # fmt: skip
     def push(self, reference: str, target: str, *, deadline: Deadline, progress: Progress) -> None: ...
 
 
 class Registry(Protocol):
-    """Where the cluster's nodes pull from. `name_for` is what a pod has to say to get a local image."""
+    """The registry from which the nodes of a cluster pull. `name_for` is the name of an image for pods."""
 
     def ensure(self, *, deadline: Deadline) -> None: ...
     def name_for(self, reference: str) -> str: ...
@@ -194,50 +202,46 @@ class Registry(Protocol):
 
 
 class Charts(Protocol):
-    """Helm. `end_left_behind` ends what a killed command left running."""
+    """Helm. `end_orphans` terminates Helm processes of a killed command."""
 
     def version(self) -> str: ...
-    def end_left_behind(self) -> None: ...
+    def end_orphans(self) -> None: ...
     def prepare(self, release: ReleaseSpec, *, deadline: Deadline) -> None: ...
     def render(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline) -> list[Object]: ...
-    def recover(self, release: ReleaseSpec, *, good: int | None, deadline: Deadline) -> None: ...
+    def recover(self, release: ReleaseSpec, *, revision: int | None, deadline: Deadline) -> None: ...
     def install(
         self, release: ReleaseSpec, sets: Mapping[str, str], *, labels: Mapping[str, str], deadline: Deadline, log: Path
     ) -> None: ...
 
 
 class Watch(Protocol):
-    """Changes of the objects of one kind, without an end, until some thread closes it."""
+    """Changes of the objects of one kind, until any thread calls `close`."""
 
     def __iter__(self) -> Iterator[Change]: ...
     def close(self) -> None: ...
 
 
 class Lines(Protocol):
-    """What a container prints, line by line with their ends, until it ends or some thread closes it."""
+    """The lines that a container prints, with their line ends, until it terminates or any thread calls `close`."""
 
     def __iter__(self) -> Iterator[bytes]: ...
     def close(self) -> None: ...
 
 
 class Started(Protocol):
-    """A command in a pod that waits for its input, until `finish` gives it all of it or `close` leaves it."""
+    """A command in a pod that waits for its input. `finish` sends the input, `close` disconnects."""
 
-    def waits(self) -> bool: ...
+    def is_waiting(self) -> bool: ...
     def finish(self, stdin: bytes) -> Completed: ...
     def close(self) -> None: ...
 
 
 class PodExec(Protocol):
-    """Commands inside one pod. `stream` yields what the command prints and raises StreamBroken on a cut connection.
+    """Commands in one pod.
 
-    A connection counts as cut after `silence` seconds without output.
-
-    The input of what `stream` runs has nothing in it and ends with the connection: a command can tell that nobody
-    listens any more.
-
-    `start` is the first half of `run`; `relay` passes output on to this process' own, `attach` lends the command this
-    process' terminal.
+    `start` is the first half of `run`. `stream` yields the output; a connection counts as lost after `silence` seconds
+    without output. The stdin of the command is empty and closed when the connection ends, so that the command can exit.
+    `relay` copies the output to that of this process; `attach` connects the command to the terminal of this process.
     """
 
     def run(
@@ -250,10 +254,10 @@ class PodExec(Protocol):
 
 
 class Kube(Protocol):
-    """The Kubernetes API. A kind is written with its apiVersion before it: `v1/Pod`, `apps/v1/Deployment`.
+    """The Kubernetes API. A kind starts with its apiVersion: `v1/Pod`, `apps/v1/Deployment`.
 
-    `create` and `replace` say whether they did: not if the object is there already, or is not as it was read.
-    `rehearse` creates nothing: it returns why the API refuses that to a user, empty if it does not.
+    `create` returns False if the object already exists, `replace` if it changed since it was read. `dry_run_create`
+    returns why the API refuses to create an object as a user; empty if it accepts.
     """
 
     def version(self) -> str: ...
@@ -262,7 +266,7 @@ class Kube(Protocol):
     def objects(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]: ...
     def watch(self, kind: str, namespace: str = "") -> Watch: ...
     def apply(self, obj: Object) -> Object: ...
-    def rehearse(self, obj: Object, *, user: str, groups: Sequence[str]) -> str: ...
+    def dry_run_create(self, obj: Object, *, user: str, groups: Sequence[str]) -> str: ...
     def create(self, obj: Object) -> bool: ...
     def replace(self, obj: Object) -> bool: ...
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool: ...
@@ -277,19 +281,13 @@ class Kube(Protocol):
 
 
 class Forwarder(Protocol):
-    """Services on this machine: `open` gives the local address of each of a Service's TCP ports, until `close`.
+    """Port forwarding: `open` returns the local address of each TCP port of a Service, until `close`.
 
-    Its listeners take every connection: `reach` says why no pod takes one, `problem` why the last one was not taken.
+    Listeners accept every connection. `check_port` returns why no pod accepts a connection, `last_error` why the last
+    connection failed; both are empty if there was no failure.
     """
 
     def open(self, service: str, namespace: str) -> Mapping[int, Address]: ...
-    def problem(self, service: str, namespace: str) -> str: ...
-    def reach(self, service: str, namespace: str, port: int) -> str: ...
+    def last_error(self, service: str, namespace: str) -> str: ...
+    def check_port(self, service: str, namespace: str, port: int) -> str: ...
     def close(self) -> None: ...
-
-
-class Environment(Protocol):
-    """A kind of environment, and its plan: groups that follow each other, of chains that run beside each other."""
-
-    name: str
-    plan: tuple[tuple[tuple[Stage, ...], ...], ...]

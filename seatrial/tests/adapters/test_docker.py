@@ -45,21 +45,21 @@ def silent(text):
         ("a/b:1@sha256:aa", "docker.io/a/b:1@sha256:aa"),
     ],
 )
-def test_canonical_references(reference, whole):
+def test_canonical_adds_registry_repository_and_tag(reference, whole):
     assert canonical(reference) == whole
 
 
-def test_version():
+def test_version_is_that_of_the_engine():
     assert engine(docker_version=Answer(stdout="20.10.24\n"))[0].version() == "20.10.24"
 
 
-def test_no_engine():
+def test_version_fails_if_the_engine_does_not_answer():
     with pytest.raises(UsageError) as caught:
         engine(docker_version=Answer(code=1, stderr="warning\nCannot connect to the Docker daemon"))[0].version()
     assert caught.value.reason == "Cannot connect to the Docker daemon"
 
 
-def test_images_weigh_what_they_need_together():
+def test_disk_usage_counts_shared_layers_once():
     """The steps of a common base count once, also where one of them makes an empty layer, as WORKDIR does."""
     # As `docker history` tells them: newest first.
     base = [("0", "WORKDIR /app"), ("100", "ADD rootfs.tar /")]
@@ -80,13 +80,13 @@ def test_images_weigh_what_they_need_together():
         **{f"{history}{name}": Answer(stdout=lines) for name, lines in told.items()},
     )
 
-    assert it.weigh([*steps, "none:1"]) == 100 + 5 + 7 + 1000
+    assert it.disk_usage([*steps, "none:1"]) == 100 + 5 + 7 + 1000
 
 
 TAGS = ["a" * 12, "b" * 12, "c" * 12, "d" * 12]
 
 
-def test_old_images_of_a_name_go():
+def test_prune_keeps_the_newest_images():
     """Newest first; one that a container uses cannot go, and that is no fault of ours. Names of the user stay."""
     four, three, two, one = (f"shop:{tag}" for tag in TAGS)
     it, processes = engine(
@@ -96,23 +96,23 @@ def test_old_images_of_a_name_go():
         **{f"docker rmi {two}": Answer(code=1, stderr="in use"), f"docker rmi {one}": Answer()},
     )
 
-    it.thin({"project": "a", IMAGE_LABEL: "shop"}, keep=2)
+    it.prune({"project": "a", IMAGE_LABEL: "shop"}, keep=2)
 
     assert [words[2:] for words in processes.ran if words[1] == "rmi"] == [(two,), (one,)]
     (listed,) = [words for words in processes.ran if words[1] == "image"]
     assert listed[3:7] == ("--filter", "label=project=a", "--filter", f"label={IMAGE_LABEL}=shop")
 
 
-def test_image_that_was_built_from_the_cache_stays_though_it_is_old():
+def test_prune_keeps_the_excluded_image():
     tags = [f"shop:{digit * 12}" for digit in "321"]
     it, processes = engine(docker_image_ls=Answer(stdout="\n".join(tags)), docker_rmi=Answer())
 
-    it.thin({IMAGE_LABEL: "shop"}, keep=1, spare=tags[2])
+    it.prune({IMAGE_LABEL: "shop"}, keep=1, exclude=tags[2])
 
     assert [words[2:] for words in processes.ran if words[1] == "rmi"] == [(tags[1],)]
 
 
-def test_inspect_by_name_digest_and_id():
+def test_inspect_finds_images_by_name_digest_and_id():
     # Exit code 1: one of them is not there. The others are told all the same.
     it, _ = engine(docker_image_inspect=Answer(code=1, stdout=json.dumps([IMAGE])))
     found = it.inspect(["docker.io/library/shop-test:1", "shop-test@sha256:bb", "sha256:aa", "none:1"])
@@ -123,14 +123,14 @@ def test_inspect_by_name_digest_and_id():
     assert image.env == {"PATH": "/bin"}
 
 
-def test_inspecting_nothing_asks_nobody():
+def test_inspect_without_references_runs_no_command():
     it, processes = engine()
 
     assert it.inspect([]) == {}
     assert processes.ran == []
 
 
-def test_image_without_any_configuration():
+def test_inspect_accepts_an_image_without_configuration():
     it, _ = engine(docker_image_inspect=Answer(stdout=json.dumps([{"Id": "sha256:aa", "Config": None}])))
 
     assert it.inspect(["sha256:aa"])["sha256:aa"].workdir == "/"
@@ -147,7 +147,7 @@ def build(it, spec, progress=silent, tmp_path=None):
     )
 
 
-def test_build(tmp_path):
+def test_build_passes_arguments_secrets_and_labels(tmp_path):
     steps = []
     it, processes = engine(
         docker_buildx=Answer(code=1),
@@ -164,7 +164,7 @@ def test_build(tmp_path):
     assert steps == ["Step 1/2 : FROM x", "[2/2] RUN y"]
 
 
-def test_builder_outside_of_the_engine_hands_the_image_over(tmp_path):
+def test_build_loads_the_image_from_a_builder_container(tmp_path):
     """With buildx the current builder may be a container of its own, which keeps what it built."""
     it, processes = engine(docker_buildx=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE])))
     real = processes.run
@@ -181,7 +181,7 @@ def test_builder_outside_of_the_engine_hands_the_image_over(tmp_path):
     assert environments[1]["BUILDX_NO_DEFAULT_ATTESTATIONS"] == "1", "else no two builds are the same image"
 
 
-def test_classic_builder_is_used_where_the_user_wants_it(tmp_path, monkeypatch):
+def test_build_uses_the_classic_builder_if_buildkit_is_off(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_BUILDKIT", "0")
     it, processes = engine(docker_build=Answer(), docker_image_inspect=Answer(stdout=json.dumps([IMAGE])))
 
@@ -190,7 +190,7 @@ def test_classic_builder_is_used_where_the_user_wants_it(tmp_path, monkeypatch):
     assert processes.ran[0][:3] == ("docker", "build", "--tag")
 
 
-def test_build_that_fails_says_which(tmp_path):
+def test_failed_build_names_the_image(tmp_path):
     it, _ = engine(
         docker_buildx=Answer(code=1), docker_build=Answer(code=1, stdout="Step 1/1 : RUN x\n", stderr="x: not found\n")
     )
@@ -200,14 +200,14 @@ def test_build_that_fails_says_which(tmp_path):
     assert (caught.value.message, caught.value.reason) == ("the build of image shop-test failed", "x: not found")
 
 
-def test_build_without_a_result(tmp_path):
+def test_build_without_an_image_fails(tmp_path):
     it, _ = engine(docker_buildx=Answer(), docker_image_inspect=Answer(code=1, stdout="[]"))
 
     with pytest.raises(EnvironmentFailed):
         build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
 
 
-def test_build_secrets_need_buildx(tmp_path):
+def test_build_secrets_require_buildx(tmp_path):
     spec = ImageSpec(name="shop-test", context=tmp_path, secrets=("id=token,env=TOKEN",))
     without, _ = engine(docker_buildx=Answer(code=1))
     with pytest.raises(UsageError) as caught:
@@ -219,7 +219,7 @@ def test_build_secrets_need_buildx(tmp_path):
     assert processes.ran[1][-3:-1] == ("--secret", "id=token,env=TOKEN")
 
 
-def test_push_leaves_no_name_behind():
+def test_push_removes_the_target_name():
     it, processes = engine(
         docker=Answer(), docker_image_inspect=Answer(code=1), docker_push=Answer(code=1, stderr="denied")
     )
@@ -229,7 +229,7 @@ def test_push_leaves_no_name_behind():
     assert [words[1] for words in processes.ran] == ["image", "tag", "push", "rmi"]
 
 
-def test_push_that_is_stopped_leaves_no_name_behind():
+def test_stopped_push_removes_the_target_name():
     it, processes = engine(docker=Answer(), docker_image_inspect=Answer(code=1))
     processes._answers[("docker", "push")] = Answer(code=-15, does=lambda _: processes.stop())
 
@@ -238,7 +238,7 @@ def test_push_that_is_stopped_leaves_no_name_behind():
     assert processes.ran[-1] == ("docker", "rmi", "--no-prune", "localhost:5001/a:1")
 
 
-def test_push_gives_a_name_of_the_user_back():
+def test_push_restores_the_target_name_of_the_user():
     theirs = {"Id": "sha256:theirs", "RepoTags": ["registry.example.com/a:1"]}
     it, processes = engine(docker=Answer(), docker_image_inspect=Answer(stdout=json.dumps([theirs])))
     it.push("a:1", "registry.example.com/a:1", deadline=Deadline.after(5), progress=silent)
@@ -249,7 +249,7 @@ def test_push_gives_a_name_of_the_user_back():
     ]
 
 
-def test_containers():
+def test_container_inspection_and_removal():
     it, processes = engine(docker_container=Answer(stdout='[{"Id": "aa"}]'), docker_rm=Answer())
 
     assert it.container("x") == {"Id": "aa"}
@@ -258,22 +258,22 @@ def test_containers():
     assert processes.ran[1:] == [("docker", "rm", "--force", "--volumes", "x", "y")]
 
 
-def test_container_that_is_not_there():
+def test_missing_container_is_none():
     assert engine(docker_container=Answer(code=1, stdout="[]"))[0].container("x") is None
 
 
-def test_drop():
+def test_delete_cache_deletes_volume_and_images():
     it, processes = engine(
         docker_volume=Answer(), docker_image_ls=Answer(stdout="a:1\nb:2\n<none>:<none>\n"), docker_rmi=Answer()
     )
 
-    assert it.drop(volume="v", label="l", images={"a:1", "gone:1"}) == ["v", "a:1"]
+    assert it.delete_cache(volume="v", label="l", images={"a:1", "gone:1"}) == ["v", "a:1"]
     assert [words for words in processes.ran if words[1] == "rmi"] == [("docker", "rmi", "a:1")], (
         "b:2 is another user's"
     )
 
 
-def test_drop_keeps_what_is_in_use():
+def test_delete_cache_keeps_images_in_use():
     it, _ = engine(docker_volume=Answer(code=1), docker_image_ls=Answer(stdout="a:1\n"), docker_rmi=Answer(code=1))
 
-    assert it.drop(volume="v", label="l", images={"a:1"}) == []
+    assert it.delete_cache(volume="v", label="l", images={"a:1"}) == []

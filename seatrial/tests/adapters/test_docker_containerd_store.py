@@ -42,15 +42,15 @@ def engine():
     assert recorded.left == []
 
 
-def test_images_are_found_weighed_pushed_pulled_and_removed(engine):
+def test_engine_with_the_containerd_image_store(engine):
     id_ = json.loads(json.loads(ANSWERS.read_text())[0]["stdout"])[0]["Id"]
     found = engine.inspect([ONE, f"docker.io/library/{TWO}", id_, PYTHON, "none:1"])
     assert found.keys() == {ONE, f"docker.io/library/{TWO}", id_, PYTHON}
     assert found[ONE].digest == found[id_].digest == id_
     assert (found[ONE].user, found[ONE].workdir, found[ONE].env["A"]) == ("1000", "/app", "b")
 
-    base = engine.weigh([PYTHON])
-    assert base < engine.weigh([ONE, TWO]) < base + (1 << 20), "the base counts once"
+    base = engine.disk_usage([PYTHON])
+    assert base < engine.disk_usage([ONE, TWO]) < base + (1 << 20), "the base counts once"
 
     limit = Deadline.after(60)
     target = f"localhost:5055/library/{ONE}"
@@ -61,6 +61,6 @@ def test_images_are_found_weighed_pushed_pulled_and_removed(engine):
     assert engine.inspect([target])[target].digest == id_, "the id is the digest in the registry"
     engine.docker("rmi", target)
 
-    engine.thin({"dev.seatrial.docker29": "shop", IMAGE_LABEL: "docker29-shop"}, keep=1)
+    engine.prune({"dev.seatrial.docker29": "shop", IMAGE_LABEL: "docker29-shop"}, keep=1)
     assert engine.inspect([ONE, AGAIN, TWO]).keys() == {TWO}, "the newest stays"
-    assert engine.drop(volume="docker29-none", label="dev.seatrial.docker29", images=[TWO]) == [TWO]
+    assert engine.delete_cache(volume="docker29-none", label="dev.seatrial.docker29", images=[TWO]) == [TWO]

@@ -28,17 +28,17 @@ def soon():
 
 
 @pytest.mark.parametrize("version", ["v3.18.0", "v3.19.2+g1", "v4.3.1"])
-def test_good_versions(version):
+def test_supported_versions_are_accepted(version):
     assert charts({"helm version": Answer(stdout=version + "\n")})[0].version() == version
 
 
 @pytest.mark.parametrize("version", ["v3.17.4", "v2.17.0"])
-def test_old_versions(version):
+def test_old_versions_are_refused(version):
     with pytest.raises(UsageError):
         charts({"helm version": Answer(stdout=version)})[0].version()
 
 
-def test_no_helm():
+def test_missing_helm_is_a_usage_error():
     with pytest.raises(UsageError) as caught:
         charts({})[0].version()
     assert caught.value.message == "helm is not on PATH"
@@ -57,7 +57,7 @@ class Reading(FakeProcesses):
         return super().run(argv, **more)
 
 
-def test_render_passes_texts_by_files_and_not_by_arguments():
+def test_render_passes_text_values_in_files():
     processes = Reading({"helm template": Answer(stdout="kind: Pod\n---\n# nothing\n---\nkind: Job\n")})
     it = HelmCharts(processes, kubeconfig=KUBECONFIG, context="kind-it", cwd=Path("/p"))
     sets = {"image.tag": "abc", "password": "pl@nted,{secret}\n"}
@@ -72,7 +72,7 @@ def test_render_passes_texts_by_files_and_not_by_arguments():
     assert not any(file.exists() for file in files)
 
 
-def test_what_is_no_text_is_none_for_the_chart_either():
+def test_render_keeps_the_type_of_values():
     it, processes = charts({"helm template": Answer(stdout="")})
     release = changed(RELEASE, values=(), set={"on": False, "replicas": 2, "text": "false"})
     it.render(release, {}, deadline=soon())
@@ -108,7 +108,7 @@ def test_install_names_the_cluster_and_waits_for_hooks_only(tmp_path):
         ("localhost/x", False),
     ],
 )
-def test_registry_on_this_machine_is_asked_without_tls(chart, plain, tmp_path):
+def test_loopback_registry_is_used_without_tls(chart, plain, tmp_path):
     it, processes = charts({"helm": Answer(stdout=""), "helm version": Answer(stdout="v4.3.1")})
     release = ReleaseSpec(name="x", chart=chart, version="1.0.0")
     it.render(release, {}, deadline=soon())
@@ -118,10 +118,10 @@ def test_registry_on_this_machine_is_asked_without_tls(chart, plain, tmp_path):
     assert ["--plain-http" in argv for argv in asked] == [plain, plain]
 
 
-def test_recovery():
+def test_recover_rolls_back_or_uninstalls():
     it, processes = charts({"helm": Answer(), "helm version": Answer(stdout="v3.19.2")})
-    it.recover(RELEASE, good=3, deadline=soon())
-    it.recover(RELEASE, good=None, deadline=soon())
+    it.recover(RELEASE, revision=3, deadline=soon())
+    it.recover(RELEASE, revision=None, deadline=soon())
 
     assert processes.ran[1][:4] == ("helm", "rollback", "shop", "3")
     assert processes.ran[2][:4] == ("helm", "uninstall", "shop", "--ignore-not-found")
@@ -160,7 +160,7 @@ def test_recovery():
         ),
     ],
 )
-def test_dependencies_are_fetched_when_they_are_missing(tmp_path, files, asks):
+def test_missing_dependencies_are_downloaded(tmp_path, files, asks):
     for name, text in files.items():
         path = tmp_path / "chart" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,7 +186,7 @@ ELSEWHERE = {
 }
 
 
-def test_the_users_variables_do_not_lead_helm_elsewhere(monkeypatch, tmp_path):
+def test_helm_variables_of_the_user_are_unset(monkeypatch, tmp_path):
     for name, value in {**ELSEWHERE, "HELM_CACHE_HOME": "/cache"}.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "chart").mkdir()
@@ -208,14 +208,14 @@ def test_the_users_variables_do_not_lead_helm_elsewhere(monkeypatch, tmp_path):
     it.prepare(RELEASE, deadline=soon())
     it.render(RELEASE, {}, deadline=soon())
     it.install(RELEASE, {}, labels={}, deadline=soon(), log=tmp_path / "log")
-    it.recover(RELEASE, good=None, deadline=soon())
-    it.recover(RELEASE, good=1, deadline=soon())
+    it.recover(RELEASE, revision=None, deadline=soon())
+    it.recover(RELEASE, revision=1, deadline=soon())
 
     assert [word for word, _ in given] == ["version", "dependency", "template", "upgrade", "uninstall", "rollback"]
     assert all(env == dict.fromkeys(ELSEWHERE, "") for _, env in given)
 
 
-def test_dependencies_are_packed_once_a_command(tmp_path):
+def test_dependencies_are_packaged_once_per_command(tmp_path):
     (tmp_path / "chart").mkdir()
     (tmp_path / "chart" / "Chart.yaml").write_text(
         "dependencies: [{name: db, version: 1.0.0, repository: file://../db}]"
@@ -228,7 +228,7 @@ def test_dependencies_are_packed_once_a_command(tmp_path):
 
 
 @pytest.mark.parametrize("text", [b"dependencies: [", b"name: caf\xe9\n"])
-def test_a_chart_file_that_is_no_yaml_is_named(tmp_path, text):
+def test_invalid_chart_yaml_is_a_usage_error(tmp_path, text):
     (tmp_path / "chart").mkdir()
     (tmp_path / "chart" / "Chart.yaml").write_bytes(text)
 
@@ -242,10 +242,10 @@ FORCE = ("--server-side=true", "--force-conflicts")
 @pytest.mark.parametrize(
     ("version", "forced"), [("v3.18.0", False), ("v3.19.2", False), ("v4.0.0", True), ("v4.3.1", True)]
 )
-def test_helm_4_takes_back_fields_that_were_edited_by_hand(tmp_path, version, forced):
+def test_helm_4_overwrites_fields_of_other_managers(tmp_path, version, forced):
     it, processes = charts({"helm": Answer(), "helm version": Answer(stdout=version)})
     it.install(RELEASE, {}, labels={"a": "b"}, deadline=soon(), log=tmp_path / "log")
-    it.recover(RELEASE, good=3, deadline=soon())
+    it.recover(RELEASE, revision=3, deadline=soon())
     upgrade, rollback = (words for words in processes.ran if words[1] in ("upgrade", "rollback"))
 
     assert (set(FORCE) <= set(upgrade)) is forced
@@ -260,7 +260,7 @@ class Ending(FakeProcesses):
         super().__init__(answers)
         self.ended = []
 
-    def end_left_behind(self, program, mark):
+    def end_orphans(self, program, mark):
         self.ended.append((program, mark))
         return True
 
@@ -270,7 +270,7 @@ def helm_in(directory, answers):
     return HelmCharts(processes, kubeconfig=directory / "kubeconfig", context="kind-it", cwd=directory), processes
 
 
-def test_helm_of_a_killed_command_is_ended_by_the_next_one(tmp_path):
+def test_orphaned_helm_is_terminated_by_the_next_command(tmp_path):
     class Killed(BaseException):
         pass
 
@@ -281,20 +281,20 @@ def test_helm_of_a_killed_command_is_ended_by_the_next_one(tmp_path):
 
     it, _ = helm_in(tmp_path, {"helm uninstall": Answer(does=dies)})
     with pytest.raises(Killed):
-        it.recover(RELEASE, good=None, deadline=soon())
+        it.recover(RELEASE, revision=None, deadline=soon())
     (tmp_path / "copy").rename(tmp_path / "helm-unfinished")
 
     it, processes = helm_in(tmp_path, {})
-    it.end_left_behind()
-    it.end_left_behind()
+    it.end_orphans()
+    it.end_orphans()
 
     assert processes.ended == [("helm", str(tmp_path / "kubeconfig"))]
 
 
-def test_helm_that_ended_is_not_looked_for(tmp_path):
+def test_finished_helm_is_not_searched_for(tmp_path):
     it, processes = helm_in(tmp_path, {"helm uninstall": Answer(code=1)})
     with pytest.raises(CommandFailed):
-        it.recover(RELEASE, good=None, deadline=soon())
-    it.end_left_behind()
+        it.recover(RELEASE, revision=None, deadline=soon())
+    it.end_orphans()
 
     assert processes.ended == []

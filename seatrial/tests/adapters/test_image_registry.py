@@ -1,29 +1,25 @@
-"""Our registry and the company's: names, digests, what nodes are told."""
+"""Local and remote registry: containers, names, digests and mirrors."""
 
 from __future__ import annotations
 
 import base64
-import io
 import json
-import tarfile
 import threading
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import bcrypt
 import msgspec
 import pytest
 import yaml
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.image_registry import LocalRegistry, RemoteRegistry
 from seatrial.adapters.process import _DIRECT
-from seatrial.adapters.proxy_exceptions import direct
-from seatrial.adapters.registry_keys import Keys, authorization, client_config, keys_in, password_file
+from seatrial.adapters.proxy_exceptions import no_proxy_variables
+from seatrial.adapters.registry_keys import Keys, authorization
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime, UsageError
+from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
 
 KEYS = Keys(id="3f2a9c1b", write="w" * 64, read="r" * 64)
 NAME = "3f2a9c1b.seatrial-registry"
@@ -81,10 +77,10 @@ def registry(tmp_path, answers, *, image=None):
     processes = FakeProcesses(answers)
     it = LocalRegistry(
         DockerEngine(processes),
-        home=home,
+        directory=home,
         image=image,
         network="kind",
-        mark=tmp_path / "shared" / "mark",
+        network_marker=tmp_path / "shared" / "mark",
         port_is_free=lambda _, port: port > 5002,
     )
     return it, processes
@@ -112,7 +108,7 @@ def soon():
     return Deadline.after(5)
 
 
-def test_running_registry_is_used(tmp_path):
+def test_ensure_uses_a_running_registry(tmp_path):
     with serving({"/v2/docker.io/library/a/manifests/1": "sha256:aa"}) as port:
         it, processes = registry(tmp_path, {"docker container": both(port, networks=["kind"])})
         it.ensure(deadline=soon())
@@ -124,7 +120,7 @@ def test_running_registry_is_used(tmp_path):
     assert len(processes.ran) == 1
 
 
-def test_new_registry_has_a_writer_on_loopback_and_a_reader_that_cannot_write(tmp_path):
+def test_ensure_creates_a_writer_on_loopback_and_a_read_only_reader(tmp_path):
     with serving({}) as port:
         it, processes = registry(tmp_path, {"docker image": Answer(stdout="[]"), "docker": Answer()}, image="mine:1")
         in_turn(processes, "container", [Answer(stdout="[]"), Answer(stdout="[]"), both(port)])
@@ -149,7 +145,7 @@ def test_new_registry_has_a_writer_on_loopback_and_a_reader_that_cannot_write(tm
     assert copied == [f"{WRITER}:/", f"{NAME}:/"]
 
 
-def test_image_that_cannot_be_had(tmp_path):
+def test_registry_image_that_cannot_be_pulled_fails(tmp_path):
     it, _ = registry(
         tmp_path,
         {
@@ -165,7 +161,7 @@ def test_image_that_cannot_be_had(tmp_path):
     assert "SEATRIAL_REGISTRY_IMAGE" in caught.value.hint
 
 
-def test_registry_that_another_command_started_meanwhile_is_used(tmp_path):
+def test_registry_of_a_concurrent_command_is_used(tmp_path):
     with serving({}) as port:
         it, processes = registry(tmp_path, {"docker": Answer()})
         in_turn(processes, "container", [Answer(stdout="[]"), both(port)])
@@ -174,7 +170,7 @@ def test_registry_that_another_command_started_meanwhile_is_used(tmp_path):
     assert [words[1] for words in processes.ran] == ["container", "container"]
 
 
-def test_container_that_cannot_start_leaves_none(tmp_path):
+def test_failed_start_deletes_the_containers(tmp_path):
     it, processes = registry(
         tmp_path,
         {
@@ -189,7 +185,7 @@ def test_container_that_cannot_start_leaves_none(tmp_path):
     assert processes.ran[-1] == ("docker", "rm", "--force", "--volumes", NAME, WRITER)
 
 
-def test_port_that_another_user_takes_meanwhile_is_left_to_them(tmp_path):
+def test_start_is_retried_with_another_port_if_the_port_was_taken(tmp_path):
     with serving({}) as port:
         it, processes = registry(tmp_path, {"docker": Answer()})
         in_turn(processes, "container", [Answer(stdout="[]"), Answer(stdout="[]"), both(port)])
@@ -221,7 +217,7 @@ def test_port_that_another_user_takes_meanwhile_is_left_to_them(tmp_path):
     ],
     ids=["foundry", "docker-hub"],
 )
-def test_registry_runs_the_image_of_foundry_where_it_exists(tmp_path, present, used):
+def test_registry_uses_the_image_of_foundry_if_it_exists(tmp_path, present, used):
     answers = {"docker image": Answer(stdout=json.dumps([{"Id": "sha256:a", "RepoTags": present}]))}
     failing = {"docker container": Answer(code=1, stdout="[]"), "docker start": Answer(code=1, stderr="no")}
     it, processes = registry(tmp_path, {**answers, **failing, "docker": Answer()})
@@ -231,7 +227,7 @@ def test_registry_runs_the_image_of_foundry_where_it_exists(tmp_path, present, u
     assert {words[-1] for words in processes.ran if words[1] == "create"} == {used}
 
 
-def test_port_that_is_never_free_ends(tmp_path):
+def test_start_fails_after_several_ports_were_taken(tmp_path):
     taken = Answer(code=1, stderr="listen tcp4 127.0.0.1:5003: bind: address already in use")
     image = inspected({"Id": "sha256:a", "RepoTags": ["registry:2"]})
     answers = {"docker container": Answer(code=1, stdout="[]"), "docker image": image, "docker start": taken}
@@ -243,7 +239,7 @@ def test_port_that_is_never_free_ends(tmp_path):
 
 
 @pytest.mark.parametrize("stopped", [0, 1])
-def test_registry_with_a_stopped_container_is_replaced(tmp_path, stopped):
+def test_registry_with_a_stopped_container_is_recreated(tmp_path, stopped):
     with serving({}) as port:
         it, processes = registry(tmp_path, {"docker": Answer()})
         running = both(port)
@@ -256,21 +252,21 @@ def test_registry_with_a_stopped_container_is_replaced(tmp_path, stopped):
     assert commands[-2:] == ["start", "container"]
 
 
-def test_registry_that_never_answers(tmp_path):
+def test_ensure_times_out_if_the_registry_does_not_answer(tmp_path):
     with serving({}, status=500) as port:
         it, _ = registry(tmp_path, {"docker container": both(port)})
         with pytest.raises(OutOfTime):
             it.ensure(deadline=Deadline.after(0.3))
 
 
-def test_digest_of_a_registry_that_died(tmp_path):
+def test_digest_fails_if_the_registry_does_not_answer(tmp_path):
     it, _ = registry(tmp_path, {})
     it._port = 1
     with pytest.raises(EnvironmentFailed):
         it.digest("a:1")
 
 
-def test_joining_the_network(tmp_path):
+def test_join_connects_the_reader_once(tmp_path):
     it, processes = registry(tmp_path, {"docker network connect": Answer()})
 
     assert it.join()
@@ -278,13 +274,13 @@ def test_joining_the_network(tmp_path):
     assert len(processes.ran) == 1
 
 
-def test_joining_a_network_that_is_not_there_yet(tmp_path):
+def test_join_returns_false_if_the_network_does_not_exist(tmp_path):
     it, _ = registry(tmp_path, {"docker network connect": Answer(code=1, stderr="network kind not found")})
 
     assert not it.join()
 
 
-def test_joining_twice_is_no_error(tmp_path):
+def test_join_accepts_a_reader_that_is_connected_already(tmp_path):
     it, _ = registry(tmp_path, {"docker network connect": Answer(code=1, stderr="endpoint already exists in network")})
 
     assert it.join()
@@ -308,7 +304,7 @@ def network(tmp_path, *, before, now="n1", members=""):
     return [words[1:] for words in processes.ran if words[1:3] == ("network", "rm")], it, processes
 
 
-def test_network_that_was_not_there_before_us_is_removed_once(tmp_path):
+def test_network_that_seatrial_created_is_deleted_once(tmp_path):
     removed, it, processes = network(tmp_path, before="")
     assert removed == [("network", "rm", "kind")]
 
@@ -319,12 +315,12 @@ def test_network_that_was_not_there_before_us_is_removed_once(tmp_path):
 @pytest.mark.parametrize(
     "case", [{"before": "n0"}, {"before": "", "now": "n2"}, {"before": "", "members": "their-control-plane\n"}]
 )
-def test_network_of_others_is_kept(tmp_path, case):
+def test_network_that_existed_before_is_kept(tmp_path, case):
     removed, _, _ = network(tmp_path, **case)
     assert removed == []
 
 
-def test_network_that_we_never_joined_is_kept(tmp_path):
+def test_network_that_was_never_joined_is_kept(tmp_path):
     it, processes = registry(tmp_path, {"docker network inspect": Answer(code=1), "docker": Answer()})
     it.claim_network()
     processes._answers[("docker", "network", "inspect")] = Answer(stdout="n1\n")
@@ -333,7 +329,7 @@ def test_network_that_we_never_joined_is_kept(tmp_path):
     assert not any(words[1:3] == ("network", "rm") for words in processes.ran)
 
 
-def test_push_logs_in_without_the_users_configuration(tmp_path, monkeypatch):
+def test_push_uses_a_separate_client_configuration(tmp_path, monkeypatch):
     users = tmp_path / "users"
     (users / "contexts").mkdir(parents=True)
     theirs = '{"auths": {"r.example.com": {"auth": "x"}}, "credsStore": "desktop", "currentContext": "colima"}'
@@ -360,58 +356,7 @@ def test_push_logs_in_without_the_users_configuration(tmp_path, monkeypatch):
     assert (users / "config.json").read_text() == theirs
 
 
-def test_login_follows_the_port_and_the_users_context(tmp_path):
-    client_config(tmp_path / "docker", "localhost:5001", KEYS, {"DOCKER_CONFIG": str(tmp_path / "one")})
-    (tmp_path / "two").mkdir()
-    (tmp_path / "two" / "config.json").write_text("{")
-    client_config(tmp_path / "docker", "localhost:5002", KEYS, {"DOCKER_CONFIG": str(tmp_path / "two")})
-
-    assert list(json.loads((tmp_path / "docker" / "config.json").read_text())["auths"]) == ["localhost:5002"]
-    assert (tmp_path / "docker" / "contexts").readlink() == tmp_path / "two" / "contexts"
-
-
-class TestKeys:
-    def test_are_generated_once_for_the_user_alone(self, tmp_path):
-        home = tmp_path / "state" / "registry"
-        first = keys_in(home)
-
-        assert keys_in(home) == first
-        assert (home / "keys.json").stat().st_mode & 0o777 == 0o600
-        assert home.stat().st_mode & 0o777 == 0o700
-        assert len({first.write, first.read, *(keys_in(tmp_path / "other"),)}) == 3
-        assert len(first.write) == len(first.read) == 64
-
-    def test_are_those_of_the_quicker_of_two_commands(self, tmp_path):
-        with ThreadPoolExecutor(8) as pool:
-            found = set(pool.map(lambda _: keys_in(tmp_path), range(32)))
-
-        assert len(found) == 1
-        assert [path.name for path in tmp_path.iterdir()] == ["keys.json"]
-
-    @pytest.mark.parametrize("text", ["", "{", '{"id": "a"}', '{"id": "a", "write": 1, "read": "b"}'])
-    def test_that_are_damaged_are_named(self, tmp_path, text):
-        (tmp_path / "keys.json").write_text(text)
-        with pytest.raises(UsageError) as caught:
-            keys_in(tmp_path)
-        assert str(tmp_path / "keys.json") in caught.value.message
-        assert "rm " in caught.value.hint
-
-    def test_that_cannot_be_written_are_named(self, tmp_path):
-        (tmp_path / "file").write_text("")
-        with pytest.raises(UsageError, match="cannot read or write"):
-            keys_in(tmp_path / "file")
-
-    def test_password_file_has_a_hash_of_one_user(self):
-        with tarfile.open(fileobj=io.BytesIO(password_file("node", "secret"))) as archive:
-            (member,) = archive.getmembers()
-            user, _, hashed = archive.extractfile(member).read().decode().strip().partition(":")
-
-        assert (member.name, user) == ("seatrial-htpasswd", "node")
-        assert bcrypt.checkpw(b"secret", hashed.encode())
-        assert not bcrypt.checkpw(b"other", hashed.encode())
-
-
-def test_nodes_are_told_a_path_for_each_registry(tmp_path):
+def test_mirrors_have_a_path_for_each_registry(tmp_path):
     it, _ = registry(tmp_path, {})
     it._port = 5001
     mirrors = it.mirrors(["a:1", "b/c:2", "example.com:8443/d"])
@@ -429,15 +374,15 @@ def test_nodes_are_told_a_path_for_each_registry(tmp_path):
     assert not any(KEYS.write in text or authorization("seatrial", KEYS.write) in text for text in mirrors.values())
 
 
-def test_nodes_behind_a_proxy_ask_the_registry_directly(tmp_path):
+def test_registry_names_are_exempt_from_the_proxy(tmp_path):
     """As Go reads NO_PROXY: an entry stands for the host and for all names below it."""
     it, _ = registry(tmp_path, {})
-    exempt = direct({"HTTPS_PROXY": "http://proxy:3128"}, _DIRECT)["NO_PROXY"].split(",")
+    exempt = no_proxy_variables({"HTTPS_PROXY": "http://proxy:3128"}, _DIRECT)["NO_PROXY"].split(",")
 
     assert any(it.container == each or it.container.endswith(f".{each}") for each in exempt)
 
 
-def test_announcement_for_other_tools(tmp_path):
+def test_announcement_is_the_config_map_of_kep_1755(tmp_path):
     it, _ = registry(tmp_path, {})
     it._port = 5001
 
@@ -450,7 +395,7 @@ def test_announcement_for_other_tools(tmp_path):
 VERBOSE = json.dumps({"Descriptor": {"digest": "sha256:aa"}})
 
 
-def test_company_registry():
+def test_remote_registry_renames_images():
     processes = FakeProcesses({"docker manifest": Answer(stdout=VERBOSE), "docker": Answer()})
     it = RemoteRegistry(DockerEngine(processes), "registry.example.com/team/")
     it.ensure(deadline=soon())
@@ -460,7 +405,7 @@ def test_company_registry():
     assert it.push("shop-test:1", deadline=soon(), progress=lambda _: None) == "sha256:aa"
 
 
-def test_company_registry_with_several_platforms_or_none():
+def test_remote_registry_reads_the_digest_of_the_first_platform():
     several = FakeProcesses({"docker manifest": Answer(stdout=f"[{VERBOSE}]")})
     none = FakeProcesses({"docker manifest": Answer(code=1), "docker": Answer()})
 

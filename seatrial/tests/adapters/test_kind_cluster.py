@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.adapters.docker import DockerEngine
-from seatrial.adapters.kind_cluster import KindCluster, cluster_config, host_ports, kind_strays, ours
+from seatrial.adapters.kind_cluster import KindCluster, cluster_config, host_ports, node_ids, orphaned_nodes
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed
@@ -37,7 +37,7 @@ def config(given=GIVEN, **more):
     return cluster_config(given, **{"image": None, "host_ports": True, "mounts": {}, **more})
 
 
-def test_the_name_is_ours_and_pulls_are_parallel():
+def test_cluster_config_removes_the_name_and_enables_parallel_pulls():
     made = config()
 
     assert "name" not in made
@@ -49,30 +49,30 @@ def test_the_name_is_ours_and_pulls_are_parallel():
 MIRRORS = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
 
 
-def test_nodes_read_the_hosts_of_registries_whatever_their_containerd():
+def test_cluster_config_sets_the_registry_config_path():
     theirs = '[plugins."io.containerd.grpc.v1.cri".containerd]\nsnapshotter = "native"\n'
 
     assert config()["containerdConfigPatches"] == [MIRRORS]
     assert config({**GIVEN, "containerdConfigPatches": [theirs]})["containerdConfigPatches"] == [MIRRORS, theirs]
 
 
-def test_registries_that_the_user_configured_are_left_alone():
+def test_cluster_config_keeps_registries_of_the_user():
     theirs = '[plugins."io.containerd.grpc.v1.cri".registry.mirrors."docker.io"]\nendpoint = ["http://mirror"]\n'
 
     assert config({**GIVEN, "containerdConfigPatches": [theirs]})["containerdConfigPatches"] == [theirs]
 
 
-def test_without_a_configuration_there_is_one_node():
+def test_cluster_config_defaults_to_one_node():
     assert config(None)["nodes"] == [{"role": "control-plane"}]
 
 
-def test_host_ports_belong_to_one_cluster():
+def test_cluster_config_removes_host_ports():
     assert "extraPortMappings" not in config(host_ports=False)["nodes"][0]
     assert host_ports(GIVEN) == [("::1", 8080)]
     assert host_ports({"nodes": [{"extraPortMappings": [{"hostPort": 1}, {"containerPort": 2}]}]}) == [("0.0.0.0", 1)]
 
 
-def test_image_and_mounts_on_every_node():
+def test_cluster_config_sets_image_and_mounts_on_every_node():
     nodes = config(image="node:2", mounts={Path("/certs"): "/etc/certs"})["nodes"]
 
     assert [node["image"] for node in nodes] == ["node:2", "node:2"]
@@ -82,7 +82,7 @@ def test_image_and_mounts_on_every_node():
 
 
 @pytest.mark.parametrize("given", [{"kind": "Deployment"}, {"kind": "Cluster", "nodes": ["a"]}])
-def test_something_else(given):
+def test_invalid_kind_configuration_fails(given):
     with pytest.raises(EnvironmentFailed):
         config(given)
 
@@ -101,7 +101,7 @@ def cluster(tmp_path, answers):
     return it, processes
 
 
-def test_creation(tmp_path):
+def test_create_runs_kind_and_rewrites_the_kubeconfig(tmp_path):
     def make(argv):
         Path(argv[argv.index("--kubeconfig") + 1]).write_text(KUBECONFIG)
 
@@ -118,7 +118,7 @@ def test_creation(tmp_path):
     assert "--retain" in processes.ran[0], "what failed can be looked at; we remove it ourselves"
 
 
-def test_names_and_existence(tmp_path):
+def test_exists_if_there_are_node_containers(tmp_path):
     it, _ = cluster(tmp_path, {"docker ps": Answer(stdout="it-worker running\nit-control-plane running\n")})
 
     assert it.names() == ("it-control-plane", "it-worker")
@@ -135,7 +135,7 @@ def test_names_and_existence(tmp_path):
         ("a paused\nb exited", "paused", ["docker unpause a", "docker start b"]),
     ],
 )
-def test_nodes_are_woken_by_what_ails_them(tmp_path, listed, state, done):
+def test_revive_starts_stopped_and_unpauses_paused_nodes(tmp_path, listed, state, done):
     it, processes = cluster(tmp_path, {"docker ps": Answer(stdout=listed), "docker": Answer()})
 
     assert it.state() == state
@@ -165,8 +165,8 @@ THEIRS = "/home/me/.local/state/seatrial/sessions/bb/certs.d"
         ([], []),
     ],
 )
-def test_only_containers_that_mount_a_folder_of_the_environment_are_its_own(containers, removed):
-    assert ours(containers, "aa") == removed
+def test_node_ids_are_those_that_mount_a_folder_of_the_environment(containers, removed):
+    assert node_ids(containers, "aa") == removed
 
 
 def engine_with(*containers):
@@ -196,15 +196,15 @@ def with_engine(tmp_path, *containers):
     return it, processes, there
 
 
-def test_removal_leaves_a_cluster_of_others_with_the_same_name(tmp_path):
+def test_delete_keeps_another_cluster_of_the_same_name(tmp_path):
     it, _, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"), container("2", THEIRS))
     it.delete(deadline=Deadline.after(5))
 
     assert list(there) == ["2"]
 
 
-def test_a_removal_that_the_engine_refuses_at_first_is_asked_for_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.kind_cluster._LOOK", 0.0)
+def test_delete_retries_a_refused_removal(tmp_path, monkeypatch):
+    monkeypatch.setattr("seatrial.adapters.kind_cluster._INTERVAL", 0.0)
     it, processes, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"))
     removes = processes._answers["docker", "rm"]
     refuses = Answer(
@@ -216,16 +216,16 @@ def test_a_removal_that_the_engine_refuses_at_first_is_asked_for_again(tmp_path,
     assert there == {}
 
 
-def test_an_engine_that_does_not_answer_has_removed_nothing(tmp_path):
+def test_delete_fails_if_the_engine_does_not_answer(tmp_path):
     it, _ = cluster(tmp_path, {"docker ps": Answer(code=1, stderr="no engine")})
 
     with pytest.raises(CommandFailed):
         it.delete(deadline=Deadline.after(5))
 
 
-def test_removal_waits_for_what_a_killed_kind_asked_for(tmp_path, monkeypatch):
+def test_delete_waits_for_containers_of_a_killed_kind(tmp_path, monkeypatch):
     monkeypatch.setattr("seatrial.adapters.kind_cluster._SETTLE", 0.2)
-    monkeypatch.setattr("seatrial.adapters.kind_cluster._LOOK", 0.01)
+    monkeypatch.setattr("seatrial.adapters.kind_cluster._INTERVAL", 0.01)
     it, processes, there = with_engine(tmp_path)
     processes._answers[("kind", "create")] = Answer(code=1)
     with pytest.raises(CommandFailed):
@@ -249,7 +249,7 @@ def test_removal_waits_for_what_a_killed_kind_asked_for(tmp_path, monkeypatch):
     assert not list((tmp_path / "session").glob("kind-create-began"))
 
 
-def test_a_cluster_that_was_made_whole_is_removed_without_a_wait(tmp_path, monkeypatch):
+def test_delete_of_a_complete_cluster_does_not_wait(tmp_path, monkeypatch):
     monkeypatch.setattr("seatrial.adapters.kind_cluster._SETTLE", 60.0)
     it, _, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"))
     it.delete(deadline=Deadline.after(5))
@@ -257,7 +257,7 @@ def test_a_cluster_that_was_made_whole_is_removed_without_a_wait(tmp_path, monke
     assert there == {}
 
 
-def test_strays_are_containers_of_environments_that_the_ledger_does_not_know(tmp_path):
+def test_orphaned_nodes_have_no_record_in_the_ledger(tmp_path):
     root = Path("/home/me/.local/state/seatrial")
     foreign = container("4", "/home/you/.local/state/seatrial/sessions/cc/certs.d")
     _, answers = engine_with(
@@ -267,26 +267,26 @@ def test_strays_are_containers_of_environments_that_the_ledger_does_not_know(tmp
     processes._answers = answers
     engine = DockerEngine(processes)
 
-    assert kind_strays(engine, root, lambda _: True) == []
-    (stray,) = kind_strays(engine, root, lambda environment: environment == "bb")
+    assert orphaned_nodes(engine, root, lambda _: True) == []
+    (stray,) = orphaned_nodes(engine, root, lambda environment: environment == "bb")
     assert (stray.name, stray.environment) == ("it", "aa")
 
 
-def test_identity(tmp_path):
+def test_identity_is_the_id_of_the_control_plane(tmp_path):
     it, _ = cluster(tmp_path, {"docker container": Answer(stdout='[{"Id": "aa"}]')})
     none, _ = cluster(tmp_path, {"docker container": Answer(code=1, stdout="[]")})
 
     assert (it.identity(), none.identity()) == ("aa", "")
 
 
-def test_commands_on_nodes(tmp_path):
+def test_run_executes_on_a_node(tmp_path):
     it, processes = cluster(tmp_path, {"docker exec": Answer(code=3)})
 
     assert it.run("it-worker", ["ls", "/"], deadline=Deadline.after(5), check=False).code == 3
     assert processes.ran == [("docker", "exec", "it-worker", "ls", "/")]
 
 
-def test_connection(tmp_path):
+def test_connect_uses_the_kubeconfig(tmp_path):
     it, _ = cluster(tmp_path, {})
     it.kubeconfig.parent.mkdir()
     it.kubeconfig.write_text(KUBECONFIG)

@@ -1,4 +1,4 @@
-"""The Kubernetes client against a server of its own: requests, retries, watches through gaps."""
+"""The Kubernetes client against a fake API server: requests, retries, watches."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def listing(*pods, version="10"):
     return 200, {"kind": "PodList", "metadata": {"resourceVersion": version}, "items": list(pods)}
 
 
-def test_version(api, kube):
+def test_version_is_that_of_the_server(api, kube):
     api.on("GET", "/version", (200, {"gitVersion": "v1.34.4"}))
 
     assert kube.version() == "v1.34.4"
 
 
-def test_get(api, kube):
+def test_get_returns_the_object_or_none(api, kube):
     api.on("GET", f"{PODS}/web", (200, pod("web")))
 
     assert kube.get("v1/Pod", "web", "shop") == pod("web")
@@ -44,13 +44,13 @@ def test_get(api, kube):
     assert api.headers[0]["Authorization"] == "Bearer secret"
 
 
-def test_cluster_wide_objects_ignore_the_namespace(api, kube):
+def test_get_ignores_the_namespace_of_cluster_scoped_kinds(api, kube):
     api.on("GET", "/api/v1/nodes/n", (200, {}))
 
     assert kube.get("v1/Node", "n", "shop") == {}
 
 
-def test_objects_carry_their_kind(api, kube):
+def test_objects_have_kind_and_api_version(api, kube):
     api.on("GET", PODS, listing({"metadata": {"name": "web"}}))
 
     assert kube.objects("v1/Pod", "shop", labels="app=web") == [
@@ -59,13 +59,13 @@ def test_objects_carry_their_kind(api, kube):
     assert api.asked[-1] == ("GET", PODS, {"labelSelector": ["app=web"]})
 
 
-def test_objects_of_all_namespaces(api, kube):
+def test_objects_without_a_namespace_are_those_of_all(api, kube):
     api.on("GET", "/api/v1/pods", listing())
 
     assert kube.objects("v1/Pod") == []
 
 
-def test_apply_is_server_side_and_forced(api, kube):
+def test_apply_is_server_side_with_force(api, kube):
     obj = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}}
     path = "/apis/apps/v1/namespaces/shop/deployments/web"
     api.on("PATCH", path, (200, {**obj, "status": {}}))
@@ -76,7 +76,7 @@ def test_apply_is_server_side_and_forced(api, kube):
     assert api.headers[-1]["Content-Type"] == "application/apply-patch+yaml"
 
 
-def test_delete(api, kube):
+def test_delete_returns_whether_the_object_existed(api, kube):
     api.on("DELETE", f"{PODS}/web", (200, {"kind": "Status"}))
 
     assert kube.delete("v1/Pod", "web", "shop", grace=0)
@@ -85,7 +85,7 @@ def test_delete(api, kube):
     assert not kube.delete("v1/Pod", "none", "shop")
 
 
-def test_refusal_says_why(api, kube):
+def test_refused_request_has_the_message_of_the_api(api, kube):
     api.on("GET", f"{PODS}/web", (403, {"message": 'pods "web" is forbidden'}))
 
     with pytest.raises(EnvironmentFailed) as caught:
@@ -93,7 +93,7 @@ def test_refusal_says_why(api, kube):
     assert caught.value.reason == 'pods "web" is forbidden'
 
 
-def test_refusal_without_a_status_object(api, kube):
+def test_refused_request_without_a_status_object_has_the_http_status(api, kube):
     api.on("GET", f"{PODS}/web", (418, b"teapot"))
 
     with pytest.raises(EnvironmentFailed) as caught:
@@ -101,18 +101,18 @@ def test_refusal_without_a_status_object(api, kube):
     assert caught.value.reason == "HTTP status 418: teapot"
 
 
-def test_something_that_must_be_there(kube):
+def test_objects_of_a_missing_path_fail(kube):
     with pytest.raises(EnvironmentFailed):
         kube.objects("v1/Pod", "shop")
 
 
-def test_busy_server_is_asked_again(api, kube):
+def test_request_is_retried_while_the_server_is_busy(api, kube):
     api.on("GET", "/version", (503, {}), (429, {}), (200, {"gitVersion": "v1"}))
 
     assert kube.version() == "v1"
 
 
-def test_busy_server_is_given_up(api, kube):
+def test_request_fails_after_four_attempts(api, kube):
     api.on("GET", "/version", (500, {"message": "etcd is down"}))
 
     with pytest.raises(EnvironmentFailed) as caught:
@@ -121,7 +121,7 @@ def test_busy_server_is_given_up(api, kube):
     assert len(api.asked) == 4
 
 
-def test_cut_connections_are_made_anew(api, kube):
+def test_request_is_retried_on_a_lost_connection(api, kube):
     api.on("GET", "/version", (200, {"gitVersion": "v1"}))
     kube.version()
     api.drop = 1
@@ -129,7 +129,7 @@ def test_cut_connections_are_made_anew(api, kube):
     assert kube.version() == "v1"
 
 
-def test_nobody_answers():
+def test_unreachable_server_is_named():
     access = Access(
         host="127.0.0.1", port=1, path="", tls=None, server_name="x", authorization=lambda: "", namespace="default"
     )
@@ -139,47 +139,7 @@ def test_nobody_answers():
     assert "127.0.0.1:1 does not answer" in caught.value.message
 
 
-def test_discovery_is_asked_once(api, kube):
-    resources = [
-        {"name": "widgets", "kind": "Widget", "namespaced": True},
-        {"name": "widgets/status", "kind": "Widget", "namespaced": True},
-        {"name": "worlds", "kind": "World", "namespaced": False},
-    ]
-    api.on("GET", "/apis/acme.io/v1", (200, {"resources": resources}))
-    api.on("GET", "/apis/acme.io/v1/namespaces/shop/widgets/w", (200, {"it": "w"}))
-    api.on("GET", "/apis/acme.io/v1/worlds/earth", (200, {"it": "earth"}))
-
-    assert kube.get("acme.io/v1/Widget", "w", "shop") == {"it": "w"}
-    assert kube.get("acme.io/v1/World", "earth", "shop") == {"it": "earth"}
-    assert [path for _, path, _ in api.asked].count("/apis/acme.io/v1") == 1
-
-
-def test_unknown_kind(api, kube):
-    api.on("GET", "/apis/acme.io/v1", (404, {}))
-
-    with pytest.raises(EnvironmentFailed) as caught:
-        kube.get("acme.io/v1/Widget", "w")
-    assert caught.value.message == "the cluster knows no kind Widget in acme.io/v1"
-
-
-@pytest.mark.parametrize(
-    ("kind", "path"),
-    [
-        ("v1/Endpoints", "/api/v1/namespaces/shop/endpoints/x"),
-        ("networking.k8s.io/v1/NetworkPolicy", "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/x"),
-        ("networking.k8s.io/v1/Ingress", "/apis/networking.k8s.io/v1/namespaces/shop/ingresses/x"),
-        ("storage.k8s.io/v1/StorageClass", "/apis/storage.k8s.io/v1/storageclasses/x"),
-        ("rbac.authorization.k8s.io/v1/ClusterRole", "/apis/rbac.authorization.k8s.io/v1/clusterroles/x"),
-        ("policy/v1/PodDisruptionBudget", "/apis/policy/v1/namespaces/shop/poddisruptionbudgets/x"),
-    ],
-)
-def test_paths_known_by_heart(api, kube, kind, path):
-    api.on("GET", path, (200, {}))
-
-    assert kube.get(kind, "x", "shop") == {}
-
-
-def test_logs(api, kube):
+def test_logs_have_tail_since_and_previous(api, kube):
     api.on("GET", f"{PODS}/web/log", (200, b"one\ntwo\n"))
 
     assert kube.logs("web", "shop", "app", tail=2, previous=True) == b"one\ntwo\n"
@@ -192,7 +152,7 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/shop/leases"
 
 
 @pytest.mark.parametrize(("status", "done"), [(201, True), (409, False)])
-def test_create_says_whether_it_was_first(api, kube, status, done):
+def test_create_returns_false_if_the_object_exists(api, kube, status, done):
     api.on("POST", LEASES, (status, {"message": "already exists"}))
 
     assert kube.create(LEASE) is done
@@ -200,13 +160,13 @@ def test_create_says_whether_it_was_first(api, kube, status, done):
 
 
 @pytest.mark.parametrize(("status", "done"), [(200, True), (409, False), (404, False)])
-def test_replace_says_whether_nobody_came_in_between(api, kube, status, done):
+def test_replace_returns_false_on_a_conflict(api, kube, status, done):
     api.on("PUT", f"{LEASES}/x", (status, {"message": "the object has been modified"}))
 
     assert kube.replace(LEASE) is done
 
 
-def test_what_is_forbidden_is_told(api, kube):
+def test_forbidden_create_and_replace_fail(api, kube):
     api.on("POST", LEASES, (403, {"message": "leases is forbidden"}))
 
     with pytest.raises(EnvironmentFailed) as raised:
@@ -214,7 +174,7 @@ def test_what_is_forbidden_is_told(api, kube):
     assert raised.value.reason == "leases is forbidden"
 
 
-def test_it_answers_or_it_does_not(api, kube):
+def test_answers_is_true_for_a_success_status_only(api, kube):
     api.on("GET", "/version", (200, {}))
     assert kube.answers(5)
     api.drop = 1
@@ -222,7 +182,7 @@ def test_it_answers_or_it_does_not(api, kube):
     assert len(api.asked) == 2, "asked once each"
 
 
-def test_followed_lines_come_without_their_times(api, kube):
+def test_followed_lines_have_no_timestamps(api, kube):
     api.on("GET", f"{PODS}/web/log", (200, b"2026-01-01T00:00:00.1Z one\n2026-01-01T00:00:00.2Z two words\n"))
 
     assert list(kube.follow("web", "shop", "app", tail=2, since=60)) == [b"one\n", b"two words\n"]
@@ -231,7 +191,7 @@ def test_followed_lines_come_without_their_times(api, kube):
     assert list(kube.follow("none", "shop", "app")) == []
 
 
-def test_watch_lists_then_follows(api, kube):
+def test_watch_lists_first_and_then_reports_changes(api, kube):
     api.on("GET", PODS, listing(pod("a"), version="10"))
     api.lines[PODS] = [
         [
@@ -253,7 +213,7 @@ def test_watch_lists_then_follows(api, kube):
 
 
 @pytest.mark.parametrize("gone", [[410], [{"type": "ERROR", "object": {"code": 410}}]])
-def test_watch_lists_anew_when_too_much_happened(api, kube, gone):
+def test_watch_lists_again_after_410_gone(api, kube, gone):
     api.on("GET", PODS, listing(pod("a"), version="10"), listing(pod("b"), version="99"))
     api.lines[PODS] = [gone]
     watch = kube.watch("v1/Pod", "shop")
@@ -262,7 +222,7 @@ def test_watch_lists_anew_when_too_much_happened(api, kube, gone):
     watch.close()
 
 
-def test_watch_survives_errors(api, kube):
+def test_watch_continues_after_errors(api, kube):
     api.on("GET", PODS, listing(version="10"))
     api.lines[PODS] = [[500], [{"type": "MODIFIED", "object": pod("a", "11")}]]
     watch = kube.watch("v1/Pod", "shop")
@@ -299,7 +259,7 @@ def test_closed_watch_yields_nothing(api, kube):
 IMPERSONATING = (("Impersonate-User", "jäne"), ("Impersonate-Group", "dev"), ("Impersonate-Group", "ops"))
 
 
-def test_each_kind_of_request_impersonates(api):
+def test_every_kind_of_request_impersonates(api):
     api.on("GET", "/version", (200, {"gitVersion": "v1"}))
     api.on("DELETE", "/api/v1/namespaces/shop/pods/web", (200, {}))
     api.lines["/api/v1/namespaces/shop/pods"] = []
@@ -320,13 +280,13 @@ def test_each_kind_of_request_impersonates(api):
         assert headers["Impersonate-User"][0].encode("latin-1").decode() == "jäne"
 
 
-def test_rehearse_asks_as_somebody_else_and_creates_nothing(api):
+def test_dry_run_create_impersonates_and_creates_nothing(api):
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prod"}}
     api.on("POST", "/api/v1/namespaces", (422, {"message": "confined"}), (201, namespace))
     with serving(api) as access:
         client = KubeApi(dataclasses.replace(access, impersonation=IMPERSONATING))
-        assert client.rehearse(namespace, user="sa", groups=("a", "b")) == "confined"
-        assert client.rehearse(namespace, user="sa", groups=()) == ""
+        assert client.dry_run_create(namespace, user="sa", groups=("a", "b")) == "confined"
+        assert client.dry_run_create(namespace, user="sa", groups=()) == ""
         client.close()
 
     assert [query for *_, query in api.asked] == [{"dryRun": ["All"]}] * 2
@@ -335,7 +295,7 @@ def test_rehearse_asks_as_somebody_else_and_creates_nothing(api):
     assert "Impersonate-Group" not in api.repeated[1]
 
 
-def test_a_right_that_is_missing_is_told_apart(api, kube):
+def test_missing_permission_and_missing_path_have_their_own_errors(api, kube):
     api.on("GET", "/api/v1/namespaces", (403, {"message": "no"}))
 
     with pytest.raises(AccessDenied):

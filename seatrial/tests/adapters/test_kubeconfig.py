@@ -42,7 +42,7 @@ def pair(tmp_path_factory):
     return certificate, key
 
 
-def test_json_and_yaml(tmp_path):
+def test_load_access_reads_json_and_yaml(tmp_path):
     yaml = "contexts: [{name: it, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: 'http://h'}}]\n"
     for content in (config(server="http://h"), yaml):
         access = load_access(written(tmp_path, content), "it", NOBODY)
@@ -50,7 +50,7 @@ def test_json_and_yaml(tmp_path):
         assert (access.host, access.port, access.tls) == ("h", 80, None)
 
 
-def test_server_with_a_path(tmp_path):
+def test_server_path_is_a_prefix(tmp_path):
     access = load_access(written(tmp_path, config(**{"tls-server-name": "api"})), "it", NOBODY)
 
     assert (access.host, access.port, access.path) == ("10.0.0.1", 6443, "/prefix")
@@ -58,7 +58,7 @@ def test_server_with_a_path(tmp_path):
     assert access.authorization() == ""
 
 
-def test_context_without_a_user(tmp_path):
+def test_context_without_a_user_has_no_authorization(tmp_path):
     access = load_access(written(tmp_path, config()), "bare", NOBODY)
 
     assert (access.authorization(), access.namespace) == ("", "default")
@@ -71,11 +71,11 @@ def test_context_without_a_user(tmp_path):
         ({"username": "me", "password": "pw"}, "Basic " + base64.b64encode(b"me:pw").decode()),
     ],
 )
-def test_authorization(tmp_path, user, header):
+def test_authorization_header_of_each_credential(tmp_path, user, header):
     assert load_access(written(tmp_path, config(user)), "it", NOBODY).authorization() == header
 
 
-def test_token_file_is_read_each_time(tmp_path):
+def test_token_file_is_read_for_each_request(tmp_path):
     token = tmp_path / "token"
     token.write_text("one\n")
     access = load_access(written(tmp_path, config({"tokenFile": "token"})), "it", NOBODY)
@@ -85,7 +85,7 @@ def test_token_file_is_read_each_time(tmp_path):
     assert access.authorization() == "Bearer two"
 
 
-def test_certificates_inline_and_in_files(tmp_path, pair):
+def test_certificates_are_read_inline_and_from_files(tmp_path, pair):
     certificate, key = pair
     data = {
         "client-certificate-data": base64.b64encode(certificate.read_bytes()).decode(),
@@ -101,7 +101,7 @@ def test_certificates_inline_and_in_files(tmp_path, pair):
         assert len(access.tls.get_ca_certs()) == 1
 
 
-def test_insecure(tmp_path):
+def test_insecure_skip_tls_verify_disables_verification(tmp_path):
     access = load_access(written(tmp_path, config(**{"insecure-skip-tls-verify": True})), "it", NOBODY)
 
     assert access.tls.verify_mode == ssl.CERT_NONE
@@ -111,7 +111,7 @@ def plugin(**spec):
     return {"exec": {"command": "login", "args": ["now"], "env": [{"name": "A", "value": "b"}], **spec}}
 
 
-def test_plugin_is_run_once(tmp_path):
+def test_credential_plugin_runs_once(tmp_path):
     processes = FakeProcesses({"login now": Answer(stdout='{"status": {"token": "abc"}}')})
     access = load_access(written(tmp_path, config(plugin())), "it", processes)
 
@@ -119,7 +119,7 @@ def test_plugin_is_run_once(tmp_path):
     assert processes.ran == [("login", "now")]
 
 
-def test_plugin_with_a_certificate(tmp_path, pair):
+def test_credential_plugin_returns_a_client_certificate(tmp_path, pair):
     certificate, key = pair
     status = {"clientCertificateData": certificate.read_text(), "clientKeyData": key.read_text()}
     processes = FakeProcesses({"login": Answer(stdout=json.dumps({"status": status}))})
@@ -128,7 +128,7 @@ def test_plugin_with_a_certificate(tmp_path, pair):
     assert access.authorization() == ""
 
 
-def test_plugin_is_run_again_when_its_credential_expires(tmp_path):
+def test_credential_plugin_runs_again_after_expiration(tmp_path):
     status = {"token": "abc", "expirationTimestamp": "2020-01-01T00:00:00Z"}
     processes = FakeProcesses({"login": Answer(stdout=json.dumps({"status": status}))})
     access = load_access(written(tmp_path, config(plugin())), "it", processes)
@@ -145,7 +145,7 @@ def test_plugin_is_run_again_when_its_credential_expires(tmp_path):
     assert len(processes.ran) == 1
 
 
-def test_plugin_by_path_is_relative_to_the_file_and_gets_the_cluster(tmp_path):
+def test_credential_plugin_path_is_relative_to_the_kubeconfig(tmp_path):
     asked = {}
 
     class Recording(FakeProcesses):
@@ -173,7 +173,7 @@ IMPERSONATING = {
 }
 
 
-def test_impersonation_becomes_headers(tmp_path):
+def test_impersonation_is_sent_as_headers(tmp_path):
     access = load_access(written(tmp_path, config(IMPERSONATING)), "it", NOBODY)
 
     assert access.impersonation == (
@@ -187,7 +187,7 @@ def test_impersonation_becomes_headers(tmp_path):
     assert load_access(written(tmp_path, config({"token": "t"})), "it", NOBODY).impersonation == ()
 
 
-def test_impersonation_survives_the_copy(tmp_path):
+def test_extract_keeps_impersonation(tmp_path):
     found = extract(written(tmp_path, config(IMPERSONATING)), "it", namespace="x")
     copy = tmp_path / "copy"
     copy.write_text(json.dumps(found))
@@ -198,36 +198,36 @@ def test_impersonation_survives_the_copy(tmp_path):
 @pytest.mark.parametrize(
     ("user", "cluster", "message"),
     [
-        ({"as-groups": ["dev"]}, {}, "as-groups without as"),
-        ({"as-uid": "1"}, {}, "as-uid without as"),
-        ({"as": 5}, {}, "as is not a text: 5"),
-        ({"as": "me", "as-groups": "dev"}, {}, "as-groups is not a list of texts"),
-        ({"as": "me", "as-user-extra": ["x"]}, {}, "as-user-extra is not a mapping"),
-        ({"as": "me", "as-user-extra": {"x": "y"}}, {}, "as-user-extra.x is not a list of texts"),
-        ({"as": "me\r\nX-Evil: 1"}, {}, "not printable"),
+        ({"as-groups": ["dev"]}, {}, "as-groups without `as`"),
+        ({"as-uid": "1"}, {}, "as-uid without `as`"),
+        ({"as": 5}, {}, "as is 5, should be a string"),
+        ({"as": "me", "as-groups": "dev"}, {}, "as-groups is 'dev', should be a list of strings"),
+        ({"as": "me", "as-user-extra": ["x"]}, {}, "should be a mapping of lists"),
+        ({"as": "me", "as-user-extra": {"x": "y"}}, {}, "as-user-extra.x is 'y', should be a list"),
+        ({"as": "me\r\nX-Evil: 1"}, {}, "cannot impersonate"),
         ({"exec": {"args": []}}, {}, "has no command"),
-        ({"exec": {"command": "login", "interactiveMode": "Always"}}, {}, "asks for input"),
+        ({"exec": {"command": "login", "interactiveMode": "Always"}}, {}, "requires input"),
         ({"auth-provider": {"name": "gcp"}}, {}, "has an auth-provider"),
         ({}, {"proxy-url": "http://proxy:3128"}, "has a proxy-url"),
     ],
 )
-def test_what_cannot_be_honored_is_refused(tmp_path, user, cluster, message):
+def test_unsupported_fields_are_refused(tmp_path, user, cluster, message):
     with pytest.raises(UsageError) as caught:
         load_access(written(tmp_path, config(user, **cluster)), "it", NOBODY)
     assert message in caught.value.message
     assert str(tmp_path / "config") in caught.value.message
 
 
-def test_plugin_that_is_not_installed(tmp_path):
+def test_missing_credential_plugin_has_its_install_hint(tmp_path):
     access = load_access(written(tmp_path, config(plugin(installHint="get it\nthere"))), "bare", NOBODY)
     assert access.authorization() == ""
-    with pytest.raises(UsageError, match="credential plugin login is not on PATH") as caught:
+    with pytest.raises(UsageError, match=r"credential plugin login of .* is not on PATH") as caught:
         load_access(written(tmp_path, config(plugin(installHint="get it\nthere"))), "it", NOBODY)
     assert caught.value.reason == "get it there"
 
 
 @pytest.mark.parametrize("said", ["", "{}", "[1]"])
-def test_plugin_that_says_nothing_of_use(tmp_path, said):
+def test_credential_plugin_without_a_credential_fails(tmp_path, said):
     processes = FakeProcesses({"login": Answer(stdout=said)})
 
     with pytest.raises(EnvironmentFailed):
@@ -239,28 +239,28 @@ def test_plugin_that_says_nothing_of_use(tmp_path, said):
     [
         ("[1]", "is not a kubeconfig file"),
         ("a: [", "is not YAML"),
-        (config(server="ftp://h"), "has no server URL"),
+        (config(server="ftp://h"), "has no valid server URL"),
         ({"contexts": []}, "has no context 'it'"),
         ({"contexts": [{"name": "it", "context": {"cluster": "x"}}]}, "has no cluster 'x'"),
     ],
 )
-def test_files_that_are_not_understood(tmp_path, content, message):
+def test_invalid_kubeconfig_is_a_usage_error(tmp_path, content, message):
     with pytest.raises(UsageError) as caught:
         load_access(written(tmp_path, content), "it", NOBODY)
     assert message in caught.value.message
 
 
-def test_file_that_is_not_there(tmp_path):
+def test_missing_kubeconfig_is_a_usage_error(tmp_path):
     with pytest.raises(UsageError):
         load_access(tmp_path / "none", "it", NOBODY)
 
 
-def test_contexts(tmp_path):
+def test_contexts_of_a_missing_file_are_empty(tmp_path):
     assert contexts(written(tmp_path, config())) == ("it", "bare")
     assert contexts(tmp_path / "none") == ()
 
 
-def test_one_context_alone_is_taken_out_of_many(tmp_path):
+def test_extract_has_a_single_context(tmp_path):
     given = config({"client-certificate": "me.pem", "token": "t"}, **{"certificate-authority": "ca.pem"})
     given["contexts"].append({"name": "production", "context": {"cluster": "prod", "user": "admin"}})
     given["current-context"] = "production"

@@ -30,11 +30,11 @@ def ledger(tmp_path):
     return Ledger(tmp_path / "state")
 
 
-def test_empty(ledger):
+def test_new_ledger_has_no_records(ledger):
     assert ledger.records() == []
 
 
-def test_round_trip_in_order_of_their_making(ledger):
+def test_records_are_sorted_by_creation(ledger):
     late, early = record("aa", NOW + timedelta(hours=1)), record("bb", resources=(Created(kind="cluster", name="c"),))
     ledger.write(late)
     ledger.write(early)
@@ -42,7 +42,7 @@ def test_round_trip_in_order_of_their_making(ledger):
     assert ledger.records() == [early, late]
 
 
-def test_rewriting(ledger):
+def test_write_replaces_a_record(ledger):
     ledger.write(record())
     ledger.write(replace(record(), kept=True))
 
@@ -91,7 +91,7 @@ def test_record_is_written_so_that_older_versions_can_read_it(ledger):
     assert (written["session"], written["made"]) == ("aa", [{"kind": "cluster", "name": "c", "identity": ""}])
 
 
-def test_what_is_not_understood_is_left_alone(ledger):
+def test_records_of_another_schema_are_ignored(ledger):
     ledger.write(replace(record("new"), schema=99))
     broken = ledger.directory(EnvironmentId("broken"))
     broken.mkdir()
@@ -101,7 +101,7 @@ def test_what_is_not_understood_is_left_alone(ledger):
     assert broken.exists()
 
 
-def test_a_record_is_on_disk_before_it_has_its_name_and_the_name_before_write_returns(ledger, monkeypatch):
+def test_write_syncs_record_and_directories(ledger, monkeypatch):
     """What is lost at a power cut cannot be removed by the next command: data, then name, then the names of folders."""
     order = []
     fsync, rename = os.fsync, Path.replace
@@ -122,7 +122,7 @@ def test_a_record_is_on_disk_before_it_has_its_name_and_the_name_before_write_re
     assert order == ["fsync session.json.new", "rename session.json.new session.json", "fsync aa", "fsync sessions"]
 
 
-def test_a_write_that_fails_leaves_the_record_as_it_was(ledger, monkeypatch):
+def test_failed_write_keeps_the_old_record(ledger, monkeypatch):
     ledger.write(record())
 
     def full(descriptor):
@@ -134,7 +134,7 @@ def test_a_write_that_fails_leaves_the_record_as_it_was(ledger, monkeypatch):
     assert [each.kept for each in ledger.records()] == [False]
 
 
-def test_forgetting(ledger):
+def test_forget_deletes_the_directory(ledger):
     ledger.write(record())
     ledger.claim(EnvironmentId("aa"))
     ledger.forget(EnvironmentId("aa"))
@@ -143,13 +143,13 @@ def test_forgetting(ledger):
     assert not ledger.directory(EnvironmentId("aa")).exists()
 
 
-def test_state_is_private(ledger):
+def test_state_directory_is_private(ledger):
     ledger.write(record())
 
     assert ledger.directory(EnvironmentId("aa")).stat().st_mode & 0o077 == 0
 
 
-def test_one_owner_at_a_time(ledger):
+def test_claim_is_exclusive(ledger):
     other = Ledger(ledger.root)
 
     assert ledger.claim(EnvironmentId("aa"))
@@ -161,7 +161,7 @@ def test_one_owner_at_a_time(ledger):
     other.release(EnvironmentId("aa"))
 
 
-def test_the_dead_own_nothing(ledger):
+def test_claim_of_a_dead_process_is_released(ledger):
     code = (
         "import sys; from pathlib import Path; from seatrial.adapters.ledger import Ledger\n"
         "ledger = Ledger(Path(sys.argv[1])); assert ledger.claim('aa'); print('mine', flush=True); sys.stdin.read()"
@@ -178,15 +178,15 @@ def test_the_dead_own_nothing(ledger):
     ledger.release(EnvironmentId("aa"))
 
 
-def test_choosing_names_is_done_alone(ledger):
+def test_locked_is_exclusive(ledger):
     order = []
     inside = threading.Event()
 
     def second():
-        with Ledger(ledger.root).alone():
+        with Ledger(ledger.root).locked():
             order.append("second")
 
-    with ledger.alone():
+    with ledger.locked():
         thread = threading.Thread(target=second)
         thread.start()
         inside.wait(0.1)
@@ -196,7 +196,7 @@ def test_choosing_names_is_done_alone(ledger):
     assert order == ["first", "second"]
 
 
-def test_state_directory():
+def test_state_directory_follows_xdg_state_home():
     assert state_directory({"XDG_STATE_HOME": "/s"}) == Path("/s/seatrial")
     assert state_directory({"XDG_STATE_HOME": "s"}) == Path.home() / ".local/state/seatrial", "relative: to be ignored"
     assert state_directory({}) == Path.home() / ".local/state/seatrial"

@@ -1,4 +1,4 @@
-"""Commands in pods: channels, exit codes, cut connections."""
+"""Commands in pods: channels, exit codes, lost connections."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(kube, *argv, **more):
     return kube.exec("web", "shop").run(list(argv) or ["true"], timeout=5, **more)
 
 
-def test_output_and_exit_code(api, kube):
+def test_run_returns_output_and_exit_code(api, kube):
     api.talk = saying(frame(1, b"out"), frame(2, b"err"), frame(1, b"put"), frame(3, failure(7)), frame(0, b"", code=8))
     done = run(kube, "sh", "-c", "a b")
 
@@ -47,7 +47,7 @@ def test_output_and_exit_code(api, kube):
     }
 
 
-def test_stdin_is_sent_in_pieces_and_closed(api, kube):
+def test_run_sends_stdin_in_pieces_and_closes_it(api, kube):
     sent = os.urandom(1_300_000)
     got = bytearray()
 
@@ -68,7 +68,7 @@ def test_stdin_is_sent_in_pieces_and_closed(api, kube):
     assert (done.code, len(done.stdout)) == (0, 70_000)
 
 
-def test_a_command_that_waits_for_its_input(api, kube):
+def test_started_command_waits_for_its_input(api, kube):
     got = []
 
     def talk(connection):
@@ -82,57 +82,42 @@ def test_a_command_that_waits_for_its_input(api, kube):
     started = kube.exec("web", "shop").start(["take"], timeout=5)
 
     threading.Event().wait(0.1)
-    assert started.waits()
+    assert started.is_waiting()
     assert started.finish(b"all of it").stdout == b"done"
     assert got == [b"beat", b"\x00all of it"]
-    assert not started.waits()
+    assert not started.is_waiting()
 
 
 @pytest.mark.parametrize("said", [frame(3, failure(137)), frame(0, b"", code=8), b""])
-def test_a_command_that_waits_no_more(api, kube, said):
+def test_started_command_that_exited_is_not_waiting(api, kube, said):
     api.talk = saying(said)
     started = kube.exec("web", "shop").start(["take"], timeout=5)
 
     deadline = time.monotonic() + 5
-    while started.waits():
+    while started.is_waiting():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     started.close()
 
 
-def test_fragments_and_pings(api, kube):
-    pongs = []
-
-    def talk(connection):
-        connection.sendall(frame(1, b"one ", final=False) + frame(0, b"beat", code=9) + frame(0, b"piece", code=0))
-        pongs.append(read_frame(connection))
-        connection.sendall(frame(3, OK))
-        threading.Event().wait(0.05)
-
-    api.talk = talk
-
-    assert run(kube).stdout == b"one piece"
-    assert pongs == [(0xA, b"beat")]
-
-
-def test_old_servers_cannot_close_stdin(api, kube):
+def test_run_with_stdin_fails_on_old_servers(api, kube):
     api.subprotocol = "v4.channel.k8s.io"
     api.talk = saying()
 
     with pytest.raises(EnvironmentFailed) as caught:
         run(kube, stdin=b"x")
-    assert caught.value.hint == "use Kubernetes 1.30 or newer"
+    assert caught.value.hint == "upgrade the cluster to Kubernetes 1.30 or newer"
 
 
 @pytest.mark.parametrize("last", [b"", frame(0, b"", code=8)])
-def test_stream_that_ends_early(api, kube, last):
+def test_run_without_exit_status_is_a_broken_stream(api, kube, last):
     api.talk = saying(frame(1, b"half"), last)
 
     with pytest.raises(StreamBroken):
         run(kube)
 
 
-def test_server_that_refuses(api, kube):
+def test_refused_command_has_the_reason_of_the_api(api, kube):
     api.refuse = 400, {"message": "container tests is not running"}
 
     with pytest.raises(EnvironmentFailed) as caught:
@@ -140,7 +125,7 @@ def test_server_that_refuses(api, kube):
     assert caught.value.reason == "container tests is not running"
 
 
-def test_refusal_without_a_reason(api, kube):
+def test_refused_command_without_a_message_has_the_http_status(api, kube):
     api.refuse = 502, b"bad gateway"
 
     with pytest.raises(EnvironmentFailed) as caught:
@@ -148,7 +133,7 @@ def test_refusal_without_a_reason(api, kube):
     assert caught.value.reason == "HTTP status 502"
 
 
-def test_command_that_cannot_be_run(api, kube):
+def test_command_that_cannot_be_started_fails(api, kube):
     api.talk = saying(frame(3, json.dumps({"status": "Failure", "message": "exec: no such file"}).encode()))
 
     with pytest.raises(EnvironmentFailed) as caught:
@@ -156,14 +141,14 @@ def test_command_that_cannot_be_run(api, kube):
     assert caught.value.reason == "exec: no such file"
 
 
-def test_command_that_takes_too_long(api, kube):
+def test_silent_command_times_out(api, kube):
     api.talk = lambda _: threading.Event().wait(1.5)
 
     with pytest.raises(OutOfTime):
         kube.exec("web", "shop").run(["sleep"], timeout=0.2)
 
 
-def test_command_that_talks_too_long(api, kube):
+def test_printing_command_times_out(api, kube):
     def talk(connection):
         for _ in range(20):
             try:
@@ -178,22 +163,22 @@ def test_command_that_talks_too_long(api, kube):
         kube.exec("web", "shop").run(["yes"], timeout=0.3)
 
 
-def test_stream(api, kube):
+def test_stream_yields_stdout_of_the_keeper(api, kube):
     api.talk = saying(frame(1, b"a"), frame(2, b"noise"), frame(1, b"b"), frame(3, OK))
 
     assert list(kube.exec("web", "shop").stream(["tail"])) == [b"a", b"b"]
     assert api.asked[-1][2]["container"] == ["keeper"]
 
 
-def test_stream_of_a_command_that_fails(api, kube):
+def test_stream_of_a_failed_command_breaks_with_its_stderr(api, kube):
     api.talk = saying(frame(1, b"a"), frame(2, b"no run"), frame(3, failure(1)))
 
     with pytest.raises(StreamBroken) as caught:
         list(kube.exec("web", "shop").stream(["tail"]))
-    assert str(caught.value) == "tail ended with 1: no run"
+    assert str(caught.value) == "tail failed with exit code 1: no run"
 
 
-def test_stream_that_is_cut(api, kube):
+def test_stream_breaks_with_a_lost_connection(api, kube):
     api.talk = saying(frame(1, b"a"))
     got = []
 
@@ -202,7 +187,7 @@ def test_stream_that_is_cut(api, kube):
     assert got in ([], [b"a"])
 
 
-def test_stream_that_ends_without_a_status(api, kube):
+def test_stream_breaks_without_an_exit_status(api, kube):
     api.talk = saying(frame(0, b"", code=8))
 
     with pytest.raises(StreamBroken):
@@ -210,7 +195,7 @@ def test_stream_that_ends_without_a_status(api, kube):
 
 
 @pytest.mark.parametrize(("status", "code"), [(OK, 0), (failure(7), 7)])
-def test_output_is_passed_on_as_it_is(api, kube, capfdbinary, status, code):
+def test_relay_copies_output_and_returns_the_exit_code(api, kube, capfdbinary, status, code):
     api.talk = saying(frame(1, b"out \xff"), frame(2, b"err"), frame(1, b""), frame(1, b"put"), frame(3, status))
 
     assert kube.exec("web", "shop").relay(["http", "a b"], container="debug") == code
@@ -219,27 +204,8 @@ def test_output_is_passed_on_as_it_is(api, kube, capfdbinary, status, code):
     assert "stdin" not in api.asked[-1][2]
 
 
-def test_output_that_is_cut_off_has_no_exit_code(api, kube):
+def test_relay_breaks_without_an_exit_status(api, kube):
     api.talk = saying(frame(1, b"half"), frame(0, b"", code=8))
 
-    with pytest.raises(StreamBroken, match="without the command's exit code"):
+    with pytest.raises(StreamBroken, match="the command's exit status was lost"):
         kube.exec("web", "shop").relay(["true"])
-
-
-def test_hanging_up_wakes_the_reader(api, kube):
-    api.talk = lambda _: threading.Event().wait(3)
-    web = kube.websocket("/exec", ("v5.channel.k8s.io",), silence=60)
-    threading.Timer(0.1, web.close).start()
-
-    with pytest.raises(StreamBroken):
-        web.receive()
-    web.close()
-
-
-def test_something_that_is_no_websocket_server(api, kube, monkeypatch):
-    """Its answer does not prove that it read the key."""
-    monkeypatch.setattr("seatrial.adapters.websocket._GUID", b"other")
-    api.talk = saying()
-
-    with pytest.raises(EnvironmentFailed):
-        run(kube)

@@ -1,4 +1,4 @@
-"""Lines through connections that break."""
+"""Lines of a container log over lost connections."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ONE, TWO, THREE = (
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     monkeypatch.setattr(pod_logs, "_PAUSE", 0.01)
-    monkeypatch.setattr(pod_logs, "_PATIENCE", 0.1)
+    monkeypatch.setattr(pod_logs, "_RETRY_SECONDS", 0.1)
 
 
 class Response:
-    """Lines, and then the end or a broken connection."""
+    """Lines, then the end or an exception."""
 
     sock = None
 
@@ -40,7 +40,7 @@ class Response:
 
 
 def server(*responses):
-    """Return what opens these one after the other, and the queries that it was asked."""
+    """Return the list of received queries, and a function that opens the responses one after the other."""
     queries, left = [], list(responses)
 
     def open_(path, query):
@@ -53,7 +53,7 @@ def server(*responses):
     return queries, open_
 
 
-def test_a_broken_connection_is_resumed_where_it_broke():
+def test_lines_resume_after_a_lost_connection():
     queries, open_ = server(Response(ONE, TWO, http.client.IncompleteRead(b"")), Response(TWO, THREE))
 
     assert list(ApiLines(open_, "/log", log_query("app", tail=5, since=9))) == [b"one\n", b"two\n", b"three\n"]
@@ -62,21 +62,21 @@ def test_a_broken_connection_is_resumed_where_it_broke():
     assert queries[1].keys().isdisjoint({"tailLines", "sinceSeconds"})
 
 
-def test_nobody_answers_for_long():
+def test_lines_fail_after_retries():
     _, open_ = server(ConnectionRefusedError("refused"))
 
-    with pytest.raises(EnvironmentFailed, match="the stream of logs broke") as raised:
+    with pytest.raises(EnvironmentFailed, match="the log stream was lost") as raised:
         list(ApiLines(open_, "/log", log_query("app", tail=None, since=None)))
     assert raised.value.reason == "refused"
 
 
-def test_a_container_that_is_not_there_has_no_lines():
+def test_missing_container_has_no_lines():
     _, open_ = server(Response(b'{"kind": "Status"}', status=404))
 
     assert list(ApiLines(open_, "/log", log_query("app", tail=None, since=None))) == []
 
 
-def test_closed_it_ends_whatever_the_connection_says():
+def test_closed_lines_end_without_an_error():
     _, open_ = server(Response(ONE, ConnectionResetError()))
     lines = ApiLines(open_, "/log", log_query("app", tail=None, since=None))
     told = iter(lines)

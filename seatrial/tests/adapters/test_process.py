@@ -40,14 +40,14 @@ def gone(pid):
     return not alive(pid)
 
 
-def test_output(processes):
+def test_run_returns_stdout_and_stderr(processes):
     done = processes.run(["sh", "-c", "echo out; echo err >&2"], deadline=soon())
 
     assert (done.code, done.stdout, done.stderr) == (0, b"out\n", b"err\n")
     assert done.argv == ("sh", "-c", "echo out; echo err >&2")
 
 
-def test_stdin_environment_and_directory(processes, tmp_path):
+def test_run_passes_stdin_environment_and_directory(processes, tmp_path):
     done = processes.run(
         ["sh", "-c", 'cat; echo "$WHO"; pwd'], deadline=soon(), stdin=b"in\n", env={"WHO": "me"}, cwd=tmp_path
     )
@@ -55,11 +55,11 @@ def test_stdin_environment_and_directory(processes, tmp_path):
     assert done.stdout.decode().splitlines() == ["in", "me", str(tmp_path)]
 
 
-def test_program_that_does_not_read_its_stdin(processes):
+def test_run_accepts_a_program_that_does_not_read_stdin(processes):
     assert processes.run(["true"], deadline=soon(), stdin=b"x" * 1_000_000).code == 0
 
 
-def test_lines_and_log(processes, tmp_path):
+def test_run_passes_lines_on_and_writes_the_log(processes, tmp_path):
     lines = []
     log = tmp_path / "logs" / "it.log"
     processes.run(["sh", "-c", "echo one; echo two"], deadline=soon(), log=log, line=lines.append)
@@ -69,7 +69,7 @@ def test_lines_and_log(processes, tmp_path):
     assert log.read_text() == "$ sh -c 'echo one; echo two'\none\ntwo\n$ echo three\nthree\n"
 
 
-def test_failure_owns_command_and_tail(processes, tmp_path):
+def test_failed_program_has_command_and_last_lines(processes, tmp_path):
     log = tmp_path / "it.log"
     with pytest.raises(CommandFailed) as caught:
         processes.run(["sh", "-c", "seq 100; echo broken >&2; exit 3"], deadline=soon(), log=log)
@@ -80,17 +80,17 @@ def test_failure_owns_command_and_tail(processes, tmp_path):
     assert "sh -c" in error.message
 
 
-def test_failure_that_is_asked_for(processes):
+def test_run_without_check_returns_the_exit_code(processes):
     assert processes.run(["false"], deadline=soon(), check=False).code == 1
 
 
-def test_program_that_is_not_there(processes):
+def test_missing_program_has_an_install_hint(processes):
     with pytest.raises(CommandFailed) as caught:
         processes.run(["no-such-program"], deadline=soon())
     assert caught.value.hint == "install no-such-program"
 
 
-def test_deadline_kills_the_whole_group(processes, tmp_path):
+def test_deadline_kills_the_process_group(processes, tmp_path):
     started = time.monotonic()
     with pytest.raises(OutOfTime) as caught:
         processes.run(["sh", "-c", "echo working; sleep 60 & echo $! > child; wait"], deadline=soon(0.5), cwd=tmp_path)
@@ -100,7 +100,7 @@ def test_deadline_kills_the_whole_group(processes, tmp_path):
     assert gone(int((tmp_path / "child").read_text()))
 
 
-def test_deadline_kills_what_ignores_it(processes, tmp_path, monkeypatch):
+def test_deadline_kills_a_program_that_ignores_sigterm(processes, tmp_path, monkeypatch):
     monkeypatch.setattr("seatrial.adapters.process._GRACE", 0.2)
     with pytest.raises(OutOfTime):
         processes.run(
@@ -110,7 +110,7 @@ def test_deadline_kills_what_ignores_it(processes, tmp_path, monkeypatch):
     assert gone(int((tmp_path / "pid").read_text()))
 
 
-def test_daemon_that_holds_the_output_open_is_not_awaited(processes):
+def test_run_does_not_wait_for_a_daemon_that_keeps_the_output_open(processes):
     started = time.monotonic()
     done = processes.run(["sh", "-c", "echo up; sleep 30 &"], deadline=soon())
 
@@ -118,7 +118,7 @@ def test_daemon_that_holds_the_output_open_is_not_awaited(processes):
     assert time.monotonic() - started < 10
 
 
-def test_interrupt_kills_the_group(processes, tmp_path):
+def test_ctrl_c_kills_the_process_group(processes, tmp_path):
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         processes.run(["sh", "-c", "echo $$ > pid; sleep 60"], deadline=soon(20), cwd=tmp_path)
@@ -126,7 +126,7 @@ def test_interrupt_kills_the_group(processes, tmp_path):
     assert gone(int((tmp_path / "pid").read_text()))
 
 
-def test_stop_ends_what_runs_and_lets_nothing_start(processes):
+def test_stop_terminates_programs_until_resume(processes):
     threading.Timer(0.3, processes.stop).start()
     with pytest.raises(CommandFailed) as caught:
         processes.run(["sleep", "60"], deadline=soon(20))
@@ -138,7 +138,7 @@ def test_stop_ends_what_runs_and_lets_nothing_start(processes):
     assert processes.run(["true"], deadline=soon()).code == 0
 
 
-def test_find(processes):
+def test_find_returns_the_path_or_none(processes):
     assert processes.find("sh").endswith("/sh")
     assert processes.find("no-such-program") is None
 
@@ -152,7 +152,7 @@ def test_quick_commands_are_quick(processes):
     assert time.monotonic() - started < 2
 
 
-def test_what_cleans_up_runs_after_everything_was_stopped():
+def test_cleanup_runs_after_stop():
     it = LocalProcesses()
     it.stop()
     with pytest.raises(CommandFailed, match="true"):
@@ -161,7 +161,7 @@ def test_what_cleans_up_runs_after_everything_was_stopped():
     assert it.run(["echo", "cleaned"], deadline=Deadline.after(5), cleanup=True).stdout == b"cleaned\n"
 
 
-def test_a_program_that_a_killed_command_left_behind_is_ended_with_its_children(tmp_path):
+def test_end_orphans_terminates_a_program_with_its_children(tmp_path):
     mark = str(tmp_path / "kubeconfig")
     program = tmp_path / "kind"
     program.write_text(
@@ -172,10 +172,10 @@ def test_a_program_that_a_killed_command_left_behind_is_ended_with_its_children(
         until = time.monotonic() + 60
         while not _children(orphan.pid) and time.monotonic() < until:
             time.sleep(0.05)
-        assert not LocalProcesses().end_left_behind("kind", mark + "-of-another")
-        assert not LocalProcesses().end_left_behind("helm", mark)
+        assert not LocalProcesses().end_orphans("kind", mark + "-of-another")
+        assert not LocalProcesses().end_orphans("helm", mark)
         assert orphan.poll() is None
-        assert LocalProcesses().end_left_behind("kind", mark)
+        assert LocalProcesses().end_orphans("kind", mark)
         assert orphan.wait(30) in (-signal.SIGTERM, -signal.SIGKILL)
         until = time.monotonic() + 20
         while (left := _children(orphan.pid)) and time.monotonic() < until:

@@ -1,3 +1,5 @@
+"""Check whether a container registry answers."""
+
 from __future__ import annotations
 
 import http.server
@@ -5,12 +7,12 @@ import socket
 import threading
 
 import pytest
-from seatrial.adapters.registry_check import registry_silence
+from seatrial.adapters.registry_check import registry_problem
 
 
 @pytest.fixture
 def registry():
-    """A registry that answers as told, and its host."""
+    """A registry with prepared answers, and its host."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         status = 200
@@ -34,23 +36,23 @@ def registry():
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "silence"),
+    ("status", "headers", "problem"),
     [
         (200, (), ""),
         (401, (("Www-Authenticate", "Bearer"),), ""),
-        (403, (), "answers 403, which is no registry's answer"),
-        (404, (), "answers 404, which is no registry's answer"),
+        (403, (), "HTTP status 403 instead of the answer of a registry"),
+        (404, (), "HTTP status 404 instead of the answer of a registry"),
     ],
 )
-def test_registries_that_answer(registry, status, headers, silence):
+def test_answering_registry_has_no_problem(registry, status, headers, problem):
     handler, host = registry
     handler.status, handler.headers_sent = status, headers
 
-    assert registry_silence(host, timeout=5) == silence
+    assert registry_problem(host, timeout=5) == problem
 
 
-def test_a_registry_that_does_not_answer():
+def test_unreachable_registry_has_the_socket_error():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
-    assert "refused" in registry_silence(f"127.0.0.1:{port}", timeout=5)
+    assert "refused" in registry_problem(f"127.0.0.1:{port}", timeout=5)

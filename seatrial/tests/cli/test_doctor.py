@@ -33,7 +33,7 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("SEATRIAL_LOCATION", "host")
-    monkeypatch.setattr("seatrial.app.doctor_facts.registry_silence", lambda host, timeout: f"{timeout:.0f} s without")
+    monkeypatch.setattr("seatrial.app.doctor_facts.registry_problem", lambda host, timeout: f"{timeout:.0f} s without")
     Path("kind.yaml").write_text("nodes: [{extraPortMappings: [{hostPort: 4999}, {hostPort: 1, listenAddress: x}]}]")
     Path("seatrial.toml").write_text(
         '[cluster]\nimage = "node:v1.34.4"\nconfig = "kind.yaml"\n[runner]\nimage = "x:1"\n'
@@ -79,7 +79,7 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
 def test_a_machine_with_nothing(seatrial, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr("seatrial.app.doctor_facts.registry_silence", lambda *_, **__: "")
+    monkeypatch.setattr("seatrial.app.doctor_facts.registry_problem", lambda *_, **__: "")
     said = seatrial("doctor")
 
     assert said.code == 4

@@ -121,7 +121,7 @@ def test_programs_of_the_user_on_the_same_cluster_are_not_ended(tmp_path):
     sleeper.chmod(0o755)
     with subprocess.Popen([str(sleeper), "--kubeconfig", mark], start_new_session=True) as user:
         try:
-            assert not LocalProcesses().end_left_behind("kind", mark)
+            assert not LocalProcesses().end_orphans("kind", mark)
             assert user.poll() is None
         finally:
             user.kill()

@@ -108,7 +108,7 @@ def test_directories_of_runs_and_state_are_for_their_user_alone(project: Path) -
 
 def test_ledger_closes_a_state_directory_that_is_open(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir(mode=0o755)
-    with Ledger(tmp_path / "state").alone():
+    with Ledger(tmp_path / "state").locked():
         pass
 
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700

@@ -88,10 +88,10 @@ def test_the_longest_answer_that_fits():
 
 
 def test_clocks_tell_the_zone_and_never_run_backwards(clock):
-    first, began = clock.now(), clock.monotonic()
+    first = clock.now()
 
     assert first.utcoffset() is not None
-    assert clock.monotonic() >= began
+    assert clock.now() >= first
 
 
 def test_time_passes_when_told():
@@ -100,7 +100,6 @@ def test_time_passes_when_told():
     clock.advance(90)
 
     assert clock.now() - before == timedelta(seconds=90)
-    assert clock.monotonic() == 90
     with pytest.raises(ValueError, match="backwards"):
         clock.advance(-1)
 

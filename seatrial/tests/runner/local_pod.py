@@ -23,7 +23,7 @@ class StartedHere:
         self.process = process
         self.timeout = timeout
 
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         return self.process.poll() is None
 
     def finish(self, stdin: bytes) -> Completed:

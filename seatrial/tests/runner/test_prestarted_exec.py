@@ -42,7 +42,7 @@ class Recorded:
     def code(self) -> int:
         """Wait for the end of what was started, and return its exit code."""
         deadline = time.monotonic() + 10
-        while not self.made or self.made[0].waits():
+        while not self.made or self.made[0].is_waiting():
             assert time.monotonic() < deadline
             time.sleep(0.01)
         return self.made[0].process.returncode
@@ -69,7 +69,7 @@ def test_it_is_taken_once(bench: Bench) -> None:
 
     assert prestarted.take() is None
     prestarted.leave()
-    assert started.waits(), "it is whose it was given to"
+    assert started.is_waiting(), "it is whose it was given to"
     started.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from fakes import World
@@ -69,7 +69,7 @@ class TestAmount:
     def test_run_that_passed_in_a_kept_environment_reads_no_older_lines(self, world, fresh, failed, whole):
         world.kube.put(pod())
         ctx = world.ctx(kept=not fresh)
-        ctx.started = datetime.now(UTC) - timedelta(seconds=10)
+        ctx.started = ctx.env.clock.now() - timedelta(seconds=10)
         collect.run(ctx, None, None, failed=failed)
 
         (since,) = world.kube.since

@@ -1,1 +1,1 @@
-"""The world behind the ports: programs, the container engine, registries, Helm, the Kubernetes API, this machine."""
+"""Implement the ports: programs, the container engine, registries, Helm, the Kubernetes API and this machine."""

@@ -1,4 +1,4 @@
-"""Paths of Kubernetes kinds: the usual ones by heart, all others as the API server says."""
+"""Map Kubernetes kinds to API paths: common kinds from a table, all others by API discovery."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from seatrial.model.errors import EnvironmentFailed
 
-__all__ = ["Kinds"]
+__all__ = ["ApiResources"]
 
 _PLURALS: Final = {
     "v1": (
@@ -28,14 +28,14 @@ _PLURALS: Final = {
     "rbac.authorization.k8s.io/v1": ("roles rolebindings", "clusterroles clusterrolebindings"),
     "storage.k8s.io/v1": ("", "storageclasses"),
 }
-"""apiVersion to plurals of namespaced kinds and of cluster-wide ones; saves a request a group."""
+"""apiVersion to plurals of namespaced and of cluster-scoped resources. Saves one request for each API group."""
 
 
-class Kinds:
-    """Turns kinds into paths.
+class ApiResources:
+    """Paths of the resources of one API server.
 
     Args:
-        discover: returns the APIResourceList of a path: `/apis/apps/v1`; None if there is none.
+        discover: returns the APIResourceList of a path such as `/apis/apps/v1`; None if the server has no such group.
     """
 
     def __init__(self, discover: Callable[[str], dict[str, Any] | None]) -> None:
@@ -43,10 +43,10 @@ class Kinds:
         self._known: dict[str, dict[str, tuple[str, bool]]] = {}
 
     def path(self, kind: str, namespace: str = "", name: str = "") -> str:
-        """Return the path of a kind, of all its objects in a namespace, or of one object.
+        """Return the path of a kind, of its objects in a namespace, or of one object.
 
         Raises:
-            EnvironmentFailed: the API server has no such kind.
+            EnvironmentFailed: the API server does not know the kind.
         """
         api, _, bare = kind.rpartition("/")
         plural, namespaced = self._resource(api, bare)
@@ -55,7 +55,7 @@ class Kinds:
         return f"{root}{scope}/{plural}" + (f"/{quote(name)}" if name else "")
 
     def namespaced(self, kind: str) -> bool:
-        """Whether objects of a kind live in namespaces."""
+        """Whether a kind is namespaced."""
         api, _, bare = kind.rpartition("/")
         return self._resource(api, bare)[1]
 
@@ -64,7 +64,7 @@ class Kinds:
             for plural in plurals.split():
                 if bare.lower() in (plural, plural.removesuffix("s"), plural.removesuffix("es"), f"{plural[:-3]}y"):
                     return plural, namespaced
-        # Asked again for a kind that is not known: it may have been defined in the meantime.
+        # An unknown kind is discovered again: its CustomResourceDefinition may be new.
         if bare not in self._known.get(api, {}):
             found = self._discover(_root(api)) or {}
             self._known[api] = {
@@ -73,8 +73,11 @@ class Kinds:
                 if "/" not in entry["name"]
             }
         if bare not in self._known[api]:
+            group = api.rpartition("/")[0]
             raise EnvironmentFailed(
-                f"the cluster knows no kind {bare} in {api}", hint="install what defines it before the release"
+                f"kind {bare} in {api} not found in the cluster",
+                reason="its CustomResourceDefinition is not installed",
+                hint=f"install it before the release; kubectl api-resources --api-group={group}",
             )
         return self._known[api][bare]
 

@@ -1,11 +1,11 @@
-"""A cluster that somebody else made: used as it is, never made, never removed."""
+"""Use an existing cluster through a kubeconfig context; it is never created or deleted."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from seatrial.adapters.guarded_api import Guard, OursOnly
+from seatrial.adapters.guarded_api import Guard, GuardedApi
 from seatrial.adapters.kubeconfig import contexts, load_access
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import UsageError
@@ -15,12 +15,12 @@ __all__ = ["ExistingCluster"]
 
 
 class ExistingCluster:
-    """The cluster of a context that the configuration allows by name.
+    """The cluster of a kubeconfig context that the configuration names.
 
     Args:
-        context: that context.
-        kubeconfig: file that has it; None: as kubectl finds it.
-        guard: what we may do there.
+        context: the context.
+        kubeconfig: file with the context; None: searched for as kubectl does.
+        guard: the objects that may be changed; default: none.
     """
 
     def __init__(
@@ -33,20 +33,20 @@ class ExistingCluster:
     ) -> None:
         self.name = context
         self.context = context
-        self.kubeconfig = kubeconfig or _first_with(context)
+        self.kubeconfig = kubeconfig or _find_kubeconfig(context)
         self._processes = processes
         self._guard = guard or Guard()
 
     def exists(self) -> bool:
-        """Say whether the context is there."""
+        """Return whether the kubeconfig file has the context."""
         return self.context in contexts(self.kubeconfig)
 
     def identity(self) -> str:
-        """Return nothing: it is not ours."""
+        """Return an empty string: the cluster is never compared with another one."""
         return ""
 
     def create(self, *, deadline: Deadline, log: Path, progress: Progress) -> None:
-        """Refuse.
+        """Raise: the context does not exist.
 
         Raises:
             UsageError: always.
@@ -55,25 +55,25 @@ class ExistingCluster:
         raise UsageError(f"{self.kubeconfig} has no context {self.context!r}", hint="kubectl config get-contexts")
 
     def delete(self, *, deadline: Deadline) -> None:
-        """Do nothing."""
+        """Do nothing: the cluster belongs to another owner."""
         del deadline
 
     def state(self) -> ClusterState:
-        """Return what we can know: its machines are none of our business."""
+        """Return `running`: seatrial does not manage the nodes."""
         return "running"
 
     def revive(self, *, deadline: Deadline) -> None:
-        """Do nothing: it lives without us."""
+        """Do nothing: seatrial does not manage the nodes."""
         del deadline
 
-    def connect(self) -> OursOnly:
-        """Return its API, which touches nothing that is not ours."""
+    def connect(self) -> GuardedApi:
+        """Return the API, which changes only objects that `guard` allows."""
         access = load_access(self.kubeconfig, self.context, self._processes)
-        return OursOnly(access, self._guard)
+        return GuardedApi(access, self._guard)
 
 
-def _first_with(context: str) -> Path:
-    """Return the kubeconfig file that has a context, searched as kubectl does: KUBECONFIG is a list of files."""
+def _find_kubeconfig(context: str) -> Path:
+    """Return the kubeconfig file with a context. KUBECONFIG is a list of files, as for kubectl."""
     listed = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
     candidates = listed or [Path.home() / ".kube" / "config"]
     return next((path for path in candidates if context in contexts(path)), candidates[0])

@@ -1,4 +1,4 @@
-"""The API of a cluster that others use too: what is not ours is read, and not touched."""
+"""Refuse changes to objects of other owners in a shared cluster."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import LABEL_ENVIRONMENT, LABEL_OWNER, LABEL_PROJECT, LABEL_USE, OWNER
 from seatrial.ports import Object
 
-__all__ = ["Guard", "OursOnly"]
+__all__ = ["Guard", "GuardedApi"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """What is ours.
+    """The objects that this environment may change.
 
     Attributes:
-        project: value of the project's label: another project's things are not ours either.
-        environment: what `--namespace` said; only its namespaces are ours then.
-        releases: namespace and name of the Helm releases whose objects are ours.
+        project: value of the project label; objects of other projects are refused.
+        environment: value of `--namespace`; if set, only namespaces of that guest environment are allowed.
+        releases: namespace and name of the Helm releases whose objects are allowed.
     """
 
     project: str = ""
@@ -28,93 +28,103 @@ class Guard:
     releases: frozenset[tuple[str, str]] = frozenset()
 
     def owns(self, obj: Object) -> bool:
-        """Whether an object carries our labels, or is part of a release of ours."""
-        labels, notes = (obj["metadata"].get(part) or {} for part in ("labels", "annotations"))
-        release = notes.get("meta.helm.sh/release-namespace"), notes.get("meta.helm.sh/release-name")
-        marked = labels.get(LABEL_OWNER) == OWNER and labels.get(LABEL_PROJECT) == self.project
-        return marked or release in self.releases
+        """Whether an object has the project's labels, or is part of one of its releases."""
+        labels, annotations = (obj["metadata"].get(part) or {} for part in ("labels", "annotations"))
+        release = annotations.get("meta.helm.sh/release-namespace"), annotations.get("meta.helm.sh/release-name")
+        labeled = labels.get(LABEL_OWNER) == OWNER and labels.get(LABEL_PROJECT) == self.project
+        return labeled or release in self.releases
 
-    def has(self, namespace: Object) -> bool:
-        """Whether a namespace is ours, with all that is in it."""
+    def owns_namespace(self, namespace: Object) -> bool:
+        """Whether a namespace belongs to this environment, with all objects in it."""
         labels = namespace["metadata"].get("labels") or {}
         return self.owns(namespace) and labels.get(LABEL_ENVIRONMENT, "") == self.environment
 
 
-class OursOnly(KubeApi):
-    """An API with a guard before whatever changes something."""
+class GuardedApi(KubeApi):
+    """A Kubernetes API that checks the owner before each change.
+
+    Args:
+        access: how to reach the API.
+        guard: the objects that may be changed.
+    """
 
     def __init__(self, access: Access, guard: Guard) -> None:
         super().__init__(access)
         self._guard = guard
-        self._places: dict[str, bool] = {}
+        self._owned: dict[str, bool] = {}
 
     def apply(self, obj: Object) -> Object:
-        """Make an object so, unless its namespace or what there is of its name is not ours.
+        """Apply an object.
 
         Raises:
-            EnvironmentFailed: it is not.
+            EnvironmentFailed: the object or its namespace belongs to another owner.
         """
         meta = obj["metadata"]
-        self._refuse("changed", f"{obj['apiVersion']}/{obj['kind']}", meta["name"], meta.get("namespace", ""))
+        self._check_owner(f"{obj['apiVersion']}/{obj['kind']}", meta["name"], meta.get("namespace", ""))
         return super().apply(obj)
 
     def create(self, obj: Object) -> bool:
-        """Create an object, unless its namespace is not ours; False: there is one of its name.
+        """Create an object; return False if it already exists.
 
         Raises:
-            EnvironmentFailed: it is not.
+            EnvironmentFailed: its namespace belongs to another owner.
         """
         meta = obj["metadata"]
         kind, namespace = f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", "")
-        # What is there already is not changed by this: whose it is does not matter.
-        if namespace and self._kinds.namespaced(kind):
-            self._is_ours(namespace)
+        # An object that already exists is not changed, so its owner does not matter.
+        if namespace and self._resources.namespaced(kind):
+            self._check_namespace(namespace)
         return super().create(obj)
 
     def replace(self, obj: Object) -> bool:
-        """Replace an object of ours; False: another client changed or removed it since it was read.
+        """Replace an object; return False if another client changed or deleted it since it was read.
 
         Raises:
-            EnvironmentFailed: it, or its namespace, is not ours.
+            EnvironmentFailed: the object or its namespace belongs to another owner.
         """
         meta = obj["metadata"]
-        self._refuse("replaced", f"{obj['apiVersion']}/{obj['kind']}", meta["name"], meta.get("namespace", ""))
+        self._check_owner(f"{obj['apiVersion']}/{obj['kind']}", meta["name"], meta.get("namespace", ""))
         return super().replace(obj)
 
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool:
-        """Delete an object of ours.
+        """Delete an object.
 
         Raises:
-            EnvironmentFailed: it is not ours.
+            EnvironmentFailed: the object or its namespace belongs to another owner.
         """
-        self._refuse("deleted", kind, name, namespace)
+        self._check_owner(kind, name, namespace)
         return super().delete(kind, name, namespace, grace=grace)
 
-    def _refuse(self, done: str, kind: str, name: str, namespace: str) -> None:
-        if namespace and self._kinds.namespaced(kind) and self._is_ours(namespace):
+    def _check_owner(self, kind: str, name: str, namespace: str) -> None:
+        if namespace and self._resources.namespaced(kind) and self._check_namespace(namespace):
             return
-        there = self.get(kind, name, namespace)
-        if there is None or self._guard.owns(there):
+        existing = self.get(kind, name, namespace)
+        if existing is None or self._guard.owns(existing):
             return
         bare = kind.rpartition("/")[2]
         place = f" in namespace {namespace}" if namespace else ""
         raise EnvironmentFailed(
-            f"{bare} {name}{place} is not ours and is not {done}",
-            reason=f"it has no label {LABEL_OWNER}={OWNER} with {LABEL_PROJECT}={self._guard.project}",
-            hint="choose another namespace or name",
+            f"{bare} {name}{place} already exists and belongs to another owner",
+            reason=f"it has no labels {LABEL_OWNER}={OWNER} and {LABEL_PROJECT}={self._guard.project}",
+            hint="choose another name or namespace",
         )
 
-    def _is_ours(self, name: str) -> bool:
-        """Whether a namespace is ours; False: its owner allows that we put things there."""
-        if name not in self._places:
-            there = self.get("v1/Namespace", name)
-            ours = there is not None and self._guard.has(there)
-            marks = (there or {}).get("metadata", {}).get("labels") or {}
-            if not ours and marks.get(LABEL_USE) != "allowed":
+    def _check_namespace(self, name: str) -> bool:
+        """Return whether this environment owns a namespace; False if it is lent to seatrial by a label.
+
+        Raises:
+            EnvironmentFailed: neither is the case.
+        """
+        if name not in self._owned:
+            existing = self.get("v1/Namespace", name)
+            owned = existing is not None and self._guard.owns_namespace(existing)
+            labels = (existing or {}).get("metadata", {}).get("labels") or {}
+            if not owned and labels.get(LABEL_USE) != "allowed":
+                lacking = f"it has neither the labels of this project nor {LABEL_USE}=allowed"
                 raise EnvironmentFailed(
-                    f"nothing is changed in namespace {name}: it is not ours",
-                    reason="it is not there" if there is None else f"it has neither our labels nor {LABEL_USE}=allowed",
-                    hint="leave the namespace out of manifests: they go where their release goes",
+                    f"namespace {name} belongs to another owner and is not changed",
+                    reason="it does not exist" if existing is None else lacking,
+                    hint="remove the namespace from the manifests: they are installed in that of their release",
                 )
-            self._places[name] = ours
-        return self._places[name]
+            self._owned[name] = owned
+        return self._owned[name]

@@ -1,4 +1,4 @@
-"""Helm 3.18 and later, and 4, by its command line."""
+"""Run Helm 3.18 or newer, and Helm 4, through its command line."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ __all__ = ["HelmCharts"]
 _QUICK: Final = 30.0
 _OLDEST: Final = (3, 18)
 _LOOPBACK: Final = re.compile(r"oci://(localhost|127(\.\d+){3}|\[::1\])(:\d+)?/")
-_ELSEWHERE: Final = ("HELM_KUBE", "HELM_NAMESPACE", "HELM_DRIVER")
-"""How variables begin that lead Helm to another cluster, user, namespace or store of releases."""
+_SELECTING: Final = ("HELM_KUBE", "HELM_NAMESPACE", "HELM_DRIVER")
+"""Prefixes of variables that select another cluster, user, namespace or storage of releases for Helm."""
 
 
 class HelmCharts:
     """Releases of one cluster.
 
     Args:
+        processes: runs Helm.
         kubeconfig: of the cluster.
-        context: the context in it.
-        cwd: where chart paths that are not absolute start.
+        context: in the kubeconfig.
+        cwd: base of relative chart paths.
     """
 
     def __init__(self, processes: Processes, *, kubeconfig: Path, context: str, cwd: Path) -> None:
@@ -46,88 +47,92 @@ class HelmCharts:
         """Return Helm's version: `v4.3.1`.
 
         Raises:
-            UsageError: there is no Helm, or one too old.
+            UsageError: Helm is not installed, or older than 3.18.
         """
         if not self._processes.find("helm"):
             raise UsageError(
                 "helm is not on PATH", hint="install Helm 3.18 or newer: https://helm.sh/docs/intro/install/"
             )
         argv = ["helm", "version", "--template", "{{.Version}}"]
-        done = self._processes.run(argv, deadline=Deadline.after(_QUICK), env=_only_ours())
+        done = self._processes.run(argv, deadline=Deadline.after(_QUICK), env=_environment())
         version = done.stdout.decode().strip()
         numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
         if numbers < _OLDEST:
-            raise UsageError(f"helm {version} is too old", hint="install Helm 3.18 or newer")
+            raise UsageError(
+                f"helm {version} is not supported",
+                reason="seatrial requires Helm 3.18 or newer",
+                hint="upgrade Helm: https://helm.sh/docs/intro/install/",
+            )
         self._version = version
         return version
 
     def prepare(self, release: ReleaseSpec, *, deadline: Deadline) -> None:
-        """Fetch what a chart of this project depends on, unless it is there already.
+        """Download the dependencies of a chart of this project that are missing.
 
-        Dependencies in this project (`file://…`) are packed each time: their archive does not follow their files.
+        Local dependencies (`file://…`) are packaged each time, because their archive may be older than their files.
 
         Raises:
-            CommandFailed: Helm cannot have them.
-            UsageError: Chart.yaml or Chart.lock is not YAML.
+            CommandFailed: the download failed.
+            UsageError: Chart.yaml or Chart.lock cannot be read or is not YAML.
         """
         chart = self._cwd / release.chart
         if chart in self._prepared or not (chart / "Chart.yaml").is_file():
             return
         if _dependencies_missing(chart):
             how = "build" if (chart / "Chart.lock").is_file() else "update"
-            self._processes.run(["helm", "dependency", how, str(chart)], deadline=deadline, env=_only_ours())
+            self._processes.run(["helm", "dependency", how, str(chart)], deadline=deadline, env=_environment())
         self._prepared.add(chart)
 
     def render(self, release: ReleaseSpec, sets: Mapping[str, str], *, deadline: Deadline) -> list[Object]:
-        """Return the objects that a release would make, hooks too, without a cluster.
+        """Return the objects of a release, including hooks, without a cluster.
 
         Raises:
-            CommandFailed: the chart does not render; Helm says why.
+            CommandFailed: the chart does not render; the reason is the last line of Helm.
         """
         import yaml  # noqa: PLC0415
 
         with _chart(release, sets) as chart:
             argv = ["helm", "template", release.name, *chart, "--namespace", release.namespace]
-            done = self._processes.run(argv, deadline=deadline, cwd=self._cwd, env=_only_ours())
+            done = self._processes.run(argv, deadline=deadline, cwd=self._cwd, env=_environment())
         documents = yaml.load_all(done.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         return [document for document in documents if isinstance(document, dict) and document.get("kind")]
 
-    def recover(self, release: ReleaseSpec, *, good: int | None, deadline: Deadline) -> None:
-        """Take back what a killed run left pending: to revision `good`, or away altogether if there never was one."""
-        if good is None:
+    def recover(self, release: ReleaseSpec, *, revision: int | None, deadline: Deadline) -> None:
+        """Roll a pending release back to a revision; uninstall it if `revision` is None."""
+        if revision is None:
             self._helm("uninstall", release.name, "--ignore-not-found", release=release, deadline=deadline)
         else:
-            self._helm("rollback", release.name, str(good), *self._force(), release=release, deadline=deadline)
+            self._helm("rollback", release.name, str(revision), *self._force(), release=release, deadline=deadline)
 
     def install(
         self, release: ReleaseSpec, sets: Mapping[str, str], *, labels: Mapping[str, str], deadline: Deadline, log: Path
     ) -> None:
-        """Install or upgrade a release, with labels on Helm's own record of it. Hooks are awaited, the rest is not.
+        """Install or upgrade a release, with labels on its release record. Waits for hooks, not for workloads.
 
         Raises:
-            CommandFailed: Helm failed; its last line is the reason.
+            CommandFailed: Helm failed; the reason is its last line.
         """
         seconds = max(1, int(deadline.left))
-        # An upgrade that is given no values takes over those of the release: a value taken away would stay.
+        # Without values, an upgrade reuses those of the release: a removed value would stay.
         more = ["--reset-values", "--labels", ",".join(f"{key}={value}" for key, value in labels.items())]
-        # Without a limit Helm keeps ten revisions as Secrets, each with the whole chart.
+        # By default Helm keeps ten revisions as Secrets, each with the whole chart.
         more += ["--history-max", "3", *self._force()]
         with _chart(release, sets) as chart:
             argv = ["upgrade", release.name, *chart, "--install", "--timeout", f"{seconds}s", *more]
             self._helm(*argv, release=release, deadline=deadline, log=log)
 
     def _force(self) -> list[str]:
-        """Return what makes Helm 4 take fields back that somebody edited by hand, as Helm 3 does without a word.
+        """Return the options that let Helm 4 overwrite fields of other field managers, as Helm 3 does.
 
-        Without it, one `kubectl edit` makes every further upgrade fail with a field conflict.
+        Without them, one `kubectl edit` makes every later upgrade fail with a field conflict.
         """
         version = self._version or self.version()
         return [] if version.startswith("v3.") else ["--server-side=true", "--force-conflicts"]
 
-    def end_left_behind(self) -> None:
-        """End the Helm that a killed command left running: it would overwrite what the next command installs."""
+    def end_orphans(self) -> None:
+        """Terminate a Helm process of a killed command: it would overwrite what the next command installs."""
         if self._unfinished.exists():
-            self._processes.end_left_behind("helm", self._cluster[1])
+            self._processes.end_orphans("helm", self._cluster[1])
             self._unfinished.unlink(missing_ok=True)
 
     def _helm(self, *argv: str, release: ReleaseSpec, deadline: Deadline, log: Path | None = None) -> None:
@@ -138,17 +143,17 @@ class HelmCharts:
                 ["helm", *argv, "--namespace", release.namespace, *self._cluster],
                 deadline=deadline,
                 cwd=self._cwd,
-                env=_only_ours(),
+                env=_environment(),
                 log=log,
             )
         finally:
-            # Not reached by a command that is killed: its Helm lives on.
+            # A killed command does not get here, and its Helm process keeps running.
             self._unfinished.unlink(missing_ok=True)
 
 
-def _only_ours() -> dict[str, str]:
-    """Return variables that take back those of the user that lead Helm elsewhere: to Helm, empty ones are not set."""
-    return {name: "" for name in os.environ if name.startswith(_ELSEWHERE)}
+def _environment() -> dict[str, str]:
+    """Return empty values for the variables in `_SELECTING`: Helm treats an empty variable as unset."""
+    return {name: "" for name in os.environ if name.startswith(_SELECTING)}
 
 
 def _dependencies_missing(chart: Path) -> bool:
@@ -158,7 +163,7 @@ def _dependencies_missing(chart: Path) -> bool:
 
 
 def _has(chart: Path, entry: Mapping[str, Any]) -> bool:
-    """Whether a chart has a dependency, as it is now."""
+    """Whether the `charts` folder has the current version of a dependency."""
     name, charts = str(entry.get("name", "")), chart / "charts"
     if (charts / name).is_dir():
         return True
@@ -179,10 +184,10 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _chart(release: ReleaseSpec, sets: Mapping[str, str]) -> Iterator[list[str]]:
-    """Yield the arguments that say which chart with which values.
+    """Yield the arguments for a chart and its values.
 
-    Texts may be secrets, and the arguments of a program are no secret on its machine: they go by files that only this
-    user can read. `--set-file` takes precedence over `--set-json` whatever their order, as `--set-string` did.
+    Text values may be secrets, and process arguments are visible on the machine. So they are passed in files that only
+    this user can read. `--set-file` has precedence over `--set-json`, whatever their order.
     """
     argv = [release.chart]
     if release.repository:
@@ -190,7 +195,7 @@ def _chart(release: ReleaseSpec, sets: Mapping[str, str]) -> Iterator[list[str]]
     if release.version:
         argv += ["--version", release.version]
     if _LOOPBACK.match(release.chart):
-        # As Docker does: a registry on this machine has no TLS.
+        # Like Docker: a registry on loopback has no TLS.
         argv.append("--plain-http")
     for path in release.values:
         argv += ["--values", str(path)]

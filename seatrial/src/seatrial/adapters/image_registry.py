@@ -1,12 +1,12 @@
-"""Registries that clusters pull from: one of our own beside kind's nodes, or the company's for an existing cluster.
+"""Deliver images through a registry: a local one for kind clusters, or the configured one of an existing cluster.
 
-Ours consists of two containers over one volume. The writer takes pushes on loopback. The reader stands in the network
-of the nodes and cannot write: it refuses, and its volume is mounted read-only. Each wants a password of its own. Nodes
-use the reader as a mirror of every registry whose images we deliver, each below a path of its own, so that pods keep
-the names that production says.
+The local registry is two containers with one volume, each with its own password. The writer accepts pushes on
+loopback. The reader is in the network of the nodes and is read-only: it refuses writes, and its volume is mounted
+read-only. Nodes use the reader as a mirror of each registry whose images are delivered, under a separate path. So pods
+keep the image names of production.
 
-Each state directory, that is each user, has a registry of its own. So whether it is still needed is a question to one
-ledger, and nobody runs what another user pushed.
+Each user (each state directory) has a separate registry. So one ledger decides whether it is still in use, and no user
+runs images that another user pushed.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from seatrial.adapters.registry_keys import (
     READER,
     WRITER,
     Keys,
-    alone,
     authorization,
     client_config,
     keys_in,
+    lock_registry,
     password_file,
 )
 from seatrial.model.deadline import Deadline
@@ -42,11 +42,11 @@ from seatrial.ports import Object, Progress
 __all__ = ["DOMAIN", "LocalRegistry", "RemoteRegistry"]
 
 DOMAIN: Final = "seatrial-registry"
-"""Registries have names below it: nodes behind a proxy reach it directly."""
+"""Domain of the names of local registries. NO_PROXY contains it, so that nodes reach them without a proxy."""
 
-_INSIDE: Final = 5000
+_CONTAINER_PORT: Final = 5000
 _IMAGES: Final = ("foundry.invalid/registry:2", "registry:2")
-"""What it runs, first come first served; the last is pulled."""
+"""Images of the registry. The first one on the engine is used; if there is none, the last one is pulled."""
 
 _FIRST_PORT: Final = 5001
 _ATTEMPTS: Final = 5
@@ -63,38 +63,39 @@ _HARDENED: Final = (
     *("--env", "REGISTRY_AUTH=htpasswd"),
     *("--env", "REGISTRY_AUTH_HTPASSWD_REALM=seatrial"),
     *("--env", f"REGISTRY_AUTH_HTPASSWD_PATH=/{HTPASSWD}"),
-    # The image of version 3 serves profiles and metrics on all addresses, to everybody.
+    # By default, version 3 serves profiles and metrics on all addresses without authentication.
     *("--env", "REGISTRY_HTTP_DEBUG_ADDR=127.0.0.1:5001"),
-    # Else it remembers layers that a garbage collection removed, and takes a push without them.
+    # Without this, a cache still lists layers that a garbage collection deleted, and a push omits them.
     *("--env", "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=none"),
     *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
 )
 
 
 class LocalRegistry:
-    """Our registry.
+    """The local registry of this user.
 
     Args:
-        home: directory with its keys; a registry for each.
-        image: what it runs; None: the first of the usual ones that is on the engine.
-        network: Docker network of the nodes; joined when it is there.
-        mark: file that says that the network is there because of us.
-        port_is_free: says whether a port of the loopback address is.
+        engine: runs its containers.
+        directory: directory with its keys. Each directory has a separate registry.
+        image: image of the registry; None: one of the default images.
+        network: Docker network of the nodes; joined once it exists.
+        network_marker: file that records that seatrial created the network.
+        port_is_free: whether a port of an address is free.
     """
 
     def __init__(
         self,
         engine: DockerEngine,
         *,
-        home: Path,
+        directory: Path,
         image: str | None,
         network: str,
-        mark: Path,
+        network_marker: Path,
         port_is_free: Callable[[str, int], bool],
     ) -> None:
         self._engine = engine
-        self._home = home
-        self._mark = mark
+        self._directory = directory
+        self._network_marker = network_marker
         self._images = (image,) if image else _IMAGES
         self._network = network
         self._port_is_free = port_is_free
@@ -103,17 +104,17 @@ class LocalRegistry:
 
     @property
     def host(self) -> str:
-        """Where this machine reaches the writer: `localhost:5001`."""
+        """Address of the writer on this machine: `localhost:5001`."""
         return f"localhost:{self._port}"
 
     @property
     def container(self) -> str:
-        """Name of the reader's container, which nodes reach it by."""
+        """Name of the reader's container, which is its host name for nodes."""
         return f"{self._keys.id}.{DOMAIN}"
 
     @property
     def volume(self) -> str:
-        """Name of the volume with what was pushed."""
+        """Name of the volume with the pushed images."""
         return self.container
 
     @property
@@ -122,18 +123,19 @@ class LocalRegistry:
 
     @cached_property
     def _keys(self) -> Keys:
-        return keys_in(self._home)
+        return keys_in(self._directory)
 
     def ensure(self, *, deadline: Deadline) -> None:
-        """Have both containers run; the reader is in the nodes' network if that is there already.
+        """Start both containers, the reader in the network of the nodes if that exists already.
 
         Raises:
-            EnvironmentFailed: one does not answer in spite of all.
+            EnvironmentFailed: the image of the registry cannot be pulled.
+            OutOfTime: a container does not answer.
         """
         found = self._running()
         if not found:
-            with alone(self._home):
-                # Another command of this user may have been quicker.
+            with lock_registry(self._directory):
+                # Another command of this user may have started it in the meantime.
                 found = self._running() or self._start(deadline)
         self._port = _published(found[self._writer])
         self._networks = set((found[self.container].get("NetworkSettings") or {}).get("Networks") or ())
@@ -141,40 +143,44 @@ class LocalRegistry:
         self._await(_published(found[self.container]), READER, self._keys.read, deadline)
 
     def join(self) -> bool:
-        """Have the reader join the nodes' network; False: there is none yet."""
+        """Connect the reader to the network of the nodes; return False if the network does not exist yet."""
         if self._network not in self._networks:
             done = self._engine.docker("network", "connect", self._network, self.container, check=False)
             if done.code and b"already exists" not in done.stderr:
                 return False
             self._networks.add(self._network)
-        if self._mark.exists() and not self._mark.read_text():
-            # It was not there before us: from now on it is told from a later network of this name.
-            self._mark.write_text(self._engine.network(self._network))
+        if self._network_marker.exists() and not self._network_marker.read_text():
+            # The id distinguishes this network from a later one with the same name.
+            self._network_marker.write_text(self._engine.network(self._network))
         return True
 
     def claim_network(self) -> None:
-        """Write down that the nodes' network is ours to remove, if it is not there yet: kind makes it and leaves it."""
+        """Record that seatrial deletes the network of the nodes, unless it exists: kind creates it and keeps it."""
         if not self._engine.network(self._network):
-            self._mark.parent.mkdir(parents=True, exist_ok=True)
-            self._mark.write_text("")
+            self._network_marker.parent.mkdir(parents=True, exist_ok=True)
+            self._network_marker.write_text("")
 
     def remove(self) -> None:
-        """Remove the containers and a network that is ours. The volume stays: it is the cache of what was pushed."""
-        with alone(self._home):
+        """Delete the containers, and the network if seatrial created it. The volume is kept as a cache."""
+        with lock_registry(self._directory):
             self._engine.remove_containers([self.container, self._writer], deadline=Deadline.after(_QUICK))
-        if self._mark.exists():
-            ours, there = self._mark.read_text(), self._engine.network(self._network)
-            # A cluster of another user may have come since, and be stopped: then Docker would let the network go.
-            if ours and ours == there and not self._engine.containers_in(self._network):
+        if self._network_marker.exists():
+            recorded, current = self._network_marker.read_text(), self._engine.network(self._network)
+            # Docker deletes a network whose containers are stopped, for example those of another user.
+            if recorded and recorded == current and not self._engine.containers_in(self._network):
                 self._engine.docker("network", "rm", self._network, check=False)
-            self._mark.unlink()
+            self._network_marker.unlink()
 
     def name_for(self, reference: str) -> str:
-        """Return the reference as it is: nodes look here first whatever it says."""
+        """Return the reference unchanged: for nodes, this registry is a mirror of all others."""
         return reference
 
     def digest(self, reference: str) -> str | None:
-        """Return the digest of an image's manifest, None if it is not here."""
+        """Return the digest of an image's manifest; None if the registry does not have it.
+
+        Raises:
+            EnvironmentFailed: the registry does not answer.
+        """
         repository, tag = self._place(reference)
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
         headers = {"Accept": _MANIFESTS, "Authorization": authorization(WRITER, self._keys.write)}
@@ -183,39 +189,48 @@ class LocalRegistry:
             response = connection.getresponse()
             return response.headers.get("Docker-Content-Digest") if response.status == _OK else None
         except OSError as error:
-            raise EnvironmentFailed(f"the registry at {self.host} does not answer", reason=str(error)) from error
+            raise EnvironmentFailed(
+                f"the registry at {self.host} does not answer",
+                reason=str(error),
+                hint=f"docker logs {self._writer}",
+            ) from error
         finally:
             connection.close()
 
     def push(self, reference: str, *, deadline: Deadline, progress: Progress) -> str:
-        """Push a local image and return the digest of its manifest as the registry has it."""
+        """Push an image of the engine; return the digest of its manifest in the registry.
+
+        Raises:
+            CommandFailed: the push failed.
+            EnvironmentFailed: the registry does not have the image afterwards.
+        """
         repository, tag = self._place(reference)
-        config = client_config(self._home / "docker", self.host, self._keys, os.environ)
+        config = client_config(self._directory / "docker", self.host, self._keys, os.environ)
         target = f"{self.host}/{repository}:{tag}"
         self._engine.push(reference, target, deadline=deadline, progress=progress, config=config)
         digest = self.digest(reference)
         if digest is None:
             raise EnvironmentFailed(
-                f"the registry lost {reference} right after the push",
+                f"the registry does not have {reference} after the push",
                 hint=f"docker rm -f {self.container} {self._writer}",
             )
         return digest
 
     def mirrors(self, references: list[str]) -> dict[str, str]:
-        """Return hosts.toml by registry host, for nodes that are to find the images here. They contain a password."""
+        """Return hosts.toml by registry host, which let nodes pull the images from here. They contain a password."""
         hosts = {canonical(reference).partition("/")[0] for reference in references}
         texts = {host: self._hosts_toml(f"/v2/{_component(host)}") for host in hosts}
-        # What other tools push to it by its address (KEP-1755).
-        texts[self.host] = texts[f"{self.container}:{_INSIDE}"] = self._hosts_toml("")
+        # Other tools push to the registry by its address (KEP-1755).
+        texts[self.host] = texts[f"{self.container}:{_CONTAINER_PORT}"] = self._hosts_toml("")
         return texts
 
     def announcement(self) -> Object:
-        """Return the ConfigMap that tells Skaffold, Tilt and others of this registry: KEP-1755."""
+        """Return the ConfigMap that announces the registry to tools such as Skaffold and Tilt (KEP-1755)."""
         hosting = (
-            f"# Pushes need a login: DOCKER_CONFIG={self._home / 'docker'}\n"
+            f"# Pushes need a login: DOCKER_CONFIG={self._directory / 'docker'}\n"
             f'host: "{self.host}"\n'
             "# Read-only. Nodes have a login.\n"
-            f'hostFromContainerRuntime: "{self.container}:{_INSIDE}"\n'
+            f'hostFromContainerRuntime: "{self.container}:{_CONTAINER_PORT}"\n'
         )
         return {
             "apiVersion": "v1",
@@ -225,7 +240,7 @@ class LocalRegistry:
         }
 
     def _running(self) -> dict[str, dict[str, Any]]:
-        """Return what the engine knows of both containers, nothing unless both run."""
+        """Return `docker container inspect` of both containers; empty unless both are running."""
         found = self._engine.containers([self.container, self._writer])
         up = [each for each in found.values() if each["State"]["Running"] and _published(each)]
         return found if len(up) == 2 else {}  # noqa: PLR2004
@@ -234,14 +249,14 @@ class LocalRegistry:
         image = self._image(deadline)
         names = [self.container, self._writer]
         for left in reversed(range(_ATTEMPTS)):
-            # One may be beyond starting (its port is taken, its network gone); all that they know is in the volume.
+            # Recreate both: one may not start again (port in use, network deleted), and all data is in the volume.
             self._engine.remove_containers(names, deadline=deadline)
             try:
                 self._create(image, deadline)
                 self._engine.docker("start", *names, deadline=deadline)
             except CommandFailed as failed:
                 self._engine.remove_containers(names, deadline=Deadline.after(_QUICK))
-                # Another user's registry may have been quicker to take the port.
+                # Another user's registry may have taken the port in the meantime.
                 if not left or not re.search(r"already (allocated|in use)", failed.tail):
                     raise
             else:
@@ -274,9 +289,9 @@ class LocalRegistry:
             self._engine.pull(image, deadline=deadline)
         except CommandFailed as failed:
             raise EnvironmentFailed(
-                f"image {image}, which the registry runs, cannot be pulled",
+                f"image {image} of the local registry cannot be pulled",
                 reason=failed.reason,
-                hint="name one that this machine has: SEATRIAL_REGISTRY_IMAGE=…",
+                hint="set SEATRIAL_REGISTRY_IMAGE to an image that this machine has",
             ) from failed
 
     def _await(self, port: int, user: str, password: str, deadline: Deadline) -> None:
@@ -304,7 +319,7 @@ class LocalRegistry:
 
     def _hosts_toml(self, path: str) -> str:
         # https://github.com/containerd/containerd/blob/main/docs/hosts.md
-        host = f'host."http://{self.container}:{_INSIDE}{path}"'
+        host = f'host."http://{self.container}:{_CONTAINER_PORT}{path}"'
         override = "  override_path = true\n" if path else ""
         return (
             f'[{host}]\n  capabilities = ["pull", "resolve"]\n{override}'
@@ -313,10 +328,11 @@ class LocalRegistry:
 
 
 class RemoteRegistry:
-    """A registry that a given cluster pulls from; images are renamed to live there.
+    """The configured registry of an existing cluster. Images are pushed to it under other names.
 
     Args:
-        prefix: host and path: `registry.example.com/team`.
+        engine: has the images.
+        prefix: host and path, such as `registry.example.com/team`.
     """
 
     def __init__(self, engine: DockerEngine, prefix: str) -> None:
@@ -324,17 +340,17 @@ class RemoteRegistry:
         self._prefix = prefix.rstrip("/")
 
     def ensure(self, *, deadline: Deadline) -> None:
-        """Do nothing: it is somebody else's."""
+        """Do nothing: the registry belongs to another owner."""
         del deadline
 
     def name_for(self, reference: str) -> str:
-        """Return what pods have to say."""
+        """Return the name of an image in the registry."""
         return f"{self._prefix}/{canonical(reference).partition('/')[2].removeprefix('library/')}"
 
     def digest(self, reference: str) -> str | None:
-        """Return the digest of an image's manifest, None if it is not there."""
+        """Return the digest of an image's manifest; None if the registry does not have it."""
         host = self._prefix.partition("/")[0].rpartition(":")[0] or self._prefix
-        # As the engine does, which takes a registry on this machine for one without TLS.
+        # Like the engine: a registry on loopback has no TLS.
         plain = ["--insecure"] if host in ("localhost", "127.0.0.1") else []
         argv = ["manifest", "inspect", "--verbose", *plain, self.name_for(reference)]
         done = self._engine.docker(*argv, check=False)
@@ -345,26 +361,34 @@ class RemoteRegistry:
         return str(entry["Descriptor"]["digest"])
 
     def push(self, reference: str, *, deadline: Deadline, progress: Progress) -> str:
-        """Push a local image and return the digest of its manifest as the registry has it."""
+        """Push an image of the engine; return the digest of its manifest in the registry.
+
+        Raises:
+            CommandFailed: the push failed.
+            EnvironmentFailed: the registry does not have the image afterwards.
+        """
         self._engine.push(reference, self.name_for(reference), deadline=deadline, progress=progress)
         digest = self.digest(reference)
         if digest is None:
-            raise EnvironmentFailed(f"{self._prefix} does not have {reference} after the push")
+            raise EnvironmentFailed(
+                f"{self._prefix} does not have {reference} after the push",
+                hint=f"docker manifest inspect {self.name_for(reference)}",
+            )
         return digest
 
 
 def _component(host: str) -> str:
-    """Return a registry host as one component of a repository's path, where a colon may not stand."""
+    """Return a registry host as one component of a repository path, which must not contain a colon."""
     return re.sub(r"[^a-z0-9.-]", "_", host.lower())
 
 
 def _published_on(port: int | Literal[""]) -> tuple[str, str]:
-    """Return the options that publish a registry on loopback; without a port the engine chooses one."""
-    return "--publish", f"127.0.0.1:{port}:{_INSIDE}"
+    """Return the options that publish a registry on loopback; without a port, the engine chooses one."""
+    return "--publish", f"127.0.0.1:{port}:{_CONTAINER_PORT}"
 
 
 def _published(container: dict[str, Any]) -> int:
-    """Return the port of loopback that a container is published on, 0 if it is not."""
+    """Return the loopback port of a container; 0 if it is not published."""
     ports = (container.get("NetworkSettings") or {}).get("Ports") or {}
-    bindings = ports.get(f"{_INSIDE}/tcp") or ()
+    bindings = ports.get(f"{_CONTAINER_PORT}/tcp") or ()
     return int(bindings[0]["HostPort"]) if bindings else 0

@@ -1,4 +1,4 @@
-"""Clusters of containers, by kind."""
+"""Create and delete kind clusters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seatrial.adapters.docker import DockerEngine
-from seatrial.adapters.guarded_api import Guard, OursOnly
+from seatrial.adapters.guarded_api import Guard, GuardedApi
 from seatrial.adapters.kube_api import KubeApi
 from seatrial.adapters.kubeconfig import load_access
 from seatrial.model.deadline import Deadline
@@ -18,21 +18,22 @@ from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
 from seatrial.model.names import EnvironmentId
 from seatrial.ports import ClusterState, Completed, Processes, Progress
 
-__all__ = ["KindCluster", "Stray", "cluster_config", "host_ports", "kind_strays", "ours"]
+__all__ = ["KindCluster", "OrphanedNodes", "cluster_config", "host_ports", "node_ids", "orphaned_nodes"]
 
 _LABEL: Final = "io.x-k8s.kind.cluster"
 _ROLE: Final = "io.x-k8s.kind.role"
 _BALANCER: Final = "external-load-balancer"
 _SETTLE: Final = 2.0
-"""Seconds without a new container after which the engine has made all that a dead kind asked for."""
+"""Seconds without a new container after which the engine has finished the requests of a killed kind process."""
 
-_REFUSALS: Final = 30.0
-"""Seconds for which an engine that refuses a removal is asked again."""
+_REMOVAL_RETRIES: Final = 30.0
+"""Seconds for which a removal that the engine refuses is retried."""
 
-_LOOK: Final = 0.25
+_INTERVAL: Final = 0.25
+"""Seconds between two removals."""
 _PARALLEL_PULLS: Final = "kind: KubeletConfiguration\nserializeImagePulls: false\n"
 _MIRRORS: Final = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
-"""Where the nodes' containerd looks for registries' hosts.toml: no default before containerd 2.2 (kind 0.31)."""
+"""Directory of hosts.toml files for the nodes' containerd. It has no default before containerd 2.2 (kind 0.31)."""
 
 
 class KindCluster:
@@ -40,11 +41,13 @@ class KindCluster:
 
     Args:
         name: of the cluster.
-        config: kind's configuration, as `cluster_config` makes it.
-        namespace: of its context, for whoever uses kubectl.
+        config: kind configuration, as `cluster_config` returns it.
+        namespace: default namespace of the kubeconfig context.
         directory: of the environment; its kubeconfig and configuration are in it.
-        cwd: relative paths of the configuration start here.
-        guard: what we may do there, if other environments live there too.
+        cwd: base of relative paths in the configuration.
+        processes: runs kind.
+        engine: runs the node containers.
+        guard: the objects that may be changed; None: all.
     """
 
     def __init__(
@@ -69,23 +72,23 @@ class KindCluster:
         self._processes = processes
         self._engine = engine
         self._guard = guard
-        # On disk, so that the next command knows what one that was killed had begun.
+        # A file, so that the next command knows that a killed one had started to create the cluster.
         self._unfinished = directory / "kind-create-began"
 
     def exists(self) -> bool:
-        """Say whether a cluster of this name has containers, whoever made it."""
+        """Return whether a cluster of this name has containers, whoever created it."""
         return bool(self.names())
 
     def identity(self) -> str:
-        """Return what tells this cluster from another one of the same name; empty if there is none."""
+        """Return the id of the control-plane container; empty if the cluster does not exist."""
         node = self._engine.container(f"{self.name}-control-plane") or {}
         return str(node.get("Id", ""))
 
     def create(self, *, deadline: Deadline, log: Path, progress: Progress) -> None:
-        """Make the cluster. The network check waits until it can be used.
+        """Create the cluster. The network check waits until it is ready.
 
         Raises:
-            CommandFailed: kind failed; what it made so far is still there.
+            CommandFailed: kind failed; the containers that it created still exist.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
         config = self._directory / "kind.json"
@@ -93,37 +96,39 @@ class KindCluster:
         argv = ["kind", "create", "cluster", "--name", self.name, "--config", str(config)]
         argv += ["--kubeconfig", str(self.kubeconfig), "--retain", "--verbosity", "1"]
         self._unfinished.touch()
-        self._processes.run(argv, deadline=deadline, cwd=self._cwd, log=log, line=lambda line: _tell(line, progress))
+        self._processes.run(
+            argv, deadline=deadline, cwd=self._cwd, log=log, line=lambda line: _report_step(line, progress)
+        )
         self._unfinished.unlink()
-        self._as_json()
+        self._rewrite_kubeconfig()
 
     def delete(self, *, deadline: Deadline) -> None:
-        """Remove the cluster, whole or half-made: those of its containers that this environment created.
+        """Delete the cluster's containers that this environment created, even if the cluster is incomplete.
 
-        Containers of another cluster of the same name stay, whoever made it and when.
+        Containers of another cluster of the same name are kept.
         """
         unfinished = self._unfinished.exists()
         if unfinished:
-            # A killed command leaves its kind running, and that goes on making containers.
-            self._processes.end_left_behind("kind", str(self.kubeconfig))
+            # The kind process of a killed command keeps creating containers.
+            self._processes.end_orphans("kind", str(self.kubeconfig))
         self._remove(deadline)
-        # Nor does the engine stop making what a kind that is dead has asked for.
+        # The engine finishes what a terminated kind process requested.
         until = time.monotonic() + (_SETTLE if unfinished else 0.0)
         while time.monotonic() < until:
-            time.sleep(_LOOK)
+            time.sleep(_INTERVAL)
             if self._remove(deadline):
                 until = time.monotonic() + _SETTLE
         self._unfinished.unlink(missing_ok=True)
 
     def state(self) -> ClusterState:
-        """Say what its nodes do."""
+        """Return the state of the node containers."""
         states = set(self._states().values())
         if not states:
             return "gone"
         return "running" if states == {"running"} else "paused" if "paused" in states else "stopped"
 
     def revive(self, *, deadline: Deadline) -> None:
-        """Start nodes that were stopped, by a restart of the machine, say, and go on with those that are paused."""
+        """Start stopped nodes, for example after a restart of the machine, and unpause paused ones."""
         states = self._states()
         if paused := [name for name, state in states.items() if state == "paused"]:
             self._engine.docker("unpause", *paused, deadline=deadline)
@@ -131,16 +136,16 @@ class KindCluster:
             self._engine.docker("start", *stopped, deadline=deadline)
 
     def connect(self) -> KubeApi:
-        """Return its API."""
+        """Return the API of the cluster."""
         access = load_access(self.kubeconfig, self.context, self._processes)
-        return OursOnly(access, self._guard) if self._guard else KubeApi(access)
+        return GuardedApi(access, self._guard) if self._guard else KubeApi(access)
 
     def names(self) -> tuple[str, ...]:
-        """Return the names of the node containers, stopped ones too."""
+        """Return the names of the node containers, running or not."""
         return tuple(self._states())
 
     def images(self) -> tuple[str, ...]:
-        """Return what the node containers are made of."""
+        """Return the images of the node containers."""
         done = self._engine.docker("ps", "--all", "--filter", f"label={_LABEL}={self.name}", "--format", "{{.Image}}")
         return tuple(sorted(set(done.stdout.decode().split())))
 
@@ -149,33 +154,33 @@ class KindCluster:
         return self._engine.docker("exec", node, *argv, deadline=deadline, check=check)
 
     def _remove(self, deadline: Deadline) -> bool:
-        """Remove the containers that there are of ours, and say if there were any.
+        """Delete the containers of this environment; return whether there were any.
 
-        An engine that still starts a container may refuse its removal, or take long to answer.
+        While the engine starts a container, it may refuse to delete it or time out.
         """
-        patience, removed = deadline.child(_REFUSALS), False
-        while identifiers := self._ours():
+        retries, removed = deadline.child(_REMOVAL_RETRIES), False
+        while identifiers := self._node_ids():
             removed = True
             try:
                 self._engine.remove_containers(identifiers, deadline=deadline)
             except (CommandFailed, OutOfTime):
-                if patience.passed:
+                if retries.passed:
                     raise
-                time.sleep(_LOOK)
+                time.sleep(_INTERVAL)
         return removed
 
-    def _ours(self) -> list[str]:
+    def _node_ids(self) -> list[str]:
         """Return the ids of the containers that this environment created."""
-        return ours(self._engine.labelled_containers(f"{_LABEL}={self.name}"), self._directory.name)
+        return node_ids(self._engine.labeled_containers(f"{_LABEL}={self.name}"), self._directory.name)
 
     def _states(self) -> dict[str, str]:
-        """Return what the engine says of each node container, by name."""
+        """Return the state of each node container, by name."""
         form = "{{.Names}} {{.State}}"
         done = self._engine.docker("ps", "--all", "--filter", f"label={_LABEL}={self.name}", "--format", form)
         return dict(sorted(line.split(maxsplit=1) for line in done.stdout.decode().splitlines()))
 
-    def _as_json(self) -> None:
-        """Write the kubeconfig as JSON, which is YAML too and read faster, with the namespace of the tests."""
+    def _rewrite_kubeconfig(self) -> None:
+        """Write the kubeconfig as JSON, which is parsed faster than YAML, with the namespace of the tests."""
         import yaml  # noqa: PLC0415
 
         config = yaml.safe_load(self.kubeconfig.read_text())
@@ -188,34 +193,40 @@ class KindCluster:
 def cluster_config(
     given: Mapping[str, Any] | None, *, image: str | None, host_ports: bool, mounts: Mapping[Path, str]
 ) -> dict[str, Any]:
-    """Return a user's kind configuration as we use it.
+    """Return the user's kind configuration with the settings that seatrial needs.
 
     Args:
-        given: theirs; None: one node.
-        image: node image in place of the configured ones.
-        host_ports: whether the cluster may have the host ports of the configuration.
-        mounts: host directories that every node gets, read-only, and where.
+        given: the user's configuration; None: one node.
+        image: node image that replaces the configured ones; None: keep them.
+        host_ports: whether to keep the host ports of the configuration.
+        mounts: host directory to path in every node; mounted read-only.
 
     Raises:
-        EnvironmentFailed: it is no kind configuration.
+        EnvironmentFailed: it is not a kind configuration.
     """
     config = dict(given or {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"})
     nodes = config.get("nodes") or [{"role": "control-plane"}]
     if config.get("kind") != "Cluster" or not all(isinstance(node, dict) for node in nodes):
-        raise EnvironmentFailed("the kind configuration is none", reason="it has no `kind: Cluster` or odd nodes")
-    # Our cluster's name is that of seatrial.toml.
+        raise EnvironmentFailed(
+            "the kind configuration is not valid",
+            reason="it has no `kind: Cluster`, or a node is not a mapping",
+            hint="https://kind.sigs.k8s.io/docs/user/configuration/",
+        )
+    # The name comes from seatrial.toml.
     config.pop("name", None)
     config["kubeadmConfigPatches"] = [*(config.get("kubeadmConfigPatches") or ()), _PARALLEL_PULLS]
     patches = config.get("containerdConfigPatches") or ()
-    # containerd refuses a configuration that has both forms: registries that the user configured are left alone.
+    # containerd refuses a configuration with both forms, so registries of the user are kept as they are.
     if not any("cri" in patch and "registry" in patch for patch in patches):
         config["containerdConfigPatches"] = [_MIRRORS, *patches]
-    ours = [{"hostPath": str(path), "containerPath": inside, "readOnly": True} for path, inside in mounts.items()]
+    extra_mounts = [
+        {"hostPath": str(path), "containerPath": inside, "readOnly": True} for path, inside in mounts.items()
+    ]
     config["nodes"] = [
         {
             **{key: value for key, value in node.items() if host_ports or key != "extraPortMappings"},
             **({"image": image} if image else {}),
-            **({"extraMounts": [*(node.get("extraMounts") or ()), *ours]} if ours else {}),
+            **({"extraMounts": [*(node.get("extraMounts") or ()), *extra_mounts]} if extra_mounts else {}),
         }
         for node in nodes
     ]
@@ -233,7 +244,7 @@ def host_ports(config: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class OrphanedNodes:
     """Containers of a cluster whose environment has no record.
 
     Attributes:
@@ -245,33 +256,33 @@ class Stray:
     environment: EnvironmentId
 
 
-def kind_strays(engine: DockerEngine, root: Path, known: Callable[[EnvironmentId], bool]) -> list[Stray]:
+def orphaned_nodes(engine: DockerEngine, root: Path, known: Callable[[EnvironmentId], bool]) -> list[OrphanedNodes]:
     """Return node containers of environments of a ledger that have no record there.
 
     Args:
-        engine: where they are.
-        root: the state directory of the ledger.
-        known: says whether the ledger has a record of an environment.
+        engine: runs the containers.
+        root: state directory of the ledger.
+        known: whether the ledger has a record of an environment.
     """
     found: set[tuple[str, EnvironmentId]] = set()
-    for container in engine.labelled_containers(_LABEL):
+    for container in engine.labeled_containers(_LABEL):
         name = _labels(container)[_LABEL]
         for source in _sources(container):
             head, _, environment = source.removesuffix("/certs.d").rpartition("/sessions/")
             if source.endswith("/certs.d") and head.endswith(str(root)) and not known(EnvironmentId(environment)):
                 found.add((name, EnvironmentId(environment)))
-    return [Stray(name, environment) for name, environment in sorted(found)]
+    return [OrphanedNodes(name, environment) for name, environment in sorted(found)]
 
 
-def ours(containers: Sequence[Mapping[str, Any]], environment: str) -> list[str]:
+def node_ids(containers: Sequence[Mapping[str, Any]], environment: str) -> list[str]:
     """Return the ids of the containers that an environment created: they mount a folder of its directory. Pure.
 
-    kind cannot label containers. Its load balancer mounts nothing; it goes with the last of the nodes.
+    kind cannot label containers. Its load balancer has no mounts: it belongs to the environment that owns all nodes.
     """
     balancers = [each for each in containers if _labels(each).get(_ROLE) == _BALANCER]
     nodes = [each for each in containers if each not in balancers]
-    mine = [each for each in nodes if any(f"/sessions/{environment}/" in source for source in _sources(each))]
-    return [str(each["Id"]) for each in (*mine, *(balancers if len(mine) == len(nodes) else ()))]
+    owned = [each for each in nodes if any(f"/sessions/{environment}/" in source for source in _sources(each))]
+    return [str(each["Id"]) for each in (*owned, *(balancers if len(owned) == len(nodes) else ()))]
 
 
 def _sources(container: Mapping[str, Any]) -> list[str]:
@@ -282,7 +293,7 @@ def _labels(container: Mapping[str, Any]) -> dict[str, str]:
     return (container.get("Config") or {}).get("Labels") or {}
 
 
-def _tell(line: str, progress: Progress) -> None:
-    """Tell kind's steps, which it marks ` • …` without a terminal."""
+def _report_step(line: str, progress: Progress) -> None:
+    """Report the steps of kind. Without a terminal it prints them as ` • …`."""
     if line.startswith(" • "):
         progress(line.removeprefix(" • ").split("  ")[0].strip(" .…"))

@@ -1,7 +1,7 @@
-"""The Kubernetes API: objects as the JSON that it speaks, watches, logs, commands in pods.
+"""Access the Kubernetes API: requests with retries, watches, logs and commands in pods.
 
-On the standard library's HTTP client: the two libraries we tried cost each `seatrial test` 0.25 s and more to import,
-and neither forwards ports. https://kubernetes.io/docs/reference/using-api/api-concepts/
+Objects are the JSON of the API: https://kubernetes.io/docs/reference/using-api/api-concepts/. The client uses
+`http.client`, because the two client libraries that were tried take at least 0.25 s to import.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from seatrial.adapters.api_resources import Kinds
+from seatrial.adapters.api_resources import ApiResources
 from seatrial.adapters.kubeconfig import Access
 from seatrial.adapters.pod_exec import ApiPodExec
 from seatrial.adapters.pod_logs import ApiLines, log_query
@@ -29,10 +29,10 @@ __all__ = ["KubeApi", "open_connection"]
 _MANAGER: Final = "seatrial"
 _TIMEOUT: Final = 30.0
 _HANDSHAKE: Final = 10.0
-"""Seconds for a connection to stand: a machine that sleeps takes it and says nothing."""
+"""Seconds to connect, including TLS: a suspended machine accepts the connection and sends nothing."""
 
 _PAUSES: Final = (0.1, 0.5, 2.0)
-"""Seconds between the tries of a request that found nobody, or a server that is starting or busy."""
+"""Seconds between attempts if the server is unreachable, starting or busy."""
 
 _BUSY: Final = (429, 500, 502, 503, 504)
 _FORBIDDEN: Final = 403
@@ -43,21 +43,25 @@ _ERROR: Final = 400
 
 
 class KubeApi:
-    """One cluster's API. Safe for threads: each has its own connection."""
+    """The API of one cluster. Thread-safe: each thread has its own connection.
+
+    Args:
+        access: how to reach the API.
+    """
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._mine = threading.local()
+        self._local = threading.local()
         self._lock = threading.Lock()
         self._open: set[http.client.HTTPConnection] = set()
-        self._kinds = Kinds(lambda path: self._json("GET", path, missing_ok=True))
+        self._resources = ApiResources(lambda path: self._json("GET", path, missing_ok=True))
 
     def version(self) -> str:
         """Return the server's version: `v1.34.4`."""
         return str(self._found("GET", "/version")["gitVersion"])
 
     def answers(self, seconds: float) -> bool:
-        """Say whether the server answers within some seconds, asked once."""
+        """Return whether the server answers one request within some seconds."""
         connection = self._connection(timeout=seconds)
         try:
             _send(connection, "GET", self._target("/version", {}), self._headers())
@@ -68,46 +72,46 @@ class KubeApi:
             connection.close()
 
     def get(self, kind: str, name: str, namespace: str = "") -> Object | None:
-        """Return an object, None if there is none."""
-        return self._json("GET", self._kinds.path(kind, namespace, name), missing_ok=True)
+        """Return an object; None if it does not exist."""
+        return self._json("GET", self._resources.path(kind, namespace, name), missing_ok=True)
 
     def objects(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]:
-        """Return all objects of a kind in a namespace, or in all, that a label selector selects."""
+        """Return the objects of a kind that match a label selector, in one namespace or in all."""
         query = {"labelSelector": labels} if labels else {}
-        return self._listed(kind, self._found("GET", self._kinds.path(kind, namespace), query=query))
+        return self._listed(kind, self._found("GET", self._resources.path(kind, namespace), query=query))
 
     def watch(self, kind: str, namespace: str = "") -> ApiWatch:
-        """Return what happens to the objects of a kind from now on."""
-        return ApiWatch(self, kind, self._kinds.path(kind, namespace))
+        """Return a watch on the objects of a kind."""
+        return ApiWatch(self, kind, self._resources.path(kind, namespace))
 
     def apply(self, obj: Object) -> Object:
-        """Make an object so, whoever changed it before (server-side apply), and return it as it is then."""
+        """Apply an object (server-side apply, with force); return the result."""
         meta = obj["metadata"]
         kind = f"{obj['apiVersion']}/{obj['kind']}"
-        path = self._kinds.path(kind, meta.get("namespace", ""), meta["name"])
+        path = self._resources.path(kind, meta.get("namespace", ""), meta["name"])
         query = {"fieldManager": _MANAGER, "force": "true"}
         return self._found("PATCH", path, query=query, body=obj, content_type="application/apply-patch+yaml")
 
-    def rehearse(self, obj: Object, *, user: str, groups: Sequence[str]) -> str:
-        """Return why the API refuses to create an object as another user, empty if it does not; create nothing."""
+    def dry_run_create(self, obj: Object, *, user: str, groups: Sequence[str]) -> str:
+        """Create an object as another user in a dry run; return why the API refuses it, empty if it accepts."""
         meta = obj["metadata"]
-        path = self._kinds.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""))
-        as_them = (("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups))
+        path = self._resources.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""))
+        impersonation = (("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups))
         status, answer = self._request(
-            "POST", path, {"dryRun": "All"}, json.dumps(obj).encode(), "application/json", impersonation=as_them
+            "POST", path, {"dryRun": "All"}, json.dumps(obj).encode(), "application/json", impersonation=impersonation
         )
         return _reason(status, answer) if status >= _ERROR else ""
 
     def create(self, obj: Object) -> bool:
-        """Make an object; False: there is one of its name."""
+        """Create an object; return False if it already exists."""
         meta = obj["metadata"]
-        path = self._kinds.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""))
+        path = self._resources.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""))
         return self._unless_conflict("POST", path, obj)
 
     def replace(self, obj: Object) -> bool:
-        """Write an object that was read before; False: somebody else wrote it in between, or removed it."""
+        """Replace an object that was read before; return False if another client changed or deleted it since."""
         meta = obj["metadata"]
-        path = self._kinds.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""), meta["name"])
+        path = self._resources.path(f"{obj['apiVersion']}/{obj['kind']}", meta.get("namespace", ""), meta["name"])
         return self._unless_conflict("PUT", path, obj)
 
     def _unless_conflict(self, method: str, path: str, obj: Object) -> bool:
@@ -115,15 +119,15 @@ class KubeApi:
         if status in (_CONFLICT, _NOT_FOUND):
             return False
         if status >= _ERROR:
-            raise EnvironmentFailed(f"the cluster refuses {method} {path}", reason=_reason(status, answer))
+            raise EnvironmentFailed(f"the Kubernetes API refuses {method} {path}", reason=_reason(status, answer))
         return True
 
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool:
-        """Delete an object and what it owns, without waiting; say whether it was there."""
+        """Delete an object and its dependents, without waiting; return whether it existed."""
         options: Object = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
         if grace is not None:
             options["gracePeriodSeconds"] = grace
-        path = self._kinds.path(kind, namespace, name)
+        path = self._resources.path(kind, namespace, name)
         return self._json("DELETE", path, body=options, missing_ok=True) is not None
 
     def logs(
@@ -136,36 +140,36 @@ class KubeApi:
         since: int | None = None,
         previous: bool = False,
     ) -> bytes:
-        """Return what a container printed, its last `tail` lines or all that is kept; empty if it never ran."""
+        """Return the log of a container, its last `tail` lines or all of it; empty if it never ran."""
         query = log_query(container, tail=tail, since=since, previous=previous)
-        path = self._kinds.path("v1/Pod", namespace, pod) + "/log"
+        path = self._resources.path("v1/Pod", namespace, pod) + "/log"
         status, body = self._request("GET", path, query)
         return body if status < _ERROR else b""
 
     def follow(
         self, pod: str, namespace: str, container: str, *, tail: int | None = None, since: int | None = None
     ) -> ApiLines:
-        """Return the lines that a container prints, until it ends."""
-        path = self._kinds.path("v1/Pod", namespace, pod) + "/log"
+        """Return the lines that a container prints until it terminates."""
+        path = self._resources.path("v1/Pod", namespace, pod) + "/log"
         return ApiLines(self.stream, path, log_query(container, tail=tail, since=since))
 
     def exec(self, pod: str, namespace: str) -> PodExec:
         """Return a way to run commands in a pod."""
-        return ApiPodExec(self.websocket, self._kinds.path("v1/Pod", namespace, pod))
+        return ApiPodExec(self.websocket, self._resources.path("v1/Pod", namespace, pod))
 
     def websocket(self, target: str, subprotocols: tuple[str, ...], *, silence: float) -> WebSocket:
         """Open a WebSocket to a path of the API.
 
         Raises:
-            HandshakeRefused: the server says no.
-            StreamBroken: there is no connection.
-            EnvironmentFailed: nobody answers there.
+            HandshakeRefused: the server does not upgrade the connection.
+            StreamBroken: the connection was lost.
+            EnvironmentFailed: the server does not answer.
         """
         connection = self._connection()
         try:
             connection.connect()
         except OSError as error:
-            raise self._silent(error) from error
+            raise self._no_answer(error) from error
         web = WebSocket(connection.sock, silence=silence)
         host = f"{self._access.host}:{self._access.port}"
         try:
@@ -176,29 +180,29 @@ class KubeApi:
         return web
 
     def close(self) -> None:
-        """Close all connections; watches end."""
+        """Close all connections, which ends all watches."""
         with self._lock:
             connections, self._open = tuple(self._open), set()
         for connection in connections:
-            _hang_up(connection)
+            _disconnect(connection)
 
     def stream(
         self, path: str, query: Mapping[str, str]
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        """Send a GET and return its open response, with the connection that the caller hangs up."""
+        """Send a GET; return the connection, which the caller closes, and the open response."""
         connection = self._connection(timeout=None)
         try:
             _send(connection, "GET", self._target(path, query), self._headers())
             response = connection.getresponse()
         except (OSError, http.client.HTTPException):
-            _hang_up(connection)
+            _disconnect(connection)
             raise
         with self._lock:
             self._open.add(connection)
         return connection, response
 
     def listing(self, kind: str, path: str) -> tuple[list[Object], str]:
-        """Return all objects of a path, and the version of the list, from which a watch can go on."""
+        """Return the objects of a path, and the resource version from which a watch continues."""
         found = self._found("GET", path)
         return self._listed(kind, found), str(found["metadata"].get("resourceVersion", ""))
 
@@ -211,7 +215,7 @@ class KubeApi:
     def _found(self, *args: Any, **kwargs: Any) -> Object:
         found = self._json(*args, **kwargs)
         if found is None:
-            raise EnvironmentFailed(f"the cluster has no {args[1]}")
+            raise EnvironmentFailed(f"{args[1]} not found in the cluster")
         return found
 
     def _json(
@@ -230,7 +234,7 @@ class KubeApi:
             return None
         if status >= _ERROR:
             failed = {_FORBIDDEN: AccessDenied, _NOT_FOUND: NotServed}.get(status, EnvironmentFailed)
-            raise failed(f"the cluster refuses {method} {path}", reason=_reason(status, answer))
+            raise failed(f"the Kubernetes API refuses {method} {path}", reason=_reason(status, answer))
         result: Object = json.loads(answer)
         return result
 
@@ -244,7 +248,7 @@ class KubeApi:
         *,
         impersonation: tuple[tuple[str, str], ...] = (),
     ) -> tuple[int, bytes]:
-        """Send a request and return status and body. All our requests may be sent twice, so broken ones are."""
+        """Send a request; return status and body. Every request is idempotent, so failed ones are retried."""
         headers = self._headers(impersonation)
         if data is not None:
             headers.append(("Content-Type", content_type))
@@ -257,9 +261,9 @@ class KubeApi:
                 status, body = response.status, response.read()
             except (OSError, http.client.HTTPException) as error:
                 self._drop(connection)
-                # Who was silent for all that time is not between two starts.
+                # After a timeout the server is not just restarting.
                 if pause is None or isinstance(error, TimeoutError):
-                    raise self._silent(error) from error
+                    raise self._no_answer(error) from error
             else:
                 if status not in _BUSY or pause is None:
                     return status, body
@@ -269,7 +273,7 @@ class KubeApi:
     def _headers(
         self, impersonation: tuple[tuple[str, str], ...] = (), *, accept: str = "application/json"
     ) -> list[tuple[str, str]]:
-        """Return the headers of a request; a user is impersonated with several groups."""
+        """Return the headers of a request. Impersonate-Group may occur several times."""
         authorization = self._access.authorization()
         return [
             ("Accept", accept),
@@ -285,33 +289,33 @@ class KubeApi:
         return open_connection(self._access, timeout)
 
     def _pooled(self) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection | None = getattr(self._mine, "connection", None)
+        connection: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._mine.connection = self._connection()
+            connection = self._local.connection = self._connection()
             with self._lock:
                 self._open.add(connection)
         return connection
 
     def _drop(self, connection: http.client.HTTPConnection) -> None:
-        self._mine.connection = None
+        self._local.connection = None
         with self._lock:
             self._open.discard(connection)
         connection.close()
 
-    def _silent(self, error: Exception) -> EnvironmentFailed:
+    def _no_answer(self, error: Exception) -> EnvironmentFailed:
         where = f"{self._access.host}:{self._access.port}"
         return EnvironmentFailed(
-            f"the cluster's API at {where} does not answer",
+            f"the Kubernetes API at {where} does not answer",
             reason=str(error) or type(error).__name__,
             hint="seatrial status",
         )
 
 
 def open_connection(access: Access, timeout: float | None) -> http.client.HTTPConnection:
-    """Return a connection to an API server that is not open yet."""
+    """Return a connection to an API server, not opened yet."""
     if access.tls is None:
         return http.client.HTTPConnection(access.host, access.port, timeout=timeout)
-    return _NamedConnection(access, timeout)
+    return _TlsConnection(access, timeout)
 
 
 def _send(
@@ -321,7 +325,7 @@ def _send(
     headers: Iterable[tuple[str, str]],
     body: bytes | None = None,
 ) -> None:
-    """Send a request whose headers may repeat, which `http.client` takes from no dictionary."""
+    """Send a request with headers that may repeat, which `http.client.request` does not support."""
     connection.putrequest(method, target)
     for name, value in headers:
         connection.putheader(name, value.encode())
@@ -331,7 +335,7 @@ def _send(
 
 
 class ApiWatch:
-    """Changes of the objects of one path, through gaps and restarts of the server, until it is closed."""
+    """Changes of the objects of one path until `close`; survives gaps and restarts of the server."""
 
     def __init__(self, api: KubeApi, kind: str, path: str) -> None:
         self._api = api
@@ -341,7 +345,7 @@ class ApiWatch:
         self._connection: http.client.HTTPConnection | None = None
         self._closed = threading.Event()
         self._version = ""
-        """Where to go on; empty: list anew."""
+        """Resource version to continue from; empty: list again."""
 
     def __iter__(self) -> Iterator[Change]:
         while not self._closed.is_set():
@@ -355,11 +359,11 @@ class ApiWatch:
                     time.sleep(_PAUSES[0])
 
     def close(self) -> None:
-        """End the iteration, from whatever thread."""
+        """End the iteration, from any thread."""
         with self._lock:
             self._closed.set()
             if self._connection:
-                # The iterating thread closes it: http.client takes no close in the middle of a read.
+                # The iterating thread closes the connection: http.client does not allow it during a read.
                 _wake(self._connection)
 
     def _changes(self) -> Iterator[Change]:
@@ -383,32 +387,32 @@ class ApiWatch:
                     yield Change(type=event["type"].lower(), objects=(event["object"],))
             else:
                 if response.status < _ERROR:
-                    # The server ends each watch after some minutes.
+                    # The server closes each watch after some minutes.
                     return
-            # Mostly 410 Gone: too much happened in between.
+            # Usually 410 Gone: the resource version is too old.
             self._version = ""
         finally:
-            _hang_up(connection)
+            _disconnect(connection)
 
 
-class _NamedConnection(http.client.HTTPSConnection):
-    """HTTPS whose certificate may carry another name than the host, and without Nagle's delay."""
+class _TlsConnection(http.client.HTTPSConnection):
+    """An HTTPS connection that verifies the configured server name and disables Nagle's algorithm."""
 
     def __init__(self, access: Access, timeout: float | None) -> None:
         super().__init__(access.host, access.port, timeout=timeout, context=access.tls)
         self._access = access
 
     def connect(self) -> None:
-        patience = min(_HANDSHAKE, self.timeout or _HANDSHAKE)
-        plain = socket.create_connection((self._access.host, self._access.port), patience)
+        timeout = min(_HANDSHAKE, self.timeout or _HANDSHAKE)
+        plain = socket.create_connection((self._access.host, self._access.port), timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         assert self._access.tls is not None  # noqa: S101 - for the type checker
         self.sock = self._access.tls.wrap_socket(plain, server_hostname=self._access.server_name)
         self.sock.settimeout(self.timeout)
 
 
-def _hang_up(connection: http.client.HTTPConnection) -> None:
-    """Close a connection so that a thread that reads from it wakes."""
+def _disconnect(connection: http.client.HTTPConnection) -> None:
+    """Close a connection and wake the thread that reads from it."""
     _wake(connection)
     with suppress(OSError):
         connection.close()

@@ -1,4 +1,4 @@
-"""Where a cluster's API is and who we are there, out of a kubeconfig file.
+"""Read the address and the credentials of a cluster from a kubeconfig file.
 
 Format: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -24,10 +25,10 @@ __all__ = ["Access", "contexts", "extract", "load_access"]
 
 _PLUGIN_SECONDS = 60.0
 _EARLY: Final = timedelta(seconds=10)
-"""A credential that expires within this time is asked for again."""
+"""A credential that expires within this time is requested again."""
 
 _PLUGIN_CONFIG: Final = "client.authentication.k8s.io/exec"
-"""Name of the cluster's extension that a credential plugin gets as its own configuration."""
+"""Name of the cluster extension that is the configuration of a credential plugin."""
 
 _FILES = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 
@@ -39,12 +40,12 @@ class Access:
     Attributes:
         host: name or address of the API server.
         port: its port.
-        path: prefix of all its paths, without a slash at the end.
+        path: prefix of all API paths, without a trailing slash.
         tls: None: plain HTTP.
-        server_name: name that its certificate must carry, if that is not `host`.
-        authorization: returns the value of the Authorization header, empty if there is none; may run a plugin.
-        namespace: the context's own.
-        impersonation: headers that let us act as another user: `as`, `as-uid`, `as-groups`, `as-user-extra`.
+        server_name: expected name in the certificate.
+        authorization: returns the value of the Authorization header, empty for none; may run a credential plugin.
+        namespace: of the context.
+        impersonation: headers from `as`, `as-uid`, `as-groups` and `as-user-extra`.
     """
 
     host: str
@@ -58,20 +59,20 @@ class Access:
 
 
 def contexts(path: Path) -> tuple[str, ...]:
-    """Return the names of the contexts in a kubeconfig file, none if there is no such file."""
+    """Return the names of the contexts in a kubeconfig file; empty if the file does not exist."""
     return tuple(str(entry["name"]) for entry in _read(path).get("contexts") or ()) if path.is_file() else ()
 
 
 def load_access(path: Path, context: str, processes: Processes) -> Access:
-    """Return the access that a context of a kubeconfig file gives.
+    """Return how to reach the cluster of a kubeconfig context.
 
     Args:
-        path: the file.
-        context: name of the context; never its current one, which another terminal may change.
-        processes: runs the credential plugin, if the user has one.
+        path: the kubeconfig file.
+        context: name of the context. The current context is never used: another terminal may change it.
+        processes: runs the credential plugin.
 
     Raises:
-        UsageError: the file or what it names is not there or not understood.
+        UsageError: the file, or a file that it names, cannot be read or is not valid.
     """
     config = _read(path)
     chosen = _named(config, "contexts", "context", context, path)
@@ -79,19 +80,23 @@ def load_access(path: Path, context: str, processes: Processes) -> Access:
     user = _named(config, "users", "user", chosen["user"], path) if chosen.get("user") else {}
     if cluster.get("proxy-url"):
         raise UsageError(
-            f"{path}: the cluster of context {context!r} has a proxy-url, which seatrial does not support",
-            reason="it would talk to the API server directly, while Helm would use the proxy",
-            hint="a context without proxy-url, for example by a tunnel to the API server",
+            f"context {context!r} in {path} has a proxy-url, which seatrial does not support",
+            reason="seatrial would connect to the API server directly, while Helm would use the proxy",
+            hint="use a context without proxy-url, for example through a tunnel to the API server",
         )
     if user.get("auth-provider"):
         raise UsageError(
-            f"{path}: the user of context {context!r} has an auth-provider, which Kubernetes 1.26 removed",
-            hint="a credential plugin: exec",
+            f"the user of context {context!r} in {path} has an auth-provider, which Kubernetes 1.26 removed",
+            hint="use a credential plugin (`exec`)",
         )
     server = urlsplit(str(cluster.get("server", "")))
     if server.scheme not in ("http", "https") or not server.hostname:
-        raise UsageError(f"{path}: cluster of context {context!r} has no server URL")
-    plugin = _Plugin(user["exec"], cluster, path, processes) if user.get("exec") else None
+        raise UsageError(
+            f"the cluster of context {context!r} in {path} has no valid server URL",
+            reason=f"server is {cluster.get('server')!r}, should be http:// or https:// and a host",
+            hint=f"kubectl --kubeconfig {path} config set-cluster NAME --server URL",
+        )
+    plugin = _CredentialPlugin(user["exec"], cluster, path, processes) if user.get("exec") else None
     tls = _tls(cluster, user, plugin, path.parent) if server.scheme == "https" else None
     return Access(
         host=server.hostname,
@@ -106,15 +111,15 @@ def load_access(path: Path, context: str, processes: Processes) -> Access:
 
 
 def extract(path: Path, context: str, *, namespace: str) -> dict[str, Any]:
-    """Return a kubeconfig that has one context of another one, and that as its current one.
+    """Return a kubeconfig with a single context of another kubeconfig, as its current context.
 
     Args:
-        path: the other one.
+        path: the other kubeconfig file.
         context: name of the context.
-        namespace: what the context is to have as its own.
+        namespace: default namespace of the context in the result.
 
     Raises:
-        UsageError: the file or what it names is not there or not understood.
+        UsageError: the file cannot be read or is not valid.
     """
     config, base = _read(path), path.parent.resolve()
     chosen = _named(config, "contexts", "context", context, path)
@@ -132,7 +137,7 @@ def extract(path: Path, context: str, *, namespace: str) -> dict[str, Any]:
 
 
 def _absolute(section: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Return a section whose files are found from everywhere."""
+    """Return a section with absolute file paths."""
     found: dict[str, Any] = {
         key: str(base / value) if key in _FILES and value else value for key, value in section.items()
     }
@@ -142,48 +147,54 @@ def _absolute(section: dict[str, Any], base: Path) -> dict[str, Any]:
 
 
 def _command(plugin: Mapping[str, Any], base: Path) -> str:
-    """Return the command of a credential plugin: a path is relative to the kubeconfig file, a bare name is on PATH."""
+    """Return the command of a credential plugin: a path relative to the kubeconfig file, or a name on PATH."""
     command = str(plugin.get("command") or "")
     return str(base / command) if "/" in command else command
 
 
 def _impersonation(user: Mapping[str, Any], path: Path) -> tuple[tuple[str, str], ...]:
-    """Return the headers of a user that acts as another one.
+    """Return the impersonation headers of a user.
 
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
 
     Raises:
-        UsageError: the section is not understood.
+        UsageError: a value has the wrong type.
     """
     pairs = tuple(_impersonated(user, path))
     if pairs and pairs[0][0] != "Impersonate-User":
         raise UsageError(
-            f"{path}: {', '.join(key for key in user if key.startswith('as-'))} without as",
-            reason="groups, a uid and extra values belong to a user that is impersonated",
-            hint="add as: NAME to the user",
+            f"a user in {path} has {', '.join(key for key in user if key.startswith('as-'))} without `as`",
+            reason="groups, a uid and extra values require an impersonated user",
+            hint="add `as: NAME` to the user",
         )
     for _, value in pairs:
         if not value.isprintable():
-            raise UsageError(f"{path}: cannot impersonate {value!r}: it has characters that are not printable")
+            raise UsageError(
+                f"cannot impersonate {value!r} of {path}",
+                reason="the value has characters that are not printable",
+                hint="remove them from the user in the kubeconfig",
+            )
     return pairs
 
 
 def _impersonated(user: Mapping[str, Any], path: Path) -> Iterator[tuple[str, str]]:
     def listed(key: str, values: object) -> list[str]:
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise UsageError(f"{path}: {key} is not a list of texts: {values!r}")
+            raise UsageError(f"{path}: {key} is {values!r}, should be a list of strings", hint=f"{key}: [VALUE]")
         return values
 
     for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid")):
         if value := user.get(key):
             if not isinstance(value, str):
-                raise UsageError(f"{path}: {key} is not a text: {value!r}", hint=f'{key}: "{value}"')
+                raise UsageError(f"{path}: {key} is {value!r}, should be a string", hint=f'{key}: "{value}"')
             yield header, value
     for group in listed("as-groups", user.get("as-groups") or []):
         yield "Impersonate-Group", group
     extra = user.get("as-user-extra") or {}
     if not isinstance(extra, dict):
-        raise UsageError(f"{path}: as-user-extra is not a mapping of lists: {extra!r}")
+        raise UsageError(
+            f"{path}: as-user-extra is {extra!r}, should be a mapping of lists", hint="as-user-extra: {KEY: [VALUE]}"
+        )
     for key, values in extra.items():
         for value in listed(f"as-user-extra.{key}", values):
             yield f"Impersonate-Extra-{quote(str(key), safe='')}", value
@@ -195,7 +206,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"cannot read kubeconfig {path}", reason=str(error.strerror)) from error
     if text.lstrip().startswith("{"):
-        # Our own copies are JSON, which needs no YAML parser: 50 ms of each `seatrial test`.
+        # kubeconfigs that seatrial writes are JSON: the YAML parser would take 50 ms of each `seatrial test`.
         config = json.loads(text)
     else:
         import yaml  # noqa: PLC0415
@@ -212,22 +223,22 @@ def _read(path: Path) -> dict[str, Any]:
 def _named(config: dict[str, Any], section: str, key: str, name: str, path: Path) -> dict[str, Any]:
     entries = {entry.get("name"): entry.get(key) or {} for entry in config.get(section) or ()}
     if name not in entries:
-        there = ", ".join(sorted(str(name) for name in entries)) or "none"
-        raise UsageError(f"{path} has no {key} {name!r}", reason=f"it has: {there}", hint="kubectl config get-contexts")
+        known = ", ".join(sorted(str(name) for name in entries)) or "none"
+        raise UsageError(f"{path} has no {key} {name!r}", reason=f"known: {known}", hint="kubectl config get-contexts")
     found: dict[str, Any] = entries[name]
     return found
 
 
 def _pem(section: dict[str, Any], key: str, base: Path) -> str:
-    """Return the PEM text of `key`, from `key-data` or the file that `key` names; empty if there is neither."""
+    """Return the PEM text from `key-data` or the file in `key`; empty if neither is set."""
     if section.get(f"{key}-data"):
         return base64.b64decode(section[f"{key}-data"]).decode()
     return (base / section[key]).read_text() if section.get(key) else ""
 
 
-def _tls(cluster: dict[str, Any], user: dict[str, Any], plugin: _Plugin | None, base: Path) -> ssl.SSLContext:
-    # Not create_default_context: since Python 3.13 it refuses certificates without an Authority Key Identifier,
-    # among them those of many a kubeadm cluster.
+def _tls(cluster: dict[str, Any], user: dict[str, Any], plugin: _CredentialPlugin | None, base: Path) -> ssl.SSLContext:
+    # Not create_default_context: since Python 3.13 it refuses certificates without an Authority Key Identifier, which
+    # many kubeadm clusters use.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if cluster.get("insecure-skip-tls-verify"):
         context.check_hostname = False
@@ -240,7 +251,7 @@ def _tls(cluster: dict[str, Any], user: dict[str, Any], plugin: _Plugin | None, 
     if plugin and not certificate:
         certificate, key = plugin.certificate()
     if certificate:
-        # ssl reads certificates from files only.
+        # The ssl module reads certificates from files only.
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
             file.write(certificate + "\n" + key)
             file.flush()
@@ -248,9 +259,9 @@ def _tls(cluster: dict[str, Any], user: dict[str, Any], plugin: _Plugin | None, 
     return context
 
 
-def _authorization(user: dict[str, Any], plugin: _Plugin | None, base: Path) -> Callable[[], str]:
+def _authorization(user: dict[str, Any], plugin: _CredentialPlugin | None, base: Path) -> Callable[[], str]:
     if token_file := user.get("tokenFile"):
-        # Read each time: such tokens are rotated.
+        # Read each time, because such tokens are rotated.
         return lambda: f"Bearer {(base / token_file).read_text().strip()}"
     if token := user.get("token"):
         return lambda: f"Bearer {token}"
@@ -262,7 +273,7 @@ def _authorization(user: dict[str, Any], plugin: _Plugin | None, base: Path) -> 
     return lambda: ""
 
 
-class _Plugin:
+class _CredentialPlugin:
     """A credential plugin: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins."""
 
     def __init__(self, spec: dict[str, Any], cluster: Mapping[str, Any], path: Path, processes: Processes) -> None:
@@ -273,11 +284,11 @@ class _Plugin:
         self._status: dict[str, Any] | None = None
         if spec.get("interactiveMode") == "Always":
             raise UsageError(
-                f"{path}: credential plugin {spec.get('command')} asks for input, which seatrial cannot give it",
-                hint="interactiveMode: IfAvailable, and log in beforehand",
+                f"credential plugin {spec.get('command')} of {path} requires input, which seatrial does not support",
+                hint="set interactiveMode: IfAvailable, and log in before you run seatrial",
             )
         if not spec.get("command"):
-            raise UsageError(f"{path}: a credential plugin (exec) has no command")
+            raise UsageError(f"a credential plugin (`exec`) in {path} has no command", hint="exec: {command: PROGRAM}")
 
     def authorization(self) -> str:
         token = self._credential().get("token")
@@ -291,22 +302,27 @@ class _Plugin:
         if self._status is None or _expired(self._status):
             argv = [_command(self._spec, self._path.parent), *(self._spec.get("args") or ())]
             version = self._spec.get("apiVersion", "client.authentication.k8s.io/v1")
-            asked: dict[str, Any] = {"interactive": False}
+            request: dict[str, Any] = {"interactive": False}
             if self._spec.get("provideClusterInfo"):
-                asked["cluster"] = self._cluster_info()
-            info = {"apiVersion": version, "kind": "ExecCredential", "spec": asked}
+                request["cluster"] = self._cluster_info()
+            info = {"apiVersion": version, "kind": "ExecCredential", "spec": request}
             env = {entry["name"]: entry["value"] for entry in self._spec.get("env") or ()}
             env["KUBERNETES_EXEC_INFO"] = json.dumps(info)
             if not self._processes.find(argv[0]):
                 raise UsageError(
-                    f"{self._path}: credential plugin {argv[0]} is not on PATH",
+                    f"credential plugin {argv[0]} of {self._path} is not on PATH",
                     reason=" ".join(str(self._spec.get("installHint") or "").split()),
+                    hint=f"install {argv[0]}",
                 )
             done = self._processes.run(argv, deadline=Deadline.after(_PLUGIN_SECONDS), env=env)
             try:
                 self._status = dict(json.loads(done.stdout)["status"])
             except (ValueError, KeyError, TypeError) as error:
-                raise EnvironmentFailed(f"{argv[0]} gave no credential for the cluster") from error
+                raise EnvironmentFailed(
+                    f"credential plugin {argv[0]} printed no credential",
+                    reason="its output is not an ExecCredential with a status",
+                    hint=f"run it by hand: {shlex.join(argv)}",
+                ) from error
         return self._status
 
     def _cluster_info(self) -> dict[str, Any]:
@@ -321,7 +337,7 @@ class _Plugin:
 
 
 def _expired(status: Mapping[str, Any]) -> bool:
-    """Whether a credential has to be asked for again."""
+    """Whether a credential has expired, or will within `_EARLY`."""
     try:
         until = datetime.fromisoformat(str(status["expirationTimestamp"]))
     except (KeyError, ValueError):

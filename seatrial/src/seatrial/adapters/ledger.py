@@ -130,7 +130,7 @@ class Ledger:
             self.release(environment)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Be the only process that chooses names and removes environments; wait for others to finish that."""
         self.make_private()
         with (self.root / _LOCK).open("ab") as file:

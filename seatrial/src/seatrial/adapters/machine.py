@@ -1,10 +1,9 @@
-"""This machine: its memory while a run lasts, its clock, its ports."""
+"""Read the clock, the memory usage and the free ports of this machine."""
 
 from __future__ import annotations
 
 import socket
 import threading
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,19 +15,15 @@ _INTERVAL: Final = 0.5
 
 
 class SystemClock:
-    """Real time."""
+    """The system clock."""
 
     def now(self) -> datetime:
-        """Return the time of day, with its offset from UTC."""
+        """Return the wall clock time, with its offset from UTC."""
         return datetime.now().astimezone()
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        return time.monotonic()
 
 
 class MemoryPeak:
-    """Samples the memory in use, from its making on, twice a second. On machines without /proc it sees nothing."""
+    """Sample the memory in use twice a second until `close`. Without /proc, `bytes` is 0."""
 
     def __init__(self) -> None:
         self._start = self._lowest = _available()
@@ -38,7 +33,7 @@ class MemoryPeak:
 
     @property
     def bytes(self) -> int:
-        """Bytes in use above the start, at most so far."""
+        """Peak of the memory in use since the start, in bytes above that of the start."""
         return max(0, self._start - self._lowest)
 
     def close(self) -> None:
@@ -52,7 +47,7 @@ class MemoryPeak:
 
 
 def port_is_free(address: str, port: int) -> bool:
-    """Say whether a TCP port of this machine can be listened on."""
+    """Return whether a process can listen on a TCP port of this machine."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

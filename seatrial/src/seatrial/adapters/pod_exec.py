@@ -1,7 +1,7 @@
-"""Commands in pods, over the WebSocket subresource `exec`.
+"""Run commands in pods through a WebSocket to the subresource `exec`.
 
-Protocol: each message starts with its channel: 0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size, and
-255 closes the channel named behind it (`v5.channel.k8s.io`, KEP-4006, Kubernetes 1.30).
+The first byte of each message is its channel: 0 stdin, 1 stdout, 2 stderr, 3 the final Status, 4 terminal size. 255
+closes the channel in the second byte (`v5.channel.k8s.io`, KEP-4006, Kubernetes 1.30).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _V4: Final = "v4.channel.k8s.io"
 _STDIN, _STDOUT, _STDERR, _STATUS, _CLOSE = 0, 1, 2, 3, 255
 _CHUNK: Final = 512 * 1024
 _SILENCE: Final = 3600.0
-"""Seconds without output of a command that a user started and can interrupt."""
+"""Seconds without output after which an interactive command is disconnected."""
 
 _LARGEST: Final = 64 << 20
-"""Bytes that a command may answer: the list of 500,000 files has less."""
+"""Limit in bytes for the output of a command: a list of 500,000 files is smaller."""
 _TAIL: Final = 1 << 16
-"""Bytes at the end of what a command printed to stderr that are kept for an error."""
+"""Bytes of the end of stderr that an error shows."""
 
 Connect = Callable[..., WebSocket]
 
@@ -39,7 +39,7 @@ class ApiPodExec:
 
     Args:
         connect: opens a WebSocket to a path of the API, as `KubeApi.websocket` does.
-        path: of the pod.
+        path: API path of the pod.
     """
 
     def __init__(self, connect: Connect, path: str) -> None:
@@ -47,36 +47,36 @@ class ApiPodExec:
         self._path = path
 
     def run(self, argv: Sequence[str], *, stdin: bytes = b"", container: str = "tests", timeout: float) -> Completed:
-        """Run a command to its end.
+        """Run a command and wait until it exits.
 
         Raises:
-            StreamBroken: the connection was cut; whether the command ran is unknown.
-            OutOfTime: it took longer than `timeout` seconds; it may still run.
-            EnvironmentFailed: the cluster does not run it, say, because the container does not.
+            StreamBroken: the connection was lost; the command may have run.
+            OutOfTime: the command took longer than `timeout` seconds; it may still run.
+            EnvironmentFailed: the API refuses the command, for example because the container is not running.
         """
         web = self._open(argv, container, silence=timeout, stdin=bool(stdin))
-        return _Started(web, argv, container, timeout).finish(stdin)
+        return _RunningCommand(web, argv, container, timeout).finish(stdin)
 
-    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> _Started:
-        """Start a command that waits for its input; it has `timeout` seconds from then on.
+    def start(self, argv: Sequence[str], *, container: str = "tests", timeout: float) -> _RunningCommand:
+        """Start a command that waits for its input; after the input it has `timeout` seconds.
 
         Raises:
-            StreamBroken: the connection was cut.
-            EnvironmentFailed: the cluster does not run it.
+            StreamBroken: the connection was lost.
+            EnvironmentFailed: the API refuses the command.
         """
-        return _Started(self._open(argv, container, silence=timeout, stdin=True), argv, container, timeout)
+        return _RunningCommand(self._open(argv, container, silence=timeout, stdin=True), argv, container, timeout)
 
     def stream(self, argv: Sequence[str], *, container: str = "keeper", silence: float = 60.0) -> Iterator[bytes]:
-        """Yield what a command prints on stdout until it ends well. Its input ends when this process does.
+        """Yield the stdout of a command until it exits with 0. Its stdin is closed when the connection ends.
 
         Args:
             argv: the command.
-            container: where it runs.
-            silence: seconds without output after which the connection counts as cut.
+            container: container of the command.
+            silence: seconds without output after which the connection counts as lost.
 
         Raises:
-            StreamBroken: the connection was cut, or the command failed.
-            EnvironmentFailed: the cluster does not run it.
+            StreamBroken: the connection was lost, or the command failed.
+            EnvironmentFailed: the API refuses the command.
         """
         web = self._open(argv, container, silence=silence, stdin=True)
         errors = bytearray()
@@ -88,34 +88,36 @@ class ApiPodExec:
                     errors += data
                     del errors[:-_TAIL]
                 elif code := _exit_code(json.loads(data)):
-                    raise StreamBroken(f"{argv[0]} ended with {code}: {errors.decode(errors='replace').strip()}")
+                    raise StreamBroken(
+                        f"{argv[0]} failed with exit code {code}: {errors.decode(errors='replace').strip()}"
+                    )
                 else:
                     return
         finally:
             web.close()
-        raise StreamBroken("the stream ended without the command's exit code")
+        raise StreamBroken("the command's exit status was lost")
 
     def attach(self, argv: Sequence[str], *, container: str = "tests") -> int:
-        """Run a command with the terminal of this process, and return its exit code.
+        """Run a command in the terminal of this process; return its exit code.
 
         Raises:
-            StreamBroken: the connection was cut.
-            EnvironmentFailed: the cluster does not run it.
+            StreamBroken: the connection was lost.
+            EnvironmentFailed: the API refuses the command.
         """
-        from seatrial.adapters.pod_terminal import bridge  # noqa: PLC0415 - for `--pdb` only
+        from seatrial.adapters.pod_terminal import attach_terminal  # noqa: PLC0415 - for `--pdb` only
 
         web = self._open(argv, container, silence=_SILENCE, stdin=True, tty=True)
         try:
-            return _exit_code(json.loads(bridge(web)))
+            return _exit_code(json.loads(attach_terminal(web)))
         finally:
             web.close()
 
     def relay(self, argv: Sequence[str], *, container: str = "tests") -> int:
-        """Run a command without input, pass its output on to this process' own while it comes; return its exit code.
+        """Run a command without input, copy its output to stdout and stderr of this process; return its exit code.
 
         Raises:
-            StreamBroken: the connection was cut.
-            EnvironmentFailed: the cluster does not run it.
+            StreamBroken: the connection was lost.
+            EnvironmentFailed: the API refuses the command.
         """
         web = self._open(argv, container, silence=_SILENCE, stdin=False)
         targets = {_STDOUT: sys.stdout.buffer, _STDERR: sys.stderr.buffer}
@@ -127,14 +129,14 @@ class ApiPodExec:
                 targets[channel].flush()
         finally:
             web.close()
-        raise StreamBroken("the stream ended without the command's exit code")
+        raise StreamBroken("the command's exit status was lost")
 
     def _open(
         self, argv: Sequence[str], container: str, *, silence: float, stdin: bool, tty: bool = False
     ) -> WebSocket:
         query = [("command", argument) for argument in argv]
         query += [("container", container), ("stdout", "true")]
-        # A terminal has one output for both.
+        # With a terminal, stdout has both outputs.
         query.append(("tty", "true") if tty else ("stderr", "true"))
         if stdin:
             query.append(("stdin", "true"))
@@ -142,12 +144,12 @@ class ApiPodExec:
             return self._connect(f"{self._path}/exec?{urlencode(query)}", (_V5, _V4), silence=silence)
         except HandshakeRefused as refused:
             raise EnvironmentFailed(
-                f"the cluster does not run {argv[0]} in container {container}", reason=_message(refused)
+                f"cannot run {argv[0]} in container {container}", reason=_message(refused), hint="seatrial status"
             ) from refused
 
 
-class _Started:
-    """A command that runs."""
+class _RunningCommand:
+    """A command that was started; see `seatrial.ports.Started`."""
 
     def __init__(self, web: WebSocket, argv: Sequence[str], container: str, timeout: float) -> None:
         self._web = web
@@ -155,11 +157,11 @@ class _Started:
         self._container = container
         self._timeout = timeout
 
-    def waits(self) -> bool:
-        """Whether it still can take its input: it has neither ended nor said anything."""
+    def is_waiting(self) -> bool:
+        """Whether the command waits for its input: it has neither exited nor printed anything."""
         try:
             while message := self._web.receive(wait=False):
-                # An API server opens each channel with a message that has nothing but the channel.
+                # An API server opens each channel with a message of one byte.
                 if len(message) > 1:
                     return False
         except StreamBroken:
@@ -167,9 +169,9 @@ class _Started:
         return message is not None
 
     def finish(self, stdin: bytes) -> Completed:
-        """Give it all its input and wait for its end. What it raises is what `run` raises."""
+        """Send the input and wait until the command exits. Raises what `run` raises."""
         deadline = Deadline.after(self._timeout)
-        late = f"{self._argv[0]} in container {self._container} did not end in {self._timeout:.0f} s"
+        late = f"{self._argv[0]} in container {self._container} timed out after {self._timeout:.0f} s"
         output: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
         kept = 0
         try:
@@ -186,7 +188,7 @@ class _Started:
                 output[channel].append(data)
                 kept += len(data)
                 if kept > _LARGEST:
-                    raise EnvironmentFailed(f"{self._argv[0]} prints more than {_LARGEST >> 20} MiB")
+                    raise EnvironmentFailed(f"{self._argv[0]} printed more than {_LARGEST >> 20} MiB")
                 if deadline.passed:
                     raise OutOfTime(late)
         except StreamBroken:
@@ -195,16 +197,20 @@ class _Started:
             raise
         finally:
             self.close()
-        raise StreamBroken("the stream ended without the command's exit code")
+        raise StreamBroken("the command's exit status was lost")
 
     def close(self) -> None:
-        """Leave it; it reads the end of its input."""
+        """Disconnect; the command reads the end of its input."""
         self._web.close()
 
 
 def _feed(web: WebSocket, stdin: bytes) -> None:
     if web.subprotocol != _V5:
-        raise EnvironmentFailed("the cluster cannot end the input of a command", hint="use Kubernetes 1.30 or newer")
+        raise EnvironmentFailed(
+            "the API server cannot close the input of a command",
+            reason=f"it does not support {_V5}",
+            hint="upgrade the cluster to Kubernetes 1.30 or newer",
+        )
     for start in range(0, len(stdin), _CHUNK):
         web.send(bytes((_STDIN,)) + stdin[start : start + _CHUNK])
     web.send(bytes((_CLOSE, _STDIN)))
@@ -217,14 +223,14 @@ def _messages(web: WebSocket) -> Iterator[tuple[int, bytes]]:
 
 
 def _exit_code(status: dict[str, Any]) -> int:
-    """Return the exit code that a Status tells: https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go."""
+    """Return the exit code of a Status: https://github.com/kubernetes/kubernetes/blob/v1.34.0/staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go."""
     if status.get("status") == "Success":
         return 0
     if status.get("reason") == "NonZeroExitCode":
         for cause in (status.get("details") or {}).get("causes") or ():
             if cause.get("reason") == "ExitCode":
                 return int(cause["message"])
-    raise EnvironmentFailed("the cluster could not run the command", reason=str(status.get("message", "")))
+    raise EnvironmentFailed("the command could not be run in the pod", reason=str(status.get("message", "")))
 
 
 def _message(refused: HandshakeRefused) -> str:

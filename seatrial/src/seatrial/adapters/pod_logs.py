@@ -1,4 +1,4 @@
-"""What a container prints, while it prints it.
+"""Follow the log of a container.
 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#get-read-log-of-the-specified-pod
 """
@@ -18,8 +18,8 @@ from seatrial.model.errors import EnvironmentFailed
 __all__ = ["ApiLines", "log_query"]
 
 _PAUSE: Final = 0.5
-_PATIENCE: Final = 20.0
-"""Seconds for which a connection that broke is tried again."""
+_RETRY_SECONDS: Final = 20.0
+"""Seconds for which a lost connection is retried."""
 
 _ERROR: Final = 400
 
@@ -27,7 +27,7 @@ Open = Callable[[str, Mapping[str, str]], tuple[http.client.HTTPConnection, http
 
 
 def log_query(container: str, *, tail: int | None, since: int | None, previous: bool = False) -> dict[str, str]:
-    """Return the query of a request for logs."""
+    """Return the query parameters of a log request."""
     query = {"container": container}
     if tail is not None:
         query["tailLines"] = str(tail)
@@ -39,12 +39,12 @@ def log_query(container: str, *, tail: int | None, since: int | None, previous: 
 
 
 class ApiLines:
-    """The lines of one container from now on, until it ends; a connection that breaks is resumed where it broke.
+    """The lines of one container until it terminates; a lost connection is resumed after the last line.
 
     Args:
-        open_: sends a GET and returns its open response.
-        path: of the pod's log.
-        query: as `log_query` makes it.
+        open_: sends a GET; returns the connection and the open response.
+        path: API path of the pod's log.
+        query: as `log_query` returns it.
     """
 
     def __init__(self, open_: Open, path: str, query: Mapping[str, str]) -> None:
@@ -62,23 +62,23 @@ class ApiLines:
                 for line in self._lines(last):
                     stamp, _, text = line.partition(b" ")
                     since = time.monotonic()
-                    # Asked again for what came since, the server begins with what was told already.
+                    # A resumed stream starts with lines that were received already.
                     if stamp > last:
                         last = stamp
                         yield text
             except (OSError, http.client.HTTPException) as error:
                 if self._closed:
                     return
-                if time.monotonic() - since > _PATIENCE:
+                if time.monotonic() - since > _RETRY_SECONDS:
                     raise EnvironmentFailed(
-                        "the stream of logs broke", reason=str(error), hint="seatrial status"
+                        "the log stream was lost", reason=str(error), hint="seatrial status"
                     ) from error
                 time.sleep(_PAUSE)
             else:
                 return
 
     def close(self) -> None:
-        """End the iteration, from whatever thread."""
+        """End the iteration, from any thread."""
         with self._lock:
             self._closed = True
             if self._connection and self._connection.sock:

@@ -1,4 +1,4 @@
-"""The user's terminal, connected to a command in a pod."""
+"""Connect the terminal of this process to a command in a pod."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from seatrial.adapters.websocket import WebSocket
 from seatrial.model.text import TerminalFilter
 from seatrial.ports import StreamBroken
 
-__all__ = ["bridge"]
+__all__ = ["attach_terminal"]
 
 _STDIN, _STDOUT, _STATUS, _RESIZE = 0, 1, 3, 4
 _POLL: Final = 0.2
 
 
-def bridge(web: WebSocket) -> bytes:
-    """Copy between this process's terminal and a command with one of its own; return the Status that it ended with.
+def attach_terminal(web: WebSocket) -> bytes:
+    """Copy between the terminal of this process and that of a command; return the final Status of the command.
 
-    Keys go over one by one, Ctrl-C among them: it is the command's business.
+    Keys are sent one by one. Ctrl-C is sent to the command and does not interrupt this process.
 
     Raises:
-        StreamBroken: the connection was cut.
+        StreamBroken: the connection was lost.
     """
-    over = threading.Event()
+    finished = threading.Event()
     with _raw(sys.stdin.fileno()), _resizing(web):
-        keys = threading.Thread(target=_send_keys, args=(web, over), daemon=True)
+        keys = threading.Thread(target=_send_keys, args=(web, finished), daemon=True)
         keys.start()
         screen = TerminalFilter()
         try:
@@ -46,17 +46,17 @@ def bridge(web: WebSocket) -> bytes:
                 elif message[0] == _STATUS:
                     return message[1:]
         finally:
-            over.set()
+            finished.set()
             keys.join()
-    raise StreamBroken("the terminal's stream ended without the command's exit code")
+    raise StreamBroken("the command's exit status was lost")
 
 
-def _send_keys(web: WebSocket, over: threading.Event) -> None:
+def _send_keys(web: WebSocket, finished: threading.Event) -> None:
     stdin = sys.stdin.fileno()
     try:
-        while not over.is_set():
-            # Not read() alone: it would take a key that is meant for what comes after us.
-            if select.select([stdin], [], [], _POLL)[0] and not over.is_set():
+        while not finished.is_set():
+            # select() first: a blocking read() would consume a key that belongs to the next program.
+            if select.select([stdin], [], [], _POLL)[0] and not finished.is_set():
                 web.send(bytes((_STDIN,)) + os.read(stdin, 1024))
     except (StreamBroken, OSError):
         return
@@ -74,12 +74,12 @@ def _raw(descriptor: int) -> Iterator[None]:
 
 @contextmanager
 def _resizing(web: WebSocket) -> Iterator[None]:
-    def tell(*_: object) -> None:
+    def send_size(*_: object) -> None:
         columns, lines = shutil.get_terminal_size()
         web.send(bytes((_RESIZE,)) + json.dumps({"Width": columns, "Height": lines}).encode())
 
-    before = signal.signal(signal.SIGWINCH, tell)
-    tell()
+    before = signal.signal(signal.SIGWINCH, send_size)
+    send_size()
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Programs of this machine. The only module that starts any."""
+"""Run programs on this machine. No other module starts processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
-from seatrial.adapters.proxy_exceptions import LOOPBACK, direct
+from seatrial.adapters.proxy_exceptions import LOOPBACK, no_proxy_variables
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, OutOfTime
 from seatrial.model.redaction import SECRETS
@@ -23,20 +23,20 @@ from seatrial.ports import Completed, Progress
 __all__ = ["LocalProcesses"]
 
 _TAIL: Final = 40
-"""Lines of output that an error keeps."""
+"""Lines of output in an error."""
 
 _DIRECT: Final = (*LOOPBACK, "seatrial-registry")
-"""What programs reach without a proxy: this machine, and the registry by the name that nodes use."""
+"""Hosts that programs reach without a proxy: loopback, and the registry by the name that nodes use."""
 
-_LOOK: Final = 0.05
-"""Seconds between two looks at a process that is not our child."""
+_POLL: Final = 0.05
+"""Seconds between two checks of a process that is not a child."""
 
 _GRACE: Final = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 
 
 class LocalProcesses:
-    """Runs programs, each in a session of its own, so that Ctrl-C reaches us first and we decide what dies when."""
+    """Run programs, each in its own process group: Ctrl-C reaches only seatrial, which terminates them in order."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -44,7 +44,7 @@ class LocalProcesses:
         self._stopped = False
 
     def find(self, program: str) -> str | None:
-        """Return the path of a program on PATH, or None."""
+        """Return the path of a program on PATH; None if it is not installed."""
         return shutil.which(program)
 
     def run(
@@ -60,32 +60,32 @@ class LocalProcesses:
         check: bool = True,
         cleanup: bool = False,
     ) -> Completed:
-        """Run a program to its end.
+        """Run a program and wait until it exits.
 
         Args:
-            argv: program and arguments; no shell.
-            deadline: when it and all its children are killed.
-            cwd: where it runs; default: here.
-            env: variables that are added to ours.
-            stdin: what it can read.
-            log: file that argv and output are appended to while it runs.
-            line: called with each line that it prints, without the line's end.
+            argv: program and arguments, without a shell.
+            deadline: then the program and its children are killed.
+            cwd: working directory; default: that of this process.
+            env: variables that are added to the environment of this process.
+            stdin: input of the program.
+            log: file to which argv and output are appended while the program runs.
+            line: called with each line of output, without its line end.
             check: whether an exit code other than 0 is an error.
-            cleanup: it undoes what another program did, so it runs after `stop` too.
+            cleanup: whether the program also runs after `stop`, because it reverts another one.
 
         Raises:
-            CommandFailed: it cannot be started, or `check` and it failed.
-            OutOfTime: the deadline passed first.
+            CommandFailed: the program cannot be started, or failed and `check` is set.
+            OutOfTime: the deadline passed.
         """
-        run = _Run(argv, log, line)
+        output = _Output(argv, log, line)
         try:
             with self._lock:
                 if self._stopped and not cleanup:
-                    raise CommandFailed(argv, -signal.SIGTERM, "not started: everything is being stopped")
+                    raise CommandFailed(argv, -signal.SIGTERM, "not started: seatrial is being stopped")
                 process = subprocess.Popen(
                     list(argv),
                     cwd=cwd,
-                    env={**os.environ, **direct(os.environ, _DIRECT), **(env or {})},
+                    env={**os.environ, **no_proxy_variables(os.environ, _DIRECT), **(env or {})},
                     stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -93,13 +93,13 @@ class LocalProcesses:
                 )
                 self._running.add(process)
         except OSError as error:
-            run.close()
+            output.close()
             raise CommandFailed(argv, 127, f"{argv[0]}: {error.strerror}", hint=f"install {argv[0]}") from error
         try:
-            run.follow(process, stdin)
-            ended = _ended(process, deadline.left)
-            if ended:
-                run.finish(deadline)
+            output.follow(process, stdin)
+            exited = _wait(process, deadline.left)
+            if exited:
+                output.finish(deadline)
             else:
                 self._kill(process)
         except BaseException:
@@ -108,17 +108,17 @@ class LocalProcesses:
         finally:
             with self._lock:
                 self._running.discard(process)
-            run.close()
-        if not ended:
-            said = f"{shlex.join(map(SECRETS.text, argv))} did not end in time"
-            raise OutOfTime(said, reason=SECRETS.text(run.last()), log=str(log) if log else "")
+            output.close()
+        if not exited:
+            message = f"{shlex.join(map(SECRETS.text, argv))} timed out"
+            raise OutOfTime(message, reason=SECRETS.text(output.last()), log=str(log) if log else "")
         if check and process.returncode != 0:
             shown = [SECRETS.text(word) for word in argv]
-            raise CommandFailed(shown, process.returncode, SECRETS.text(run.tail()), log=str(log) if log else "")
-        return Completed(argv=tuple(argv), code=process.returncode, stdout=run.out(), stderr=run.err())
+            raise CommandFailed(shown, process.returncode, SECRETS.text(output.tail()), log=str(log) if log else "")
+        return Completed(argv=tuple(argv), code=process.returncode, stdout=output.out(), stderr=output.err())
 
     def stop(self) -> None:
-        """Kill everything that runs, and start nothing more until `resume`."""
+        """Terminate all running programs, and start no more until `resume`."""
         with self._lock:
             self._stopped = True
             running = tuple(self._running)
@@ -126,22 +126,22 @@ class LocalProcesses:
             _signal(process, signal.SIGTERM)
 
     def resume(self) -> None:
-        """Let programs be started again after `stop`."""
+        """Allow programs to be started again after `stop`."""
         with self._lock:
             self._stopped = False
 
-    def end_left_behind(self, program: str, mark: str) -> bool:
-        """End programs that a killed command of ours left running, with their children; say if there were any.
+    def end_orphans(self, program: str, argument: str) -> bool:
+        """Terminate programs of a killed seatrial command, with their children; return whether there were any.
 
         Args:
             program: name of the program.
-            mark: one of its arguments, which no other program has.
+            argument: one of its arguments that no other process has.
         """
-        # An interpreter may stand before the name of a script.
+        # The first arguments may be an interpreter and its script.
         found = [
-            pid for pid, argv in _processes() if mark in argv and program in (Path(word).name for word in argv[:3])
+            pid for pid, argv in _processes() if argument in argv and program in (Path(word).name for word in argv[:3])
         ]
-        # What we start leads a process group of its own.
+        # Programs that seatrial starts lead their own process groups.
         leaders = [pid for pid in found if _group(pid) == pid and pid not in {each.pid for each in self._running}]
         for number in (signal.SIGTERM, signal.SIGKILL):
             for pid in leaders:
@@ -149,19 +149,19 @@ class LocalProcesses:
                     os.killpg(pid, number)
             until = time.monotonic() + _GRACE
             while any(_group(pid) == pid for pid in leaders) and time.monotonic() < until:
-                time.sleep(_LOOK)
+                time.sleep(_POLL)
         return bool(leaders)
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         _signal(process, signal.SIGTERM)
-        _ended(process, _GRACE)
-        # Children may have outlived the leader of the group.
+        _wait(process, _GRACE)
+        # Children may have outlived the leader of the process group.
         _signal(process, signal.SIGKILL)
         process.wait()
 
 
 def _processes() -> Iterator[tuple[int, list[str]]]:
-    """Yield the processes of this machine with their arguments, as far as we may see them."""
+    """Yield pid and arguments of the processes that are visible to this user."""
     if Path("/proc/self/cmdline").exists():
         for entry in Path("/proc").iterdir():
             with suppress(OSError):
@@ -176,7 +176,7 @@ def _processes() -> Iterator[tuple[int, list[str]]]:
 
 
 def _group(pid: int) -> int:
-    """Return the process group of a process, 0 if it has ended."""
+    """Return the process group of a process; 0 if it has exited."""
     try:
         if (
             Path(f"/proc/{pid}/stat").exists()
@@ -188,8 +188,8 @@ def _group(pid: int) -> int:
         return 0
 
 
-def _ended(process: subprocess.Popen[bytes], seconds: float) -> bool:
-    """Wait for a process and say whether it ended. `Popen.wait(timeout)` polls: up to 50 ms more for each command."""
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Wait for a process; return whether it exited. `Popen.wait(timeout)` polls, which costs up to 50 ms."""
     waiter = threading.Thread(target=process.wait, daemon=True)
     waiter.start()
     waiter.join(seconds)
@@ -201,8 +201,8 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-class _Run:
-    """Output of one program: kept, logged, and told line by line."""
+class _Output:
+    """The output of one program: collected, logged, and passed on line by line."""
 
     def __init__(self, argv: Sequence[str], log: Path | None, line: Progress | None) -> None:
         self._line = line
@@ -223,7 +223,7 @@ class _Run:
             self._spawn(_feed, process.stdin, stdin)
 
     def finish(self, deadline: Deadline) -> None:
-        """Wait for the output's end. A daemon that the program left behind may hold it open: it gets two seconds."""
+        """Wait for the end of the output, at most 2 s: a daemon that the program started may keep it open."""
         limit = deadline.child(2)
         for thread in self._threads:
             thread.join(limit.left)
@@ -241,7 +241,7 @@ class _Run:
         return b"".join(self._kept[1])
 
     def tail(self) -> str:
-        """Return the last lines; those of stderr stand last: a program's last word is there if anywhere."""
+        """Return the last lines of stdout and stderr; errors are usually at the end of stderr."""
         lines = [line for kept in self._kept for line in kept[-_TAIL:]]
         return b"".join(lines[-_TAIL:]).decode(errors="replace")
 

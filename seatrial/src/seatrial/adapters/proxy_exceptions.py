@@ -1,23 +1,23 @@
-"""Exempt local addresses from the proxies of the environment: loopback, the local registry, services of a cluster."""
+"""Exempt hosts from the proxies of the environment: loopback, the local registry, services of a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = ["LOOPBACK", "direct"]
+__all__ = ["LOOPBACK", "no_proxy_variables"]
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1", "127.0.0.0/8")
-"""Names first: only some clients understand an address range."""
+"""Names first, because some clients do not support address ranges."""
 
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
-def direct(environment: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
-    """Return the variables that make clients reach these hosts without a proxy; empty where no proxy is configured.
+def no_proxy_variables(environment: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
+    """Return NO_PROXY variables that include these hosts; empty if no proxy is configured.
 
-    kind copies NO_PROXY into its nodes, whose containerd then pulls from the local registry directly. Clients differ in
-    whether they read the name in upper or in lower case first, so both are set.
+    kind copies NO_PROXY into its nodes, so that their containerd pulls from the local registry without a proxy. Some
+    clients read the upper-case name first and others the lower-case one, so both are set.
     """
     if not any(environment.get(name) or environment.get(name.lower()) for name in _PROXIES):
         return {}

@@ -1,4 +1,4 @@
-"""Whether a container registry answers at all."""
+"""Check whether a container registry answers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from http import HTTPStatus
 
 from seatrial.adapters.proxy_exceptions import LOOPBACK
 
-__all__ = ["registry_silence"]
+__all__ = ["registry_problem"]
 
 
-def registry_silence(host: str, *, timeout: float) -> str:
-    """Ask a registry for its API version and return why it does not answer; empty if it does.
+def registry_problem(host: str, *, timeout: float) -> str:
+    """Return why a registry does not answer; empty if it does.
 
-    Proxies are those of the environment, as for the engine's client, and none for this machine. Any answer of the API
-    counts, 401 first of all:
+    Uses the proxies of the environment, except for loopback. Any answer of the registry API counts, including 401:
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support
 
     Args:
         host: `registry-1.docker.io`, or host:port.
-        timeout: seconds to wait.
+        timeout: of the request, in seconds.
     """
     local = host.partition(":")[0] in LOOPBACK
     scheme = "http" if local else "https"
@@ -34,7 +33,7 @@ def registry_silence(host: str, *, timeout: float) -> str:
         with error:
             if error.code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and "Www-Authenticate" in error.headers:
                 return ""
-            return f"answers {error.code}, which is no registry's answer"
+            return f"HTTP status {error.code} instead of the answer of a registry"
     except (OSError, ssl.SSLError) as error:
         reason = getattr(error, "reason", None) or error
         return str(reason)

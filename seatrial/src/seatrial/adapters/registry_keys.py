@@ -1,4 +1,4 @@
-"""Credentials of this user's registry: generated once, kept in the state directory, readable by the user alone."""
+"""Create and read the credentials of the local registry, in files that only this user can read."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ __all__ = [
     "READER",
     "WRITER",
     "Keys",
-    "alone",
     "authorization",
     "client_config",
     "keys_in",
+    "lock_registry",
     "password_file",
 ]
 
 WRITER: Final = "seatrial"
-"""User that pushes, through the instance on loopback."""
+"""User that pushes to the writer."""
 
 READER: Final = "node"
-"""User that nodes pull as, from the read-only instance."""
+"""User of the nodes, which pull from the reader."""
 
 HTPASSWD: Final = "seatrial-htpasswd"
 """File in the root directory of a registry's container."""
@@ -41,16 +41,16 @@ HTPASSWD: Final = "seatrial-htpasswd"
 _FILE: Final = "keys.json"
 _BITS: Final = 256
 _ROUNDS: Final = 4
-"""bcrypt's minimum. The registry computes the hash for each request. The passwords are random, not chosen by people."""
+"""Minimum of bcrypt: the registry computes the hash for each request, and the passwords are random."""
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What belongs to one registry.
+    """The identity and the passwords of one registry.
 
     Attributes:
-        id: part of the names of its containers and its volume. Another user's registry has another one.
-        write: password of the user that pushes.
-        read: password of the user that nodes pull as.
+        id: part of the names of its containers and its volume, unique for each user.
+        write: password of `WRITER`.
+        read: password of `READER`.
     """
 
     id: str
@@ -59,10 +59,10 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def keys_in(directory: Path) -> Keys:
-    """Return the keys in a directory, generated if there are none.
+    """Return the keys in a directory; create them if they do not exist.
 
     Raises:
-        UsageError: the file is damaged or cannot be read or written.
+        UsageError: the file is damaged, or cannot be read or written.
     """
     path = directory / _FILE
     try:
@@ -73,10 +73,14 @@ def keys_in(directory: Path) -> Keys:
         _create(path, msgspec.json.encode(fresh))
         return msgspec.json.decode(path.read_bytes(), type=Keys)
     except OSError as error:
-        raise UsageError(f"cannot read or write {path}", reason=str(error.strerror)) from error
+        raise UsageError(
+            f"cannot read or write {path}", reason=str(error.strerror), hint=f"ls -ld {directory}"
+        ) from error
     except msgspec.DecodeError as error:
         raise UsageError(
-            f"{path} is damaged: {error}", hint=f"remove it: rm {path}; the next command creates another registry"
+            f"{path} is damaged",
+            reason=str(error),
+            hint=f"delete it with `rm {path}`; the next command creates another registry",
         ) from error
 
 
@@ -102,29 +106,29 @@ def authorization(user: str, password: str) -> str:
 
 
 def client_config(directory: Path, host: str, keys: Keys, environ: Mapping[str, str]) -> Path:
-    """Return a configuration directory for Docker's client that logs in to our registry and leaves the user's as it is.
+    """Return a configuration directory for Docker's client with the login of the local registry.
 
-    The client finds the engine in its configuration directory, too. So the current context is the same, and the
-    contexts are a link to the user's.
+    The client also reads the address of the engine from this directory. So it has the current context of the user, and
+    a link to the user's contexts. The configuration of the user is not changed.
 
     Args:
-        directory: where it is created.
-        host: `localhost:5001`.
-        keys: the registry's.
-        environ: says where the user's own directory is.
+        directory: where the configuration is created.
+        host: of the registry: `localhost:5001`.
+        keys: of the registry.
+        environ: may name the user's directory in DOCKER_CONFIG.
     """
-    users = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    user_directory = Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     content: dict[str, Any] = {}
     with suppress(OSError, ValueError):
-        theirs = json.loads((users / "config.json").read_bytes())
-        content = {key: theirs[key] for key in ("currentContext", "HttpHeaders") if key in theirs}
+        user_config = json.loads((user_directory / "config.json").read_bytes())
+        content = {key: user_config[key] for key in ("currentContext", "HttpHeaders") if key in user_config}
     login = base64.b64encode(f"{WRITER}:{keys.write}".encode()).decode()
     text = json.dumps({**content, "auths": {host: {"auth": login}}}, indent=1)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     contexts = directory / "contexts"
-    if not contexts.is_symlink() or contexts.readlink() != users / "contexts":
+    if not contexts.is_symlink() or contexts.readlink() != user_directory / "contexts":
         contexts.unlink(missing_ok=True)
-        contexts.symlink_to(users / "contexts")
+        contexts.symlink_to(user_directory / "contexts")
     path = directory / "config.json"
     if not path.exists() or path.read_text() != text:
         path.unlink(missing_ok=True)
@@ -133,8 +137,8 @@ def client_config(directory: Path, host: str, keys: Keys, environ: Mapping[str, 
 
 
 @contextmanager
-def alone(directory: Path) -> Iterator[None]:
-    """Be the only process of this user that creates or removes the registry; wait for others."""
+def lock_registry(directory: Path) -> Iterator[None]:
+    """Lock the registry of this user against other processes that create or delete it; wait for the lock."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (directory / "lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -142,7 +146,7 @@ def alone(directory: Path) -> Iterator[None]:
 
 
 def _create(path: Path, content: bytes) -> None:
-    """Create a file with all of its content at once, for the user alone, unless another process was quicker."""
+    """Create a file atomically, readable by this user only; keep the file of another process if it was first."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

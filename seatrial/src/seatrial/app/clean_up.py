@@ -30,7 +30,7 @@ def clean_up(
         cache: also remove the registry's volume and the images built for projects.
         keep: pull requests whose environments stay, others go; None: they stay until they expire.
     """
-    with this.ledger.alone():
+    with this.ledger.locked():
         removed = environments.reap(this, this.clock.now(), say, everything=everything)
     if project is not None and (keep is not None or project.cluster.provider == "existing"):
         removed += _clean_cluster(this, project, say, keep)

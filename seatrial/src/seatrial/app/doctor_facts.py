@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seatrial.app.doctor_checks import MachineFacts, Port, Tool
-from seatrial.app.wiring import Machine, configured_host_ports, machine, registry_silence
+from seatrial.app.wiring import Machine, configured_host_ports, machine, registry_problem
 from seatrial.config import Loaded
 from seatrial.config.problem import ConfigurationError
 from seatrial.model.deadline import Deadline
@@ -60,7 +60,7 @@ def gather(load: Callable[[], Loaded]) -> MachineFacts:
         disk_at=disk_at,
         limits=dict(_limits()),
         ports=tuple(_ports(this, project)) if project else (),
-        registries={host: registry_silence(host, timeout=_TIMEOUT_SECONDS / 2) for host in _hosts(project)},
+        registries={host: registry_problem(host, timeout=_TIMEOUT_SECONDS / 2) for host in _hosts(project)},
         environments=tuple(_environments(this)),
         strangers=tuple(_strangers(this)),
         location=(where.where, where.reason),

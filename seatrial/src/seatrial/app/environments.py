@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from seatrial.app.wiring import EXPIRY, Machine, Stray, kind_strays
+from seatrial.app.wiring import EXPIRY, Machine, OrphanedNodes, orphaned_nodes
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import Created, EnvironmentRecord
 from seatrial.model.errors import SeatrialError, UsageError
@@ -160,7 +160,7 @@ def create(
     the new one gets another name and no host ports.
     """
     now = this.clock.now()
-    with this.ledger.alone():
+    with this.ledger.locked():
         reap(this, now, say)
         wanted = _cluster_of(project)
         identifier = new_environment_id()
@@ -201,7 +201,7 @@ def create(
 def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) -> list[str]:
     """Remove expired environments and those of commands that died; return their clusters or namespaces.
 
-    Call it inside `Ledger.alone`.
+    Call it inside `Ledger.locked`.
 
     Args:
         this: the machine.
@@ -244,10 +244,10 @@ def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) ->
     return removed
 
 
-def strays(this: Machine) -> list[Stray]:
+def strays(this: Machine) -> list[OrphanedNodes]:
     """Return node containers of environments without a record; none if no engine answers."""
     try:
-        return kind_strays(this.engine, this.ledger.root, this.ledger.has)
+        return orphaned_nodes(this.engine, this.ledger.root, this.ledger.has)
     except SeatrialError:
         return []
 
@@ -328,7 +328,7 @@ def drop_cache(this: Machine, say: Say) -> list[str]:
     registry.remove()
     # Images of other users on the same engine have the same label.
     built = read(this.ledger.root / "shared" / "built.json", dict[str, str]) or {}
-    return this.engine.drop(volume=registry.volume, label="seatrial.dev/project", images=set(built.values()))
+    return this.engine.delete_cache(volume=registry.volume, label="seatrial.dev/project", images=set(built.values()))
 
 
 def settle(this: Machine, record: EnvironmentRecord, fate: Fate) -> None:

@@ -24,7 +24,7 @@ def take_down(this: Machine, project: Project, namespace: str, say: Callable[[st
         EnvironmentFailed: a resource could not be removed.
         UsageError: another command uses the environment.
     """
-    with this.ledger.alone():
+    with this.ledger.locked():
         reaped = environments.reap(this, this.clock.now(), say)
     if environments.find(this, project, namespace) is None:
         # Another machine may have created it, for example a CI job.

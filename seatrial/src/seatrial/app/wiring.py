@@ -18,12 +18,12 @@ from seatrial.adapters.existing_cluster import ExistingCluster
 from seatrial.adapters.guarded_api import Guard
 from seatrial.adapters.helm import HelmCharts
 from seatrial.adapters.image_registry import LocalRegistry, RemoteRegistry
-from seatrial.adapters.kind_cluster import KindCluster, Stray, cluster_config, host_ports, kind_strays
+from seatrial.adapters.kind_cluster import KindCluster, OrphanedNodes, cluster_config, host_ports, orphaned_nodes
 from seatrial.adapters.kubeconfig import extract
 from seatrial.adapters.ledger import Ledger, state_directory
 from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
 from seatrial.adapters.process import LocalProcesses
-from seatrial.adapters.registry_check import registry_silence
+from seatrial.adapters.registry_check import registry_problem
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
@@ -35,12 +35,12 @@ from seatrial.removal.removers import Access
 __all__ = [
     "EXPIRY",
     "Machine",
-    "Stray",
+    "OrphanedNodes",
     "configured_host_ports",
     "environment",
-    "kind_strays",
     "machine",
-    "registry_silence",
+    "orphaned_nodes",
+    "registry_problem",
     "visitor",
 ]
 
@@ -109,10 +109,10 @@ class Machine:
         mark = self.ledger.root / "shared" / "network-is-ours"
         return LocalRegistry(
             self.engine,
-            home=self.ledger.root / "registry",
+            directory=self.ledger.root / "registry",
             image=image,
             network=network,
-            mark=mark,
+            network_marker=mark,
             port_is_free=port_is_free,
         )
 
@@ -131,7 +131,7 @@ class Machine:
             remove_registry=lambda: self.registry().remove() if self.is_last(record) else None,
         )
 
-    def record_of(self, stray: Stray) -> EnvironmentRecord:
+    def record_of(self, stray: OrphanedNodes) -> EnvironmentRecord:
         """Return a record for the removal of containers whose environment has none."""
         now = self.clock.now()
         return EnvironmentRecord(

@@ -1,6 +1,6 @@
-"""Test doubles of the ports, public: for tests of code that uses seatrial, and for its own.
+"""Test doubles of the ports, for tests of seatrial and of code that uses it. Public.
 
-They keep the promises of the ports that they stand in for, so that what passes with them passes with the real ones.
+They keep the contracts of the ports: one test runs against each double and the real implementation.
 """
 
 from seatrial.doubles.clock import FakeClock

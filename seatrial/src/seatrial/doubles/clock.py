@@ -1,4 +1,4 @@
-"""Time that passes when told to."""
+"""Fake a clock that only moves when a test advances it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["FakeClock"]
 
 
 class FakeClock:
-    """A clock that stands still.
+    """A clock that stands still between calls of `advance`.
 
     Args:
-        start: wall clock at the beginning; it needs an offset from UTC.
+        start: time of the clock at the start, with an offset from UTC.
     """
 
     def __init__(self, start: datetime = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)) -> None:
@@ -19,15 +19,15 @@ class FakeClock:
         self._passed = 0.0
 
     def now(self) -> datetime:
-        """Return the wall clock."""
+        """Return the time of the clock."""
         return self._start + timedelta(seconds=self._passed)
 
-    def monotonic(self) -> float:
-        """Return the seconds that passed since the beginning."""
-        return self._passed
-
     def advance(self, seconds: float) -> None:
-        """Let time pass; never backwards."""
+        """Move the clock forward.
+
+        Raises:
+            ValueError: `seconds` is negative.
+        """
         if seconds < 0:
-            raise ValueError("time does not run backwards")
+            raise ValueError(f"cannot move the clock backwards, by {seconds} s")
         self._passed += seconds

@@ -1,4 +1,4 @@
-"""Events, kept."""
+"""Record the events that code under test emits."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _T = TypeVar("_T")
 
 
 class Recorded:
-    """Keeps what it is given: an `Emit` for bodies, and a sink for events.
+    """A recorder that is both an `Emit` and a sink.
 
     Attributes:
-        bodies: all bodies, in order.
-        closed: whether it was closed, as sinks are.
+        bodies: bodies of all events, in order.
+        closed: whether `close` was called.
     """
 
     def __init__(self) -> None:
@@ -24,13 +24,13 @@ class Recorded:
         self.closed = False
 
     def __call__(self, fact: Body | Event, /) -> None:
-        """Keep a body, or an event's body."""
+        """Record a body, or the body of an event."""
         self.bodies.append(fact.body if isinstance(fact, Event) else fact)
 
     def close(self) -> None:
-        """Be closed."""
+        """Set `closed`."""
         self.closed = True
 
     def of(self, kind: type[_T]) -> list[_T]:
-        """Return the bodies of one kind."""
+        """Return the bodies of one type."""
         return [body for body in self.bodies if isinstance(body, kind)]

@@ -1,4 +1,4 @@
-"""Programs that only say what they were told to say."""
+"""Fake programs with prepared answers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Answer", "FakeProcesses"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a program does when it is run.
+    """The answer of a program.
 
     Attributes:
-        code: its exit code.
-        stdout: what it prints.
-        stderr: what it complains.
-        hangs: it never ends: the deadline passes.
-        does: what it does to the world, given its arguments: write a file, answer differently next time.
+        code: exit code.
+        stdout: output on stdout.
+        stderr: output on stderr.
+        hangs: whether the program runs until its deadline.
+        does: called with the arguments, for side effects such as writing a file.
     """
 
     code: int = 0
@@ -34,13 +34,13 @@ class Answer:
 
 
 class FakeProcesses:
-    """Programs by the beginning of their command line; the longest that fits answers.
+    """Programs by the start of their command line. The longest matching entry answers.
 
         FakeProcesses({"helm version": Answer(stdout="v4.3.1"), "helm": Answer()})
 
     Attributes:
-        ran: all command lines that were run, in order.
-        stopped: whether all were told to stop.
+        ran: all command lines, in order.
+        stopped: whether `stop` was called after the last `resume`.
     """
 
     def __init__(self, answers: Mapping[str, Answer]) -> None:
@@ -49,7 +49,7 @@ class FakeProcesses:
         self.stopped = False
 
     def find(self, program: str) -> str | None:
-        """Return a path for each program that has an answer."""
+        """Return a path for a program that has an answer; None for others."""
         return f"/fake/{program}" if any(words[:1] == (program,) for words in self._answers) else None
 
     def run(
@@ -65,47 +65,47 @@ class FakeProcesses:
         check: bool = True,
         cleanup: bool = False,
     ) -> Completed:
-        """Answer as told.
+        """Return the prepared answer.
 
         Raises:
-            CommandFailed: the answer's code is not 0, and `check`; or all were told to stop.
-            OutOfTime: the answer is to hang, or the deadline has passed.
-            LookupError: there is no answer for such a command line: the test forgot it.
+            CommandFailed: the exit code is not 0 and `check` is set, or `stop` was called.
+            OutOfTime: the answer hangs, or the deadline has passed.
+            LookupError: no entry matches the command line.
         """
         del cwd, env, stdin
         if self.stopped and not cleanup:
-            raise CommandFailed(argv, -15, "not started: everything is being stopped")
+            raise CommandFailed(argv, -15, "not started: seatrial is being stopped")
         words = tuple(argv)
         self.ran.append(words)
-        fitting = [known for known in self._answers if words[: len(known)] == known]
-        if not fitting:
+        matching = [known for known in self._answers if words[: len(known)] == known]
+        if not matching:
             raise LookupError(f"no answer for {' '.join(words)}")
-        answer = self._answers[max(fitting, key=len)]
+        answer = self._answers[max(matching, key=len)]
         if answer.hangs or deadline.passed:
-            raise OutOfTime(f"{' '.join(words)} did not end in time")
+            raise OutOfTime(f"{' '.join(words)} timed out")
         if answer.does is not None:
             answer.does(words)
-        said = answer.stdout + answer.stderr
+        output = answer.stdout + answer.stderr
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("a", encoding="utf-8") as file:
-                file.write(f"$ {shlex.join(words)}\n{said}")
+                file.write(f"$ {shlex.join(words)}\n{output}")
         if line is not None:
-            for text in said.splitlines():
+            for text in output.splitlines():
                 line(text)
         if answer.code and check:
-            raise CommandFailed(words, answer.code, said)
+            raise CommandFailed(words, answer.code, output)
         return Completed(argv=words, code=answer.code, stdout=answer.stdout.encode(), stderr=answer.stderr.encode())
 
-    def end_left_behind(self, program: str, mark: str) -> bool:
-        """Say that no program of a killed command runs."""
-        del program, mark
+    def end_orphans(self, program: str, argument: str) -> bool:
+        """Return False: there are no orphans."""
+        del program, argument
         return False
 
     def stop(self) -> None:
-        """Be told to stop: until `resume`, nothing is run but for cleanup."""
+        """Refuse all programs except cleanup, until `resume`."""
         self.stopped = True
 
     def resume(self) -> None:
-        """Run programs again."""
+        """Allow programs again."""
         self.stopped = False

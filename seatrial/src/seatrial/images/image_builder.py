@@ -103,7 +103,7 @@ class ImageBuilder:
             record = BuiltImage(reference=reference, image=built.digest)
             kept = [pair for pair in recorded.items() if pair[0] not in names]
             write(self.state_file, dict([*kept[-_RECORDED:], *((each, record) for each in sorted(names))]))
-            self.images.thin(self._labels(spec), keep=_KEPT, spare=reference)
+            self.images.prune(self._labels(spec), keep=_KEPT, exclude=reference)
             return BuildResult(reference=reference, image=named or built, inputs=again, is_new=reference == fresh)
         raise Inconclusive(
             f"files of image {spec.name} changed during the build, twice",

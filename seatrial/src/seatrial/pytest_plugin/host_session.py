@@ -151,9 +151,9 @@ class Host:
 
     def _bring_exceptions(self) -> None:
         """Let clients reach services by name without the proxy that the environment may name."""
-        from seatrial.adapters.proxy_exceptions import LOOPBACK, direct  # noqa: PLC0415
+        from seatrial.adapters.proxy_exceptions import LOOPBACK, no_proxy_variables  # noqa: PLC0415
 
-        for name, value in direct(os.environ, [*LOOPBACK, *self.names]).items():
+        for name, value in no_proxy_variables(os.environ, [*LOOPBACK, *self.names]).items():
             if name in os.environ:
                 self._changed.setdefault(name, os.environ[name])
                 os.environ[name] = value
@@ -242,14 +242,14 @@ class Host:
             if name in said:
                 return ""
             service = services[name]
-            return self._forward().problem(service["service"], service["namespace"])
+            return self._forward().last_error(service["service"], service["namespace"])
 
         def reach(name: str, port: int) -> str:
             if name in said:
                 host, its, *_ = said[name]
                 return answer({"host": host, "port": its})
             service = services[name]
-            return self._forward().reach(service["service"], service["namespace"], port)
+            return self._forward().check_port(service["service"], service["namespace"], port)
 
         return Services(given, self.location, find, run=self._in_the_runner, reach=reach, reason=reason)
 

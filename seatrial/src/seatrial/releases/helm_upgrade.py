@@ -59,7 +59,7 @@ class HelmUpgrade:
         if newest and newest.status.startswith("pending-"):
             self.warn(f"release {release.name} was left {newest.status} by a killed run; rolling back")
             good = newest_deployed_revision(self.kube, release)
-            self.charts.recover(release, good=good.revision if good else None, deadline=deadline)
+            self.charts.recover(release, revision=good.revision if good else None, deadline=deadline)
         return newest
 
     def run(

@@ -105,7 +105,7 @@ class InstalledReleases:
             if dropped[name]:
                 self.warn(f"release {name} in namespace {recorded.namespace} is no longer configured; deleting")
                 spec = ReleaseSpec(name=name, chart="", namespace=recorded.namespace)
-                self.charts.recover(spec, good=None, deadline=deadline)
+                self.charts.recover(spec, revision=None, deadline=deadline)
             path.unlink()
         return dropped
 

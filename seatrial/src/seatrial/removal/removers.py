@@ -64,7 +64,7 @@ def _remove_release(resource: Created, access: Access, deadline: Deadline) -> No
         return
     # Helm keeps the labels that seatrial gives it in the Secrets of the release.
     if kube.objects("v1/Secret", namespace, labels=f"owner=helm,name={name},{access.record.owner_selector}"):
-        access.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), good=None, deadline=deadline)
+        access.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), revision=None, deadline=deadline)
 
 
 def _may_change(namespace: Object | None, resource: Created, access: Access) -> bool:

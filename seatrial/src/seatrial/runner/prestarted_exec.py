@@ -44,7 +44,7 @@ class PrestartedExec:
             self.leave()
             return None
         self._taken = True
-        if started is None or started.waits():
+        if started is None or started.is_waiting():
             return started
         started.close()
         return None

@@ -186,7 +186,7 @@ class RunnerPod:
             self.kube.apply(obj)
         namespace, user, groups = refused_namespace(self.project.runner)
         deadline = self.deadline.child(_POLICY_SECONDS)
-        while REFUSAL not in (answer := self.kube.rehearse(namespace, user=user, groups=groups)):
+        while REFUSAL not in (answer := self.kube.dry_run_create(namespace, user=user, groups=groups)):
             if deadline.passed:
                 raise EnvironmentFailed(
                     "the policies that confine isolated namespaces are not in force, so the tests get no rights",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from seatrial.collection.collector import collect
@@ -61,7 +60,7 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
         ctx.kube,
         ctx.project.used_namespaces,
         ctx.run_dir,
-        since=None if whole else math.ceil((datetime.now(ctx.started.tzinfo) - ctx.started).total_seconds()) + 1,
+        since=None if whole else math.ceil((ctx.env.clock.now() - ctx.started).total_seconds()) + 1,
         bundle=bundle,
         idle_limit=_idle_limit(tests),
     )
@@ -70,7 +69,7 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
     images_size = 0
     if ctx.is_new:
         used = [each.reference for each in delivered.used] if delivered else []
-        images_size = ctx.env.images.weigh([*used, *(ctx.env.nodes.images() if ctx.env.nodes else ())])
+        images_size = ctx.env.images.disk_usage([*used, *(ctx.env.nodes.images() if ctx.env.nodes else ())])
     facts = {"logs": str(collected.logs), **({"bundle": str(bundle)} if bundle else {})}
     return done(Collection(images_size), facts, findings)
 

@@ -37,7 +37,7 @@ def run(ctx: Ctx) -> Report[Preflight]:
     """
     env = ctx.env
     if not ctx.is_new:
-        env.charts.end_left_behind()
+        env.charts.end_orphans()
     if not ctx.record.kept:
         check_manifests(ctx.project.release, ctx.project.root)
     if ctx.record.shares:

@@ -1,4 +1,4 @@
-"""Forwarding: real sockets on this side, real SPDY on the other."""
+"""Port forwarding between real sockets and a fake kubelet that speaks SPDY."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 
 import pytest
 from seatrial.adapters.port_forward.forwarder import KubeForwarder
-from seatrial.adapters.port_forward.loopback import address, listen
 from seatrial.model.errors import EnvironmentFailed
 
 from adapters.fake_pods import Pods, endpoint, endpoint_slice
@@ -84,7 +83,7 @@ def read_all(connection):
     return data
 
 
-def test_what_is_sent_comes_back(api, pods, forwarder):
+def test_forwarder_passes_data_in_both_directions(api, pods, forwarder):
     ready(api, endpoint("web-1"))
     sent = os.urandom(5_000_000)
     with server(echo) as port, dial_to(pods, forwarder, port) as client:
@@ -103,7 +102,7 @@ def dial_to(pods, forwarder, port):
         yield client
 
 
-def test_the_real_port_on_an_address_of_its_own(api, pods, forwarder):
+def test_open_listens_on_the_port_of_the_service_on_a_separate_address(api, pods, forwarder):
     ready(api, endpoint("web-1"))
     place = forwarder.open("web", "shop")[18080]
 
@@ -113,7 +112,7 @@ def test_the_real_port_on_an_address_of_its_own(api, pods, forwarder):
     assert forwarder.open("web", "shop")[18080] == place
 
 
-def test_connections_share_tunnels_one_after_the_other(api, pods, forwarder):
+def test_successive_connections_reuse_tunnels(api, pods, forwarder):
     ready(api, endpoint("web-1"))
     with server(naming(b"one")) as port:
         pods.servers["web-1", 8080] = port
@@ -125,7 +124,7 @@ def test_connections_share_tunnels_one_after_the_other(api, pods, forwarder):
     assert len(pods.tunnels) < 5
 
 
-def test_many_at_once(api, pods, forwarder):
+def test_forwarder_serves_concurrent_connections(api, pods, forwarder):
     ready(api, endpoint("web-1"))
 
     def talk(number):
@@ -144,7 +143,7 @@ def test_many_at_once(api, pods, forwarder):
     assert len(pods.tunnels) < 50
 
 
-def test_the_newest_ready_pod_is_taken(api, pods, forwarder):
+def test_connection_goes_to_the_newest_ready_pod(api, pods, forwarder):
     for name, created in (("old", "2026-01-01T00:00:00Z"), ("new", "2026-01-01T00:00:09Z"), ("newer", "2026-01-02")):
         api.on(
             "GET",
@@ -158,8 +157,8 @@ def test_the_newest_ready_pod_is_taken(api, pods, forwarder):
             assert read_all(client) == b"new"
 
 
-def test_a_pod_that_refuses_costs_nobody_anything(api, pods, forwarder):
-    """The client speaks first, and what it said reaches the pod that takes it, once."""
+def test_refused_connection_is_sent_to_another_pod_with_its_data(api, pods, forwarder):
+    """The client sends first. Its data reaches the second pod, once."""
     ready(api, endpoint("web-1"), endpoint("web-2"))
     heard = []
 
@@ -174,28 +173,28 @@ def test_a_pod_that_refuses_costs_nobody_anything(api, pods, forwarder):
             assert read_all(client) == b"ok"
 
     assert heard == [b"hello"]
-    assert pods.tunnels == ["web-2", "web-1"], "the last of equals by name is asked first"
+    assert pods.tunnels == ["web-2", "web-1"], "of pods with the same age, the last one by name is first"
 
 
-def test_nobody_ready(api, pods, forwarder, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._PATIENCE", 0.2)
+def test_connection_is_reset_if_no_pod_is_ready(api, pods, forwarder, monkeypatch):
+    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._CONNECT_SECONDS", 0.2)
     ready(api, endpoint("web-1", ready=False))
     with dial(forwarder) as client, pytest.raises(ConnectionResetError):
         client.recv(1)
 
-    assert forwarder.problem("web", "shop") == "none of the 1 pods of Service shop/web is ready"
+    assert forwarder.last_error("web", "shop") == "none of the 1 pods of Service shop/web is ready"
 
 
-def test_all_refuse(api, pods, forwarder, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._PATIENCE", 0.2)
+def test_connection_is_reset_if_all_pods_refuse(api, pods, forwarder, monkeypatch):
+    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._CONNECT_SECONDS", 0.2)
     ready(api, endpoint("web-1"))
     with dial(forwarder) as client, pytest.raises(ConnectionResetError):
         client.recv(1)
 
-    assert "pod web-1 does not take connections to port 8080: dial tcp4" in forwarder.problem("web", "shop")
+    assert "pod web-1 refuses connections to port 8080: dial tcp4" in forwarder.last_error("web", "shop")
 
 
-def test_a_pod_becomes_ready_while_a_connection_waits(api, pods, forwarder):
+def test_connection_waits_for_a_pod_to_become_ready(api, pods, forwarder):
     ready(api)
     api.lines[SLICES] = [[]] * 3 + [
         [{"type": "ADDED", "object": endpoint_slice("web", endpoint("web-1"))}],
@@ -204,7 +203,7 @@ def test_a_pod_becomes_ready_while_a_connection_waits(api, pods, forwarder):
         assert read_all(client) == b"late"
 
 
-def test_a_cut_tunnel_breaks_what_is_open_and_nothing_else(api, pods, forwarder):
+def test_lost_tunnel_breaks_only_its_connection(api, pods, forwarder):
     ready(api, endpoint("web-1"))
     with server(echo) as port, dial_to(pods, forwarder, port) as client:
         client.sendall(b"a")
@@ -217,28 +216,28 @@ def test_a_cut_tunnel_breaks_what_is_open_and_nothing_else(api, pods, forwarder)
             assert again.recv(1) == b"b"
 
 
-def test_an_error_behind_the_first_byte_is_a_reset(api, pods, forwarder):
+def test_error_after_the_first_byte_resets_the_connection(api, pods, forwarder):
     ready(api, endpoint("web-1"))
     pods.errors["web-1"] = "read tcp4 127.0.0.1:1->127.0.0.1:2: read: connection reset by peer"
     with server(naming(b"half")) as port, dial_to(pods, forwarder, port) as client, pytest.raises(ConnectionResetError):
         read_all(client)
 
 
-def test_a_pod_that_is_gone_and_an_old_server(api, pods, forwarder, monkeypatch):
-    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._PATIENCE", 0.2)
+def test_last_error_has_the_answer_of_the_api(api, pods, forwarder, monkeypatch):
+    monkeypatch.setattr("seatrial.adapters.port_forward.forwarder._CONNECT_SECONDS", 0.2)
     ready(api, endpoint("web-1"))
     api.refuse = 404, {"message": 'pods "web-1" not found'}
     with dial(forwarder) as client, pytest.raises(ConnectionResetError):
         client.recv(1)
-    assert forwarder.problem("web", "shop") == 'pods "web-1" not found'
+    assert forwarder.last_error("web", "shop") == 'pods "web-1" not found'
 
     api.refuse, api.subprotocol = None, ""
     with dial(forwarder) as client, pytest.raises(ConnectionResetError):
         client.recv(1)
-    assert "forwards no ports over WebSocket" in forwarder.problem("web", "shop")
+    assert "does not support port forwarding over WebSocket" in forwarder.last_error("web", "shop")
 
 
-def test_a_client_that_vanishes(api, pods, forwarder):
+def test_disconnected_client_cancels_the_connection_in_the_pod(api, pods, forwarder):
     ready(api, endpoint("web-1"))
     gone = threading.Event()
 
@@ -255,17 +254,17 @@ def test_a_client_that_vanishes(api, pods, forwarder):
         assert gone.wait(5)
 
 
-def test_services_that_cannot_be_had(api, pods, forwarder):
+def test_open_fails_for_missing_and_external_services(api, pods, forwarder):
     api.on("GET", "/api/v1/namespaces/shop/services/out", (200, {"spec": {"type": "ExternalName"}}))
 
-    with pytest.raises(EnvironmentFailed, match="no Service shop/db") as caught:
+    with pytest.raises(EnvironmentFailed, match="Service shop/db not found") as caught:
         forwarder.open("db", "shop")
     assert caught.value.hint == "seatrial up"
     with pytest.raises(EnvironmentFailed, match="no TCP ports"):
         forwarder.open("out", "shop")
 
 
-def test_close_does_not_wait_for_a_client_that_does_not_read(api, pods, kube):
+def test_close_ends_a_connection_whose_client_does_not_read(api, pods, kube):
     ready(api, endpoint("web-1"))
     it = KubeForwarder(kube, seed=1)
 
@@ -275,12 +274,12 @@ def test_close_does_not_wait_for_a_client_that_does_not_read(api, pods, kube):
 
     with server(flood) as port, dial_to(pods, it, port):
         time.sleep(0.5)
-        began = time.monotonic()
         it.close()
-        assert time.monotonic() - began < 3
+
+    assert not [thread for thread in threading.enumerate() if thread.name == "seatrial-tunnel"]
 
 
-def test_close_ends_what_is_open(api, pods, kube):
+def test_close_resets_connections_and_closes_listeners(api, pods, kube):
     ready(api, endpoint("web-1"))
     it = KubeForwarder(kube, seed=1)
     with server(echo) as port, dial_to(pods, it, port) as client:
@@ -293,34 +292,3 @@ def test_close_ends_what_is_open(api, pods, kube):
             client.recv(1)
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((place.host, place.port), timeout=1)
-
-
-def test_addresses_are_apart_and_legal():
-    found = [address(number) for number in range(2000)]
-
-    assert len(set(found)) == 2000
-    assert all(127 < int(each.split(".")[1]) < 256 and 0 < int(each.split(".")[3]) < 255 for each in found)
-
-
-def test_an_address_whose_port_is_taken_is_passed_by():
-    first, second = listen((18081,), 5), listen((18081,), 5)
-    try:
-        assert first[18081].getsockname()[1] == second[18081].getsockname()[1] == 18081
-        assert first[18081].getsockname()[0] != second[18081].getsockname()[0]
-    finally:
-        first[18081].close()
-        second[18081].close()
-
-
-def test_a_port_that_somebody_has_on_all_addresses_is_replaced():
-    with socket.socket() as theirs:
-        theirs.bind(("0.0.0.0", 0))
-        theirs.listen()
-        port = theirs.getsockname()[1]
-        ours = listen((port, 18082), 7)
-        try:
-            assert ours[port].getsockname()[1] not in (0, port)
-            assert ours[18082].getsockname()[1] == 18082
-        finally:
-            for each in ours.values():
-                each.close()

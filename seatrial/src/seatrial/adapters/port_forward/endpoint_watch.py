@@ -1,4 +1,4 @@
-"""What is behind the Services of one namespace right now, kept up to date by a watch."""
+"""Keep the ready endpoints of the Services of one namespace up to date with a watch."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from seatrial.adapters.port_forward.endpoints import SERVICE_LABEL, Target, choose, silence, targets
+from seatrial.adapters.port_forward.endpoints import SERVICE_LABEL, Target, choose, targets, unavailable_reason
 from seatrial.model.errors import SeatrialError
 from seatrial.ports import Change, Kube, Object
 
-__all__ = ["Pods"]
+__all__ = ["EndpointWatch"]
 
 _KIND: Final = "discovery.k8s.io/v1/EndpointSlice"
-_FIRST_SECONDS: Final = 10.0
+_SYNC_SECONDS: Final = 10.0
 _PAUSE: Final = 1.0
 
 
-class Pods:
-    """Ready pods by Service. Watches from its making on, in a thread of its own.
+class EndpointWatch:
+    """The ready pods of each Service, updated by a thread until `close`.
 
     Args:
-        kube: the cluster.
-        namespace: the namespace.
+        kube: API of the cluster.
+        namespace: of the Services.
     """
 
     def __init__(self, kube: Kube, namespace: str) -> None:
@@ -39,20 +39,20 @@ class Pods:
         self._thread.start()
 
     def choose(self, service: str, port_name: str, avoid: frozenset[str]) -> Target | None:
-        """Return the pod for a new connection, None if none is ready."""
+        """Return the pod for a new connection; None if no pod is ready."""
         with self._changed:
-            self._changed.wait_for(lambda: self._synced or self._closed, _FIRST_SECONDS)
-            return choose(targets(self._of(service), port_name), self._created, avoid)
+            self._changed.wait_for(lambda: self._synced or self._closed, _SYNC_SECONDS)
+            return choose(targets(self._slices_of(service), port_name), self._created, avoid)
 
     def wait(self, seconds: float) -> None:
-        """Wait until something changes, or for so long."""
+        """Wait for a change of the endpoints, at most some seconds."""
         with self._changed:
             self._changed.wait(seconds)
 
-    def silence(self, service: str) -> str:
-        """Return why there is no pod to connect to."""
+    def unavailable_reason(self, service: str) -> str:
+        """Return why no pod of a Service accepts connections."""
         with self._changed:
-            return silence(service, self._namespace, self._of(service))
+            return unavailable_reason(service, self._namespace, self._slices_of(service))
 
     def close(self) -> None:
         """Stop watching."""
@@ -62,7 +62,7 @@ class Pods:
         self._watch.close()
         self._thread.join(_PAUSE)
 
-    def _of(self, service: str) -> list[Object]:
+    def _slices_of(self, service: str) -> list[Object]:
         return [
             each
             for each in self._slices.values()
@@ -71,10 +71,10 @@ class Pods:
 
     def _follow(self) -> None:
         while not self._closed:
-            # Nobody answers, mostly because the cluster is gone: connections then say so themselves.
+            # The API does not answer, for example because the cluster was deleted: connections report that.
             with suppress(SeatrialError):
                 for change in self._watch:
-                    self._ages(change)
+                    self._read_ages(change)
                     with self._changed:
                         self._take(change)
                         self._changed.notify_all()
@@ -91,8 +91,8 @@ class Pods:
             else:
                 self._slices[each["metadata"]["name"]] = each
 
-    def _ages(self, change: Change) -> None:
-        """Learn when pods were created that are not the only ones of their Service."""
+    def _read_ages(self, change: Change) -> None:
+        """Read the creation timestamps of pods, if their Service has several."""
         for each in change.objects:
             pods = {
                 reference["uid"]: reference["name"]

@@ -1,4 +1,4 @@
-"""Which pod a connection to a Service goes to. Pure: EndpointSlices in, endpoints out.
+"""Choose the pod for a connection to a Service from its EndpointSlices. Pure.
 
 Format: https://kubernetes.io/docs/reference/kubernetes-api/service-resources/endpoint-slice-v1/
 """
@@ -11,14 +11,14 @@ from typing import Final
 
 from seatrial.ports import Object
 
-__all__ = ["SERVICE_LABEL", "Target", "choose", "service_ports", "silence", "targets"]
+__all__ = ["SERVICE_LABEL", "Target", "choose", "service_ports", "targets", "unavailable_reason"]
 
 SERVICE_LABEL: Final = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A pod behind a port of a Service, and the port in the pod."""
+    """A pod that serves a port of a Service, and the port in the pod."""
 
     pod: str
     uid: str
@@ -26,15 +26,15 @@ class Target:
 
 
 def service_ports(service: Object) -> dict[int, str]:
-    """Return the TCP ports of a Service with their names; a Service of one port need not name it."""
+    """Return the TCP ports of a Service with their names; the name of a single port may be empty."""
     ports = (service.get("spec") or {}).get("ports") or ()
     return {int(port["port"]): str(port.get("name") or "") for port in ports if port.get("protocol", "TCP") == "TCP"}
 
 
 def targets(slices: Iterable[Object], port_name: str) -> list[Target]:
-    """Return the ready pods of a Service behind its port of this name.
+    """Return the ready pods of a Service for the port with this name.
 
-    A pod that is terminating is not ready, and one whose readiness nobody knows counts as ready, as the API says.
+    Terminating pods are not ready. Pods of unknown readiness count as ready, as the API specifies.
     """
     found = []
     for each in slices:
@@ -49,24 +49,24 @@ def targets(slices: Iterable[Object], port_name: str) -> list[Target]:
 
 
 def choose(ready: Iterable[Target], created: Mapping[str, str], avoid: frozenset[str] = frozenset()) -> Target | None:
-    """Return the pod that a new connection goes to: the newest, because an older one is the next to go.
+    """Return the pod for a new connection: the newest one, because a rollout deletes older ones first.
 
     Args:
         ready: pods that are ready.
-        created: when each pod was created, by its uid, as the API writes times.
-        avoid: uids of pods that just refused; they are taken only if there is no other.
+        created: creation timestamp of each pod, by its uid.
+        avoid: uids of pods that refused a connection; they are used only if there is no other pod.
     """
     return max(
         ready, key=lambda target: (target.uid not in avoid, created.get(target.uid, ""), target.pod), default=None
     )
 
 
-def silence(service: str, namespace: str, slices: Iterable[Object]) -> str:
+def unavailable_reason(service: str, namespace: str, slices: Iterable[Object]) -> str:
     """Return why a Service has no pod to connect to."""
     endpoints = [endpoint for each in slices for endpoint in each.get("endpoints") or ()]
     pods = [endpoint for endpoint in endpoints if (endpoint.get("targetRef") or {}).get("kind") == "Pod"]
     if endpoints and not pods:
-        return f"the endpoints of Service {namespace}/{service} are no pods, which the API cannot forward to"
+        return f"the endpoints of Service {namespace}/{service} are not pods, so the API cannot forward to them"
     if not pods:
         return f"Service {namespace}/{service} has no pods"
     return f"none of the {len(pods)} pods of Service {namespace}/{service} is ready"

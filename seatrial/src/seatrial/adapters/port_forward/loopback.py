@@ -1,7 +1,7 @@
-"""Local addresses for Services: each has one of its own in 127.0.0.0/8, so that all can have their real ports.
+"""Open listeners for the ports of a Service on a separate address in 127.0.0.0/8, so that they have the same numbers.
 
-Linux takes every address of that network as its own. macOS only 127.0.0.1, unless `sudo ifconfig lo0 alias` adds some:
-there, Services whose ports collide get free ports instead.
+On Linux, every address in that network is local. On macOS only 127.0.0.1 is, unless `sudo ifconfig lo0 alias` adds
+others. There, Services with the same port numbers get free ports.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from typing import Final
 
 __all__ = ["address", "listen"]
 
-_TRIES: Final = 64
-_ONLY: Final = "127.0.0.1"
+_ATTEMPTS: Final = 64
+_LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 256
 
 
 def address(number: int) -> str:
-    """Return an address for a number: in the upper half of 127.0.0.0/8, where nobody else looks for one.
+    """Return the address for a number, in the upper half of 127.0.0.0/8, which other programs rarely use.
 
-    The lower half has 127.0.0.1, Debian's own 127.0.1.1 and the resolvers 127.0.0.53 and 127.0.0.54.
+    The lower half contains 127.0.0.1, 127.0.1.1 of Debian, and the resolvers 127.0.0.53 and 127.0.0.54.
     """
-    # A step that is coprime to the size, so that neighbours are far apart and none comes twice.
+    # The factor is coprime to the size: consecutive numbers are far apart, and none occurs twice.
     place = number * 2654435 % (128 * 256 * 254)
     upper, rest = divmod(place, 256 * 254)
     return f"127.{128 + upper}.{rest // 254}.{1 + rest % 254}"
 
 
 def listen(ports: Sequence[int], number: int) -> dict[int, socket.socket]:
-    """Return a listening socket for each port, all on one address, on their real ports if that can be.
+    """Return a listening socket for each port, all on one address; a port that is not available is replaced.
 
     Args:
-        ports: real ports.
-        number: which address to try first.
+        ports: port numbers of the Service.
+        number: number of the first address that is tried.
     """
-    for host in (*(address(number + step * 7919) for step in range(_TRIES)), _ONLY):
+    for host in (*(address(number + step * 7919) for step in range(_ATTEMPTS)), _LOCALHOST):
         opened: dict[int, socket.socket] = {}
         try:
             for port in ports:
@@ -47,16 +47,16 @@ def listen(ports: Sequence[int], number: int) -> dict[int, socket.socket]:
                 each.close()
             if error.errno == errno.EADDRINUSE:
                 continue
-            if error.errno == errno.EADDRNOTAVAIL and host != _ONLY:
+            if error.errno == errno.EADDRNOTAVAIL and host != _LOCALHOST:
                 continue
-            return _some_free(ports, host)
+            return _listen_replacing(ports, host)
         else:
             return opened
-    return _some_free(ports, _ONLY)
+    return _listen_replacing(ports, _LOCALHOST)
 
 
-def _some_free(ports: Sequence[int], host: str) -> dict[int, socket.socket]:
-    """Return listening sockets on real ports where possible, else on free ones."""
+def _listen_replacing(ports: Sequence[int], host: str) -> dict[int, socket.socket]:
+    """Return listening sockets, on free ports instead of ports that are not available."""
     opened = {}
     for port in ports:
         with suppress(OSError):
@@ -69,7 +69,7 @@ def _some_free(ports: Sequence[int], host: str) -> dict[int, socket.socket]:
 def _listening(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        # Connections of an earlier run that linger do not hold the port; listeners do.
+        # Connections of an earlier run in TIME_WAIT do not block the port.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(_BACKLOG)

@@ -1,8 +1,8 @@
-"""SPDY/3.1 as far as port forwarding needs it. Pure: bytes in, frames out.
+"""Encode and decode the SPDY/3.1 frames of port forwarding. Pure.
 
-The API server tunnels it through a WebSocket (`SPDY/3.1+portforward.k8s.io`, KEP-4006, on by default since Kubernetes
-1.31). Frames: https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1/. The server's headers are not read,
-so its compression does not concern us; ours goes without SPDY's dictionary, which zlib marks in its own header.
+The API server tunnels SPDY through a WebSocket (`SPDY/3.1+portforward.k8s.io`, KEP-4006, on by default since Kubernetes
+1.31). Frames: https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1/. The compressed headers of the server
+are not read. Sent headers are compressed without SPDY's dictionary, which the zlib header declares.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["MAX_DATA", "Frame", "Frames", "Headers", "data_frame", "pong", "reset"]
-
-MAX_DATA: Final = 64 * 1024
-"""Bytes that we put into a data frame; its length has 24 bits."""
+__all__ = ["Frame", "Frames", "Headers", "data_frame", "pong", "reset"]
 
 _CONTROL: Final = 0x8003
 _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GOAWAY = 1, 2, 3, 6, 7
@@ -29,7 +26,7 @@ Kind = Literal["data", "reply", "reset", "ping", "goaway", "other"]
 
 
 class Frame(NamedTuple):
-    """What came. `stream` is the id of a stream, or that of a ping; `fin`: nothing follows on this stream."""
+    """A received frame. `stream` is the id of the stream or of the ping; `fin`: the last frame of the stream."""
 
     kind: Kind
     stream: int
@@ -38,13 +35,13 @@ class Frame(NamedTuple):
 
 
 class Headers:
-    """Makes SYN_STREAM frames of one connection, whose headers are compressed in one context."""
+    """Creates the SYN_STREAM frames of one connection, which share a compression context."""
 
     def __init__(self) -> None:
         self._deflate = zlib.compressobj()
 
     def syn_stream(self, stream: int, headers: Mapping[str, str]) -> bytes:
-        """Return the frame that opens a stream; header names in lower case."""
+        """Return the frame that opens a stream. Header names are in lower case."""
         parts = [_WORD.pack(len(headers))]
         for text in (word for pair in headers.items() for word in pair):
             parts += [_WORD.pack(len(text)), text.encode()]
@@ -58,23 +55,23 @@ def data_frame(stream: int, data: bytes | memoryview = b"", *, fin: bool = False
 
 
 def reset(stream: int) -> bytes:
-    """Return the frame that gives a stream up."""
+    """Return the frame that cancels a stream."""
     return _control(_RST_STREAM, _HEAD.pack(stream, _CANCEL))
 
 
 def pong(number: int) -> bytes:
-    """Return the answer to a ping: the same again."""
+    """Return the answer to a ping: the same frame."""
     return _control(_PING, _WORD.pack(number))
 
 
 class Frames:
-    """Cuts what comes into frames."""
+    """Splits received data into frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that are complete with this piece."""
+        """Yield the frames that this data completes."""
         buffer = self._buffer
         buffer += data
         start = 0

@@ -1,10 +1,10 @@
-"""A tunnel to one pod: local connections, each as a pair of SPDY streams in a WebSocket.
+"""Forward local connections to one pod, each as a pair of SPDY streams in a WebSocket.
 
-The other end is the kubelet's: it connects to the port inside the pod once both streams of a pair are there, says on
-the error stream if it cannot, and never says that it could:
+The kubelet connects to the port in the pod once both streams of a pair are open. If that fails, it writes to the error
+stream. If it succeeds, it sends nothing:
 https://github.com/kubernetes/kubelet/blob/v0.34.0/pkg/cri/streaming/portforward/httpstream.go.
-Two busy connections never share a tunnel: SPDY as Kubernetes speaks it has no flow control for each stream, so one
-whose client does not read would stop the other.
+Two connections never use a tunnel at the same time: Kubernetes implements SPDY without flow control per stream, so a
+client that does not read would block the other one.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from seatrial.adapters.port_forward.spdy import Frame, Frames, Headers, data_fra
 from seatrial.adapters.websocket import WebSocket
 from seatrial.ports import StreamBroken
 
-__all__ = ["PROTOCOL", "Stream", "Tunnel", "cut"]
+__all__ = ["PROTOCOL", "Stream", "Tunnel", "reset_connection"]
 
 PROTOCOL: Final = "SPDY/3.1+portforward.k8s.io"
 
 _AFTER_CONNECT: Final = re.compile(r"\b(?:read|write|readfrom|writeto|splice) tcp|broken pipe")
-"""How Go words errors of a connection that was there; before that, nothing reached the pod."""
+"""Messages of Go for errors after the connection was open. Other errors mean that no data reached the pod."""
 
-_PATIENCE: Final = 1.0
-"""Seconds for which a client that ended its side may keep the tunnel's reader waiting."""
+_SEND_TIMEOUT: Final = 1.0
+"""Seconds for which a client that closed its side may block the reader of the tunnel."""
 
 
 class Stream:
     """One connection through a tunnel.
 
     Attributes:
-        client: the local end.
-        refused: what the pod's side said when it could not connect; nothing has reached the pod then.
-        over: the pod's side ended, by whatever; then `end` is set, too.
-        answered: something came from the pod.
-        asked: something was sent to it.
+        client: the local connection.
+        refused: why the kubelet could not connect; no data reached the pod then. Empty if it was not refused.
+        over: the stream of the pod has ended; `end` is set too.
+        answered: data was received from the pod.
+        asked: data was sent to the pod.
     """
 
     def __init__(self, identifier: int, client: socket.socket) -> None:
@@ -53,23 +53,23 @@ class Stream:
         self.parked = False
         self.error = bytearray()
 
-    def told(self, data: bytes) -> None:
-        """Hand over what came from the pod."""
+    def receive(self, data: bytes) -> None:
+        """Send data of the pod to the client."""
         self.answered = True
         with suppress(OSError):
             self.client.sendall(data)
 
-    def ended(self, *, broken: bool) -> None:
-        """The pod's side is over; unless it refused, the client hears of it."""
-        said = self.error.decode(errors="replace")
-        if said and not self.answered and not _AFTER_CONNECT.search(said):
-            self.refused = said
+    def finish(self, *, broken: bool) -> None:
+        """End the stream, and the client's connection unless the kubelet refused it."""
+        message = self.error.decode(errors="replace")
+        if message and not self.answered and not _AFTER_CONNECT.search(message):
+            self.refused = message
         elif broken and not (self.asked or self.answered or self.parked):
-            self.refused = "the connection to the pod's node was cut"
-        # Before the client's thread wakes, which looks at it.
+            self.refused = "the connection to the pod's node was lost"
+        # Set before the thread of the client wakes and reads it.
         self.over = True
-        if not self.refused and (broken or said):
-            cut(self.client)
+        if not self.refused and (broken or message):
+            reset_connection(self.client)
         elif not self.refused:
             with suppress(OSError):
                 self.client.shutdown(socket.SHUT_WR)
@@ -82,7 +82,7 @@ class Tunnel:
     """One WebSocket to one pod, with a thread that reads from it.
 
     Args:
-        web: open, with `PROTOCOL`; it is ours from now on.
+        web: open, with `PROTOCOL`; closed by `close`.
     """
 
     def __init__(self, web: WebSocket) -> None:
@@ -97,10 +97,10 @@ class Tunnel:
         self._thread.start()
 
     def connect(self, port: int, client: socket.socket) -> Stream:
-        """Ask for a connection to a port in the pod for a local one.
+        """Open a connection to a port in the pod for a local connection.
 
         Raises:
-            StreamBroken: the tunnel is cut.
+            StreamBroken: the tunnel is closed.
         """
         with self._lock:
             if not self.alive:
@@ -118,30 +118,30 @@ class Tunnel:
         return stream
 
     def send(self, stream: Stream, data: bytes) -> None:
-        """Send what came from the client.
+        """Send data of the client.
 
         Raises:
-            StreamBroken: the tunnel is cut.
+            StreamBroken: the tunnel is closed.
         """
         if not stream.over:
             stream.asked = True
             self._web.send(data_frame(stream.id, data))
 
-    def finish(self, stream: Stream) -> None:
-        """The client ended its side: tell the pod, and let what it still says go to the client from here.
+    def park(self, stream: Stream) -> None:
+        """Close the client's side of a stream; the tunnel passes on what the pod still sends.
 
         Raises:
-            StreamBroken: the tunnel is cut.
+            StreamBroken: the tunnel is closed.
         """
         self._web.send(data_frame(stream.id, fin=True))
         with self._lock, suppress(OSError):
-            stream.client.settimeout(_PATIENCE)
+            stream.client.settimeout(_SEND_TIMEOUT)
             stream.parked = True
             if stream.over:
                 stream.client.close()
 
     def abandon(self, stream: Stream) -> None:
-        """The client is gone: tell the pod's side."""
+        """Cancel a stream whose client has disconnected."""
         if not stream.over:
             with suppress(StreamBroken):
                 self._web.send(reset(stream.id))
@@ -150,7 +150,7 @@ class Tunnel:
                 del self._streams[key]
 
     def retire(self) -> None:
-        """Close once nothing is left that a pod may still say to a client."""
+        """Close the tunnel once all its streams have ended."""
         with self._lock:
             if any(not stream.over for stream in self._streams.values()):
                 self._retired = True
@@ -158,11 +158,11 @@ class Tunnel:
         self.close()
 
     def close(self) -> None:
-        """Cut everything."""
+        """Close the tunnel and all its streams."""
         self.alive = False
         self._web.close()
         if threading.current_thread() is not self._thread:
-            self._thread.join(_PATIENCE)
+            self._thread.join(_SEND_TIMEOUT)
 
     def _read(self) -> None:
         frames = Frames()
@@ -177,9 +177,9 @@ class Tunnel:
         finally:
             self.alive = False
             with self._lock:
-                left, self._streams = set(self._streams.values()), {}
-                for stream in left:
-                    stream.ended(broken=True)
+                open_streams, self._streams = set(self._streams.values()), {}
+                for stream in open_streams:
+                    stream.finish(broken=True)
             self._web.close()
 
     def _take(self, frame: Frame) -> None:
@@ -192,18 +192,18 @@ class Tunnel:
             return
         if frame.kind == "data" and frame.data:
             if frame.stream == stream.id:
-                stream.told(frame.data)
+                stream.receive(frame.data)
             else:
                 stream.error += frame.data
         if frame.fin or frame.kind == "reset":
             with self._lock:
                 self._streams.pop(frame.stream, None)
                 if frame.stream == stream.id:
-                    stream.ended(broken=frame.kind == "reset")
+                    stream.finish(broken=frame.kind == "reset")
 
 
-def cut(client: socket.socket) -> None:
-    """Make the close of a local connection a reset, as when a server dies, and wake whoever reads from it."""
+def reset_connection(client: socket.socket) -> None:
+    """Close a local connection with a reset, as a server that dies does, and wake the thread that reads from it."""
     with suppress(OSError):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.shutdown(socket.SHUT_RD)
