@@ -121,13 +121,13 @@ class PodFilesRecord(msgspec.Struct, frozen=True, kw_only=True):
         uid: of the pod.
         files: after the last update.
         seeded: those of its image.
-        made: paths that no working tree had: runs made them.
+        created: paths that no working tree had: tests created them.
     """
 
     uid: str
     files: dict[str, Entry]
     seeded: dict[str, Entry]
-    made: list[str] = []
+    created: list[str] = []
 
 
 def read(path: Path, kind: type[T]) -> T | None:

@@ -147,7 +147,7 @@ def _decoder_seeds() -> Iterator[bytes]:
     yield json.dumps({"code": 0, "signal": None, "error": "", "sessions": 1, "sizes": {"frames": 1}}).encode()
     yield json.dumps({"name": "db", "message": ""}).encode()
     yield json.dumps(["a note"]).encode()
-    yield json.dumps({"made": {"tests/a": ["f", 420, 1, "x"]}, "changed": {}, "deleted": ["tests/b"]}).encode()
+    yield json.dumps({"created": {"tests/a": ["f", 420, 1, "x"]}, "changed": {}, "deleted": ["tests/b"]}).encode()
 
 
 def _archive_seeds() -> Iterator[bytes]:

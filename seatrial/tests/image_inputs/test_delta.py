@@ -221,7 +221,7 @@ def test_data_files_that_runs_made_stay_in_the_pod() -> None:
     }  # fmt: skip
     made = extra.keys() - {"tests/removed"}
 
-    result = plan(tree=tree(now), pod={**now, **extra}, made=made)
+    result = plan(tree=tree(now), pod={**now, **extra}, created=made)
 
     assert result.kept == ("tests/new", "tests/new/a.json")
     assert result.delete == (
@@ -235,7 +235,7 @@ def test_working_tree_wins_over_files_that_runs_made() -> None:
     now = {"tests": entry("d"), "tests/a.json": Entry("f", 0o644, 1, "mine"), "tests/b": entry()}
     pod = {"tests": entry("d"), "tests/a.json": entry(), "tests/b": entry("d"), "tests/b/c.json": entry()}
 
-    result = plan(tree=tree(now), pod=pod, made=["tests/a.json", "tests/b", "tests/b/c.json"])
+    result = plan(tree=tree(now), pod=pod, created=["tests/a.json", "tests/b", "tests/b/c.json"])
 
     assert (result.send, result.delete, result.kept) == (("tests/a.json", "tests/b"), ("tests/b/c.json",), ())
 
@@ -244,11 +244,11 @@ def test_file_that_a_run_made_keeps_the_directory_that_the_tree_lost() -> None:
     now = {"tests": entry("d")}
     pod = {**now, "tests/old": entry("d"), "tests/old/made.json": entry()}
 
-    assert plan(tree=tree(now), pod=pod, made=["tests/old/made.json"]).kept == ("tests/old", "tests/old/made.json")
+    assert plan(tree=tree(now), pod=pod, created=["tests/old/made.json"]).kept == ("tests/old", "tests/old/made.json")
 
 
 @pytest.mark.parametrize("many", [{f"tests/{i}": entry() for i in range(1001)}, {"tests/a": entry(size=LIMIT + 1)}])
 def test_too_many_files_that_runs_made_are_deleted(many: Files) -> None:
-    result = plan(tree=tree({}), pod=many, made=many.keys())
+    result = plan(tree=tree({}), pod=many, created=many.keys())
 
     assert (result.kept, len(result.delete)) == ((), len(many))

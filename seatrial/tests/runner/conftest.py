@@ -33,7 +33,7 @@ class Bench:
     Attributes:
         text: what the user saw of the last run.
         events: what the sinks saw of it.
-        made: paths in the pod that no working tree had, after the last run with `sync`.
+        created: paths in the pod that no working tree had, after the last run with `sync`.
     """
 
     root: Path
@@ -42,7 +42,7 @@ class Bench:
     text: str = ""
     events: list[Body] = field(default_factory=list)
     number: int = 0
-    made: Collection[str] = ()
+    created: Collection[str] = ()
 
     def write(self, **files: str) -> None:
         """Write files of the project: `tests__test_a_py="…"`; not into the pod."""
@@ -71,7 +71,7 @@ class Bench:
         if sync:
             tree = read_tree(self.root, sync)
             have = pod_files(self.pod, str(self.pod.workdir), sync, python=self.pod.python, entry=self.pod.entry)
-            delta = plan(tree=tree, pod=have.files, made=self.made)
+            delta = plan(tree=tree, pod=have.files, created=self.created)
         values: dict[str, Any] = {
             "run": RunId(f"20260101-00000{self.number % 10}-0000"),
             "argv": invocation.argv,
@@ -99,7 +99,7 @@ class Bench:
             host_args=invocation.host_args, stop=stop, started=started, cut=cut,
         )  # fmt: skip
         if tree is not None:
-            self.made = outcome.files.keys() - tree.wanted.keys()
+            self.created = outcome.files.keys() - tree.wanted.keys()
         self.text = out.getvalue()
         errors = (self.run_dir / "renderer-errors.log").read_text()
         assert not errors, errors

@@ -54,7 +54,7 @@ def test_snapshot_that_no_pattern_names_stays_in_the_pod(syrupy: Bench, workers:
     made = run(syrupy, "--snapshot-update", *workers)
 
     assert (made.verdict.exit, made.verdict.message) == (ExitCode.PASSED, "all tests passed")
-    assert changes(made) == PodChanges(made=(AMBER,), copies=str(syrupy.run_dir / "changed"))
+    assert changes(made) == PodChanges(created=(AMBER,), copies=str(syrupy.run_dir / "changed"))
     assert (syrupy.run_dir / "changed" / AMBER).read_text() == (syrupy.pod.workdir / AMBER).read_text()
     assert not (syrupy.root / "tests/__snapshots__").exists()
 
@@ -70,7 +70,7 @@ def test_snapshot_that_a_pattern_names_comes_into_the_working_tree(syrupy: Bench
     """Then pod and tree are equal: nothing is sent, and nothing is only in the pod."""
     made = run(syrupy, "--snapshot-update", collect=SNAPSHOTS)
     assert changes(made).collected == made.collected.in_tree == (AMBER,)
-    assert changes(made).made == ()
+    assert changes(made).created == ()
     assert (syrupy.root / AMBER).read_text() == (syrupy.pod.workdir / AMBER).read_text()
 
     used = run(syrupy, collect=SNAPSHOTS)
@@ -169,7 +169,7 @@ def test_what_python_or_pytest_would_load_is_deleted_before_the_next_run(
     first = run(bench)
     assert first.verdict.exit is ExitCode.PASSED
     assert changes(first).discarded == (f"tests/{name}",)
-    assert changes(first).made == ()
+    assert changes(first).created == ()
 
     second = run(bench)
     assert (second.verdict.exit, second.verdict.message) == (ExitCode.PASSED, "all tests passed")
@@ -274,7 +274,7 @@ def test_files_that_stay_move_aside_for_the_working_tree(bench: Bench) -> None:
         **{"tests__gone__c.json": "1"},
     )
     bench.build()
-    assert changes(run(bench)).made == ("tests/gone/b.json", "tests/made/a.json")
+    assert changes(run(bench)).created == ("tests/gone/b.json", "tests/made/a.json")
     (bench.root / "tests/gone/c.json").unlink()
     (bench.root / "tests/gone").rmdir()
     (bench.root / "tests/made").write_text("a file now")
@@ -300,7 +300,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def made(*paths: str, size: int = 1) -> TreeChanges:
-    return TreeChanges(made=dict.fromkeys(paths, ("f", 493, size, "x")))
+    return TreeChanges(created=dict.fromkeys(paths, ("f", 493, size, "x")))
 
 
 def copies(tmp_path: Path, *paths: str, content: str = "pod") -> Path:
@@ -365,14 +365,16 @@ def test_put_into_tree_refuses_what_is_no_file(tree: Tree, tmp_path: Path) -> No
 
 
 def test_sorted_changes_of_a_pod_that_died_do_not_stay(tree: Tree) -> None:
-    found = TreeChanges(made={"tests/b": ("f", 0o644, 1, "x"), "tests/d": ("d", 0o755, 0, "")}, deleted=["tests/gone"])
+    found = TreeChanges(
+        created={"tests/b": ("f", 0o644, 1, "x"), "tests/d": ("d", 0o755, 0, "")}, deleted=["tests/gone"]
+    )
 
-    assert sort_changes(found, tree, (), stays=False, copies=None) == PodChanges(made=("tests/b",), stays=False)
+    assert sort_changes(found, tree, (), stays=False, copies=None) == PodChanges(created=("tests/b",), stays=False)
 
 
 def test_sorted_changes_have_safe_names_and_a_limit(tree: Tree) -> None:
     found = made("tests/\x1b[2J", *(f"tests/{number}" for number in range(2000)))
-    named = sort_changes(found, tree, (), stays=True, copies=None).made
+    named = sort_changes(found, tree, (), stays=True, copies=None).created
 
     assert len(named) == 1000
     assert named[0] == r"tests/\x1b[2J"
@@ -381,19 +383,19 @@ def test_sorted_changes_have_safe_names_and_a_limit(tree: Tree) -> None:
 def test_file_that_stayed_and_changed_again_still_stays(tree: Tree) -> None:
     found = TreeChanges(changed={"tests/kept.json": ("f", 0o644, 1, "y")}, deleted=["tests/other.json"])
 
-    assert sort_changes(found, tree, (), stays=True, copies=None) == PodChanges(made=("tests/kept.json",))
+    assert sort_changes(found, tree, (), stays=True, copies=None) == PodChanges(created=("tests/kept.json",))
 
 
 def test_applied_changes_are_what_the_pod_has() -> None:
     one, two = Entry("f", 0o644, 1, "1"), Entry("f", 0o644, 1, "2")
-    found = TreeChanges(made={"c": ("f", 0o644, 1, "2")}, changed={"a": ("f", 0o644, 1, "2")}, deleted=["b"])
+    found = TreeChanges(created={"c": ("f", 0o644, 1, "2")}, changed={"a": ("f", 0o644, 1, "2")}, deleted=["b"])
 
     assert applied({"a": one, "b": one}, found) == {"a": two, "c": two}
     assert applied({"a": one}, None) == {"a": one}
 
 
 @pytest.mark.parametrize("path", ["tests/../../x", "/etc/x", "tests//x", "./x", "..", ""])
-@pytest.mark.parametrize("key", ["made", "changed", "deleted"])
+@pytest.mark.parametrize("key", ["created", "changed", "deleted"])
 def test_path_that_leads_out_of_the_folders_is_refused(key: str, path: str) -> None:
     found = [path] if key == "deleted" else {path: ["f", 0o644, 1, "x"]}
 
@@ -409,7 +411,7 @@ def test_put_into_tree_stays_in_the_tree(tree: Tree, tmp_path: Path, path: str) 
     assert sorted(each.name for each in tmp_path.iterdir()) == ["changed", "project"]
 
 
-@pytest.mark.parametrize("text", [b"[]", b'{"made": {"a": 1}}', b'{"made": {"a": ["f", -1, 1, "x"]}}', b"{"])
+@pytest.mark.parametrize("text", [b"[]", b'{"created": {"a": 1}}', b'{"created": {"a": ["f", -1, 1, "x"]}}', b"{"])
 def test_list_of_changes_that_is_none_is_refused(text: bytes) -> None:
     with pytest.raises(Malformed):
         decode_changes(text)
@@ -430,7 +432,7 @@ def test_more_changes_than_are_sent_are_named(bench: Bench) -> None:
 
     assert warnings(bench) == ["not copied into the working tree: tests/large.bin (beyond 1000 files or 50 MiB)"]
     assert len(list((bench.run_dir / "changed/tests").iterdir())) == MOST_FILES
-    assert len(changes(ran).made) == MOST_FILES
+    assert len(changes(ran).created) == MOST_FILES
     # More than 1000 files that nobody named are leftovers.
     again = run(bench)
     assert again.tree is not None

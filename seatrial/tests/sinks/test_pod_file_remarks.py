@@ -16,7 +16,7 @@ def test_reports_are_named_by_their_paths(recorded):
 
 def test_files_that_a_run_changed_in_the_pod_are_named(recorded):
     changes = PodChanges(
-        collected=("tests/a.ambr",), made=tuple("abcdefg"), changed=("tests/data.json",), discarded=("tests/x.py",),
+        collected=("tests/a.ambr",), created=tuple("abcdefg"), changed=("tests/data.json",), discarded=("tests/x.py",),
         copies="/runs/1/changed",
     )  # fmt: skip
     proof = TreeProof(host="1", pod="1", files=2, kept=("a", "b"))
@@ -34,7 +34,7 @@ def test_files_that_a_run_changed_in_the_pod_are_named(recorded):
 
 @pytest.mark.parametrize("gone", ["environment", "pod"])
 def test_files_of_a_pod_that_is_gone_do_not_stay(recorded, gone):
-    changes = PodChanges(made=("a",), changed=("b", "c"), stays=gone != "pod")
+    changes = PodChanges(created=("a",), changed=("b", "c"), stays=gone != "pod")
     result = replace(recorded("green")[-1].body.result, kept=gone == "pod", tree=None, pod_changes=changes)
 
     assert words.pod_files(result) == [

@@ -20,7 +20,7 @@ LIMIT: Final = 50 << 20
 """Bytes that a delta may have. More than that is no edit but data, which belongs into the image."""
 
 MOST_KEPT: Final = 1000
-"""Files that runs made and that stay in the pod. More than that are no results but leftovers, and all are deleted."""
+"""Files that tests created and that stay in the pod. If there are more, all are deleted."""
 
 _CULPRITS: Final = 5
 
@@ -48,7 +48,7 @@ class Delta:
 
 
 class Lost(Exception):
-    """Files that the build made, and that the pod has no longer, or has changed: only a new pod has them."""
+    """Files that the build created, and that the pod has no longer, or has changed: only a new pod has them."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -82,16 +82,16 @@ def image_needs(
     return causes
 
 
-def plan(*, tree: Tree, pod: Files, made: Collection[str] = ()) -> Delta:
+def plan(*, tree: Tree, pod: Files, created: Collection[str] = ()) -> Delta:
     """Return what has to be sent and deleted so that the pod has the tree.
 
-    Data files that runs made in the pod stay there, up to `MOST_KEPT` and `LIMIT`. Files that Python or pytest would
+    Data files that runs created in the pod stay there, up to `MOST_KEPT` and `LIMIT`. Files that Python or pytest would
     load do not: they would change what the tests are.
 
     Args:
         tree: what it has to have.
         pod: what it has below the tree's places.
-        made: paths that the tree never had: runs made them.
+        created: paths that the tree never had: runs created them.
 
     Raises:
         Lost: it lacks files that only its image has.
@@ -100,7 +100,7 @@ def plan(*, tree: Tree, pod: Files, made: Collection[str] = ()) -> Delta:
     delete: list[str] = []
     causes = []
     wanted = tree.wanted
-    kept = _kept({path: entry for path, entry in pod.items() if path in made}, wanted)
+    kept = _kept({path: entry for path, entry in pod.items() if path in created}, wanted)
     for path, what in changes(pod, wanted):
         if path in kept or (what == "changed" and same(pod[path], wanted[path])):
             continue
@@ -112,11 +112,11 @@ def plan(*, tree: Tree, pod: Files, made: Collection[str] = ()) -> Delta:
     return Delta(tuple(send), tuple(delete), tuple(causes), kept)
 
 
-def _kept(made: Files, wanted: Files) -> tuple[str, ...]:
-    """Return which files stay that runs made, with the directories that they are in."""
+def _kept(created: Files, wanted: Files) -> tuple[str, ...]:
+    """Return which files stay that runs created, with the directories that they are in."""
     files = {
         path: entry
-        for path, entry in made.items()
+        for path, entry in created.items()
         if entry.kind == "f" and path not in wanted and not is_loaded(path) and not _is_displaced(path, wanted)
     }
     if len(files) > MOST_KEPT or sum(entry.size for entry in files.values()) > LIMIT:

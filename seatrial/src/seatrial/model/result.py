@@ -144,7 +144,7 @@ class PodChanges(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         collected: came into the working tree, by `[runner] collect-into-tree`.
-        made: data files that the working tree does not have. They stay in the pod for the next run.
+        created: data files that the working tree does not have. They stay in the pod for the next run.
         changed: files of the working tree that are different in the pod, or gone. The next run has the tree's again.
         discarded: other entries that the working tree does not have: modules, settings, links. The next run deletes
             them.
@@ -153,7 +153,7 @@ class PodChanges(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     collected: tuple[str, ...] = ()
-    made: tuple[str, ...] = ()
+    created: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     discarded: tuple[str, ...] = ()
     stays: bool = True

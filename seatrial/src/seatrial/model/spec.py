@@ -211,7 +211,7 @@ class RunnerSpec(_Spec, frozen=True, kw_only=True):
     collect_into_tree: Annotated[
         tuple[str, ...],
         Meta(
-            description="files that tests make or change in folders of sync and that are copied into the working tree:"
+            description="files that tests create or change in folders of sync and that are copied to the working tree:"
             " snapshots, recordings (glob patterns)"
         ),
     ] = ()

@@ -595,12 +595,12 @@ class TreeChanges(msgspec.Struct, frozen=True):
     """`tree/changes.json` of the agent: what a run changed in the synced folders.
 
     Attributes:
-        made: path -> kind, mode, size, digest or target, of what was not there when the run began.
+        created: path -> kind, mode, size, digest or target, of what was not there when the run began.
         changed: the same, of what was there and is different.
         deleted: what is no longer there.
     """
 
-    made: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
+    created: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
     changed: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
     deleted: Annotated[list[Path], Meta(max_length=_MOST_FILES)] = []
 
@@ -643,7 +643,7 @@ def decode_changes(text: bytes) -> TreeChanges:
         Malformed: it is no list of files, or one of them is not below the folders.
     """
     found = _typed(text, TreeChanges, _LONGEST_ANSWER)
-    for path in (*found.made, *found.changed, *found.deleted):
+    for path in (*found.created, *found.changed, *found.deleted):
         if any(part in ("", ".", "..") for part in path.split("/")):
             raise Malformed(f"{safe_line(path)[:LONGEST_NOTE]!r} is no path below a folder")
     return found

@@ -37,7 +37,7 @@ def applied(files: Files, changes: TreeChanges | None) -> Files:
         return files
     gone = set(changes.deleted)
     left = {path: entry for path, entry in files.items() if path not in gone}
-    return {**left, **entries(changes.made), **entries(changes.changed)}
+    return {**left, **entries(changes.created), **entries(changes.changed)}
 
 
 def collect_into_tree(
@@ -90,13 +90,13 @@ def sort_changes(
         copies: directory with copies of the changed files; None: there is none.
     """
     wanted, taken = tree.wanted, set(collected)
-    there = {path: kind for path, (kind, *_) in {**changes.made, **changes.changed}.items() if path not in taken}
+    there = {path: kind for path, (kind, *_) in {**changes.created, **changes.changed}.items() if path not in taken}
     extra = {path: kind for path, kind in there.items() if path not in wanted and kind != "d"}
     gone = [path for path in changes.deleted if path in wanted and wanted[path].kind != "d"]
     data = {path for path, kind in extra.items() if kind == "f" and not is_loaded(path)}
     return PodChanges(
         collected=_named(taken),
-        made=_named(data),
+        created=_named(data),
         changed=_named([*(path for path in there if path in wanted), *gone]),
         discarded=_named(extra.keys() - data),
         stays=stays,
@@ -105,7 +105,7 @@ def sort_changes(
 
 
 def _files(changes: TreeChanges) -> Iterator[str]:
-    found: Mapping[str, tuple[str, int, int, str]] = {**changes.made, **changes.changed}
+    found: Mapping[str, tuple[str, int, int, str]] = {**changes.created, **changes.changed}
     return (path for path, (kind, *_) in found.items() if kind == "f")
 
 

@@ -65,12 +65,12 @@ class PodFiles(NamedTuple):
     Attributes:
         files: what it has.
         seeded: what its image had there.
-        made: paths that no working tree had: runs made them.
+        created: paths that no working tree had: tests created them.
     """
 
     files: Files
     seeded: Files
-    made: Collection[str] = ()
+    created: Collection[str] = ()
 
 
 def pod_files(

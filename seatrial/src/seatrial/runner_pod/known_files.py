@@ -59,7 +59,7 @@ class KnownFiles:
         if found is None:
             return self.read()
         self._seeded = found.seeded
-        return PodFiles(found.files, found.seeded, found.made)
+        return PodFiles(found.files, found.seeded, found.created)
 
     def read(self) -> PodFiles:
         """Read the files from the pod.
@@ -75,7 +75,7 @@ class KnownFiles:
         except blocking_calls.Abandoned:
             raise OutOfTime("the tests did not start in time", reason="the runner pod did not answer") from None
         self._seeded = found.seeded
-        return found._replace(made=self._made(found.files))
+        return found._replace(created=self._created(found.files))
 
     def with_files(self, files: Files) -> PodFiles:
         """Read the pod, whose files are known.
@@ -83,7 +83,7 @@ class KnownFiles:
         Raises:
             OutOfTime: the pod does not answer before the deadline.
         """
-        return PodFiles(files, self.read().seeded, self._made(files))
+        return PodFiles(files, self.read().seeded, self._created(files))
 
     def save(self, files: Files, tree: Tree) -> None:
         """Save the files that the pod has now: those of the tree, and others, which tests created."""
@@ -91,14 +91,14 @@ class KnownFiles:
             uid=require_runner(self.directory).uid,
             files=dict(files),
             seeded=dict(self._seeded),
-            made=sorted(files.keys() - tree.wanted.keys()),
+            created=sorted(files.keys() - tree.wanted.keys()),
         )
         write(self.directory / _STATE_FILE, record)
 
-    def _made(self, files: Files) -> frozenset[str]:
+    def _created(self, files: Files) -> frozenset[str]:
         """Return the files that were in no working tree. Without a saved state, they are unknown."""
         found = self._record
-        return frozenset(files.keys() - (found.files.keys() - set(found.made))) if found else frozenset()
+        return frozenset(files.keys() - (found.files.keys() - set(found.created))) if found else frozenset()
 
     @property
     def _record(self) -> PodFilesRecord | None:

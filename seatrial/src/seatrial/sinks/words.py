@@ -130,7 +130,7 @@ def pod_files(result: RunResult) -> list[str]:
     # Where the environment was removed, or its pod died, nothing is left for a next run.
     goes_on = result.kept and changes.stays and all(each.stage is not Stage.TEARDOWN for each in result.stages)
     for paths, what, next_run in (
-        (changes.made, "changed in the pod", " {stay} there"),
+        (changes.created, "changed in the pod", " {stay} there"),
         (changes.changed, "of the working tree changed in the pod", "; the next run resets {them}"),
         (changes.discarded, "created in the pod that Python or pytest may load", "; the next run deletes {them}"),
     ):
@@ -138,7 +138,7 @@ def pod_files(result: RunResult) -> list[str]:
         following = next_run.format(stay="stays" if one else "stay", them="it" if one else "them")
         if paths:
             lines.append(_files(paths, what + (following if goes_on else "")))
-    if changes.copies and (changes.made or changes.changed or changes.discarded):
+    if changes.copies and (changes.created or changes.changed or changes.discarded):
         hint = "[runner] collect-into-tree can copy them to the working tree"
         lines.append(f"copies: {relative(changes.copies)}; {hint}")
     return lines

@@ -103,7 +103,7 @@ def run(
             images=ctx.engine_images,
             environ=os.environ,
         )
-        delta = plan(tree=tree, pod=there.files, made=() if ctx.discard else there.made)
+        delta = plan(tree=tree, pod=there.files, created=() if ctx.discard else there.created)
         for cause in delta.causes if ctx.explain else ():
             ctx.emit(Note(level="info", text=str(cause)))
         if not delta.empty:

@@ -32,7 +32,7 @@ def note_begin(tree: dict[str, Any] | None, files: Mapping[str, Any]) -> None:
 
 
 def changes() -> dict[str, Any]:
-    """Return `{"made": {…}, "changed": {…}, "deleted": […], "root"}` of the last run; nothing if nothing was synced."""
+    """Return `{"created": {…}, "changed": {…}, "deleted": […], "root"}` of the last run, or nothing."""
     begin = read_json(state("tree.json"))
     if not begin or not begin["tree"]:
         return {}
@@ -46,7 +46,7 @@ def changes() -> dict[str, Any]:
     after = scan(tree["root"], tree["paths"], lenient=True, known=known)
     changed = {path: entry for path, entry in after.items() if path in before and before[path] != entry}
     return {
-        "made": {path: entry for path, entry in after.items() if path not in before},
+        "created": {path: entry for path, entry in after.items() if path not in before},
         # Modes of directories are the runner's own.
         "changed": {path: entry for path, entry in changed.items() if not before[path][0] == entry[0] == "d"},
         "deleted": sorted(before.keys() - after.keys()),
@@ -56,7 +56,7 @@ def changes() -> dict[str, Any]:
 
 def copied(found: Mapping[str, Any]) -> list[str]:
     """Return the paths of changed files that are sent, of what `changes` found."""
-    files = {path: entry[2] for key in ("made", "changed") for path, entry in found[key].items() if entry[0] == "f"}
+    files = {path: entry[2] for key in ("created", "changed") for path, entry in found[key].items() if entry[0] == "f"}
     chosen: list[str] = []
     left = MOST_BYTES
     for path in sorted(files, key=lambda each: (files[each], each))[:MOST_FILES]:
