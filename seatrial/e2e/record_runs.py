@@ -37,6 +37,9 @@ PROJECT: Final = Path("/tmp/orders-api")
 PAGES: Final = (SEATRIAL / "README.md", *sorted((SEATRIAL / "docs").rglob("*.md")))
 ROWS: Final = 200
 COLUMNS: Final = 100
+WIDE: Final = 170
+"""Columns for a command whose lines would be folded."""
+
 BLOCK: Final = re.compile(
     r"(?P<mark><!-- recorded: (?P<name>[\w-]+) -->\n)```console\n.*?^```$", re.DOTALL | re.MULTILINE
 )
@@ -44,21 +47,24 @@ TEST: Final = PROJECT / "tests" / "test_orders.py"
 VALUES: Final = PROJECT / "chart" / "values.yaml"
 
 
-def screen_of(argv: tuple[str, ...], env: Mapping[str, str], *, interrupt_at: str = "") -> tuple[str, int]:
+def screen_of(
+    argv: tuple[str, ...], env: Mapping[str, str], *, columns: int, interrupt_at: str = ""
+) -> tuple[str, int]:
     """Run a command in a new terminal; return the terminal's final screen and the exit code.
 
     Args:
         argv: program and arguments.
         env: the complete environment.
+        columns: width of the terminal.
         interrupt_at: press Ctrl-C once the terminal shows this text.
     """
     master, replica = pty.openpty()
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
     process = subprocess.Popen(
         argv, cwd=PROJECT, env=dict(env), stdin=replica, stdout=replica, stderr=replica, start_new_session=True
     )
     os.close(replica)
-    screen = pyte.Screen(COLUMNS, ROWS)
+    screen = pyte.Screen(columns, ROWS)
     stream = pyte.ByteStream(screen)
     pressed = not interrupt_at
     while True:
@@ -77,12 +83,16 @@ def screen_of(argv: tuple[str, ...], env: Mapping[str, str], *, interrupt_at: st
     return "\n".join(lines).strip() + "\n", process.wait()
 
 
-def record(name: str, typed: str, env: Mapping[str, str], *, code: int, interrupt_at: str = "") -> None:
+def record(
+    name: str, typed: str, env: Mapping[str, str], *, code: int, columns: int = COLUMNS, interrupt_at: str = ""
+) -> None:
     """Run a command, check its exit code, and write its screen and the events of its run."""
     print(f"{name}: {typed}", flush=True)
     latest = PROJECT / ".seatrial" / "runs" / "latest"
     before = latest.resolve()
-    shown, ended = screen_of((sys.executable, "-m", *shlex.split(typed)), env, interrupt_at=interrupt_at)
+    shown, ended = screen_of(
+        (sys.executable, "-m", *shlex.split(typed)), env, columns=columns, interrupt_at=interrupt_at
+    )
     if ended != code:
         sys.exit(f"{typed} exited with {ended}, expected {code}:\n{shown}")
     (RECORDED / f"{name}.txt").write_text(f"$ {typed}\n{shown}")
@@ -143,7 +153,7 @@ def main() -> None:
         (PROJECT / "seatrial.toml").write_text(configuration_of_the_readme())
         record("green", "seatrial run", env, code=0)
         (PROJECT / "seatrial.toml").unlink()
-        record("init", "seatrial init", env, code=0)
+        record("init", "seatrial init", env, code=0, columns=WIDE)
         record("interrupted", "seatrial run", env, code=130, interrupt_at="cluster")
         record("up", "seatrial up", env, code=0)
         with changed(TEST, '{"status": "ok"}', '{"status": "fine"}'):

@@ -63,7 +63,7 @@ def test_init_writes_a_file_that_lint_accepts_and_never_overwrites(seatrial, tmp
     said = seatrial("init")
 
     assert said.code == 0
-    assert "guessed  tests in tests: by name" in said.out
+    assert "guessed  tests in tests: by the folder's name" in said.out
     assert 'guessed  [runner] image = "' in said.out
     assert said.out.splitlines()[-2:] == ["wrote    seatrial.toml", "next     seatrial run"]
     assert seatrial("config", "lint").out == "seatrial.toml: no warnings\n"

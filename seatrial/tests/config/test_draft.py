@@ -68,10 +68,10 @@ sync = ["orders", "tests"]
     )
     assert result.guessed == (
         (
-            '[[image]] "orders-api": built from Dockerfile, target app, because a chart names an image orders-api;'
+            '[[image]] "orders-api": built from Dockerfile, target app, because a chart names it;'
             " correct dockerfile and target, or remove the table to use the chart's image"
         ),
-        "project name orders-api: the directory's; correct the names of images and namespaces if need be",
+        "project name orders-api: the directory's name; correct names of images and namespaces if needed",
         'namespace = "orders-api": the project\'s name; correct it where a chart or a test expects another one',
         "[cluster]: one node, kind's default; for another shape set config to a kind configuration file",
         '[runner] command = ["python", "-m", "pytest"]: correct it if the tests run by another command',

@@ -92,7 +92,7 @@ def test_choose_images_lists_the_server_image_of_a_chart_as_a_guess(project):
             " seatrial.toml and run: seatrial init --dockerfile"
         ),
         (
-            '[[image]] "my-app": built from Dockerfile, because a chart names an image my-app; correct dockerfile and'
+            '[[image]] "my-app": built from Dockerfile, because a chart names it; correct dockerfile and'
             " target, or remove the table to use the chart's image"
         ),
     )

@@ -172,10 +172,10 @@ def _number(port: Any, container: Mapping[str, Any]) -> int | None:
 
 def _names(detected: Detected) -> Iterator[str]:
     if detected.named_by is None:
-        yield f"project name {detected.name}: the directory's; correct the names of images and namespaces if need be"
+        yield f"project name {detected.name}: the directory's name; correct names of images and namespaces if needed"
     yield f'namespace = "{detected.name}": the project\'s name; correct it where a chart or a test expects another one'
     if detected.testpaths and detected.test_settings is None:
-        yield f"tests in {', '.join(detected.testpaths)}: by name; name others as testpaths in pytest's settings"
+        yield f"tests in {', '.join(detected.testpaths)}: by the folder's name; else set testpaths in pytest's settings"
 
 
 def _cluster(detected: Detected, guessed: list[str]) -> str:

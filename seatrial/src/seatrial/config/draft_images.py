@@ -73,7 +73,7 @@ def choose_images(detected: Detected) -> Images:
     tests = _tests(detected)
     builds = dict(_charts(detected, tests))
     guessed = [
-        f'[[image]] "{name}": built from {build}, because a chart names an image {name}; correct dockerfile and target,'
+        f'[[image]] "{name}": built from {build}, because a chart names it; correct dockerfile and target,'
         " or remove the table to use the chart's image"
         for name, build in builds.items()
     ]
