@@ -190,7 +190,7 @@ def _environments(this: Machine) -> Iterator[tuple[str, bool]]:
         idle = this.ledger.claim(record.id)
         if idle:
             this.ledger.release(record.id)
-        kept = record.kept and record.expires > now
+        kept = record.is_kept_at(now)
         state = "in use" if not idle else "kept" if kept else "expired" if record.kept else "left by a killed command"
         yield f"{record.cluster} of {record.project}: {state}", idle and not kept
 

@@ -253,15 +253,10 @@ def strays(this: Machine) -> list[OrphanedNodes]:
 
 
 def _is_kept(this: Machine, record: EnvironmentRecord, now: datetime) -> bool:
-    """Whether an environment is kept and has not expired, or a guest environment in its cluster is in use."""
-    return record.kept and (
-        record.expires > now or any(_is_needed(this, each, now) for each in guest_environments(this, record))
-    )
-
-
-def _is_needed(this: Machine, record: EnvironmentRecord, now: datetime) -> bool:
-    """Whether a guest environment is kept and has not expired, or is in use."""
-    return (record.kept and record.expires > now) or is_in_use(this, record)
+    """Return whether an environment is kept and has not expired, or a guest environment needs its cluster."""
+    if record.is_kept_at(now) or not record.kept:
+        return record.kept
+    return any(each.is_kept_at(now) or is_in_use(this, each) for each in guest_environments(this, record))
 
 
 def is_in_use(this: Machine, record: EnvironmentRecord) -> bool:

@@ -36,6 +36,7 @@ from seatrial.namespaces.ownership import (
     is_use_allowed,
 )
 from seatrial.ports import Kube, Object
+from seatrial.releases.helm_records import own_releases
 from seatrial.removal.removers import Access, access_of, remove_resources
 
 __all__ = [
@@ -131,7 +132,7 @@ def remove_from_foreign_namespaces(this: Machine, project: Project, say: Callabl
     kube = _kube(this, project)
     if kube is None:
         return []
-    mine, now, removed = f"{LABEL_OWNER}={OWNER},{LABEL_PROJECT}={project.identity}", this.clock.now(), []
+    mine, now, removed = _owner_selector(project), this.clock.now(), []
     for found in _listed(kube, lease.KIND, mine):
         place = found["metadata"]["namespace"]
         used = (
@@ -139,7 +140,7 @@ def remove_from_foreign_namespaces(this: Machine, project: Project, say: Callabl
         )
         if used or not is_use_allowed(kube.get("v1/Namespace", place)):
             continue
-        resources = [*_releases(kube, place, project.identity), Created(kind="objects", name=place)]
+        resources = [*_releases(kube, place, mine), Created(kind="objects", name=place)]
         _remove_resources(this, project, resources)
         removed.append(place)
     places = {
@@ -188,7 +189,7 @@ def _remove(this: Machine, project: Project, found: SharedEnvironment) -> None:
         namespace = kube.get("v1/Namespace", name) or {"metadata": {}}
         identity = str((namespace["metadata"].get("labels") or {}).get(LABEL_ENVIRONMENT_ID))
         resources.append(Created(kind="namespace", name=name, identity=identity))
-        resources += _releases(kube, name, project.identity, identity)
+        resources += _releases(kube, name, _owner_selector(project), identity)
     _remove_resources(this, project, resources)
 
 
@@ -202,11 +203,14 @@ def _access(this: Machine, project: Project) -> Access:
     return access_of(environment(this, project, record), replace(record, identity=project.identity))
 
 
-def _releases(kube: Kube, namespace: str, project: str, identity: str = "") -> list[Created]:
+def _releases(kube: Kube, namespace: str, owner_selector: str, identity: str = "") -> list[Created]:
     """Return the Helm releases of a project in a namespace."""
-    records = kube.objects("v1/Secret", namespace, labels=f"owner=helm,{LABEL_OWNER}={OWNER},{LABEL_PROJECT}={project}")
-    names = sorted({record["metadata"]["labels"]["name"] for record in records})
+    names = own_releases(kube, namespace, owner_selector)
     return [Created(kind="release", name=f"{namespace}/{name}", identity=identity) for name in names]
+
+
+def _owner_selector(project: Project) -> str:
+    return f"{LABEL_OWNER}={OWNER},{LABEL_PROJECT}={project.identity}"
 
 
 def _list(kube: Kube, now: datetime, project: str) -> list[SharedEnvironment]:

@@ -86,6 +86,10 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
         others = (each for each in self.resources if (each.kind, each.name) != key)
         return msgspec.structs.replace(self, resources=(*others, resource))
 
+    def is_kept_at(self, moment: datetime) -> bool:
+        """Return whether the environment is kept and does not expire before a moment."""
+        return self.kept and self.expires > moment
+
     @property
     def project_label(self) -> str:
         """The value of the project's label on the objects of this environment."""

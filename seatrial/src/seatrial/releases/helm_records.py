@@ -23,6 +23,7 @@ __all__ = [
     "newest_deployed_revision",
     "newest_revision",
     "objects_of_revision",
+    "own_releases",
 ]
 
 
@@ -48,6 +49,21 @@ def check_owner(kube: Kube, releases: Iterable[ReleaseSpec], labels: Mapping[str
                     reason=f"its Helm record has no label {LABEL_OWNER} with this {LABEL_PROJECT}",
                     hint="choose another release name or another namespace",
                 )
+
+
+def own_releases(kube: Kube, namespace: str, owner_selector: str, *, name: str = "") -> list[str]:
+    """Return the names of a project's releases in a namespace. Helm keeps the project's labels in its Secrets.
+
+    Args:
+        kube: the cluster's API.
+        namespace: the namespace.
+        owner_selector: label selector of the project.
+        name: only this release; empty: all.
+    """
+    selector = f"owner=helm,{owner_selector}" + (f",name={name}" if name else "")
+    return sorted(
+        {secret["metadata"]["labels"]["name"] for secret in kube.objects("v1/Secret", namespace, labels=selector)}
+    )
 
 
 def newest_revision(kube: Kube, release: ReleaseSpec) -> Revision | None:

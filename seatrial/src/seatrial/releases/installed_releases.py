@@ -12,7 +12,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Charts, Kube, Object, Warn
 from seatrial.releases.configuration_users import ConfigurationChanges
-from seatrial.releases.helm_records import newest_revision, objects_of_revision
+from seatrial.releases.helm_records import newest_revision, objects_of_revision, own_releases
 from seatrial.releases.live_objects import (
     changed_keys,
     delete_workloads,
@@ -100,8 +100,7 @@ class InstalledReleases:
             name, recorded = path.stem.removeprefix(_PREFIX), read(path, Installed)
             if recorded is None or not recorded.namespace or (name, recorded.namespace) in places:
                 continue
-            own = f"owner=helm,name={name},{self.owner_selector}"
-            dropped[name] = bool(self.kube.objects("v1/Secret", recorded.namespace, labels=own))
+            dropped[name] = bool(own_releases(self.kube, recorded.namespace, self.owner_selector, name=name))
             if dropped[name]:
                 self.warn(f"release {name} in namespace {recorded.namespace} is no longer configured; deleting")
                 spec = ReleaseSpec(name=name, chart="", namespace=recorded.namespace)

@@ -20,6 +20,7 @@ from seatrial.model.names import LABEL_ENVIRONMENT_ID
 from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces.ownership import delete_namespace, delete_own_objects, is_use_allowed
 from seatrial.ports import Charts, Cluster, Kube, Object, Progress
+from seatrial.releases.helm_records import own_releases
 
 __all__ = ["REMOVERS", "Access", "access_of", "remove_resources"]
 
@@ -62,8 +63,7 @@ def _remove_release(resource: Created, access: Access, deadline: Deadline) -> No
     kube = access.connect()
     if not _may_change(kube.get("v1/Namespace", namespace), resource, access):
         return
-    # Helm keeps the labels that seatrial gives it in the Secrets of the release.
-    if kube.objects("v1/Secret", namespace, labels=f"owner=helm,name={name},{access.record.owner_selector}"):
+    if own_releases(kube, namespace, access.record.owner_selector, name=name):
         access.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), revision=None, deadline=deadline)
 
 
