@@ -29,7 +29,7 @@ class Terminal(io.StringIO):
         ("never", {"FORCE_COLOR": "1"}, Terminal(), False),
     ],
 )
-def test_colours(monkeypatch, choice, environ, stream, colored):
+def test_color_follows_option_variables_and_terminal(monkeypatch, choice, environ, stream, colored):
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")

@@ -71,7 +71,7 @@ def run_both(transport: Transport, case: Case, tmp_path: Path) -> Both:
             junit=invocation.junit,
             files=invocation.files,
             informational=invocation.informational,
-            colour=invocation.colour == "yes",
+            color=invocation.color == "yes",
             python=transport.agent_python,
             entry=transport.entry,
         )

@@ -381,7 +381,7 @@ CASES = (
     Case(name="mixed-runxfail", files=_MIXED, steps=(("--runxfail", "-rf"),)),
     Case(name="mixed-no-warnings", files=_MIXED, steps=(("--disable-warnings", "-p", "no:logging"),)),
     Case(name="mixed-errors-of-warnings", files=_MIXED, steps=(("-W", "error", "-k", "warns"),)),
-    Case(name="mixed-colour", files=_MIXED, steps=(("--color=yes", "-v", "-ra"),)),
+    Case(name="mixed-color", files=_MIXED, steps=(("--color=yes", "-v", "-ra"),)),
     Case(name="mixed-showlocals", files=_MIXED, steps=(("-l", "-k", "fails"),)),
     Case(name="mixed-setup-show", files=_MIXED, steps=(("--setup-show", "-k", "teardown or passes"),)),
     Case(name="mixed-setup-plan", files=_MIXED, steps=(("--setup-plan",),)),

@@ -404,7 +404,7 @@ def test_a_screen_that_takes_no_more_text_changes_nothing(world):
 
 
 def test_a_renderer_with_a_bug_stops_no_stage_and_is_reported(world):
-    bug = KeyError("colour")
+    bug = KeyError("color")
 
     def broken(event):
         del event

@@ -64,7 +64,7 @@ class Bench:
             library = self.pod.state_directory / "lib"
             run = self.pod.directory / f"by-hand-{time.monotonic_ns()}"
             (run / "home").mkdir(parents=True)
-            (run / "request.json").write_text('{"colour": false, "width": 80}')
+            (run / "request.json").write_text('{"color": false, "width": 80}')
             (run / "output").touch()
             env |= {"PYTHONPATH": str(library), "PYTEST_PLUGINS": PLUGIN, ORIGINAL_ENVIRONMENT_VARIABLE: "{}",
                     RUN_DIRECTORY_VARIABLE: str(run)}  # fmt: skip

@@ -298,8 +298,8 @@ class Impatient(LocalPod):
 
     def serve_argv(self) -> Sequence[str]:
         code = (
-            "import sys; sys.path.insert(0, sys.argv[1]); from seatrial_agent import serve;"
-            " serve._UNWATCHED = 1.0; serve.serve()"
+            "import sys; sys.path.insert(0, sys.argv[1]); from seatrial_agent import supervisor;"
+            " supervisor._UNWATCHED = 1.0; supervisor.serve()"
         )
         return [self.python, "-c", code, str(self.directory)]
 
@@ -314,7 +314,7 @@ class TestAbandoned:
     def test_run_that_nobody_follows_ends(self, bench: Bench, marker: Path) -> None:
         write(bench, marker)
         request = {"run": "r", "argv": [sys.executable, "-m", "pytest"], "cwd": str(bench.pod.workdir),
-                   "colour": False, "width": 80}  # fmt: skip
+                   "color": False, "width": 80}  # fmt: skip
         submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
         bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
         ended = bench.pod.state_directory / "runs/r/exit.json"

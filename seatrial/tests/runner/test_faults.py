@@ -95,10 +95,10 @@ def test_the_supervisor_outlives_the_directory_it_was_started_in(tmp_path: Path)
 @pytest.mark.parametrize(
     ("answer", "what", "reason", "hint"),
     [
-        ({"error": "busy", "reason": "r1"}, "the runner is busy with run r1", "somebody else", "Ctrl-C"),
-        ({"error": "dead", "reason": "nobody"}, "supervisor is not alive", "nobody", ""),
-        ({"error": "os", "reason": "Permission denied: x"}, "cannot take the changed files", "denied: x", ""),
-        ({"error": "refused", "reason": "'../x'"}, "cannot take the changed files", "'../x'", ""),
+        ({"error": "busy", "reason": "r1"}, "the runner pod is in use by run r1", "another terminal", "Ctrl-C"),
+        ({"error": "dead", "reason": "nobody"}, "supervisor in the runner pod has died", "nobody", ""),
+        ({"error": "os", "reason": "Permission denied: x"}, "the changed files cannot be written", "denied: x", ""),
+        ({"error": "refused", "reason": "'../x'"}, "the changed files cannot be written", "'../x'", ""),
     ],
 )
 def test_what_the_pod_refuses_is_told(
@@ -225,7 +225,7 @@ def test_half_an_archive_is_told_and_the_run_goes_on(tmp_path: Path) -> None:
     collected = collect_files(archive, request(tmp_path), tmp_path)
 
     assert collected.artifacts is None
-    assert collected.notes[0].startswith("the archive from the pod could not be unpacked to its end")
+    assert collected.notes[0].startswith("the archive from the pod could not be unpacked completely")
     assert not archive.exists()
 
 

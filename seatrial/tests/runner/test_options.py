@@ -174,7 +174,7 @@ def test_host_arguments(root: Path) -> None:
     invocation = resolved(root, "--on-host=-p", "--on-host", "my_reporter", "--color=yes")
 
     assert invocation.host_args == ("-p", "my_reporter")
-    assert invocation.colour == "yes"
+    assert invocation.color == "yes"
     assert invocation.argv == (*MARKED, "--color=yes")
 
 

@@ -68,8 +68,8 @@ def test_it_is_taken_once(bench: Bench) -> None:
     assert started is not None
 
     assert prestarted.take() is None
-    prestarted.leave()
-    assert started.is_waiting(), "it is whose it was given to"
+    prestarted.abandon()
+    assert started.is_waiting(), "the caller of take owns the command"
     started.close()
 
 
@@ -77,7 +77,7 @@ def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
     pod = Recorded(bench.pod)
     pod.may.set()
     prestarted = PrestartedExec(pod)  # type: ignore[arg-type]
-    prestarted.leave()
+    prestarted.abandon()
 
     assert pod.code() == 1
     assert list((bench.pod.state_directory / "inbox").iterdir()) == []
@@ -94,7 +94,7 @@ def test_one_that_ended_meanwhile_is_not_taken(bench: Bench) -> None:
 
 
 def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prestarted_exec, "_PATIENCE", 0.05)
+    monkeypatch.setattr(prestarted_exec, "_TAKE_SECONDS", 0.05)
     pod = Recorded(bench.pod)
 
     assert PrestartedExec(pod).take() is None  # type: ignore[arg-type]

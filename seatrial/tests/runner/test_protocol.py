@@ -91,7 +91,7 @@ def test_a_frame_holds_records(records: object) -> None:
     reader = FrameReader()
 
     assert reader.feed(line(records)) == []  # type: ignore[arg-type]
-    assert "holds no records" in reader.broken
+    assert "has no valid records" in reader.broken
 
 
 def test_long_output_is_not_decoded() -> None:

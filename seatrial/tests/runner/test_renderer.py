@@ -28,7 +28,7 @@ def shown(tmp_path: Path, frames: list[list[Any]], control: bytes = b"") -> tupl
     (tmp_path / "output").write_bytes(b"")
     reader, writer = os.pipe()
     settings = {"frames": str(tmp_path / "frames"), "output": str(tmp_path / "output"), "directory": str(tmp_path),
-                "where": "here", "junit": str(tmp_path / "j.xml"), "junit_line": "", "reports": {}, "colour": "no",
+                "where": "here", "junit": str(tmp_path / "j.xml"), "junit_line": "", "reports": {}, "color": "no",
                 "arguments": [], "reply": writer, "interactive": False}  # fmt: skip
     (tmp_path / "settings.json").write_text(json.dumps(settings))
     end = {"end": {"exit": 12, "proven": False, "message": "it died", "reason": "of hunger", "suspects": []}}

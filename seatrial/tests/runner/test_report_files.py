@@ -185,7 +185,7 @@ def test_report_that_cannot_be_copied_is_named_in_the_directory_of_the_run(bench
     found = reports(bench, "--report-log=out/log.jsonl")
 
     assert found == (bench.run_dir / "reports/report-log/log.jsonl",)
-    assert "no symbolic link of the project is followed" in warnings(bench)[0]
+    assert "symbolic links of the project are not followed" in warnings(bench)[0]
     assert f"the file is in {found[0]}" in warnings(bench)[0]
 
 

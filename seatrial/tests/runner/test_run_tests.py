@@ -85,7 +85,7 @@ def test_a_tree_that_was_not_sent_is_not_green(bench: Bench) -> None:
 
     assert (ran.verdict.exit, ran.verdict.message) == (
         ExitCode.INCONCLUSIVE,
-        "what ran was not the working tree",
+        "the code that ran is not the working tree",
     )
 
 
@@ -180,11 +180,11 @@ def test_a_container_that_dies_loses_nothing(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("death", "reason"),
     [
-        ("os._exit(0)", "the process ended with 0 without pytest's own end"),
-        ("os._exit(1)", "the process ended with 1 without pytest's own end"),
+        ("os._exit(0)", "the process exited with 0 before pytest ended"),
+        ("os._exit(1)", "the process exited with 1 before pytest ended"),
         ("os.kill(os.getpid(), 9)", "ended by SIGKILL"),
         ("ctypes.string_at(0)", "ended by SIGSEGV"),
-        ("os.closerange(3, 300); os._exit(3)", "the process ended with 3 without pytest's own end"),
+        ("os.closerange(3, 300); os._exit(3)", "the process exited with 3 before pytest ended"),
     ],
 )
 def test_a_process_that_dies_is_never_green(bench: Bench, death: str, reason: str) -> None:
@@ -417,7 +417,7 @@ def test_the_runner_is_busy(bench: Bench) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    with pytest.raises(EnvironmentFailed, match="the runner is busy with run 20251231-000000-0000"):
+    with pytest.raises(EnvironmentFailed, match="the runner pod is in use by run 20251231-000000-0000"):
         bench.run()
     keep.set()
     watcher.join()
@@ -616,7 +616,7 @@ def test_informational_options(bench: Bench) -> None:
 
     assert (ran.verdict.exit, ran.verdict.message) == (
         ExitCode.PASSED,
-        "pytest told what it was asked; no tests ran",
+        "pytest printed information; no tests ran",
     )
     assert "tmp_path" in bench.text
 
@@ -765,7 +765,7 @@ def test_exit_code_of_a_plugin_is_passed_on(bench: Bench, code: int, expected: i
 
     assert (ran.verdict.exit, ran.verdict.message, ran.pytest_exit) == (
         expected,
-        f"pytest ended with {code}",
+        f"pytest exited with {code}",
         code,
     ) or (code == 6 and ran.verdict.message == "too many warnings" and ran.verdict.exit == expected)
 
@@ -888,7 +888,7 @@ def _run_of_another_host(bench: Bench) -> Path:
     bench.build()
     run = bench.pod.state_directory / "runs" / "20251231-000000-0000"
     request = {"run": run.name, "argv": [bench.pod.python, "-m", "pytest"], "cwd": str(bench.pod.workdir),
-               "colour": False, "width": 80}  # fmt: skip
+               "color": False, "width": 80}  # fmt: skip
     submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
     bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
     _wait_for((run / "begin.json").exists)
@@ -907,7 +907,7 @@ def test_sigterm_ends_the_supervisor_and_its_run(tmp_path: Path) -> None:
     pod = LocalPod(tmp_path / "pod", sys.executable)
     pod.wait_ready()
     (pod.workdir / "test_a.py").write_text("import time\ndef test_slow(): time.sleep(60)\n")
-    request = {"run": "r", "argv": [pod.python, "-m", "pytest"], "cwd": str(pod.workdir), "colour": False, "width": 80}
+    request = {"run": "r", "argv": [pod.python, "-m", "pytest"], "cwd": str(pod.workdir), "color": False, "width": 80}
     submit = agent_argv("submit", python=pod.python, entry=pod.entry)
     pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
     begin = pod.state_directory / "runs/r/begin.json"

@@ -45,7 +45,7 @@ def test_evidence_of_a_good_run_needs_no_more_than_its_records_and_its_exit() ->
 
 
 def test_a_failure_is_a_failure() -> None:
-    """One test failed and pytest ended with 1."""
+    """One test failed and pytest exited with 1."""
     frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x"), *one_test("y", "failed")]
     lines = whole(frames, exit_code=1, collected=2, counted=tally(passed=1, failed=1))
 
@@ -74,7 +74,7 @@ def test_an_error_of_a_fixture_stays_one_if_pytest_hides_it() -> None:
 
     result = concluded(whole(frames, exit_code=0, collected=1, counted=counted))
 
-    assert (result.exit, result.reason) == (ExitCode.TESTS_FAILED, "a plugin made pytest end with 0")
+    assert (result.exit, result.reason) == (ExitCode.TESTS_FAILED, "a plugin made pytest exit with 0")
 
 
 @pytest.mark.parametrize(("code", "expected"), [(1, 1), (2, 1), (5, 1), (10, 1), (12, 1), (14, 14), (77, 77), (130, 1)])
@@ -82,7 +82,7 @@ def test_the_command_may_fail_after_pytest(code: int, expected: int) -> None:
     """`pytest && coverage report --fail-under=90` fails when its second half does."""
     result = concluded(green(), exited(code=code))
 
-    assert (result.exit, result.message) == (expected, f"pytest passed, but its command ended with {code}")
+    assert (result.exit, result.message) == (expected, f"pytest passed, but its command exited with {code}")
     assert result.proven
 
 
@@ -104,13 +104,13 @@ def test_green_without_an_exit_code_is_inconclusive() -> None:
 
 
 def test_missing_tests_are_inconclusive() -> None:
-    """pytest says 0, and one of the collected tests never ended."""
+    """pytest says 0, and one of the collected tests did not end."""
     frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x")]
     lines = whole(frames, exit_code=0, collected=2, counted=tally(passed=1))
 
     result = concluded(lines)
     assert result.exit is ExitCode.INCONCLUSIVE
-    assert result.message == "1 collected tests never ended"
+    assert result.message == "1 collected tests did not end"
 
 
 def test_tests_without_a_result_are_inconclusive() -> None:
@@ -133,7 +133,7 @@ def test_records_behind_the_end_are_inconclusive() -> None:
     frames = [json.loads(each.split(b" ", 3)[3]) for each in green()]
     lines = log(*frames, [["s", "z\0\0", 1]])
 
-    assert concluded(lines).reason == "pytest went on after its end record"
+    assert concluded(lines).reason == "pytest sent records after its end record"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_records_behind_the_end_are_inconclusive() -> None:
         (exited(code=None, signal=9, oom_kills=1, memory_limit=256 << 20),
          "killed by the kernel: out of memory (limit 256 MiB)"),
         (exited(code=137, oom_kills=1), "killed by the kernel: out of memory"),
-        (exited(code=0), "the process ended with 0 without pytest's own end"),
+        (exited(code=0), "the process exited with 0 before pytest ended"),
         (exited(code=None, signal=99), "ended by signal 99"),
     ],
 )  # fmt: skip
@@ -181,14 +181,14 @@ def test_doubts_say_what_they_are_about() -> None:
     doubt = concluded(whole([[SESSION]], exit_code=0, collected=0, counted={"x": 1}))
 
     assert (started.message, started.reason) == (
-        "the command of the tests could not be started", "No such file or directory: uv"
+        "the test command could not be started", "No such file or directory: uv"
     )  # fmt: skip
-    assert (twice.message, twice.reason) == ("the command started pytest 2 times", "one run shows one session")
+    assert (twice.message, twice.reason) == ("the command started pytest 2 times", "a run may have one session")
     assert (lost.message, lost.reason) == ("the command's exit status was lost", "")
-    assert (stale.message, stale.reason) == ("what ran was not the working tree", "x")
-    assert (none.message, none.reason) == ("the command ended with 0, but no pytest session was seen", "")
-    assert doubt.message == "pytest's end does not fit what arrived"
-    assert concluded(log([SESSION]), out_of_time=True).message == "the tests did not end in their time"
+    assert (stale.message, stale.reason) == ("the code that ran is not the working tree", "x")
+    assert (none.message, none.reason) == ("the command exited with 0, but pytest did not run", "")
+    assert doubt.message == "pytest's end record does not match the received records"
+    assert concluded(log([SESSION]), out_of_time=True).message == "the tests timed out"
 
 
 def test_death_between_tests() -> None:
@@ -239,25 +239,25 @@ EXIT = ["interrupt", {"type": "Exit", "message": "enough"}]
          "KeyboardInterrupt: x"),
         (2, ["interrupt", {"type": "Interrupted", "message": "a plugin's"}], 2, "pytest was interrupted",
          "Interrupted: a plugin's"),
-        (3, ["internal", "Traceback\nRuntimeError: bad"], 3, "pytest failed", "RuntimeError: bad"),
-        (4, ["text", "x", 0, 0], 4, "pytest was used wrongly", ""),
+        (3, ["internal", "Traceback\nRuntimeError: bad"], 3, "internal error of pytest", "RuntimeError: bad"),
+        (4, ["text", "x", 0, 0], 4, "usage error of pytest", ""),
         (5, ["text", "x", 0, 0], 5, "no tests were collected", ""),
         (6, ["text", "x", 0, 0], 6, "too many warnings", ""),
-        (9, ["text", "x", 0, 0], 9, "pytest ended with 9", ""),
-        (10, ["text", "x", 0, 0], 1, "pytest ended with 10", ""),
-        (13, ["text", "x", 0, 0], 1, "pytest ended with 13", ""),
-        (14, ["text", "x", 0, 0], 14, "pytest ended with 14", ""),
-        (42, ["text", "x", 0, 0], 42, "pytest ended with 42", ""),
-        (125, ["text", "x", 0, 0], 125, "pytest ended with 125", ""),
-        (126, ["text", "x", 0, 0], 1, "pytest ended with 126", ""),
-        (256, ["text", "x", 0, 0], 1, "pytest ended with 256", ""),
-        (-1, ["text", "x", 0, 0], 1, "pytest ended with -1", ""),
-        (2, EXIT, 2, "pytest was made to exit with 2", "Exit: enough"),
-        (1, EXIT, 1, "pytest was made to exit with 1", "Exit: enough"),
-        (5, EXIT, 5, "pytest was made to exit with 5", "Exit: enough"),
-        (7, EXIT, 7, "pytest was made to exit with 7", "Exit: enough"),
-        (12, EXIT, 1, "pytest was made to exit with 12", "Exit: enough"),
-        (0, EXIT, 2, "pytest was made to exit", "Exit: enough"),
+        (9, ["text", "x", 0, 0], 9, "pytest exited with 9", ""),
+        (10, ["text", "x", 0, 0], 1, "pytest exited with 10", ""),
+        (13, ["text", "x", 0, 0], 1, "pytest exited with 13", ""),
+        (14, ["text", "x", 0, 0], 14, "pytest exited with 14", ""),
+        (42, ["text", "x", 0, 0], 42, "pytest exited with 42", ""),
+        (125, ["text", "x", 0, 0], 125, "pytest exited with 125", ""),
+        (126, ["text", "x", 0, 0], 1, "pytest exited with 126", ""),
+        (256, ["text", "x", 0, 0], 1, "pytest exited with 256", ""),
+        (-1, ["text", "x", 0, 0], 1, "pytest exited with -1", ""),
+        (2, EXIT, 2, "pytest.exit() ended pytest with 2", "Exit: enough"),
+        (1, EXIT, 1, "pytest.exit() ended pytest with 1", "Exit: enough"),
+        (5, EXIT, 5, "pytest.exit() ended pytest with 5", "Exit: enough"),
+        (7, EXIT, 7, "pytest.exit() ended pytest with 7", "Exit: enough"),
+        (12, EXIT, 1, "pytest.exit() ended pytest with 12", "Exit: enough"),
+        (0, EXIT, 2, "pytest.exit() ended pytest", "Exit: enough"),
     ],
 )  # fmt: skip
 def test_codes_of_pytest(code: int, record: list[Any], expected: int, message: str, reason: str) -> None:
@@ -355,7 +355,7 @@ def test_session_without_tests_is_not_passed() -> None:
 
     result = concluded(lines)
 
-    assert (result.exit, result.message) == (ExitCode.NO_TESTS, "no tests were run")
+    assert (result.exit, result.message) == (ExitCode.NO_TESTS, "no tests ran")
 
 
 def test_session_with_skipped_tests_only_does_not_say_that_tests_passed() -> None:
@@ -364,7 +364,7 @@ def test_session_with_skipped_tests_only_does_not_say_that_tests_passed() -> Non
 
     result = concluded(whole(frames, exit_code=0, collected=1, counted=counted))
 
-    assert (result.exit, result.message) == (ExitCode.PASSED, "no test failed, all were skipped")
+    assert (result.exit, result.message) == (ExitCode.PASSED, "all tests were skipped")
 
 
 @pytest.mark.parametrize("outcome", ["xfailed", "xpassed"])
@@ -383,10 +383,10 @@ def test_expected_failures_ran(outcome: str) -> None:
     ("collected", "ran", "message"),
     [
         ((2, 1), ["x", "x"], "all tests passed"),
-        ((2, 1), ["x"], "1 collected tests never ended"),
-        ((2, 2), ["x", "x"], "1 collected tests never ended"),
+        ((2, 1), ["x"], "1 collected tests did not end"),
+        ((2, 2), ["x", "x"], "1 collected tests did not end"),
         ((3, 2), ["x", "y", "x"], "all tests passed"),
-        ((3, 2), ["x", "x", "x"], "1 collected tests never ended"),
+        ((3, 2), ["x", "x", "x"], "1 collected tests did not end"),
         ((2, 2), ["x", "y", "x", "y"], "all tests passed"),
     ],
 )
@@ -407,7 +407,7 @@ def test_test_that_is_still_running_is_inconclusive() -> None:
 
     result = concluded(whole(frames, exit_code=0, collected=1, counted=tally(passed=1)))
 
-    assert (result.exit, result.message) == (ExitCode.INCONCLUSIVE, "1 collected tests never ended")
+    assert (result.exit, result.message) == (ExitCode.INCONCLUSIVE, "1 collected tests did not end")
 
 
 @pytest.mark.parametrize(
@@ -489,7 +489,7 @@ def test_silent_runner_is_not_called_dead(
     result = concluded(lines, None, container=container, silent=silent)
     before = concluded([], None, container=container, silent=silent)
 
-    assert (result.message, before.message) == (message, message.replace("while running x", "before pytest began"))
+    assert (result.message, before.message) == (message, message.replace("while running x", "before pytest started"))
     assert (result.reason, before.reason) == (reason, reason)
 
 
@@ -504,7 +504,7 @@ def test_command_killed_for_memory_before_pytest_began_is_inconclusive() -> None
     """A shell may hide the signal."""
     result = concluded([], exited(code=1, oom_kills=1))
 
-    assert (result.exit, result.message) == (ExitCode.INCONCLUSIVE, "the command died before pytest began")
+    assert (result.exit, result.message) == (ExitCode.INCONCLUSIVE, "the command was killed before pytest started")
 
 
 def test_interrupted_session_that_ended_has_no_suspects() -> None:
@@ -529,13 +529,13 @@ def test_interrupted_session_that_ended_has_no_suspects() -> None:
 @pytest.mark.parametrize(
     ("ended", "expected", "message"),
     [
-        (exited(code=0), 0, "pytest told what it was asked; no tests ran"),
-        (exited(code=5), 5, "pytest told what it was asked; no tests ran"),
-        (exited(code=4), 4, "pytest was used wrongly"),
-        (exited(code=9), 9, "pytest ended with 9"),
-        (exited(code=11), 1, "pytest ended with 11"),
-        (None, 12, "pytest was not seen to end"),
-        (exited(code=None, signal=9), 12, "pytest was not seen to end"),
+        (exited(code=0), 0, "pytest printed information; no tests ran"),
+        (exited(code=5), 5, "pytest printed information; no tests ran"),
+        (exited(code=4), 4, "usage error of pytest"),
+        (exited(code=9), 9, "pytest exited with 9"),
+        (exited(code=11), 1, "pytest exited with 11"),
+        (None, 12, "the exit of pytest is unknown"),
+        (exited(code=None, signal=9), 12, "the exit of pytest is unknown"),
     ],
 )
 def test_informational(ended: dict[str, Any] | None, expected: int, message: str) -> None:
@@ -558,4 +558,4 @@ def test_damage_is_inconclusive() -> None:
     lines = green()
     lines[2] = b"x" + lines[2]
 
-    assert concluded(lines).message == "the log of the results is damaged"
+    assert concluded(lines).message == "the frame log is damaged"

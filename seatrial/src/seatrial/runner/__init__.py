@@ -1,1 +1,1 @@
-"""Drive pytest in the runner pod from the host: send files, follow the stream of results, render and judge them."""
+"""Drive pytest in the runner pod from the host: send files, follow the stream of results, show and judge them."""

@@ -1,4 +1,4 @@
-"""What the pod needs to have: files, places and commands. For whoever writes the pod's manifest."""
+"""List the agent's files for the runner pod's ConfigMap, and build the agent's commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["agent_argv", "agent_files"]
 
 
 def agent_files() -> Mapping[str, str]:
-    """Return name -> text of the agent's files, of fixtures and clients beside them: the `data` of a ConfigMap."""
+    """Return name -> text of the files of agent, fixtures and clients: the `data` of a ConfigMap."""
     found: dict[str, str] = {}
     for package in ("seatrial.pod.clients", "seatrial.pod.fixtures", "seatrial.pod.agent"):
         found |= {entry.name: entry.read_text() for entry in files(package).iterdir() if entry.name.endswith(".py")}
@@ -19,5 +19,5 @@ def agent_files() -> Mapping[str, str]:
 
 
 def agent_argv(*arguments: str, python: str = "python3", entry: str = AGENT_ENTRY) -> Sequence[str]:
-    """Return the command for a command of the agent: `serve` in container tests, `keep` in container keeper."""
+    """Return the argv of an agent command, for example `serve` in container tests and `keep` in container keeper."""
     return (python, "-I", "-S", entry, *arguments)

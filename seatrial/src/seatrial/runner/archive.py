@@ -1,8 +1,8 @@
-"""Unpack the archive that a pod sends, and copy what is in it to where the user wants it. Hostile bytes, limited.
+"""Unpack the archive of collected files from the pod, and copy files from it to the host. Its bytes are hostile.
 
-Nothing here follows a symbolic link: directories are opened one below the other by descriptor, files are created anew.
-So neither a member of the archive nor a link that someone places meanwhile leads out of the directory. Only regular
-files and directories are taken. Links, devices and sparse files are left out and named.
+Nothing here follows a symbolic link. Directories are opened one below the other by descriptor, and files are created,
+never opened for writing. So neither a member of the archive nor a link that another process creates meanwhile leads out
+of the directory. Only regular files and directories are unpacked; links, devices and sparse files are named in a note.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["Limits", "Refusals", "deliver", "put_into_tree", "read_tree_below", 
 
 _NOTES: Final = "notes.json"
 _NAMED: Final = 5
-"""Members that a note names; the others are counted."""
+"""Number of members that a note names; the others are counted."""
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -37,14 +37,14 @@ _CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an archive may come to.
+    """Limits for an archive.
 
     Attributes:
-        bytes: of all files.
-        files: how many members.
-        depth: directories above a file.
-        name: bytes of one part of a path; a path has at most 16 times as many.
-        header: bytes of what an archive may say about one member beside its content.
+        bytes: size of all files together.
+        files: number of members.
+        depth: number of parts of a path.
+        name: bytes of one part of a path; a path may have 16 times as many.
+        header: bytes of the metadata of one member.
     """
 
     bytes: int = 1 << 30
@@ -55,23 +55,23 @@ class Limits:
 
 
 class _Refused(Exception):
-    """A member is none that is taken, and why: a plural, as a note says it."""
+    """A member is not unpacked; the text is the reason in a note."""
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Files that were left out, by the reason.
+    """Files that were not copied, by reason.
 
     Attributes:
         by_reason: reason -> names.
-        where: what they were not copied from or to, for the notes.
+        where: source or target of the copy, for the notes.
     """
 
     where: str = "from the pod"
     by_reason: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, reason: str, name: str) -> None:
-        """Leave out a file."""
+        """Record a file that is not copied."""
         self.by_reason.setdefault(reason, []).append(safe_line(name)[:LONGEST_NOTE])
 
     def notes(self) -> list[str]:
@@ -85,13 +85,13 @@ class Refusals:
 
 
 def unpack(archive: Path, target: Path, places: Sequence[str], *, limits: Limits = Limits()) -> list[str]:
-    """Unpack the regular files of an archive below a new directory; return what to tell about the rest.
+    """Unpack the regular files of an archive below a new directory; return notes about the other members.
 
     Args:
-        archive: members are named `PLACE/path`, and `notes.json` holds what the agent tells.
-        target: a directory that is made; each place is made too.
-        places: the first parts of paths that are taken.
-        limits: what is beyond them is left out.
+        archive: members are named `PLACE/path`; `notes.json` has the notes of the agent.
+        target: a directory, which is created with a folder for each place.
+        places: the allowed first parts of paths.
+        limits: members beyond the limits are not unpacked.
     """
     target.mkdir(mode=0o700, parents=True)
     for place in places:
@@ -102,7 +102,7 @@ def unpack(archive: Path, target: Path, places: Sequence[str], *, limits: Limits
             with archive.open("rb") as file, _tar(file, limits) as tar:
                 notes += _unpack_all(tar, root, places, limits, refusals)
         except (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, RecursionError) as error:
-            notes.append(safe_line(f"the archive from the pod could not be unpacked to its end: {error}"))
+            notes.append(safe_line(f"the archive from the pod could not be unpacked completely: {error}"))
     return [*notes, *refusals.notes()][: MOST_NOTES + _NAMED]
 
 
@@ -135,7 +135,7 @@ def _unpack_all(
 def _read_notes(tar: tarfile.TarFile, member: tarfile.TarInfo) -> list[str]:
     content = tar.extractfile(member) if member.size <= 1 << 20 and not member.issparse() else None
     if content is None:
-        return ["the notes of the agent are longer than any that it writes"]
+        return ["the notes of the agent are too long"]
     try:
         return decode_notes(content.read())
     except Malformed as error:
@@ -145,11 +145,11 @@ def _read_notes(tar: tarfile.TarFile, member: tarfile.TarInfo) -> list[str]:
 def _parts(name: str, places: Sequence[str], limits: Limits) -> list[str]:
     parts = name.split("/")
     if len(parts) < 2 or parts[0] not in places or any(part in ("", ".", "..") for part in parts):  # noqa: PLR2004
-        raise _Refused("no path below its place")
+        raise _Refused("path outside of its folder")
     if not name.isprintable() or "\\" in name:
         raise _Refused("control characters in the name")
     if len(parts) > limits.depth or len(os.fsencode(name)) > 16 * limits.name:
-        raise _Refused("too deep")
+        raise _Refused("path too long")
     if any(len(os.fsencode(part)) > limits.name for part in parts):
         raise _Refused("name too long")
     return parts
@@ -161,7 +161,7 @@ def _demand_plain(member: tarfile.TarInfo, left: int, limits: Limits) -> None:
     if member.issparse():
         raise _Refused("sparse files are not copied")
     if not member.isreg():
-        raise _Refused("neither a file nor a directory")
+        raise _Refused("neither files nor directories")
     if member.size > left:
         raise _Refused(f"more than {limits.bytes >> 20} MiB in all")
 
@@ -180,9 +180,9 @@ def _tar(file: IO[bytes], limits: Limits) -> tarfile.TarFile:
 
 
 class _Bounded:
-    """A file that does not read more at once than a header or a piece of content has.
+    """A file that refuses to read more at once than a header or a block of content needs.
 
-    tarfile reads what a header of an extended format announces in one piece, whatever it announces.
+    tarfile reads an extended header in one call, with the size that the archive states.
     """
 
     def __init__(self, file: IO[bytes], limits: Limits) -> None:
@@ -200,18 +200,18 @@ class _Bounded:
 
 
 def deliver(source: Path, target: Path, *, root: Path) -> list[str]:
-    """Copy a file or a directory tree of regular files to where the user wants it; return what to tell.
+    """Copy a file or a directory tree of regular files to the host; return notes about failures.
 
-    Below `root`, no link is followed: a file or directory in its way is replaced or refused. What stands at the target
-    itself is replaced, so that a link there stays what it leads to. In a directory, links are left out, and files that
-    Python or pytest would load (`is_loaded`, `may_hold_tests`): the user named the directory and not them.
+    No link below `root` is followed. A link at the target is replaced; the file that it points to does not change. In a
+    directory, links are not copied, nor files that Python or pytest would load (`is_loaded`, `may_hold_tests`): the
+    user named the directory, not these files.
 
     Args:
         source: a file or a directory below the directory of the run.
         target: an absolute path.
-        root: the project. Its files may come from a stranger's pull request.
+        root: the project. Its files may come from an untrusted pull request.
     """
-    # Not `resolve`, which follows links.
+    # Not `resolve`: it follows links.
     target, root = Path(os.path.abspath(target)), Path(os.path.abspath(root))  # noqa: PTH100
     if root.is_relative_to(target):
         return [f"{source.name} was not copied to {target}: it would be mixed with the project"]
@@ -224,7 +224,7 @@ def deliver(source: Path, target: Path, *, root: Path) -> list[str]:
         with _opened(base, follow=True) as base_fd, _directory(base_fd, parts[:-1]) as directory:
             _copy(source, directory, parts[-1], refusals)
     except OSError as error:
-        link = " (no symbolic link of the project is followed)" if isinstance(error, NotADirectoryError) else ""
+        link = " (symbolic links of the project are not followed)" if isinstance(error, NotADirectoryError) else ""
         return [*refusals.notes(), f"{target.name} was not written: {error.strerror}{link}"]
     return refusals.notes()
 
@@ -312,7 +312,7 @@ def _copy_file(source: Path, directory: int, name: str, mode: int, *, exact: boo
 
 
 def read_tree_below(root: Path, *, limit: int) -> dict[str, bytes] | None:
-    """Return path -> content of the regular files below a directory, no link followed; None beyond `limit` bytes."""
+    """Return path -> content of the regular files below a directory; None above `limit` bytes. Follows no links."""
     found: dict[str, bytes] = {}
     total = 0
     try:
@@ -355,7 +355,7 @@ def _entered(directory: int, name: str) -> Iterator[int]:
 
 @contextmanager
 def _directory(base: int, parts: Sequence[str]) -> Iterator[int]:
-    """Open a directory below another one, made if it is not there; a link on the way is an error."""
+    """Open a directory below another one and create missing ones; a link in the path is an error."""
     with ExitStack() as stack:
         for part in parts:
             with suppress(FileExistsError):

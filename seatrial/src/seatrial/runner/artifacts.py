@@ -1,4 +1,4 @@
-"""Bring home what a run leaves in the pod: pytest's cache, coverage, files that options ask for, artifacts."""
+"""Collect files of a run from the pod: pytest's cache, coverage, reports that options ask for, and artifacts."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ __all__ = ["CollectedFiles", "collect_files", "reports_in"]
 
 _PLACES: Final = ("cache", "coverage", "files", "artifacts", "changed", "tree")
 _MOST_REPORTS: Final = 20
-"""Reports that nobody named on the command line and that the summary names."""
+"""Number of reports in the summary that only an ini file or a variable names."""
 
 
 @dataclass(frozen=True, slots=True)
 class CollectedFiles:
-    """What came.
+    """The files that a run left in the pod, on the host.
 
     Attributes:
-        artifacts: the directory with them; None if there are none.
+        artifacts: their directory; None if there are none.
         coverage: None if nothing was measured.
-        reports: where the files are that options of pytest name.
-        changes: what the run changed in the synced folders of the pod; None: nothing, or unknown.
-        in_tree: paths of those that came into the working tree.
+        reports: paths of the files that options of pytest name.
+        changes: files that the run changed in the synced folders of the pod; None: none, or unknown.
+        in_tree: paths of those that were copied into the working tree.
         copies: directory with copies of them; None: there is none.
-        notes: what could not be brought, one line each.
+        notes: what could not be collected, one line each.
     """
 
     artifacts: Path | None = None
@@ -92,7 +92,7 @@ def _read_changes(path: Path, notes: list[str]) -> TreeChanges | None:
 
 
 def _deliver_reports(run_dir: Path, request: Request, notes: list[str]) -> tuple[Path, ...]:
-    """Copy reports to where the user wants them, and return where each one is; coverage has been mapped by now."""
+    """Copy reports to their targets, and return their paths. The paths in coverage data are mapped already."""
     found: list[Path] = []
     for report in request.files:
         source = reports_in(run_dir, report.inside)
@@ -134,7 +134,7 @@ def _take(source: Path, target: Path) -> Path | None:
 
 
 def _take_cache(source: Path, root: Path, notes: list[str]) -> None:
-    """Let the pod's cache be the project's, as if pytest had run here."""
+    """Replace the project's pytest cache by that of the pod."""
     if not any(source.iterdir()):
         return
     target = root / ".pytest_cache"

@@ -1,6 +1,6 @@
-"""Wait for calls that may block, and leave them: a pod on a paused node answers neither with data nor with an error.
+"""Wait for calls that may block, and abandon them: a pod on a paused node sends neither data nor an error.
 
-The call goes on in a thread of its own. What it does in the end is of no interest: it fails when its connection does.
+The call continues in its own thread until its connection fails. Its result is dropped.
 """
 
 from __future__ import annotations
@@ -15,82 +15,82 @@ from seatrial.model.deadline import Deadline
 
 __all__ = ["Abandoned", "call", "pieces"]
 
-_LOOK: Final = 0.1
-"""Seconds between two looks at what may end the wait."""
+_POLL_SECONDS: Final = 0.1
+"""Seconds between two checks of the conditions that end the wait."""
 
 _AHEAD: Final = 64
-"""Pieces of a stream that are read before anybody takes them."""
+"""Number of pieces of a stream that are read ahead."""
 
 T = TypeVar("T")
 
 
 class Abandoned(Exception):
-    """The wait was ended; whether the call succeeds is unknown."""
+    """The call was abandoned; whether it succeeds is unknown."""
 
 
 def call(function: Callable[[], T], *, until: Callable[[], bool] | None = None, seconds: float = 3600.0) -> T:
-    """Return what a function returns.
+    """Return the result of a function that may block.
 
     Args:
-        function: what may block.
-        until: says when to leave it.
-        seconds: how long it may take.
+        function: the function.
+        until: returns whether to abandon the call.
+        seconds: time after which the call is abandoned.
 
     Raises:
-        Abandoned: it was left.
+        Abandoned: the call was abandoned.
     """
     box: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def work() -> None:
         try:
             box.put((function(), None))
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised in the waiting thread
             box.put((None, error))
 
     threading.Thread(target=work, name="seatrial-call", daemon=True).start()
     deadline = Deadline.after(seconds)
     while True:
         try:
-            result, error = box.get(timeout=_LOOK)
+            result, error = box.get(timeout=_POLL_SECONDS)
         except queue.Empty:
             if deadline.passed or (until is not None and until()):
                 raise Abandoned from None
             continue
         if error is not None:
             raise error
-        return result  # type: ignore[return-value]  # None only if the function returned it
+        return result  # type: ignore[return-value]  # None only if the function returned None
 
 
 def pieces(stream: Callable[[], Iterator[bytes]]) -> Generator[bytes, None, None]:
-    """Yield what a stream yields, and nothing (`b""`) every tenth of a second in which it has none.
+    """Yield the pieces of a stream, and `b""` every tenth of a second without a piece.
 
     Args:
-        stream: opens it; it is closed after its next piece once this generator is closed.
+        stream: opens the stream. It is closed after its next piece once this generator is closed.
     """
     read: queue.Queue[bytes | BaseException | None] = queue.Queue(_AHEAD)
-    left = threading.Event()
+    closed = threading.Event()
 
     def put(piece: bytes | BaseException | None) -> None:
-        while not left.is_set():
+        while not closed.is_set():
             with suppress(queue.Full):
-                read.put(piece, timeout=_LOOK)
+                read.put(piece, timeout=_POLL_SECONDS)
                 break
 
     def work() -> None:
         try:
             for piece in stream():
                 put(piece)
-                if left.is_set():
+                if closed.is_set():
                     break
             put(None)
-        except BaseException as error:  # noqa: BLE001 - raised where it is read
+        except BaseException as error:  # noqa: BLE001 - raised in the reading thread
             put(error)
 
     threading.Thread(target=work, name="seatrial-stream", daemon=True).start()
     try:
         while True:
             try:
-                piece = read.get(timeout=_LOOK)
+                piece = read.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 yield b""
                 continue
@@ -100,4 +100,4 @@ def pieces(stream: Callable[[], Iterator[bytes]]) -> Generator[bytes, None, None
                 raise piece
             yield piece
     finally:
-        left.set()
+        closed.set()

@@ -1,7 +1,7 @@
-"""Coverage as it came home, with the paths of the pod made paths of the project.
+"""Map the paths in collected coverage data and XML from the pod to the project.
 
-The data is an SQLite file (https://coverage.readthedocs.io/en/latest/dbschema.html); the XML was written in the pod, by
-the coverage.py that measured and with the sources that ran. So nothing of coverage.py is needed here.
+The data is an SQLite file (https://coverage.readthedocs.io/en/latest/dbschema.html). The XML is written in the pod, by
+the coverage.py that measured and from the sources that ran. So coverage.py is not needed on the host.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _LONGEST_PATH: Final = 4096
 _LARGEST_XML: Final = 128 << 20
 _STEP: Final = 100_000
 _MOST_STEPS: Final = 100_000
-"""Times _STEP instructions of SQLite: minutes. Data of a large project needs seconds."""
+"""Times _STEP instructions of SQLite: minutes. Data of a large project takes seconds."""
 
 _INSTALLED: Final = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True)
 class CollectedCoverage:
-    """Coverage on the host.
+    """Collected coverage on the host.
 
     Attributes:
         data: the data file, for `coverage report` and the like.
         xml: the report in Cobertura's format; None if the pod could not write it.
-        mapped: how many measured files are files of the project.
-        unmapped: the others, as the pod called them.
+        mapped: number of measured files that are files of the project.
+        unmapped: paths of the others in the pod.
     """
 
     data: Path
@@ -48,11 +48,11 @@ class CollectedCoverage:
 
 @dataclass(slots=True)
 class PathMap:
-    """Finds the project's file for a file of the pod.
+    """Maps paths of the pod to paths of the project.
 
     Attributes:
         root: the project.
-        directory: what it is in the pod.
+        directory: the project's directory in the pod.
     """
 
     root: Path
@@ -62,8 +62,8 @@ class PathMap:
     def find(self, path: str) -> str | None:
         """Return the path relative to the project, or None.
 
-        A file below the working directory is the one at the same place; one of an installed package is the project's
-        only file that ends like it.
+        A file below the working directory maps to the same relative path. A file of an installed package maps to the
+        project's only file whose path ends with its path in the package.
         """
         pure = PurePosixPath(path)
         if ".." in pure.parts:
@@ -93,7 +93,7 @@ def map_coverage(directory: Path, *, root: Path, directory_in_pod: str) -> Colle
     """Rewrite `.coverage` and `coverage.xml` of a directory in place.
 
     Raises:
-        ValueError: data or report are not coverage.py's.
+        ValueError: data or report are not of coverage.py.
     """
     paths = PathMap(root, directory_in_pod)
     data, xml = directory / ".coverage", directory / "coverage.xml"
@@ -118,18 +118,18 @@ def _map_data(data: Path, paths: PathMap) -> tuple[int, tuple[str, ...]]:
 
 
 def _refuse_code(connection: sqlite3.Connection) -> None:
-    """Refuse a database that computes: it comes from the pod, and coverage.py's has tables and nothing else.
+    """Refuse a database that runs code: it comes from the pod, and that of coverage.py has only tables.
 
     Raises:
         ValueError: it has a view, a trigger or a virtual table.
-        sqlite3.DatabaseError: later, if a query takes longer than any that is needed.
+        sqlite3.DatabaseError: raised later by a query that takes minutes.
     """
     steps = iter(range(_MOST_STEPS))
     connection.set_progress_handler(lambda: next(steps, None) is None, _STEP)
     connection.execute("pragma trusted_schema = off")
     computes = "select name from sqlite_master where type not in ('table', 'index') or sql like 'create virtual%'"
     if found := connection.execute(computes).fetchone():
-        raise ValueError(f"the data file has {found[0]!r}, which coverage.py does not make")
+        raise ValueError(f"the data file has {found[0]!r}, which coverage.py does not create")
 
 
 def _map_files(connection: sqlite3.Connection, paths: PathMap) -> tuple[int, tuple[str, ...]]:
@@ -137,7 +137,7 @@ def _map_files(connection: sqlite3.Connection, paths: PathMap) -> tuple[int, tup
     unmapped: list[str] = []
     for number, path in connection.execute("select id, path from file order by id").fetchall():
         if not isinstance(path, str) or len(path) > _LONGEST_PATH:
-            raise ValueError("the data file has a path that is none")
+            raise ValueError("the data file has an invalid path")
         if len(unmapped) + len(places) > _MOST_FILES:
             raise ValueError(f"the data file has more than {_MOST_FILES} files")
         found = paths.find(path)
@@ -148,7 +148,7 @@ def _map_files(connection: sqlite3.Connection, paths: PathMap) -> tuple[int, tup
     for path, numbers in places.items():
         first, *others = numbers
         for other in others:
-            # The same file under two names, say, in the tree and installed: one file with what both saw.
+            # The same file under two paths, for example in the working tree and installed: merge both.
             _merge(connection, other, first)
         connection.execute("update file set path = ? where id = ?", (path, first))
     return len(places), tuple(unmapped)
@@ -176,7 +176,7 @@ def _either(one: bytes, other: bytes) -> bytes:
 
 
 def _map_xml(path: Path, paths: PathMap) -> None:
-    tree = ET.parse(path)  # noqa: S314  # written by coverage.py in our own pod
+    tree = ET.parse(path)  # noqa: S314  # expat limits entity expansion; the size is checked by the caller
     sources = [source.text or "" for source in tree.iter("source")]
     for node in tree.iter("class"):
         found = next(filter(None, (paths.find(each) for each in _candidates(node.get("filename", ""), sources))), None)

@@ -1,8 +1,8 @@
-"""Decode what a pod sends as JSON: the records of its frame log and the answers of the agent. Typed and bounded. Pure.
+"""Decode JSON from the pod with types and limits: the records of the frame log and the answers of the agent. Pure.
 
-Everything here is hostile: tests and all that their image installs can write to the log and run in place of the agent.
-So each record has a type that names all its fields, numbers have limits, options of pytest come from a list, and every
-text is made safe to print. What does not fit is an error, never a guess. Records are described in `agent/plugin.py`.
+All bytes are hostile: tests and packages of the image can write to the log and replace the agent. So each record has a
+type with all its fields, numbers have limits, pytest options come from a list, and every text is made safe to print.
+Anything else is an error. `agent/plugin.py` describes the records.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ Record = list[Any]
 _T = TypeVar("_T")
 
 CUT: Final = "\0"
-"""Between strings that travel as one."""
+"""Separator of several strings in one."""
 
 DEEPEST: Final = 200
-"""Levels of lists and mappings in one record: pytest's own reports have about 15."""
+"""Levels of lists and mappings in one record; reports of pytest have about 15."""
 
 MOST_VALUES: Final = 4_000_000
-"""Lists, mappings and elements of them in one frame: an empty list has 2 bytes in JSON and 64 in memory."""
+"""Lists, mappings and their elements in one frame: an empty list takes 2 bytes of JSON and 64 bytes of memory."""
 
 MOST_NOTES: Final = 100
 LONGEST_NOTE: Final = 1000
@@ -62,7 +62,7 @@ _LONGEST_NOTES: Final = 1 << 20
 
 
 class Malformed(ValueError):
-    """Bytes from the pod are not what the agent writes."""
+    """Bytes from the pod are not in the format of the agent."""
 
 
 Line = Annotated[str, Meta(max_length=1 << 16)]
@@ -80,7 +80,7 @@ Location = tuple[Line, Number | Line | None, Line]
 
 
 class _Options(msgspec.Struct, forbid_unknown_fields=True):
-    """The options that decide how pytest shows a session, and no others: none names a file."""
+    """The options that decide how pytest shows a session. None of them names a file."""
 
     verbose: Number = 0
     no_header: Flag = False
@@ -108,7 +108,7 @@ class _Options(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Ini(msgspec.Struct, forbid_unknown_fields=True):
-    """The same for ini values."""
+    """The ini values that decide how pytest shows a session."""
 
     console_output_style: Word = "progress"
     verbosity_assertions: Word | Number | None = None
@@ -143,7 +143,7 @@ class _Blob(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Report(msgspec.Struct):
-    """What is read of a report. Plugins add fields of their own: only those in `_REPORT_FIELDS` are kept."""
+    """A report. Plugins add fields; those that are not in `_REPORT_FIELDS` are dropped."""
 
     nodeid: Line
     outcome: Word
@@ -187,7 +187,7 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         word = self.status[2] if self.status else ""
         if isinstance(word, list) and [type(each) for each in word] != [str, dict]:
-            raise ValueError("the word of a status is a text, or a text and its markup")
+            raise ValueError("the word of a status is neither a text nor a text with its markup")
 
 
 class _Warning(msgspec.Struct, forbid_unknown_fields=True):
@@ -364,25 +364,25 @@ class _Frame(msgspec.Struct):
     records: list[_Any]
 
 
-# msgspec keeps what it knows of a Struct; of a list it would find out anew for each frame.
+# One decoder for all frames: msgspec would analyze the list type for each frame again.
 _check: Final = msgspec.json.Decoder(list[_Any]).decode
 _loads: Final = msgspec.json.Decoder().decode
 
-# Both begin with what they search for first, which is quick.
+# Both begin with a literal, which makes the search fast.
 _UNSAFE: Final = re.compile(rb"\\(?:[bfr]|u(?!0000))")
 _COMMAND: Final = re.compile(rb'::(?:(?<=[" ]::)|(?<=\\n::)|(?<=\\t::))[A-Za-z]')
 
 
 def _is_suspect(body: bytes) -> bool:
-    """Return whether texts of a frame may be unsafe but for NULs; its JSON is ASCII."""
+    """Return whether texts of a frame may be unsafe for another reason than NULs; its JSON is ASCII."""
     return bool(_UNSAFE.search(body) or b"##" in body or b"\x7f" in body or _COMMAND.search(body))
 
 
 def decode_records(body: bytes) -> list[Record]:
-    """Return the records of a frame, each of a known kind and shape and with texts that are safe to print.
+    """Return the records of a frame, each of a known type and with texts that are safe to print.
 
     Raises:
-        Malformed: it is not a list of records.
+        Malformed: the body is not a list of records.
     """
     nesting = body.count(b"[") + body.count(b"{")
     if body.count(b",") + nesting > MOST_VALUES:
@@ -403,8 +403,8 @@ def _clean(records: list[Record], *, quick: bool, nuls: int) -> None:
 
     Args:
         records: the records.
-        quick: there is nothing to clean but what may stand between NULs, and nothing is nested too deep.
-        nuls: how many NULs there are.
+        quick: only texts with NULs may be unsafe, and nothing is nested too deep.
+        nuls: number of NULs.
     """
     if quick:
         quick = nuls == sum(record[1].count(CUT) for record in records if record[0] in _WITH_CUTS)
@@ -418,9 +418,9 @@ def _clean(records: list[Record], *, quick: bool, nuls: int) -> None:
 
 
 def _decode(body: bytes, check: Callable[[bytes], object]) -> Any:
-    """Return JSON as Python reads it, once `check` has found it to be of its type.
+    """Return decoded JSON after `check` has verified its type.
 
-    msgspec is fast; `json` also takes what Python writes beyond the standard: NaN and lone surrogates.
+    msgspec is fast; `json` also accepts NaN and lone surrogates, which Python writes.
     """
     try:
         check(body)
@@ -436,7 +436,7 @@ def _decode(body: bytes, check: Callable[[bytes], object]) -> Any:
     return value
 
 
-# Clean, by kind: texts in place. A node id, a path or a name is one line; other texts have any number.
+# Clean the texts of a record in place, by its kind. Node ids, paths and names have one line, other texts any number.
 
 
 def _clean_start(record: Record) -> None:
@@ -471,7 +471,7 @@ def _clean_report(record: Record) -> None:
 
 
 def _clean_text(record: Record) -> None:
-    # Writers write lines in pieces, so the beginning of a text is no beginning of a line.
+    # A text may be a part of a line, so its beginning is not the beginning of a line.
     record[1] = safe_text(record[1], colors=True, starts_line=False)
 
 
@@ -544,7 +544,7 @@ _CLEANERS: Final[Mapping[str, Callable[[Record], None]]] = {
 
 
 def _safe(value: Any, depth: int) -> Any:
-    """Return a value with all its texts safe; names of fields have one line."""
+    """Return a value with safe texts; names of fields have one line."""
     if value.__class__ is str:
         return safe_text(value, colors=True)
     if isinstance(value, list | dict):
@@ -575,13 +575,14 @@ _File = tuple[Literal["f", "l", "d", "o"], Annotated[int, Meta(ge=0, le=0o7777)]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the agent answers to `submit` and `manifest`.
+    """The agent's answer to `submit` and `manifest`.
 
     Attributes:
         files: path -> kind, mode, size, digest or target.
-        seeded: the same, of what the image had there when the pod began.
-        error: why the agent did nothing, in a word; empty if it did what it was asked.
-        reason: the same for people.
+        seeded: the same for the files that the image had there when the pod started.
+        error: code of an error; empty if there was none.
+        reason: text of the error.
+        changed: number of files that were written or deleted.
     """
 
     files: Annotated[dict[Path, _File], Meta(max_length=_MOST_FILES)] = {}
@@ -606,7 +607,7 @@ class TreeChanges(msgspec.Struct, frozen=True):
 
 
 class Exited(msgspec.Struct, frozen=True, kw_only=True):
-    """`exit.json` of the agent: how the command ended."""
+    """`exit.json` of the agent: exit code or signal of the command, and memory use."""
 
     at: Seconds = 0.0
     sizes: dict[Literal["frames", "output"], Size] = {}
@@ -620,7 +621,7 @@ class Exited(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """A line of `probes.py`: a service, and what is wrong with it; nothing if it is ready."""
+    """A line of `probes.py`: the name of a service and its problem; the problem is empty if the service is ready."""
 
     name: Annotated[str, Meta(max_length=253)]
     message: Annotated[str, Meta(max_length=4096)]
@@ -630,7 +631,7 @@ def decode_answer(text: bytes) -> Answer:
     """Return the agent's answer.
 
     Raises:
-        Malformed: it is none.
+        Malformed: the text is not an answer.
     """
     answer = _typed(text, Answer, _LONGEST_ANSWER)
     return msgspec.structs.replace(answer, error=safe_line(answer.error), reason=safe_line(answer.reason))
@@ -650,30 +651,30 @@ def decode_changes(text: bytes) -> TreeChanges:
 
 
 def decode_exited(text: bytes) -> Exited:
-    """Return how the command ended.
+    """Return the exit of the command.
 
     Raises:
-        Malformed: it is no exit.json.
+        Malformed: the text is not an exit.json.
     """
     exited = _typed(text, Exited, _LONGEST_SMALL)
     return msgspec.structs.replace(exited, error=safe_line(exited.error))
 
 
 def decode_probe(line: bytes) -> Probe:
-    """Return what a probe says of a service.
+    """Return the result of a probe.
 
     Raises:
-        Malformed: the line is no such answer.
+        Malformed: the line is not a result of a probe.
     """
     probe = _typed(line, Probe, _LONGEST_SMALL)
     return Probe(safe_line(probe.name), safe_line(probe.message))
 
 
 class ProbeReader:
-    """Cuts the output of `probes.py` into what it says of each service.
+    """Splits the output of `probes.py` into the results of the services.
 
     Args:
-        names: the services that were asked.
+        names: the probed services.
     """
 
     def __init__(self, names: Collection[str]) -> None:
@@ -681,25 +682,25 @@ class ProbeReader:
         self._pending = b""
 
     def feed(self, data: bytes) -> list[Probe]:
-        """Return what is complete now.
+        """Return the results that are complete now.
 
         Raises:
-            Malformed: it is not what `probes.py` prints.
+            Malformed: the data is not output of `probes.py`.
         """
         *lines, self._pending = (self._pending + data).split(b"\n")
         if len(self._pending) > _LONGEST_SMALL:
             raise Malformed(f"a line is longer than {_LONGEST_SMALL} bytes")
         probes = [decode_probe(line) for line in lines]
         if unknown := [probe.name for probe in probes if probe.name not in self._names]:
-            raise Malformed(f"nobody asked for service {unknown[0]}")
+            raise Malformed(f"service {unknown[0]} was not probed")
         return probes
 
 
 def decode_notes(text: bytes) -> list[str]:
-    """Return what the agent could not pack, a line each.
+    """Return the notes of the agent about files that it could not collect, one line each.
 
     Raises:
-        Malformed: it is no list of texts, or a longer one than the agent writes.
+        Malformed: the text is not a list of texts, or longer than the agent writes.
     """
     notes = _typed(text, list[str], _LONGEST_NOTES)
     if len(notes) > MOST_NOTES:
@@ -708,7 +709,7 @@ def decode_notes(text: bytes) -> list[str]:
 
 
 def decode_log(data: bytes) -> str:
-    """Return what a container printed, safe to show."""
+    """Return output of a container as a text that is safe to print."""
     return safe_text(data.decode(errors="backslashreplace"), colors=True)
 
 

@@ -1,4 +1,4 @@
-"""What tests may ask for, as the fixtures take it: plain data that can travel to a pod. Pure."""
+"""Convert the configuration to the settings of the test fixtures: plain data that is sent to the pod. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["fixture_settings", "isolation_rights", "isolation_role", "services_o
 
 
 def isolation_role(runner: RunnerSpec) -> str:
-    """Return the name of the ClusterRole that the tests get in namespaces that they create, and nowhere else.
+    """Return the name of the ClusterRole that the tests have in namespaces that they create.
 
-    A namespace's name has no dots, so no two runners of a cluster share the name.
+    The name of a namespace has no dots, so no two runners of a cluster share the name.
     """
     return f"seatrial.{runner.namespace}.{runner.pod}.inside"
 
 
 def services_of(services: Mapping[str, ServiceSpec], namespace: str) -> dict[str, dict[str, Any]]:
-    """Return services by name, for a runner in a namespace."""
+    """Return the settings of the services, by name, for a runner in a namespace."""
     return {
         name: {
             "service": service.name or name,
@@ -45,7 +45,7 @@ def services_of(services: Mapping[str, ServiceSpec], namespace: str) -> dict[str
 
 
 def isolation_rights(project: Project) -> dict[str, str] | None:
-    """Return which role the runner's ServiceAccount gets in namespaces that it makes; None if it may make none."""
+    """Return the role that the runner's ServiceAccount has in namespaces that it creates; None if it has none."""
     runner = project.runner
     if not runner.isolated_namespaces:
         return None
@@ -53,11 +53,11 @@ def isolation_rights(project: Project) -> dict[str, str] | None:
 
 
 def fixture_settings(project: Project, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the fixtures are about.
+    """Return the settings of the fixtures.
 
     Args:
         project: the configuration.
-        labels: for what the tests make in the cluster: whose it is.
+        labels: labels of the objects that the tests create.
     """
     return {
         "namespace": project.runner.namespace,

@@ -1,4 +1,4 @@
-"""The pod's side of a run, started while it is still being asked whether all else is as it was."""
+"""Start the agent command that submits a run before the earlier stages have ended, to save its start-up time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from seatrial.runner.agent_files import agent_argv
 __all__ = ["PrestartedExec"]
 
 _TIMEOUT: Final = 60.0
-_PATIENCE: Final = 1.0
-"""Seconds to wait for one that should be there by now: to do the same again takes less than that."""
+_TAKE_SECONDS: Final = 1.0
+"""Seconds to wait for the command; starting another one takes less."""
 
 
 class PrestartedExec:
-    """The agent's command that takes files and a run, on its way to where it waits for both.
+    """A command `submit` of the agent that waits in the pod for its input: the files and the run.
 
-    To get there takes a tenth of a second: a connection, a process in the container, an interpreter. It changes nothing
-    before it has its input, so that it can be left at any time. None of its errors is told: who would have taken it
-    does the same by themselves then, and has errors of their own.
+    Connection, process and interpreter take a tenth of a second. The command changes nothing before it gets its input,
+    so it can be abandoned at any time. Its errors are not reported: then the caller of `take` starts a command itself.
 
     Args:
         exec_: commands in the pod.
@@ -35,13 +34,13 @@ class PrestartedExec:
         threading.Thread(target=self._start, name="seatrial-prestarted-exec", daemon=True).start()
 
     def take(self) -> Started | None:
-        """Return the command if it waits for its input; the first time only."""
+        """Return the command if it waits for its input; None, also at the second call, if not."""
         if self._taken:
             return None
         try:
-            started = self._future.result(_PATIENCE)
+            started = self._future.result(_TAKE_SECONDS)
         except TimeoutError:
-            self.leave()
+            self.abandon()
             return None
         self._taken = True
         if started is None or started.is_waiting():
@@ -49,8 +48,8 @@ class PrestartedExec:
         started.close()
         return None
 
-    def leave(self) -> None:
-        """Do without: its pod goes, or no run comes of this."""
+    def abandon(self) -> None:
+        """Close the command: its pod is deleted, or there is no run."""
         if not self._taken:
             self._taken = True
             self._future.add_done_callback(_close)
@@ -60,7 +59,7 @@ class PrestartedExec:
             self._future.set_result(self._exec.start(agent_argv("submit"), timeout=_TIMEOUT))
         except (SeatrialError, StreamBroken):
             self._future.set_result(None)
-        except BaseException as error:  # noqa: BLE001 - it is raised where the command would have been taken
+        except BaseException as error:  # noqa: BLE001 - raised by `take`
             self._future.set_exception(error)
 
 

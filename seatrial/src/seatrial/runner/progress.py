@@ -14,17 +14,17 @@ from seatrial.runner.protocol import CUT, NANO, Frame, Record
 __all__ = ["EndRecord", "Progress"]
 
 NOT_RUN = "not run: "
-"""A skip whose reason begins so is a test that this environment cannot run, not one that somebody skipped."""
+"""Prefix of a skip reason that marks a test which this environment cannot run."""
 
 _Outcome = Literal["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
 
 
 @dataclass(frozen=True, slots=True)
 class EndRecord:
-    """The end record, and whether it is proof.
+    """The end record of pytest, checked against the records before it.
 
     Attributes:
-        doubt: why it is none; empty if it names exactly the frames and counts that arrived.
+        doubt: difference between the end record and the frames and counts that arrived; empty if they agree.
     """
 
     exit: int
@@ -36,17 +36,17 @@ class EndRecord:
 
 @dataclass(slots=True)
 class Progress:
-    """The state of a session.
+    """The state of a pytest session.
 
     Attributes:
-        session: what pytest said of itself at its start; None before.
-        collected: tests that will run; None before that is known. One that is collected twice counts twice.
-        distinct: how many of them have a name of their own.
-        current: the test that began last.
-        running: test -> its location, for those that began and did not end.
-        reported: tests with a result: a report of their call, or one that says why there was none.
+        session: versions, options and ini values of pytest; None before the session starts.
+        collected: number of tests to run; None before collection ends. A test that is collected twice counts twice.
+        distinct: number of distinct node ids among them.
+        current: the test that started last.
+        running: test -> its location, for tests that started and did not end.
+        reported: tests with a result: a report of their call, or one that says why there is no call.
         finished: tests that ended.
-        ends: how often a test ended.
+        ends: number of times that a test ended.
         imports: module of the project -> (file, sha256) as it was imported.
     """
 
@@ -71,11 +71,11 @@ class Progress:
     end: EndRecord | None = None
 
     def take(self, frame: Frame) -> list[Body]:
-        """Take what a frame tells; return the events that this makes."""
+        """Update the state with the records of a frame; return the resulting events."""
         events: list[Body] = []
         for record in frame.records:
             if self.end is not None and record[0] != RecordKind.TEXT:
-                self.end = replace(self.end, doubt="pytest went on after its end record")
+                self.end = replace(self.end, doubt="pytest sent records after its end record")
             handler = _HANDLERS.get(record[0])
             if handler is not None:
                 handler(self, record, events)
@@ -100,15 +100,15 @@ class Progress:
 
     @property
     def setup_only(self) -> bool:
-        """Whether pytest was asked not to run the tests: --setup-only, --setup-plan."""
+        """Whether --setup-only or --setup-plan was given, so that no test runs."""
         return bool(((self.session or {}).get("options") or {}).get("setuponly"))
 
     def _end(self, end: dict[str, Any], frame: Frame) -> None:
         doubt = ""
         if len(frame.records) != 1 or end["frames"] != frame.index:
-            doubt = "the end record does not name the frames that arrived"
+            doubt = "the end record has another number of frames"
         elif end["tally"] != dict(self.tally):
-            doubt = f"pytest counted {end['tally']}, {dict(self.tally)} arrived"
+            doubt = f"pytest counted {end['tally']}, but {dict(self.tally)} arrived"
         self.end = EndRecord(end["exit"], end["collected"], end["collect_only"], end["seconds"], doubt)
         if self.collected is None:
             self.collected = end["collected"]
@@ -175,10 +175,10 @@ class Progress:
         if record[2:]:
             outcome = record[2].get("outcome", outcome)
         if outcome not in ("passed", "failed", "skipped"):
-            # An attempt that a plugin repeats: "rerun", "retried". The last one has a result.
+            # A plugin reruns the test: "rerun", "retried". The last attempt has a result.
             return
         shown = _category(when, outcome, xfail=xfail)
-        # Of set-up and tear-down only what is not "passed" is a result; nor is a subtest that passed.
+        # A passed setup, teardown or subtest is not a result.
         if (when not in ("setup", "teardown") or shown != "passed") and not (subtest and shown != "failed"):
             self.reported.add(nodeid)
             self.outcomes[shown] += 1
@@ -232,7 +232,7 @@ _HANDLERS = {
 
 
 def _category(when: str, outcome: str, *, xfail: bool) -> _Outcome:
-    """Return what pytest would call a report, by its own rules (`_pytest/skipping.py`, `_pytest/terminal.py`)."""
+    """Return pytest's category of a report, by the rules in `_pytest/skipping.py` and `_pytest/terminal.py`."""
     if xfail and outcome == "skipped":
         return "xfailed"
     if xfail and outcome == "passed":
@@ -243,5 +243,5 @@ def _category(when: str, outcome: str, *, xfail: bool) -> _Outcome:
 
 
 def _when(when: str) -> Literal["setup", "call", "teardown", "collect"]:
-    """Return the phase; xdist reports the test that killed its worker in the phase "???"."""
+    """Return the phase. xdist reports the test that crashed its worker in the phase "???"."""
     return when if when in ("setup", "call", "teardown", "collect") else "call"  # type: ignore[return-value]

@@ -1,7 +1,7 @@
-"""Decode the stream from the pod: chunks of the tail, and in them the frames of the log. Bounded. Pure.
+"""Split the stream from the pod into chunks, and the frame log in them into frames, with limits. Pure.
 
-The formats are described where they are written: `agent/tail.py`, `agent/frame_log.py`, `agent/plugin.py`. What is in a
-frame is decoded by `decoder.py`.
+The formats are described where they are written: `agent/tail.py`, `agent/frame_log.py`, `agent/plugin.py`. `decoder.py`
+decodes the records of a frame.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ __all__ = [
 ]
 
 CI_VARIABLES: Final = ("CI", "BUILD_NUMBER")
-"""pytest shortens nothing where one of them is set: https://docs.pytest.org/en/stable/explanation/ci.html"""
+"""If one of them is set, pytest shortens no output: https://docs.pytest.org/en/stable/explanation/ci.html"""
 NANO: Final = 1_000_000_000
 MICRO: Final = 1_000_000
 
 LONGEST_FRAME: Final = 64 << 20
-"""Bytes of the JSON of one frame. Long output of tests is cut into pieces; what --collect-only tells is not."""
+"""Bytes of the JSON of one frame. Long output of tests is split into pieces; the list of --collect-only is not."""
 
 LONGEST_CHUNK: Final[Mapping[str, int]] = dict.fromkeys(CHANNELS, 1 << 20)
-"""Bytes of a piece of a file; the agent's have 256 KiB. Chunks of other kinds are shorter."""
+"""Bytes of a chunk of a file; the agent sends 256 KiB. Chunks of other kinds are shorter."""
 
 LARGEST: Final[Mapping[str, int]] = {
     ChunkKind.FRAMES: 4 << 30,
@@ -62,12 +62,12 @@ _FRAME: Final = re.compile(rb"(\d{1,12}) (\d{1,12}) ([0-9a-f]{8}) (.*)", re.DOTA
 
 
 class Garbled(Exception):
-    """The stream is not what the agent writes; ask again from the last good byte."""
+    """The stream is not in the format of the agent; request it again from the last good byte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of the tail's stream: `data` of channel `kind` from `offset`."""
+    """A chunk of the stream: `data` of channel `kind` from `offset`."""
 
     kind: str
     offset: int
@@ -75,7 +75,7 @@ class Chunk:
 
 
 class ChunkReader:
-    """Cuts the stream into chunks, however it arrives."""
+    """Splits the stream into chunks."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -84,7 +84,7 @@ class ChunkReader:
         """Return the chunks that are complete now.
 
         Raises:
-            Garbled: something else is between them, or a chunk is longer than any that the agent writes.
+            Garbled: there are other bytes between chunks, or a chunk is too long.
         """
         self._buffer += data
         chunks: list[Chunk] = []
@@ -98,7 +98,7 @@ class ChunkReader:
                 break
             kind, size = header[1].decode(), int(header[3])
             if size > LONGEST_CHUNK.get(kind, _LONGEST_WORD):
-                raise Garbled(f"a chunk {kind} of {size} bytes is longer than any that the agent writes")
+                raise Garbled(f"a chunk {kind} of {size} bytes is longer than the limit")
             end = header.end() + size
             if end > len(self._buffer):
                 break
@@ -109,7 +109,7 @@ class ChunkReader:
         return chunks
 
     def rest(self) -> Chunk | None:
-        """Return what there is of a chunk that will not become whole, if it is a piece of a file."""
+        """Return the received part of an incomplete chunk, if it is of a file."""
         header = _HEADER.match(self._buffer)
         if header is None or header[1] not in _PIECES or header.end() == len(self._buffer):
             return None
@@ -118,13 +118,13 @@ class ChunkReader:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame of the log that is whole and in its place.
+    """A complete frame of the log, in its place.
 
     Attributes:
         index: its number.
-        offset: of its first byte in the log.
-        size: with its header and the end of its line.
-        records: empty for pieces of long output, which nobody needs before they are shown.
+        offset: offset of its first byte in the log.
+        size: bytes, with its header and the line feed.
+        records: its records; empty for pieces of long output, which only the renderer decodes.
     """
 
     index: int
@@ -134,12 +134,12 @@ class Frame:
 
 
 class FrameReader:
-    """Reads the log, verifying every byte.
+    """Reads the frame log and verifies every byte.
 
     Attributes:
-        frames: how many frames were good.
-        size: how many bytes they have.
-        broken: why the log cannot be trusted from there on; empty while all is well.
+        frames: number of valid frames.
+        size: their size in bytes.
+        broken: why the rest of the log cannot be trusted; empty if all frames are valid.
         blobs: also decode the pieces of long output.
     """
 
@@ -153,11 +153,11 @@ class FrameReader:
 
     @property
     def pending(self) -> int:
-        """Bytes of a frame that is not complete."""
+        """Bytes of an incomplete frame."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Return the frames that are complete now; nothing any more once the log is broken."""
+        """Return the frames that are complete now; none once the log is broken."""
         if self.broken:
             return []
         self._buffer += data
@@ -175,27 +175,27 @@ class FrameReader:
         return frames
 
     def _check_pending(self) -> None:
-        """Break the log as soon as the frame that is coming cannot be a good one: nothing of it is kept then."""
+        """Mark the log as broken if the incomplete frame cannot become valid, and drop its bytes."""
         header = _FRAME_HEADER.match(self._buffer)
         if self.broken:
             pass
         elif header is None:
             if len(self._buffer) > _LONGEST_FRAME_HEADER:
-                self._fail(f"frame {self.frames} is not one: {bytes(self._buffer[:80])!r}")
+                self._fail(f"frame {self.frames} has no valid header: {bytes(self._buffer[:80])!r}")
         elif int(header[2]) > LONGEST_FRAME:
             self._fail(f"frame {self.frames} has {int(header[2])} bytes, more than {LONGEST_FRAME}")
         elif len(self._buffer) > header.end() + int(header[2]):
-            self._fail(f"frame {self.frames} is longer than it says")
+            self._fail(f"frame {self.frames} is longer than its header says")
         if self.broken:
             self._buffer.clear()
 
     def _decode(self, line: bytes) -> Frame | None:
         match = _FRAME.fullmatch(line[:-1])
         if match is None:
-            return self._fail(f"frame {self.frames} is not one: {line[:80]!r}")
+            return self._fail(f"frame {self.frames} has no valid header: {line[:80]!r}")
         sequence, length, crc, body = int(match[1]), int(match[2]), int(match[3], 16), match[4]
         if sequence != self.frames:
-            return self._fail(f"frame {self.frames} is missing, {sequence} came instead")
+            return self._fail(f"frame {self.frames} is missing; frame {sequence} arrived")
         if length > LONGEST_FRAME:
             return self._fail(f"frame {sequence} has {length} bytes, more than {LONGEST_FRAME}")
         if length != len(body) or zlib.crc32(body, self._crc) != crc:
@@ -204,7 +204,7 @@ class FrameReader:
             try:
                 records = decode_records(body)
             except Malformed as error:
-                return self._fail(f"frame {self.frames} holds no records: {error}")
+                return self._fail(f"frame {self.frames} has no valid records: {error}")
         else:
             records = []
         frame = Frame(self.frames, self.size, len(line), records)
@@ -214,7 +214,7 @@ class FrameReader:
         return frame
 
     def reject(self, reason: str) -> None:
-        """Take nothing more: the log cannot be trusted from here on."""
+        """Mark the log as broken: later frames are dropped."""
         if not self.broken:
             self._fail(reason)
 

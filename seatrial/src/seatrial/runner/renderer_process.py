@@ -1,4 +1,4 @@
-"""The child process that shows a run: `seatrial.runner.renderer`, started early, fed with sizes."""
+"""Start the host-side renderer, `seatrial.runner.renderer`, as a child process, and tell it the sizes of the logs."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ SETTINGS: Final = "renderer.json"
 VERDICT: Final = "verdict.json"
 """File of a run with the verdict on its tests."""
 
-_LOOK: Final = 0.1
-"""Seconds between two looks at whether to wait on."""
+_POLL_SECONDS: Final = 0.1
+"""Seconds between two checks of the condition that ends a wait."""
 
-_FAREWELL: Final = 2.0
-"""Seconds for the end of a run that was cut off."""
+_EXIT_SECONDS: Final = 2.0
+"""Seconds for the renderer to end after an aborted run."""
 
 _ENTRY: Final = (
     "import sys; sys.path += sys.argv[2:]; from seatrial.runner.renderer.__main__ import main; "
@@ -47,14 +47,14 @@ _KEPT_VARIABLES: Final = frozenset(
         "PYTHONPYCACHEPREFIX", "PYTHONUSERBASE", "PYTHONUTF8",
     )
 )  # fmt: skip
-"""Of Python's own variables, those that add no code."""
+"""Variables of Python that do not make it load code."""
 
 
 class RendererProcess:
-    """Shows what the tests do while they do it.
+    """The host-side renderer, which shows the results while the tests run.
 
-    The tool never waits for it but at the end and for the debugger: what it is to show is in files, and it is told only
-    how far they have come. A pipe that is full holds a later tick than the one that does not fit.
+    seatrial waits for it only at the end and for the debugger: the results are in files, and it is told how far these
+    have come. A tick that does not fit into the full pipe is dropped, because the pipe has newer ticks than were read.
 
     Args:
         run: its name.
@@ -84,7 +84,7 @@ class RendererProcess:
             "junit": None if request.informational else str(run_dir / "junit.xml"),
             "junit_line": str(request.junit.absolute()) if request.junit else "",
             "reports": _report_paths(request, reports or run_dir),
-            "colour": "yes" if request.colour else "no",
+            "color": "yes" if request.color else "no",
             "arguments": list(host_args),
             "reply": child_reply,
             "interactive": request.interactive,
@@ -123,43 +123,43 @@ class RendererProcess:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self._control.close()
-        # Without a word of the end it shows and writes what it has: the JUnit file of a run that was cut off.
+        # At the end of its input it shows the rest and writes the JUnit file, also of an aborted run.
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_FAREWELL)
+            self._process.wait(_EXIT_SECONDS)
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
         self._reply.close()
 
     def tick(self, *, frames: int, output: int) -> None:
-        """Say how far the logs have come."""
-        self._say({"frames": frames, "output": output}, must=False)
+        """Tell the renderer the sizes of the logs."""
+        self._send({"frames": frames, "output": output}, required=False)
 
     def wait_for_debugger(self) -> None:
-        """Return once everything up to the debugger's prompt has been shown."""
+        """Return once everything before the debugger's prompt is shown."""
         self._reply.readline()
 
     def resume(self) -> None:
-        """Say that the debugger let go."""
-        self._say({"go": True}, must=True)
+        """Tell the renderer that the debugger has ended."""
+        self._send({"go": True}, required=True)
 
     def end(self, verdict: Verdict, *, frames: int | None, until: Callable[[], bool]) -> str:
-        """Say that nothing more will come; return once all has been shown, or why it was not.
+        """Send the verdict and wait until everything is shown; return why it was not, or an empty text.
 
         Args:
-            verdict: what to say last.
-            frames: how many frames of the log were good; None: unknown.
-            until: says when to leave it.
+            verdict: shown last.
+            frames: number of valid frames of the log; None: unknown.
+            until: returns whether to stop waiting.
         """
         (self._run_dir / VERDICT).write_bytes(msgspec.json.encode(verdict))
-        self._say({"end": msgspec.to_builtins(verdict)}, must=True, until=until)
+        self._send({"end": msgspec.to_builtins(verdict)}, required=True, until=until)
         with suppress(OSError):
             self._control.close()
         while self._process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_LOOK)
+                self._process.wait(_POLL_SECONDS)
             if until():
-                return "it was left"
+                return "it was interrupted"
         code = self._process.returncode
         if self._copier:
             self._copier.join()
@@ -167,20 +167,20 @@ class RendererProcess:
             return f"it ended with {code}" if code > 0 else f"signal {-code} ended it"
         words = self._reply.read().split()
         if words[-2:-1] != [b"shown"]:
-            return "it ended before the run did"
+            return "it ended too early"
         return "" if frames is None or int(words[-1]) == frames else f"it read {int(words[-1])} of {frames} frames"
 
-    def _say(self, message: dict[str, Any], *, must: bool, until: Callable[[], bool] = lambda: False) -> None:
+    def _send(self, message: dict[str, Any], *, required: bool, until: Callable[[], bool] = lambda: False) -> None:
         line = memoryview(json.dumps(message).encode() + b"\n")
         with suppress(BrokenPipeError):
             while line:
                 try:
-                    # A tick is shorter than PIPE_BUF, so it is written whole or not at all.
+                    # A tick is shorter than PIPE_BUF, so the write is atomic.
                     line = line[os.write(self._control.fileno(), line) :]
                 except BlockingIOError:
-                    if not must or until():
+                    if not required or until():
                         return
-                    select.select([], [self._control], [], _LOOK)
+                    select.select([], [self._control], [], _POLL_SECONDS)
 
 
 def _report_paths(request: Request, run_dir: Path) -> dict[str, str]:
@@ -190,7 +190,7 @@ def _report_paths(request: Request, run_dir: Path) -> dict[str, str]:
 
 
 def _environment(width: int) -> dict[str, str]:
-    """Return the environment of the child: nothing in it makes Python or pytest load code."""
+    """Return the environment of the child, without variables that make Python or pytest load code."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -200,10 +200,10 @@ def _environment(width: int) -> dict[str, str]:
 
 
 def _libraries(request: Request, host_args: Sequence[str]) -> list[str]:
-    """Return where else the child may import from, behind Python's own library and site-packages.
+    """Return further import directories of the child, after Python's library and site-packages.
 
-    That is where this process has seatrial, msgspec and pytest from. PYTHONPATH counts only for a plugin that the user
-    asks for by `--on-host=-p`. Never the project or the working directory: a `json.py` there would be code of ours.
+    These are the directories of this process's seatrial, msgspec and pytest. PYTHONPATH is used only for a plugin that
+    `--on-host=-p` names. The project and the working directory are never used: a `json.py` there would be imported.
     """
     specs = [importlib.util.find_spec(name) for name in ("seatrial", "msgspec", "pytest")]
     found = [str(Path(spec.origin).resolve().parent.parent) for spec in specs if spec and spec.origin]
@@ -214,6 +214,6 @@ def _libraries(request: Request, host_args: Sequence[str]) -> list[str]:
 
 
 def _copy(source: Any, target: TextIO) -> None:
-    """Copy the child's output to something that is no file."""
+    """Copy the child's output to a stream without a file descriptor."""
     with io.TextIOWrapper(source, encoding="utf-8", errors="replace", newline="") as decoder:
         target.writelines(decoder)

@@ -1,4 +1,4 @@
-"""Show what pytest printed in a past run, from the run's directory, which may come from anywhere."""
+"""Show pytest's output of a past run from the run's directory, whose files are not trusted."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _T = TypeVar("_T")
 
 
 class _Settings(msgspec.Struct, frozen=True):
-    """What is taken from the settings of a past run: not the arguments of its renderer, which can load code."""
+    """The settings that are used of a past run; arguments of its renderer are not, because they can load code."""
 
     where: str = ""
 
 
 class _Filtered(io.TextIOBase):
-    """Passes on lines that a filter has changed."""
+    """Passes lines through a filter to another stream."""
 
     def __init__(self, out: TextIO, change: Callable[[str], str]) -> None:
         self._out = out
@@ -53,16 +53,16 @@ def has_output(run_dir: Path) -> bool:
 
 
 def past_verdict(run_dir: Path) -> Verdict:
-    """Return the verdict on the tests of a past run; inconclusive if none was recorded, as the run was killed."""
+    """Return the verdict on the tests of a past run; inconclusive if the run was killed before one was recorded."""
     return safe_struct(_read(run_dir / VERDICT, Verdict) or _ABANDONED)
 
 
 def show_output(run_dir: Path, out: TextIO, *, color: bool, width: int, redact: Callable[[str], str]) -> str:
-    """Write to `out` what pytest printed in a past run; return why it could not be shown whole, or nothing.
+    """Write pytest's output of a past run to `out`; return why it is incomplete, empty if it is complete.
 
     Args:
         run_dir: the run's directory; nothing is written there.
-        out: where to.
+        out: takes the output.
         color: whether to keep colors.
         width: columns of the terminal.
         redact: changes each line.
@@ -71,12 +71,12 @@ def show_output(run_dir: Path, out: TextIO, *, color: bool, width: int, redact: 
     verdict = past_verdict(run_dir)
     request = Request(
         run=RunId(run_dir.name), argv=(), root=run_dir, directory="/", where=settings.where,
-        deadline=Deadline.after(0), informational=True, colour=color, width=width,
+        deadline=Deadline.after(0), informational=True, color=color, width=width,
     )  # fmt: skip
     filtered = cast("TextIO", _Filtered(out, lambda line: redact(line if color else _COLOR.sub("", line))))
     with tempfile.TemporaryDirectory(prefix="seatrial-render-") as scratch:
         logs = Path(scratch)
-        # A link in a directory of others may lead anywhere.
+        # A link in an untrusted directory may point to any file.
         for name in ("frames", "runner-output.log"):
             if _is_file(run_dir / name):
                 (logs / name).symlink_to((run_dir / name).absolute())

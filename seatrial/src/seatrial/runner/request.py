@@ -1,4 +1,4 @@
-"""What a run of the tests is asked for."""
+"""The request for a test run: command, files, options and deadline."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ __all__ = ["Request"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to run.
+    """A test run.
 
     Attributes:
         argv: the command, as `options.command_line` made it.
         root: the project on the host.
-        directory: the working directory in the pod; what `root` is there.
-        where: a line for people that says where this runs: "pod shop/test-runner".
-        tree: the files that must be what the pod has; None if nothing was compared.
-        delta: what has to be sent so that it has.
-        expect: digest of what the pod has before that; empty: whatever it has.
+        directory: the working directory in the pod, which corresponds to `root`.
+        where: where the tests run, for the header: "pod shop/test-runner".
+        tree: the working tree that the pod must have; None: files are not compared.
+        delta: files to send and delete before the run.
+        expect: digest of the pod's files before that; empty: not checked.
         collect: globs of changed files that are copied from the pod into the working tree.
-        informational: the command does not run tests.
-        interactive: a debugger may ask for the user's terminal.
-        cache: pytest's cache goes to the pod and comes back.
-        junit: path that the user asked for; `junit.xml` in the run's directory is always written.
+        informational: the command runs no tests.
+        interactive: a debugger may use the user's terminal.
+        cache: send pytest's cache to the pod and collect it.
+        junit: path of the JUnit file for the user; `junit.xml` in the run's directory is always written.
         files: what options ask for and the pod writes, as `options.command_line` says.
         reports: names of options whose value is a file that is written, for ini files and variables in the pod.
         deadline: for the tests alone.
         unsure: words that pytest in the pod has to tell from paths, as `options.command_line` says.
         paths_given: the user named paths.
-        fixtures: what the tests may ask for, as `definition` makes it; None: no fixtures.
+        fixtures: settings of the fixtures, as `fixture_settings` returns them; None: no fixtures.
         python: the interpreter of the agent in the pod.
-        entry: where the agent is in the pod.
+        entry: path of the agent in the pod.
     """
 
     run: RunId
@@ -62,7 +62,7 @@ class Request:
     junit: Path | None = None
     files: tuple[ReportFile, ...] = ()
     reports: tuple[str, ...] = ()
-    colour: bool = False
+    color: bool = False
     width: int = 80
     unsure: tuple[Unsure, ...] = ()
     paths_given: bool = False

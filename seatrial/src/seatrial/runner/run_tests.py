@@ -1,4 +1,4 @@
-"""Run the tests from the host: submit the run, follow its records, show them, conclude, collect files."""
+"""Run the tests from the host: submit the run, follow its records, show them, decide the verdict, collect files."""
 
 from __future__ import annotations
 
@@ -39,25 +39,25 @@ from seatrial.runner.verdict_rules import Evidence, decide
 __all__ = ["Request", "TestRun", "run_tests"]
 
 _FILES: Final = {**CHANNELS, ChunkKind.OUTPUT: "runner-output.log"}
-"""What the tail of a run tells, by its kind, and the file where it is kept."""
+"""Kinds of chunks with the contents of files, and the files of the run that keep them."""
 
 _NAMED: Final = 3
-"""Files that a warning names."""
+"""Number of files that a warning names."""
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _STALLED: Final = 10.0
-"""Seconds without any byte on one connection after which another one is made: heartbeats come twice a second."""
+"""Seconds without a byte after which a connection is replaced: heartbeats are sent twice a second."""
 _LOST_AFTER: Final = 60.0
-"""Seconds without any byte, over all connections, after which the runner counts as lost."""
+"""Seconds without a byte on any connection after which the runner is given up."""
 _SILENT: Final = 1.5
-"""The same once the run is to end: by Ctrl-C, SIGTERM or its time-out."""
+"""The same after Ctrl-C, SIGTERM or the timeout of the tests."""
 _GRACE: Final = 10.0
-"""Seconds that pytest gets to end after an interrupt, before it is killed."""
+"""Seconds from the interruption of pytest to its kill."""
 _SHORT_GRACE: Final = 3.0
-"""The same after SIGTERM: its sender kills the whole process soon, after 10 s mostly."""
+"""The same after SIGTERM: most senders kill seatrial after 10 s."""
 _GATHERING: Final = 60.0
-"""Seconds that container `keeper` gets to gather what a dead container `tests` left."""
-_FAREWELL: Final = 1.0
-"""Seconds to end a run that nobody follows any more."""
+"""Seconds for container `keeper` to collect the files of a dead container `tests`."""
+_KILL_SECONDS: Final = 1.0
+"""Seconds to wait for the pod to kill an abandoned run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +67,15 @@ class TestRun:
     Attributes:
         verdict: its exit code and why.
         counts: tests by outcome.
-        pytest_exit: what pytest itself ended with; None if nobody knows.
-        tree: proof that what ran was the working tree; None if there was nothing to compare.
-        files: what the pod has below the paths that were compared, after the run.
-        pod_changes: what the tests changed there; None: nothing, or unknown.
-        frames: how many frames of its log arrived whole.
-        seconds: how long pytest took, by its own clock.
-        memory_peak: bytes, of the container `tests`; 0 if unknown.
+        pytest_exit: exit code of pytest; None if unknown.
+        tree: proof that the code that ran is the working tree; None if files were not compared.
+        files: the pod's files below the compared paths, after the run.
+        pod_changes: files that the tests changed there; None: none, or unknown.
+        frames: number of valid frames of its log.
+        seconds: duration by pytest's clock.
+        memory_peak: bytes of the container `tests`; 0 if unknown.
         collected: the collected files.
-        interrupted: what ends the process because the user interrupted the tests; None if nobody did.
+        interrupted: the exception to raise because the user interrupted the tests; None if not.
     """
 
     __test__ = False
@@ -106,61 +106,61 @@ def run_tests(
     started: Started | None = None,
     cut: Callable[[TestRun], None] | None = None,
 ) -> TestRun:
-    """Run the tests, show pytest's output on `out` while it comes, and return the outcome.
+    """Run the tests, show pytest's output on `out`, and return the result.
 
     Args:
         exec_: commands in the pod.
-        request: what to run.
+        request: the test run.
         emit: takes the events.
-        state: asks Kubernetes for the container `tests`.
-        host_args: arguments for the pytest that shows the results.
-        run_dir: where the logs and the collected files are written.
-        out: where pytest's output goes; a real file (`sys.stdout`) is written to directly.
-        stop: set it to interrupt the tests from another thread.
-        started: the command that takes the run, if it waits in the pod already.
-        cut: takes what is known of the run if an exception ends it.
+        state: returns the state of the container `tests`.
+        host_args: arguments for the host-side renderer's pytest.
+        run_dir: directory for the logs and the collected files.
+        out: takes pytest's output; the renderer writes directly to a real file such as `sys.stdout`.
+        stop: set by another thread to interrupt the tests.
+        started: a waiting `submit` command of the agent; None: start one.
+        cut: takes the incomplete result if an exception is raised.
 
-    The first Ctrl-C interrupts the tests as it does locally, the second one kills them; SIGTERM does the same, with
-    less time for the tests to end. In both cases the outcome has all that was reported. The third one raises.
+    The first Ctrl-C interrupts the tests, as it does without seatrial. The second one kills them, the third one raises.
+    SIGTERM does the same, with less time for the tests to end. The result has everything that was reported before.
 
     Raises:
-        PodDiffers: the pod does not have the files that the delta was planned for.
+        PodDiffers: the pod's files are not those that the delta was planned for.
         EnvironmentFailed: the run could not be started.
         OutOfTime: the run was not started before its deadline.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     for name in _FILES.values():
         (run_dir / name).write_bytes(b"")
-    # Before anything else: what shows the results takes a processor for as long as the tests need to start.
+    # First of all: starting the renderer takes as much processor time as starting the tests.
     submitted = _submit(exec_, request, started)
     with RendererProcess(request.run, request, run_dir=run_dir, out=out, host_args=host_args) as renderer:
-        session = _Session(
+        follower = _Follower(
             exec_, request, emit=emit, state=state, run_dir=run_dir, renderer=renderer, stop=stop or threading.Event()
         )
-        return session.result(submitted, cut)
+        return follower.result(submitted, cut)
 
 
 def _submit(exec_: PodExec, request: Request, started: Started | None) -> Submitted:
-    """Start the run; one that may have been started without an answer is ended."""
+    """Start the run; kill it if the agent does not answer."""
     try:
         return blocking_calls.call(lambda: submit(exec_, request, started), until=lambda: request.deadline.passed)
     except blocking_calls.Abandoned:
         _end_run(exec_, request)
-        raise OutOfTime("the run was not started in its time", reason="the runner pod did not answer") from None
+        raise OutOfTime("starting the tests timed out", reason="the runner pod did not answer") from None
     except KeyboardInterrupt:
         _end_run(exec_, request)
         raise
 
 
 def _end_run(exec_: PodExec, request: Request) -> None:
-    """Kill a run that nobody will follow, if the pod answers soon; else the agent ends it, as nobody watches it."""
+    """Kill an abandoned run if the pod answers soon; else the agent kills it once no client follows it."""
     argv = agent_argv("interrupt", request.run, "--kill", python=request.python, entry=request.entry)
     with suppress(blocking_calls.Abandoned, StreamBroken, SeatrialError):
-        blocking_calls.call(lambda: exec_.run(argv, container="keeper", timeout=_GRACE), seconds=_FAREWELL)
+        blocking_calls.call(lambda: exec_.run(argv, container="keeper", timeout=_GRACE), seconds=_KILL_SECONDS)
 
 
-class _Session:
-    """The state of one run on the host."""
+class _Follower:
+    """Follows one test run until it ends or is given up."""
 
     def __init__(
         self,
@@ -193,9 +193,9 @@ class _Session:
         self.silent = False
         self.done = False
         self.heard = time.monotonic()
-        self.interrupted = False
+        self.interrupted_by_user = False
         self.out_of_time = False
-        self.told_at = 0.0
+        self.interrupted_at = 0.0
         self.killed_at = 0.0
         self.attached = 0
         self.exceeded: set[str] = set()
@@ -210,7 +210,7 @@ class _Session:
                     _end_run(self.exec, self.request)
                 verdict = Verdict(
                     exit=ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.INCONCLUSIVE,
-                    message="the run was cut off", reason=str(error) or type(error).__name__,
+                    message="the run was aborted", reason=str(error) or type(error).__name__,
                     suspects=tuple(self.progress.running),
                 )  # fmt: skip
                 if cut is not None:
@@ -224,7 +224,7 @@ class _Session:
         return self.done or self.lost
 
     def follow(self) -> None:
-        """Read the tail until all is said; again from the same byte whenever the connection breaks."""
+        """Read the stream until its end; reconnect at the same byte whenever the connection breaks."""
         failures = 0
         while not self.over:
             before = self.heard
@@ -233,17 +233,17 @@ class _Session:
             except (StreamBroken, Garbled, EnvironmentFailed) as error:
                 failures = 0 if self.heard > before else failures + 1
                 self.emit(Note(level="debug", text=f"the stream of results broke and is resumed: {error}"))
-                self.look_for_pod()
+                self.check_pod()
                 self.watch()
-                # Once the run is to end, each moment counts.
-                time.sleep(_BACKOFF[0] if self.told_at else _BACKOFF[min(failures, len(_BACKOFF) - 1)])
+                # Reconnect without delay once the run is to end.
+                time.sleep(_BACKOFF[0] if self.interrupted_at else _BACKOFF[min(failures, len(_BACKOFF) - 1)])
 
     def read_tail(self) -> None:
         reader = ChunkReader()
         try:
             self.read_chunks(reader)
         finally:
-            # A connection that breaks often must get on too, however large the pieces are.
+            # Keep the part of a chunk, so that a connection that breaks often makes progress.
             if rest := reader.rest():
                 self.take(rest)
 
@@ -261,17 +261,17 @@ class _Session:
                     return
                 if not data and time.monotonic() - max(self.heard, opened) > _STALLED:
                     raise StreamBroken(f"silent for {_STALLED:.0f} s")
-        raise StreamBroken("the stream of results ended before they did")
+        raise StreamBroken("the stream of results ended before the run")
 
-    def look_for_pod(self) -> None:
-        """Give up if there is no pod any more. Even if `tests` ended, the keeper may still have the rest."""
+    def check_pod(self) -> None:
+        """Give up if the pod was deleted. If only container `tests` ended, `keeper` may still have the rest."""
         with suppress(EnvironmentFailed, blocking_calls.Abandoned):
             container = blocking_calls.call(self.state, until=self.stop.is_set, seconds=_SILENT)
             self.lost = self.lost or container.state == "gone"
 
     def take(self, chunk: Chunk) -> None:
         if chunk.kind != ChunkKind.BEGUN:
-            # Every connection begins with that one.
+            # Every connection begins with a chunk of this kind.
             self.heard = time.monotonic()
         if chunk.kind in self.paths:
             self.append(chunk)
@@ -284,7 +284,7 @@ class _Session:
             try:
                 self.exited, self.exited_at = msgspec.structs.asdict(decode_exited(chunk.data)), time.monotonic()
             except Malformed as error:
-                self.emit(Note(level="warning", text=f"how the command ended is not known: {error}"))
+                self.emit(Note(level="warning", text=f"the exit of the test command is unknown: {error}"))
                 self.lost = True
         elif chunk.kind == ChunkKind.LOST:
             self.died_at = self.died_at or time.monotonic()
@@ -295,7 +295,7 @@ class _Session:
             self.done = True
 
     def append(self, chunk: Chunk) -> None:
-        """Write down what came, in its place; what came twice only once."""
+        """Write a chunk to its place in the file; bytes that arrived before are skipped."""
         have = self.sizes[chunk.kind]
         if chunk.offset > have:
             raise Garbled(f"{chunk.offset - have} bytes are missing")
@@ -316,7 +316,7 @@ class _Session:
                     self.emit(body)
 
     def exceed(self, kind: str) -> None:
-        """Keep no more of a file that is larger than any run needs."""
+        """Drop the rest of a file that is larger than its limit."""
         limit = f"{_FILES[kind]} from the pod is larger than {LARGEST[kind] >> 30} GiB"
         if kind not in self.exceeded:
             self.exceeded.add(kind)
@@ -327,19 +327,19 @@ class _Session:
     # Ending.
 
     def watch(self) -> None:
-        """Judge by the clock what is to be interrupted, killed or given up."""
+        """Interrupt, kill or give up the run when it is time."""
         now = time.monotonic()
-        if self.stop.is_set() and not self.interrupted:
-            self.interrupted = True
-            self.tell()
-        if self.request.deadline.passed and not (self.exited or self.died_at or self.told_at):
+        if self.stop.is_set() and not self.interrupted_by_user:
+            self.interrupted_by_user = True
+            self.interrupt()
+        if self.request.deadline.passed and not (self.exited or self.died_at or self.interrupted_at):
             self.out_of_time = True
-            self.emit(Note(level="warning", text="the tests are out of time and are interrupted"))
-            self.tell()
-        is_late = bool(self.told_at) and (self.signals.count > 1 or now - self.told_at > self.grace)
+            self.emit(Note(level="warning", text="the tests timed out and are interrupted"))
+            self.interrupt()
+        is_late = bool(self.interrupted_at) and (self.signals.count > 1 or now - self.interrupted_at > self.grace)
         if is_late and not (self.exited or self.killed_at):
             self.killed_at = now
-            self.tell("--kill")
+            self.interrupt("--kill")
         if self.is_silent(now) or self.is_overdue(now):
             self.lost = True
 
@@ -348,25 +348,29 @@ class _Session:
         return _SHORT_GRACE if self.signals.first is Terminated else _GRACE
 
     def is_silent(self, now: float) -> bool:
-        """Whether the runner counts as lost. Heartbeats are judged by the clock: a node that is paused sends none."""
-        since, limit = (max(self.heard, self.told_at), _SILENT) if self.told_at else (self.heard, _LOST_AFTER)
+        """Whether the runner sends no heartbeats any more, for example because its node is paused."""
+        since, limit = (
+            (max(self.heard, self.interrupted_at), _SILENT) if self.interrupted_at else (self.heard, _LOST_AFTER)
+        )
         self.silent = now - since > limit
         return self.silent
 
     def is_overdue(self, now: float) -> bool:
-        """Whether a run that is to end takes too long, although the runner answers."""
+        """Whether a run that is to end takes too long although the runner answers."""
         if self.died_at:
-            return now - self.died_at > (_SILENT if self.told_at else _GATHERING)
+            return now - self.died_at > (_SILENT if self.interrupted_at else _GATHERING)
         if self.exited is None:
             return bool(self.killed_at) and now - self.killed_at > self.grace
-        if self.told_at:
-            # Files are collected, for as long as pytest might have taken; if only that was interrupted, at once.
-            return now - max(self.exited_at, self.told_at) > (self.grace if self.exited_at > self.told_at else _SILENT)
+        if self.interrupted_at:
+            # The agent collects files. If the user interrupted that, it ends soon.
+            return now - max(self.exited_at, self.interrupted_at) > (
+                self.grace if self.exited_at > self.interrupted_at else _SILENT
+            )
         return self.request.deadline.passed and now - self.exited_at > _GRACE
 
-    def tell(self, *flags: str) -> None:
-        """Interrupt or kill the tests, without waiting for the pod to answer."""
-        self.told_at = self.told_at or time.monotonic()
+    def interrupt(self, *flags: str) -> None:
+        """Interrupt or kill the tests without waiting for an answer of the pod."""
+        self.interrupted_at = self.interrupted_at or time.monotonic()
         argv = agent_argv("interrupt", self.request.run, *flags, python=self.request.python, entry=self.request.entry)
 
         def work() -> None:
@@ -379,7 +383,7 @@ class _Session:
         threading.Thread(target=work, name="seatrial-interrupt", daemon=True).start()
 
     def ended_container(self) -> ContainerState | None:
-        """Return the container's state once Kubernetes has noticed that it ended, which takes it a moment."""
+        """Return the container's state; wait up to 5 s until Kubernetes has noticed its end."""
         deadline, container = Deadline.after(_SILENT if self.silent else 5.0), None
         with suppress(blocking_calls.Abandoned, EnvironmentFailed):
             while True:
@@ -397,22 +401,22 @@ class _Session:
         self.renderer.resume()
 
     def outcome(self, submitted: Submitted) -> TestRun:
-        if self.told_at and self.exited is None and not self.silent:
+        if self.interrupted_at and self.exited is None and not self.silent:
             _end_run(self.exec, self.request)
         evidence = Evidence(
             progress=self.progress,
             broken=self.frames.broken,
             exited=self.exited,
-            container=self.ended_container() if self.exited is None and not self.told_at else None,
+            container=self.ended_container() if self.exited is None and not self.interrupted_at else None,
             silent=self.silent,
             informational=self.request.informational,
-            interrupted=self.interrupted,
+            interrupted=self.interrupted_by_user,
             out_of_time=self.out_of_time,
             stale=stale.reason(self.request.tree, self.request.directory, self.progress.imports, submitted.proof),
         )
         verdict = _with_kept(decide(evidence), submitted.proof)
         began = time.monotonic()
-        # The reader of our output may be halted: a pager, a terminal. A long JUnit file takes its time, too.
+        # A pager or terminal may halt the output, and writing a long JUnit file takes time.
         lost = self.renderer.end(
             verdict,
             frames=self.frames.frames,
@@ -465,7 +469,7 @@ def _with_kept(verdict: Verdict, proof: TreeProof | None) -> Verdict:
 
 
 def _not_shown(verdict: Verdict, reason: str) -> Verdict:
-    """Return the verdict of a run whose results were not shown to the end: never 0, as nobody saw what passed."""
+    """Return the verdict on a run whose results were not shown completely; its exit code is never 0."""
     if verdict.exit is not ExitCode.PASSED:
         reason = f"{verdict.reason}; the results were not shown: {reason}".removeprefix("; ")
         return msgspec.structs.replace(verdict, reason=reason)

@@ -28,18 +28,18 @@ __all__ = ["ChangedMeanwhile", "PodDiffers", "PodFiles", "Submitted", "pod_files
 _TIMEOUT: Final = 60.0
 _CACHE_LIMIT: Final = 20 << 20
 _LAST_WORDS: Final = 4096
-"""Bytes at the end of what the agent printed to stderr, of which the last line is shown."""
+"""Bytes at the end of the agent's stderr; an error shows the last line."""
 
 
 class ChangedMeanwhile(EnvironmentFailed):
-    """A file changed between being compared and being sent; compare again."""
+    """A file changed after the comparison; compare again."""
 
 
 class PodDiffers(EnvironmentFailed):
-    """The pod has other files than the delta was planned for; nothing was changed there, and nothing runs.
+    """The pod's files are not those that the delta was planned for. Nothing was changed there, and nothing runs.
 
     Attributes:
-        files: what it has.
+        files: the pod's files.
     """
 
     def __init__(self, files: Files) -> None:
@@ -48,11 +48,11 @@ class PodDiffers(EnvironmentFailed):
 
 
 class Submitted(NamedTuple):
-    """A run that was started.
+    """A started run.
 
     Attributes:
-        files: what the pod has below the paths that were compared.
-        proof: the digests of both sides; None if nothing was compared.
+        files: the pod's files below the compared paths.
+        proof: the digests of both sides; None if files were not compared.
     """
 
     files: Files
@@ -60,12 +60,12 @@ class Submitted(NamedTuple):
 
 
 class PodFiles(NamedTuple):
-    """What the pod has below some paths.
+    """The pod's files below some paths.
 
     Attributes:
-        files: what it has.
-        seeded: what its image had there.
-        created: paths that no working tree had: tests created them.
+        files: the files.
+        seeded: the files that its image had there.
+        created: paths that were never in the working tree: tests created them.
     """
 
     files: Files
@@ -76,7 +76,7 @@ class PodFiles(NamedTuple):
 def pod_files(
     exec_: PodExec, directory: str, paths: Sequence[str], *, python: str = "python3", entry: str = AGENT_ENTRY
 ) -> PodFiles:
-    """Return what the pod has below `paths` of `directory`.
+    """Return the pod's files below `paths` of `directory`.
 
     Raises:
         EnvironmentFailed: the agent does not answer.
@@ -93,12 +93,12 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
     Args:
         exec_: commands in the pod.
         request: what to run.
-        started: the agent's command, if it waits there already.
+        started: a waiting `submit` command of the agent; None: start one.
 
     Raises:
-        PodDiffers: the pod does not have what the delta was planned for.
-        ChangedMeanwhile: a file is not what it was when the delta was planned.
-        EnvironmentFailed: the pod cannot take the files, or is busy with another run.
+        PodDiffers: the pod's files are not those that the delta was planned for.
+        ChangedMeanwhile: a file changed after the delta was planned.
+        EnvironmentFailed: the agent cannot write the files, or another run uses the pod.
     """
     tree, delta = request.tree, request.delta
     cache = _cache(request.root) if request.cache and not request.informational else {}
@@ -115,7 +115,7 @@ def submit(exec_: PodExec, request: Request, started: Started | None = None) -> 
             "artifacts": list(request.artifacts),
             "terminal": request.interactive,
             "junit": request.junit is not None,
-            "colour": request.colour,
+            "color": request.color,
             "width": request.width,
             "imports": packages(tree.modules) if tree else [],
             "fixtures": request.fixtures,
@@ -147,7 +147,7 @@ def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started 
         done = started.finish(stdin) if started else exec_.run(argv, stdin=stdin, container="tests", timeout=_TIMEOUT)
     except StreamBroken as broken:
         raise EnvironmentFailed(
-            "the connection to the runner pod was cut before it had answered", reason=str(broken), hint="run again"
+            "the connection to the runner pod was cut before it answered", reason=str(broken), hint="run again"
         ) from broken
     try:
         answer = decode_answer(done.stdout)
@@ -162,13 +162,13 @@ def _answer(exec_: PodExec, argv: Sequence[str], stdin: bytes, started: Started 
         raise PodDiffers(entries(answer.files))
     if error == SubmitError.BUSY:
         raise EnvironmentFailed(
-            f"the runner is busy with run {reason}", reason="somebody else's terminal shows it",
+            f"the runner pod is in use by run {reason}", reason="another terminal started that run",
             hint="wait for it, or end it there with Ctrl-C",
         )  # fmt: skip
     if error == SubmitError.DEAD:
-        raise EnvironmentFailed("the runner's supervisor is not alive", reason=reason)
+        raise EnvironmentFailed("the supervisor in the runner pod has died", reason=reason)
     if error:
-        raise EnvironmentFailed("the runner cannot take the changed files", reason=reason)
+        raise EnvironmentFailed("the changed files cannot be written in the runner pod", reason=reason)
     return answer
 
 
@@ -212,5 +212,5 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644)
 
 
 def _cache(root: Path) -> dict[str, bytes]:
-    """Return pytest's cache as the host has it: what --lf and --ff go by. A link in it is none of pytest's."""
+    """Return pytest's cache of the host, which --lf and --ff use. Links in it are not followed."""
     return read_tree_below(root / ".pytest_cache", limit=_CACHE_LIMIT) or {}

@@ -22,18 +22,18 @@ _SUSPECTS_NAMED: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that is known once nothing more will come.
+    """Everything known about a test run after its end.
 
     Attributes:
-        progress: what the records told.
-        broken: why the log cannot be trusted; empty if it is whole.
-        exited: exit.json of the agent; None if the agent could not write it.
-        container: what Kubernetes says of the container, asked when the agent was lost.
-        silent: nothing came from the pod any more, although nothing said that it ended.
-        informational: pytest was asked for something else than to run tests: `--help`, `--fixtures`.
-        interrupted: we interrupted it because the user did.
-        out_of_time: we ended it because its time was over.
-        stale: what ran was not the tree, and why; empty if it was.
+        progress: the state after the last record.
+        broken: why the frame log cannot be trusted; empty if it is complete.
+        exited: exit.json of the agent; None if there is none.
+        container: state of the container in Kubernetes; None if it was not queried.
+        silent: the pod stopped sending without an end of the stream.
+        informational: an option such as `--help` or `--fixtures` runs no tests.
+        interrupted: the user interrupted the run.
+        out_of_time: the run was ended at its deadline.
+        stale: why the code that ran is not the working tree; empty if it is.
     """
 
     progress: Progress
@@ -48,7 +48,7 @@ class Evidence:
 
 
 def decide(evidence: Evidence) -> Verdict:
-    """Return the verdict of a session."""
+    """Return the verdict on a test run."""
     progress = evidence.progress
     end = progress.end
     suspects = tuple(progress.running) if end is None else ()
@@ -56,33 +56,35 @@ def decide(evidence: Evidence) -> Verdict:
         return Verdict(exit=ExitCode.INTERRUPTED, message="interrupted", suspects=suspects, proven=end is not None)
     if evidence.out_of_time:
         return Verdict(
-            exit=ExitCode.OUT_OF_TIME, message="the tests did not end in their time", reason=_during(suspects),
+            exit=ExitCode.OUT_OF_TIME, message="the tests timed out", reason=_during(suspects),
             suspects=suspects, proven=end is not None,
         )  # fmt: skip
     if evidence.exited and evidence.exited["error"]:
         return Verdict(
-            exit=ExitCode.ENVIRONMENT, message="the command of the tests could not be started",
+            exit=ExitCode.ENVIRONMENT, message="the test command could not be started",
             reason=evidence.exited["error"],
         )  # fmt: skip
     if evidence.informational and not (progress.running or progress.finished):
         return _informational(evidence)
     if evidence.exited and evidence.exited["sessions"] > 1:
         return _inconclusive(
-            f"the command started pytest {evidence.exited['sessions']} times", "one run shows one session", suspects
+            f"the command started pytest {evidence.exited['sessions']} times",
+            "a run may have one session",
+            suspects,
         )
     if evidence.broken:
-        return _inconclusive("the log of the results is damaged", evidence.broken, suspects)
+        return _inconclusive("the frame log is damaged", evidence.broken, suspects)
     if progress.session is None:
         return _never_began(evidence)
     if end is None:
         return _died(evidence, suspects)
     if end.doubt:
-        return _inconclusive("pytest's end does not fit what arrived", end.doubt, suspects)
+        return _inconclusive("pytest's end record does not match the received records", end.doubt, suspects)
     return _ended(evidence, end)
 
 
 def _ended(evidence: Evidence, end: EndRecord) -> Verdict:
-    """The session told its end, and told the truth about it."""
+    """Return the verdict on a session with a valid end record."""
     progress, counts = evidence.progress, evidence.progress.counts
     if end.exit == 0:
         return _green(evidence, end)
@@ -90,7 +92,7 @@ def _ended(evidence: Evidence, end: EndRecord) -> Verdict:
     reason = _memory(evidence.exited)
     stopped = progress.interrupted_by
     if stopped.startswith("Exit"):
-        message, reason = f"pytest was made to exit with {end.exit}", stopped
+        message, reason = f"pytest.exit() ended pytest with {end.exit}", stopped
     elif end.exit == ExitCode.INTERRUPTED and stopped.startswith("Interrupted") and (counts.errors or counts.failed):
         # Failures stopped pytest: modules that cannot be imported, or --exitfirst under xdist.
         code = ExitCode.TESTS_FAILED
@@ -101,104 +103,104 @@ def _ended(evidence: Evidence, end: EndRecord) -> Verdict:
     elif end.exit == ExitCode.PYTEST_INTERNAL:
         reason = progress.internal_error
     elif end.exit == ExitCode.NO_TESTS and progress.finished:
-        return _inconclusive("pytest collected no tests, but some ran", "", ())
+        return _inconclusive("pytest collected no tests, but tests ran", "", ())
     return Verdict(exit=code, message=message, reason=reason, proven=True)
 
 
 _CODES: Final = {
     1: (ExitCode.TESTS_FAILED, "tests failed"),
     2: (ExitCode.INTERRUPTED, "pytest was interrupted"),
-    3: (ExitCode.PYTEST_INTERNAL, "pytest failed"),
-    4: (ExitCode.USAGE, "pytest was used wrongly"),
+    3: (ExitCode.PYTEST_INTERNAL, "internal error of pytest"),
+    4: (ExitCode.USAGE, "usage error of pytest"),
     5: (ExitCode.NO_TESTS, "no tests were collected"),
     6: (ExitCode(6), "too many warnings"),
 }
 
 
 def _meaning(code: int) -> tuple[ExitCode, str]:
-    """Return exit code and words for a code of pytest's other than 0. One that has another meaning here becomes 1."""
+    """Return exit code and message for an exit code of pytest, except 0. A code with another meaning here becomes 1."""
     passed_on = ExitCode(code) if code in FOREIGN_CODES else ExitCode.TESTS_FAILED
-    return _CODES.get(code, (passed_on, f"pytest ended with {code}"))
+    return _CODES.get(code, (passed_on, f"pytest exited with {code}"))
 
 
 def _green(evidence: Evidence, end: EndRecord) -> Verdict:
-    """The session says 0; everything else has to agree."""
+    """Return the verdict on a session that ended with 0, which all other evidence must confirm."""
     progress, counts, exited = evidence.progress, evidence.progress.counts, evidence.exited
     if progress.interrupted_by:
-        # pytest.exit(returncode=0) would be green with any number of tests not run.
+        # After pytest.exit(returncode=0), any number of tests has not run.
         return Verdict(
-            exit=ExitCode.INTERRUPTED, message="pytest was made to exit", reason=progress.interrupted_by, proven=True
+            exit=ExitCode.INTERRUPTED, message="pytest.exit() ended pytest", reason=progress.interrupted_by, proven=True
         )
     if counts.failed or counts.errors:
         return Verdict(
-            exit=ExitCode.TESTS_FAILED, message="tests failed", reason="a plugin made pytest end with 0", proven=True
+            exit=ExitCode.TESTS_FAILED, message="tests failed", reason="a plugin made pytest exit with 0", proven=True
         )
     if doubt := "" if end.collect_only else _missing(progress):
         return _inconclusive(doubt, "", ())
     if exited is None:
         return _inconclusive("the command's exit status was lost", _container(evidence.container), ())
     if exited["signal"] is not None:
-        return _inconclusive(f"pytest passed, then the process was ended by {_signal(exited['signal'])}", "", ())
+        return _inconclusive(f"pytest passed, then {_signal(exited['signal'])} ended its process", "", ())
     if code := exited["code"]:
         return Verdict(
             exit=ExitCode(code) if code in FOREIGN_CODES else ExitCode.TESTS_FAILED,
-            message=f"pytest passed, but its command ended with {code}", proven=True,
+            message=f"pytest passed, but its command exited with {code}", proven=True,
         )  # fmt: skip
     if evidence.stale:
-        return _inconclusive("what ran was not the working tree", evidence.stale, ())
+        return _inconclusive("the code that ran is not the working tree", evidence.stale, ())
     passed, message = _words(progress, end)
     return Verdict(exit=passed, message=message, reason=_memory(exited), proven=True)
 
 
 def _missing(progress: Progress) -> str:
-    """Return which proof is missing that each collected test ran; empty if none is."""
+    """Return which collected tests did not run or have no result; empty if all did."""
     never = max(progress.distinct - len(progress.finished), (progress.collected or 0) - progress.ends)
     if never > 0 or progress.running:
-        return f"{max(never, len(progress.running))} collected tests never ended"
+        return f"{max(never, len(progress.running))} collected tests did not end"
     silent = len(progress.finished - progress.reported)
     return f"{silent} tests ended without a result" if silent and not progress.setup_only else ""
 
 
 def _words(progress: Progress, end: EndRecord) -> tuple[ExitCode, str]:
-    """Return exit code and words of a session with which all is well. Only tests that ran are called passed."""
+    """Return exit code and message of a session with complete evidence."""
     counts = progress.counts
     if end.collect_only:
         return ExitCode.PASSED, f"{progress.collected} tests collected, none run"
     if progress.setup_only:
         return ExitCode.PASSED, f"{progress.ends} tests set up or planned, none run"
     if not progress.finished:
-        return ExitCode.NO_TESTS, "no tests were run"
+        return ExitCode.NO_TESTS, "no tests ran"
     ran = counts.passed or counts.xfailed or counts.xpassed
-    return ExitCode.PASSED, "all tests passed" if ran else "no test failed, all were skipped"
+    return ExitCode.PASSED, "all tests passed" if ran else "all tests were skipped"
 
 
 def _never_began(evidence: Evidence) -> Verdict:
-    """No session was seen."""
+    """Return the verdict on a run without a pytest session."""
     exited = evidence.exited
     if exited is None:
-        return _inconclusive(f"{_gone(evidence)} before pytest began", _container(evidence.container), ())
+        return _inconclusive(f"{_gone(evidence)} before pytest started", _container(evidence.container), ())
     if exited["signal"] is not None or _killed(exited):
-        return _inconclusive("the command died before pytest began", _death(exited), ())
+        return _inconclusive("the command was killed before pytest started", _death(exited), ())
     code = exited["code"]
     if code == 0:
-        return _inconclusive("the command ended with 0, but no pytest session was seen", "", ())
+        return _inconclusive("the command exited with 0, but pytest did not run", "", ())
     if not exited["sessions"]:
         return Verdict(
-            exit=ExitCode.ENVIRONMENT, message=f"the command ended with {code} before pytest began",
-            reason="what it printed is above",
+            exit=ExitCode.ENVIRONMENT, message=f"the command exited with {code} before pytest started",
+            reason="its output is above",
         )  # fmt: skip
     if code == ExitCode.USAGE:
-        return Verdict(exit=ExitCode.USAGE, message="pytest was used wrongly", reason="what it printed is above")
-    # pytest.exit() in pytest_configure; 1 is what Python ends with after an exception.
+        return Verdict(exit=ExitCode.USAGE, message="usage error of pytest", reason="its output is above")
+    # pytest.exit() in pytest_configure; Python itself exits with 1 after an exception.
     passed_on = code == ExitCode.INTERRUPTED or code in FOREIGN_CODES
     return Verdict(
         exit=ExitCode(code) if passed_on else ExitCode.PYTEST_INTERNAL,
-        message=f"pytest ended with {code} before its session began", reason="what it printed is above",
+        message=f"pytest exited with {code} before its session started", reason="its output is above",
     )  # fmt: skip
 
 
 def _died(evidence: Evidence, suspects: tuple[str, ...]) -> Verdict:
-    """A session began and never told its end."""
+    """Return the verdict on a session without an end record."""
     exited = evidence.exited
     if exited is None:
         return _inconclusive(f"{_gone(evidence)} {_during(suspects)}", _container(evidence.container), suspects)
@@ -213,10 +215,10 @@ def _gone(evidence: Evidence) -> str:
 def _informational(evidence: Evidence) -> Verdict:
     exited = evidence.exited
     if exited is None or exited["signal"] is not None:
-        return _inconclusive("pytest was not seen to end", "", ())
+        return _inconclusive("the exit of pytest is unknown", "", ())
     code = exited["code"]
     if code in (0, 5):
-        return Verdict(exit=ExitCode(code), message="pytest told what it was asked; no tests ran", proven=True)
+        return Verdict(exit=ExitCode(code), message="pytest printed information; no tests ran", proven=True)
     known, message = _meaning(code)
     return Verdict(exit=known, message=message, proven=True)
 
@@ -234,7 +236,7 @@ def _during(suspects: tuple[str, ...]) -> str:
 
 
 def _memory(exited: dict[str, Any] | None) -> str:
-    """Return that the kernel killed processes of the container; empty if it did not."""
+    """Return how many processes of the container the kernel killed; empty if none."""
     if not exited or not exited["oom_kills"]:
         return ""
     killed = "a process" if exited["oom_kills"] == 1 else f"{exited['oom_kills']} processes"
@@ -246,7 +248,7 @@ def _limit(exited: dict[str, Any]) -> str:
 
 
 def _killed(exited: dict[str, Any]) -> bool:
-    """Whether the exit code is that of a shell or runner whose child a signal ended."""
+    """Whether the exit code is that of a shell whose child was ended by a signal."""
     return bool(exited["oom_kills"]) or (exited["code"] or 0) > 128  # noqa: PLR2004
 
 
@@ -257,7 +259,7 @@ def _death(exited: dict[str, Any]) -> str:
     number = exited["signal"] or (code - 128 if code is not None and code > 128 else None)  # noqa: PLR2004
     if number is not None:
         return f"ended by {_signal(number)}"
-    return f"the process ended with {code} without pytest's own end"
+    return f"the process exited with {code} before pytest ended"
 
 
 def _signal(number: int) -> str:

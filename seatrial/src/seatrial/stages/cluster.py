@@ -61,5 +61,5 @@ def _prestart(ctx: Ctx) -> PrestartedExec | None:
         return None
     spec = ctx.project.runner
     prestarted = PrestartedExec(ctx.kube.exec(spec.pod, spec.namespace))
-    ctx.at_end.callback(prestarted.leave)
+    ctx.at_end.callback(prestarted.abandon)
     return prestarted

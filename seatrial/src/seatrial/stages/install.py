@@ -214,7 +214,7 @@ def runner_pod_of(ctx: Ctx, cluster: RunningCluster, delivered: DeliveredImages)
         directory=ctx.env.directory,
         deadline=ctx.deadline,
         warn=ctx.warn,
-        before_deletion=prestarted.leave if prestarted else lambda: None,
+        before_deletion=prestarted.abandon if prestarted else lambda: None,
     )
 
 

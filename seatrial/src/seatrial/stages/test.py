@@ -63,7 +63,7 @@ def run(
     )
     exec_ = ctx.kube.exec(spec.pod, spec.namespace)
     directory = _directory(ctx, delivered.runner)
-    colour = ctx.color if asked.colour == "auto" else asked.colour == "yes"
+    color = ctx.color if asked.color == "auto" else asked.color == "yes"
     request = Request(
         run=ctx.run,
         argv=asked.argv,
@@ -83,7 +83,7 @@ def run(
         unsure=asked.unsure,
         paths_given=asked.paths_given,
         fixtures=fixture_settings(ctx.project, ctx.record.labels),
-        colour=colour,
+        color=color,
         width=shutil.get_terminal_size().columns,
     )
 

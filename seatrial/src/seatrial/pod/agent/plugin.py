@@ -208,8 +208,8 @@ class _Reporter:
         writer = terminal._tw
         tee = writer._file = Tee(os.path.join(_directory, "log"), self.text, self.flush, verbatim=verbatim)
         atexit.register(tee.flush)
-        colour = self.config.getoption("color", "auto")
-        writer.hasmarkup = self.request["colour"] if colour == "auto" else colour == "yes"
+        color = self.config.getoption("color", "auto")
+        writer.hasmarkup = self.request["color"] if color == "auto" else color == "yes"
         terminal.hasmarkup = writer.hasmarkup
         if self.request.get("width"):
             writer.fullwidth = self.request["width"]

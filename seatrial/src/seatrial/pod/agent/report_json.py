@@ -18,7 +18,7 @@ __all__ = ["Statuses", "report_json"]
 def report_json(config: pytest.Config, report: Any) -> dict[str, Any]:
     """Return a report as pytest serialises it.
 
-    pytest turns representations that it does not know by heart into text, without their colours; they are kept in
+    pytest turns representations that it does not know by heart into text, without their colors; they are kept in
     `$shown`.
     """
     node = getattr(report, "node", None)

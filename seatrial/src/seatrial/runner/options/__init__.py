@@ -1,4 +1,4 @@
-"""pytest's options: which act in the pod, which on the host, which are refused, and how a command line is split."""
+"""Handle pytest's options: a table says which act in the pod or on the host, and command lines are split by it."""
 
 from seatrial.runner.options.command_line import Invocation, ReportFile, Unsure, split_command_line
 from seatrial.runner.options.table import OPTIONS, Option, Place, render, report_options

@@ -1,4 +1,4 @@
-"""`python -m seatrial.runner.options`: print the reference page."""
+"""Print the reference page of pytest's options: `python -m seatrial.runner.options`."""
 
 from seatrial.runner.options.table import render
 

@@ -41,12 +41,12 @@ class ReportFile:
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """A word behind an option that only pytest in the pod knows: its value, or a path.
+    """A word after an option that only pytest in the pod knows: the value of the option, or a path.
 
     Attributes:
         behind: position in the command, counted from its end.
-        word: as it was typed.
-        path: the same word relative to the project, if it is a path.
+        word: the word as typed.
+        path: the word relative to the project, if it is a path.
         user: typed by the user; else part of the configured command.
     """
 
@@ -61,7 +61,7 @@ class _Argument:
     """One option with its value, or one word without an option.
 
     Attributes:
-        unsure: the word stands behind an option that is not in the table: its value, or a positional argument.
+        unsure: the word follows an option that is not in the table: its value, or a positional argument.
     """
 
     words: tuple[str, ...]
@@ -78,18 +78,18 @@ class _Argument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What to run and how to show it.
+    """The command for the pod and the options for the host.
 
     Attributes:
         argv: the command for the pod.
-        host_args: arguments for the pytest that shows the results.
-        junit: where the user wants the JUnit file.
-        files: what options ask for and the pod writes.
-        informational: pytest is asked to tell something, not to run tests.
+        host_args: arguments for the host-side renderer's pytest.
+        junit: path of the JUnit file for the user.
+        files: report files that options ask for and the pod writes.
+        informational: an option such as `--help` runs no tests.
         debugger: the user asked for a debugger.
-        colour: yes, no or auto.
-        unsure: words that pytest in the pod has to tell from paths.
-        paths_given: the user named paths, so those of the configured command are left out.
+        color: yes, no or auto.
+        unsure: words that are paths or values, as pytest in the pod decides.
+        paths_given: the user named paths, so those of the configured command are not used.
     """
 
     argv: tuple[str, ...]
@@ -98,7 +98,7 @@ class Invocation:
     files: tuple[ReportFile, ...] = ()
     informational: bool = False
     debugger: bool = False
-    colour: str = "auto"
+    color: str = "auto"
     unsure: tuple[Unsure, ...] = ()
     paths_given: bool = False
 
@@ -112,15 +112,15 @@ def split_command_line(
     terminal: bool = False,
     reports: Collection[str] = (),
 ) -> Invocation:
-    """Split a command line.
+    """Split a command line into the command for the pod and the arguments of the host-side renderer.
 
     Args:
-        command: `[runner] command`; its part behind `pytest` is treated like the user's, with paths from the root.
-        args: what the user typed.
+        command: `[runner] command`; its part after `pytest` is treated like the user's, with paths from the root.
+        args: the arguments of the user.
         root: the project.
-        cwd: where the user stands; default: the root.
-        terminal: whether there is one to debug in.
-        reports: options of plugins whose value is a file that they write, beside those of the table.
+        cwd: the user's working directory; default: the root.
+        terminal: whether a debugger can use a terminal.
+        reports: options of plugins that write a file, in addition to those of the table.
 
     Raises:
         UsageError: an option is refused, or needs a terminal and there is none.
@@ -148,13 +148,13 @@ def split_command_line(
             argv += host.take(each, cwd=root, terminal=terminal, configured=True)
     return Invocation(
         argv=tuple(argv), host_args=tuple(host.args), junit=host.junit, files=tuple(host.files),
-        informational=host.informational, debugger=host.debugger, colour=host.colour,
+        informational=host.informational, debugger=host.debugger, color=host.color,
         unsure=tuple(replace(each, behind=len(argv) - index) for index, each in unsure), paths_given=bool(named),
     )  # fmt: skip
 
 
 class _Host:
-    """Gathers what is not the pod's business while options are looked through."""
+    """Collects what concerns the host while options are processed."""
 
     def __init__(self) -> None:
         self.args: list[str] = []
@@ -162,10 +162,10 @@ class _Host:
         self.files: list[ReportFile] = []
         self.informational = False
         self.debugger = False
-        self.colour = "auto"
+        self.color = "auto"
 
     def take(self, each: _Argument, *, cwd: Path, terminal: bool, configured: bool = False) -> tuple[str, ...]:
-        """Return what the pod gets of an option."""
+        """Return the words of an option for the pod's command."""
         option, value = each.option, each.value or ""
         if option is None:
             return each.words
@@ -174,9 +174,9 @@ class _Host:
             raise UsageError(f"{each.name} cannot be used with tests in a pod", reason=option.note, hint=_hint(option))
         if option.place is Place.TERMINAL:
             if not terminal:
-                raise UsageError(f"{each.name} needs a terminal", hint="run it in one, without redirecting its output")
+                raise UsageError(f"{each.name} needs a terminal", hint="run it in a terminal without redirection")
             self.debugger = True
-        if option.place is Place.TOLD:
+        if option.place is Place.INFORMATION:
             self.informational = True
         if name == "--on-host":
             self.args.append(value)
@@ -185,7 +185,7 @@ class _Host:
             self.junit = _wanted(value, cwd)
             return ()
         if name == "--color":
-            self.colour = value
+            self.color = value
         if name == "--cov-report":
             return self._bring_coverage(each, value, cwd)
         if option.place is Place.COLLECTED:
@@ -193,7 +193,7 @@ class _Host:
         return each.words
 
     def _bring_coverage(self, each: _Argument, value: str, cwd: Path) -> tuple[str, ...]:
-        """Let a report be written to its place; `xml` is written there in any case, see the agent's plugin."""
+        """Redirect a coverage report to the collected files; `xml` is always written there by the agent's plugin."""
         kind, _, target = value.partition(":")
         if kind not in COVERAGE_FILES:
             return each.words
@@ -202,20 +202,20 @@ class _Host:
         return (f"--cov-report={kind}:{COLLECTED_MARK}/{inside}",)
 
     def _bring(self, each: _Argument, option: Option, cwd: Path, *, configured: bool) -> tuple[str, ...]:
-        """Let a file be written where it is collected from, and note where the user wants it."""
+        """Redirect a report to the collected files, and record the target of the user."""
         value = each.value or posixpath.basename(option.default)
         if not value:
             return each.words
         name = option.names[0]
         inside = f"files/{option.default}" if not each.value else f"files/{name.strip('-')}/{_file_name(value)}"
-        # An absolute path of the configuration, which other machines share, is one in the image.
+        # An absolute path in the configuration, which other machines share, is a path in the image.
         target = None if configured and posixpath.isabs(value) else _wanted(value, cwd)
         self.files.append(ReportFile(inside, target, option.value != "none", option.companion))
         return each.words if option.value == "none" else (f"{name}={COLLECTED_MARK}/{inside}",)
 
 
 class _Known:
-    """The options of the table, and those that the configuration adds."""
+    """The options of the table and those that the configuration adds."""
 
     def __init__(self, reports: Collection[str]) -> None:
         self._added = {name: Option((name,), Place.COLLECTED, "one") for name in reports}
@@ -225,12 +225,12 @@ class _Known:
 
 
 def _wanted(value: str, cwd: Path) -> Path:
-    """Return where the user wants a file."""
+    """Return the path on the host for a report file."""
     return Path(os.path.normpath(cwd / Path(os.path.expandvars(value)).expanduser()))
 
 
 def _file_name(path: str) -> str:
-    """Return the name for a file that is wanted at a path; a folder may be named by `.`."""
+    """Return the file name for a path of the user; a folder may be given as `.`."""
     name = posixpath.basename(path.rstrip("/"))
     return "report" if name in ("", ".", "..") else name
 
@@ -240,7 +240,7 @@ def _hint(option: Option) -> str:
 
 
 def _pytest_index(command: Sequence[str]) -> int:
-    """Return where pytest's own arguments begin in a command: behind `pytest`, or behind all of it."""
+    """Return the index of pytest's arguments in a command: after `pytest`, or at its end."""
     for index, word in enumerate(command):
         if posixpath.basename(word) in _PYTEST:
             return index + 1
@@ -248,13 +248,13 @@ def _pytest_index(command: Sequence[str]) -> int:
 
 
 def _parse(args: Sequence[str], known: _Known) -> Iterator[_Argument]:
-    """Cut a command line into options and positional arguments, as argparse would."""
+    """Split a command line into options and positional arguments, as argparse does."""
     words = list(args)
     behind_unknown = False
     while words:
         word = words.pop(0)
         if word == "--":
-            # The words move to the front of all options, where a leading dash would make one of them an option.
+            # The words move before all options, where a leading dash would turn a word into an option.
             yield from (_Argument((f"./{each}" if each.startswith("-") else each,)) for each in words)
             return
         if not word.startswith("-") or word == "-":
@@ -282,7 +282,7 @@ def _long(word: str, words: list[str], known: _Known) -> _Argument:
 
 
 def _short(word: str, words: list[str]) -> Iterator[_Argument]:
-    """Take apart `-xvs`, `-n4`, `-k name`."""
+    """Split short options: `-xvs`, `-n4`, `-k name`."""
     rest = word[1:]
     while rest:
         name, rest = f"-{rest[0]}", rest[1:]
@@ -299,13 +299,13 @@ def _short(word: str, words: list[str]) -> Iterator[_Argument]:
 
 
 def _glob(each: _Argument) -> _Argument:
-    """Mark a path of the configured command that has to be expanded."""
+    """Mark a path of the configured command that the agent expands."""
     word = each.words[0]
     return _Argument((GLOB_MARK + word,)) if _is_glob(word) else each
 
 
 def _glob_words(words: Sequence[str]) -> Iterator[str]:
-    """Mark words before pytest, or of a command without it, that have to be expanded; never what follows an option."""
+    """Mark words before pytest that the agent expands; never a word after an option, which may be its value."""
     before = ""
     for word in words:
         yield GLOB_MARK + word if _is_glob(word) and not before.startswith("-") else word
@@ -317,7 +317,7 @@ def _is_glob(word: str) -> bool:
 
 
 def _from_root(each: _Argument, root: Path, cwd: Path) -> _Argument:
-    """Return the argument with its path relative to the project's root, which is the pod's working directory."""
+    """Return the argument with its path relative to the project's root, the working directory in the pod."""
     if each.positional:
         return _Argument((_relative(each.words[0], root, cwd),))
     if each.option is None or not each.option.path or each.value is None:
@@ -331,7 +331,7 @@ def _relative_or_same(word: str, root: Path, cwd: Path) -> str:
     try:
         return _relative(word, root, cwd)
     except UsageError:
-        # Perhaps it is no path.
+        # The word may not be a path.
         return word
 
 
@@ -340,11 +340,11 @@ def _relative(word: str, root: Path, cwd: Path) -> str:
     if not (cwd / path).exists():
         return word
     top = os.path.normpath(root)
-    # Whoever stands elsewhere names the project's files from its root, and something may have that name there, too.
+    # Outside of the project, paths are relative to its root; a file may have the same path in both directories.
     for place in (cwd, root):
         found = Path(os.path.normpath(place / path))
         if found.is_relative_to(top) and found.exists():
             relative = found.relative_to(top).as_posix()
             slash = "/" if path.endswith("/") and relative != "." else ""
             return f"{relative}{slash}{separator}{rest}"
-    raise UsageError(f"{path} is outside of the project", reason=f"the pod has only what is below {root}")
+    raise UsageError(f"{path} is outside of the project", reason=f"the pod has only files below {root}")

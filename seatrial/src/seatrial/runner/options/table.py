@@ -1,4 +1,4 @@
-"""The table, one row an option. `docs/reference/pytest-options.md` is made of it; a test compares it with pytest."""
+"""The table of pytest's options, and the reference page made from it. A test compares it with pytest."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Place(StrEnum):
     BOTH = "both"
     HOST = "host"
     COLLECTED = "collected"
-    TOLD = "told"
+    INFORMATION = "information"
     TERMINAL = "terminal"
     REFUSED = "refused"
 
 
 _MEANINGS: Final = {
-    Place.POD: "acts where the tests run; the host shows what comes of it",
-    Place.BOTH: "acts in the pod, and the host shows results by it",
+    Place.POD: "acts in the pod; the host shows the results",
+    Place.BOTH: "acts in the pod and in the display on the host",
     Place.HOST: "acts on the host only",
     Place.COLLECTED: "writes a file in the pod, copied to the path that was asked for and to the run's `reports/`",
-    Place.TOLD: "pytest tells something and runs no tests; its text is shown as it is",
-    Place.TERMINAL: "needs a terminal on the host, which the debugger in the pod is connected to",
+    Place.INFORMATION: "pytest prints information and runs no tests; its output is shown unchanged",
+    Place.TERMINAL: "needs a terminal on the host, to which the debugger in the pod is connected",
     Place.REFUSED: "refused, exit code 4",
 }
 
@@ -38,13 +38,14 @@ class Option:
     """One option under all its names.
 
     Attributes:
-        names: as they are typed, the usual one first.
-        value: whether it takes one: none, always, or only if the next argument is no option.
+        names: the usual one first.
+        value: whether it takes a value: never, always, or only if the next argument is not an option.
         place: where it acts.
-        path: its value is a path of the project: made relative to its root, because the pod's directory is that.
-        note: what else there is to know.
-        default: what it writes without a value, below `files/` of the collected files.
-        companion: a folder that it writes beside its file.
+        path: its value is a path of the project, which is made relative to the project's root.
+        note: remarks.
+        group: heading in the reference page.
+        default: the file that it writes without a value, below `files/` of the collected files.
+        companion: a folder that it writes next to its file.
     """
 
     names: tuple[str, ...]
@@ -62,7 +63,7 @@ _COMPANIONS: Final = {"--html": "assets"}
 
 
 def _rows(group: str, *rows: tuple[str, Place, str, str]) -> tuple[Option, ...]:
-    """Return options written as (names, place, value with `path` behind it, note)."""
+    """Return options from rows of (names, place, value, optionally followed by `path`, note)."""
     made = []
     for names, place, value, note in rows:
         kind, _, path = value.partition(" ")
@@ -74,31 +75,31 @@ def _rows(group: str, *rows: tuple[str, Place, str, str]) -> tuple[Option, ...]:
 
 
 _POD, _BOTH, _HOST, _COLLECTED = Place.POD, Place.BOTH, Place.HOST, Place.COLLECTED
-_TOLD, _TERMINAL, _REFUSED = Place.TOLD, Place.TERMINAL, Place.REFUSED
+_INFORMATION, _TERMINAL, _REFUSED = Place.INFORMATION, Place.TERMINAL, Place.REFUSED
 
 OPTIONS: Final[tuple[Option, ...]] = (
     *_rows(
         "General",
         ("-k", _POD, "one", ""),
         ("-m", _POD, "one", ""),
-        ("--markers", _TOLD, "none", ""),
+        ("--markers", _INFORMATION, "none", ""),
         ("-x --exitfirst", _POD, "none", ""),
         ("--maxfail", _POD, "one", ""),
         ("--strict-config", _POD, "none", ""),
         ("--strict-markers", _POD, "none", ""),
-        ("--strict", _POD, "none", "pytest's own; tests that this environment cannot run are seatrial's matter"),
-        ("--fixtures --funcargs", _TOLD, "none", ""),
-        ("--fixtures-per-test", _TOLD, "none", ""),
-        ("--pdb", _TERMINAL, "none", "`breakpoint()` needs no option: with a terminal it is connected when it is hit"),
-        ("--pdbcls", _POD, "one", "the debugger has to be in the image"),
+        ("--strict", _POD, "none", "the option of pytest"),
+        ("--fixtures --funcargs", _INFORMATION, "none", ""),
+        ("--fixtures-per-test", _INFORMATION, "none", ""),
+        ("--pdb", _TERMINAL, "none", "`breakpoint()` needs no option: the terminal is connected when it is reached"),
+        ("--pdbcls", _POD, "one", "the debugger must be in the image"),
         ("--trace", _TERMINAL, "none", ""),
         ("--capture", _BOTH, "one", ""),
-        ("-s", _BOTH, "none", "what tests print is shown in its place between the results"),
+        ("-s", _BOTH, "none", "output of tests is shown in its place between the results"),
         ("--runxfail", _POD, "none", ""),
-        ("--lf --last-failed", _POD, "none", "pytest's cache goes to the pod and comes back to `.pytest_cache`"),
+        ("--lf --last-failed", _POD, "none", "pytest's cache is sent to the pod and collected to `.pytest_cache`"),
         ("--ff --failed-first", _POD, "none", "see `--lf`"),
-        ("--nf --new-first", _POD, "none", "by the times of the files in the pod: those that were sent are new"),
-        ("--cache-show", _TOLD, "optional", "shows the cache in the pod"),
+        ("--nf --new-first", _POD, "none", "by the times of the files in the pod: sent files are new"),
+        ("--cache-show", _INFORMATION, "optional", "shows the cache in the pod"),
         ("--cache-clear", _POD, "none", ""),
         ("--lfnf --last-failed-no-failures", _POD, "one", ""),
         ("--sw --stepwise", _POD, "none", "see `--lf`"),
@@ -126,10 +127,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("--full-trace --fulltrace", _BOTH, "none", ""),
         ("--color", _BOTH, "one", ""),
         ("--code-highlight", _BOTH, "one", ""),
-        ("--pastebin", _REFUSED, "one", "the text would leave from the pod; use it on what was printed"),
+        ("--pastebin", _REFUSED, "one", "the pod would send the text; use it on the output instead"),
         ("--junit-xml --junitxml", _HOST, "one",
          (
-             "made on the host of what came, also when the pod dies; every run has "
+             "written on the host from the received results, also when the pod dies; every run has "
              "a `junit.xml` in its directory"
          )),
         ("--junit-prefix --junitprefix", _BOTH, "one", ""),
@@ -163,15 +164,15 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("-c --config-file", _POD, "one path", ""),
         ("--rootdir", _POD, "one path", ""),
         ("--basetemp", _POD, "one", "a directory in the pod"),
-        ("-V --version", _TOLD, "none", "of the pod's pytest"),
-        ("-h --help", _TOLD, "none", "of the pod's pytest, with its plugins"),
-        ("-p", _POD, "one", "the plugin has to be in the image; for one of the host see `--on-host`"),
+        ("-V --version", _INFORMATION, "none", "of the pod's pytest"),
+        ("-h --help", _INFORMATION, "none", "of the pod's pytest, with its plugins"),
+        ("-p", _POD, "one", "the plugin must be in the image; for a plugin on the host see `--on-host`"),
         ("--disable-plugin-autoload", _POD, "none", ""),
         ("--trace-config --traceconfig", _POD, "none", "its lines are in the log of the container"),
         ("--debug", _COLLECTED, "optional", "`pytestdebug.log`, or the path given"),
-        ("-o --override-ini", _POD, "one", "what concerns the display acts on the host too"),
+        ("-o --override-ini", _POD, "one", "values for the display also act on the host"),
         ("--assert", _POD, "one", ""),
-        ("--setup-only --setuponly", _BOTH, "none", 'no test runs: the verdict says so and is not "passed"'),
+        ("--setup-only --setuponly", _BOTH, "none", 'no test runs; the verdict says so and is not "passed"'),
         ("--setup-show --setupshow", _BOTH, "none", ""),
         ("--setup-plan --setupplan", _BOTH, "none", "see `--setup-only`"),
     ),
@@ -184,7 +185,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("--log-cli-format", _POD, "one", ""),
         ("--log-cli-date-format", _POD, "one", ""),
         ("--log-file", _COLLECTED, "one", ""),
-        ("--log-file-mode", _POD, "one", "every run has a new file"),
+        ("--log-file-mode", _POD, "one", "every run writes a new file"),
         ("--log-file-level", _POD, "one", ""),
         ("--log-file-format", _POD, "one", ""),
         ("--log-file-date-format", _POD, "one", ""),
@@ -203,10 +204,10 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("--dist", _BOTH, "one", ""),
         ("--loadscope-reorder", _POD, "none", ""),
         ("--no-loadscope-reorder", _POD, "none", ""),
-        ("--tx", _POD, "one", "seen from the pod"),
-        ("--px", _POD, "one", "seen from the pod"),
+        ("--tx", _POD, "one", "as seen from the pod"),
+        ("--px", _POD, "one", "as seen from the pod"),
         ("-d", _BOTH, "none", ""),
-        ("--rsyncdir", _REFUSED, "one", "files go to the pod by `[runner] sync`"),
+        ("--rsyncdir", _REFUSED, "one", "`[runner] sync` sends files to the pod"),
         ("--rsyncignore", _REFUSED, "one", "see `--rsyncdir`"),
         ("--testrunuid", _POD, "one", ""),
         ("--maxschedchunk", _POD, "one", ""),
@@ -225,7 +226,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
         ("--no-cov-on-fail", _POD, "none", ""),
         ("--no-cov", _POD, "none", ""),
         ("--cov-fail-under", _POD, "one", ""),
-        ("--cov-append", _POD, "none", "appends to nothing: every run measures anew"),
+        ("--cov-append", _POD, "none", "has no effect: every run measures again"),
         ("--cov-branch", _POD, "none", ""),
         ("--cov-precision", _POD, "one", ""),
         ("--cov-context", _POD, "one", ""),
@@ -260,7 +261,7 @@ _NAMES: Final = {name: option for option in OPTIONS for name in option.names}
 
 
 def by_name(name: str) -> Option | None:
-    """Return the option of that name. Abbreviations name none: pytest takes no abbreviated options."""
+    """Return the option with that name; None for abbreviations, which pytest does not accept either."""
     return _NAMES.get(name)
 
 
@@ -280,20 +281,20 @@ def render() -> str:
         "# pytest options",
         "",
         "`run`, `test` and `watch` take pytest's arguments. pytest itself runs in the pod; a second pytest on the host",
-        "shows what it reports, so that the terminal, JUnit and reporting plugins are what you know.",
+        "shows its reports, so the terminal, JUnit and reporting plugins work as usual.",
         "",
-        "An option that is not listed here (of a plugin, say) acts in the pod.",
-        "Paths are taken relative to your working directory and given to the pod relative to the project's root.",
-        "Paths that you name replace those of `[runner] command`; other arguments come behind them.",
-        "The value of an option is never taken for a path. Behind an option that is not listed here, pytest in the pod",
+        "An option that is not listed here, for example of a plugin, acts in the pod.",
+        "Paths are relative to your working directory; the pod gets them relative to the project's root.",
+        "Paths that you name replace those of `[runner] command`; other arguments are appended.",
+        "The value of an option is never taken for a path. After an option that is not listed here, pytest in the pod",
         "decides whether a word is a value or a path: it knows the options of its plugins.",
         "",
         "`*` is expanded in the pod in the paths of `[runner] command`, as a shell does. It is not expanded in values",
-        "of options, nor in arguments that you type: your own shell has expanded those.",
+        "of options, nor in arguments that you type: your shell has expanded those.",
         "",
         *(f"- **{place}**: {meaning}" for place, meaning in _MEANINGS.items()),
         "",
-        "This page is made of `seatrial/runner/options/table.py`: `python -m seatrial.runner.options`.",
+        "This page is generated from `seatrial/runner/options/table.py` by `python -m seatrial.runner.options`.",
     ]
     group = ""
     for option in OPTIONS:

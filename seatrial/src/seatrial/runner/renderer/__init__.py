@@ -1,9 +1,9 @@
-"""A pytest on the host that runs no test: it shows what the one in the pod reports.
+"""The host-side renderer: a pytest on the host that runs no tests and shows the results of the pytest in the pod.
 
-Runs in a process of its own, started by `display.py`: pytest, its plugins and what they do to the interpreter stay out
-of the tool's; a terminal is a terminal; and the memory goes when the run ends.
+`renderer_process.py` starts it as a child process. So pytest and its plugins do not affect seatrial's interpreter, the
+renderer can use a terminal, and its memory is freed when the run ends.
 
-What it shows is hostile. It reads the log by the same decoder as the tool. It imports nothing from the project, the
-working directory or PYTHONPATH, reads no conftest and no ini file but its own, and has no plugin that writes files but
-ours.
+The results are hostile. The renderer reads the log by the same decoder as seatrial. It imports nothing from the
+project, the working directory or PYTHONPATH, and reads no conftest and no ini file but its own. No plugin but its own
+may write files.
 """

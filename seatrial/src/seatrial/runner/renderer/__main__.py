@@ -1,4 +1,4 @@
-"""`python -m seatrial.runner.renderer FILE`: FILE holds the settings, stdin tells how far the logs have come."""
+"""Run the renderer: `python -m seatrial.runner.renderer FILE`, with settings in FILE and sizes of the logs on stdin."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["main"]
 
 
 def main(settings: str) -> int:
-    """Show the run that the file `settings` describes; return 0 if all of it was shown."""
+    """Show the run of the settings file; return 0 if it was shown completely."""
     return run_host_session(json.loads(Path(settings).read_text()))
 
 

@@ -1,4 +1,4 @@
-"""The two logs of a run as they grow, in the order in which their parts belong together."""
+"""Read the frame log and the output log of a run while they grow, and merge them in order."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from seatrial.pod.agent.wire import RecordKind
 from seatrial.runner.decoder import Record, decode_records
 from seatrial.runner.protocol import Frame, FrameReader
 
-__all__ = ["Feed", "Place", "Printed", "StreamEnd", "Told"]
+__all__ = ["Feed", "Output", "RecordPlace", "SessionRecord", "StreamEnd"]
 
 _CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a record can be read again: the frame's offset and size in the log, and its index there."""
+class RecordPlace:
+    """The place of a record: offset and size of its frame in the log, and its index in the frame."""
 
     offset: int
     size: int
@@ -34,29 +34,29 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A record of the session."""
+class SessionRecord:
+    """A record of the pytest session, with its place."""
 
     record: Record
-    place: Place
+    place: RecordPlace
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
-    """Text that the run's processes printed past pytest, safe to show; UTF-8."""
+class Output:
+    """Output of the run's processes that did not pass through pytest, safe to print; UTF-8."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """Nothing more will come."""
+    """The end of the run, with its verdict."""
 
     verdict: Verdict
 
 
 class Feed:
-    """Iterates over what happens.
+    """Iterates over records and output until the end of the run.
 
     Args:
         frames: path of the local copy of the frame log.
@@ -77,24 +77,24 @@ class Feed:
 
     @property
     def frames(self) -> int:
-        """How many frames of the log were good."""
+        """Number of valid frames of the log."""
         return self._reader.frames
 
-    def __iter__(self) -> Iterator[Told | Printed | StreamEnd]:
+    def __iter__(self) -> Iterator[SessionRecord | Output | StreamEnd]:
         for line in self._control:
             message = json.loads(line)
             if "end" in message:
                 yield from self._tick(None)
                 if rest := self._filter.feed(b"", final=True):
-                    yield Printed(rest.encode())
+                    yield Output(rest.encode())
                 yield StreamEnd(msgspec.convert(message["end"], Verdict))
                 return
             if "frames" in message:
                 yield from self._tick((message["frames"], message["output"]))
         yield StreamEnd(Verdict(exit=ExitCode.INCONCLUSIVE, message="the run was abandoned"))
 
-    def record(self, place: Place) -> Record:
-        """Read a record again."""
+    def record(self, place: RecordPlace) -> Record:
+        """Read a record again from its place."""
         with self._frames_path.open("rb") as file:
             file.seek(place.offset)
             line = file.read(place.size)
@@ -102,11 +102,11 @@ class Feed:
         return record
 
     def wait(self) -> None:
-        """Wait for any word from the other side."""
+        """Wait for the next control message."""
         self._control.readline()
 
-    def _tick(self, sizes: tuple[int, int] | None) -> Iterator[Told | Printed]:
-        """Yield what a tick brought: of the output only what was there before the next frame was written."""
+    def _tick(self, sizes: tuple[int, int] | None) -> Iterator[SessionRecord | Output]:
+        """Yield the new records and output of a tick. Output stays in order with the frames that refer to its size."""
         if self._frames is None and self._frames_path.exists():
             self._frames = self._frames_path.open("rb")
         if self._frames is not None:
@@ -122,7 +122,7 @@ class Feed:
         if not self._waiting:
             yield from self._print_upto(sizes[1] if sizes else None)
 
-    def _release(self, output: int | None) -> Iterator[Told | Printed]:
+    def _release(self, output: int | None) -> Iterator[SessionRecord | Output]:
         while self._waiting:
             frame = self._waiting[0]
             needed = max((record[1] for record in frame.records if record[0] == RecordKind.OUTPUT_SIZE), default=0)
@@ -132,9 +132,9 @@ class Feed:
                 yield from self._print_upto(needed)
             self._waiting.popleft()
             for index, record in enumerate(frame.records):
-                yield Told(record, Place(frame.offset, frame.size, index))
+                yield SessionRecord(record, RecordPlace(frame.offset, frame.size, index))
 
-    def _print_upto(self, size: int | None) -> Iterator[Printed]:
+    def _print_upto(self, size: int | None) -> Iterator[Output]:
         if size is not None and size <= self._printed:
             return
         if not self._output_path.exists():
@@ -147,4 +147,4 @@ class Feed:
                     return
                 self._printed += len(data)
                 if text := self._filter.feed(data):
-                    yield Printed(text.encode())
+                    yield Output(text.encode())

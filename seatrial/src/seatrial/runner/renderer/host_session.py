@@ -1,4 +1,4 @@
-"""The host's pytest session: no collection, no tests, every hook of a session with what the pod tells."""
+"""Run pytest on the host without collection and tests: a plugin calls its hooks with the results of the pod."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from seatrial.runner.protocol import CI_VARIABLES
-from seatrial.runner.renderer.feed import Feed, Printed, StreamEnd, Told
+from seatrial.runner.renderer.feed import Feed, Output, SessionRecord, StreamEnd
 from seatrial.runner.renderer.junit import Junit
 from seatrial.runner.renderer.player import Player
 
@@ -22,19 +22,19 @@ __all__ = ["run_host_session"]
 _QUIET_PLUGINS: Final = ("cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "logging", "pastebin",
                          "python_path", "stepwise", "threadexception", "tmpdir", "unraisableexception",
                          "warnings")  # fmt: skip
-"""Plugins of pytest that would report about this process, write files, send what they see elsewhere or find code."""
+"""Plugins of pytest that would report about this process, write files, send data or import code."""
 
 _SHOWN_INI: Final = ("console_output_style", "verbosity_test_cases", "verbosity_subtests", "max_warnings")
 
 
 def run_host_session(settings: dict[str, Any]) -> int:
-    """Show a run from the settings' files until its end; return 0 if all of it was shown.
+    """Show a run until its end; return 0 if it was shown completely.
 
     Says so on `reply` too, with the number of frames: a process can end with 0 for other reasons.
 
     Settings: `frames`, `output` (paths), `directory` (for what pytest wants to write), `where` (a line for the header),
     `junit` (path or null), `junit_line` (the path to print, or empty), `reports` (path among collected files -> path
-    here), `colour` (yes, no, auto), `arguments` (for this pytest only), `reply` (descriptor for words to the tool),
+    here), `color` (yes, no, auto), `arguments` (for this pytest only), `reply` (descriptor for words to the tool),
     `interactive` (the tool connects debuggers to a terminal).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -42,9 +42,9 @@ def run_host_session(settings: dict[str, Any]) -> int:
     feed = Feed(Path(settings["frames"]), Path(settings["output"]), sys.stdin)
     events = iter(feed)
     for event in events:
-        if isinstance(event, Printed):
+        if isinstance(event, Output):
             _print(event.data)
-        elif isinstance(event, Told) and event.record[0] == "session":
+        elif isinstance(event, SessionRecord) and event.record[0] == "session":
             if code := _session(settings, event.record[1], feed, events):
                 return code
         elif isinstance(event, StreamEnd):
@@ -62,7 +62,7 @@ def _print(data: bytes) -> None:
 
 
 def _session(settings: dict[str, Any], session: dict[str, Any], feed: Feed, events: Iterator[Any]) -> int:
-    """Play a session; return 0 if it was played to its end."""
+    """Show a pytest session; return 0 if it was shown to its end."""
     directory = Path(settings["directory"])
     ini = directory / "renderer.ini"
     lines = [f"{name} = {value}" for name, value in session["ini"].items() if name in _SHOWN_INI and value is not None]
@@ -75,13 +75,13 @@ def _session(settings: dict[str, Any], session: dict[str, Any], feed: Feed, even
     quiet = [part for name in _QUIET_PLUGINS for part in ("-p", f"no:{name}")]
     plugin = _RendererPlugin(settings, session, feed, events)
     options = ["-c", str(ini), "--rootdir", str(directory), "--confcutdir", str(directory), "--noconftest"]
-    options += ["--assert=plain", "--no-header", "-s", "--color", settings["colour"]]
+    options += ["--assert=plain", "--no-header", "-s", "--color", settings["color"]]
     code = int(pytest.main([*options, *quiet, *settings["arguments"]], plugins=[plugin]))
     return code or int(not plugin.played)
 
 
 class _RendererPlugin:
-    """Runs the session in place of pytest's own main."""
+    """Replaces pytest's main loop by the records of the pod."""
 
     def __init__(self, settings: dict[str, Any], session: dict[str, Any], feed: Feed, events: Iterator[Any]) -> None:
         self.settings = settings
@@ -94,7 +94,7 @@ class _RendererPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> int:
-        """Play the session from its start to its end."""
+        """Call the hooks of the session, from its start to its end."""
         self._adopt(config)
         session = pytest.Session.from_config(config)
         config._do_configure()
@@ -123,19 +123,19 @@ class _RendererPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Register the JUnit writer before the terminal, as pytest does: it then sees what showing made of a report."""
+        """Register the JUnit writer before the terminal, as pytest does: so it sees changes that the terminal makes."""
         if self.settings["junit"]:
             self.junit = Junit(self.session, self.settings["junit"], self.settings["junit_line"])
             config.pluginmanager.register(self.junit.writer, "seatrial-junit")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> bool:
-        """Run nothing; pytest's terminal writes the last percentage around it."""
+        """Run no tests; pytest's terminal reporter prints the last percentage around this hook."""
         return True
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> Any:
-        """Let happen to a report what happened to it in the pod at this point."""
+        """Apply the changes that plugins in the pod made to a report in this hook."""
         changed = (self.player.reports.change(report) if self.player else None) or {}
         if "outcome" in changed:
             report.outcome, report.longrepr = changed["outcome"], changed["longrepr"]
@@ -146,17 +146,17 @@ class _RendererPlugin:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_report_collectionfinish(self) -> Any:
-        """Show the pod's lines and not the host's."""
+        """Return the lines of the pod instead of those of the host."""
         outcome = yield
         outcome.force_result(self.player.lines if self.player else [])
 
     def pytest_terminal_summary(self) -> None:
-        """Show what plugins in the pod wrote into the summary."""
+        """Write the texts that plugins in the pod wrote into the summary."""
         if self.player:
             self.player.write_summary()
 
     def _adopt(self, config: pytest.Config) -> None:
-        """Make the options and directories those of the pod: what pytest shows depends on them."""
+        """Set the options and directories of the pod's pytest, because the output depends on them."""
         for name, value in self.session["options"].items():
             if name != "color" and hasattr(config.option, name):
                 setattr(config.option, name, value)

@@ -1,4 +1,4 @@
-"""The JUnit file, by pytest's own writer, with the settings of the pod's pytest."""
+"""Write the JUnit file with pytest's writer and the settings of the pod's pytest."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["Junit"]
 
 
 class _Writer(LogXML):
-    """Says where the file is for the user, and only if the user asked for one."""
+    """pytest's writer, which prints the path that the user asked for, if any."""
 
     line = ""
 
     def pytest_terminal_summary(self, terminalreporter: Any, config: pytest.Config | None = None) -> None:
-        """Print the line that pytest prints."""
+        """Print the path of the JUnit file, as pytest does."""
         del config
         if self.line and terminalreporter.verbosity >= 0:
             terminalreporter.write_sep("-", f"generated xml file: {self.line}")
 
 
 class Junit:
-    """Writes the file and takes what the pod's fixtures recorded.
+    """The JUnit file, with properties and attributes that fixtures in the pod recorded.
 
     Attributes:
         writer: the plugin to register.
@@ -44,9 +44,9 @@ class Junit:
         self.writer.line = line
 
     def property(self, name: str, value: str) -> None:
-        """Take `record_testsuite_property`."""
+        """Add a property of `record_testsuite_property`."""
         self.writer.add_global_property(name, value)
 
     def attribute(self, nodeid: str, name: str, value: str) -> None:
-        """Take `record_xml_attribute`."""
+        """Add an attribute of `record_xml_attribute`."""
         self.writer.node_reporter(nodeid).add_attribute(name, value)

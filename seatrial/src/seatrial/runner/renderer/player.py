@@ -1,4 +1,4 @@
-"""Plays records as the hooks that they were in the pod."""
+"""Call pytest's hooks on the host with the records of the hooks in the pod."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from seatrial.model.verdict import Verdict
 from seatrial.pod.agent.wire import RecordKind
 from seatrial.runner.decoder import Record
-from seatrial.runner.renderer.feed import Feed, Place, Printed, StreamEnd, Told
+from seatrial.runner.renderer.feed import Feed, Output, RecordPlace, SessionRecord, StreamEnd
 from seatrial.runner.renderer.junit import Junit
 from seatrial.runner.renderer.named_files import name_files
 from seatrial.runner.renderer.report_builder import ReportBuilder, TextRepr
@@ -25,7 +25,7 @@ _SUMMARY, _AFTER = 1, 2
 
 
 class _Item(pytest.Item):
-    """Stands for a collected test: pytest counts them, and prints them for --collect-only."""
+    """Represents a collected test: pytest counts these items, and prints them for --collect-only."""
 
     chain: tuple[_Item, ...] = ()
     shown = ""
@@ -38,7 +38,7 @@ class _Item(pytest.Item):
 
     @property
     def id(self) -> Any:
-        """What pytest 9.2 and newer have: the parsed id."""
+        """The parsed node id, which pytest 9.2 and newer use."""
         from _pytest.nodeid import NodeId  # noqa: PLC0415
 
         return NodeId.parse(self.address)
@@ -54,7 +54,7 @@ class _Item(pytest.Item):
 
 
 class _Interrupt:
-    """Stands for the ExceptionInfo of what interrupted pytest in the pod."""
+    """Represents the ExceptionInfo of the exception that interrupted pytest in the pod."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.typename = data["type"]
@@ -65,7 +65,7 @@ class _Interrupt:
 
 
 class _Crash:
-    """Stands for the place of an exception."""
+    """Represents the location of an exception."""
 
     def __init__(self, path: str, line: int, message: str) -> None:
         self.path, self.lineno, self.message = path, line, message
@@ -76,11 +76,11 @@ class _Crash:
 
 
 class Player:
-    """Plays one session.
+    """Calls the hooks of one pytest session.
 
     Attributes:
-        reports: makes the reports.
-        lines: what plugins in the pod had to say when collection was over.
+        reports: builds the reports.
+        lines: lines that plugins in the pod print after the collection.
     """
 
     def __init__(
@@ -113,9 +113,9 @@ class Player:
         self._finishing: tuple[int, str, str] = (0, "", "")
         self._locations: dict[str, tuple[Any, ...]] = {}
 
-    def play(self, event: Told | Printed | StreamEnd) -> bool:
-        """Play one event; return whether it was the last."""
-        if isinstance(event, Printed):
+    def play(self, event: SessionRecord | Output | StreamEnd) -> bool:
+        """Handle one event; return whether it was the last."""
+        if isinstance(event, Output):
             self._print(event.data)
         elif isinstance(event, StreamEnd):
             if not self._over:
@@ -131,13 +131,13 @@ class Player:
         return False
 
     def write_summary(self) -> None:
-        """Write the texts that belong into the summary."""
+        """Write the texts that plugins in the pod wrote into the summary."""
         for text in self._late[_SUMMARY]:
             self._write(text)
         self._late[_SUMMARY].clear()
 
     def after(self) -> None:
-        """Write what was written after everything else."""
+        """Write the texts that plugins in the pod wrote after the summary."""
         for text in self._late[_AFTER]:
             self._write(text)
         self.terminal._tw.flush()
@@ -150,7 +150,7 @@ class Player:
             self.session.exitstatus = pytest.ExitCode.OK
             self.config.hook.pytest_sessionstart(session=self.session)
 
-    def _header(self, record: Record, _place: Place) -> None:
+    def _header(self, record: Record, _place: RecordPlace) -> None:
         if self.terminal.verbosity < 0 or self.told["options"].get("no_header"):
             return
         self.terminal.write_line(self.told["platform"])
@@ -160,10 +160,10 @@ class Player:
             for line in [lines] if isinstance(lines, str) else lines:
                 self.terminal.write_line(line)
 
-    def _collecting(self, _record: Record, _place: Place) -> None:
+    def _collecting(self, _record: Record, _place: RecordPlace) -> None:
         self.terminal.pytest_collection()
 
-    def _collect(self, record: Record, place: Place) -> None:
+    def _collect(self, record: Record, place: RecordPlace) -> None:
         report = self.reports.report(record, place)
         item = object.__new__(_Item)
         report.result = [item] * record[2]
@@ -171,51 +171,51 @@ class Player:
         report.result = []
         self.reports.park(report)
 
-    def _deselected(self, record: Record, _place: Place) -> None:
+    def _deselected(self, record: Record, _place: RecordPlace) -> None:
         self.config.hook.pytest_deselected(items=[object.__new__(_Item)] * record[1])
 
-    def _collected(self, record: Record, _place: Place) -> None:
+    def _collected(self, record: Record, _place: RecordPlace) -> None:
         _, count, _, tree, self.lines = record
         self.session.testscollected = count
         self.session.items = [_item(chain) for chain in tree]
         self.config.hook.pytest_collection_finish(session=self.session)
 
-    def _verbose(self, record: Record, _place: Place) -> None:
+    def _verbose(self, record: Record, _place: RecordPlace) -> None:
         self.config.option.verbose = record[1]
 
-    def _count(self, record: Record, _place: Place) -> None:
+    def _count(self, record: Record, _place: RecordPlace) -> None:
         self.session.testscollected = record[1]
 
-    def _start(self, record: Record, _place: Place) -> None:
+    def _start(self, record: Record, _place: RecordPlace) -> None:
         nodeid, location = self.reports.started(record)
         self._locations[nodeid] = location
         self.config.hook.pytest_runtest_logstart(nodeid=nodeid, location=location)
 
-    def _finish(self, record: Record, _place: Place) -> None:
+    def _finish(self, record: Record, _place: RecordPlace) -> None:
         location = self._locations.pop(record[1], ("", None, ""))
         self.config.hook.pytest_runtest_logfinish(nodeid=record[1], location=location)
 
-    def _plain(self, record: Record, _place: Place) -> None:
+    def _plain(self, record: Record, _place: RecordPlace) -> None:
         for report in self.reports.plain(record):
             self.config.hook.pytest_runtest_logreport(report=report)
 
-    def _torn_down(self, record: Record, place: Place) -> None:
+    def _torn_down(self, record: Record, place: RecordPlace) -> None:
         report = self.reports.torn_down(record)
         self.config.hook.pytest_runtest_logreport(report=report)
         self._finish([RecordKind.TEST_FINISHED, report.nodeid], place)
 
-    def _report(self, record: Record, place: Place) -> None:
+    def _report(self, record: Record, place: RecordPlace) -> None:
         report = self.reports.report(record, place)
         self.config.hook.pytest_runtest_logreport(report=report)
         self.reports.park(report)
 
-    def _worker(self, record: Record, _place: Place) -> None:
+    def _worker(self, record: Record, _place: RecordPlace) -> None:
         self.reports.worker(record)
 
-    def _blob(self, record: Record, place: Place) -> None:
+    def _blob(self, record: Record, place: RecordPlace) -> None:
         self.reports.blob(record, place)
 
-    def _warning(self, record: Record, _place: Place) -> None:
+    def _warning(self, record: Record, _place: RecordPlace) -> None:
         data = record[1]
         category = getattr(builtins, data["category"], None)
         if not (isinstance(category, type) and issubclass(category, Warning)):
@@ -230,7 +230,7 @@ class Player:
             }
         )  # fmt: skip
 
-    def _text(self, record: Record, _place: Place) -> None:
+    def _text(self, record: Record, _place: RecordPlace) -> None:
         _, text, phase, place = record
         text = name_files(text, self.files, self.terminal._tw.fullwidth)
         if phase in self._late and not (phase == _AFTER and self._over):
@@ -240,34 +240,34 @@ class Player:
         if place != 0:
             self.terminal.currentfspath = place
 
-    def _interrupt(self, record: Record, _place: Place) -> None:
+    def _interrupt(self, record: Record, _place: RecordPlace) -> None:
         self.config.hook.pytest_keyboard_interrupt(excinfo=_Interrupt(record[1]))
 
-    def _internal(self, record: Record, _place: Place) -> None:
+    def _internal(self, record: Record, _place: RecordPlace) -> None:
         self.config.hook.pytest_internalerror(excrepr=TextRepr(record[1]), excinfo=None)
 
-    def _looped(self, _record: Record, _place: Place) -> None:
+    def _looped(self, _record: Record, _place: RecordPlace) -> None:
         self.config.hook.pytest_runtestloop(session=self.session)
 
-    def _property(self, record: Record, _place: Place) -> None:
+    def _property(self, record: Record, _place: RecordPlace) -> None:
         if self.junit:
             self.junit.property(record[1], record[2])
 
-    def _attribute(self, record: Record, _place: Place) -> None:
+    def _attribute(self, record: Record, _place: RecordPlace) -> None:
         if self.junit:
             self.junit.attribute(record[1], record[2], record[3])
 
-    def _debugger(self, _record: Record, _place: Place) -> None:
+    def _debugger(self, _record: Record, _place: RecordPlace) -> None:
         if self.reply is None:
             return
         self.terminal._tw.flush()
         os.write(self.reply, b"debugger\n")
         self.feed.wait()
 
-    def _finish_session(self, record: Record, _place: Place) -> None:
+    def _finish_session(self, record: Record, _place: RecordPlace) -> None:
         self._finishing = (record[1], record[2], record[3])
 
-    def _end(self, record: Record, _place: Place) -> None:
+    def _end(self, record: Record, _place: RecordPlace) -> None:
         self._end_session(record[1].get("seconds"))
 
     def _end_session(self, seconds: float | None) -> None:
@@ -283,7 +283,7 @@ class Player:
         self._over = True
 
     def _abort(self, verdict: Verdict) -> None:
-        """End a session whose own end never came: name the suspects, as xdist does for a worker that crashed."""
+        """End a session without an end record: report the suspects as failed, as xdist does for a crashed worker."""
         self._begin()
         for nodeid in verdict.suspects:
             location = self._locations.get(nodeid) or (nodeid.partition("::")[0], None, nodeid)
@@ -321,7 +321,7 @@ class Player:
 
 
 class _Elapsed:
-    """Stands for the moment when the session began: tells how long it took in the pod."""
+    """Represents the start of the session; returns its duration in the pod."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -350,7 +350,7 @@ _NODES: dict[tuple[str, str], _Item] = {}
 
 
 def _source(line: str, suffix: str) -> str:
-    """Return the source line of a warning with what else pytest prints below it.
+    """Return the source line of a warning with the lines that pytest prints below it.
 
     Never None: Python would read the line from the file that the warning names.
     """

@@ -1,7 +1,7 @@
-"""ReportBuilder made of what came over the wire, and put away again when they have been shown.
+"""Build pytest reports from records, and drop their large parts once they are shown.
 
-pytest keeps every report until its end. With 10 KB of output each, 10,000 of them are 100 MB twice; so what is large is
-dropped once a report has been shown, and read again from the log if somebody asks.
+pytest keeps every report until its end: 10,000 reports with 10 KB of output each take 100 MB twice. So the large parts
+of a shown report are dropped, and read again from the log when a plugin accesses them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 
 from seatrial.runner.decoder import Record
 from seatrial.runner.protocol import CUT, MICRO, NANO
-from seatrial.runner.renderer.feed import Feed, Place
+from seatrial.runner.renderer.feed import Feed, RecordPlace
 
 __all__ = ["ReportBuilder", "TextRepr", "Worker"]
 
@@ -21,7 +21,7 @@ _LARGE = 1024
 
 
 class Worker:
-    """Stands for xdist's worker node on a report: its name and what it is."""
+    """Represents xdist's worker node of a report."""
 
     def __init__(self, name: str, info: dict[str, Any] | None) -> None:
         self.gateway = type("Gateway", (), {"id": name})()
@@ -32,7 +32,7 @@ class Worker:
 
 
 class TextRepr:
-    """Stands for a representation of an exception that came as text."""
+    """Represents an exception that the pod sent as text."""
 
     def __init__(self, text: str, crash: Any = None, shown: str = "") -> None:
         self.text = text
@@ -43,7 +43,7 @@ class TextRepr:
         return self.text
 
     def toterminal(self, writer: Any) -> None:
-        """Write it, as pytest asks."""
+        """Write the text to the terminal."""
         if self.shown:
             writer.write(self.shown)
         else:
@@ -51,7 +51,7 @@ class TextRepr:
 
 
 class ReportBuilder:
-    """Makes reports and puts them away."""
+    """Builds reports and drops their large parts."""
 
     def __init__(self, config: pytest.Config, feed: Feed) -> None:
         self._config = config
@@ -60,28 +60,28 @@ class ReportBuilder:
         self._location: tuple[Any, ...] = ("", None, "")
         self._keywords: dict[str, int] = {}
         self._workers: dict[str, Worker] = {}
-        self._blobs: dict[int, list[Place]] = {}
+        self._blobs: dict[int, list[RecordPlace]] = {}
         self._parked: dict[type, type] = {}
         self._changes: dict[int, dict[str, Any]] = {}
-        self._places: dict[int, tuple[Place, dict[int, list[Place]]]] = {}
-        self._last: tuple[Place | None, Any] = (None, None)
+        self._places: dict[int, tuple[RecordPlace, dict[int, list[RecordPlace]]]] = {}
+        self._last: tuple[RecordPlace | None, Any] = (None, None)
 
-    def blob(self, record: Record, place: Place) -> None:
-        """Remember where a piece of long output is."""
+    def blob(self, record: Record, place: RecordPlace) -> None:
+        """Store the place of a piece of long output."""
         self._blobs.setdefault(record[1], []).append(place)
 
     def worker(self, record: Record) -> None:
-        """Remember a process of xdist."""
+        """Store a worker process of xdist."""
         self._workers[record[1]] = Worker(record[1], record[2])
 
     def started(self, record: Record) -> tuple[str, tuple[Any, ...]]:
-        """Return id and location of a test that begins."""
+        """Return id and location of a starting test."""
         self._current, path, domain = record[1].split(CUT)
         self._location, self._keywords = (path, record[2], domain), {}
         return self._current, self._location
 
     def plain(self, record: Record) -> tuple[Any, Any]:
-        """Return the reports of ["p", …]: set-up and call."""
+        """Return the reports of ["p", …]: setup and call."""
         _, keywords, setup, setup_start, call, call_start = record
         self._keywords = dict.fromkeys(keywords.split(CUT), 1)
         return self._passed("setup", setup, setup_start), self._passed("call", call, call_start)
@@ -90,7 +90,7 @@ class ReportBuilder:
         """Return the report of ["t", …]."""
         return self._passed("teardown", record[1], record[2])
 
-    def report(self, record: Record, place: Place) -> Any:
+    def report(self, record: Record, place: RecordPlace) -> Any:
         """Return the report of ["report", …] or ["collect", …]."""
         report, blobs = self._make(record[1])
         if record[0] == "report" and record[2:]:
@@ -100,11 +100,11 @@ class ReportBuilder:
         return report
 
     def change(self, report: Any) -> dict[str, Any] | None:
-        """Return what a plugin of the pod made of this report while it was shown, once."""
+        """Return, once, the changes that plugins in the pod made to this report when it was shown."""
         return self._changes.pop(id(report), None)
 
     def park(self, report: Any) -> None:
-        """Drop what is large of a report that has been shown."""
+        """Drop the large parts of a shown report."""
         where = self._places.pop(id(report), None)
         if where is None:
             return
@@ -142,7 +142,9 @@ class ReportBuilder:
             stop=start / MICRO + duration / NANO,
         )
 
-    def _make(self, data: dict[str, Any], blobs: dict[int, list[Place]] | None = None) -> tuple[Any, dict[int, Any]]:
+    def _make(
+        self, data: dict[str, Any], blobs: dict[int, list[RecordPlace]] | None = None
+    ) -> tuple[Any, dict[int, Any]]:
         """Return a report and the places of its long output."""
         data = dict(data)
         node = data.pop("node", None)
@@ -151,21 +153,21 @@ class ReportBuilder:
         shown = data.pop("$shown", None)
         report = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
         if report is None:
-            # A kind that this pytest does not know: subtests before pytest 9, plugins of the pod's.
+            # A type that this pytest does not know: subtests before pytest 9, or of a plugin in the pod.
             kind = pytest.CollectReport if data.get("when", "collect") == "collect" else pytest.TestReport
             report = kind._from_json(data)
         if shown is not None:
             report.longrepr = TextRepr(data["longrepr"], shown=shown)
         if "_subtest.context" in data:
-            # pytest 9 shows the representations of representations otherwise.
+            # Otherwise pytest 9 shows the repr of a repr.
             object.__setattr__(report.context, "kwargs", data["_subtest.context"]["kwargs"])
         if node:
             report.node = self._workers.setdefault(node, Worker(node, None))
         return report, used
 
     def _sections(
-        self, sections: list[Any], blobs: dict[int, list[Place]] | None
-    ) -> tuple[list[tuple[str, str]], dict[int, list[Place]]]:
+        self, sections: list[Any], blobs: dict[int, list[RecordPlace]] | None
+    ) -> tuple[list[tuple[str, str]], dict[int, list[RecordPlace]]]:
         whole, used = [], {}
         for name, content in sections:
             text = content
@@ -179,7 +181,7 @@ class ReportBuilder:
 
 
 def _loader(load: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    """Return a function, which Python binds to the report; a bound method it would call without it."""
+    """Return a function: Python passes the report to it, but not to a bound method."""
 
     def getattr_(report: Any, name: str) -> Any:
         return load(report, name)
@@ -188,7 +190,7 @@ def _loader(load: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
 
 
 def _whole(kind: Any) -> Any:
-    """Return a `_to_json` for parked reports: it copies `__dict__`, where the large parts are not."""
+    """Return a `_to_json` for parked reports. The original copies `__dict__`, which lacks the large parts."""
 
     def to_json(report: Any) -> Any:
         fresh = kind.__new__(kind)
@@ -201,7 +203,7 @@ def _whole(kind: Any) -> Any:
 
 
 def _restore_tuples(data: dict[str, Any]) -> None:
-    """JSON knows lists only; pytest asserts some tuples."""
+    """Convert lists to the tuples that pytest requires: JSON has only lists."""
     if isinstance(data.get("location"), list):
         data["location"] = tuple(data["location"])
     if isinstance(data.get("longrepr"), list):
