@@ -200,6 +200,22 @@ def test_failed_build_names_the_image(tmp_path):
     assert (caught.value.message, caught.value.reason) == ("the build of image shop-test failed", "x: not found")
 
 
+@pytest.mark.parametrize(("there", "hint"), [([IMAGE], True), ([], False)], ids=["on-the-engine", "nowhere"])
+def test_build_names_the_builder_that_cannot_use_an_image_of_the_engine(tmp_path, there, hint):
+    error = (
+        "ERROR: failed to solve: shop-test:1: failed to resolve source metadata for docker.io/library/shop-test:1: no"
+    )
+    it, _ = engine(
+        docker_buildx_version=Answer(),
+        docker_buildx_build=Answer(code=1, stderr=error),
+        docker_image_inspect=Answer(stdout=json.dumps(there)),
+    )
+
+    with pytest.raises(CommandFailed) as caught:
+        build(it, ImageSpec(name="shop-test", context=tmp_path), tmp_path=tmp_path)
+    assert ("BUILDX_BUILDER=default" in caught.value.hint) is hint
+
+
 def test_build_without_an_image_fails(tmp_path):
     it, _ = engine(docker_buildx=Answer(), docker_image_inspect=Answer(code=1, stdout="[]"))
 

@@ -1,4 +1,4 @@
-"""Answers of Docker 28.5.2 with the containerd image store, which is the default of Docker 29.
+"""Answers of Docker 29 with its containerd image store, as `foundry/tests/e2e/docker29.py` records them.
 
 There an image's id is the digest of its manifest, and a push leaves that digest as it is.
 """
@@ -15,7 +15,7 @@ from seatrial.adapters.docker import IMAGE_LABEL, DockerEngine
 from seatrial.model.deadline import Deadline
 from seatrial.ports import Completed, Processes
 
-ANSWERS = Path(__file__).parent / "answers" / "docker-28.5.2-containerd.json"
+ANSWERS = Path(__file__).parent / "answers" / "docker-29-containerd.json"
 ONE, AGAIN, TWO = (f"docker29-shop:{digit * 12}" for digit in "1a2")
 PYTHON = "foundry.invalid/python:3.13"
 
@@ -36,14 +36,19 @@ class Recorded:
 
 
 @pytest.fixture
-def engine():
-    recorded = Recorded(json.loads(ANSWERS.read_text()))
+def answers():
+    return json.loads(ANSWERS.read_text())
+
+
+@pytest.fixture
+def engine(answers):
+    recorded = Recorded(list(answers))
     yield DockerEngine(cast("Processes", recorded))
     assert recorded.left == []
 
 
-def test_engine_with_the_containerd_image_store(engine):
-    id_ = json.loads(json.loads(ANSWERS.read_text())[0]["stdout"])[0]["Id"]
+def test_engine_with_the_containerd_image_store(engine, answers):
+    id_ = json.loads(answers[0]["stdout"])[0]["Id"]
     found = engine.inspect([ONE, f"docker.io/library/{TWO}", id_, PYTHON, "none:1"])
     assert found.keys() == {ONE, f"docker.io/library/{TWO}", id_, PYTHON}
     assert found[ONE].digest == found[id_].digest == id_
@@ -53,7 +58,7 @@ def test_engine_with_the_containerd_image_store(engine):
     assert base < engine.disk_usage([ONE, TWO]) < base + (1 << 20), "the base counts once"
 
     limit = Deadline.after(60)
-    target = f"localhost:5055/library/{ONE}"
+    target = next(answer["argv"][-1] for answer in answers if answer["argv"][0] == "push")
     engine.push(ONE, target, deadline=limit, progress=lambda _: None)
     assert engine.inspect([target]) == {}, "the name was for the push only"
     assert engine.inspect([ONE])[ONE].digest == id_

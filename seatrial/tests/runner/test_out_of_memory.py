@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import subprocess
 import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
 from seatrial.pod.agent import artifact_copies, collected_files, container, coverage_flush
 from seatrial.pod.agent.artifact_copies import ArtifactCopies
@@ -142,18 +144,37 @@ def test_stream_that_breaks_does_not_lose_the_files_of_a_killed_container(bench:
     assert_files(bench, ran)
 
 
+class OverWhen(Deadline):
+    """A deadline that passes with an event."""
+
+    event = threading.Event()
+
+    @property
+    def passed(self) -> bool:
+        return self.event.is_set()
+
+
 def test_time_out_while_files_are_collected_is_not_the_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process holds the lock of whoever packs."""
-    monkeypatch.setattr(run_tests, "_GATHERING", 3.0)
+    """The time is over once the host knows of the death, and another process holds the lock of whoever packs."""
+    monkeypatch.setattr(run_tests, "_GATHERING", 1.0)
     lock = Lock(str(bench.pod.state_directory / "runs" / RUN / "packing"))
+    stream = bench.pod.stream
 
     def die() -> None:
         lock.take()
         bench.pod.kill_container()
 
-    ran = run_and_die(bench, death="time.sleep(60)", die=die, seconds=5)
+    def followed(*args: Any, **more: Any) -> Iterator[bytes]:
+        for data in stream(*args, **more):
+            if b"#L 0 0\n" in data:
+                OverWhen.event.set()
+            yield data
+
+    monkeypatch.setattr(bench.pod, "stream", followed)
+    ran = run_and_die(bench, death="time.sleep(60)", die=die, deadline=OverWhen(math.inf))
     lock.release()
 
+    assert OverWhen.event.is_set()
     assert ran.verdict.reason.startswith("its container was killed by the kernel")
     assert ran.collected.notes == ("files of the run were not collected: the runner did not answer in time",)
 

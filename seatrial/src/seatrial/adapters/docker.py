@@ -33,6 +33,9 @@ _CLIENT_VARIABLES: Final = re.compile(
 )
 """Build arguments that Docker's client would interpret if they were in its environment."""
 
+_UNRESOLVED: Final = re.compile(r"failed to resolve source metadata for (\S+): ")
+"""BuildKit's error for a base image that it cannot pull."""
+
 
 class DockerEngine:
     """Images and containers of one Docker engine."""
@@ -137,6 +140,9 @@ class DockerEngine:
             )
         except CommandFailed as failed:
             failed.message = f"the build of image {spec.name} failed"
+            base = _UNRESOLVED.search(failed.tail)
+            if base and self.inspect([base[1]]):
+                failed.hint = f"a container builder cannot use {base[1]} of the engine: set BUILDX_BUILDER=default"
             raise
         built = self.inspect([reference])
         if reference not in built:
