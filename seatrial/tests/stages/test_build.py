@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 from fakes import World
 from seatrial.images.input_reader import TAG_LENGTH
-from seatrial.model.errors import Inconclusive, UsageError
+from seatrial.model.errors import UsageError
 from seatrial.model.event import Note
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ImageSpec, Project, ReleaseSpec, RunnerSpec
@@ -26,74 +24,6 @@ class TestBuild:
         assert (first.outcome, again.outcome) == (Outcome.DONE, Outcome.UNCHANGED)
         assert again.result.references == first.result.references
         assert len(world.images.built) == 1
-
-    def test_changed_base_image_is_rebuilt(self, tmp_path):
-        world = World(tmp_path, project(tmp_path))
-        build.run(world.ctx())
-        world.images.present["base:1"] = "sha256:new"
-
-        assert build.run(world.ctx()).outcome is Outcome.DONE
-
-    def test_base_image_pulled_by_the_build_causes_no_rebuild(self, tmp_path):
-        world = World(tmp_path, project(tmp_path))
-        real = world.images.build
-
-        def pulls(spec, reference, **more):
-            world.images.present["base:1"] = "sha256:pulled"
-            return real(spec, reference, **more)
-
-        world.images.build = pulls
-        build.run(world.ctx())
-
-        assert build.run(world.ctx()).outcome is Outcome.UNCHANGED
-
-    def test_image_that_another_build_tagged_is_rebuilt(self, tmp_path):
-        world = World(tmp_path, project(tmp_path))
-        built = build.run(world.ctx()).result
-        world.images.present[built.references["shop-test"]] = "sha256:other"
-
-        build.run(world.ctx())
-        assert len(world.images.built) == 2
-
-    def test_build_arguments_are_read_from_the_environment(self, tmp_path, monkeypatch):
-        monkeypatch.setenv("INDEX", "http://i")
-        image = ImageSpec(name="shop-test", context=tmp_path, args={"I": "$INDEX", "N": "$NOBODY"})
-        world = World(tmp_path, project(tmp_path, image=(image,)))
-        build.run(world.ctx())
-
-        assert world.images.built == ["shop-test {'I': 'http://i'}"]
-        assert [labels["seatrial.dev/image"] for labels, _ in world.images.thinned] == ["shop-test"]
-
-    def edits_while_building(self, tmp_path, count):
-        world = World(tmp_path, project(tmp_path))
-        real = world.images.build
-
-        def edited(spec, reference, **more):
-            if len(world.images.built) < count:
-                (tmp_path / "tests" / "a.py").write_text(f"{len(world.images.built)} more\n")
-            return real(spec, reference, **more)
-
-        world.images.build = edited
-        return world
-
-    def test_files_changed_during_a_build_are_built_again(self, tmp_path):
-        world = self.edits_while_building(tmp_path, 1)
-        ctx = world.ctx()
-        built = build.run(ctx).result
-
-        assert len(world.images.built) == 2
-        assert (
-            built.runner
-            == inputs_of(tmp_path, name="shop-test", present=ctx.engine_images.present(["base:1"])).manifest
-        )
-
-    def test_files_changed_during_two_builds_are_inconclusive(self, tmp_path):
-        world = self.edits_while_building(tmp_path, 2)
-
-        with pytest.raises(Inconclusive) as caught:
-            build.run(world.ctx())
-        assert caught.value.reason == "tests/a.py: changed"
-        assert build.run(world.ctx()).outcome is Outcome.DONE
 
     def test_sync_path_whose_files_are_all_ignored_is_refused(self, tmp_path):
         project(tmp_path)
@@ -116,38 +46,6 @@ class TestBuild:
         with pytest.raises(UsageError) as caught:
             build.run(world.ctx())
         assert caught.value.hint == 'write "tests"'
-
-    def test_ignore_file_of_a_dockerfile_needs_buildkit(self, tmp_path, monkeypatch):
-        world = World(tmp_path, project(tmp_path))
-        (tmp_path / "Dockerfile.dockerignore").write_text("docs\n")
-        monkeypatch.setattr(world.processes, "run", lambda argv, **_: SimpleNamespace(code=int(argv[1] == "buildx")))
-
-        with pytest.raises(UsageError, match="needs BuildKit"):
-            build.run(world.ctx())
-        monkeypatch.setattr(world.processes, "run", lambda *_, **__: SimpleNamespace(code=0))
-        assert build.run(world.ctx()).outcome is Outcome.DONE
-        monkeypatch.setenv("DOCKER_BUILDKIT", "0")
-        (tmp_path / "tests" / "a.py").write_text("2\n")
-        with pytest.raises(UsageError, match="needs BuildKit"):
-            build.run(world.ctx())
-
-    def test_inputs_that_result_in_the_same_image_keep_its_reference(self, tmp_path):
-        world = World(tmp_path, project(tmp_path))
-        real = world.images.build
-
-        def build_the_same(spec, reference, **more):
-            real(spec, reference, **more)
-            world.images.present[reference] = "sha256:always"
-            return world.images.image(reference)
-
-        world.images.build = build_the_same
-        first = build.run(world.ctx()).result
-        (tmp_path / "tests" / "a.py").write_text("2\n")
-        for outcome in (Outcome.UNCHANGED, Outcome.UNCHANGED):
-            again = build.run(world.ctx())
-            assert again.outcome is outcome
-            assert again.result.references == first.references
-        assert len(world.images.built) == 2, "the third time the result is recorded"
 
 
 class TestKeptRunnerPod:

@@ -36,3 +36,16 @@ def test_resource_that_cannot_be_removed_is_named(world, ctx):
         teardown.run(ctx, Deadline.after(30))
     assert caught.value.reason == "cluster it: docker does not answer"
     assert world.removed == 1
+
+
+def test_resource_that_is_recorded_during_the_removal_is_removed_too(world, ctx):
+    delete = world.cluster.delete
+
+    def deletes(*, deadline):
+        ctx.resources.add(Created(kind="cluster", name="it", identity="late"))
+        delete(deadline=deadline)
+
+    world.cluster.delete = deletes
+    teardown.run(ctx, Deadline.after(30))
+
+    assert world.cluster.log == ["delete", "delete"]

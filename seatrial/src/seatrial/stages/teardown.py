@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seatrial.model.deadline import Deadline
+from seatrial.model.environment_record import Created
 from seatrial.model.result import Stage
 from seatrial.removal.removers import access_of, remove_resources
 from seatrial.stages.context import Ctx, Report, done
@@ -20,6 +21,8 @@ def run(ctx: Ctx, deadline: Deadline) -> Report[None]:
     Raises:
         EnvironmentFailed: a resource could not be removed; the next command tries again.
     """
-    access = access_of(ctx.env, ctx.record)
-    removed = remove_resources(ctx.record.resources, access, deadline=deadline, progress=ctx.progress(Stage.TEARDOWN))
+    access, removed = access_of(ctx.env, ctx.record), list[Created]()
+    # A stage that did not end in time may still record a resource.
+    while left := [each for each in ctx.record.resources if each not in removed]:
+        removed += remove_resources(left, access, deadline=deadline, progress=ctx.progress(Stage.TEARDOWN))
     return done(None, {"removed": ", ".join(map(str, removed))})
