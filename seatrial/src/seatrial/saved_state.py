@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from seatrial.image_inputs.image_manifest import Manifest
+from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.image_inputs.working_tree import Entry
 
 __all__ = [
@@ -109,7 +109,7 @@ class RunnerRecord(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     uid: str
     places: tuple[str, ...]
-    manifest: Manifest
+    manifest: ImageManifest
     values: str = ""
     broken: bool = False
 

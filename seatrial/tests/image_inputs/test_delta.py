@@ -1,5 +1,3 @@
-"""Which file means what."""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -7,10 +5,10 @@ from typing import Any
 
 import pytest
 from seatrial.image_inputs.copied_files import analyze
-from seatrial.image_inputs.delta import LIMIT, Delta, Lost, check_size, image_needs, matches, plan
-from seatrial.image_inputs.image_manifest import Manifest
+from seatrial.image_inputs.delta import LIMIT, BuiltFileChanged, Delta, check_size, image_needs, matches, plan
+from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.image_inputs.sync_folders import Places
-from seatrial.image_inputs.working_tree import Entry, Files, Tree, below, digest
+from seatrial.image_inputs.working_tree import Entry, Files, Tree, digest
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import RunnerSpec
 
@@ -30,8 +28,8 @@ def tree(now: Files, built: Files | None = None, generated: Files | None = None)
     return Tree(Path("/p"), ("tests", "src"), now, now if built is None else built, generated or {}, now)
 
 
-def manifest(**more: Any) -> Manifest:
-    return Manifest(**{"dockerfile": "d", **more})
+def manifest(**more: Any) -> ImageManifest:
+    return ImageManifest(**{"dockerfile": "d", **more})
 
 
 def causes(before: Files, now: Files, **more: Any) -> list[str]:
@@ -44,8 +42,7 @@ def causes(before: Files, now: Files, **more: Any) -> list[str]:
     return [str(cause) for cause in found]
 
 
-def test_nothing_changed() -> None:
-    """The pod has the tree: nothing to do."""
+def test_unchanged_tree_needs_no_delta_and_no_build() -> None:
     now = files(tests__a_py="1")
 
     assert plan(tree=tree(now), pod=now).empty
@@ -53,7 +50,6 @@ def test_nothing_changed() -> None:
 
 
 def test_changes_are_sent_and_deletions_too() -> None:
-    """What differs between pod and tree goes over, whatever the image had."""
     pod = files(tests__a_py="2", tests__b_py="1", tests__gone_py="1")
     now = files(tests__a_py="1", tests__b_py="2", tests__new_py="1", other_py="1")
 
@@ -64,16 +60,15 @@ def test_changes_are_sent_and_deletions_too() -> None:
     assert str(result.causes[0]) == "tests/a.py: changed, sent"
 
 
-def test_a_mode_is_a_change_and_that_of_a_directory_is_none() -> None:
-    """chmod +x has to reach the pod."""
+def test_changed_mode_of_a_file_is_sent_and_that_of_a_directory_is_not() -> None:
     pod = {"tests": Entry("d", 0o2775, 0, ""), "tests/a": Entry("f", 0o644, 1, "1")}
     now = {"tests": Entry("d", 0o755, 0, ""), "tests/a": Entry("f", 0o755, 1, "1")}
 
     assert plan(tree=tree(now), pod=pod).send == ("tests/a",)
 
 
-def test_what_the_build_made_stays() -> None:
-    """An editable installation leaves its metadata beside the sources."""
+def test_files_that_the_build_created_stay() -> None:
+    """An editable installation writes metadata next to the sources."""
     made = files(src__a_egg="1")
     now = files(src__a_py="1")
 
@@ -82,34 +77,22 @@ def test_what_the_build_made_stays() -> None:
 
 
 @pytest.mark.parametrize("pod", [files(src__a_py="1"), files(src__a_py="1", src__a_egg="2")])
-def test_what_the_build_made_and_the_pod_lost_needs_a_new_pod(pod: dict[str, Entry]) -> None:
-    """It is nowhere on the host."""
-    with pytest.raises(Lost) as caught:
+def test_changed_file_of_the_build_raises(pod: dict[str, Entry]) -> None:
+    with pytest.raises(BuiltFileChanged) as caught:
         plan(tree=tree(files(src__a_py="1"), generated=files(src__a_egg="1")), pod=pod)
     assert caught.value.path == "src/a_egg"
-
-
-def test_files_outside_of_places_are_those_of_the_image() -> None:
-    """So a change there that nobody built is seen in the proof."""
-    built = files(tests__a_py="1", conf_py="1")
-    now = files(tests__a_py="2", conf_py="2")
-    pod = files(tests__a_py="2")
-
-    assert digest(tree(now, built).seen(pod)) != digest(now)
-    assert digest(tree({**built, **pod}, built).seen(pod)) == digest({**built, **pod})
 
 
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("pyproject.toml", "which rebuilds the image: it is not in a folder that files are sent to"),
+        ("pyproject.toml", "which rebuilds the image: it is not in a synced folder"),
         ("src/pkg/schema.json", "which rebuilds the image (rebuild: src/*/schema.json)"),
         ("locks/floe.txt", "which rebuilds the image (rebuild: locks/*)"),
-        ("scripts/start.sh", "which rebuilds the image: it is not in a folder that files are sent to"),
+        ("scripts/start.sh", "which rebuilds the image: it is not in a synced folder"),
     ],
 )
 def test_file_outside_of_sync_and_file_of_a_rebuild_pattern_rebuild_the_image(path: str, reason: str) -> None:
-    """A dependency or a file outside of what is sent needs a new image."""
     entry, other = Entry("f", 0o644, 1, "1"), Entry("f", 0o644, 1, "2")
 
     assert causes({path: entry}, {path: other}) == [f"{path}: changed, {reason}"]
@@ -138,7 +121,7 @@ def test_dockerfile_alone_decides_on_metadata_below_sync_by_default(path: str, r
     assert [each.path for each in found] == ([path] if rebuilds else [])
 
 
-def test_a_place_that_is_gone_rebuilds() -> None:
+def test_deleted_place_rebuilds_the_image() -> None:
     """`mv tests checks`: the pod would keep an empty folder, where a build leaves none, or fails."""
     before = {"tests": Entry("d", 0o755, 0, ""), **files(tests__a_py="1")}
     now = {"checks": Entry("d", 0o755, 0, ""), **files(checks__a_py="1")}
@@ -160,8 +143,7 @@ def test_inputs_that_are_no_files_rebuild(more: dict[str, Any], message: str) ->
     assert causes({}, {}, **more) == [message]
 
 
-def test_the_first_cause_is_enough() -> None:
-    """Only --explain wants all."""
+def test_image_needs_returns_only_the_first_cause_by_default() -> None:
     entry = Entry("f", 0o644, 1, "1")
     places = Places(analyze(TEXT), "/app", (), {})
     found = image_needs(manifest(), manifest(files={"a": entry, "b": entry}), places=places, rebuild=())
@@ -169,8 +151,7 @@ def test_the_first_cause_is_enough() -> None:
     assert [cause.path for cause in found] == ["a"]
 
 
-def test_too_much_is_refused_by_name() -> None:
-    """Data that does not belong into a delta is named, largest first."""
+def test_check_size_refuses_a_large_delta_and_names_its_files() -> None:
     found = {"tests/data.bin": Entry("f", 0o644, LIMIT, "1"), "tests/more.bin": Entry("f", 0o644, 2 << 20, "2")}
 
     with pytest.raises(UsageError) as caught:
@@ -195,25 +176,16 @@ def test_too_much_is_refused_by_name() -> None:
         ("x", "./x", True),
     ],
 )
-def test_patterns(path: str, pattern: str, expected: bool) -> None:
-    """Globs from the project's root."""
+def test_matches_follows_glob_rules(path: str, pattern: str, expected: bool) -> None:
     assert matches(path, pattern) is expected
-
-
-def test_below() -> None:
-    """A name that begins like a path is not below it."""
-    assert below("tests/a.py", ["tests"])
-    assert below("tests", ["tests/"])
-    assert not below("tests2/a.py", ["tests"])
-    assert below("anything", ["."])
 
 
 def entry(kind: str = "f", size: int = 1) -> Entry:
     return Entry(kind, 0o644, size, "x")
 
 
-def test_data_files_that_runs_made_stay_in_the_pod() -> None:
-    """Not modules, settings and links, and not what a run did not make: the tree had it and lost it."""
+def test_data_files_that_runs_created_stay_in_the_pod() -> None:
+    """Modules, settings, links and files that the tree lost are deleted."""
     now = {"tests": entry("d"), "tests/a": entry()}
     extra = {
         "tests/new": entry("d"), "tests/new/a.json": entry(), "tests/new/b.py": entry(), "tests/link": entry("l"),
@@ -231,7 +203,7 @@ def test_data_files_that_runs_made_stay_in_the_pod() -> None:
     assert plan(tree=tree(now), pod={**now, **extra}).kept == ()
 
 
-def test_working_tree_wins_over_files_that_runs_made() -> None:
+def test_working_tree_takes_precedence_over_files_that_runs_created() -> None:
     now = {"tests": entry("d"), "tests/a.json": Entry("f", 0o644, 1, "mine"), "tests/b": entry()}
     pod = {"tests": entry("d"), "tests/a.json": entry(), "tests/b": entry("d"), "tests/b/c.json": entry()}
 
@@ -240,7 +212,7 @@ def test_working_tree_wins_over_files_that_runs_made() -> None:
     assert (result.send, result.delete, result.kept) == (("tests/a.json", "tests/b"), ("tests/b/c.json",), ())
 
 
-def test_file_that_a_run_made_keeps_the_directory_that_the_tree_lost() -> None:
+def test_file_that_a_run_created_keeps_its_directory_that_the_tree_lost() -> None:
     now = {"tests": entry("d")}
     pod = {**now, "tests/old": entry("d"), "tests/old/made.json": entry()}
 
@@ -248,7 +220,7 @@ def test_file_that_a_run_made_keeps_the_directory_that_the_tree_lost() -> None:
 
 
 @pytest.mark.parametrize("many", [{f"tests/{i}": entry() for i in range(1001)}, {"tests/a": entry(size=LIMIT + 1)}])
-def test_too_many_files_that_runs_made_are_deleted(many: Files) -> None:
+def test_too_many_files_that_runs_created_are_deleted(many: Files) -> None:
     result = plan(tree=tree({}), pod=many, created=many.keys())
 
     assert (result.kept, len(result.delete)) == ((), len(many))

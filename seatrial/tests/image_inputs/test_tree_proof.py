@@ -1,11 +1,9 @@
-"""Whether what was imported is what stands in the tree."""
-
 from __future__ import annotations
 
 from pathlib import Path
 
 from seatrial.image_inputs.tree_proof import reason
-from seatrial.image_inputs.working_tree import Entry, Tree, digest, packages
+from seatrial.image_inputs.working_tree import Entry, Tree
 from seatrial.model.result import TreeProof
 
 FILES = {
@@ -19,15 +17,13 @@ TREE = Tree(Path("/project"), ("src", "tests"), FILES, FILES, {}, FILES)
 SAME = TreeProof(host="a", pod="a", files=5)
 
 
-def test_the_tree_itself() -> None:
-    """Modules imported from their places with their contents."""
+def test_reason_is_empty_for_modules_of_the_tree() -> None:
     imports = {"pkg.code": ("/app/src/pkg/code.py", "new"), "test_x": ("/app/tests/test_x.py", "test")}
 
     assert reason(TREE, "/app", imports, SAME) == ""
 
 
-def test_an_installed_copy_that_differs() -> None:
-    """The tests ran against code that nobody edits."""
+def test_reason_names_an_installed_copy_that_differs() -> None:
     imports = {"pkg.code": ("/usr/lib/python3/site-packages/pkg/code.py", "old")}
 
     assert reason(TREE, "/app", imports, SAME) == (
@@ -36,50 +32,20 @@ def test_an_installed_copy_that_differs() -> None:
     )
 
 
-def test_an_installed_copy_that_is_the_same() -> None:
-    """Nothing is wrong with it yet."""
+def test_reason_is_empty_for_an_equal_installed_copy() -> None:
     assert reason(TREE, "/app", {"pkg.code": ("/x/site-packages/pkg/code.py", "new")}, SAME) == ""
 
 
-def test_a_file_that_changed_under_the_tests() -> None:
-    """At its place, but with another content."""
+def test_reason_names_a_file_that_changed_in_the_pod() -> None:
     assert "test_x was imported" in reason(TREE, "/app", {"test_x": ("/app/tests/test_x.py", "x")}, SAME)
 
 
-def test_strangers_with_the_same_name() -> None:
-    """A package of the image that only shares a name with a file of the project is none of its business."""
+def test_reason_ignores_modules_of_other_packages_with_the_same_name() -> None:
     imports = {"lone": ("/x/site-packages/lone/__init__.py", "x"), "lone.sub": ("/x/site-packages/lone/sub.py", "y")}
 
     assert reason(TREE, "/app", imports, SAME) == ""
 
 
-def test_files_that_differ() -> None:
-    """The digests of both sides say it without any import."""
+def test_reason_names_different_digests() -> None:
     assert "differ from the working tree" in reason(TREE, "/app", {}, TreeProof(host="a", pod="b", files=1))
     assert reason(None, "/app", {}, TreeProof(host="a", pod="b", files=1)) == ""
-
-
-def test_names_of_the_project() -> None:
-    """Packages by their tops, modules by their names."""
-    assert packages(TREE.files) == ["lone", "pkg", "test_x"]
-
-
-def test_the_digest_covers_everything() -> None:
-    """Path, kind, mode and content each change it."""
-    base = {"a": Entry("f", 0o644, 1, "x")}
-    others = [
-        {"b": Entry("f", 0o644, 1, "x")},
-        {"a": Entry("l", 0o644, 1, "x")},
-        {"a": Entry("f", 0o755, 1, "x")},
-        {"a": Entry("f", 0o644, 1, "y")},
-        {},
-    ]
-
-    assert len({digest(files) for files in [base, *others]}) == 6
-    assert digest({"a": base["a"], "b": base["a"]}) == digest({"b": base["a"], "a": base["a"]})
-
-
-def test_modes_of_directories_do_not_count_in_the_digest() -> None:
-    """In a pod they are the runner's own; that they are there counts."""
-    assert digest({"a": Entry("d", 0o755, 0, "")}) == digest({"a": Entry("d", 0o2775, 0, "")})
-    assert digest({"a": Entry("d", 0o755, 0, "")}) != digest({})

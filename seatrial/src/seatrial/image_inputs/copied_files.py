@@ -1,7 +1,7 @@
-"""Which files of a build context a Dockerfile can copy, and which of them a changed file may be sent for. Pure.
+"""Analyze which files of a build context a Dockerfile can copy, and which of them can be sent to a pod instead. Pure.
 
-The first question decides what an image is made from, so whatever is not understood counts as "all files". The second
-decides whether a file may be sent to a pod instead of a build, so whatever is not understood counts as "no".
+The first answer decides when an image is rebuilt, so an unknown instruction makes all files inputs. The second decides
+whether a changed file can be sent without a build, so an unknown instruction forbids it.
 """
 
 from __future__ import annotations
@@ -32,40 +32,40 @@ _REMOTE: Final = re.compile(r"(https?|ftp|git|ssh)://|git@|<<")
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why a file cannot be sent to a pod, or why all files count."""
+    """Why a file cannot be sent to a pod, or why all files are inputs."""
 
     line: int
     message: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        """As part of a sentence."""
+        """Return the text for a message."""
         place = f"Dockerfile line {self.line}: {self.message}" if self.line else self.message
         return place + (f" ({self.remedy})" if self.remedy else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A path of the context that an instruction names; with wildcards one pattern for each of its parts."""
+    """A path of the context that an instruction names; with wildcards, a pattern for each part of the path."""
 
     path: str
     parts: tuple[re.Pattern[str], ...] = ()
 
     def matches(self, path: str) -> bool:
-        """Whether the path is the source, or below it."""
+        """Whether the path is the source or below it."""
         if not self.parts:
             return self.path in (_ALL, path) or path.startswith(self.path + "/")
         names = path.split("/")
         return len(names) >= len(self.parts) and self._fit(names)
 
     def reaches_below(self, directory: str) -> bool:
-        """Whether the source can be, or have, anything below a directory."""
+        """Whether the source can be in a directory, or contain paths of it."""
         if not self.parts:
             return self.matches(directory) or self.path.startswith(directory + "/")
         return self._fit(directory.split("/"))
 
     def top(self, path: str) -> str:
-        """Return which file or directory the source stands for where it matches the path."""
+        """Return the file or directory that the source matches in the path."""
         return "/".join(path.split("/")[: len(self.parts)]) if self.parts else self.path
 
     def _fit(self, names: Sequence[str]) -> bool:
@@ -74,14 +74,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """An instruction that takes files out of the context.
+    """An instruction that reads files of the context.
 
     Attributes:
-        order: its place in the chain of stages that the image consists of; -1: it stands in another stage.
+        order: its position in the stages of the image; -1: it is in a stage that the image only copies from.
+        line: its line in the Dockerfile.
+        sources: the paths that it reads.
         destination: absolute path in the image; None: unknown.
-        owned: it sets an owner.
-        editable: line of a later RUN that installs projects without copying them; 0: none.
-        doubt: why none of its files may be sent; None: they may.
+        owned: whether it sets an owner.
+        editable: line of a later RUN that installs projects in editable mode; 0: none.
+        doubt: why its files cannot be sent; None: they can.
     """
 
     order: int
@@ -93,11 +95,11 @@ class Read:
     doubt: Doubt | None = None
 
     def matches(self, path: str) -> bool:
-        """Whether it takes the file."""
+        """Whether it reads the file."""
         return any(source.matches(path) for source in self.sources)
 
     def targets(self, path: str) -> list[str]:
-        """Return where in the image it may put a file that it takes."""
+        """Return the paths in the image to which it may copy a file."""
         if self.destination is None:
             return []
         found = []
@@ -114,10 +116,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """An instruction that may change files below a path of the image by other means than the context's files.
+    """An instruction that may change files below a path of the image with content from outside the context.
 
     Attributes:
-        covers: whether it matters to places below its path whenever it runs, not only after they were copied.
+        covers: whether it affects places below its path also if they are copied later.
     """
 
     order: int
@@ -128,7 +130,7 @@ class Write:
 
 
 class BaseImage(NamedTuple):
-    """What is known of a base image: its working directory, its variables, and whether it has ONBUILD instructions."""
+    """A base image: its working directory, its variables, and whether it has ONBUILD instructions."""
 
     workdir: str
     environment: Mapping[str, str] = {}
@@ -137,7 +139,7 @@ class BaseImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """An image that a stage starts from or copies out of."""
+    """An image that a stage starts or copies from."""
 
     reference: str
     line: int
@@ -145,12 +147,14 @@ class Base:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What a Dockerfile does with its context.
+    """The use of the build context by a Dockerfile.
 
     Attributes:
-        bases: the images that it needs, without its own stages.
-        everything: why all files count, whatever it copies; None: only what `reads` take.
-        workdir: of the image; None: that of its base.
+        bases: the images that it starts or copies from.
+        reads: the instructions that read files of the context.
+        writes: the instructions that may change files in the image by other means.
+        everything: why all files are inputs; None: only those of `reads`.
+        workdir: working directory of the image; None: that of its base.
     """
 
     bases: tuple[Base, ...] = ()
@@ -160,11 +164,11 @@ class Analysis:
     workdir: str | None = None
 
     def copies(self, path: str) -> bool:
-        """Whether the image can have the file, or depend on it."""
+        """Whether the image can contain the file or depend on it."""
         return self.everything is not None or any(read.matches(path) for read in self.reads)
 
     def reaches_below(self, directory: str) -> bool:
-        """Whether the image can have anything that is in a directory."""
+        """Whether the image can contain files of a directory."""
         return self.everything is not None or any(
             source.reaches_below(directory) for read in self.reads for source in read.sources
         )
@@ -172,7 +176,7 @@ class Analysis:
 
 @dataclass(slots=True)
 class _Stage:
-    """One stage while it is being read."""
+    """One stage of the Dockerfile."""
 
     index: int
     names: tuple[str, ...]
@@ -191,19 +195,19 @@ def analyze(
     args: Mapping[str, str] | None = None,
     bases: Mapping[str, BaseImage] | None = None,
 ) -> Analysis:
-    """Return what a Dockerfile does with its context.
+    """Return the use of the build context by a Dockerfile.
 
     Args:
         text: the Dockerfile.
-        target: the stage that is built; None: the last one.
-        args: build arguments, which win over defaults.
-        bases: by reference, those of the base images that are known.
+        target: the stage to build; None: the last one.
+        args: build arguments, which replace defaults.
+        bases: the known base images, by reference.
     """
     return _Analyzer(parse(text), args or {}, bases or {}).result(target)
 
 
 class _Analyzer:
-    """Goes through the stages once for what they need, and along the chain of the last one for what happens there."""
+    """Reads all stages for their dependencies, then the instructions of the stages that the image consists of."""
 
     def __init__(self, dockerfile: Dockerfile, args: Mapping[str, str], known: Mapping[str, BaseImage]) -> None:
         self.dockerfile = dockerfile
@@ -216,17 +220,17 @@ class _Analyzer:
         self.writes: list[Write] = []
 
     def result(self, target: str | None) -> Analysis:
-        """Return what was found."""
+        """Return the analysis."""
         syntax = self.dockerfile.syntax
         if syntax and not re.match(r"(docker\.io/)?docker/dockerfile(:|@|$)", syntax):
-            self.all_count(1, f"another frontend, {syntax}, reads this Dockerfile")
+            self.depend_on_all(1, f"the frontend {syntax} is unknown")
         self.read_stages()
         if not self.stages:
-            self.all_count(0, "the Dockerfile has no FROM")
+            self.depend_on_all(0, "the Dockerfile has no FROM")
             return Analysis(everything=self.everything)
         final = self.find(target) if target else self.stages[-1]
         if final is None:
-            # The build will say so.
+            # The build fails with a message of the builder.
             final = self.stages[-1]
         reachable = self.reachable(final.index)
         chain: list[_Stage] = []
@@ -234,25 +238,25 @@ class _Analyzer:
         while link is not None:
             chain.insert(0, self.stages[link])
             link = self.stages[link].parent
-        # A stage of the chain out of which another instruction copies has its files in two places.
+        # Files of such a stage are in the image twice if another instruction copies them from it.
         sources = {need for index in reachable for need in self.stages[index].needs}
-        aside = set().union(*(self.ancestors(index) for index in sources)) if sources else set()
+        copied_from = set().union(*(self.ancestors(index) for index in sources)) if sources else set()
         order = 0
         for stage in self.stages:
-            if stage.index in reachable and (stage not in chain or stage.index in aside):
-                self.read_aside(stage)
+            if stage.index in reachable and (stage not in chain or stage.index in copied_from):
+                self.read_other_stage(stage)
         for stage in chain:
             shell = True
             for instruction, values, workdir in stage.instructions:
                 order += 1
                 if instruction.name == "SHELL":
                     shell = False
-                self.along(order, instruction, values, workdir, shell=shell)
+                self.process(order, instruction, values, workdir, shell=shell)
         bases = dict.fromkeys(base for index in sorted(reachable) for base in self.references.get(index, ()))
         unique = {base.reference: base for base in reversed(bases)}
         for base in unique.values():
             if base.reference in self.known and self.known[base.reference].triggers:
-                self.all_count(base.line, f"{base.reference} has ONBUILD instructions")
+                self.depend_on_all(base.line, f"{base.reference} has ONBUILD instructions")
         return Analysis(
             bases=tuple(base for base in bases if unique[base.reference] is base),
             reads=tuple(self.reads),
@@ -267,29 +271,29 @@ class _Analyzer:
         values: dict[str, str | None] = {}
         for instruction in self.dockerfile.instructions:
             if instruction.name == "FROM":
-                self.begin(instruction, values)
+                self.start_stage(instruction, values)
             elif not self.stages:
                 if instruction.name == "ARG":
                     self.declare(instruction, values, {}, frozenset())
                 else:
-                    self.all_count(instruction.line, f"{instruction.name} before the first FROM")
+                    self.depend_on_all(instruction.line, f"{instruction.name} before the first FROM")
             else:
-                self.take(self.stages[-1], instruction, values)
+                self.add(self.stages[-1], instruction, values)
 
-    def begin(self, instruction: Instruction, values: Mapping[str, str | None]) -> None:
+    def start_stage(self, instruction: Instruction, values: Mapping[str, str | None]) -> None:
         words = instruction.text.split()
-        # No base has set anything yet: a variable that is not there is unset.
+        # No base image has set variables yet: a missing variable is unset.
         reference = expand(words[0], values, self.dockerfile.escape, complete=True) if words else None
         names = [str(len(self.stages))]
         if [word.upper() for word in words[1:2]] == ["AS"]:
             names.append(words[-1].lower())
         if not reference:
-            self.all_count(instruction.line, f"its base {words[0] if words else ''} is not known")
+            self.depend_on_all(instruction.line, f"the base image {words[0] if words else ''} is unknown")
         parent = self.find(reference) if reference and not reference.isdigit() else None
         stage = _Stage(len(self.stages), tuple(names), parent.index if parent else None)
         if parent:
             stage.fixed = set(parent.fixed)
-            # Whether arguments of a stage are known in those that start from it depends on the builder.
+            # Builders differ in whether a stage knows the arguments of the stage that it starts from.
             stage.environment = {name: parent.environment[name] for name in parent.fixed}
             stage.workdir = parent.workdir
         elif reference == "scratch":
@@ -302,8 +306,8 @@ class _Analyzer:
                 stage.fixed = set(base.environment)
         self.stages.append(stage)
 
-    def take(self, stage: _Stage, instruction: Instruction, globals_: Mapping[str, str | None]) -> None:
-        """Take one instruction into a stage, with the variables as they are there."""
+    def add(self, stage: _Stage, instruction: Instruction, globals_: Mapping[str, str | None]) -> None:
+        """Add one instruction to a stage, with the values of the variables at that point."""
         values = stage.environment
         if instruction.name == "ARG":
             self.declare(instruction, values, globals_, stage.fixed)
@@ -315,14 +319,14 @@ class _Analyzer:
         stage.instructions.append((instruction, dict(values), stage.workdir))
         for reference in self.taken_from(instruction, values):
             if reference is None:
-                self.all_count(instruction.line, "what it copies from is not known")
+                self.depend_on_all(instruction.line, "the source of its copy is unknown")
             elif (other := self.find(reference)) is not None:
                 stage.needs.add(other.index)
             elif reference != "scratch":
                 self.references.setdefault(stage.index, []).append(Base(reference, instruction.line))
 
     def taken_from(self, instruction: Instruction, values: Mapping[str, str | None]) -> Iterable[str | None]:
-        """Return the stages and images that an instruction takes files from."""
+        """Return the stages and images that an instruction copies or mounts from."""
         if instruction.name == "COPY" and (origin := instruction.flag("from")) is not None:
             yield self.expanded(origin, values)
         for mount in _mounts(instruction):
@@ -336,7 +340,7 @@ class _Analyzer:
         above: Mapping[str, str | None],
         fixed: Collection[str],
     ) -> None:
-        """Take an ARG; a variable of ENV wins over it."""
+        """Process an ARG; a variable of ENV takes precedence."""
         for word in _assignments(instruction.text):
             name, given, default = word.partition("=")
             if name in fixed:
@@ -345,7 +349,7 @@ class _Analyzer:
             values[name] = self.args.get(name, value)
 
     def set_variables(self, instruction: Instruction, values: dict[str, str | None]) -> set[str]:
-        """Take an ENV and return the names that it sets."""
+        """Process an ENV and return the names that it sets."""
         before = dict(values)
         words = _assignments(instruction.text)
         if words and "=" not in words[0]:
@@ -358,7 +362,7 @@ class _Analyzer:
         return {name for name, _, _ in pairs}
 
     def find(self, name: str) -> _Stage | None:
-        """Return the stage of a name; of several the last one."""
+        """Return the stage with a name, the last one of several."""
         return next((stage for stage in reversed(self.stages) if name.lower() in stage.names), None)
 
     def ancestors(self, index: int) -> set[int]:
@@ -383,23 +387,23 @@ class _Analyzer:
                 queue.append(stage.parent)
         return found
 
-    # What instructions do.
+    # Instructions.
 
-    def read_aside(self, stage: _Stage) -> None:
-        """Take what a stage reads whose files reach the image by another way than as they are."""
+    def read_other_stage(self, stage: _Stage) -> None:
+        """Process a stage that is not part of the image: its files reach the image only through later instructions."""
         for instruction, values, _ in stage.instructions:
             if instruction.name in ("COPY", "ADD") and instruction.flag("from") is None:
-                message = f"{instruction.name} in another stage than the image's own"
-                doubt = Doubt(instruction.line, message, "COPY what you edit in the last stage")
+                message = f"{instruction.name} in a stage that is not part of the image"
+                doubt = Doubt(instruction.line, message, "copy edited files in the last stage")
                 self.reads.append(
                     Read(order=-1, line=instruction.line, sources=self.sources(instruction, values)[0], doubt=doubt)
                 )
             elif instruction.name == "RUN":
-                self.bound(-1, instruction, values)
+                self.mount(-1, instruction, values)
             elif instruction.name not in _WITHOUT_FILES | {"COPY", "ADD", "ARG", "ENV", "WORKDIR", "SHELL", "VOLUME"}:
-                self.all_count(instruction.line, f"{instruction.name} is not understood")
+                self.depend_on_all(instruction.line, f"{instruction.name} is not supported")
 
-    def along(
+    def process(
         self,
         order: int,
         instruction: Instruction,
@@ -408,27 +412,27 @@ class _Analyzer:
         *,
         shell: bool,
     ) -> None:
-        """Take one instruction of the chain that the image consists of."""
+        """Process one instruction of the stages that the image consists of."""
         name = instruction.name
         if name == "RUN":
-            self.bound(order, instruction, values)
-            self.ran(order, instruction, workdir, shell=shell)
+            self.mount(order, instruction, values)
+            self.run(order, instruction, workdir, shell=shell)
         elif name in ("COPY", "ADD"):
-            self.copied(order, instruction, values, workdir)
+            self.copy(order, instruction, values, workdir)
         elif name == "VOLUME":
             for word in instruction.words:
                 path = _joined(workdir, self.expanded(word, values)) or "/"
                 self.writes.append(Write(order, instruction.line, path, f"VOLUME {word}", covers=True))
         elif name == "ONBUILD" or name not in _WITHOUT_FILES | {"ARG", "ENV", "WORKDIR", "SHELL"}:
-            self.all_count(instruction.line, f"{name} is not understood")
+            self.depend_on_all(instruction.line, f"{name} is not supported")
 
-    def ran(self, order: int, instruction: Instruction, workdir: str | None, *, shell: bool) -> None:
-        """Let a RUN do what it does to everything that was copied before it."""
+    def run(self, order: int, instruction: Instruction, workdir: str | None, *, shell: bool) -> None:
+        """Process a RUN: its effect on files that were copied before it."""
         done = step(instruction, workdir, shell=shell)
         words = f"RUN {instruction.text}"
         short = words if len(words) <= _SHORT else f"{words[: _SHORT - 3]}..."
         for path in done.touches:
-            self.writes.append(Write(order, instruction.line, path, f"{short} works on {path}", covers=True))
+            self.writes.append(Write(order, instruction.line, path, f"{short} changes or reads {path}", covers=True))
         for index, read in enumerate(self.reads):
             if read.order < 0 or read.doubt:
                 continue
@@ -437,36 +441,34 @@ class _Analyzer:
                 doubt = Doubt(
                     instruction.line,
                     f"{short} may depend on it",
-                    f"move COPY {what} below the last RUN to have it sent",
+                    f"to have it sent, move COPY {what} below the last RUN",
                 )
                 self.reads[index] = replace(read, doubt=doubt)
             elif done.kind == "editable" and not read.editable:
                 self.reads[index] = replace(read, editable=instruction.line)
 
-    def bound(self, order: int, instruction: Instruction, values: Mapping[str, str | None]) -> None:
-        """Take what a RUN mounts of the context."""
+    def mount(self, order: int, instruction: Instruction, values: Mapping[str, str | None]) -> None:
+        """Process the mounts of a RUN."""
         for mount in _mounts(instruction):
             if mount.get("type", "bind") != "bind" or "from" in mount:
                 continue
             source = mount.get("source", mount.get("src", _ALL))
             path = self.expanded(source, values)
             if path is None:
-                self.all_count(instruction.line, f"the source {source} of its mount is not known")
+                self.depend_on_all(instruction.line, f"the source {source} of its mount is unknown")
                 continue
             doubt = Doubt(instruction.line, "RUN --mount uses it")
             self.reads.append(Read(order=order, line=instruction.line, sources=(_source(path),), doubt=doubt))
 
-    def copied(
-        self, order: int, instruction: Instruction, values: Mapping[str, str | None], workdir: str | None
-    ) -> None:
-        """Take a COPY or ADD."""
+    def copy(self, order: int, instruction: Instruction, values: Mapping[str, str | None], workdir: str | None) -> None:
+        """Process a COPY or ADD."""
         sources, remote = self.sources(instruction, values)
         words = instruction.words
         target = self.expanded(words[-1], values) if words else None
         destination = _joined(workdir, target)
         line, name = instruction.line, instruction.name
         if instruction.flag("from") is not None or remote:
-            message = f"{name} of other files to {words[-1]}"
+            message = f"{name} from outside the context to {words[-1]}"
             self.writes.append(Write(order, line, destination or "/", message, covers=destination is None))
         if not sources:
             return
@@ -477,11 +479,11 @@ class _Analyzer:
         elif unknown:
             doubt = Doubt(line, f"COPY {unknown[0]}", "use a plain COPY")
         elif instruction.flag("chmod") is not None:
-            doubt = Doubt(line, "COPY --chmod gives its files another mode", "set the mode in the working tree")
+            doubt = Doubt(line, "COPY --chmod changes the mode of its files", "set the mode in the working tree")
         elif destination is None:
-            doubt = Doubt(line, f"where {words[-1]} is in the image is not known", "write an absolute WORKDIR")
+            doubt = Doubt(line, f"the path of {words[-1]} in the image is unknown", "use an absolute WORKDIR")
         elif any(source.parts for source in sources):
-            doubt = Doubt(line, "COPY with a wildcard", "COPY the whole folder")
+            doubt = Doubt(line, "COPY with a wildcard", "copy the whole folder")
         self.reads.append(
             Read(
                 order=order,
@@ -494,11 +496,11 @@ class _Analyzer:
         )
 
     def sources(self, instruction: Instruction, values: Mapping[str, str | None]) -> tuple[tuple[Source, ...], bool]:
-        """Return what a COPY or ADD takes out of the context, and whether it takes anything else."""
+        """Return the sources of a COPY or ADD in the context, and whether it has other sources."""
         if instruction.flag("from") is not None:
             return (), False
         if instruction.flag("parents") is not None:
-            self.all_count(instruction.line, f"{instruction.name} --parents")
+            self.depend_on_all(instruction.line, f"{instruction.name} --parents")
         found, remote = [], bool(instruction.heredocs)
         for word in instruction.words[:-1]:
             if _REMOTE.match(word):
@@ -506,31 +508,31 @@ class _Analyzer:
                 continue
             path = self.expanded(word, values)
             if path is None:
-                self.all_count(instruction.line, f"{word} has a variable whose value is not known")
+                self.depend_on_all(instruction.line, f"{word} has a variable with an unknown value")
                 continue
             try:
                 found.append(_source(path))
             except BadPattern:
-                self.all_count(instruction.line, f"{word} is no pattern")
+                self.depend_on_all(instruction.line, f"{word} is not a valid pattern")
         return tuple(found), remote
 
     def expanded(self, text: str, values: Mapping[str, str | None]) -> str | None:
         return expand(text, values, self.dockerfile.escape)
 
-    def all_count(self, line: int, message: str) -> None:
-        """Remember the first reason why all files count."""
+    def depend_on_all(self, line: int, message: str) -> None:
+        """Store the first reason why all files are inputs."""
         self.everything = self.everything or Doubt(line, message)
 
 
 def _joined(workdir: str | None, path: str | None) -> str | None:
-    """Return a path of the image, absolute and plain; None if that is not known."""
+    """Return a normalized absolute path in the image; None if it is unknown."""
     if path is None or (workdir is None and not path.startswith("/")):
         return None
     return posixpath.normpath("/" + posixpath.join(workdir or "/", path).lstrip("/"))
 
 
 def _source(path: str) -> Source:
-    """Return a source as the builder takes it: relative to the context, which it cannot leave."""
+    """Return a source, relative to the context, which it cannot leave."""
     plain = posixpath.normpath("/" + path).lstrip("/") or _ALL
     if not re.search(r"[*?\[\\]", plain):
         return Source(plain)
@@ -538,7 +540,7 @@ def _source(path: str) -> Source:
 
 
 def _mounts(instruction: Instruction) -> list[dict[str, str]]:
-    """Return the mounts of a RUN: key to value."""
+    """Return the mounts of a RUN, each as key -> value."""
     found = []
     for flag in instruction.flags if instruction.name == "RUN" else ():
         name, _, value = flag[2:].partition("=")

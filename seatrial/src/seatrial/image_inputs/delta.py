@@ -8,21 +8,21 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from seatrial.image_inputs.image_manifest import Cause, Manifest, changes, differences
+from seatrial.image_inputs.image_manifest import Cause, ImageManifest, changes, differences
 from seatrial.image_inputs.sync_folders import Places
 from seatrial.image_inputs.working_tree import Files, Tree, parents, same, shown
 from seatrial.model.errors import UsageError
 from seatrial.model.loaded_files import is_loaded
 
-__all__ = ["LIMIT", "MOST_KEPT", "Delta", "Lost", "check_size", "image_needs", "matches", "plan"]
+__all__ = ["LIMIT", "MOST_KEPT", "BuiltFileChanged", "Delta", "check_size", "image_needs", "matches", "plan"]
 
 LIMIT: Final = 50 << 20
-"""Bytes that a delta may have. More than that is no edit but data, which belongs into the image."""
+"""Bytes of a delta. Larger changes are data, which belongs in the image."""
 
 MOST_KEPT: Final = 1000
 """Files that tests created and that stay in the pod. If there are more, all are deleted."""
 
-_CULPRITS: Final = 5
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Delta:
     Attributes:
         send: paths to send.
         delete: paths to delete.
-        causes: why, in words.
-        kept: what only the pod has and keeps: data files of earlier runs, and their directories.
+        causes: the reasons, for `--explain`.
+        kept: paths that only the pod has and keeps: data files of earlier runs, and their directories.
     """
 
     send: tuple[str, ...]
@@ -43,12 +43,12 @@ class Delta:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing has to happen."""
+        """Whether nothing is sent or deleted."""
         return not self.send and not self.delete
 
 
-class Lost(Exception):
-    """Files that the build created, and that the pod has no longer, or has changed: only a new pod has them."""
+class BuiltFileChanged(Exception):
+    """A file that the build created was deleted or changed in the pod: only a new pod has it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
@@ -56,16 +56,16 @@ class Lost(Exception):
 
 
 def image_needs(
-    before: Manifest, now: Manifest, *, places: Places, rebuild: Sequence[str], everything: bool = False
+    before: ImageManifest, now: ImageManifest, *, places: Places, rebuild: Sequence[str], everything: bool = False
 ) -> list[Cause]:
-    """Return why an image has to be built anew; nothing: all that changed may be sent to its pod instead.
+    """Return why an image must be rebuilt; an empty list: all changes can be sent to its pod.
 
     Args:
-        before: what the pod's image was built from.
-        now: what it would be built from.
-        places: where files may be sent to.
-        rebuild: patterns of files whose change rebuilds, wherever they are.
-        everything: all causes, not only the first.
+        before: inputs of the pod's image.
+        now: inputs of a new image.
+        places: folders that files can be sent to.
+        rebuild: patterns of files whose change always rebuilds the image.
+        everything: return all causes, not only the first.
     """
     causes = differences(before, now)
     for path, what in changes(before.files, now.files):
@@ -83,18 +83,18 @@ def image_needs(
 
 
 def plan(*, tree: Tree, pod: Files, created: Collection[str] = ()) -> Delta:
-    """Return what has to be sent and deleted so that the pod has the tree.
+    """Return the files to send and delete so that the pod has the working tree.
 
     Data files that runs created in the pod stay there, up to `MOST_KEPT` and `LIMIT`. Files that Python or pytest would
     load do not: they would change what the tests are.
 
     Args:
-        tree: what it has to have.
-        pod: what it has below the tree's places.
-        created: paths that the tree never had: runs created them.
+        tree: the working tree.
+        pod: the pod's files below the tree's places.
+        created: paths that were never in the tree: runs created them.
 
     Raises:
-        Lost: it lacks files that only its image has.
+        BuiltFileChanged: a file that only the image has was deleted or changed in the pod.
     """
     send: list[str] = []
     delete: list[str] = []
@@ -105,7 +105,7 @@ def plan(*, tree: Tree, pod: Files, created: Collection[str] = ()) -> Delta:
         if path in kept or (what == "changed" and same(pod[path], wanted[path])):
             continue
         if what != "deleted" and path not in tree.files:
-            raise Lost(path)
+            raise BuiltFileChanged(path)
         (delete if what == "deleted" else send).append(path)
         causes.append(Cause(path, what, "deleted in the pod too" if what == "deleted" else "sent"))
     causes += [Cause(path, "only in the pod", "kept") for path in kept if pod[path].kind == "f"]
@@ -132,25 +132,25 @@ def _is_displaced(path: str, wanted: Files) -> bool:
 
 
 def check_size(tree: Files, delta: Delta) -> None:
-    """Refuse a delta that is too large.
+    """Check the size of a delta.
 
     Raises:
-        UsageError: naming the largest files.
+        UsageError: it is too large; the error names the largest files.
     """
     sizes = sorted(((tree[path].size, path) for path in delta.send), reverse=True)
     total = sum(size for size, _ in sizes)
     if total <= LIMIT:
         return
-    culprits = ", ".join(f"{shown(path)} ({size / (1 << 20):.1f} MB)" for size, path in sizes[:_CULPRITS])
+    largest = ", ".join(f"{shown(path)} ({size / (1 << 20):.1f} MB)" for size, path in sizes[:_NAMED])
     raise UsageError(
-        f"the changes to send are {total / (1 << 20):.0f} MB; at most {LIMIT >> 20} MB are sent",
-        reason=f"largest: {culprits}",
-        hint="name them in .dockerignore, or take their directory out of [runner] sync",
+        f"the changed files have {total / (1 << 20):.0f} MB; the limit is {LIMIT >> 20} MB",
+        reason=f"largest: {largest}",
+        hint="add them to .dockerignore, or remove their directory from [runner] sync",
     )
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Return whether a glob matches a path from its start; `**/` is any directories, also none, `*` stays in one."""
+    """Return whether a glob matches a whole path; `**/` matches any number of directories, `*` no slash."""
     regex = ""
     for part in re.split(r"(\*\*/|\*\*|\*|\?|\[[^\]]+\])", pattern.removeprefix("./")):
         if part == "**/":

@@ -28,8 +28,8 @@ class Instruction:
         line: number of its first line, from 1.
         name: in capitals.
         flags: `--name=value`, as written.
-        text: what follows the flags, on one line.
-        heredocs: how many here-documents it has.
+        text: the rest of the instruction, on one line.
+        heredocs: number of here-documents.
     """
 
     line: int
@@ -40,7 +40,7 @@ class Instruction:
 
     @property
     def json_words(self) -> list[str] | None:
-        """The words of the JSON form (`["a", "b"]`); None if it is not in that form."""
+        """The words of the JSON form (`["a", "b"]`); None if the text is not in that form."""
         if not self.text.startswith("["):
             return None
         try:
@@ -56,7 +56,7 @@ class Instruction:
         return self.text.split() if words is None else words
 
     def flag(self, name: str) -> str | None:
-        """Return the value of a flag, empty if it is given without one; None if it is not given."""
+        """Return the value of a flag, empty if it has none; None if there is no such flag."""
         for flag in self.flags:
             key, _, value = flag[2:].partition("=")
             if key == name:
@@ -70,7 +70,7 @@ class Dockerfile:
 
     Attributes:
         escape: the escape character.
-        syntax: the frontend that `# syntax=` names; empty: the builder's own.
+        syntax: the frontend of `# syntax=`; empty: that of the builder.
     """
 
     instructions: tuple[Instruction, ...]
@@ -98,7 +98,7 @@ def _directives(lines: list[str]) -> dict[str, str]:
 
 def _instructions(lines: list[str], escape: str) -> Iterator[Instruction]:
     mark = re.escape(escape)
-    goes_on = re.compile(rf"(?:(?<=[^{mark}])|^){mark}[ \t]*$")
+    continues = re.compile(rf"(?:(?<=[^{mark}])|^){mark}[ \t]*$")
     index = 0
     while index < len(lines):
         first, text = index + 1, ""
@@ -109,8 +109,8 @@ def _instructions(lines: list[str], escape: str) -> Iterator[Instruction]:
             if line.lstrip().startswith("#") or not line.strip():
                 first = first if text else index + 1
                 continue
-            text += goes_on.sub("", line if text else line.lstrip())
-            more = goes_on.search(line) is not None
+            text += continues.sub("", line if text else line.lstrip())
+            more = continues.search(line) is not None
         if not text.strip():
             continue
         instruction = _instruction(first, text.strip())
@@ -142,12 +142,12 @@ def expand(text: str, values: Mapping[str, str | None], escape: str = "\\", *, c
 
     Args:
         text: the word.
-        values: what is known of variables; one without a value is None.
+        values: the known variables; None for one that is unset.
         escape: the escape character.
-        complete: a variable that `values` does not have is unset, and not one of the base image's.
+        complete: a variable that is not in `values` is unset; else the base image may set it.
 
     Returns:
-        None if a variable has no known value, or is used in a way that is not understood.
+        None if a variable has no known value, or an unsupported modifier.
     """
     out, index, quoted = "", 0, False
     while index < len(text):
@@ -161,7 +161,7 @@ def expand(text: str, values: Mapping[str, str | None], escape: str = "\\", *, c
         elif char == '"':
             quoted = not quoted
         elif char == escape and index < len(text):
-            # Before a wildcard the escape character is the pattern's.
+            # Before a wildcard, the escape character belongs to the pattern.
             out += (escape if text[index] in "*?[" else "") + text[index]
             index += 1
         elif char == "$":
@@ -177,7 +177,7 @@ def expand(text: str, values: Mapping[str, str | None], escape: str = "\\", *, c
 def _variable(
     text: str, index: int, values: Mapping[str, str | None], escape: str, *, complete: bool
 ) -> tuple[str | None, int]:
-    """Return the value of the variable whose name begins at `index`, and where the text goes on."""
+    """Return the value of the variable whose name begins at `index`, and the index of the rest of the text."""
     if match := _NAME.match(text, index):
         return values.get(match[0]), match.end()
     match = _NAME.match(text, index + 1) if text[index : index + 1] == "{" else None
@@ -196,7 +196,7 @@ def _variable(
 
 
 def _modified(name: str, rest: str, values: Mapping[str, str | None], escape: str) -> str | None:
-    """Return what `${NAME…}` stands for. Only a variable that is known to be unset has a default."""
+    """Return the value of `${NAME…}`. The default is used only for a variable that is known to be unset."""
     if not rest:
         return values.get(name)
     match = re.fullmatch(r"(:?)([-+])(.*)", rest, re.DOTALL)

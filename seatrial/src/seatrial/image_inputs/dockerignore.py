@@ -2,8 +2,8 @@
 
 Rules: https://docs.docker.com/build/concepts/context/#dockerignore-files, as `MatchesUsingParentResults` of
 https://github.com/moby/patternmatcher applies them. A pattern also matches the files below a directory that it matches.
-The last match decides. `!` includes a path again, and is only tried on a path that is excluded so far: `!tests/b` after
-`**/*.txt` does not include `tests/b/c.txt`, because the directory `tests/b` was not excluded.
+The last match decides. A `!` pattern includes a path again, and applies only to a path that is excluded so far:
+`!tests/b` after `**/*.txt` does not include `tests/b/c.txt`, because the directory `tests/b` was not excluded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class BadPattern(ValueError):
     """A pattern that the builder refuses.
 
     Attributes:
-        line: of the file, from 1; 0 if there is no file.
+        pattern: the pattern.
+        line: its line in the file, from 1; 0 if there is no file.
     """
 
     def __init__(self, pattern: str, line: int = 0) -> None:
@@ -44,7 +45,7 @@ class _Rule:
     parts: tuple[str, ...]
 
     def reaches_below(self, directory: str) -> bool:
-        """Return False if nothing below the directory can match but by the directory itself or those above it."""
+        """Return whether the pattern can match paths below a directory without matching the directory."""
         names = directory.split("/")
         for part, name in zip(self.parts, names, strict=False):
             if "**" in part:
@@ -58,26 +59,26 @@ class DockerIgnore:
     """The rules of one `.dockerignore`.
 
     Raises:
-        BadPattern: one of them is none.
+        BadPattern: the builder refuses a pattern.
     """
 
     def __init__(self, text: str = "") -> None:
-        # Not splitlines(): only a line feed ends a line there.
+        # Not splitlines(): only a line feed ends a line.
         lines = text.removeprefix("\ufeff").split("\n")
         self._rules = [rule for number, line in enumerate(lines, 1) if (rule := _rule(line, number))]
         self._parents: dict[str, tuple[bool, ...]] = {"": (False,) * len(self._rules)}
 
     def ignored(self, path: str, *, directory: bool = False) -> bool:
-        """Return whether the file is left out, or the directory with all that is in it.
+        """Return whether a file, or a directory with everything in it, is excluded.
 
         Args:
             path: relative to the build context.
-            directory: it is one: left out only if no `!` rule brings back something in it.
+            directory: the path is a directory: excluded only if no `!` rule includes paths in it.
         """
         ignored, _ = self._match(path)
         if ignored and directory:
-            # The classic builder skips the directory unless a `!` pattern begins with its name; BuildKit also heeds
-            # wildcards. A file too many costs a build, one too few a wrong verdict.
+            # The classic builder skips the directory unless a `!` pattern begins with its name; BuildKit also applies
+            # wildcards. An additional file costs a build, a missing one a wrong verdict.
             return not any(rule.keep and rule.reaches_below(path) for rule in self._rules)
         return ignored
 
@@ -113,7 +114,7 @@ def _rule(line: str, number: int) -> _Rule | None:
     if text in ("", "."):
         return None
     if _WILD.search(text):
-        # Go's text/scanner, which reads patterns with wildcards, drops a byte order mark.
+        # The builder reads patterns with wildcards by Go's text/scanner, which drops a byte order mark.
         text = text.removeprefix("\ufeff")
     try:
         return _Rule(
@@ -128,10 +129,10 @@ def translate(text: str, *, escapes: Callable[[str], str] = re.escape) -> str:
 
     Args:
         text: the pattern.
-        escapes: returns the expression for a character behind a backslash.
+        escapes: returns the expression for a character after a backslash.
 
     Raises:
-        BadPattern: it is none.
+        BadPattern: the builder refuses the pattern.
     """
     out, index = [], 0
     while index < len(text):
@@ -169,7 +170,7 @@ def translate(text: str, *, escapes: Callable[[str], str] = re.escape) -> str:
 
 
 def _escape(char: str) -> str:
-    r"""Return the expression for an escaped character of `.dockerignore`, which the builder hands to Go's regexp.
+    r"""Return the expression for an escaped character of `.dockerignore`, which the builder passes to Go's regexp.
 
     There `\d` is a digit and `\a` a bell (https://pkg.go.dev/regexp/syntax). Of other letters and digits the builder
     refuses most; the rest, such as `\b` and `\x41`, is refused here too.
@@ -185,7 +186,7 @@ def _escape(char: str) -> str:
 
 
 def _escaped(content: str, escapes: Callable[[str], str]) -> str:
-    """Return the inside of a character class, where only `-` and the escape character mean anything."""
+    """Return the content of a character class, in which only `-` and the escape character are special."""
 
     def replace(match: re.Match[str]) -> str:
         return escapes(match[1]) if match[1] else f"\\{match[2]}"

@@ -1,4 +1,4 @@
-"""Everything that decides what an image is, as values that can be compared and kept. Pure."""
+"""The inputs of an image as values that can be compared and saved. Pure."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ import msgspec
 
 from seatrial.image_inputs.working_tree import Entry, Files, digest, shown
 
-__all__ = ["Cause", "Manifest", "changes", "differences"]
+__all__ = ["Cause", "ImageManifest", "changes", "differences"]
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """One input and what its change means, for `--explain`."""
+    """A changed input and its consequence, for `--explain`.
+
+    Attributes:
+        path: path of the file, or a name such as `build argument A`.
+        what: new, changed or deleted.
+        reason: the consequence.
+    """
 
     path: str
     what: str
     reason: str
 
     def __str__(self) -> str:
-        """As a line for people."""
+        """Return one line for `--explain`."""
         return f"{shown(self.path)}: {self.what}, {self.reason}"
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class ImageManifest(msgspec.Struct, frozen=True, kw_only=True):
     """The inputs of an image.
 
     Attributes:
         dockerfile: SHA-256 of its text.
-        target: the stage that is built; empty: the last one.
-        args: build argument to SHA-256 of its value: a value may be a secret.
-        secrets: build secret, as configured, to SHA-256 of its content.
-        bases: reference to image id of what it starts from or copies out of; empty for what is not on the engine.
-        files: of its context, those that the Dockerfile can copy.
+        target: the stage to build; empty: the last one.
+        args: build argument -> SHA-256 of its value, which may be a secret.
+        secrets: build secret, as configured -> SHA-256 of its content.
+        bases: reference of an image that it starts or copies from -> image id; empty if it is not on the engine.
+        files: the files of the context that the Dockerfile can copy.
     """
 
     dockerfile: str
@@ -44,7 +50,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """The SHA-256 over all of it."""
+        """The SHA-256 of all inputs."""
         folders = sorted((path, entry.mode) for path, entry in self.files.items() if entry.kind == "d")
         parts = (
             self.dockerfile,
@@ -58,8 +64,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def differences(before: Manifest, now: Manifest) -> list[Cause]:
-    """Return what changed but files: each of it needs a build."""
+def differences(before: ImageManifest, now: ImageManifest) -> list[Cause]:
+    """Return the changed inputs other than files. Each of them rebuilds the image."""
     causes = []
     if before.dockerfile != now.dockerfile:
         causes.append(Cause("Dockerfile", "changed", "which rebuilds the image"))
@@ -72,13 +78,13 @@ def differences(before: Manifest, now: Manifest) -> list[Cause]:
     ):
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
-                state = "new" if name not in old else "no longer there" if name not in new else "changed"
+                state = "new" if name not in old else "deleted" if name not in new else "changed"
                 causes.append(Cause(f"{what} {name.partition(',')[0]}", state, "which rebuilds the image"))
     return causes
 
 
 def changes(before: Files, after: Files) -> list[tuple[str, str]]:
-    """Return (path, new | changed | deleted) of what differs, sorted."""
+    """Return (path, new | changed | deleted) of the files that differ, sorted."""
     found = []
     for path in sorted(before.keys() | after.keys()):
         if path not in after:

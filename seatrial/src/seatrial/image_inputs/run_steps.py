@@ -1,6 +1,6 @@
-"""Which RUN instructions leave files of the build context as they were copied. Pure.
+"""Classify RUN instructions by their effect on files that were copied before them. Pure.
 
-A list of what is known to do so; everything else counts as if it changed or used all files.
+A list has the known commands without an effect. Any other command counts as if it read and changed all files.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _OPERATORS: Final = frozenset({"&&", "||", ";"})
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a RUN does to files that were copied before it.
+    """The effect of a RUN on files that were copied before it.
 
     Attributes:
-        kind: `none`: nothing; `editable`: it installs projects of the tree without copying them; `any`: nobody knows.
-        touches: absolute paths that it reads or removes.
+        kind: `none`: no effect; `editable`: installs projects in editable mode; `any`: unknown.
+        touches: absolute paths that it reads or deletes.
     """
 
     kind: Literal["none", "editable", "any"]
@@ -57,12 +57,12 @@ _ANY: Final = Step("any")
 
 
 def step(run: Instruction, workdir: str | None, *, shell: bool = True) -> Step:
-    """Return what a RUN does.
+    """Return the effect of a RUN.
 
     Args:
         run: the instruction.
-        workdir: the working directory that it runs in; None: unknown.
-        shell: whether the shell is still the default one.
+        workdir: its working directory; None: unknown.
+        shell: whether the default shell is in use.
     """
     words = run.json_words
     if run.heredocs or (words is None and not shell):
@@ -78,7 +78,7 @@ def step(run: Instruction, workdir: str | None, *, shell: bool = True) -> Step:
 
 
 def _commands(text: str) -> list[list[str]]:
-    """Return the simple commands of a shell line; nothing if there is anything else in it."""
+    """Return the simple commands of a shell line; an empty list if it has other syntax."""
     if "`" in text or "$(" in text or "\n" in text:
         return []
     lexer = shlex.shlex(text, posix=True, punctuation_chars="();<>|&")
@@ -139,7 +139,7 @@ def _remove(words: Sequence[str]) -> Step:
 
 
 def _pip(words: Sequence[str], workdir: str | None, *, project: bool = False) -> Step:
-    """Return what an installation does; of a requirements file only hashes prove that it names no folder here."""
+    """Return the effect of an installation. With hashes, a requirements file cannot name a folder."""
     editable, touches = project, list[str]()
     hashed = "--require-hashes" in words
     queue = list(words)

@@ -1,4 +1,4 @@
-"""Which folders of an image may be kept up to date by sending files, and which changes of files may be sent. Pure.
+"""Decide which folders of an image can be updated by sending files, and which changed files can be sent. Pure.
 
 A place is a folder below a path of `[runner] sync` that a plain COPY puts at the same path below the working directory.
 """
@@ -20,19 +20,19 @@ _BUILD_FILES: Final = re.compile(
     r"(.*/)?(setup\.(py|cfg)|pyproject\.toml|MANIFEST\.in|CMakeLists\.txt|meson\.build|README[^/]*|LICEN[CS]E[^/]*)"
     r"|.*\.(c|cc|cpp|cxx|h|hpp|pyx|pxd|rs|f|f90|go|lock|in)"
 )
-"""What an editable installation may have read: metadata, and sources of compiled modules."""
+"""Files that an editable installation may read: metadata, and sources of compiled modules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The places of an image, and what may be sent to them.
+    """The places of an image, and the changes that can be sent to them.
 
     Attributes:
-        analysis: of the Dockerfile.
+        analysis: the analysis of the Dockerfile.
         directory: working directory of the runner in the image.
-        paths: the places, relative to it and to the context.
-        files: all files that the context had when the image was built, and has now.
-        settled: nothing but names decides what an editable installation makes: static metadata, no build script.
+        paths: the places, relative to the working directory and to the context.
+        files: the files that the context had when the image was built, and those that it has now.
+        settled: an editable installation depends only on file names: static metadata, no build script.
     """
 
     analysis: Analysis
@@ -43,7 +43,7 @@ class Places:
     _blocked: dict[str, Doubt | None] = field(default_factory=dict)
 
     def refuses(self, path: str, before: Entry | None, now: Entry | None) -> str:
-        """Return why a change of a file cannot be sent, or nothing."""
+        """Return why a changed file cannot be sent; empty if it can."""
         place = next((each for each in self.paths if below(path, [each])), None)
         for read in self.analysis.reads:
             if not read.matches(path):
@@ -51,20 +51,20 @@ class Places:
             if read.doubt:
                 return str(read.doubt)
             if not _is_identity(read, path, self.directory, self.files):
-                return f"Dockerfile line {read.line}: it is copied to another place than {self.directory}/{path}"
+                return f"Dockerfile line {read.line}: it is not copied to {self.directory}/{path}"
             if read.editable and (reason := self._installed(path, before, now)):
                 return f"Dockerfile line {read.editable}: {reason}"
             if place is None and (doubt := self.blocked(_outermost(read, path))):
                 return str(doubt)
         if place is None:
-            return "it is not in a folder that files are sent to"
+            return "it is not in a synced folder"
         if doubt := self.blocked(place):
             return str(doubt)
         owned = all(read.owned for read in self.analysis.reads if read.matches(path))
-        return _odd(path, before, now, owned=owned)
+        return _special(path, before, now, owned=owned)
 
     def blocked(self, place: str) -> Doubt | None:
-        """Return which instruction may put other files into a place, or change them there."""
+        """Return the instruction that may add or change files in a place; None if there is none."""
         if place not in self._blocked:
             self._blocked[place] = self._find_blocker(place)
         return self._blocked[place]
@@ -88,22 +88,22 @@ class Places:
             for path in self.files:
                 if read.matches(path) and not _is_identity(read, path, self.directory, self.files):
                     targets = [target for target in read.targets(path) if below(target, [absolute])]
-                    # No file can be where the place itself is.
+                    # A file cannot have the path of the place itself.
                     odd = [target for target in targets if target != absolute]
                     if odd and self.files[path].kind != "d" and odd != [posixpath.join(self.directory, path)]:
                         return Doubt(read.line, f"{path} is copied into {place}")
         return None
 
     def _installed(self, path: str, before: Entry | None, now: Entry | None) -> str:
-        """Return why an editable installation may be another after this change, or nothing."""
+        """Return why a change may affect an editable installation; empty if it cannot."""
         if not self.settled:
-            return "what is installed from the tree may depend on the files' contents (dynamic metadata or setup.py)"
+            return "the editable installation may depend on file contents (dynamic metadata or setup.py)"
         if _BUILD_FILES.fullmatch(path):
-            return "what is installed from the tree may depend on this file"
+            return "the editable installation may depend on this file"
         parent = posixpath.dirname(path)
         known = any(other != path and posixpath.dirname(other) == parent for other in self.files)
         if (before is None or now is None) and not known:
-            return "a folder more or less may change what is installed from the tree"
+            return "a new or deleted folder may change the editable installation"
         return ""
 
 
@@ -111,10 +111,10 @@ def places_of(analysis: Analysis, directory: str, sync: Sequence[str], files: Fi
     """Return the places of an image.
 
     Args:
-        analysis: of its Dockerfile.
+        analysis: the analysis of its Dockerfile.
         directory: working directory of the runner.
-        sync: paths that may be sent, relative to the context.
-        files: of the context when the image was built.
+        sync: paths of `[runner] sync`, relative to the context.
+        files: the files of the context when the image was built.
     """
     found: dict[str, None] = {}
     for wanted in dict.fromkeys(posixpath.normpath(path) for path in sync):
@@ -125,7 +125,7 @@ def places_of(analysis: Analysis, directory: str, sync: Sequence[str], files: Fi
             if not _same(read, source, directory):
                 continue
             place = source if below(source, [wanted]) else wanted if below(wanted, [source]) else ""
-            # Not the working directory as a whole: what else is in it, an environment, would be copied for each pod.
+            # Not the whole working directory: other files in it, for example a virtualenv, would be copied per pod.
             each = {path.partition("/")[0] for path in files} if place == "." else {place}
             found |= dict.fromkeys(path for path in each if path and _is_folder(path, files))
     outer = [place for place in found if not any(place != other and below(place, [other]) for other in found)]
@@ -139,7 +139,7 @@ def _same(read: Read, source: str, directory: str) -> bool:
 
 
 def _outermost(read: Read, path: str) -> str:
-    """Return the largest folder with a file that could be a place."""
+    """Return the outermost folder of a file that can be a place."""
     source = read.sources[0].path
     return path.partition("/")[0] if source == "." else source
 
@@ -158,23 +158,23 @@ def _is_identity(read: Read, path: str, directory: str, files: Files) -> bool:
     return path != source or path not in files or files[path].kind == "d"
 
 
-def _odd(path: str, before: Entry | None, now: Entry | None, *, owned: bool) -> str:
-    """Return what is special about a file, so that a pod could not have it as an image has it."""
+def _special(path: str, before: Entry | None, now: Entry | None, *, owned: bool) -> str:
+    """Return why a pod cannot have a file as an image has it; empty if it can."""
     if any("\udc80" <= char <= "\udcff" for char in path):
         return "its name is not UTF-8"
-    # What the image has matters, too: its pod may not even start.
+    # The file of the image counts too: its pod may not start.
     for entry in (before, now):
         if entry is None:
             continue
         if entry.kind == "l" and _leads_out(path, entry.content):
-            return "the link leads out of the tree"
+            return "the link points out of the working tree"
         if entry.mode & 0o7000 and entry.kind == "f":
-            return "its mode has more than permissions"
+            return "its mode has set-user-ID, set-group-ID or sticky bits"
         wanted = {"f": 0o004, "d": 0o005}.get(entry.kind, 0)
         if entry.mode & wanted != wanted and not (owned and entry.mode & wanted << 6 == wanted << 6):
-            return "others than its owner may not read it"
+            return "only its owner may read it"
     if before is not None and now is not None and "d" == before.kind == now.kind and before.mode != now.mode:
-        return "the mode of a folder changed"
+        return "the mode of the folder changed"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Decide whether the code that ran is the working tree. Pure."""
+"""Decide whether the code that ran is that of the working tree. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ __all__ = ["reason"]
 
 
 def reason(tree: Tree | None, directory: str, imports: Mapping[str, tuple[str, str]], proof: TreeProof | None) -> str:
-    """Return why what ran was not the working tree, or nothing if it was.
+    """Return why the code that ran is not the working tree; empty if it is.
 
     Args:
-        tree: the files on the host; None: there is nothing to compare.
-        directory: what the project's root is in the pod.
+        tree: the files on the host; None: files are not compared.
+        directory: the project's directory in the pod.
         imports: module -> (file in the pod, SHA-256), of the project's own modules as they were imported.
         proof: digests of both sides when the run began.
     """
     if tree is None:
         return ""
     if proof is not None and proof.host != proof.pod:
-        return "files in the pod differ from the working tree although it was sent"
+        return "files in the pod differ from the working tree after the sync"
     for module, (path, content) in sorted(imports.items()):
         here = _counterparts(tree.modules, module, path, directory)
         if here and all(tree.modules[each].content != content for each in here):
@@ -34,7 +34,7 @@ def reason(tree: Tree | None, directory: str, imports: Mapping[str, tuple[str, s
 
 
 def _counterparts(files: Files, module: str, path: str, directory: str) -> list[str]:
-    """Return the files of the tree that could be that module: the one at its place, else all that end like it."""
+    """Return the files of the tree that may be a module: the one at its path, else all with the end of its path."""
     relative = path.removeprefix(directory.rstrip("/") + "/")
     if relative != path and relative in files:
         return [relative]

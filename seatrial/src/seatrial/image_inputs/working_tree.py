@@ -1,4 +1,4 @@
-"""The files of a project as they are on the host, and as the pod has to have them."""
+"""Read the working tree of a project, and compute the files that the pod must have."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ Files = Mapping[str, Entry]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What the pod has to have.
+    """The working tree and the files that the pod must have.
 
     Attributes:
         root: directory on the host that the paths are relative to.
-        places: folders that are compared with the pod's and brought up to date.
-        files: all files that the pod's image is made from, as they are on the host now.
-        built: the same files as they were when the image was built.
+        places: folders that are compared with the pod's and updated.
+        files: the inputs of the pod's image, as they are on the host now.
+        built: the inputs of the pod's image when it was built.
         generated: files below the places that the image has and the build context had not.
         modules: those of `files` whose modules tests may import by name.
     """
@@ -50,15 +50,15 @@ class Tree:
 
     @property
     def wanted(self) -> Files:
-        """What the pod has to have below the places."""
+        """The files that the pod must have below the places."""
         return {**self.generated, **{path: entry for path, entry in self.files.items() if below(path, self.places)}}
 
     def seen(self, pod: Files, extra: Collection[str] = ()) -> Files:
-        """Return which of all files the pod has, given what it has below the places: elsewhere it has its image's.
+        """Return all files of the pod: those below the places, and elsewhere those of its image.
 
         Args:
-            pod: what it has below the places.
-            extra: of these, paths that do not count: the tree has nothing there.
+            pod: the pod's files below the places.
+            extra: paths of the pod that are not compared, because the tree has no file there.
         """
         image = {path: entry for path, entry in self.built.items() if not below(path, self.places)}
         kept = {
@@ -71,19 +71,19 @@ class Tree:
 
 
 def read_tree(root: Path, paths: Iterable[str]) -> Tree:
-    """Read the files below paths that are sent as they are: of an image that is not built from this project."""
+    """Read the files below paths, for an image that is not built from this project."""
     places = tuple(dict.fromkeys(paths))
     files = entries(scan(str(root), [path for path in places if (root / path).exists()]))
     return Tree(root, places, files, {}, {}, files)
 
 
 def same(one: Entry, other: Entry) -> bool:
-    """Whether two entries are equal. The mode of a directory does not count: in a pod it is the runner's own."""
+    """Whether two entries are equal, except for the mode of a directory: in a pod, that is set by the runner."""
     return one == other or (one.kind == other.kind == "d")
 
 
 def entries(found: Mapping[str, Sequence[Any]]) -> Files:
-    """Return what the agent's `scan` found, here or in the pod."""
+    """Convert the result of the agent's `scan` on the host or in the pod."""
     return {path: Entry(kind, int(mode), size, content) for path, (kind, mode, size, content) in found.items()}
 
 
@@ -99,12 +99,12 @@ def parents(path: str) -> list[str]:
 
 
 def shown(path: str) -> str:
-    """Return a path as it can be printed: a name need not be UTF-8."""
+    """Return a printable path: a name may have bytes that are not UTF-8."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def packages(files: Files) -> list[str]:
-    """Return the names under which modules of these files can be imported: top-level packages and lone modules."""
+    """Return the names by which modules of these files are imported: top-level packages and single modules."""
     names = set()
     for path in files:
         if not path.endswith(".py"):

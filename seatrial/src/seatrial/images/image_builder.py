@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seatrial.image_inputs.image_manifest import Manifest, changes
+from seatrial.image_inputs.image_manifest import ImageManifest, changes
 from seatrial.image_inputs.working_tree import shown
 from seatrial.images.engine_images import EngineImages
 from seatrial.images.input_reader import TAG_LENGTH, ImageInputs, ignore_file, read_inputs
@@ -124,7 +124,7 @@ class ImageBuilder:
         self.known.put(reference, image)
         return image
 
-    def _read_again(self, spec: ImageSpec, manifest: Manifest) -> ImageInputs:
+    def _read_again(self, spec: ImageSpec, manifest: ImageManifest) -> ImageInputs:
         """Return the inputs after a build, which may have pulled base images that were not on the engine."""
         self.known.renew(base for base, digest in manifest.bases.items() if not digest)
         return read_inputs(self.project, spec, self.environ, self.known.present(manifest.bases))

@@ -12,7 +12,7 @@ from typing import Final
 
 from seatrial.image_inputs.copied_files import Analysis, BaseImage, Doubt, analyze
 from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
-from seatrial.image_inputs.image_manifest import Manifest
+from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.image_inputs.sync_folders import Places
 from seatrial.image_inputs.working_tree import Entry, Files, below, entries, parents, shown
 from seatrial.images.written_files import WrittenFiles
@@ -47,12 +47,12 @@ class ImageInputs:
         settled: whether the result of an editable installation depends on no file's content.
     """
 
-    manifest: Manifest
+    manifest: ImageManifest
     analysis: Analysis
     args: Mapping[str, str]
     settled: bool
 
-    def places(self, directory: str, paths: tuple[str, ...], built: Manifest) -> Places:
+    def places(self, directory: str, paths: tuple[str, ...], built: ImageManifest) -> Places:
         """Return the folders of an image built from `built`, with the rules for files that may be sent there."""
         files = {**built.files, **self.manifest.files}
         return Places(self.analysis, directory, paths, files, self.settled)
@@ -112,7 +112,7 @@ def read_inputs(
     if link := next((path for path, entry in files.items() if entry.kind == "l" and _is_source(path, analysis)), ""):
         analysis = replace(analysis, everything=Doubt(0, f"{link}, which the Dockerfile copies, is a symbolic link"))
         files = _context(project, spec, analysis)
-    manifest = Manifest(
+    manifest = ImageManifest(
         dockerfile=_digest(text),
         target=spec.target or "",
         args={name: _digest(value) for name, value in args.items()},

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seatrial.image_inputs.image_manifest import Manifest
+from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
@@ -52,7 +52,7 @@ class RunnerImage:
     pulled_as: str
     digest: str = ""
     local: LocalImage | None = None
-    manifest: Manifest | None = None
+    manifest: ImageManifest | None = None
     places: tuple[str, ...] = ()
 
 
@@ -108,7 +108,7 @@ class RunnerPod:
             image=image.local.digest if image.local else "",
             uid=existing["metadata"].get("uid", "") if existing else "",
             places=places,
-            manifest=image.manifest or Manifest(dockerfile=""),
+            manifest=image.manifest or ImageManifest(dockerfile=""),
         )
         broken = known is not None and known.broken and known.uid == record.uid
         if existing is not None and _matches(existing, pod) and not broken:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from seatrial.image_inputs.delta import image_needs
-from seatrial.image_inputs.image_manifest import Manifest
+from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.image_inputs.sync_folders import places_of
 from seatrial.images.image_builder import ImageBuilder
 from seatrial.images.input_reader import ImageInputs, base_images, ignore_file, ignored_paths, read_inputs
@@ -35,7 +35,7 @@ class BuiltImages:
 
     references: Mapping[str, str]
     local: Mapping[str, LocalImage]
-    runner: Manifest | None
+    runner: ImageManifest | None
     places: tuple[str, ...]
 
 

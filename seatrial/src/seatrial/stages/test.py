@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from seatrial.image_inputs.delta import Delta, Lost, plan
+from seatrial.image_inputs.delta import BuiltFileChanged, Delta, plan
 from seatrial.image_inputs.working_tree import digest, shown
 from seatrial.images.expected_tree import expected_tree, host_root
 from seatrial.images.written_files import COLLECTED, WrittenFiles
@@ -132,8 +132,8 @@ def run(
         except PodDiffers as differs:
             # Tests or a user changed files in the pod.
             delta, tests = attempt(pod.with_files(differs.files))
-        except Lost as lost:
-            ctx.warn(f"{shown(lost.path)}, which the build created, changed in the pod; recreating the pod")
+        except BuiltFileChanged as changed:
+            ctx.warn(f"{shown(changed.path)}, which the build created, changed in the pod; recreating the pod")
             _recreate(ctx, installation.runner_pod)
             delta, tests = attempt(pod.read())
     finally:
