@@ -45,7 +45,7 @@ from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
         ("tests\n!tests/b", "tests/b/three.txt", False),
     ],
 )
-def test_docker(rules: str, path: str, expected: bool) -> None:
+def test_ignored_follows_docker(rules: str, path: str, expected: bool) -> None:
     """The last rule that matches the path or what it is in decides."""
     assert DockerIgnore(rules).ignored(path) is expected
 
@@ -71,13 +71,13 @@ def test_docker(rules: str, path: str, expected: bool) -> None:
         ("# the first line\n\ufeffa.txt", "a.txt", False),
     ],
 )
-def test_characters_mean_what_they_mean_to_go(rules: str, path: str, expected: bool) -> None:
+def test_special_characters_follow_go(rules: str, path: str, expected: bool) -> None:
     """A class is negated by ^ only; bytes of another encoding are bytes."""
     assert DockerIgnore(rules).ignored(path) is expected
 
 
 @pytest.mark.parametrize("pattern", ["[b-a]", "[", "a[", "[]", "[]a]", "[^]", "a\\", "[a", "!", "[-a]", "\\c", "[\\9]"])
-def test_a_pattern_that_docker_refuses_is_named_with_its_line(pattern: str) -> None:
+def test_invalid_pattern_is_an_error_with_its_line(pattern: str) -> None:
     with pytest.raises(BadPattern) as caught:
         DockerIgnore(f"# comment\n*.log\n{pattern}\n")
     assert (caught.value.pattern, caught.value.line) == (pattern, 3)
@@ -91,9 +91,7 @@ _PATTERNS = st.lists(st.sampled_from(["a", "b", "*", "**", "a*", "?b", "x.py"]),
     st.lists(st.tuples(st.booleans(), _PATTERNS), max_size=5),
     st.lists(_NAMES, min_size=2, max_size=4),
 )
-def test_nothing_is_brought_back_below_a_directory_that_is_not_entered(
-    rules: list[tuple[bool, str]], names: list[str]
-) -> None:
+def test_nothing_is_included_below_an_excluded_directory(rules: list[tuple[bool, str]], names: list[str]) -> None:
     ignore = DockerIgnore("\n".join(f"{'!' if keep else ''}{pattern}" for keep, pattern in rules))
     above = ["/".join(names[:depth]) for depth in range(1, len(names))]
 
@@ -101,7 +99,7 @@ def test_nothing_is_brought_back_below_a_directory_that_is_not_entered(
         assert ignore.ignored("/".join(names))
 
 
-def test_a_directory_is_entered_only_for_rules_that_reach_into_it() -> None:
+def test_directory_is_entered_only_for_rules_below_it() -> None:
     """`*` and then what is wanted: nobody walks through an environment with ten thousand files for that."""
     ignore = DockerIgnore("*\n!src/app\n!tests\n**/data\n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fakes import FakeImages
 from msgspec.structs import replace
-from seatrial.image_inputs.image_manifest import Manifest
+from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.image_inputs.working_tree import Entry
 from seatrial.images.engine_images import EngineImages
 from seatrial.images.expected_tree import expected_tree, host_root
@@ -64,7 +64,9 @@ def test_tree_of_an_image_of_another_project_has_the_sent_folders_only(tmp_path)
 
 
 def runner_of_another_project():
-    return RunnerRecord(reference="x:1", image="sha256:x", uid="u", places=("tests",), manifest=Manifest(dockerfile=""))
+    return RunnerRecord(
+        reference="x:1", image="sha256:x", uid="u", places=("tests",), manifest=ImageManifest(dockerfile="")
+    )
 
 
 def test_tests_run_in_the_context_of_the_runners_image(shop, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeExec
 from msgspec.structs import replace
-from seatrial.image_inputs.image_manifest import Manifest
+from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.image_inputs.working_tree import Entry, Tree
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, OutOfTime
@@ -17,7 +17,9 @@ from seatrial.runner_pod import known_files
 from seatrial.runner_pod.known_files import KnownFiles, require_runner
 from seatrial.saved_state import RunnerRecord, read_runner, write_runner
 
-RUNNER = RunnerRecord(reference="t:1", image="sha256:t", uid="u", places=("tests",), manifest=Manifest(dockerfile=""))
+RUNNER = RunnerRecord(
+    reference="t:1", image="sha256:t", uid="u", places=("tests",), manifest=ImageManifest(dockerfile="")
+)
 A, MADE = Entry("f", 0o644, 1, "a"), Entry("f", 0o644, 1, "m")
 
 
