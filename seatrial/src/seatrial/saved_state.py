@@ -21,14 +21,17 @@ __all__ = [
     "PushedImage",
     "RunnerRecord",
     "read",
+    "read_built",
     "read_runner",
     "write",
+    "write_built",
     "write_runner",
 ]
 
 T = TypeVar("T")
 
 _RUNNER: Final = "runner.json"
+_BUILT: Final = "built.json"
 
 INSPECTED_IMAGES: Final = "looked.json"
 """In an environment's directory: the images that the last command requested from the engine."""
@@ -153,6 +156,20 @@ def write(path: Path, value: object) -> None:
         content = json.dumps(msgspec.to_builtins(value)).encode()
     fresh.write_bytes(content)
     fresh.replace(path)
+
+
+def read_built(shared: Path) -> dict[str, BuiltImage]:
+    """Return the images that were built: image name and digest of its inputs, or of the image, to the image.
+
+    Args:
+        shared: directory of state that all environments share.
+    """
+    return read(shared / _BUILT, dict[str, BuiltImage]) or {}
+
+
+def write_built(shared: Path, built: dict[str, BuiltImage]) -> None:
+    """Replace the images that were built."""
+    write(shared / _BUILT, built)
 
 
 def read_runner(directory: Path) -> RunnerRecord | None:

@@ -17,6 +17,7 @@ from seatrial.model.environment_record import Created
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ClusterSpec, Project, RunnerSpec
 from seatrial.removal.keep import Fate
+from seatrial.saved_state import BuiltImage, write_built
 
 
 class World:
@@ -317,8 +318,7 @@ def test_the_cache_goes_only_when_nobody_uses_it(world):
 
     this = world.machine()
     world.processes._answers[("docker", "image", "ls")] = Answer(stdout="shop:aa\ntheirs:bb\n")
-    (this.ledger.root / "shared").mkdir()
-    (this.ledger.root / "shared" / "built.json").write_text('{"shop inputs": "shop:aa"}')
+    write_built(this.ledger.root / "shared", {"shop inputs": BuiltImage(reference="shop:aa", image="sha256:a")})
     assert environments.drop_cache(this, world.said.append) == [this.registry().volume, "shop:aa"]
 
 

@@ -39,7 +39,7 @@ class Bench:
             known=known,
             processes=self.world.processes,
             environ=self.environ,
-            state_file=self.root / ".seatrial" / "built.json",
+            shared=self.root / ".seatrial",
             deadline=Deadline.after(30),
             log=lambda name: self.root / name,
             progress=lambda _: None,

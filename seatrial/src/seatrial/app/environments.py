@@ -17,7 +17,7 @@ from seatrial.namespaces import lease
 from seatrial.ports import Kube
 from seatrial.removal.keep import Fate
 from seatrial.removal.removers import remove_resources
-from seatrial.saved_state import read
+from seatrial.saved_state import read_built
 
 __all__ = [
     "NO_ENVIRONMENT",
@@ -322,8 +322,8 @@ def drop_cache(this: Machine, say: Say) -> list[str]:
     registry = this.registry()
     registry.remove()
     # Images of other users on the same engine have the same label.
-    built = read(this.ledger.root / "shared" / "built.json", dict[str, str]) or {}
-    return this.engine.delete_cache(volume=registry.volume, label="seatrial.dev/project", images=set(built.values()))
+    built = {each.reference for each in read_built(this.ledger.root / "shared").values()}
+    return this.engine.delete_cache(volume=registry.volume, label="seatrial.dev/project", images=built)
 
 
 def settle(this: Machine, record: EnvironmentRecord, fate: Fate) -> None:

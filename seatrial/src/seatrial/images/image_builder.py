@@ -17,7 +17,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import Inconclusive, UsageError
 from seatrial.model.spec import ImageSpec, Project
 from seatrial.ports import Images, LocalImage, Processes, Progress
-from seatrial.saved_state import BuiltImage, read, write
+from seatrial.saved_state import BuiltImage, read_built, write_built
 
 __all__ = ["BuildResult", "ImageBuilder"]
 
@@ -58,7 +58,7 @@ class ImageBuilder:
         known: images that the engine has.
         processes: runs programs.
         environ: environment variables, for build arguments and secrets.
-        state_file: records which inputs led to which image, for all projects.
+        shared: directory of state that all environments share; it records which inputs led to which image.
         deadline: of the run.
         log: returns the log file of a build, by its name.
         progress: is told what the engine does.
@@ -69,7 +69,7 @@ class ImageBuilder:
     known: EngineImages
     processes: Processes
     environ: Mapping[str, str]
-    state_file: Path
+    shared: Path
     deadline: Deadline
     log: Callable[[str], Path]
     progress: Progress
@@ -84,7 +84,7 @@ class ImageBuilder:
         """
         changed: list[tuple[str, str]] = []
         for _ in range(_ATTEMPTS):
-            recorded = read(self.state_file, dict[str, BuiltImage]) or {}
+            recorded = read_built(self.shared)
             name = f"{spec.name} {inputs.manifest.digest}"
             if (before := recorded.get(name)) and (image := self._find(before)):
                 return BuildResult(reference=before.reference, image=image, inputs=inputs, is_new=False)
@@ -102,7 +102,7 @@ class ImageBuilder:
             names = {name, f"{spec.name} {again.manifest.digest}", f"{spec.name} {built.digest}"}
             record = BuiltImage(reference=reference, image=built.digest)
             kept = [pair for pair in recorded.items() if pair[0] not in names]
-            write(self.state_file, dict([*kept[-_RECORDED:], *((each, record) for each in sorted(names))]))
+            write_built(self.shared, dict([*kept[-_RECORDED:], *((each, record) for each in sorted(names))]))
             self.images.prune(self._labels(spec), keep=_KEPT, exclude=reference)
             return BuildResult(reference=reference, image=named or built, inputs=again, is_new=reference == fresh)
         raise Inconclusive(

@@ -60,7 +60,7 @@ def run(ctx: Ctx) -> Report[BuiltImages]:
         known=ctx.engine_images,
         processes=ctx.env.processes,
         environ=os.environ,
-        state_file=ctx.env.shared / "built.json",
+        shared=ctx.env.shared,
         deadline=ctx.deadline,
         log=ctx.log,
         progress=ctx.progress(Stage.BUILD),
