@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.transport import Transport
 from seatrial.pod.agent.wire import AGENT_ENTRY
-from seatrial.pytest_plugin.kept_environment import kept
+from seatrial.pytest_plugin.kept_environment import find_kept_environment
 from seatrial.readiness.pod import container_state
 
 __all__ = ["pod_transport"]
@@ -18,7 +18,7 @@ __all__ = ["pod_transport"]
 @contextmanager
 def pod_transport(_directory: Path) -> Iterator[Transport]:
     """Yield the pod `test-runner` in namespace `shop` of the project in SEATRIAL_CONFORMANCE_PROJECT."""
-    it = kept(Path(os.environ["SEATRIAL_CONFORMANCE_PROJECT"]), lambda: None)
+    it = find_kept_environment(Path(os.environ["SEATRIAL_CONFORMANCE_PROJECT"]), lambda: None)
     assert it is not None
     kube = it.kube()
     try:

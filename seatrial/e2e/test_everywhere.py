@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import shop_project
 from seatrial.adapters.port_forward.forwarder import KubeForwarder
-from seatrial.pytest_plugin.kept_environment import kept
+from seatrial.pytest_plugin.kept_environment import find_kept_environment
 from shop_project import PATIENCE, PROJECT
 
 NAME = f"{shop_project.NAME}-everywhere"
@@ -126,7 +126,7 @@ class Shop:
         return self.run(sys.executable, "-m", "pytest", "-p", "no:hypothesispytest", *argv, code=code)
 
     def kubectl(self, *argv: str) -> str:
-        it = kept(self.root, lambda: None)
+        it = find_kept_environment(self.root, lambda: None)
         return self.run("kubectl", "--kubeconfig", str(it.kubeconfig), *argv, code=0)
 
 
@@ -192,7 +192,7 @@ def test_fifty_isolated_namespaces_have_low_overhead(shop, where):
 
 def test_rollout_breaks_only_open_connections(shop):
     """1,000 connections, 8 at a time; each broken one was open when its pod was deleted."""
-    forwarder = KubeForwarder(kept(shop.root, lambda: None).kube(), seed=os.getpid())
+    forwarder = KubeForwarder(find_kept_environment(shop.root, lambda: None).kube(), seed=os.getpid())
     place = forwarder.open("web", "shop")[8080]
     spans: list[tuple[float, float, str]] = []
     enough = threading.Event()

@@ -9,7 +9,7 @@ from seatrial.app.debug_command import with_clients_on_path
 
 
 def test_clients_are_appended_to_path():
-    assert 'PATH="$PATH:/seatrial/lent/bin"' in with_clients_on_path(["http", "x"])[2]
+    assert 'PATH="$PATH:/seatrial/clients/bin"' in with_clients_on_path(["http", "x"])[2]
 
 
 def test_command_waits_until_the_clients_are_written(tmp_path, monkeypatch):

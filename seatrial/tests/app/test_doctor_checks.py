@@ -109,9 +109,9 @@ def test_unknown_facts_give_no_warning(changes):
 def test_checks_show_services_that_variables_set():
     facts = MachineFacts(
         tools=(),
-        services={"web": ("w:1", "SEATRIAL_SERVICE_WEB says so"), "db": ("", "SEATRIAL_SERVICE_DB: 'd' is not")},
+        services={"web": ("w:1", "SEATRIAL_SERVICE_WEB is set"), "db": ("", "SEATRIAL_SERVICE_DB: 'd' is not")},
     )
     web, db = (check for check in checks(facts) if check.about.startswith("service "))
 
-    assert (web.level, web.message) == ("ok", "w:1, because SEATRIAL_SERVICE_WEB says so")
+    assert (web.level, web.message) == ("ok", "w:1, because SEATRIAL_SERVICE_WEB is set")
     assert (db.level, db.message) == ("problem", "SEATRIAL_SERVICE_DB: 'd' is not")

@@ -65,7 +65,7 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
         "ok       environment: held of /p: in use",
         "ok       environment: kept of /p: kept",
         "ok       cluster: stranger was not created by seatrial and is not touched",
-        "ok       location: host, because SEATRIAL_LOCATION says so",
+        "ok       location: host, because SEATRIAL_LOCATION is set",
     ):
         assert line in said.out.splitlines()
     ledger.release(EnvironmentId("b"))

@@ -1,4 +1,4 @@
-"""A project, and beside it a kept environment whose cluster is a server of this process."""
+"""A project, and a kept environment whose cluster is a fake API in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters.fake_pods import Pods, endpoint, endpoint_slice
 
 CONFIGURATION = """
 [cluster]
-name = "beside"
+name = "shop"
 
 [service.web]
 port = 18090
@@ -44,7 +44,7 @@ WHERE = "namespace"
 
 @dataclass
 class Project:
-    """A project; `pytest(…)` runs its tests in a process of their own and returns what they printed."""
+    """A project. `pytest(…)` runs its tests in a separate process and returns the output."""
 
     root: Path
     state: Path
@@ -54,15 +54,15 @@ class Project:
         (self.root / name).write_text(text)
 
     def keep(self, port: int) -> None:
-        """Let there be an environment."""
+        """Create the record of a kept environment."""
         directory = self.state / "seatrial" / "sessions" / "0a1b2c3d"
         directory.mkdir(parents=True)
         session = {"session": "0a1b2c3d", "project": str(self.root), "command": "up", "provider": "kind",
-                   "cluster": "beside", "created": "2026-01-01T00:00:00Z", "expires": "2099-01-01T00:00:00Z",
+                   "cluster": "shop", "created": "2026-01-01T00:00:00Z", "expires": "2099-01-01T00:00:00Z",
                    "kept": True}  # fmt: skip
         (directory / "session.json").write_text(json.dumps(session))
         config = {
-            "contexts": [{"name": "kind-beside", "context": {"cluster": "c"}}],
+            "contexts": [{"name": "kind-shop", "context": {"cluster": "c"}}],
             "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
         }
         (directory / "kubeconfig").write_text(json.dumps(config))
@@ -113,7 +113,7 @@ def api():
 
 @pytest.fixture
 def pods(api, project):
-    """The pods of a cluster that the project's environment has: `web-1` and `pg-1`."""
+    """The pods of the project's environment: `web-1` and `pg-1`."""
     for namespace, name, port in (("shop", "web", 18090), ("data", "pg", 15432)):
         base = f"/api/v1/namespaces/{namespace}/services/{name}"
         api.on("GET", base, (200, {"spec": {"ports": [{"port": port}]}}))

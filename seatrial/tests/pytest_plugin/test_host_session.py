@@ -1,4 +1,4 @@
-"""The plugin on a host: a real pytest in a process of its own, beside a cluster of this process."""
+"""The plugin on the host: pytest in a separate process, with a fake cluster in this process."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_other_ways_to_connect():
     found = socket.getaddrinfo("web", "18090", socket.AF_INET, socket.SOCK_STREAM)
     assert [entry[4] for entry in found] == [one_of for one_of in [found[0][4]]]
 
-def test_each_has_an_address_of_its_own():
+def test_each_service_has_another_address():
     assert socket.gethostbyname("web") != socket.gethostbyname("pg.data")
 
-def test_a_port_that_the_service_has_not_is_refused():
+def test_other_ports_are_refused():
     with socket.socket() as one:
         assert one.connect_ex(("web", 18091)) != 0
 
-def test_other_names_are_none_of_ours():
+def test_other_names_are_unchanged():
     assert socket.gethostbyname("localhost") == "127.0.0.1"
     for name in ("pg", "web.data", "web.invalid"):
         try:
@@ -61,14 +61,14 @@ def test_service(service):
     with urllib.request.urlopen(web.url + "/ready", timeout=5) as answer:
         assert answer.status == 200
 
-def test_absent(service):
+def test_missing(service):
     service("db")
 
-def test_another_question(service):
+def test_other_probe(service):
     assert service.probe("web", http="/no") == "HTTP status 404"
     assert service.probe("web", tcp=True) == ""
 
-def test_port_that_is_none(service):
+def test_unknown_port(service):
     service("web", port=1)
 """
 
@@ -96,7 +96,7 @@ def web(pods):
         it.shutdown()
 
 
-def test_the_plugin_costs_nothing_to_import():
+def test_import_of_the_plugin_loads_no_slow_modules():
     costly = {"msgspec", "yaml", "rich", "ssl", "http", "subprocess", "tomllib"}
     code = (
         "import sys, pytest; before = set(sys.modules); import seatrial.pytest_plugin;"
@@ -106,7 +106,7 @@ def test_the_plugin_costs_nothing_to_import():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_without_a_configuration_there_is_nothing(project):
+def test_plugin_does_nothing_without_a_configuration(project):
     (project.root / "seatrial.toml").unlink()
     project.write("""
 import os, socket
@@ -120,17 +120,17 @@ def test_it(request):
     assert "seatrial:" not in project.pytest()
 
 
-def test_names_resolve(project, web):
+def test_service_names_resolve_to_local_addresses(project, web):
     project.write(NAMES)
-    assert "seatrial: on the host, beside cluster beside" in project.pytest()
+    assert "seatrial: tests run on the host and use cluster shop" in project.pytest()
 
 
-def test_names_resolve_in_workers_of_xdist(project, web):
+def test_service_names_resolve_in_xdist_workers(project, web):
     project.write(NAMES)
     assert "5 passed" in project.pytest("-n2")
 
 
-def test_one_option_turns_names_off(project, web):
+def test_resolve_option_disables_service_names(project, web):
     project.write("""
 import socket, pytest
 
@@ -142,40 +142,42 @@ def test_it(service):
     project.pytest("--seatrial-resolve=off")
 
 
-def test_services(project, web):
+def test_service_fixture_fails_with_reason(project, web):
     project.write(SERVICES)
     said = project.pytest("-rN", code=1)
 
     assert "2 failed, 2 passed" in said
-    assert "service db is not ready: pod pg-1 does not take connections to port 8080: dial tcp4" in said
-    assert "Service shop/web has no port 1; it has 18090" in said
+    assert "service db is not ready: pod pg-1 refuses connections to port 8080: dial tcp4" in said
+    assert "Service shop/web has no port 1; its ports: 18090" in said
 
 
-def test_a_service_that_the_cluster_has_not(project, web, api):
+def test_missing_service_has_a_hint(project, web, api):
     api.on("GET", "/api/v1/namespaces/data/services/pg", (404, {"message": "no"}))
     project.write("""
 import socket, pytest
 
 def test_db(service):
-    with pytest.raises(socket.gaierror, match="the cluster has no Service data/pg; hint: seatrial up"):
+    with pytest.raises(socket.gaierror, match="Service data/pg not found in the cluster; hint: seatrial up"):
         socket.getaddrinfo("pg.data", 1)
     service("db")
 """)
-    assert "service db is not there: the cluster has no Service data/pg; hint: seatrial up" in project.pytest(code=1)
+    assert "service db is not available: Service data/pg not found in the cluster; hint: seatrial up" in project.pytest(
+        code=1
+    )
 
 
-def test_overrides(project, web):
+def test_variable_and_option_set_the_address_of_a_service(project, web):
     project.write("""
 def test_it(service):
     web, db = service("web", check=False), service("db", check=False)
-    assert (web.url, web.location.reason) == ("https://w:1", "SEATRIAL_SERVICE_WEB says so")
-    assert (db.url, db.location.reason) == ("postgresql://d:2", "--seatrial-service says so")
+    assert (web.url, web.location.reason) == ("https://w:1", "SEATRIAL_SERVICE_WEB is set")
+    assert (db.url, db.location.reason) == ("postgresql://d:2", "--seatrial-service is set")
 """)
     project.pytest("--seatrial-service=db=d:2", SEATRIAL_SERVICE_WEB="https://w:1")
-    assert "no service 'wbe'" in project.pytest("--seatrial-service=wbe=d:2", code=1)
+    assert "service 'wbe' is not configured; known: web, db" in project.pytest("--seatrial-service=wbe=d:2", code=1)
 
 
-def test_variables_are_there_before_conftest_files(project, web):
+def test_runner_variables_are_set_before_conftest_files(project, web):
     project.write(
         "import os\nSEEN = {name: os.environ.get(name) for name in ('STATIC', 'PASSWORD', 'PLAIN', 'WHERE')}\n",
         "conftest.py",
@@ -192,21 +194,21 @@ def test_it():
 
 
 @pytest.mark.parametrize("mine", ["", "/my/own"])
-def test_clients_of_kubernetes_find_the_kept_cluster_unless_told_another(project, web, mine):
+def test_kubeconfig_is_that_of_the_environment_unless_set(project, web, mine):
     project.write("import os\nSEEN = os.environ['KUBECONFIG']\n", "conftest.py")
     project.write("""
 import conftest, json, pathlib
 
 def test_it():
-    print("led to", conftest.SEEN)
+    print("kubeconfig:", conftest.SEEN)
     assert conftest.SEEN == "/my/own" or json.loads(pathlib.Path(conftest.SEEN).read_text())["contexts"]
 """)
     said = project.pytest("-s", **({"KUBECONFIG": mine} if mine else {}))
 
-    assert f"led to {mine or project.state}" in said
+    assert f"kubeconfig: {mine or project.state}" in said
 
 
-def test_clients_reach_services_by_name_without_the_proxy(project, web):
+def test_service_names_are_exempt_from_the_proxy(project, web):
     project.write("import os\nSEEN = os.environ['no_proxy'].split(',')\n", "conftest.py")
     project.write("""
 import conftest
@@ -218,12 +220,12 @@ def test_it():
     project.pytest(HTTP_PROXY="http://proxy.invalid:3128", NO_PROXY="mine.example")
 
 
-def test_without_an_environment_what_is_missing_is_told(project):
+def test_tests_without_an_environment_get_a_hint(project):
     project.write("""
 import os, socket, pytest
 
 def test_names():
-    with pytest.raises(socket.gaierror, match="web.shop is a service of seatrial.toml, and there is no environment"):
+    with pytest.raises(socket.gaierror, match="web.shop is a service in seatrial.toml, but this project has"):
         socket.getaddrinfo("web.shop", 80)
 
 def test_no_variables():
@@ -238,11 +240,11 @@ def test_namespace(isolated_namespace):
     said = project.pytest("-rN", code=1)
 
     assert "2 passed, 1 failed, 1 error" in said or "1 failed, 2 passed, 1 error" in said
-    assert "there is no environment of this project; hint: seatrial up" in said
+    assert "this project has no environment; hint: seatrial up" in said
 
 
-def test_an_environment_in_a_namespace_of_its_own_is_asked_for_by_name(project, web, api):
-    """Without that, the one in the configured namespaces is taken, however new another is."""
+def test_guest_environment_is_selected_by_its_name(project, web, api):
+    """By default, the environment in the configured namespaces is used, even if another one is newer."""
     old = next((project.state / "seatrial" / "sessions").iterdir())
     new = old.with_name("ffffffff")
     new.mkdir()
@@ -259,16 +261,16 @@ def test_it(service):
     project.pytest("--seatrial-namespace=pr-42", WANTED="777")
 
 
-def test_in_compose_names_are_those_of_compose(project):
+def test_compose_uses_service_names_of_compose(project):
     project.write("""
 def test_it(service):
     assert service("db", check=False).address == "pg:15432"
-    assert service.location == ("compose", "--seatrial-location says so")
+    assert service.location == ("compose", "--seatrial-location is set")
 """)
-    assert "seatrial: in a compose" in project.pytest("--seatrial-location=compose")
+    assert "seatrial: tests run in a compose" in project.pytest("--seatrial-location=compose")
 
 
-def test_a_wrong_configuration_is_told_in_a_line(project, web):
+def test_invalid_configuration_is_reported_in_one_line(project, web):
     (project.root / "seatrial.toml").write_text("[runner]\nimage = 3\n")
     project.write("def test_it():\n    pass\n")
     line = "seatrial.toml:2: runner.image: is 3, should be a string"
@@ -280,7 +282,7 @@ def test_a_wrong_configuration_is_told_in_a_line(project, web):
     assert "Traceback" not in said
 
 
-def test_nothing_is_left_behind(project, web):
+def test_session_restores_sockets_and_threads(project, web):
     project.write(NAMES)
     project.write(
         """
@@ -307,7 +309,7 @@ assert not [thread for thread in set(threading.enumerate()) - before if "seatria
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_namespaces(project, web, api, monkeypatch):
+def test_isolated_namespaces_are_created_and_deleted(project, web, api, monkeypatch):
     made = []
     original = type(api).answer
 
@@ -349,7 +351,7 @@ def test_slip(isolated_namespace):
     said = project.pytest("-rN", "--strict-markers", code=1)
 
     assert "4 passed, 1 error" in said
-    assert "isolated_namespace takes quota, limits, default_deny and secrets, not qouta" in said
+    assert "isolated_namespace has no option qouta; known: quota, limits, default_deny, secrets" in said
     kinds = [path.split("/")[-1] for method, path in made if method == "POST"]
     assert kinds.count("namespaces") == 4
     assert kinds.count("secrets") == 2
@@ -360,7 +362,7 @@ def test_slip(isolated_namespace):
     assert len(deleted) == 5
 
 
-def test_a_chart_gets_values_as_they_are(project, web, api, monkeypatch, tmp_path):
+def test_install_keeps_the_types_of_values(project, web, api, monkeypatch, tmp_path):
     original = type(api).answer
 
     def answer(self, method, path):
@@ -391,7 +393,7 @@ def test_one(isolated_namespace):
     ]
     assert isolated_namespace in said
 
-    with pytest.raises(Exception, match="install bad charts/web failed: no such chart"):
+    with pytest.raises(Exception, match="helm install bad charts/web failed: no such chart"):
         isolated_namespace.install("charts/web", release="bad")
 """)
 

@@ -102,7 +102,7 @@ def test_a_run_under_python_3_9_and_pytest_7(tmp_path: Path) -> None:
         assert (ran.verdict.exit, ran.verdict.proven) == (ExitCode.TESTS_FAILED, True), out.getvalue()
         assert (counts.passed, counts.failed, counts.skipped, counts.xfailed) == (4, 1, 1, 1), out.getvalue()
         assert counts.errors == 1
-        assert "namespaces cannot be made here: no ServiceAccount is mounted" in out.getvalue()
+        assert "cannot create namespaces: no ServiceAccount is mounted" in out.getvalue()
         assert "pytest-7.0.1" in out.getvalue()
         assert (tmp_path / f"run{number}" / "renderer-errors.log").read_text() == ""
     pod.close()

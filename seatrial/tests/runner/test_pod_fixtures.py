@@ -68,7 +68,7 @@ def test_fixtures(bench, server, monkeypatch, more):
     assert outcome.counts.passed == 2, bench.text
     assert outcome.counts.failed == 2
     assert "service gone is not ready: " in bench.text
-    assert "no service 'wbe' is configured; known: web, gone" in bench.text
+    assert "service 'wbe' is not configured; known: web, gone" in bench.text
     assert "Traceback" not in bench.text
 
 
@@ -77,7 +77,7 @@ def test_namespaces_need_rights(bench):
     bench.build()
     bench.run(fixtures=definition(1))
 
-    assert "namespaces cannot be made here: no ServiceAccount is mounted in this pod" in bench.text
+    assert "cannot create namespaces: no ServiceAccount is mounted in this pod" in bench.text
     assert "hint: isolated-namespaces = true under [runner]" in bench.text
 
 

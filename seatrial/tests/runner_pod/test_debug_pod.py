@@ -43,7 +43,7 @@ class TestPod:
         assert made["spec"]["securityContext"]["runAsNonRoot"] is True
         assert made["spec"]["activeDeadlineSeconds"] == LIFETIME
         assert (container["image"], container["env"]) == (tests["image"], tests["env"])
-        assert container["command"][-2:] == ["lend", CLIENTS_DIRECTORY]
+        assert container["command"][-2:] == ["clients", CLIENTS_DIRECTORY]
 
     def test_debug_pod_mounts_clients_and_not_the_working_tree(self):
         spec = debug_pod_object(runner_pod(), "debug-1")["spec"]

@@ -18,7 +18,7 @@ from seatrial.config.problem import ConfigurationError
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.spec import Project
-from seatrial.pod.fixtures.endpoint import overrides
+from seatrial.pod.fixtures.endpoint import service_overrides
 from seatrial.pod.fixtures.location import location
 from seatrial.ports import Processes
 
@@ -170,7 +170,7 @@ def _services(project: Project) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield the services whose address is set by an environment variable."""
     for name in project.service:
         try:
-            said = overrides([name], os.environ, ())
+            said = service_overrides([name], os.environ, ())
         except ValueError as error:
             yield name, ("", str(error))
         else:

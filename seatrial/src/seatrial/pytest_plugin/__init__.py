@@ -1,13 +1,14 @@
-"""The pytest plugin of the host: what tests may use there as in the pod. Importing it costs nothing.
+"""Give tests on the host the fixtures, service names and variables that they have in the pod.
 
-It does nothing at all unless a `seatrial.toml` (or `[tool.seatrial]`) is at pytest's rootdir or above it, and connects
-to nothing before a test needs it; but the variables of `[runner.env-from]` are read at the start, if an environment is
-up.
+The plugin does nothing unless `seatrial.toml` (or `[tool.seatrial]`) is in pytest's rootdir or a parent directory. It
+connects to the cluster once a test needs it, except for the variables of `[runner.env-from]`: they are read at the
+start if the project has a kept environment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +16,17 @@ import pytest
 from seatrial.pod.fixtures.plugin_options import add_options
 
 if TYPE_CHECKING:
-    from seatrial.pytest_plugin.host_session import Host
+    from seatrial.pytest_plugin.host_session import HostSession
 
-__all__ = ["pytest_addoption", "pytest_configure", "pytest_load_initial_conftests", "pytest_report_header"]
+__all__ = [
+    "find_configuration",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_load_initial_conftests",
+    "pytest_report_header",
+]
 
-_HOST: pytest.StashKey[Host] = pytest.StashKey()
+_HOST: pytest.StashKey[HostSession] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,28 +36,43 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
-    """Bring the variables in before conftest files look at them."""
-    from seatrial.pytest_plugin.configuration_file import configuration_file  # noqa: PLC0415
-
-    file = configuration_file(early_config.rootpath)
+    """Set the variables before conftest files read them."""
+    file = find_configuration(early_config.rootpath)
     if file is not None:
-        from seatrial.pytest_plugin.host_session import Host  # noqa: PLC0415
+        from seatrial.pytest_plugin.host_session import HostSession  # noqa: PLC0415
 
-        host = early_config.stash[_HOST] = Host(file, early_config)
+        host = early_config.stash[_HOST] = HostSession(file, early_config)
         early_config.add_cleanup(host.close)
         host.start()
     yield
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the session its fixtures, unless the pod's agent does."""
+    """Register the fixtures, unless the agent in the pod does."""
     host = config.stash.get(_HOST, None)
     if host is not None and not config.pluginmanager.has_plugin("seatrial-fixtures"):
-        host.give_fixtures(config)
+        host.register_fixtures(config)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say where the tests run, and beside what."""
+    """Report where the tests run, and the cluster that they use."""
     host = config.stash.get(_HOST, None)
     lines: list[str] = host.header() if host is not None else []
     return lines
+
+
+def find_configuration(start: Path) -> Path | None:
+    """Return the configuration file of a directory or its nearest parent; None if there is none.
+
+    The file is not parsed: every pytest session of this Python environment calls this function.
+    """
+    for folder in (start, *start.parents):
+        if (folder / "seatrial.toml").is_file():
+            return folder / "seatrial.toml"
+        project = folder / "pyproject.toml"
+        try:
+            if b"[tool.seatrial" in project.read_bytes():
+                return project
+        except OSError:
+            continue
+    return None

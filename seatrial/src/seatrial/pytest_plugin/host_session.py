@@ -1,4 +1,4 @@
-"""A pytest session on a host beside a kept environment: variables, names, fixtures as in the pod."""
+"""Prepare a pytest session on the host: variables, service names and fixtures of a kept environment."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from seatrial.pod.fixtures.location import Location, location
 
 if TYPE_CHECKING:
     from seatrial.model.spec import Project
-    from seatrial.pod.fixtures.isolated_namespaces import Namespaces
+    from seatrial.pod.fixtures.isolated_namespaces import IsolatedNamespaces
     from seatrial.pod.fixtures.service_fixture import Services
     from seatrial.ports import Address, Forwarder
-    from seatrial.pytest_plugin.kept_environment import Kept
-    from seatrial.pytest_plugin.name_resolver import Resolver
+    from seatrial.pytest_plugin.kept_environment import KeptEnvironment
+    from seatrial.pytest_plugin.name_resolver import NameResolver
 
-__all__ = ["Host"]
+__all__ = ["HostSession"]
 
-_NOT_UP = "there is no environment of this project; hint: seatrial up"
+_NO_ENVIRONMENT = "this project has no environment; hint: seatrial up"
 
 
-class Host:
-    """One session. Everything that costs something is done when it is first needed.
+class HostSession:
+    """One pytest session. The configuration is loaded, and the cluster connected, when they are first needed.
 
     Args:
-        file: the configuration.
-        config: pytest's.
+        file: the configuration file.
+        config: of pytest.
     """
 
     def __init__(self, file: Path, config: pytest.Config) -> None:
@@ -41,14 +41,18 @@ class Host:
         self._directory = config.rootpath
         self._lock = threading.RLock()
         self._forwarder: Forwarder | None = None
-        self._resolver: Resolver | None = None
-        self._brought: list[str] = []
-        self._changed: dict[str, str] = {}  # variables that had a value before
+        self._resolver: NameResolver | None = None
+        self._set_names: list[str] = []
+        self._replaced: dict[str, str] = {}  # Variables that had another value before.
         self._missing: list[str] = []
 
     @cached_property
     def location(self) -> Location:
-        """Where this process runs."""
+        """Where this process runs.
+
+        Raises:
+            pytest.UsageError: SEATRIAL_LOCATION is not valid.
+        """
         try:
             return location(os.environ, said=self._options.seatrial_location)
         except ValueError as error:
@@ -56,7 +60,11 @@ class Host:
 
     @cached_property
     def project(self) -> Project:
-        """The configuration."""
+        """The configuration.
+
+        Raises:
+            pytest.UsageError: the configuration is not valid.
+        """
         from seatrial.config.load import load  # noqa: PLC0415
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
 
@@ -68,27 +76,27 @@ class Host:
 
             return guest_project(project, self._namespace)
         except SeatrialError as error:
-            raise pytest.UsageError(_told(error)) from error
+            raise pytest.UsageError(_one_line(error)) from error
 
     @cached_property
-    def kept(self) -> Kept | None:
-        """The environment beside us."""
-        if not any(_books().glob("*/session.json")):
+    def kept(self) -> KeptEnvironment | None:
+        """The kept environment of the project; None if there is none."""
+        if not any(_records_directory().glob("*/session.json")):
             return None
-        from seatrial.pytest_plugin.kept_environment import kept  # noqa: PLC0415
+        from seatrial.pytest_plugin.kept_environment import find_kept_environment  # noqa: PLC0415
 
-        return kept(self._file.parent, lambda: self.project, self._namespace)
+        return find_kept_environment(self._file.parent, lambda: self.project, self._namespace)
 
     @cached_property
     def names(self) -> dict[str, tuple[str, str]]:
-        """Service and namespace by each name that a pod may use for it."""
+        """Service and namespace, by each name that pods can use for the service."""
         from seatrial.pod.fixtures.endpoint import cluster_names  # noqa: PLC0415
         from seatrial.runner.fixture_settings import services_of  # noqa: PLC0415
 
         try:
             namespace = self.project.runner.namespace
         except pytest.UsageError:
-            # What is wrong with the configuration is told to whoever asks for a fixture.
+            # The first use of a fixture reports the error in the configuration.
             return {}
         return {
             name: (service["service"], service["namespace"])
@@ -97,106 +105,106 @@ class Host:
         }
 
     def start(self) -> None:
-        """Bring the variables in, and begin to answer for names."""
+        """Set the variables, and resolve service names from now on."""
         if self.location.where != "host":
             return
         if self.kept is not None:
-            self._bring_cluster(self.kept)
-            self._bring_exceptions()
+            self._set_kubeconfig(self.kept)
+            self._set_no_proxy()
             try:
-                self._bring_variables(self.kept)
+                self._set_runner_variables(self.kept)
             except pytest.UsageError as error:
                 self._missing = str(error).splitlines()
         if self._options.seatrial_resolve == "on":
-            from seatrial.pytest_plugin.name_resolver import Resolver  # noqa: PLC0415
+            from seatrial.pytest_plugin.name_resolver import NameResolver  # noqa: PLC0415
 
-            self._resolver = Resolver(self._addresses, self._unknown)
+            self._resolver = NameResolver(self._addresses, self._unknown)
             self._resolver.install()
 
-    def give_fixtures(self, config: pytest.Config) -> None:
+    def register_fixtures(self, config: pytest.Config) -> None:
         """Register the fixtures."""
         from seatrial.pod.fixtures import container_provider, fixture_plugin  # noqa: PLC0415
 
         if self.location.where == "host":
-            fixture_plugin.install(config, fixture_plugin.Place(self._services, self._namespaces))
+            fixture_plugin.install(config, fixture_plugin.FixtureProvider(self._services, self._namespaces))
             return
         from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
-        fixture_plugin.install(config, container_provider.place(config, fixture_settings(self.project, {})))
+        fixture_plugin.install(config, container_provider.create_provider(config, fixture_settings(self.project, {})))
 
     def header(self) -> list[str]:
         """Return lines for the session's header."""
         where = self.location
         if where.where != "host":
-            return [f"seatrial: in a {where.where}, because {where.reason}"]
+            return [f"seatrial: tests run in a {where.where}, because {where.reason}"]
         if "kept" not in vars(self) or self.kept is None:
             return []
-        lines = [f"seatrial: on the host, beside cluster {self.kept.cluster}"]
+        lines = [f"seatrial: tests run on the host and use cluster {self.kept.cluster}"]
         return [*lines, *(f"seatrial: {line}" for line in self._missing)]
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Restore the variables, and close all connections."""
         if self._resolver is not None:
             self._resolver.uninstall()
         if self._forwarder is not None:
             self._forwarder.close()
-        while self._brought:
-            os.environ.pop(self._brought.pop(), None)
-        os.environ.update(self._changed)
+        while self._set_names:
+            os.environ.pop(self._set_names.pop(), None)
+        os.environ.update(self._replaced)
 
-    def _bring_cluster(self, environment: Kept) -> None:
-        """Let Kubernetes' clients find the cluster that the pod's tests find, not that of the user's own context."""
+    def _set_kubeconfig(self, environment: KeptEnvironment) -> None:
+        """Let Kubernetes clients use the cluster of the environment instead of the user's current context."""
         if environment.own:
             self._set("KUBECONFIG", str(environment.kubeconfig))
 
-    def _bring_exceptions(self) -> None:
-        """Let clients reach services by name without the proxy that the environment may name."""
+    def _set_no_proxy(self) -> None:
+        """Exempt service names and loopback from the proxies of the environment."""
         from seatrial.adapters.proxy_exceptions import LOOPBACK, no_proxy_variables  # noqa: PLC0415
 
         for name, value in no_proxy_variables(os.environ, [*LOOPBACK, *self.names]).items():
             if name in os.environ:
-                self._changed.setdefault(name, os.environ[name])
+                self._replaced.setdefault(name, os.environ[name])
                 os.environ[name] = value
             else:
                 self._set(name, value)
 
-    def _bring_variables(self, environment: Kept) -> None:
+    def _set_runner_variables(self, environment: KeptEnvironment) -> None:
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
-        from seatrial.pod.fixtures.kube_client import Refused  # noqa: PLC0415
-        from seatrial.pytest_plugin.kept_environment import variables  # noqa: PLC0415
+        from seatrial.pod.fixtures.kube_client import ApiError  # noqa: PLC0415
+        from seatrial.pytest_plugin.kept_environment import runner_variables  # noqa: PLC0415
 
         runner = self.project.runner
         if all(name in os.environ for name in (*runner.env, *runner.env_from)):
             return
         try:
             api = environment.api()
-            values, self._missing = variables(api, runner)
+            values, self._missing = runner_variables(api, runner)
             api.close()
-        except (Refused, SeatrialError) as error:
-            self._missing = [f"variables of [runner] are missing: {error}"]
+        except (ApiError, SeatrialError) as error:
+            self._missing = [f"variables of [runner] are not set: {error}"]
             return
         for name, value in values.items():
             self._set(name, value)
 
     def _set(self, name: str, value: str) -> None:
-        # Whoever set one has a reason; xdist's workers inherit them.
+        # Variables of the user have priority. Workers of xdist inherit the variables.
         if name not in os.environ:
-            self._brought.append(name)
+            self._set_names.append(name)
             os.environ[name] = value
 
     def _forward(self) -> Forwarder:
         from seatrial.adapters.port_forward.forwarder import KubeForwarder  # noqa: PLC0415
-        from seatrial.pod.fixtures.endpoint import Absent  # noqa: PLC0415
+        from seatrial.pod.fixtures.endpoint import ServiceUnavailable  # noqa: PLC0415
 
         with self._lock:
             if self._forwarder is None:
                 if self.kept is None:
-                    raise Absent(_NOT_UP)
+                    raise ServiceUnavailable(_NO_ENVIRONMENT)
                 self._forwarder = KubeForwarder(self.kept.kube(), seed=os.getpid())
             return self._forwarder
 
     def _addresses(self, name: str) -> dict[int, Address] | None:
-        """Return where a service's ports are, by a name that a pod may use for it."""
+        """Return the local address of each port of a service, by a name that pods can use; None for other names."""
         if name not in self.names or self.kept is None:
             return None
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
@@ -205,62 +213,64 @@ class Host:
         try:
             return dict(self._forward().open(service, namespace))
         except SeatrialError as error:
-            raise socket.gaierror(socket.EAI_NONAME, f"{name}: {_told(error)}") from error
+            raise socket.gaierror(socket.EAI_NONAME, f"{name}: {_one_line(error)}") from error
 
     def _unknown(self, name: str) -> str:
-        return f"{name} is a service of {self._file.name}, and {_NOT_UP}" if name in self.names else ""
+        return f"{name} is a service in {self._file.name}, but {_NO_ENVIRONMENT}" if name in self.names else ""
 
     def _services(self) -> Services:
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
-        from seatrial.pod.fixtures.endpoint import Absent, Endpoint, overrides  # noqa: PLC0415
-        from seatrial.pod.fixtures.probes import answer  # noqa: PLC0415
+        from seatrial.pod.fixtures.endpoint import Endpoint, ServiceUnavailable, service_overrides  # noqa: PLC0415
+        from seatrial.pod.fixtures.probes import run_probe  # noqa: PLC0415
         from seatrial.pod.fixtures.service_fixture import Services  # noqa: PLC0415
         from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
         given = fixture_settings(self.project, {})
         services = given["services"]
         try:
-            said = overrides(services, os.environ, self._options.seatrial_service)
+            overridden = service_overrides(services, os.environ, self._options.seatrial_service)
         except ValueError as error:
             raise pytest.UsageError(str(error)) from error
 
         def find(name: str, port: int) -> Endpoint:
             service = services[name]
-            if name in said:
-                host, its, scheme, reason = said[name]
+            if name in overridden:
+                host, its, scheme, reason = overridden[name]
                 return Endpoint(name, host, its, scheme or service["scheme"], Location("host", reason))
             try:
                 places = self._forward().open(service["service"], service["namespace"])
             except SeatrialError as error:
-                raise Absent(f"service {name} is not there: {_told(error)}") from error
+                raise ServiceUnavailable(f"service {name} is not available: {_one_line(error)}") from error
             if port not in places:
                 known = ", ".join(map(str, places))
-                raise Absent(f"Service {service['namespace']}/{service['service']} has no port {port}; it has {known}")
+                raise ServiceUnavailable(
+                    f"Service {service['namespace']}/{service['service']} has no port {port}; its ports: {known}"
+                )
             return Endpoint(name, places[port].host, places[port].port, service["scheme"], self.location)
 
         def reason(name: str) -> str:
-            if name in said:
+            if name in overridden:
                 return ""
             service = services[name]
             return self._forward().last_error(service["service"], service["namespace"])
 
         def reach(name: str, port: int) -> str:
-            if name in said:
-                host, its, *_ = said[name]
-                return answer({"host": host, "port": its})
+            if name in overridden:
+                host, its, *_ = overridden[name]
+                return run_probe({"host": host, "port": its})
             service = services[name]
             return self._forward().check_port(service["service"], service["namespace"], port)
 
-        return Services(given, self.location, find, run=self._in_the_runner, reach=reach, reason=reason)
+        return Services(given, self.location, find, run=self._run_in_runner_pod, reach=reach, reason=reason)
 
-    def _in_the_runner(self, argv: list[str]) -> str:
-        """Run a command where the pod would, and return what is wrong."""
+    def _run_in_runner_pod(self, argv: list[str]) -> str:
+        """Run a command in the runner pod; return its error output, empty if it succeeds."""
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
         from seatrial.ports import StreamBroken  # noqa: PLC0415
 
         runner = self.project.runner
         if self.kept is None:
-            return _NOT_UP
+            return _NO_ENVIRONMENT
         kube = self.kept.kube()
         try:
             done = kube.exec(runner.pod, runner.namespace).run(argv, timeout=10)
@@ -268,25 +278,25 @@ class Host:
             return str(error)
         finally:
             kube.close()
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()
-        return (said or f"exit code {done.code}") if done.code else ""
+        output = (done.stderr or done.stdout).decode(errors="replace").strip()
+        return (output or f"exit code {done.code}") if done.code else ""
 
-    def _namespaces(self) -> Namespaces:
-        from seatrial.pod.fixtures.isolated_namespaces import Namespaces  # noqa: PLC0415
-        from seatrial.pod.fixtures.kube_client import Api, Refused  # noqa: PLC0415
+    def _namespaces(self) -> IsolatedNamespaces:
+        from seatrial.pod.fixtures.isolated_namespaces import IsolatedNamespaces  # noqa: PLC0415
+        from seatrial.pod.fixtures.kube_client import ApiError, KubeClient  # noqa: PLC0415
         from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
         environment = self.kept
 
-        def connect() -> Api:
+        def connect() -> KubeClient:
             if environment is None:
-                raise Refused(0, _NOT_UP)
+                raise ApiError(0, _NO_ENVIRONMENT)
             return environment.api()
 
         helm = (
             ["--kubeconfig", str(environment.kubeconfig), "--kube-context", environment.context] if environment else ()
         )
-        return Namespaces(
+        return IsolatedNamespaces(
             connect,
             fixture_settings(self.project, environment.labels if environment else {}),
             rights=None,
@@ -296,14 +306,14 @@ class Host:
         )
 
 
-def _books() -> Path:
-    """Return where the environments of this machine are written down: what costs next to nothing to look at."""
+def _records_directory() -> Path:
+    """Return the directory with the records of environments, without an import of the ledger."""
     base = os.environ.get("XDG_STATE_HOME")
     return (Path(base) if base else Path.home() / ".local" / "state") / "seatrial" / "sessions"
 
 
-def _told(error: Any) -> str:
-    """Return a failure in one line; a configuration's, a line each."""
+def _one_line(error: Any) -> str:
+    """Return an error in one line; the problems of a configuration, one line each."""
     if getattr(error, "problems", ()):
         return "\n".join(map(str, error.problems))
     parts = [error.message, f": {error.reason}" if error.reason else "", f"; hint: {error.hint}" if error.hint else ""]

@@ -1,4 +1,4 @@
-"""The kept environment of a project: its cluster, as `seatrial up` left it."""
+"""Find the kept environment of a project, and connect to its cluster."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from seatrial.adapters.kubeconfig import Access, load_access
 from seatrial.adapters.ledger import state_directory
 from seatrial.model.names import label_value
 from seatrial.model.spec import Project, RunnerSpec
-from seatrial.pod.fixtures.kube_client import Api
+from seatrial.pod.fixtures.kube_client import KubeClient
 
-__all__ = ["Kept", "kept", "variables"]
+__all__ = ["KeptEnvironment", "find_kept_environment", "runner_variables"]
 
 _TIMEOUT: Final = 10.0
-"""Seconds: every session waits for a cluster that does not answer."""
+"""Seconds that a pytest session waits for a cluster that does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One kept environment.
+class KeptEnvironment:
+    """An environment that `seatrial up` created.
 
     Attributes:
-        cluster: its name.
-        labels: for what tests make in it.
-        kubeconfig: file, and the context in it, that lead to its API.
-        own: the file is ours, and leads nowhere else.
+        cluster: name of the cluster.
+        labels: labels for objects that tests create.
+        kubeconfig: kubeconfig file of the cluster.
+        context: context in the file.
+        own: whether seatrial wrote the file, with this cluster only.
     """
 
     cluster: str
@@ -41,19 +42,19 @@ class Kept:
     own: bool
 
     def access(self) -> Access:
-        """Return the way to its API."""
-        from seatrial.adapters.process import LocalProcesses  # noqa: PLC0415 - for credential plugins only
+        """Return how to reach the API of the cluster."""
+        from seatrial.adapters.process import LocalProcesses  # noqa: PLC0415 - runs credential plugins
 
         return load_access(self.kubeconfig, self.context, LocalProcesses())
 
     def kube(self) -> KubeApi:
-        """Return its API."""
+        """Return the API of the cluster."""
         return KubeApi(self.access())
 
-    def api(self) -> Api:
-        """Return its API as the fixtures use it."""
+    def api(self) -> KubeClient:
+        """Return the API client of the fixtures."""
         access = self.access()
-        return Api(
+        return KubeClient(
             lambda: open_connection(access, _TIMEOUT),
             prefix=access.path,
             authorization=access.authorization,
@@ -61,13 +62,13 @@ class Kept:
         )
 
 
-def kept(root: Path, project: Callable[[], Project], namespace: str = "") -> Kept | None:
-    """Return the newest kept environment of a project, None if there is none.
+def find_kept_environment(root: Path, project: Callable[[], Project], namespace: str = "") -> KeptEnvironment | None:
+    """Return the newest kept environment of a project; None if there is none.
 
     Args:
-        root: the project's directory.
-        project: loads its configuration, which only environments in clusters of somebody else need.
-        namespace: what `seatrial up --namespace` said; empty: the environment in the configured namespaces.
+        root: directory of the project.
+        project: loads the configuration, which is needed for `provider = "existing"` only.
+        namespace: value of `seatrial up --namespace`; empty: the environment in the configured namespaces.
     """
     sessions = state_directory(dict(os.environ)) / "sessions"
     found, clusters = [], dict[str, Path]()
@@ -97,14 +98,16 @@ def kept(root: Path, project: Callable[[], Project], namespace: str = "") -> Kep
 
         spec = project().cluster
         existing = ExistingCluster(spec.context or "", kubeconfig=spec.kubeconfig, processes=LocalProcesses())
-        return Kept(cluster=cluster, labels=labels, kubeconfig=existing.kubeconfig, context=existing.context, own=False)
-    return Kept(
+        return KeptEnvironment(
+            cluster=cluster, labels=labels, kubeconfig=existing.kubeconfig, context=existing.context, own=False
+        )
+    return KeptEnvironment(
         cluster=cluster, labels=labels, kubeconfig=clusters[cluster] / "kubeconfig", context=f"kind-{cluster}", own=True
     )
 
 
-def variables(api: Api, runner: RunnerSpec) -> tuple[dict[str, str], list[str]]:
-    """Return the environment that the runner's container gets, and what is missing of it, a line each."""
+def runner_variables(api: KubeClient, runner: RunnerSpec) -> tuple[dict[str, str], list[str]]:
+    """Return the variables of the container `tests`, and a line for each variable that has no value."""
     values, missing = runner.values, []
     objects: dict[str, dict[str, Any]] = {}
     for name, (kind, obj, key) in runner.references.items():

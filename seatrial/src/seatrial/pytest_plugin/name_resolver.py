@@ -1,8 +1,8 @@
-"""Names of services inside this process, without root: what Python's sockets ask is answered with a local address.
+"""Resolve service names to local addresses inside this process, without root permissions.
 
-`socket.getaddrinfo`, `gethostbyname`, `gethostbyname_ex` and `socket.socket.connect`/`connect_ex` are replaced; all
-names that are none of the configured ones go on to the originals. Clients with a resolver of their own (in C, Rust or
-Go) ask none of these: they need the endpoint that the fixture gives.
+The module replaces `socket.getaddrinfo`, `gethostbyname`, `gethostbyname_ex` and `socket.socket.connect`/`connect_ex`.
+The original functions handle all names that are not configured services. Clients that resolve names in C, Rust or Go do
+not call these functions: they need the endpoint of the fixture `service`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seatrial.ports import Address
 
-__all__ = ["Resolver"]
+__all__ = ["NameResolver"]
 
 _PLAIN = ("", "localhost")
 Addresses = Mapping[int, "Address"]
 
 
-class Resolver:
-    """Answers for names of services.
+class NameResolver:
+    """A resolver for service names.
 
     Args:
-        find: returns the local addresses of a name by port; None if the name is no service's.
-        missing: returns what to add to the complaint about a name that nobody knows, empty if nothing.
+        find: returns local addresses by port; None if the name is not a service.
+        missing: returns a sentence for the error about an unknown name; may be empty.
     """
 
     def __init__(self, find: Callable[[str], Addresses | None], missing: Callable[[str], str]) -> None:
@@ -34,13 +34,13 @@ class Resolver:
         self._saved: dict[str, Any] = {}
 
     def install(self) -> None:
-        """Begin to answer."""
+        """Replace the functions of `socket`."""
         if self._saved:
             return
         for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
             self._saved[name] = getattr(socket, name)
             setattr(socket, name, getattr(self, name))
-        connect, connect_ex, dial = socket.socket.connect, socket.socket.connect_ex, self._dial
+        connect, connect_ex, dial = socket.socket.connect, socket.socket.connect_ex, self._service_address
         self._saved |= {"connect": connect, "connect_ex": connect_ex}
 
         class Patched:
@@ -54,54 +54,54 @@ class Resolver:
         socket.socket.connect_ex = Patched.connect_ex  # type: ignore[method-assign]
 
     def uninstall(self) -> None:
-        """Put everything back, unless somebody else has replaced it since."""
+        """Restore the functions, unless other code has replaced them since."""
         for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
             if self._saved and getattr(socket, name) == getattr(self, name):
                 setattr(socket, name, self._saved[name])
         if self._saved:
-            # They are inherited: ours went on top.
+            # The originals are inherited methods, so deleting the replacements restores them.
             for name in ("connect", "connect_ex"):
                 if name in vars(socket.socket):
                     delattr(socket.socket, name)
         self._saved = {}
 
     def getaddrinfo(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        """As `socket.getaddrinfo`."""
+        """Replace `socket.getaddrinfo`."""
         original = self._saved["getaddrinfo"]
-        addresses = self._of(host)
+        addresses = self._addresses_of(host)
         if addresses is None:
-            return self._asked(original, host, port, *args, **kwargs)
+            return self._call_original(original, host, port, *args, **kwargs)
         found = original(_host(addresses), port, *args, **kwargs)
         return [(*entry[:4], (entry[4][0], _port(addresses, entry[4][1]), *entry[4][2:])) for entry in found]
 
     def gethostbyname(self, hostname: Any) -> Any:
-        """As `socket.gethostbyname`."""
-        addresses = self._of(hostname)
-        return self._asked(self._saved["gethostbyname"], hostname) if addresses is None else _host(addresses)
+        """Replace `socket.gethostbyname`."""
+        addresses = self._addresses_of(hostname)
+        return self._call_original(self._saved["gethostbyname"], hostname) if addresses is None else _host(addresses)
 
     def gethostbyname_ex(self, hostname: Any) -> Any:
-        """As `socket.gethostbyname_ex`."""
-        addresses = self._of(hostname)
+        """Replace `socket.gethostbyname_ex`."""
+        addresses = self._addresses_of(hostname)
         if addresses is None:
-            return self._asked(self._saved["gethostbyname_ex"], hostname)
+            return self._call_original(self._saved["gethostbyname_ex"], hostname)
         return (hostname, [], [_host(addresses)])
 
-    def _dial(self, sock: Any, address: Any) -> Any:
+    def _service_address(self, sock: Any, address: Any) -> Any:
         if sock.family == socket.AF_INET and isinstance(address, tuple) and address:
-            addresses = self._of(address[0])
+            addresses = self._addresses_of(address[0])
             if addresses is not None:
                 return (_host(addresses), _port(addresses, address[1]))
         return address
 
-    def _of(self, host: Any) -> Addresses | None:
-        """Return the addresses of a name; numbers and this machine's own name cost nothing to pass by."""
+    def _addresses_of(self, host: Any) -> Addresses | None:
+        """Return the addresses of a name; None for numeric addresses, localhost and other names."""
         if isinstance(host, bytes):
             host = host.decode("ascii", "replace")
         if not isinstance(host, str) or host in _PLAIN or host[:1].isdigit() or ":" in host:
             return None
         return self._find(host.lower().removesuffix("."))
 
-    def _asked(self, original: Callable[..., Any], host: Any, *args: Any, **kwargs: Any) -> Any:
+    def _call_original(self, original: Callable[..., Any], host: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return original(host, *args, **kwargs)
         except socket.gaierror as error:

@@ -46,7 +46,7 @@ def debug_pod_object(runner: Object, name: str, image: str = "") -> Object:
         "name": CONTAINER,
         **{key: tests[key] for key in keep if key in tests},
         **({"image": image} if image else {}),
-        "command": ["sleep", str(LIFETIME)] if image else list(agent_argv("lend", CLIENTS_DIRECTORY)),
+        "command": ["sleep", str(LIFETIME)] if image else list(agent_argv("clients", CLIENTS_DIRECTORY)),
     }
     volumes: list[dict[str, Any]] = []
     if not image:

@@ -18,7 +18,7 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import LABEL_DEBUG_POD
 from seatrial.model.spec import Project, ServiceSpec
 from seatrial.pod.agent.wire import PROBES_ENTRY
-from seatrial.pod.fixtures.probes import question
+from seatrial.pod.fixtures.probes import probe_of
 from seatrial.ports import Emit, Kube, Object, StreamBroken
 from seatrial.runner import blocking_calls
 from seatrial.runner.decoder import Malformed, ProbeReader
@@ -48,7 +48,7 @@ def probes_of(services: dict[str, ServiceSpec], namespace: str) -> list[dict[str
     return [
         {
             "name": name,
-            **question(
+            **probe_of(
                 service,
                 f"{service['service']}.{service['namespace']}.svc",
                 (service["ready"] or {}).get("port") or service["port"],

@@ -8,8 +8,8 @@ interrupt RUN [--kill]      what Ctrl-C does; or the end at once
 attach RUN                  connect this terminal to the debugger of the run
 manifest                    what files there are (stdin: one line of JSON)
 seed DIRECTORY PATH…        copy the paths into the directory, once
-lend DIRECTORY              put the clients into the directory, as programs, and live as long as the pod
-ask CLIENT ARGUMENT…        run a client
+clients DIRECTORY           write the clients into the directory, as programs; run as long as the pod
+client NAME ARGUMENT…       run a client
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ def main(argv: list[str]) -> int:
         from .state_files import state
 
         return seed(arguments[0], arguments[1:], state("seed.json"))
-    if command == "lend":
-        from .bundle import lend
+    if command == "clients":
+        from .bundle import write_client_programs
         from .supervisor import keep
 
-        lend(arguments[0], os.path.abspath(__file__))
+        write_client_programs(arguments[0], os.path.abspath(__file__))
         return keep()
-    if command == "ask":
-        from .bundle import ask
+    if command == "client":
+        from .bundle import run_client
 
-        return ask(arguments[0], arguments[1:])
+        return run_client(arguments[0], arguments[1:])
     sys.stderr.write(__doc__ or "")
     return 2
 

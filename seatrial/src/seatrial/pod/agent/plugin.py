@@ -43,7 +43,7 @@ from typing import Any, Callable
 
 import pytest
 
-from .bundle import add_options, give_fixtures
+from .bundle import add_options, register_fixtures
 from .coverage_flush import keep_measured
 from .frame_log import FrameWriter
 from .path_arguments import choose_paths
@@ -158,7 +158,7 @@ class _Reporter:
 
             config.pluginmanager.register(Imports(self.request["imports"], self.record), "seatrial-imports")
 
-        give_fixtures(config, self.request.get("fixtures"))
+        register_fixtures(config, self.request.get("fixtures"))
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_setupnodes(self) -> None:

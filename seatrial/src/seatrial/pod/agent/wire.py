@@ -69,7 +69,7 @@ DEFAULT_STATE_DIRECTORY = "/seatrial/run"
 SEED_DIRECTORY = "/seatrial/tree"
 """Mount path of the volume for synced folders in the init container that fills it."""
 
-CLIENTS_DIRECTORY = "/seatrial/lent/bin"
+CLIENTS_DIRECTORY = "/seatrial/clients/bin"
 """Directory of the client programs in a debug pod. It appears once all of them are written."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from .bundle import add_options, give_fixtures
+from .bundle import add_options, register_fixtures
 from .coverage_flush import keep_measured
 from .imported_modules import imported
 from .path_arguments import choose_paths
@@ -35,7 +35,7 @@ def pytest_configure(config: Any) -> None:
     """Give the tests of this worker the fixtures."""
     given = getattr(config, "workerinput", {})
     choose_paths(config, given.get("seatrial_paths") or {})
-    give_fixtures(config, given.get("seatrial_fixtures"))
+    register_fixtures(config, given.get("seatrial_fixtures"))
     keep_measured(config)
 
 

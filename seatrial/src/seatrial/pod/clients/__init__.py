@@ -1,4 +1,4 @@
-"""Small clients for a look around from inside the cluster: `seatrial debug` has them on its PATH.
+"""HTTP, DNS and SQL clients for debug pods, on the PATH of `seatrial debug`.
 
-Files of the agent's ConfigMap, run as its commands: standard library only, Python 3.9 or newer.
+They are files of the agent's ConfigMap: standard library only, Python 3.9 or newer.
 """

@@ -1,4 +1,4 @@
-"""`dns NAME`: each name that the pod's resolver would try, in its order, with what the cluster's DNS answers to it."""
+"""Implement `dns NAME`: query the names that the resolver of the pod tries, and print the answers of the DNS server."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ import sys
 import time
 from collections.abc import Iterator
 
-__all__ = ["candidates", "main", "parse", "question"]
+__all__ = ["build_query", "main", "parse_response", "query_names"]
 
 _TYPES = {"A": 1, "CNAME": 5, "TXT": 16, "AAAA": 28, "SRV": 33}
 _CODES = {0: "no such record", 1: "FormErr", 2: "ServFail", 3: "NXDOMAIN", 5: "Refused"}
 _PORT = 53
-_PATIENCE = 2.0
+_TIMEOUT = 2.0
 _POINTER = 0xC0
 
 
 def main(arguments: list[str]) -> int:
-    """Ask the first server for each candidate until one has an answer, as resolvers do. Exit code 1: none has."""
-    parser = argparse.ArgumentParser(prog="dns", description="Resolve a name as programs in this pod do.")
+    """Query the first server for each name until one has a record, as resolvers do. Exit code 1: no record found."""
+    parser = argparse.ArgumentParser(prog="dns", description="Resolve a name like the programs in this pod.")
     parser.add_argument("name", metavar="NAME", help="web, web.shop, web.shop.svc.cluster.local")
     parser.add_argument("type", metavar="TYPE", nargs="?", default="A", type=str.upper, choices=sorted(_TYPES))
-    parser.add_argument("--server", metavar="ADDRESS", help="ask this one in place of the first in /etc/resolv.conf")
+    parser.add_argument("--server", metavar="ADDRESS", help="DNS server; default: the first one in /etc/resolv.conf")
     parser.add_argument("--resolv-conf", metavar="FILE", default="/etc/resolv.conf")
-    asked = parser.parse_args(arguments)
-    with open(asked.resolv_conf, encoding="utf-8") as file:
+    options = parser.parse_args(arguments)
+    with open(options.resolv_conf, encoding="utf-8") as file:
         servers, search, ndots = settings(file.read())
-    server = asked.server or next(iter(servers), "")
+    server = options.server or next(iter(servers), "")
     if not server:
-        raise ValueError(f"no server is in {asked.resolv_conf}")
+        raise ValueError(f"{options.resolv_conf} names no DNS server")
     host, _, port = server.partition("#")
-    for name in candidates(asked.name, search, ndots):
+    for name in query_names(options.name, search, ndots):
         began = time.monotonic()
-        code, found = ask(host, int(port or _PORT), name, _TYPES[asked.type])
+        code, found = query(host, int(port or _PORT), name, _TYPES[options.type])
         milliseconds = 1000 * (time.monotonic() - began)
-        said = ", ".join(found) or _CODES.get(code, f"error {code}")
-        print(f"{name}  {asked.type}  {said}  ({host}, {milliseconds:.0f} ms)")
+        answer = ", ".join(found) or _CODES.get(code, f"error {code}")
+        print(f"{name}  {options.type}  {answer}  ({host}, {milliseconds:.0f} ms)")
         sys.stdout.flush()
         if found:
             return 0
@@ -62,8 +62,8 @@ def settings(text: str) -> tuple[list[str], list[str], int]:
     return servers, search, ndots
 
 
-def candidates(name: str, search: list[str], ndots: int) -> Iterator[str]:
-    """Yield full names in the order in which a resolver tries them."""
+def query_names(name: str, search: list[str], ndots: int) -> Iterator[str]:
+    """Yield absolute names in the order in which a resolver tries them."""
     if name.endswith("."):
         yield name
         return
@@ -76,38 +76,42 @@ def candidates(name: str, search: list[str], ndots: int) -> Iterator[str]:
         yield f"{name}."
 
 
-def ask(host: str, port: int, name: str, kind: int) -> tuple[int, list[str]]:
-    """Return the code of a server's answer, and the records of the asked type in it."""
+def query(host: str, port: int, name: str, kind: int) -> tuple[int, list[str]]:
+    """Send a query; return the response code and the records of the requested type."""
     number = int.from_bytes(os.urandom(2), "big")
-    message = question(number, name, kind)
+    message = build_query(number, name, kind)
     for address in socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM):
         with socket.socket(address[0], socket.SOCK_DGRAM) as connection:
-            connection.settimeout(_PATIENCE)
+            connection.settimeout(_TIMEOUT)
             connection.connect(address[4])
             for _ in range(2):
                 connection.send(message)
                 try:
-                    return parse(connection.recv(4096), number, kind)
+                    return parse_response(connection.recv(4096), number, kind)
                 except socket.timeout:
                     continue
-    raise OSError(f"{host} port {port} does not answer questions within {_PATIENCE:g} s")
+    raise OSError(f"{host} port {port} does not answer within {_TIMEOUT:g} s")
 
 
-def question(number: int, name: str, kind: int) -> bytes:
-    """Return a question (RFC 1035, 4.1)."""
+def build_query(number: int, name: str, kind: int) -> bytes:
+    """Return a query message (RFC 1035, 4.1)."""
     labels = name.rstrip(".").encode("idna" if not name.isascii() else "ascii").split(b".")
     if not all(0 < len(label) < 64 for label in labels):  # noqa: PLR2004 - RFC 1035, 2.3.4
-        raise ValueError(f"{name!r} is not a name: its parts have 1 to 63 letters")
-    asked = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
-    return struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + asked + struct.pack(">2H", kind, 1)
+        raise ValueError(f"{name!r} is not a DNS name: each label must have 1 to 63 characters")
+    question = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+    return struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + question + struct.pack(">2H", kind, 1)
 
 
-def parse(message: bytes, number: int, kind: int) -> tuple[int, list[str]]:
-    """Return code and records of an answer."""
+def parse_response(message: bytes, number: int, kind: int) -> tuple[int, list[str]]:
+    """Return the response code and the records of the requested type.
+
+    Raises:
+        ValueError: the response is malformed, or belongs to another query.
+    """
     try:
         given, flags, questions, answers = struct.unpack(">4H", message[:8])
         if given != number:
-            raise ValueError("the answer is to another question")
+            raise ValueError("the response belongs to another query")
         at = 12
         for _ in range(questions):
             at = _name(message, at)[1] + 4
@@ -120,7 +124,7 @@ def parse(message: bytes, number: int, kind: int) -> tuple[int, list[str]]:
                 found.append(_record(message, at, length, its))
             at += length
     except (struct.error, IndexError):
-        raise ValueError("the answer is broken") from None
+        raise ValueError("the response is malformed") from None
     return flags & 15, found
 
 
@@ -137,14 +141,14 @@ def _record(message: bytes, at: int, length: int, kind: int) -> str:
 
 
 def _name(message: bytes, at: int) -> tuple[str, int]:
-    """Return a name, and where what follows it begins. A pointer leads backwards (RFC 1035, 4.1.4)."""
+    """Return a name and the offset after it. Pointers refer to earlier offsets (RFC 1035, 4.1.4)."""
     labels, end, least = [], 0, len(message)
     while length := message[at]:
         if length >= _POINTER:
             end = end or at + 2
             at = ((length & 0x3F) << 8) | message[at + 1]
             if at >= least:
-                raise ValueError("the answer is broken")
+                raise ValueError("the response is malformed")
             least = at
         else:
             labels.append(message[at + 1 : at + 1 + length].decode(errors="replace"))

@@ -1,4 +1,7 @@
-"""`http URL`: the answer on stdout; status, address and time on stderr. Exit code 1: status 400 or more, or none."""
+"""Implement `http URL`: print the body on stdout; status, address and duration on stderr.
+
+Exit code 1: the status is 400 or higher, or there is no response.
+"""
 
 from __future__ import annotations
 
@@ -14,47 +17,47 @@ _FAILED = 400
 
 
 def main(arguments: list[str]) -> int:
-    """Ask once, through no proxy and after no redirect: what is asked is the service itself."""
-    parser = argparse.ArgumentParser(prog="http", description="Ask a service by HTTP.")
+    """Send one request, without a proxy and without following redirects."""
+    parser = argparse.ArgumentParser(prog="http", description="Send an HTTP request to a service.")
     parser.add_argument("url", metavar="URL", help="http://web:8080/stock, or web:8080/stock")
     parser.add_argument("-X", "--method", help="GET, or POST with data")
     parser.add_argument("-H", "--header", metavar="'NAME: VALUE'", action="append", default=[])
     parser.add_argument("-d", "--data", metavar="TEXT")
-    parser.add_argument("-i", "--include", action="store_true", help="print the answer's headers too")
+    parser.add_argument("-i", "--include", action="store_true", help="also print the headers of the response")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, default=10.0)
-    asked = parser.parse_args(arguments)
-    parts = urllib.parse.urlsplit(asked.url if "://" in asked.url else f"http://{asked.url}")
+    options = parser.parse_args(arguments)
+    parts = urllib.parse.urlsplit(options.url if "://" in options.url else f"http://{options.url}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{asked.url!r} is not the URL of an HTTP service: http://NAME:PORT/PATH")
+        raise ValueError(f"{options.url!r} is not a URL such as http://NAME:PORT/PATH")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=asked.timeout)
-    headers = dict(_header(text) for text in asked.header)
-    method = asked.method or ("GET" if asked.data is None else "POST")
+    connection = kind(parts.hostname, parts.port, timeout=options.timeout)
+    headers = dict(_header(text) for text in options.header)
+    method = options.method or ("GET" if options.data is None else "POST")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     began = time.monotonic()
     try:
         connection.connect()
         place = connection.sock.getpeername()
-        body = None if asked.data is None else asked.data.encode()
+        body = None if options.data is None else options.data.encode()
         connection.request(method, target, body=body, headers=headers)
-        answer = connection.getresponse()
-        content = answer.read()
+        response = connection.getresponse()
+        content = response.read()
     except http.client.HTTPException as error:
-        raise ValueError(f"what answers at {parts.netloc} speaks no HTTP: {error!r}") from None
+        raise ValueError(f"the response of {parts.netloc} is not HTTP: {error!r}") from None
     finally:
         connection.close()
     milliseconds = 1000 * (time.monotonic() - began)
-    sys.stderr.write(f"{answer.status} {answer.reason} from {place[0]} port {place[1]} in {milliseconds:.0f} ms\n")
-    if asked.include:
-        sys.stderr.write("".join(f"{name}: {value}\n" for name, value in answer.getheaders()) + "\n")
+    sys.stderr.write(f"{response.status} {response.reason} from {place[0]} port {place[1]} in {milliseconds:.0f} ms\n")
+    if options.include:
+        sys.stderr.write("".join(f"{name}: {value}\n" for name, value in response.getheaders()) + "\n")
     sys.stderr.flush()
     sys.stdout.buffer.write(content + (b"\n" if content and not content.endswith(b"\n") else b""))
     sys.stdout.buffer.flush()
-    return int(answer.status >= _FAILED)
+    return int(response.status >= _FAILED)
 
 
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:
-        raise ValueError(f"header {text!r} has no colon: NAME: VALUE")
+        raise ValueError(f"header {text!r} has no colon; the format is NAME: VALUE")
     return name.strip(), value.strip()

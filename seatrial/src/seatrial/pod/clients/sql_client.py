@@ -1,4 +1,4 @@
-"""`sql URL STATEMENT`: rows on stdout, tab-separated under the names of their columns."""
+"""Implement `sql URL STATEMENT`: print the rows of a query, tab-separated, with the column names."""
 
 from __future__ import annotations
 
@@ -12,35 +12,37 @@ from importlib import import_module
 
 __all__ = ["main"]
 
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 _POSTGRES = ("postgresql", "postgres")
 
 
 def main(arguments: list[str]) -> int:
-    """Log in, run the statements, print what comes back. PostgreSQL by itself, others by SQLAlchemy."""
-    parser = argparse.ArgumentParser(prog="sql", description="Ask a database.")
+    """Log in, run the statements and print the results: PostgreSQL directly, other databases through SQLAlchemy."""
+    parser = argparse.ArgumentParser(prog="sql", description="Run a query in a database.")
     parser.add_argument(
-        "url", metavar="URL", help="postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or a variable with it"
+        "url",
+        metavar="URL",
+        help="postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or the name of a variable with the URL",
     )
     parser.add_argument("statement", metavar="STATEMENT", nargs="?", default="SELECT version()")
-    asked = parser.parse_args(arguments)
-    url = asked.url if "://" in asked.url else os.environ.get(asked.url, "")
+    options = parser.parse_args(arguments)
+    url = options.url if "://" in options.url else os.environ.get(options.url, "")
     if not url:
-        raise ValueError(f"{asked.url!r} is neither a URL nor a variable that has one: env | grep ://")
+        raise ValueError(f"{options.url!r} is neither a URL nor a variable with a URL; list variables: env | grep ://")
     parts = urllib.parse.urlsplit(url)
     if parts.scheme.partition("+")[0] not in _POSTGRES:
-        return _by_sqlalchemy(url, asked.statement)
+        return _by_sqlalchemy(url, options.statement)
     probes = import_module(f"{__package__}.probes")
-    with socket.create_connection((parts.hostname or "localhost", parts.port or 5432), timeout=_PATIENCE) as connection:
+    with socket.create_connection((parts.hostname or "localhost", parts.port or 5432), timeout=_TIMEOUT) as connection:
         connection.settimeout(None)
-        complaint = probes.Postgres(connection).ask(*probes.login(url), asked.statement, _print)
+        complaint = probes.Postgres(connection).ask(*probes.login(url), options.statement, _print)
     if complaint:
         raise ValueError(complaint)
     return 0
 
 
 def _print(kind: bytes, body: bytes) -> None:
-    """Print a message of the server: T names columns, D is a row, C says what was done."""
+    """Print a message of the server: T has the column names, D is a row, C is the command tag."""
     if kind == b"T":
         names, at = [], 2
         for _ in range(struct.unpack(">H", body[:2])[0]):
@@ -66,7 +68,7 @@ def _by_sqlalchemy(url: str, statement: str) -> int:
     try:
         sqlalchemy = import_module("sqlalchemy")
     except ImportError:
-        raise ValueError(f"{scheme} needs SQLAlchemy and a driver in the image; PostgreSQL needs neither") from None
+        raise ValueError(f"{scheme} requires SQLAlchemy and a driver in the image") from None
     try:
         with sqlalchemy.create_engine(url).begin() as connection:
             result = connection.execute(sqlalchemy.text(statement))

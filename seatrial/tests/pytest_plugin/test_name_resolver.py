@@ -1,4 +1,4 @@
-"""Which clients find services by name on a host, and which need the endpoint: each library that is here, really used.
+"""Resolve service names on the host, for each client library that is installed.
 
 The list is in docs/how-to/from-the-host.md.
 """
@@ -35,7 +35,7 @@ BY_NAME = {
         " aws_secret_access_key='b', config=settings)\n"
         "s3.head_bucket(Bucket='x')\ns3.close()"
     ),
-    # What it reaches is no database, and says nothing; a name that it cannot resolve is another complaint.
+    # The server is not a database and does not answer. An unresolved name is another error.
     "psycopg": (
         "import psycopg\ntry:\n    psycopg.connect('postgresql://a@web:18090/b', connect_timeout=2)\n"
         "except psycopg.errors.ConnectionTimeout:\n    pass"
@@ -44,13 +44,13 @@ BY_NAME = {
 
 BY_ENDPOINT = {
     "pyarrow S3": (
-        "from pyarrow import fs\ndef look(address):\n"
+        "from pyarrow import fs\ndef connect(address):\n"
         "    s3 = fs.S3FileSystem(endpoint_override=address, scheme='http', region='r', access_key='a', secret_key='b',"
         " request_timeout=5, connect_timeout=5, retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=1))\n"
         "    return s3.get_file_info('x').type\n"
     ),
     "grpc": (
-        "import grpc\ndef look(address):\n    with grpc.insecure_channel(address) as channel:\n"
+        "import grpc\ndef connect(address):\n    with grpc.insecure_channel(address) as channel:\n"
         "        try:\n            channel.unary_unary('/a/b', lambda x: x, lambda x: x)(b'', timeout=5)\n"
         "        except grpc.RpcError as error:\n"
         "            said = error.details()\n"
@@ -58,13 +58,13 @@ BY_ENDPOINT = {
         "            return said\n"
     ),
     "libpq": (
-        "import psycopg2\ndef look(address):\n    host, _, port = address.rpartition(':')\n"
+        "import psycopg2\ndef connect(address):\n    host, _, port = address.rpartition(':')\n"
         "    try:\n        psycopg2.connect(host=host, port=port, user='a', dbname='b', connect_timeout=2)\n"
         "    except psycopg2.OperationalError as error:\n        said = str(error)\n"
         "    if 'translate host name' in said: raise OSError(said)\n    return said\n"
     ),
     "a program": (
-        "import subprocess, sys\ndef look(address):\n"
+        "import subprocess, sys\ndef connect(address):\n"
         "    code = 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=5)'\n"
         "    done = subprocess.run([sys.executable, '-c', code, 'http://' + address], capture_output=True, text=True)\n"
         "    if done.returncode: raise OSError(done.stderr)\n    return 'ok'\n"
@@ -99,20 +99,20 @@ def indented(code):
     return "\n".join(f"    {line}" for line in code.splitlines())
 
 
-def test_clients_that_need_nothing(project, web):
+def test_clients_connect_by_service_name(project, web):
     tests = [f"def test_{number}():\n{indented(code)}\n" for number, code in enumerate(BY_NAME.values())]
     project.write("URL = 'http://web:18090/'\n\n" + "\n".join(tests))
 
     assert f"{len(BY_NAME)} passed" in project.pytest("-W", "ignore")
 
 
-def test_clients_that_need_the_endpoint(project, web):
-    """A name fails, the endpoint does not: should a library change, this list does."""
+def test_clients_that_connect_by_endpoint_only(project, web):
+    """The name fails and the endpoint does not. If a library changes, the list in the docs has to change."""
     tests = [
-        f"{code}\n{name} = look\n"
+        f"{code}\n{name} = connect\n"
         f"def test_{name}_by_name():\n    with pytest.raises(OSError):\n        {name}('web:18090')\n"
         f"def test_{name}_by_endpoint(service):\n    assert {name}(service('web', check=False).address)\n"
-        for name, code in ((f"look_{number}", code) for number, code in enumerate(BY_ENDPOINT.values()))
+        for name, code in ((f"connect_{number}", code) for number, code in enumerate(BY_ENDPOINT.values()))
     ]
     project.write("import pytest\n" + "\n".join(tests))
 
