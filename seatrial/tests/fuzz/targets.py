@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from runner.frames import green, log
-from runner.test_hostile_log import _TEMPLATES
+from runner.session_records import RECORDS
 from seatrial.runner.archive import Limits, unpack
 from seatrial.runner.decoder import (
     Malformed,
@@ -140,7 +140,7 @@ def _check_texts(value: Any, *, cuts: bool = True) -> None:
 def _decoder_seeds() -> Iterator[bytes]:
     yield b"".join(green())
     yield b"#B 0 2\n{}#F 0 5\nabcde#T 0 2\n{}#. 0 0\n#X 0 2\n{}#D 0 0\n"
-    for template in _TEMPLATES:
+    for template in RECORDS:
         yield json.dumps([template]).encode()
         yield b"".join(log([template]))
     yield json.dumps({"files": {"a": ["f", 0, 1, "x"]}, "changed": 1}).encode()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seatrial.model.errors import ExitCode
 from seatrial.runner.progress import Progress
-from seatrial.runner.protocol import Chunk, ChunkReader, FrameReader, Garbled
+from seatrial.runner.protocol import LONGEST_FRAME, Chunk, ChunkReader, FrameReader, Garbled
 from seatrial.runner.verdict_rules import Evidence, decide
 
 from runner.frames import EXITED, SESSION, green, line, log
@@ -135,3 +135,34 @@ def test_something_else_in_the_stream_is_noticed(stream: bytes) -> None:
     """An error message of Python, say, is no chunk."""
     with pytest.raises(Garbled):
         ChunkReader().feed(stream)
+
+
+def test_frame_reader_keeps_nothing_of_a_frame_without_end() -> None:
+    reader = FrameReader()
+    for _ in range(200):
+        reader.feed(b"x" * (1 << 20))
+
+    assert reader.broken
+    assert reader.pending == 0
+
+
+@pytest.mark.parametrize("announced", [LONGEST_FRAME + 1, 10**11])
+def test_frame_reader_refuses_a_frame_that_is_too_long_by_its_header(announced: int) -> None:
+    reader = FrameReader()
+    reader.feed(b"0 %d 00000000 [" % announced)
+
+    assert "more than" in reader.broken
+    assert reader.pending == 0
+
+
+def test_frame_reader_refuses_a_frame_that_is_longer_than_it_says() -> None:
+    reader = FrameReader()
+    reader.feed(b"0 10 00000000 [" + b" " * 100)
+
+    assert "longer than its header says" in reader.broken
+
+
+@pytest.mark.parametrize("header", [b"#F 0 999999999\n", b"#T 0 100000\n", b"#X 0 100000\n", b"#H 0 2000000\n"])
+def test_chunk_reader_refuses_a_chunk_that_is_too_long_by_its_header(header: bytes) -> None:
+    with pytest.raises(Garbled, match="longer"):
+        ChunkReader().feed(header)

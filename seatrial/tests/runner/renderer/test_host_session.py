@@ -1,5 +1,3 @@
-"""The showing process by itself."""
-
 from __future__ import annotations
 
 import json
@@ -11,15 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.frames import log
-
-SESSION: list[Any] = [
-    "session",
-    {
-        "options": {"verbose": 0}, "ini": {}, "terminal": True, "verbatim": False, "showfspath": None,
-        "rootdir": "/app", "directory": "/app", "platform": "platform pod", "workers": False,
-        "ci": False,
-    },
-]  # fmt: skip
+from runner.session_records import SESSION, loud
 
 
 def shown(tmp_path: Path, frames: list[list[Any]], control: bytes = b"") -> tuple[str, int]:
@@ -59,16 +49,8 @@ def _high_water(pid: int) -> int:
     return max((int(line.split()[1]) >> 10 for line in lines if line.startswith("VmHWM")), default=0)
 
 
-def loud(number: int, size: int) -> list[Any]:
-    name = f"test_a.py::test_{number}"
-    report = {"nodeid": name, "location": ["test_a.py", number, name], "keywords": {}, "outcome": "passed",
-              "longrepr": None, "when": "call", "user_properties": [], "duration": 0.1, "start": 1.0, "stop": 1.1,
-              "sections": [["Captured stdout call", str(number) * size]], "$report_type": "TestReport"}  # fmt: skip
-    return [["s", f"{name}\0test_a.py\0{name}", number], ["report", report], ["f", name]]
-
-
-def test_output_of_many_tests_is_not_kept(tmp_path: Path) -> None:
-    """Ten times the output does not need ten times the memory: it stays in the log until somebody asks."""
+def test_output_of_shown_reports_is_not_kept_in_memory(tmp_path: Path) -> None:
+    """It is read again from the log on access."""
     few, many = tmp_path / "few", tmp_path / "many"
     few.mkdir()
     many.mkdir()
@@ -81,16 +63,14 @@ def test_output_of_many_tests_is_not_kept(tmp_path: Path) -> None:
     assert much - little < 8
 
 
-def test_a_session_that_dies_is_shown_to_its_end(tmp_path: Path) -> None:
-    """Results up to there, the reason, a summary."""
+def test_session_without_an_end_record_is_shown_with_its_reason(tmp_path: Path) -> None:
     text, _ = shown(tmp_path, [[SESSION], loud(1, 3)])
 
     assert "!! seatrial: it died !!" in text
     assert "1 passed" in text
 
 
-def test_a_tool_that_dies_leaves_no_process_behind(tmp_path: Path) -> None:
-    """The pipe ends without a last word."""
+def test_renderer_ends_when_its_input_ends(tmp_path: Path) -> None:
     text, _ = shown(tmp_path, [[SESSION], loud(1, 3)], control=b'{"frames": 1000000, "output": 0}\n')
 
     assert "!! seatrial: the run was abandoned !!" in text

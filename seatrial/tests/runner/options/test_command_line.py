@@ -1,21 +1,15 @@
-"""Which argument goes where."""
-
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from seatrial.model.errors import UsageError
 from seatrial.pod.agent.wire import COLLECTED_MARK, GLOB_MARK
-from seatrial.runner.options import OPTIONS, Invocation, ReportFile, report_options, split_command_line
-from seatrial.runner.options.table import by_name, render
+from seatrial.runner.options import Invocation, ReportFile, report_options, split_command_line
+from seatrial.runner.options.table import by_name
 
 COMMAND = ("uv", "run", "pytest", "tests/", "packages/*/tests/", "--cov", "-v")
 MARKED = ("uv", "run", "pytest", "tests/", f"{GLOB_MARK}packages/*/tests/", "--cov", "-v")
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "pytest-options.md"
 
 
 @pytest.fixture
@@ -30,57 +24,22 @@ def resolved(root: Path, *args: str, **more: object) -> Invocation:
     return split_command_line(COMMAND, args, root=root, **more)  # type: ignore[arg-type]
 
 
-def test_the_page_is_made_of_the_table() -> None:
-    """`python -m seatrial.runner.options > docs/reference/pytest-options.md` when this fails."""
-    assert PAGE.read_text() == render()
-
-
-def test_the_table_knows_every_option_of_pytest(tmp_path: Path) -> None:
-    """Also those of pytest-cov and pytest-xdist, and whether they take a value."""
-    plugins = ["-p", "no:cacheprovider", "-p", "pytest_cov.plugin", "-p", "xdist.plugin"]
-    shown = subprocess.run(
-        [sys.executable, "-m", "pytest", "--help", *plugins], cwd=tmp_path, capture_output=True, check=True, text=True,
-        env={"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-    ).stdout  # fmt: skip
-    listed = set()
-    for line in shown.split("[pytest] configuration options")[0].splitlines():
-        if match := re.match(r"  (-.*?)(?:  |$)", line):
-            for part in match[1].split(", "):
-                found = re.match(r"-[\w-]+", part)
-                listed.add((found[0] if found else part, bool(re.search(r"[= ]\S", part[2:]))))
-    unknown = {name for name, _ in listed if by_name(name) is None}
-    assert unknown == set()
-    for name, value in listed:
-        option = by_name(name)
-        if option and name == option.names[0]:
-            assert value == (option.value != "none"), name
-
-
-def test_no_name_is_listed_twice() -> None:
-    """Each name means one option."""
-    names = [name for option in OPTIONS for name in option.names]
-
-    assert len(names) == len(set(names))
-
-
-def test_the_command_alone(root: Path) -> None:
+def test_command_without_arguments_has_its_paths_first(root: Path) -> None:
     """Paths come first: behind `--cov` they would be its value."""
     assert resolved(root).argv == MARKED
 
 
-def test_options_come_behind(root: Path) -> None:
-    """What the user types is added."""
+def test_options_of_the_user_are_appended(root: Path) -> None:
     assert resolved(root, "-k", "s3 and not sts", "-x").argv == (*MARKED, "-k", "s3 and not sts", "-x")
 
 
-def test_paths_replace_those_of_the_command(root: Path) -> None:
-    """Who names a test wants that one."""
+def test_paths_of_the_user_replace_those_of_the_command(root: Path) -> None:
     argv = resolved(root, "tests/test_a.py::test_x[a::b]", "--lf").argv
 
     assert argv == ("uv", "run", "pytest", "tests/test_a.py::test_x[a::b]", "--cov", "-v", "--lf")
 
 
-def test_paths_are_those_of_the_project(root: Path) -> None:
+def test_paths_become_relative_to_the_project(root: Path) -> None:
     """From wherever the user stands, and for options that take paths too."""
     argv = resolved(root, "test_a.py", "--ignore", "deep", "--deselect=test_a.py::x", "-c../tests/test_a.py",
                     cwd=root / "tests").argv  # fmt: skip
@@ -89,15 +48,12 @@ def test_paths_are_those_of_the_project(root: Path) -> None:
                     "--deselect=tests/test_a.py::x", "-c", "tests/test_a.py")  # fmt: skip
 
 
-def test_paths_outside_of_the_project_are_refused(root: Path) -> None:
-    """The pod does not have them."""
+def test_path_outside_of_the_project_is_an_error(root: Path) -> None:
     with pytest.raises(UsageError, match="outside of the project"):
         resolved(root / "tests", "..", cwd=root / "tests")
 
 
-def test_from_outside_of_the_project_paths_are_those_of_its_root(
-    root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_paths_are_relative_to_the_project_outside_of_it(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """`seatrial -C project test tests/`, where another project has that folder, too."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "tests").mkdir()
@@ -105,13 +61,12 @@ def test_from_outside_of_the_project_paths_are_those_of_its_root(
     assert resolved(root, "tests/", cwd=elsewhere).argv[-3:] == ("tests/", "--cov", "-v")
 
 
-def test_what_is_not_there_is_left_to_pytest(root: Path) -> None:
+def test_missing_path_is_passed_to_pytest(root: Path) -> None:
     """A package for --pyargs, or a typing slip that pytest names."""
     assert "no.such.package" in resolved(root, "--pyargs", "no.such.package").argv
 
 
-def test_junit_is_the_hosts(root: Path) -> None:
-    """The file is made here."""
+def test_junit_file_is_written_on_the_host(root: Path) -> None:
     invocation = resolved(root, "--junitxml=out/j.xml", cwd=root / "tests")
 
     assert invocation.junit == root / "tests" / "out" / "j.xml"
@@ -169,8 +124,7 @@ def test_report_options_of_the_configuration_are_report_files(root: Path) -> Non
     assert {"--mine", "--html", "--junit-xml"} < set(report_options(["--mine"]))
 
 
-def test_host_arguments(root: Path) -> None:
-    """Reporting plugins of the host are named."""
+def test_on_host_arguments_go_to_the_host(root: Path) -> None:
     invocation = resolved(root, "--on-host=-p", "--on-host", "my_reporter", "--color=yes")
 
     assert invocation.host_args == ("-p", "my_reporter")
@@ -179,16 +133,14 @@ def test_host_arguments(root: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--looponfail", "-f", "--pastebin=all", "--rsyncdir"])
-def test_refused(root: Path, option: str) -> None:
-    """With the reason."""
+def test_refused_option_is_an_error_with_a_reason(root: Path, option: str) -> None:
     with pytest.raises(UsageError) as caught:
         resolved(root, option)
 
     assert caught.value.reason
 
 
-def test_debuggers_need_a_terminal(root: Path) -> None:
-    """Without one, pytest would wait for nobody."""
+def test_debugger_needs_a_terminal(root: Path) -> None:
     with pytest.raises(UsageError, match="needs a terminal"):
         resolved(root, "--pdb")
 
@@ -196,26 +148,25 @@ def test_debuggers_need_a_terminal(root: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["--help", "-h", "--fixtures", "--markers", "-VV", "--cache-show"])
-def test_informational(root: Path, option: str) -> None:
-    """No tests run, so none have to be proven."""
+def test_information_options_run_no_tests(root: Path, option: str) -> None:
     assert resolved(root, option).informational
 
 
-def test_short_options_are_taken_apart(root: Path) -> None:
+def test_short_options_are_split(root: Path) -> None:
     """`-xvsk name -n4`."""
     argv = resolved(root, "-xvsk", "name", "-n4", "-rA").argv
 
     assert argv[len(COMMAND) :] == ("-x", "-v", "-s", "-k", "name", "-n", "4", "-r", "A")
 
 
-def test_abbreviated_options_are_not_guessed(root: Path) -> None:
+def test_abbreviated_option_is_unknown(root: Path) -> None:
     """pytest takes none, and a plugin may have an option of that name: `--test` is not `--testrunuid`."""
     assert by_name("--fixtures-p") is None
     assert resolved(root, "--test", "tests/test_a.py").unsure
 
 
 @pytest.mark.parametrize("words", [("--word", "tests"), ("--word", "tests", "x_*"), ("-Z", "tests/test_a.py::test_x")])
-def test_word_behind_an_unknown_option_stays_there(root: Path, words: tuple[str, ...]) -> None:
+def test_word_after_an_unknown_option_stays_in_place(root: Path, words: tuple[str, ...]) -> None:
     """Only pytest in the pod knows whether it is a value; the paths of the command stay, too."""
     invocation = resolved(root, *words, "-x")
 
@@ -225,7 +176,7 @@ def test_word_behind_an_unknown_option_stays_there(root: Path, words: tuple[str,
     assert [invocation.argv[-each.behind] for each in invocation.unsure] == list(words[1:])
 
 
-def test_word_behind_an_unknown_option_with_a_value_is_a_path(root: Path) -> None:
+def test_word_after_an_unknown_option_with_a_value_is_a_path(root: Path) -> None:
     invocation = resolved(root, "--word=x", "tests/test_a.py")
 
     assert (invocation.argv[3], invocation.unsure, invocation.paths_given) == ("tests/test_a.py", (), True)
@@ -260,24 +211,23 @@ def test_paths_of_the_command_are_expanded_but_not_those_typed(root: Path) -> No
     assert split_command_line(["pytest", "a.py::test[*]"], root=root).argv == ("pytest", "a.py::test[*]")
 
 
-def test_command_without_pytest_is_expanded_but_for_what_follows_an_option(root: Path) -> None:
+def test_command_without_pytest_is_expanded_except_after_an_option(root: Path) -> None:
     command = ("sh", "-c", "ls *; ./test", "packages/*/tests")
 
     assert split_command_line(command, root=root).argv == (*command[:3], f"{GLOB_MARK}packages/*/tests")
 
 
-def test_after_two_dashes(root: Path) -> None:
+def test_words_after_two_dashes_are_paths(root: Path) -> None:
     """Everything is a path, and stays one in front of the options."""
     assert resolved(root, "--", "-odd-name", "a").argv[3:5] == ("./-odd-name", "a")
 
 
-def test_a_command_without_pytest(root: Path) -> None:
+def test_arguments_are_appended_to_a_command_without_pytest(root: Path) -> None:
     """`make test` gets the user's arguments behind it."""
     assert split_command_line(["make", "test"], ["-x"], root=root).argv == ("make", "test", "-x")
 
 
-def test_python_m_pytest(root: Path) -> None:
-    """The usual other way."""
+def test_python_m_pytest_is_recognized(root: Path) -> None:
     argv = split_command_line(["python", "-m", "pytest", "tests"], ["tests/test_a.py"], root=root).argv
 
     assert argv == ("python", "-m", "pytest", "tests/test_a.py")
