@@ -95,12 +95,12 @@ def test_a_label_of_somebody_elses_making_stops_no_list(world, label):
     assert found.expires == datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def test_only_environments_of_pull_requests_are_superfluous():
+def test_superfluous_are_only_environments_of_other_pull_requests():
     names = ["pr-41", "pr42", "PR-43", "pr-4", "staging", "pr-42-data", "my-pr-44"]
     assert superfluous(names, {41, 42}) == {"PR-43", "pr-4"}
 
 
-def test_time_is_over_when_it_is_over():
+def test_expired_includes_the_moment_of_expiry():
     now = datetime(2026, 1, 1, tzinfo=UTC)
     found = [
         SharedEnvironment(name=name, namespaces=(name,), project="p", expires=now + timedelta(seconds=seconds))

@@ -33,7 +33,7 @@ def runs(triggers: list[Trigger | BaseException], codes: list[ExitCode | BaseExc
     return ran, loop(run, trigger, say=said.append), said
 
 
-def test_all_first_then_failed_first_on_every_save():
+def test_loop_runs_all_tests_then_failed_ones_first_on_every_save():
     ran, code, said = runs([Trigger.CHANGED, Trigger.FAILED, Trigger.ALL, Trigger.QUIT], [ExitCode.TESTS_FAILED])
 
     assert ran == [(), ("--failed-first",), ("--last-failed",), ()]
@@ -41,17 +41,17 @@ def test_all_first_then_failed_first_on_every_save():
     assert said == ["watching for changes; Enter: all, f: failed, q: quit"] * 4
 
 
-def test_ends_as_the_last_run_did():
+def test_loop_returns_the_code_of_the_last_run():
     assert runs([Trigger.CHANGED, Trigger.QUIT], [ExitCode.PASSED, ExitCode.TESTS_FAILED])[1] is ExitCode.TESTS_FAILED
 
 
-def test_ctrl_c_ends_the_run_and_then_the_watch():
+def test_ctrl_c_ends_the_run_and_then_the_loop():
     ran, code, _ = runs([Trigger.CHANGED, KeyboardInterrupt()], [KeyboardInterrupt(), ExitCode.PASSED])
     assert (len(ran), code) == (2, ExitCode.PASSED)
     assert runs([KeyboardInterrupt()], [KeyboardInterrupt()])[1] is ExitCode.INTERRUPTED
 
 
-def test_sigterm_is_meant_for_the_watch_itself():
+def test_sigterm_ends_the_loop():
     with pytest.raises(Terminated):
         runs([], [Terminated()])
 
@@ -89,7 +89,7 @@ def no_keyboard(monkeypatch):
     ("keys", "trigger"),
     [(b"\n", Trigger.ALL), (b"a", Trigger.ALL), (b"f", Trigger.FAILED), (b"q", Trigger.QUIT), (b"xyz q", Trigger.QUIT)],
 )
-def test_keys(keyboard, saved, keys, trigger):
+def test_key_selects_the_trigger(keyboard, saved, keys, trigger):
     typing = threading.Timer(0.1, keyboard, [keys])
     typing.start()
 
@@ -97,7 +97,7 @@ def test_keys(keyboard, saved, keys, trigger):
     typing.join()
 
 
-def test_the_terminal_is_as_before_afterwards(keyboard, saved):
+def test_next_trigger_restores_the_terminal(keyboard, saved):
     before = termios.tcgetattr(sys.stdin.fileno())
     reading, save = saved
     save()
@@ -108,7 +108,7 @@ def test_the_terminal_is_as_before_afterwards(keyboard, saved):
 
 
 @pytest.mark.usefixtures("no_keyboard")
-def test_without_a_terminal_only_saves_count(saved):
+def test_next_trigger_without_a_terminal_waits_for_saves(saved):
     reading, save = saved
     saving = threading.Timer(0.1, save)
     saving.start()

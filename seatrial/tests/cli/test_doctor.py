@@ -19,7 +19,7 @@ esac
 """
 
 
-def test_the_whole_command(seatrial, tmp_path, monkeypatch):
+def test_doctor_prints_the_checks_of_this_machine(seatrial, tmp_path, monkeypatch):
     """Against stand-ins for the programs: which fact becomes which line."""
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -76,7 +76,7 @@ def test_the_whole_command(seatrial, tmp_path, monkeypatch):
     assert all(not line.startswith("ok ") for line in seatrial("-q", "doctor").out.splitlines())
 
 
-def test_a_machine_with_nothing(seatrial, tmp_path, monkeypatch):
+def test_doctor_reports_missing_programs_and_configuration(seatrial, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("seatrial.app.doctor_facts.registry_problem", lambda *_, **__: "")

@@ -39,7 +39,7 @@ def commands() -> list[tuple[str, click.Command]]:
     return found
 
 
-def test_the_help_lists_every_command_under_its_heading(seatrial):
+def test_help_lists_every_command_under_its_heading(seatrial):
     said = seatrial("--help")
 
     assert said.code == 0
@@ -51,7 +51,7 @@ def test_the_help_lists_every_command_under_its_heading(seatrial):
 
 
 @pytest.mark.parametrize(("name", "command"), commands())
-def test_every_help_teaches_by_example(name, command):
+def test_every_command_has_examples_and_its_summary(name, command):
     assert command.help
     assert command.examples, "a command without examples"
     if name in COMMANDS:
@@ -62,7 +62,7 @@ def test_every_help_teaches_by_example(name, command):
 
 
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
-def test_every_example_is_understood(name, seatrial):
+def test_every_example_parses(name, seatrial):
     """Each example's first seatrial call parses: no unknown command, no unknown option."""
     command: Any = dict(commands())[name]
     for example, _ in command.examples:
@@ -71,14 +71,14 @@ def test_every_example_is_understood(name, seatrial):
         assert seatrial(*words, "--help").code == 0, example
 
 
-def test_every_command_has_help_at_once(seatrial):
+def test_every_command_has_help(seatrial):
     for name, _ in commands():
         said = seatrial(*name.split(), "--help")
         assert said.code == 0
         assert said.out.startswith(f"Usage: seatrial {name}")
 
 
-def test_help_loads_nothing_it_does_not_need():
+def test_help_imports_no_heavy_modules():
     """That is what makes it quick: 0.1 s and a half of it Python's own."""
     heavy = {"msgspec", "rich", "yaml", "pytest", "httpx2", "lightkube", "watchfiles", "asyncio", "tomllib"}
     code = (
@@ -94,7 +94,7 @@ def test_help_loads_nothing_it_does_not_need():
     assert loaded & heavy == set()
 
 
-def test_the_version(seatrial):
+def test_version_option_prints_the_version(seatrial):
     assert seatrial("--version").out == f"seatrial {__version__}\n"
 
 
@@ -111,7 +111,7 @@ def test_the_version(seatrial):
         (["--color", "pink", "run"], "Invalid value for '--color': 'pink' is not one of", "seatrial --help"),
     ],
 )
-def test_wrong_command_lines_end_with_4_and_say_what_was_meant(seatrial, argv, message, hint):
+def test_invalid_command_line_exits_4_with_a_suggestion(seatrial, argv, message, hint):
     said = seatrial(*argv)
 
     assert said.code == ExitCode.USAGE
@@ -146,7 +146,7 @@ def raising(monkeypatch, error: BaseException) -> None:
         (SeatrialError("odd"), 10, ["seatrial: odd"]),
     ],
 )  # fmt: skip
-def test_errors_are_a_line_each_and_have_their_exit_code(seatrial, monkeypatch, error, code, lines):
+def test_error_prints_message_reason_hint_and_log(seatrial, monkeypatch, error, code, lines):
     raising(monkeypatch, error)
     said = seatrial("doctor")
 
@@ -155,7 +155,7 @@ def test_errors_are_a_line_each_and_have_their_exit_code(seatrial, monkeypatch, 
     assert said.err.splitlines() == lines
 
 
-def test_what_the_run_told_already_is_not_told_again(seatrial, monkeypatch):
+def test_shown_error_is_not_printed_again(seatrial, monkeypatch):
     error = OutOfTime("late", reason="slow")
     error.shown = True
     raising(monkeypatch, error)
@@ -164,7 +164,7 @@ def test_what_the_run_told_already_is_not_told_again(seatrial, monkeypatch):
     assert (said.code, said.out, said.err) == (11, "", "")
 
 
-def test_a_bug_of_ours_makes_a_report_instead_of_a_traceback(seatrial, monkeypatch, tmp_path):
+def test_unexpected_error_writes_a_report(seatrial, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     raising(monkeypatch, ZeroDivisionError("division by zero"))
     said = seatrial("doctor")
@@ -180,13 +180,13 @@ def test_a_bug_of_ours_makes_a_report_instead_of_a_traceback(seatrial, monkeypat
 
 
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Terminated(), 143)])
-def test_interruptions(seatrial, monkeypatch, error, code):
+def test_interruption_has_its_exit_code(seatrial, monkeypatch, error, code):
     raising(monkeypatch, error)
 
     assert seatrial("doctor").code == code
 
 
-def test_a_command_that_sends_a_signal_to_itself_unwinds(tmp_path):
+def test_sigterm_unwinds_the_command(tmp_path):
     """SIGTERM becomes an exception: what was made is undone before the process ends with 143."""
     code = (
         "import os, signal, click\n"
@@ -206,7 +206,7 @@ def test_a_command_that_sends_a_signal_to_itself_unwinds(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_that_has_seen_enough(tmp_path):
+def test_closed_pipe_exits_141_silently(tmp_path):
     """`seatrial config schema | head -1` neither complains nor pretends that all went well."""
     read, write = os.pipe()
     os.close(read)

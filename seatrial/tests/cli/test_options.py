@@ -45,7 +45,7 @@ def parse(command: click.Command, *argv: str):
         return command.main(argv, standalone_mode=False, parent=parent, prog_name="x")
 
 
-def test_global_options_may_stand_after_the_name():
+def test_global_options_may_follow_the_command():
     @plain_command()
     @click.pass_obj
     def command(ctx: Context):
@@ -68,7 +68,7 @@ def test_global_options_may_stand_after_the_name():
         ["tests", "--deselect", "tests/a.py", "pkg"],
     ],
 )
-def test_what_a_test_command_does_not_know_goes_to_pytest_in_order(argv):
+def test_pytest_command_passes_unknown_arguments_in_order(argv):
     @pytest_command()
     @click.option("--keep")
     @click.pass_obj
@@ -82,7 +82,7 @@ def test_what_a_test_command_does_not_know_goes_to_pytest_in_order(argv):
         assert parse(command, *mixed) == (True, "always", tuple(argv))
 
 
-def test_results_go_to_stdout_as_text_or_json(capsys, tmp_path):
+def test_print_result_writes_text_or_json(capsys, tmp_path):
     Context().print_result({"a": 1}, "text\n")
     Context().print_result({"a": 1}, lambda: "lazy")
     Context(as_json=True).print_result({"path": tmp_path, "list": (1, None)}, "text")
@@ -95,14 +95,14 @@ def test_results_go_to_stdout_as_text_or_json(capsys, tmp_path):
         Context(as_json=True).print_result(object(), "")
 
 
-def test_what_is_said_on_the_way_goes_to_stderr(capsys):
+def test_say_writes_to_stderr(capsys):
     Context().say("hello")
     Context(quiet=True).say("silence")
 
     assert capsys.readouterr() == ("", "hello\n")
 
 
-def test_pytest_writes_to_stdout_unless_that_is_for_json(monkeypatch):
+def test_out_is_stdout_or_stderr_with_json(monkeypatch):
     out, err = io.StringIO(), io.StringIO()
     monkeypatch.setattr("sys.stdout", out)
     monkeypatch.setattr("sys.stderr", err)
@@ -111,7 +111,7 @@ def test_pytest_writes_to_stdout_unless_that_is_for_json(monkeypatch):
     assert Context(as_json=True).out is err
 
 
-def test_the_configuration_is_read_once_and_late(tmp_path, monkeypatch):
+def test_configuration_is_read_once_on_access(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ctx = Context()
     with pytest.raises(UsageError):
@@ -121,7 +121,7 @@ def test_the_configuration_is_read_once_and_late(tmp_path, monkeypatch):
     assert ctx.loaded is ctx.loaded
 
 
-def test_sinks_are_the_stream_and_one_renderer(tmp_path, monkeypatch):
+def test_sinks_are_the_event_file_and_one_renderer(tmp_path, monkeypatch):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     sinks = Context().sinks(tmp_path)
     for sink in sinks:
@@ -131,7 +131,7 @@ def test_sinks_are_the_stream_and_one_renderer(tmp_path, monkeypatch):
     assert (tmp_path / "events.jsonl").exists()
 
 
-def test_groups_teach_too():
+def test_group_help_has_examples():
     @plain_group(examples=(("seatrial things show", "see them"),))
     def command() -> None:
         """Handle things."""

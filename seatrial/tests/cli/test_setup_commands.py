@@ -28,7 +28,7 @@ def test_config_show(seatrial):
     assert {"key": "runner.pod", "value": "test-runner", "source": "default", "where": ""} in document["settings"]
 
 
-def test_config_problems_are_all_told_one_a_line(seatrial):
+def test_config_show_prints_all_problems(seatrial):
     Path("seatrial.toml").write_text("[runner]\nimag = 1\n[timeouts]\nrun = 'x'\n")
     said = seatrial("config", "show")
 

@@ -22,7 +22,7 @@ def no_keyboard(monkeypatch):
 
 
 @pytest.mark.usefixtures("no_keyboard")
-def test_the_whole_command_reruns_on_a_save_and_reads_the_configuration_again(tmp_path, monkeypatch, seatrial):
+def test_watch_reruns_on_a_save_and_reads_the_configuration_again(tmp_path, monkeypatch, seatrial):
     Path("seatrial.toml").write_text('[runner]\nimage = "x:1"\n')
     (tmp_path / "tests").mkdir()
     (tmp_path / ".seatrial").mkdir()
@@ -50,7 +50,7 @@ def test_the_whole_command_reruns_on_a_save_and_reads_the_configuration_again(tm
     assert time.monotonic() - began < 15
 
 
-def test_errors_are_told_and_watching_goes_on(monkeypatch, seatrial):
+def test_watch_prints_errors_and_continues(monkeypatch, seatrial):
     Path("seatrial.toml").write_text('[runner]\nimage = "x:1"\n')
 
     def run_once(ctx, pytest_args):

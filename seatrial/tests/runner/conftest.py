@@ -25,6 +25,9 @@ from seatrial.runner.sync import pod_files
 
 from runner.local_pod import LocalPod
 
+PASSES = "def test_passes(): pass\n"
+"""A module with one passing test."""
+
 
 @dataclass
 class Bench:

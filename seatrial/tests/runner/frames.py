@@ -1,10 +1,15 @@
-"""Logs as the agent writes them, for tests."""
+"""Frame logs as the agent writes them, and the verdicts on them."""
 
 from __future__ import annotations
 
 import json
 import zlib
 from typing import Any
+
+from seatrial.model.verdict import Verdict
+from seatrial.runner.progress import Progress
+from seatrial.runner.protocol import FrameReader
+from seatrial.runner.verdict_rules import Evidence, decide
 
 
 def log(*frames: list[Any]) -> list[bytes]:
@@ -72,3 +77,16 @@ def green() -> list[bytes]:
 EXITED: dict[str, Any] = {
     "code": 0, "signal": None, "error": "", "sessions": 1, "oom_kills": 0, "memory_peak": 0, "memory_limit": 0,
 }  # fmt: skip
+
+
+def verdict_on(lines: list[bytes], exited: dict[str, Any] | None = EXITED, **more: Any) -> Verdict:
+    """Return the verdict on a run with this log, exit and other evidence."""
+    reader, progress = FrameReader(), Progress()
+    for frame in reader.feed(b"".join(lines)):
+        progress.take(frame)
+    return decide(Evidence(progress=progress, broken=reader.broken, exited=exited, **more))
+
+
+def exited(**changes: Any) -> dict[str, Any]:
+    """Return the exit of a passed run with changes."""
+    return {**EXITED, **changes}

@@ -79,7 +79,7 @@ LINKS: dict[str, list[tuple[tarfile.TarInfo, bytes]]] = {
 
 
 @pytest.mark.parametrize("members", LINKS.values(), ids=LINKS)
-def test_unpack_takes_regular_files_only_and_names_the_rest(
+def test_unpack_copies_only_regular_files_and_notes_the_others(
     tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]]
 ) -> None:
     outside = tmp_path / "outside"
@@ -145,7 +145,7 @@ def test_unpack_refuses_a_sparse_file_of_the_newer_formats(tmp_path: Path) -> No
     ],
     ids=["bytes", "files", "depth", "name"],
 )
-def test_unpack_stops_at_its_limits_and_says_so(
+def test_unpack_notes_members_beyond_its_limits(
     tmp_path: Path, limits: Limits, members: list[tuple[tarfile.TarInfo, bytes]], reason: str
 ) -> None:
     archive = archive_of(tmp_path / "home.tar", *members)
@@ -220,7 +220,7 @@ def test_unpack_takes_notes_up_to_their_limits(tmp_path: Path, notes: bytes, sho
         max_size=12,
     )
 )
-def test_any_archive_leaves_what_is_outside_unchanged(
+def test_unpack_changes_no_file_outside_of_its_target(
     tmp_path_factory: pytest.TempPathFactory, members: list[tuple[list[str], bytes, str]]
 ) -> None:
     base = tmp_path_factory.mktemp("any")
@@ -280,7 +280,7 @@ def test_deliver_follows_no_link_of_the_project(tmp_path: Path, case: Case) -> N
     assert below(outside) == {"secret": b"key"}
 
 
-def test_deliver_replaces_a_link_by_the_file_and_leaves_links_of_the_source_out(tmp_path: Path) -> None:
+def test_deliver_replaces_links_and_copies_none(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"key")
     project, source = tmp_path / "project", tmp_path / "source"
     project.mkdir()
@@ -296,14 +296,14 @@ def test_deliver_replaces_a_link_by_the_file_and_leaves_links_of_the_source_out(
     assert below(project) == {"report.xml": b"good", "out/good": b"good"}
 
 
-def test_deliver_writes_outside_of_the_project_where_the_user_says(tmp_path: Path) -> None:
+def test_deliver_writes_outside_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(b"x")
 
     assert deliver(tmp_path / "source", tmp_path / "elsewhere" / "deep" / "x", root=tmp_path / "project") == []
     assert (tmp_path / "elsewhere" / "deep" / "x").read_bytes() == b"x"
 
 
-def test_the_cache_that_goes_to_the_pod_has_no_file_from_behind_a_link(tmp_path: Path) -> None:
+def test_cache_for_the_pod_follows_no_link(tmp_path: Path) -> None:
     (tmp_path / "ssh").mkdir()
     (tmp_path / "ssh" / "id_rsa").write_bytes(b"key")
     cache = tmp_path / "cache"

@@ -10,7 +10,7 @@ import pytest
 from seatrial.runner.blocking_calls import Abandoned, call, pieces
 
 
-def test_call_returns_or_raises_what_the_function_does() -> None:
+def test_call_returns_the_result_or_raises_the_error() -> None:
     def fails() -> None:
         raise OSError("no")
 
@@ -20,7 +20,7 @@ def test_call_returns_or_raises_what_the_function_does() -> None:
         call(fails)
 
 
-def test_call_is_left_after_its_time() -> None:
+def test_call_is_abandoned_after_its_time() -> None:
     block = threading.Event()
     began = time.monotonic()
 
@@ -31,7 +31,7 @@ def test_call_is_left_after_its_time() -> None:
     block.set()
 
 
-def test_call_is_left_when_it_is_told_to() -> None:
+def test_call_is_abandoned_when_until_is_true() -> None:
     block, stop = threading.Event(), threading.Event()
     threading.Timer(0.2, stop.set).start()
 
@@ -53,7 +53,7 @@ def test_pieces_come_in_order_and_with_their_error() -> None:
     assert [piece for piece in got if piece] == [b"a", b"b"] or not got
 
 
-def test_silent_stream_yields_nothing_again_and_again() -> None:
+def test_silent_stream_yields_empty_pieces() -> None:
     block = threading.Event()
 
     def stream() -> Iterator[bytes]:
@@ -67,7 +67,7 @@ def test_silent_stream_yields_nothing_again_and_again() -> None:
     assert [piece for piece in got if piece] == [b"b"]
 
 
-def test_stream_that_is_left_is_closed_after_its_next_piece() -> None:
+def test_closed_stream_ends_after_its_next_piece() -> None:
     block, closed = threading.Event(), threading.Event()
 
     def stream() -> Iterator[bytes]:

@@ -97,7 +97,7 @@ def test_branches(root: Path, tmp_path: Path) -> None:
     data.close()
 
 
-def test_nothing_of_the_project(root: Path, tmp_path: Path) -> None:
+def test_data_without_files_of_the_project_has_none_mapped(root: Path, tmp_path: Path) -> None:
     """The caller makes an error of it: somebody measured the wrong thing."""
     collected = map_coverage(measured(tmp_path / "home", {"/x.py": [1]}), root=root, directory_in_pod="/app")
 
@@ -122,7 +122,7 @@ def test_xml(root: Path, tmp_path: Path) -> None:
     assert [node.text for node in tree.iter("source")] == [str(root)]
 
 
-def test_something_else(root: Path, tmp_path: Path) -> None:
+def test_other_files_are_refused(root: Path, tmp_path: Path) -> None:
     """A file that is no data file, or of another kind, is said to be one."""
     (tmp_path / ".coverage").write_text("no database" * 100)
     with pytest.raises(ValueError, match=r"\.coverage"):
@@ -153,7 +153,7 @@ def test_something_else(root: Path, tmp_path: Path) -> None:
     ],
     ids=["endless view", "trigger", "bytes", "number", "null"],
 )
-def test_data_that_computes_or_is_of_another_shape_is_refused(tmp_path: Path, schema: str) -> None:
+def test_data_with_code_or_of_another_shape_is_refused(tmp_path: Path, schema: str) -> None:
     """It comes from the pod: an endless view would keep the host busy for ever."""
     with closing(sqlite3.connect(tmp_path / ".coverage")) as connection:
         connection.executescript(schema)
@@ -162,14 +162,14 @@ def test_data_that_computes_or_is_of_another_shape_is_refused(tmp_path: Path, sc
         map_coverage(tmp_path, root=tmp_path, directory_in_pod="/app")
 
 
-def test_report_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
+def test_deeply_nested_report_is_refused(tmp_path: Path) -> None:
     (tmp_path / "coverage.xml").write_text("<a>" * 100_000 + "</a>" * 100_000)
 
     with pytest.raises(ValueError, match=r"coverage\.xml"):
         map_coverage(tmp_path, root=tmp_path, directory_in_pod="/app")
 
 
-def test_path_that_climbs_out_is_no_file_of_the_project(tmp_path: Path) -> None:
+def test_path_with_parent_directories_is_not_mapped(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     (tmp_path / "project").mkdir()
 

@@ -58,7 +58,7 @@ def terminal_pod(bench: Bench) -> TerminalPod:
     return bench.pod
 
 
-def test_breakpoint(bench: Bench) -> None:
+def test_breakpoint_connects_the_terminal(bench: Bench) -> None:
     """It stops, answers, and goes on; before and behind it everything is shown as ever."""
     bench.write(test_a_py="def test_before(): pass\ndef test_it():\n    x = 6\n    breakpoint()\n    assert x == 7\n")
     bench.build()
@@ -74,7 +74,7 @@ def test_breakpoint(bench: Bench) -> None:
     assert "2 passed" in bench.text
 
 
-def test_post_mortem(bench: Bench) -> None:
+def test_pdb_connects_the_terminal_after_a_failure(bench: Bench) -> None:
     """--pdb shows the traceback, then asks; twice for two failures."""
     bench.write(test_a_py="def test_one():\n    y = 'here'\n    assert 0\ndef test_two(): assert 0\n")
     bench.build()
@@ -90,7 +90,7 @@ def test_post_mortem(bench: Bench) -> None:
     assert "2 failed" in bench.text
 
 
-def test_quit(bench: Bench) -> None:
+def test_quit_in_the_debugger_interrupts_the_run(bench: Bench) -> None:
     """Leaving the debugger ends the session, as it does locally."""
     bench.write(test_a_py="def test_one():\n    breakpoint()\ndef test_two(): pass\n")
     bench.build()
@@ -103,7 +103,7 @@ def test_quit(bench: Bench) -> None:
     assert "Quitting debugger" in bench.text
 
 
-def test_without_a_terminal(bench: Bench) -> None:
+def test_breakpoint_without_a_terminal_is_a_failure(bench: Bench) -> None:
     """The test that asks for it fails and says why: nobody waits for ever, and the next one is captured as ever."""
     bench.write(
         test_a_py="def test_one():\n    breakpoint()\ndef test_two(): print('quiet')\ndef test_three(): assert 0\n"

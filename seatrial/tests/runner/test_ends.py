@@ -143,7 +143,7 @@ def assert_partial(bench: Bench, ran: TestRun) -> None:
     assert names[:2] == ["test_one", "test_two"]
 
 
-def test_time_out_ends_a_run_on_a_paused_node(bench: Bench, marker: Path) -> None:
+def test_timeout_ends_a_run_on_a_paused_node(bench: Bench, marker: Path) -> None:
     assert isinstance(bench.pod, PausedPod)
     write(bench, marker)
     When(marker, bench.pod.pause)
@@ -172,9 +172,7 @@ def test_first_signal_ends_a_run_on_a_paused_node(
     assert_partial(bench, ran)
 
 
-def test_paused_node_is_told_when_nobody_interrupts(
-    bench: Bench, marker: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paused_node_makes_the_run_inconclusive(bench: Bench, marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_tests, "_LOST_AFTER", 3.0)
     assert isinstance(bench.pod, PausedPod)
     write(bench, marker)
@@ -187,7 +185,7 @@ def test_paused_node_is_told_when_nobody_interrupts(
     assert_partial(bench, ran)
 
 
-def test_short_pause_of_the_node_is_no_loss(bench: Bench, marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_pause_of_the_node_loses_nothing(bench: Bench, marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection may break meanwhile: another one is made."""
     monkeypatch.setattr(run_tests, "_STALLED", 1.0)
     assert isinstance(bench.pod, PausedPod)
@@ -200,7 +198,7 @@ def test_short_pause_of_the_node_is_no_loss(bench: Bench, marker: Path, monkeypa
     assert (ran.verdict.exit, ran.counts.passed) == (ExitCode.PASSED, 1)
 
 
-def test_time_out_ends_a_start_on_a_paused_node(bench: Bench, marker: Path) -> None:
+def test_timeout_ends_a_start_on_a_paused_node(bench: Bench, marker: Path) -> None:
     assert isinstance(bench.pod, PausedPod)
     write(bench, marker)
     bench.pod.pause()
@@ -274,7 +272,7 @@ def test_third_ctrl_c_raises_and_the_results_are_kept(bench: Bench, marker: Path
     assert 'name="test_two"' in (bench.run_dir / "junit.xml").read_text()
 
 
-def test_unforeseen_error_keeps_the_results_and_ends_the_tests(bench: Bench, marker: Path) -> None:
+def test_unexpected_error_keeps_the_results_and_ends_the_tests(bench: Bench, marker: Path) -> None:
     """A full disk, say."""
     write(bench, marker)
     kept: list[TestRun] = []
@@ -311,7 +309,7 @@ class TestAbandoned:
     def pod_class(self) -> type[LocalPod]:
         return Impatient
 
-    def test_run_that_nobody_follows_ends(self, bench: Bench, marker: Path) -> None:
+    def test_abandoned_run_is_killed(self, bench: Bench, marker: Path) -> None:
         write(bench, marker)
         request = {"run": "r", "argv": [sys.executable, "-m", "pytest"], "cwd": str(bench.pod.workdir),
                    "color": False, "width": 80}  # fmt: skip
@@ -325,7 +323,7 @@ class TestAbandoned:
 
         assert json.loads(ended.read_text())["signal"] == signal.SIGKILL
 
-    def test_run_that_is_followed_goes_on(self, bench: Bench) -> None:
+    def test_followed_run_continues(self, bench: Bench) -> None:
         bench.write(test_a_py="import time\ndef test_a(): time.sleep(4)\n")
         bench.build()
 

@@ -88,7 +88,7 @@ def test_prints(name): print(name * 20000)
     [((), NAMES, 30, 20), (("-s",), NAMES, 30, 20), (("-n1",), IN_WORKERS, 10, 7)],
     ids=["captured", "uncaptured", "xdist"],
 )
-def test_replacement_during_a_test_changes_no_result(
+def test_mock_during_a_test_changes_no_result(
     bench: Bench, option: tuple[str, ...], names: list[str], passed: int, failed: int
 ) -> None:
     bench.write(shop_py="PRICE = 1\n", test_a_py=DURING.replace("{names}", repr(names)))
@@ -112,7 +112,7 @@ def test_replacement_during_a_test_changes_no_result(
         ("[sys.modules.pop(name, None) for name in ('json', 'os', 'zlib', 'time', 'hashlib')]", "-q"),
     ],
 )
-def test_replacement_that_stays_changes_no_result(bench: Bench, more: str, option: str) -> None:
+def test_mock_that_is_not_undone_changes_no_result(bench: Bench, more: str, option: str) -> None:
     """A test may leave its patches behind."""
     bench.write(shop_py="PRICE = 1\n", test_a_py=AFTER.format(more=more))
     bench.build()

@@ -56,7 +56,7 @@ FIXTURES = {
 
 
 @pytest.mark.parametrize("name", sorted(agent_files()))
-def test_grammar_and_imports(name: str) -> None:
+def test_agent_has_the_grammar_and_imports_of_old_pythons(name: str) -> None:
     """Nothing newer than Python 3.9 and nothing but the standard library, pytest and what pytest brings."""
     tree = ast.parse(agent_files()[name], feature_version=(3, 9))
     allowed = {*sys.stdlib_module_names, "pytest", "_pytest", "pluggy"}
@@ -77,7 +77,7 @@ def _python_3_9() -> str | None:
     return None
 
 
-def test_a_run_under_python_3_9_and_pytest_7(tmp_path: Path) -> None:
+def test_run_under_python_3_9_and_pytest_7_is_complete(tmp_path: Path) -> None:
     """All outcomes are the same there."""
     base = _python_3_9()
     if base is None:

@@ -49,14 +49,14 @@ def files(*folders: str) -> Iterator[tuple[str, Path]]:
                 yield name, path
 
 
-def test_only_listed_modules_decode() -> None:
+def test_only_listed_modules_decode_data() -> None:
     found = {name: sorted(set(decoded(path))) for name, path in files("image_inputs", "pod", "runner")}
 
     assert {name: calls for name, calls in found.items() if calls and name not in READS} == {}
     assert not [name for name in READS if not found[name]], "listed, and decodes nothing"
 
 
-def test_what_a_command_in_a_pod_printed_is_decoded_by_the_decoder_only() -> None:
+def test_modules_that_run_commands_in_a_pod_do_not_decode() -> None:
     """In stages and commands: a module that runs something in a pod decodes nothing itself."""
     for name, path in files("stages", "cli"):
         text = path.read_text()

@@ -135,7 +135,7 @@ def test_files_of_a_killed_process_are_collected(bench: Bench) -> None:
     assert_files(bench, ran)
 
 
-def test_stream_that_breaks_does_not_lose_the_files_of_a_killed_container(bench: Bench) -> None:
+def test_broken_stream_does_not_lose_the_files_of_a_killed_container(bench: Bench) -> None:
     bench.pod.cut_after = 3000
 
     ran = run_and_die(bench, death="time.sleep(60)", die=bench.pod.kill_container)
@@ -154,7 +154,7 @@ class OverWhen(Deadline):
         return self.event.is_set()
 
 
-def test_time_out_while_files_are_collected_is_not_the_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_during_collection_does_not_change_the_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time is over once the host knows of the death, and another process holds the lock of whoever packs."""
     monkeypatch.setattr(run_tests, "_GATHERING", 1.0)
     lock = Lock(str(bench.pod.state_directory / "runs" / RUN / "packing"))
@@ -188,7 +188,7 @@ def tail(pod: LocalPod) -> list[Chunk]:
     return [chunk for chunk in ChunkReader().feed(said) if chunk.kind not in ".T"]
 
 
-def test_run_that_had_not_begun_leaves_no_files(bench: Bench) -> None:
+def test_run_that_did_not_start_has_no_files(bench: Bench) -> None:
     bench.pod.kill_container()
 
     lost, done = tail(bench.pod)
@@ -197,7 +197,7 @@ def test_run_that_had_not_begun_leaves_no_files(bench: Bench) -> None:
     assert b"No such file or directory" in done.data
 
 
-def test_supervisor_that_dies_while_it_packs_is_replaced(bench: Bench) -> None:
+def test_supervisor_killed_during_collection_is_replaced(bench: Bench) -> None:
     """Under cgroup v2, the memory that coverage.py needs for its report ends the supervisor too."""
     bench.pod.kill_container()
     run = bench.pod.state_directory / "runs" / RUN
@@ -217,7 +217,7 @@ def test_supervisor_that_dies_while_it_packs_is_replaced(bench: Bench) -> None:
 # cgroup v2, from recorded objects and files: this machine may have version 1.
 
 
-def test_killed_container_is_told_with_its_limit() -> None:
+def test_verdict_names_the_memory_limit_of_a_killed_container() -> None:
     assert container_state(KILLED, "tests") == ContainerState(
         state="terminated", code=137, reason="OOMKilled", memory_limit="512Mi"
     )

@@ -72,7 +72,7 @@ def test_fixtures(bench, server, monkeypatch, more):
     assert "Traceback" not in bench.text
 
 
-def test_namespaces_need_rights(bench):
+def test_isolated_namespaces_require_rights(bench):
     bench.write(tests__test_a_py="def test_a(isolated_namespace):\n    pass\n")
     bench.build()
     bench.run(fixtures=definition(1))
@@ -81,7 +81,7 @@ def test_namespaces_need_rights(bench):
     assert "hint: isolated-namespaces = true under [runner]" in bench.text
 
 
-def test_options_are_known_in_the_pod(bench, server):
+def test_seatrial_options_are_known_in_the_pod(bench, server):
     bench.write(tests__test_a_py="def test_a(service):\n    assert service('gone').port == " + str(server) + "\n")
     bench.build()
     outcome = bench.run(f"--seatrial-service=gone=127.0.0.1:{server}", fixtures=definition(server))

@@ -48,7 +48,7 @@ class Recorded:
         return self.made[0].process.returncode
 
 
-def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
+def test_run_by_a_waiting_command_is_complete(bench: Bench) -> None:
     bench.write(test_a_py="def test_a(): pass\n")
     bench.build()
     bench.write(test_b_py="def test_b(): pass\n")
@@ -62,7 +62,7 @@ def test_a_run_by_a_command_that_waited(bench: Bench) -> None:
     assert ran.tree.host == ran.tree.pod
 
 
-def test_it_is_taken_once(bench: Bench) -> None:
+def test_take_returns_the_command_once(bench: Bench) -> None:
     prestarted = PrestartedExec(bench.pod)
     started = prestarted.take()
     assert started is not None
@@ -73,7 +73,7 @@ def test_it_is_taken_once(bench: Bench) -> None:
     started.close()
 
 
-def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
+def test_abandoned_command_ends_without_changes(bench: Bench) -> None:
     pod = Recorded(bench.pod)
     pod.may.set()
     prestarted = PrestartedExec(pod)  # type: ignore[arg-type]
@@ -84,7 +84,7 @@ def test_one_that_was_left_ends_and_has_changed_nothing(bench: Bench) -> None:
     assert prestarted.take() is None
 
 
-def test_one_that_ended_meanwhile_is_not_taken(bench: Bench) -> None:
+def test_take_returns_nothing_for_an_ended_command(bench: Bench) -> None:
     prestarted = PrestartedExec(bench.pod)
     started = prestarted._future.result()
     assert started is not None
@@ -93,7 +93,7 @@ def test_one_that_ended_meanwhile_is_not_taken(bench: Bench) -> None:
     assert prestarted.take() is None
 
 
-def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_take_does_not_wait_for_a_late_command(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prestarted_exec, "_TAKE_SECONDS", 0.05)
     pod = Recorded(bench.pod)
 
@@ -104,11 +104,11 @@ def test_one_that_is_late_is_not_waited_for(bench: Bench, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("error", [EnvironmentFailed("no such pod"), StreamBroken("cut")])
-def test_what_could_not_be_started_is_not_told(error: Exception) -> None:
+def test_take_returns_nothing_for_a_failed_command(error: Exception) -> None:
     assert PrestartedExec(NoPod(error)).take() is None  # type: ignore[arg-type]
 
 
-def test_a_fault_of_ours_is_told() -> None:
+def test_take_raises_unexpected_errors() -> None:
     prestarted = PrestartedExec(NoPod(TypeError("ours")))  # type: ignore[arg-type]
 
     with pytest.raises(TypeError, match="ours"):

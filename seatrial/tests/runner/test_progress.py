@@ -23,7 +23,7 @@ def report(nodeid: str, when: str, outcome: str, **more: Any) -> list[Any]:
     return ["report", {"nodeid": nodeid, "when": when, "outcome": outcome, "duration": 0.5, **more}]
 
 
-def test_counts() -> None:
+def test_progress_counts_as_pytest_does() -> None:
     """Each outcome under the name that pytest's last line has for it."""
     progress, _ = taken(
         ["collected", 9, 9, [], []],

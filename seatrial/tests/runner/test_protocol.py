@@ -26,13 +26,13 @@ def verdict_of(data: bytes, pieces: list[int] = []) -> ExitCode:  # noqa: B006
 
 
 @given(st.lists(st.integers(min_value=0, max_value=10_000), max_size=20))
-def test_pieces_do_not_matter(pieces: list[int]) -> None:
+def test_verdict_does_not_depend_on_pieces(pieces: list[int]) -> None:
     """A whole log is green however it was cut on its way."""
     assert verdict_of(b"".join(green()), pieces) is ExitCode.PASSED
 
 
 @given(st.integers(min_value=0))
-def test_any_missing_end_is_not_green(size: int) -> None:
+def test_truncated_log_is_not_a_success(size: int) -> None:
     """A log that stops anywhere before its last byte proves nothing."""
     data = b"".join(green())
 
@@ -40,7 +40,7 @@ def test_any_missing_end_is_not_green(size: int) -> None:
 
 
 @given(st.lists(st.integers(min_value=0, max_value=7), max_size=12))
-def test_only_the_frames_in_their_order_are_green(order: list[int]) -> None:
+def test_frames_in_another_order_are_not_a_success(order: list[int]) -> None:
     """Frames that are missing, repeated or in another order are not green."""
     lines = green()
     chosen = [lines[index] for index in order if index < len(lines)]
@@ -49,7 +49,7 @@ def test_only_the_frames_in_their_order_are_green(order: list[int]) -> None:
 
 
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
-def test_any_changed_byte_is_not_green(place: int, difference: int) -> None:
+def test_changed_byte_is_not_a_success(place: int, difference: int) -> None:
     """No byte can be changed without being noticed."""
     data = bytearray(b"".join(green()))
     data[place % len(data)] ^= difference
@@ -58,7 +58,7 @@ def test_any_changed_byte_is_not_green(place: int, difference: int) -> None:
 
 
 @given(st.integers(min_value=0, max_value=7))
-def test_forged_numbers_are_not_green(drop: int) -> None:
+def test_forged_frame_numbers_are_not_a_success(drop: int) -> None:
     """Frames numbered anew after one was dropped are whole by themselves; the end record still tells."""
     frames = [each for index, each in enumerate(green()) if index != drop]
     renumbered = [each.split(b" ", 1)[1] for each in frames]
@@ -76,7 +76,7 @@ def test_forged_numbers_are_not_green(drop: int) -> None:
         b"1 2 1f0a8a6b []\n",
     ],
 )  # fmt: skip
-def test_garbage_breaks_the_log(damaged: bytes) -> None:
+def test_invalid_header_breaks_the_log(damaged: bytes) -> None:
     """What is no frame breaks the log for good."""
     reader = FrameReader()
 
@@ -86,7 +86,7 @@ def test_garbage_breaks_the_log(damaged: bytes) -> None:
 
 
 @pytest.mark.parametrize("records", [{"no": "list"}, [1], [[]], ["text"]])
-def test_a_frame_holds_records(records: object) -> None:
+def test_frame_without_records_breaks_the_log(records: object) -> None:
     """A frame that is whole but holds something else breaks the log too."""
     reader = FrameReader()
 
@@ -94,7 +94,7 @@ def test_a_frame_holds_records(records: object) -> None:
     assert "has no valid records" in reader.broken
 
 
-def test_long_output_is_not_decoded() -> None:
+def test_pieces_of_long_output_are_not_decoded() -> None:
     """Pieces of long output are verified and counted, and left where they are."""
     data = line([["blob", 1, "x" * 1000]])
 
@@ -106,7 +106,7 @@ def test_long_output_is_not_decoded() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("FOT."), st.binary(max_size=40)), max_size=8), st.data())
-def test_chunks_survive_any_cut(chunks: list[tuple[str, bytes]], data: st.DataObject) -> None:
+def test_chunks_are_read_from_any_pieces(chunks: list[tuple[str, bytes]], data: st.DataObject) -> None:
     """Chunks are what they were, wherever the stream was cut, also if they hold what looks like one."""
     stream = b"".join(b"#%b %d %d\n%b" % (kind.encode(), 7, len(text), text) for kind, text in chunks)
     reader, found = ChunkReader(), []
@@ -118,7 +118,7 @@ def test_chunks_survive_any_cut(chunks: list[tuple[str, bytes]], data: st.DataOb
     assert found == [Chunk(kind, 7, text) for kind, text in chunks]
 
 
-def test_the_rest_of_a_stream_that_broke() -> None:
+def test_rest_returns_the_received_part_of_a_chunk() -> None:
     """A piece of a file is of use although its chunk is not whole; of anything else there is none."""
     reader = ChunkReader()
     assert reader.feed(b"#. 0 0\n#F 100 50\nabc") == [Chunk(".", 0, b"")]
@@ -131,7 +131,7 @@ def test_the_rest_of_a_stream_that_broke() -> None:
 
 
 @pytest.mark.parametrize("stream", [b"Traceback (most recent call last):\n", b"#F 0 x\n", b"#F 1 2 3 4 5" * 9])
-def test_something_else_in_the_stream_is_noticed(stream: bytes) -> None:
+def test_other_bytes_in_the_stream_raise(stream: bytes) -> None:
     """An error message of Python, say, is no chunk."""
     with pytest.raises(Garbled):
         ChunkReader().feed(stream)

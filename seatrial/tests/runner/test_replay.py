@@ -34,13 +34,13 @@ def red(bench: Bench) -> Bench:
     return bench
 
 
-def test_output_is_what_was_printed_live(red: Bench) -> None:
+def test_output_equals_the_live_output(red: Bench) -> None:
     """But for colors that a test printed itself."""
     assert "test_bad" in red.text
     assert shown(red.run_dir) == red.text.replace("\x1b[31m", "").replace("\x1b[0m", "")
 
 
-def test_output_has_colors_only_if_wanted(red: Bench) -> None:
+def test_output_has_colors_only_on_request(red: Bench) -> None:
     assert "\x1b" not in shown(red.run_dir)
     assert "\x1b[31mbefore\x1b[0m" in shown(red.run_dir, color=True)
     assert "\x1b[31m" in shown(red.run_dir, color=True).splitlines()[-1]
@@ -60,7 +60,7 @@ def test_nothing_is_written_into_the_directory_of_the_run(red: Bench) -> None:
     assert {path: path.stat().st_mtime_ns for path in red.run_dir.rglob("*")} == before
 
 
-def test_run_whose_pytest_died_names_its_suspect_again(bench: Bench) -> None:
+def test_replay_names_the_suspect_of_a_killed_pytest(bench: Bench) -> None:
     bench.write(test_a_py="import os\ndef test_ok(): pass\ndef test_dies(): os.kill(os.getpid(), 9)\n")
     bench.build()
     bench.run()
@@ -71,7 +71,7 @@ def test_run_whose_pytest_died_names_its_suspect_again(bench: Bench) -> None:
     assert shown(bench.run_dir).splitlines()[:-1] == bench.text.splitlines()[:-1]
 
 
-def test_run_that_was_killed_is_shown_as_far_as_it_came(red: Bench) -> None:
+def test_replay_shows_the_results_of_a_killed_run(red: Bench) -> None:
     (red.run_dir / "verdict.json").unlink()
     frames = (red.run_dir / "frames").read_bytes()
     (red.run_dir / "frames").write_bytes(frames[: len(frames) // 2])
@@ -80,7 +80,7 @@ def test_run_that_was_killed_is_shown_as_far_as_it_came(red: Bench) -> None:
     assert "the run was abandoned" in shown(red.run_dir)
 
 
-def test_directory_of_others_loads_no_code_and_leads_nowhere(red: Bench, tmp_path: Path) -> None:
+def test_replay_of_an_untrusted_directory_loads_no_code(red: Bench, tmp_path: Path) -> None:
     """Settings name plugins and files; logs may be links."""
     run_dir = tmp_path / "of-others"
     shutil.copytree(red.run_dir, run_dir)
@@ -105,7 +105,7 @@ def test_directory_of_others_loads_no_code_and_leads_nowhere(red: Bench, tmp_pat
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"exit": "x"}', b"x" * (2 << 20)])
-def test_verdict_that_cannot_be_read_is_inconclusive(tmp_path: Path, content: bytes) -> None:
+def test_unreadable_verdict_is_inconclusive(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "verdict.json").write_bytes(content)
 
     assert past_verdict(tmp_path).exit is ExitCode.INCONCLUSIVE
@@ -164,7 +164,7 @@ def test_render_of_a_green_run_shows_output_only_if_verbose(
     assert "test session starts" not in rendered(capsys, bench.run_dir, "green", "--as", "json")
 
 
-def test_render_for_github_lets_no_command_count_while_output_is_shown(
+def test_render_for_github_disarms_workflow_commands(
     red: Bench, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = rendered(capsys, red.run_dir, "failed", "--as", "github")
@@ -177,7 +177,7 @@ def test_render_for_github_lets_no_command_count_while_output_is_shown(
     assert "test session starts" not in before
 
 
-def test_render_of_tests_that_never_ended_shows_what_there_is(
+def test_render_shows_the_output_of_unfinished_tests(
     red: Bench, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = (RUNS / "failed.jsonl").read_text().partition('{"body":"TestsCollected"')[0]

@@ -33,7 +33,7 @@ def nodeids(log: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one-process", "xdist"])
-def test_reports_of_a_red_run_are_where_the_user_wants_them(bench: Bench, workers: tuple[str, ...]) -> None:
+def test_reports_of_a_failed_run_are_copied_to_their_targets(bench: Bench, workers: tuple[str, ...]) -> None:
     """In folders that do not exist yet, and in the directory of the run; pytest's lines name the former."""
     bench.write(tests__test_a_py=ONE_FAILS)
     bench.build()
@@ -68,7 +68,7 @@ def test_line_with_a_report_is_as_wide_as_the_terminal(bench: Bench) -> None:
     assert {len(line) for line in lines} <= {129, 130}
 
 
-def test_absolute_path_that_is_typed_is_one_of_this_machine(bench: Bench, tmp_path: Path) -> None:
+def test_typed_absolute_path_is_on_the_host(bench: Bench, tmp_path: Path) -> None:
     bench.write(tests__test_a_py=ONE_FAILS)
     bench.build()
     target = tmp_path / "elsewhere" / "r.html"
@@ -78,7 +78,7 @@ def test_absolute_path_that_is_typed_is_one_of_this_machine(bench: Bench, tmp_pa
     assert not (target.parent / "assets").exists()
 
 
-def test_absolute_path_of_the_configured_command_is_one_in_the_image(bench: Bench) -> None:
+def test_configured_absolute_path_is_in_the_image(bench: Bench) -> None:
     """It names nothing on this machine."""
     bench.write(tests__test_a_py=ONE_FAILS)
     bench.build()
@@ -91,7 +91,7 @@ def test_absolute_path_of_the_configured_command_is_one_in_the_image(bench: Benc
     assert not Path("/nowhere").exists()
 
 
-def test_reports_that_settings_name_are_in_the_directory_of_the_run(bench: Bench) -> None:
+def test_reports_of_ini_settings_are_in_the_directory_of_the_run(bench: Bench) -> None:
     """An ini file or a variable of the image names them. Nothing is written into the image, which may be read-only."""
     bench.write(
         tests__test_a_py=ONE_FAILS,
@@ -155,7 +155,7 @@ def test_reports_of_an_interrupted_run_are_collected(bench: Bench) -> None:
     assert "test_a.py::test_a" in nodeids(bench.root / "log.jsonl")
 
 
-def test_file_that_tests_put_among_the_reports_is_one(bench: Bench) -> None:
+def test_file_that_tests_write_among_the_reports_is_a_report(bench: Bench) -> None:
     """The directory is writable: they need no option."""
     bench.write(
         test_a_py=(
@@ -169,7 +169,7 @@ def test_file_that_tests_put_among_the_reports_is_one(bench: Bench) -> None:
     assert reports(bench) == (bench.run_dir / "reports/x",)
 
 
-def test_report_that_was_not_written_is_a_warning(bench: Bench) -> None:
+def test_missing_report_gives_a_warning(bench: Bench) -> None:
     bench.write(conftest_py="def pytest_addoption(parser): parser.addoption('--mine')\n", test_a_py="def test_a(): 0\n")
     bench.build()
 
@@ -189,7 +189,7 @@ def test_report_that_cannot_be_copied_is_named_in_the_directory_of_the_run(bench
     assert f"the file is in {found[0]}" in warnings(bench)[0]
 
 
-def test_folder_of_a_report_brings_nothing_that_python_or_pytest_would_load(tmp_path: Path) -> None:
+def test_report_folder_copies_no_loadable_files(tmp_path: Path) -> None:
     """Nobody named these files: the pod chose their names."""
     source, root = tmp_path / "reports", tmp_path / "project"
     names = ("a.json", "deep/b.css", "deep/conftest.py", "pytest.ini", "test_x.txt", "x.egg-info/entry_points.txt")
@@ -208,7 +208,7 @@ def test_folder_of_a_report_brings_nothing_that_python_or_pytest_would_load(tmp_
     assert notes == [expected]
 
 
-def test_folder_of_a_report_is_not_mixed_with_the_project(tmp_path: Path) -> None:
+def test_report_folder_is_not_mixed_with_the_project(tmp_path: Path) -> None:
     source = tmp_path / "reports"
     source.mkdir()
     (source / "Makefile").touch()
@@ -233,7 +233,7 @@ def test_folder_of_a_report_is_not_mixed_with_the_project(tmp_path: Path) -> Non
     ],
     ids=["file", "address", "folder", "separator", "colored-separator", "nothing"],
 )
-def test_text_names_collected_files_by_their_paths_here(text: str, shown: str) -> None:
+def test_text_names_collected_files_by_their_host_paths(text: str, shown: str) -> None:
     paths = {"files/html/r.html": "/home/my r.html", "files/": "/runs/1/reports/"}
 
     assert name_files(text, paths, 41) == shown
