@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.ledger import Ledger
 from seatrial.app import environments
 from seatrial.app.wiring import Machine
 from seatrial.doubles import Answer, FakeClock, FakeProcesses
+from seatrial.model.environment_record import Created
 from seatrial.model.spec import ClusterSpec, Project, RunnerSpec
 
 
@@ -56,3 +58,26 @@ class Machines:
         """Return the clusters that were removed."""
         label = "label=io.x-k8s.kind.cluster="
         return [words[4].removeprefix(label) for words in self.processes.ran if "ps" in words and label in words[4]]
+
+    def kept(self, **more):
+        """Create an environment that a command kept; return its record before that."""
+        this = self.machine()
+        record = self.new(this, command=more.pop("command", "up"))
+        this.ledger.write(replace(with_cluster(record), kept=True, **more))
+        this.ledger.release(record.id)
+        return record
+
+    def guest(self, host, namespace, **more):
+        """Create a guest environment in the cluster of a kept one, and keep it."""
+        this = self.machine()
+        record = environments.create(
+            this, self.project, command="up", say=self.said.append, namespace=namespace, host=host
+        )
+        this.ledger.write(replace(record, kept=True, **more))
+        this.ledger.release(record.id)
+        return record
+
+
+def with_cluster(record):
+    """Return a record with the cluster among its resources."""
+    return record.with_resource(Created(kind="cluster", name=record.cluster))

@@ -12,24 +12,12 @@ from seatrial.adapters.ledger import Ledger
 from seatrial.app import environments
 from seatrial.app.wiring import Machine
 from seatrial.doubles import Answer, FakeClock
-from seatrial.model.environment_record import Created
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ClusterSpec
 from seatrial.removal.keep import Fate
 from seatrial.saved_state import BuiltImage, write_built
 
-
-def with_cluster(record):
-    return record.with_resource(Created(kind="cluster", name=record.cluster))
-
-
-def kept(machines, **more):
-    """Create an environment that a command kept."""
-    this = machines.machine()
-    record = machines.new(this, command=more.pop("command", "up"))
-    this.ledger.write(changed(with_cluster(record), kept=True, **more))
-    this.ledger.release(record.id)
-    return record
+from .machines import with_cluster
 
 
 def test_first_environment_has_the_configured_cluster_name(machines):
@@ -51,7 +39,7 @@ def test_create_uses_another_name_without_ports_if_the_name_is_in_use(machines):
 
 
 def test_run_does_not_replace_an_environment_of_up(machines):
-    kept(machines)
+    machines.kept()
     second = machines.new()
 
     assert second.cluster != "it"
@@ -59,7 +47,7 @@ def test_run_does_not_replace_an_environment_of_up(machines):
 
 
 def test_run_replaces_an_environment_that_run_kept(machines):
-    kept(machines, command="run")
+    machines.kept(command="run")
     second = machines.new()
 
     assert second.cluster == "it"
@@ -67,13 +55,13 @@ def test_run_replaces_an_environment_that_run_kept(machines):
 
 
 def test_up_does_not_replace_an_environment_that_run_kept(machines):
-    kept(machines, command="run")
+    machines.kept(command="run")
 
     assert machines.new(command="up").cluster != "it"
 
 
 def test_create_does_not_use_the_cluster_name_of_another_project(machines, tmp_path):
-    kept(machines)
+    machines.kept()
     other = changed(machines.project, root=tmp_path / "other")
 
     assert machines.new(project=other).cluster != "it"
@@ -92,7 +80,7 @@ def test_reap_removes_environments_of_killed_commands(machines):
 
 
 def test_reap_removes_expired_environments(machines):
-    kept(machines, expires=FakeClock().now() - timedelta(hours=1))
+    machines.kept(expires=FakeClock().now() - timedelta(hours=1))
     machines.new()
 
     assert machines.removed() == ["it"]
@@ -117,7 +105,7 @@ def test_reap_keeps_an_environment_that_is_kept_meanwhile(machines):
 
 
 def test_claim_fails_if_the_environment_was_removed_meanwhile(machines, monkeypatch):
-    record = kept(machines)
+    record = machines.kept()
     this, other = machines.machine(), machines.machine()
     look = this.ledger.records()
     monkeypatch.setattr(type(this.ledger), "records", lambda _: [each for each in look if other.ledger.record(each.id)])
@@ -134,7 +122,7 @@ def test_claim_fails_if_the_environment_was_removed_meanwhile(machines, monkeypa
 
 
 def test_reap_of_everything_spares_environments_in_use(machines):
-    kept(machines)
+    machines.kept()
     busy = machines.machine()
     machines.new(busy)
     this = machines.machine()
@@ -145,7 +133,7 @@ def test_reap_of_everything_spares_environments_in_use(machines):
 
 
 def test_environment_that_cannot_be_removed_keeps_its_record(machines):
-    kept(machines)
+    machines.kept()
     machines.processes._answers[("docker", "ps")] = Answer(code=1, stderr="docker is gone")
     this = machines.machine()
 
@@ -159,7 +147,7 @@ def test_find_returns_the_kept_environment_of_a_project(machines):
     with pytest.raises(UsageError) as caught:
         environments.require(machines.this, machines.project)
     assert caught.value.hint == "seatrial up"
-    record = kept(machines)
+    record = machines.kept()
 
     assert environments.find(machines.this, machines.project).id == record.id
     assert environments.find(machines.this, changed(machines.project, cluster=ClusterSpec(name="other"))) is None
@@ -167,7 +155,7 @@ def test_find_returns_the_kept_environment_of_a_project(machines):
 
 def test_find_ignores_another_project_with_the_same_cluster_name(machines, tmp_path):
     other = changed(machines.project, root=tmp_path / "other")
-    kept(machines)
+    machines.kept()
 
     assert environments.find(machines.this, other) is None
     with pytest.raises(UsageError, match="there is no environment"):
@@ -180,7 +168,7 @@ def test_find_ignores_another_project_with_the_same_cluster_name(machines, tmp_p
 
 
 def test_kept_environment_is_found_in_a_cluster_of_another_name(machines, tmp_path):
-    kept(machines)
+    machines.kept()
     other = changed(machines.project, root=tmp_path / "other")
     this = machines.machine()
     record = machines.new(this, project=other, command="up")
@@ -199,8 +187,8 @@ def test_claim_ignores_a_new_environment_of_another_project(machines, tmp_path):
 
 
 def test_find_returns_the_newest_kept_environment(machines):
-    kept(machines)
-    newest = kept(machines, created=FakeClock().now() + timedelta(hours=1))
+    machines.kept()
+    newest = machines.kept(created=FakeClock().now() + timedelta(hours=1))
     machines.this.ledger.write(changed(newest, cluster="it", kept=True, created=FakeClock().now() + timedelta(hours=1)))
 
     assert environments.find(machines.this, machines.project).id == newest.id
@@ -225,7 +213,7 @@ def test_require_names_an_environment_that_is_being_created(machines):
 
 
 def test_environment_in_use_is_not_claimed_twice(machines):
-    kept(machines)
+    machines.kept()
     environments.claim(machines.this, machines.project)
 
     with pytest.raises(UsageError) as caught:
@@ -234,7 +222,7 @@ def test_environment_in_use_is_not_claimed_twice(machines):
 
 
 def test_find_or_create_returns_the_kept_environment(machines):
-    record = kept(machines)
+    record = machines.kept()
     machines.processes._answers[("docker", "ps")] = Answer(stdout="it-control-plane running\n")
 
     found = environments.find_or_create(machines.machine(), machines.project, say=machines.said.append)
@@ -242,7 +230,7 @@ def test_find_or_create_returns_the_kept_environment(machines):
 
 
 def test_find_or_create_creates_a_new_one_if_the_cluster_was_deleted(machines):
-    record = kept(machines)
+    record = machines.kept()
     found = environments.find_or_create(machines.machine(), machines.project, say=machines.said.append)
 
     assert found.id != record.id
@@ -261,7 +249,7 @@ def test_settle_keeps_or_forgets_the_environment(machines):
 
 
 def test_cache_is_removed_only_without_environments(machines):
-    kept(machines)
+    machines.kept()
     assert environments.drop_cache(machines.this, machines.said.append) == []
     environments.reap(machines.machine(), FakeClock().now(), machines.said.append, everything=True)
 
@@ -291,20 +279,9 @@ def test_registry_is_removed_with_the_last_environment_of_its_ledger(machines, t
     assert this.registry().container != theirs.registry().container
 
 
-def guest(machines, host, namespace, **more):
-    """Create a guest environment in the cluster of a kept one, and keep it."""
-    this = machines.machine()
-    record = environments.create(
-        this, machines.project, command="up", say=machines.said.append, namespace=namespace, host=host
-    )
-    this.ledger.write(changed(record, kept=True, **more))
-    this.ledger.release(record.id)
-    return record
-
-
 def test_guest_environment_has_the_cluster_of_its_host_and_its_own_namespace(machines):
-    host = kept(machines)
-    it = guest(machines, host, "pr-42")
+    host = machines.kept()
+    it = machines.guest(host, "pr-42")
 
     assert (it.cluster, it.host, it.namespace, it.foreground) == (host.cluster, host.id, "pr-42", False)
     assert it.shares
@@ -318,8 +295,8 @@ def test_guest_environment_has_the_cluster_of_its_host_and_its_own_namespace(mac
 
 
 def test_guest_environments_share_the_cluster_name(machines):
-    host = kept(machines)
-    first, second = guest(machines, host, "pr-1"), guest(machines, host, "pr-2")
+    host = machines.kept()
+    first, second = machines.guest(host, "pr-1"), machines.guest(host, "pr-2")
 
     assert first.cluster == second.cluster == "it"
     assert machines.removed() == []
@@ -327,8 +304,8 @@ def test_guest_environments_share_the_cluster_name(machines):
 
 def test_expired_host_is_kept_for_a_guest_environment(machines):
     past, future = FakeClock().now() - timedelta(hours=1), FakeClock().now() + timedelta(hours=1)
-    host = kept(machines)
-    it = guest(machines, host, "pr-1", expires=future)
+    host = machines.kept()
+    it = machines.guest(host, "pr-1", expires=future)
     machines.this.ledger.write(changed(host, kept=True, expires=past))
     machines.new()
     assert {each.id for each in machines.this.ledger.records()} >= {host.id, it.id}
@@ -340,8 +317,8 @@ def test_expired_host_is_kept_for_a_guest_environment(machines):
 
 
 def test_guest_environments_are_removed_with_their_cluster_unless_in_use(machines):
-    host = kept(machines)
-    it = guest(machines, host, "pr-1")
+    host = machines.kept()
+    it = machines.guest(host, "pr-1")
     other = machines.machine()
     assert other.ledger.claim(it.id)
     this = machines.machine()
@@ -356,8 +333,8 @@ def test_guest_environments_are_removed_with_their_cluster_unless_in_use(machine
 
 
 def test_guest_environment_is_recreated_with_its_cluster(machines):
-    host = kept(machines)
-    old = guest(machines, host, "pr-1")
+    host = machines.kept()
+    old = machines.guest(host, "pr-1")
     machines.processes._answers[("docker", "ps")] = Answer(stdout="it-control-plane running\n")
     newer = changed(host, id="bbbb", kept=True)
     this = machines.machine()
@@ -389,7 +366,7 @@ def test_directories_without_a_record_are_deleted_unless_locked(machines):
     (left / "kubeconfig").write_text("token")
     other = machines.machine()
     other.ledger.claim("beginning")
-    it = kept(machines)
+    it = machines.kept()
     environments.reap(machines.machine(), FakeClock().now(), machines.said.append)
 
     assert not left.exists()
