@@ -93,7 +93,7 @@ def test_registry_works_after_garbage_collection(shop):
     done = shop("test")
 
     assert "12 passed" in done.out
-    assert "which was pushed since: recreating it" in done.err
+    assert "which was pushed since; recreating it" in done.err
 
 
 def test_helm_of_killed_command_does_not_overwrite_next_one(shop):
