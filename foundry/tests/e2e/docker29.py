@@ -42,7 +42,7 @@ from seatrial.model.errors import CommandFailed
 from seatrial.model.spec import ImageSpec
 from seatrial.ports import Completed
 
-from foundry import capability_shim
+from foundry import capability_shim, leftovers
 
 ROOT = Path(__file__).resolve().parents[3]
 BIN = ROOT / ".venv" / "bin"
@@ -157,16 +157,18 @@ def settings(directory: Path) -> dict[str, Any]:
 @contextmanager
 def engine(directory: Path) -> Iterator[None]:
     """Run the engine and make this process and its children use it."""
-    socket, state = directory / "docker.sock", directory / "run"
+    paths = leftovers.Paths(directory / "data", directory / "run", directory / "docker.pid", directory / "docker.sock")
+    # A killed run may have left an engine.
+    leftovers.clean_up(paths)
     config = directory / "daemon.json"
     config.write_text(json.dumps(settings(directory)))
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     os.environ["PATH"] = f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    argv = ["dockerd", f"--host=unix://{socket}", f"--data-root={directory / 'data'}", f"--exec-root={state}"]
-    argv += [f"--pidfile={directory / 'dockerd.pid'}", f"--config-file={config}"]
+    argv = ["dockerd", f"--host=unix://{paths.socket}", f"--data-root={paths.data}", f"--exec-root={paths.run}"]
+    argv += [f"--pidfile={paths.pid}", f"--config-file={config}"]
     with (directory / "dockerd.log").open("ab") as log:
         daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    here = os.environ | {"DOCKER_HOST": f"unix://{socket}", "DOCKER_CONFIG": str(directory / "config")}
+    here = os.environ | {"DOCKER_HOST": f"unix://{paths.socket}", "DOCKER_CONFIG": str(directory / "config")}
     before = dict(os.environ)
     os.environ.update(here)
     try:
