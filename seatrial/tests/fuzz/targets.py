@@ -54,8 +54,8 @@ def archive(data: bytes) -> None:
     base = Path(tempfile.mkdtemp(prefix="seatrial-fuzz-"))
     try:
         (base / "outside").write_bytes(b"key")
-        (base / "home.tar").write_bytes(data)
-        notes = unpack(base / "home.tar", base / "run" / "incoming", ("cache", "artifacts"), limits=_LIMITS)
+        (base / "collected.tar").write_bytes(data)
+        notes = unpack(base / "collected.tar", base / "run" / "incoming", ("cache", "artifacts"), limits=_LIMITS)
         assert all(isinstance(note, str) and note.isprintable() for note in notes), notes
         _check_files(base)
     finally:
@@ -68,7 +68,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {"decoder": decoder, "archi
 
 def _check_files(base: Path) -> None:
     total = count = 0
-    assert sorted(each.name for each in base.iterdir()) == ["home.tar", "outside", "run"]
+    assert sorted(each.name for each in base.iterdir()) == ["collected.tar", "outside", "run"]
     assert (base / "outside").read_bytes() == b"key"
     assert sorted(each.name for each in (base / "run" / "incoming").iterdir()) == ["artifacts", "cache"]
     for directory, names, files in os.walk(base / "run"):

@@ -63,7 +63,7 @@ class Bench:
         if plugin:
             library = self.pod.state_directory / "lib"
             run = self.pod.directory / f"by-hand-{time.monotonic_ns()}"
-            (run / "home").mkdir(parents=True)
+            (run / "collected").mkdir(parents=True)
             (run / "request.json").write_text('{"color": false, "width": 80}')
             (run / "output").touch()
             env |= {"PYTHONPATH": str(library), "PYTEST_PLUGINS": PLUGIN, ORIGINAL_ENVIRONMENT_VARIABLE: "{}",

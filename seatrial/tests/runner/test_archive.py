@@ -87,7 +87,7 @@ def test_unpack_copies_only_regular_files_and_notes_the_others(
     (outside / "secret").write_bytes(b"key")
     for info, _ in members:
         info.linkname = info.linkname.format(secret=outside / "secret", outside=outside)
-    archive = archive_of(tmp_path / "home.tar", *members, (member("artifacts/good"), b"good"))
+    archive = archive_of(tmp_path / "collected.tar", *members, (member("artifacts/good"), b"good"))
 
     notes = unpack(archive, tmp_path / "run" / "incoming", PLACES)
 
@@ -109,7 +109,7 @@ def test_unpack_refuses_a_sparse_file_before_it_writes(tmp_path: Path) -> None:
     raw[483:495] = b"%011o\0" % (1 << 30)
     raw[148:156] = b" " * 8
     raw[148:156] = b"%06o\0 " % sum(raw[:512])
-    archive = tmp_path / "home.tar"
+    archive = tmp_path / "collected.tar"
     archive.write_bytes(bytes(raw) + b"\0" * 1024)
 
     notes = unpack(archive, tmp_path / "incoming", PLACES)
@@ -119,7 +119,7 @@ def test_unpack_refuses_a_sparse_file_before_it_writes(tmp_path: Path) -> None:
 
 
 def test_unpack_refuses_a_sparse_file_of_the_newer_formats(tmp_path: Path) -> None:
-    archive = tmp_path / "home.tar"
+    archive = tmp_path / "collected.tar"
     with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
         info = member("artifacts/GNUSparseFile.0/s", pax_headers={
             "GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "artifacts/s",
@@ -148,7 +148,7 @@ def test_unpack_refuses_a_sparse_file_of_the_newer_formats(tmp_path: Path) -> No
 def test_unpack_notes_members_beyond_its_limits(
     tmp_path: Path, limits: Limits, members: list[tuple[tarfile.TarInfo, bytes]], reason: str
 ) -> None:
-    archive = archive_of(tmp_path / "home.tar", *members)
+    archive = archive_of(tmp_path / "collected.tar", *members)
 
     notes = unpack(archive, tmp_path / "incoming", PLACES, limits=limits)
 
@@ -161,7 +161,7 @@ def test_unpack_notes_members_beyond_its_limits(
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
 def test_unpack_does_not_read_a_header_of_any_size(tmp_path: Path, kind: bytes) -> None:
     """A header of an extended format announces how much of the archive it is, and is read in one piece."""
-    archive = tmp_path / "home.tar"
+    archive = tmp_path / "collected.tar"
     with archive.open("wb") as file:
         file.write(member("x", kind, size=512 << 20).tobuf(tarfile.GNU_FORMAT))
         file.truncate(600 << 20)
@@ -177,9 +177,9 @@ def test_unpack_ends_at_a_negative_size(tmp_path: Path) -> None:
     raw[124:136] = b"\xff" * 10 + b"\xfe\x00"
     raw[148:156] = b" " * 8
     raw[148:156] = b"%06o\0 " % sum(raw[:512])
-    (tmp_path / "home.tar").write_bytes(bytes(raw) * 3)
+    (tmp_path / "collected.tar").write_bytes(bytes(raw) * 3)
 
-    (note,) = unpack(tmp_path / "home.tar", tmp_path / "incoming", PLACES)
+    (note,) = unpack(tmp_path / "collected.tar", tmp_path / "incoming", PLACES)
 
     assert "could not be unpacked completely" in note
 
@@ -198,7 +198,7 @@ def test_unpack_ends_at_a_negative_size(tmp_path: Path) -> None:
     ids=["control", "nested", "mapping", "numbers", "long", "many", "huge"],
 )
 def test_unpack_takes_notes_up_to_their_limits(tmp_path: Path, notes: bytes, shown: list[str] | None) -> None:
-    archive = archive_of(tmp_path / "home.tar", (member("notes.json"), notes))
+    archive = archive_of(tmp_path / "collected.tar", (member("notes.json"), notes))
 
     found = unpack(archive, tmp_path / "incoming", PLACES)
 
@@ -227,7 +227,7 @@ def test_unpack_changes_no_file_outside_of_its_target(
     (base / "outside").mkdir()
     (base / "outside" / "secret").write_bytes(b"key")
     infos = [(member("/".join(parts), kind, link), b"planted") for parts, kind, link in members]
-    archive = archive_of(base / "home.tar", *((info, text if info.isreg() else b"") for info, text in infos))
+    archive = archive_of(base / "collected.tar", *((info, text if info.isreg() else b"") for info, text in infos))
     before = {name: content for name, content in below(base).items() if not name.startswith("run/")}
 
     unpack(archive, base / "run" / "incoming", PLACES)

@@ -94,7 +94,7 @@ def test_artifacts_are_collected(bench: Bench) -> None:
 
     assert ran.collected.artifacts is not None
     assert (ran.collected.artifacts / "out/deep/shot.png").read_bytes() == b"png"
-    assert ran.collected.notes == ("artifacts: nothing is at missing/*",)
+    assert ran.collected.notes == ("artifacts: no files match missing/*",)
 
 
 def test_links_and_pipes_among_artifacts_are_noted(bench: Bench) -> None:

@@ -21,7 +21,7 @@ from seatrial.model.errors import ExitCode
 from seatrial.pod.agent import artifact_copies, collected_files, container, coverage_flush
 from seatrial.pod.agent.artifact_copies import ArtifactCopies
 from seatrial.pod.agent.state_files import Lock
-from seatrial.pod.agent.wire import COLLECTED_FILE, EXIT_FILE, STATE_VARIABLE, ChunkKind
+from seatrial.pod.agent.wire import COLLECTED_DIRECTORY, COLLECTED_FILE, EXIT_FILE, STATE_VARIABLE, ChunkKind
 from seatrial.ports import ContainerState
 from seatrial.readiness.pod import container_state
 from seatrial.runner import run_tests
@@ -112,8 +112,8 @@ def assert_files(bench: Bench, ran: TestRun) -> None:
     ).stdout  # fmt: skip
     assert report.splitlines()[2].split() == ["covered.py", "4", "1", "75%", "6"]
     assert ran.collected.notes == (
-        "coverage is incomplete: pytest was killed, and only tests that had ended before count",
-        "artifacts: nothing is at none/*",
+        "coverage is incomplete: pytest was killed, and only tests that finished before are counted",
+        "artifacts: no files match none/*",
     )
 
 
@@ -201,11 +201,11 @@ def test_supervisor_killed_during_collection_is_replaced(bench: Bench) -> None:
     """Under cgroup v2, the memory that coverage.py needs for its report ends the supervisor too."""
     bench.pod.kill_container()
     run = bench.pod.state_directory / "runs" / RUN
-    (run / "home" / "files").mkdir(parents=True)
-    (run / "home" / "files" / "log.txt").write_text("noted")
+    (run / COLLECTED_DIRECTORY / "files").mkdir(parents=True)
+    (run / COLLECTED_DIRECTORY / "files" / "log.txt").write_text("noted")
     (run / "request.json").write_text(json.dumps({"run": RUN, "cwd": str(bench.pod.workdir)}))
     (run / EXIT_FILE).write_text(json.dumps({"code": 0, "sizes": {}}))
-    (run / "home.new").write_bytes(b"half")
+    (run / f"{COLLECTED_FILE}.new").write_bytes(b"half")
 
     exited, *packed, done = tail(bench.pod)
 
@@ -257,8 +257,8 @@ def test_files_of_cgroup_v2_are_read(
 def copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArtifactCopies:
     """Copies of `out` and `top.txt`, renewed at each call; files below `out/volume` are on a volume."""
     monkeypatch.setattr(artifact_copies, "is_on_volume", lambda path: "/volume/" in path)
-    monkeypatch.setattr(artifact_copies, "_EVERY", 0.0)
-    monkeypatch.setattr(artifact_copies, "_SHARE", 0.0)
+    monkeypatch.setattr(artifact_copies, "_INTERVAL", 0.0)
+    monkeypatch.setattr(artifact_copies, "_IDLE_FACTOR", 0.0)
     (tmp_path / "app" / "out" / "volume").mkdir(parents=True)
     request = {"cwd": str(tmp_path / "app"), "artifacts": ["out", "*.txt", "../up.txt"]}
     return ArtifactCopies(request, str(tmp_path / "run" / "artifacts"))
@@ -301,7 +301,7 @@ def test_keeper_packs_volumes_and_copies(tmp_path: Path, monkeypatch: pytest.Mon
     """The same pattern finds files of the image, which are no artifacts, and copies of what the tests wrote."""
     monkeypatch.setattr(collected_files, "is_on_volume", lambda path: "/volume/" in path)
     monkeypatch.setenv(STATE_VARIABLE, str(tmp_path))
-    for place in ("cache", "run/home/coverage", "run/home/files"):
+    for place in ("cache", "run/collected/coverage", "run/collected/files"):
         (tmp_path / place).mkdir(parents=True)
     for name in ("app/out/of-the-image", "app/out/volume/shot", "run/artifacts/out/copy", "run/artifacts/tmp/copy"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -316,8 +316,8 @@ def test_keeper_packs_volumes_and_copies(tmp_path: Path, monkeypatch: pytest.Mon
         notes = json.load(archive.extractfile("notes.json"))  # type: ignore[arg-type]
     assert names == ["artifacts/out/volume/shot", "artifacts/out/copy", "artifacts/tmp/copy", "notes.json"]
     assert notes == [
-        "artifacts: nothing is at *.txt",
-        "artifacts outside of synced directories are copies, made up to a second before the tests died",
+        "artifacts: no files match *.txt",
+        "artifacts outside of synced folders are copies, made up to a second before pytest was killed",
     ]
 
 
@@ -346,9 +346,9 @@ def measure(monkeypatch: pytest.MonkeyPatch, collector: Any, *, version: tuple[i
         Coverage=SimpleNamespace(current=lambda: current), version_info=(*version, 0, "final", 0)
     )
     monkeypatch.setitem(sys.modules, "coverage", coverage)
-    monkeypatch.setattr(coverage_flush, "_EVERY", 0.0)
-    monkeypatch.setattr(coverage_flush, "_SHARE", 0.0)
-    coverage_flush.keep_measured(SimpleNamespace(pluginmanager=manager))
+    monkeypatch.setattr(coverage_flush, "_INTERVAL", 0.0)
+    monkeypatch.setattr(coverage_flush, "_IDLE_FACTOR", 0.0)
+    coverage_flush.flush_coverage(SimpleNamespace(pluginmanager=manager))
     plugin = plugins[0]
     plugin.pytest_sessionstart()
     return plugin, plugins
@@ -373,7 +373,7 @@ def test_old_coverage_writes_only_without_threads(
 def test_data_are_written_at_most_once_in_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     collector = Collector()
     plugin, _ = measure(monkeypatch, collector, version=(7, 14))
-    monkeypatch.setattr(coverage_flush, "_EVERY", 60.0)
+    monkeypatch.setattr(coverage_flush, "_INTERVAL", 60.0)
 
     plugin.pytest_runtest_logfinish()
     plugin.pytest_runtest_logfinish()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from seatrial.model.errors import ExitCode
 from seatrial.model.event import Note
+from seatrial.pod.agent.wire import COLLECTED_MARK
 from seatrial.runner.archive import deliver
 from seatrial.runner.renderer.named_files import name_files
 
@@ -161,7 +162,7 @@ def test_file_that_tests_write_among_the_reports_is_a_report(bench: Bench) -> No
         test_a_py=(
             "from pathlib import Path\n"
             f"runs = Path({str(bench.pod.state_directory)!r}, 'runs')\n"
-            "def test_a(): (next(runs.glob('*/home/files')) / 'x').touch()\n"
+            "def test_a(): (next(runs.glob('*/collected/files')) / 'x').touch()\n"
         )
     )
     bench.build()
@@ -221,12 +222,12 @@ def test_report_folder_is_not_mixed_with_the_project(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("saved to @SEATRIAL_HOME@/files/html/r.html\n", "saved to /home/my r.html\n"),
-        ("file://@SEATRIAL_HOME@/files/html/r.html", "file:///home/my%20r.html"),
-        ("@SEATRIAL_HOME@/files/x/y", "/runs/1/reports/x/y"),
-        ("-" * 20 + " @SEATRIAL_HOME@/files/html/r.html " + "-" * 21, "-" * 12 + " /home/my r.html " + "-" * 12),
+        (f"saved to {COLLECTED_MARK}/files/html/r.html\n", "saved to /home/my r.html\n"),
+        (f"file://{COLLECTED_MARK}/files/html/r.html", "file:///home/my%20r.html"),
+        (f"{COLLECTED_MARK}/files/x/y", "/runs/1/reports/x/y"),
+        ("-" * 20 + f" {COLLECTED_MARK}/files/html/r.html " + "-" * 21, "-" * 12 + " /home/my r.html " + "-" * 12),
         (
-            "\x1b[32m=== @SEATRIAL_HOME@/files/x/y ===\x1b[0m",
+            f"\x1b[32m=== {COLLECTED_MARK}/files/x/y ===\x1b[0m",
             "\x1b[32m========== /runs/1/reports/x/y ==========\x1b[0m",
         ),
         ("nothing", "nothing"),

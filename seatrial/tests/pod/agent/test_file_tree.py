@@ -42,7 +42,7 @@ def folder(name: str) -> tarfile.TarInfo:
     return member
 
 
-def test_files_links_and_modes(tmp_path: Path) -> None:
+def test_apply_writes_files_links_and_modes(tmp_path: Path) -> None:
     """What the delta has is there afterwards, with its modes."""
     count = apply(
         archive(tree__a__b_py="text", tree__exec="run", c=link("tree/a/link", "b.py"), d=folder("tree/empty/in")),
@@ -59,7 +59,7 @@ def test_files_links_and_modes(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*") if "seatrial-" in path.name]
 
 
-def test_compiled_modules_of_changed_files_go(tmp_path: Path) -> None:
+def test_apply_deletes_compiled_modules_of_changed_files(tmp_path: Path) -> None:
     """Same size, same second: Python and pytest would run the old code."""
     cache = tmp_path / "__pycache__"
     cache.mkdir()
@@ -71,7 +71,7 @@ def test_compiled_modules_of_changed_files_go(tmp_path: Path) -> None:
     assert [path.name for path in cache.iterdir()] == ["mode.cpython-313.pyc"]
 
 
-def test_compiled_modules_elsewhere_go_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apply_deletes_compiled_modules_in_the_cache_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """PYTHONPYCACHEPREFIX puts them there."""
     monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "pyc"))
     place = tmp_path / "pyc" / str(tmp_path / "app").lstrip("/")
@@ -83,14 +83,14 @@ def test_compiled_modules_elsewhere_go_too(tmp_path: Path, monkeypatch: pytest.M
     assert list(place.iterdir()) == []
 
 
-def test_modes_elsewhere_are_plain(tmp_path: Path) -> None:
-    """What comes home is the user's; modes of a container say nothing there."""
+def test_apply_uses_default_modes_outside_of_the_tree(tmp_path: Path) -> None:
+    """Collected files get the default modes of the user, not those of the container."""
     apply(archive(files__a="text", files__exec="run", d=folder("files/d")), {"files": str(tmp_path)}, [])
 
     assert {path: entry[1] for path, entry in scan(str(tmp_path), ["."]).items()} == {"a": 0o644, "exec": 0o755}
 
 
-def test_deletions_take_named_directories_along(tmp_path: Path) -> None:
+def test_apply_deletes_named_directories(tmp_path: Path) -> None:
     """With what Python compiled there; others stay as empty as they are on the host."""
     apply(archive(tree__p__q__m_py="x", tree__r__m_py="x", tree__keep_py="x"), {"tree": str(tmp_path)}, [])
     (tmp_path / "p/q/__pycache__").mkdir()
@@ -103,7 +103,7 @@ def test_deletions_take_named_directories_along(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["keep.py", "r"]
 
 
-def test_a_directory_with_something_in_it_stays(tmp_path: Path) -> None:
+def test_apply_keeps_a_directory_that_is_not_empty(tmp_path: Path) -> None:
     """The comparison afterwards tells."""
     apply(archive(tree__p__other="x"), {"tree": str(tmp_path)}, [])
     apply(None, {"tree": str(tmp_path)}, ["tree/p"])
@@ -111,7 +111,7 @@ def test_a_directory_with_something_in_it_stays(tmp_path: Path) -> None:
     assert (tmp_path / "p/other").exists()
 
 
-def test_a_file_becomes_a_directory_and_back(tmp_path: Path) -> None:
+def test_apply_replaces_a_file_with_a_directory_and_back(tmp_path: Path) -> None:
     """A rename over it works in one direction only."""
     place = {"tree": str(tmp_path)}
     apply(archive(tree__a__b="x"), place, [])
@@ -141,7 +141,7 @@ def test_a_file_becomes_a_directory_and_back(tmp_path: Path) -> None:
         link("tree/a", "", tarfile.CHRTYPE),
     ],
 )
-def test_nothing_leads_out(tmp_path: Path, member: tarfile.TarInfo) -> None:
+def test_apply_refuses_paths_outside_of_the_tree(tmp_path: Path, member: tarfile.TarInfo) -> None:
     """No name and no link, whoever wrote the archive; and nothing is left behind."""
     with pytest.raises(Refused):
         apply(archive(tree__first="x", m=member), {"tree": str(tmp_path)}, [])
@@ -149,7 +149,7 @@ def test_nothing_leads_out(tmp_path: Path, member: tarfile.TarInfo) -> None:
     assert not [path for path in tmp_path.rglob("*") if not path.is_dir()]
 
 
-def test_no_way_through_a_link_that_is_there(tmp_path: Path) -> None:
+def test_apply_refuses_paths_through_existing_links(tmp_path: Path) -> None:
     """A link in the image cannot be used to write outside of the tree."""
     (tmp_path / "app").mkdir()
     (tmp_path / "app/out").symlink_to(tmp_path)
@@ -158,7 +158,7 @@ def test_no_way_through_a_link_that_is_there(tmp_path: Path) -> None:
         apply(archive(tree__out__x="x"), {"tree": str(tmp_path / "app")}, [])
 
 
-def test_scan_leaves_compiled_modules_out(tmp_path: Path) -> None:
+def test_scan_omits_compiled_modules(tmp_path: Path) -> None:
     """They are made in the pod; and paths that are not there are no files."""
     for name in ("a.py", "__pycache__/a.pyc", "lone.pyc", ".git/config"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -168,7 +168,7 @@ def test_scan_leaves_compiled_modules_out(tmp_path: Path) -> None:
     assert list(scan(str(tmp_path), ["a.py"])) == ["a.py"]
 
 
-def test_scan_tells_what_is_no_file(tmp_path: Path) -> None:
+def test_scan_lists_special_files(tmp_path: Path) -> None:
     """Nothing blocks on a pipe."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as listening:
@@ -181,8 +181,8 @@ def test_scan_tells_what_is_no_file(tmp_path: Path) -> None:
     }
 
 
-def test_what_cannot_be_read_is_told_in_a_pod_and_raised_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test may leave such a file: it is deleted before the next run, and locks nobody out."""
+def test_scan_of_an_unreadable_file_raises_unless_lenient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may create such a file. The next run deletes it."""
 
     def refuse(path: str, *_: object) -> None:
         raise PermissionError(13, "Permission denied", path)
@@ -200,7 +200,7 @@ def test_what_cannot_be_read_is_told_in_a_pod_and_raised_here(tmp_path: Path, mo
         scan(str(tmp_path), ["d"])
 
 
-def test_what_vanishes_during_a_scan_is_not_there(tmp_path: Path) -> None:
+def test_scan_omits_files_that_are_deleted_meanwhile(tmp_path: Path) -> None:
     """Editors and tests write while it lasts."""
     for name in ("a", "b/c", "d"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -216,7 +216,7 @@ def test_what_vanishes_during_a_scan_is_not_there(tmp_path: Path) -> None:
     assert list(scan(str(tmp_path), ["."], vanish)) == ["a"]
 
 
-def test_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seed_copies_paths_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies once, and makes directories for what the image does not have."""
     monkeypatch.chdir(tmp_path)
     apply(archive(tree__src__a_py="1", tree__one="1"), {"tree": str(tmp_path)}, [])
@@ -230,7 +230,7 @@ def test_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(path.name for path in target.iterdir()) == ["none", "one", "src"]
 
 
-def test_seed_lists_what_the_image_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seed_writes_the_listing_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Later it tells what the build made from what was sent; a pipe is not copied."""
     monkeypatch.chdir(tmp_path)
     apply(archive(tree__src__a_py="1"), {"tree": str(tmp_path)}, [])
@@ -243,7 +243,7 @@ def test_seed_lists_what_the_image_has(tmp_path: Path, monkeypatch: pytest.Monke
     assert [path.name for path in (tmp_path / "volume/src").iterdir()] == ["a.py"]
 
 
-def test_seed_names_what_it_cannot_read(
+def test_seed_fails_with_the_unreadable_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The pod does not start, and its log says why."""
@@ -256,4 +256,4 @@ def test_seed_names_what_it_cannot_read(
     monkeypatch.setattr(shutil, "copytree", refuse)
 
     assert seed(str(tmp_path / "volume"), ["src"]) == 1
-    assert capsys.readouterr().err == "src of the image cannot be copied: Permission denied: src/a.py\n"
+    assert capsys.readouterr().err == "cannot copy src of the image: Permission denied: src/a.py\n"

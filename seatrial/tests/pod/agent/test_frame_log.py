@@ -18,7 +18,7 @@ def records(path: Path) -> list[list[Any]]:
     return found
 
 
-def test_an_interrupt_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_write_loses_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C before the write or behind it: the frame is there once."""
     path = tmp_path / "frames"
     out = FrameWriter(str(path))
@@ -42,7 +42,7 @@ def test_an_interrupt_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert records(path) == [["count", 0, 0], ["count", 1, 1]]
 
 
-def test_a_full_disk_breaks_the_log_and_no_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_breaks_the_log_without_an_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written any more, so no end record is: the run cannot be called green."""
     path = tmp_path / "frames"
     out = FrameWriter(str(path))
@@ -61,7 +61,7 @@ def test_a_full_disk_breaks_the_log_and_no_test(tmp_path: Path, monkeypatch: pyt
     assert path.read_bytes() == b""
 
 
-def test_a_frame_of_its_own(tmp_path: Path) -> None:
+def test_alone_writes_a_separate_frame(tmp_path: Path) -> None:
     """A record may overtake those that wait."""
     path = tmp_path / "frames"
     out = FrameWriter(str(path))

@@ -1,5 +1,5 @@
-"""What runs inside the pod. Standard library only, Python 3.9 or newer; imports nothing of seatrial's.
+"""Run pytest in the pod and write its results. Standard library and pytest only, Python 3.9 or newer.
 
-In the pod the package is called `seatrial_agent`. Its files come by a ConfigMap and are started as
+A ConfigMap mounts the files in the pod, where the package is named `seatrial_agent`. It is started as
 `python -I -S …/seatrial_agent/agent.py COMMAND`. PYTEST_DONT_REWRITE
 """

@@ -1,13 +1,13 @@
-"""Entry point: `agent.py COMMAND …`. Each command imports only what it needs: most run for some milliseconds.
+"""Run one command of the agent: `agent.py COMMAND …`. Each command imports only the modules that it needs.
 
-serve                       container `tests`: wait for requests, run them one after the other
-keep                        container `keeper`: live as long as the pod, so that the state can be read
-submit                      apply a delta, tell the tree's digests, start a run (stdin: one line of JSON, then a tar)
-tail RUN [CHANNEL=OFFSET]…  print what a run has to say, from there to its end
-interrupt RUN [--kill]      what Ctrl-C does; or the end at once
-attach RUN                  connect this terminal to the debugger of the run
-manifest                    what files there are (stdin: one line of JSON)
-seed DIRECTORY PATH…        copy the paths into the directory, once
+serve                       in container `tests`: wait for requests and run them one by one
+keep                        in container `keeper`: run as long as the pod, so that its files can be read
+submit                      apply changed files, print their digests, start a run (stdin: a line of JSON, then a tar)
+tail RUN [CHANNEL=OFFSET]…  print frames and output of a run from an offset to the end
+interrupt RUN [--kill]      send SIGINT to a run, or kill it
+attach RUN                  connect this terminal to the debugger of a run
+manifest                    print the files below some paths (stdin: a line of JSON)
+seed DIRECTORY PATH…        copy paths of the image into a directory, unless they exist there
 clients DIRECTORY           write the clients into the directory, as programs; run as long as the pod
 client NAME ARGUMENT…       run a client
 """
@@ -18,7 +18,7 @@ import os
 import sys
 
 if not __package__:
-    # Started by path: make the directory of this file the package that it is, under whatever name it was mounted.
+    # Started by path: import the directory of this file as a package, whatever its name.
     _here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(_here))
     __package__ = os.path.basename(_here)
@@ -84,6 +84,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except BrokenPipeError:
-        # Whoever listened is gone; that is how tails end.
+        # The client has disconnected, which is how `tail` ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)

@@ -1,6 +1,6 @@
-"""Copy artifacts onto the shared volume while the tests run: the container's own file system dies with its processes.
+"""Copy artifacts to the shared volume while tests run, because the file system of a killed container is lost.
 
-Files that lie on a volume already are left where they are: container `keeper` reads them there.
+Files on a volume are not copied: container `keeper` reads them there.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from .state_files import state
 
 __all__ = ["ArtifactCopies", "find_artifacts", "is_on_volume"]
 
-_EVERY = 1.0
-"""Seconds between two rounds."""
-_SHARE = 20
-"""How many times as long as the last round took the supervisor does other things before the next one."""
+_INTERVAL = 1.0
+"""Seconds between two rounds, at least."""
+_IDLE_FACTOR = 20
+"""The interval is at least this many times the duration of the last round."""
 _LIMIT = 100 << 20
 """Bytes of all copies of a run."""
 
 
 def find_artifacts(directory: str, pattern: str) -> Iterator[tuple[str, str]]:
-    """Yield path and name in the archive of all that a pattern of the configuration finds from a directory on."""
+    """Yield path and archive name of each match of a pattern, relative to a directory."""
     for path in sorted(glob.glob(os.path.join(directory, pattern))):
         yield path, path.lstrip("/") if os.path.isabs(pattern) else os.path.relpath(path, directory)
 
 
 def is_on_volume(path: str) -> bool:
-    """Return whether a file is on the file system of the pod's volumes, which outlives the container."""
+    """Return whether a file is on a volume of the pod, which outlives the container."""
     return os.lstat(path).st_dev == os.stat(state()).st_dev
 
 
@@ -41,18 +41,18 @@ class ArtifactCopies:
     """The copies of one run.
 
     Args:
-        request: of the run.
-        directory: where they go.
+        request: request of the run.
+        directory: directory of the copies.
     """
 
     def __init__(self, request: dict[str, Any], directory: str) -> None:
         self._request = request
         self._directory = directory
         self._copied: dict[str, tuple[int, int]] = {}
-        self._due = time.monotonic() + _EVERY
+        self._due = time.monotonic() + _INTERVAL
 
     def renew(self) -> None:
-        """Copy what is new or has changed, if it is time; delete copies of files that are gone."""
+        """Copy new and changed files if the interval has passed; delete copies of deleted files."""
         began = time.monotonic()
         if not self._request.get("artifacts") or began < self._due:
             return
@@ -64,14 +64,14 @@ class ArtifactCopies:
             if self._copied.get(name) != stamp and self._used() + stamp[1] <= _LIMIT:
                 self._copy(path, name, stamp)
         ended = time.monotonic()
-        self._due = ended + max(_EVERY, _SHARE * (ended - began))
+        self._due = ended + max(_INTERVAL, _IDLE_FACTOR * (ended - began))
 
     def remove(self) -> None:
-        """Remove all copies: the files themselves are there."""
+        """Delete all copies: the originals are collected."""
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _find(self) -> Iterator[tuple[str, tuple[str, tuple[int, int]]]]:
-        """Yield name, path, and time and size of each regular file that is not on a volume."""
+        """Yield name, path, and modification time and size of each regular file that is not on a volume."""
         for pattern in self._request["artifacts"]:
             for top, name in find_artifacts(self._request["cwd"], pattern):
                 if ".." in name.split(os.sep):
@@ -83,7 +83,7 @@ class ArtifactCopies:
                             yield name + path[len(top) :], (path, (found.st_mtime_ns, found.st_size))
 
     def _copy(self, path: str, name: str, stamp: tuple[int, int]) -> None:
-        """Copy a file; one that cannot be read is tried again in the next round."""
+        """Copy a file. A file that cannot be read is retried in the next round."""
         target = os.path.join(self._directory, name)
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -96,7 +96,7 @@ class ArtifactCopies:
 
 
 def _files(top: str) -> Iterator[str]:
-    """Yield the files at and below a path, which may be either."""
+    """Yield a file, or all files below a directory."""
     if os.path.islink(top) or not os.path.isdir(top):
         yield top
         return

@@ -1,8 +1,7 @@
-"""Which files a run changed in the synced folders, against what was there when it began.
+"""List the files that a run changed in the synced folders.
 
-`submit` writes the beginning down in `tree.json`. The end is compared by the clock of the file system: a file whose
-inode changed since is read again, all others are taken to be the same. So it costs a walk, not a second reading of all
-files. The next `submit` reads them all.
+`submit` records the files before the run in `tree.json`. Afterwards only files are read whose inode changed since, by
+the clock of the file system; all others count as unchanged. The next `submit` reads all files.
 """
 
 from __future__ import annotations
@@ -15,24 +14,24 @@ from typing import Any
 from .file_tree import scan
 from .state_files import read_json, state, write_json
 
-__all__ = ["MOST_BYTES", "MOST_FILES", "changes", "copied", "note_begin"]
+__all__ = ["MOST_BYTES", "MOST_FILES", "changes", "files_to_copy", "record_files_before"]
 
 MOST_FILES = 1000
 MOST_BYTES = 50 << 20
-"""What is sent of changed files, the smallest ones first."""
+"""Limit in bytes for copies of changed files. The smallest files are copied first."""
 
 _SLACK = 1.0
-"""Seconds that the clock of a file system may be behind ours."""
+"""Seconds that the clock of the file system may be behind that of this process."""
 
 
-def note_begin(tree: dict[str, Any] | None, files: Mapping[str, Any]) -> None:
-    """Write down what the synced folders have before a run; None: nothing is synced."""
+def record_files_before(tree: dict[str, Any] | None, files: Mapping[str, Any]) -> None:
+    """Record the files in the synced folders before a run. `tree` is None if no folders are synced."""
     begin = None if tree is None else {"root": tree["root"], "paths": tree["paths"], "files": files}
     write_json(state("tree.json"), {"at": time.time() - _SLACK, "tree": begin})
 
 
 def changes() -> dict[str, Any]:
-    """Return `{"created": {…}, "changed": {…}, "deleted": […], "root"}` of the last run, or nothing."""
+    """Return `{"created": {…}, "changed": {…}, "deleted": […], "root"}` of the last run; empty if nothing is synced."""
     begin = read_json(state("tree.json"))
     if not begin or not begin["tree"]:
         return {}
@@ -47,15 +46,15 @@ def changes() -> dict[str, Any]:
     changed = {path: entry for path, entry in after.items() if path in before and before[path] != entry}
     return {
         "created": {path: entry for path, entry in after.items() if path not in before},
-        # Modes of directories are the runner's own.
+        # The mode of a directory in the pod depends on the runner, not on the project.
         "changed": {path: entry for path, entry in changed.items() if not before[path][0] == entry[0] == "d"},
         "deleted": sorted(before.keys() - after.keys()),
         "root": tree["root"],
     }
 
 
-def copied(found: Mapping[str, Any]) -> list[str]:
-    """Return the paths of changed files that are sent, of what `changes` found."""
+def files_to_copy(found: Mapping[str, Any]) -> list[str]:
+    """Return the paths of the changed files that are copied to the host, from the result of `changes`."""
     files = {path: entry[2] for key in ("created", "changed") for path, entry in found[key].items() if entry[0] == "f"}
     chosen: list[str] = []
     left = MOST_BYTES

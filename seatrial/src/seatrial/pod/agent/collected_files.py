@@ -1,4 +1,4 @@
-"""What goes home after a run: pytest's cache, coverage data, the artifacts that the configuration names."""
+"""Pack the files that the host collects after a run: pytest's cache, coverage, report files, artifacts and changes."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import tarfile
 from typing import Any
 
 from .artifact_copies import find_artifacts, is_on_volume
-from .changes import changes, copied
+from .changes import changes, files_to_copy
 from .state_files import read_json, state
-from .wire import COLLECTED_FILE
+from .wire import COLLECTED_DIRECTORY, COLLECTED_FILE
 
 __all__ = ["pack"]
 
 _CACHE_LIMIT = 20 << 20
 _MEMORY = 160 << 20
-"""Bytes that coverage.py may have in container `keeper`: with more, the kernel would end that one too."""
+"""Memory limit in bytes for coverage.py in container `keeper`, so that the kernel does not kill that container."""
 _LIMITED = f"""
 import resource, runpy
 resource.setrlimit(resource.RLIMIT_DATA, ({_MEMORY}, {_MEMORY}))
@@ -27,28 +27,28 @@ runpy.run_module("coverage", run_name="__main__", alter_sys=True)
 
 
 def pack(request: dict[str, Any], run: str, *, killed: bool = False, keeper: bool = False) -> None:
-    """Write the archive of the run: `cache/…`, `coverage/…`, `files/…`, `artifacts/…`, `changed/…` and `notes.json`.
+    """Write the archive of a run: `cache/…`, `coverage/…`, `files/…`, `artifacts/…`, `changed/…` and `notes.json`.
 
-    `changed` has what the run changed in the synced folders, `tree/changes.json` the list of all that it changed there.
+    `changed/` has copies of files that the run changed in synced folders, `tree/changes.json` the list of all changes.
 
     Args:
-        request: of the run.
-        run: its directory.
-        killed: a signal ended the command.
-        keeper: this is container `keeper`, and container `tests` is dead: of its files, only those on volumes are left.
+        request: request of the run.
+        run: directory of the run.
+        killed: whether a signal ended the command.
+        keeper: whether this is container `keeper` after the end of container `tests`: only files on volumes remain.
     """
     notes: list[str] = []
-    temporary = os.path.join(run, "home.new")
+    temporary = os.path.join(run, COLLECTED_FILE + ".new")
     with tarfile.open(temporary, "w") as archive:
         if _coverage(request, run, notes, limited=keeper) and killed:
-            notes.append("coverage is incomplete: pytest was killed, and only tests that had ended before count")
+            notes.append("coverage is incomplete: pytest was killed, and only tests that finished before are counted")
         for place in ("coverage", "files"):
-            _add(archive, os.path.join(run, "home", place), place, notes)
+            _add(archive, os.path.join(run, COLLECTED_DIRECTORY, place), place, notes)
         cache = state("cache")
         if _size(cache) <= _CACHE_LIMIT:
             _add(archive, cache, "cache", notes)
         else:
-            notes.append(f"pytest's cache is larger than {_CACHE_LIMIT >> 20} MB and stayed in the pod")
+            notes.append(f"pytest's cache was not collected: it is larger than {_CACHE_LIMIT >> 20} MB")
         _artifacts(archive, request, run, notes, keeper=keeper)
         _changes(archive, notes)
         _add_json(archive, "notes.json", notes)
@@ -56,7 +56,7 @@ def pack(request: dict[str, Any], run: str, *, killed: bool = False, keeper: boo
 
 
 def _artifacts(archive: tarfile.TarFile, request: dict[str, Any], run: str, notes: list[str], *, keeper: bool) -> None:
-    """Add what the patterns of the configuration find; in `keeper`, files on volumes and copies of the others."""
+    """Add the matches of the artifact patterns; in `keeper`, files on volumes and copies of other files."""
     copies, copied = os.path.join(run, "artifacts"), False
     for pattern in request.get("artifacts", []):
         before = len(archive.getmembers())
@@ -66,20 +66,20 @@ def _artifacts(archive: tarfile.TarFile, request: dict[str, Any], run: str, note
             copied = True
             _add(archive, path, f"artifacts/{name}", notes)
         if len(archive.getmembers()) == before:
-            notes.append(f"artifacts: nothing is at {pattern}")
+            notes.append(f"artifacts: no files match {pattern}")
     if copied:
-        notes.append("artifacts outside of synced directories are copies, made up to a second before the tests died")
+        notes.append("artifacts outside of synced folders are copies, made up to a second before pytest was killed")
 
 
 def _changes(archive: tarfile.TarFile, notes: list[str]) -> None:
-    """Add what the run changed in the synced folders."""
+    """Add the files that the run changed in synced folders."""
     found = changes()
     if not found:
         return
     root = found.pop("root")
     if any(found.values()):
         _add_json(archive, "tree/changes.json", found)
-        for path in copied(found):
+        for path in files_to_copy(found):
             _add(archive, os.path.join(root, path), f"changed/{path}", notes)
 
 
@@ -91,11 +91,11 @@ def _add_json(archive: tarfile.TarFile, name: str, value: Any) -> None:
 
 
 def _coverage(request: dict[str, Any], run: str, notes: list[str], *, limited: bool) -> bool:
-    """Combine what several processes measured, and write the XML, where the sources and the right coverage.py are.
+    """Combine the coverage data of several processes and write the XML report, with the coverage.py of the tests.
 
-    Skipped if the plugin has done it inside pytest's process, or if nothing was measured. Returns whether it was not.
+    Returns False if there is nothing to do: the plugin has written the report, or there is no data.
     """
-    directory = os.path.join(run, "home", "coverage")
+    directory = os.path.join(run, COLLECTED_DIRECTORY, "coverage")
     measured = (
         [name for name in os.listdir(directory) if name.startswith(".coverage")] if os.path.isdir(directory) else []
     )
@@ -103,7 +103,7 @@ def _coverage(request: dict[str, Any], run: str, notes: list[str], *, limited: b
         return False
     session = read_json(os.path.join(run, "interpreter.json"))
     if not session:
-        notes.append("coverage: no interpreter is known that could write the report")
+        notes.append("coverage: the report was not written, because the Python interpreter of pytest is unknown")
         return True
     environment = {**os.environ, "COVERAGE_FILE": os.path.join(directory, ".coverage")}
     steps = [["xml", "-q", "--ignore-errors", "-o", os.path.join(directory, "coverage.xml")]]
@@ -131,7 +131,7 @@ def _size(path: str) -> int:
 
 
 def _add(archive: tarfile.TarFile, path: str, name: str, notes: list[str], *, volumes: bool = False) -> None:
-    """Add a file or a directory, or what of it is on `volumes`; what cannot be read is noted and left out."""
+    """Add a file or a directory; with `volumes`, only files on volumes. Unreadable files are noted and omitted."""
     if os.path.isdir(path) and not os.path.islink(path):
         for entry in sorted(os.listdir(path)):
             _add(archive, os.path.join(path, entry), f"{name}/{entry}", notes, volumes=volumes)
@@ -141,7 +141,7 @@ def _add(archive: tarfile.TarFile, path: str, name: str, notes: list[str], *, vo
             return
         member = archive.gettarinfo(path, name)
         if member.islnk():
-            # Its second name in the archive: a file of its own there, because the host takes no links.
+            # A second hard link: store the content again, because the host accepts no links.
             member.type, member.linkname, member.size = tarfile.REGTYPE, "", os.lstat(path).st_size
         if not member.isreg():
             archive.addfile(member)

@@ -1,4 +1,4 @@
-"""What the kernel knows about this container: memory, kills, orphans."""
+"""Read the memory counters of this container, and terminate its processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
 def oom_kills() -> int:
-    """Return how many processes of this container the kernel has killed for memory."""
+    """Return the number of processes of this container that the kernel killed for memory."""
     for path in (f"{_V2}/memory.events", f"{_V1}/memory.oom_control"):
         for line in _read(path).splitlines():
             name, _, value = line.partition(" ")
@@ -25,18 +25,18 @@ def oom_kills() -> int:
 
 
 def memory_peak() -> int:
-    """Return the most bytes this container ever had in use; 0 if the kernel does not tell."""
+    """Return the peak memory usage of this container in bytes; 0 if unknown."""
     return _number(f"{_V2}/memory.peak") or _number(f"{_V1}/memory.max_usage_in_bytes")
 
 
 def memory_limit() -> int:
-    """Return the container's limit in bytes; 0 if there is none."""
+    """Return the memory limit of the container in bytes; 0 if there is none."""
     limit = _number(f"{_V2}/memory.max") or _number(f"{_V1}/memory.limit_in_bytes")
     return limit if limit < 1 << 60 else 0
 
 
 def adopt_orphans() -> None:
-    """Become the parent of grandchildren whose parents die, as PID 1 is anyway."""
+    """Become the parent of orphaned descendants, unless this process is PID 1 and is so already."""
     if os.getpid() == 1:
         return
     with contextlib.suppress(ImportError, OSError, AttributeError):
@@ -46,16 +46,16 @@ def adopt_orphans() -> None:
 
 
 def kill_children() -> None:
-    """Kill all processes below this one. The dead are for the caller to reap."""
+    """Kill all descendants of this process, without reaping them."""
     _signal(_children(), signal.SIGKILL)
 
 
-def end_children(patience: float = 0.3) -> None:
-    """End all processes below this one: politely, and those that stay after `patience` seconds by force. Reaps them."""
+def end_children(grace: float = 0.3) -> None:
+    """Terminate and reap all descendants of this process; kill those that remain after `grace` seconds."""
     left = _children()
-    if left and patience:
+    if left and grace:
         _signal(left, signal.SIGTERM)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + grace
         while (left := _children()) and time.monotonic() < deadline:
             _reap()
             time.sleep(0.01)
@@ -66,7 +66,7 @@ def end_children(patience: float = 0.3) -> None:
 
 
 def _children() -> list[int]:
-    """Return the living processes below this one, from the list of all."""
+    """Return the pids of the living descendants of this process."""
     parents: dict[int, int] = {}
     try:
         names = os.listdir("/proc")
@@ -75,16 +75,16 @@ def _children() -> list[int]:
     for name in names:
         if name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                # pid (comm) state ppid …; comm may hold anything, parentheses too.
+                # Format: pid (comm) state ppid …; comm may contain any character, including parentheses.
                 state, parent = _stat(name)
                 if state != "Z":
                     parents[int(name)] = parent
-    ours, found = os.getpid(), []
+    own, found = os.getpid(), []
     for pid, parent in parents.items():
         above = parent
-        while above in parents and above != ours:
+        while above in parents and above != own:
             above = parents[above]
-        if above == ours:
+        if above == own:
             found.append(pid)
     return found
 

@@ -1,7 +1,7 @@
-"""The package as the tests' process has it: coverage sees none of it.
+"""Import the agent's modules in the process of pytest so that coverage.py does not measure them.
 
-With `--cov` and no source, coverage measures every file that is imported and not installed, and this would be one of
-them: in the user's report and in the user's total. What it never measures are files whose names begin with `<`:
+With `--cov` and no source, coverage.py measures every imported file that is not installed, so the agent would be part
+of the user's report and total. coverage.py never measures files whose names start with `<`:
 https://github.com/nedbat/coveragepy/blob/master/coverage/inorout.py. PYTEST_DONT_REWRITE
 """
 
@@ -19,7 +19,7 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class _Loader(SourceFileLoader):
-    """Compiles under another name. Python's own cache would bring the true name back, so there is one here."""
+    """Compile modules under another file name, with a separate cache: Python's cache has the real name."""
 
     def get_code(self, fullname: str) -> CodeType:
         cached = f"{self.path}.{MAGIC_NUMBER.hex()}"
@@ -40,17 +40,17 @@ class _Loader(SourceFileLoader):
                 marshal.dump(code, file)
             os.replace(fresh, cached)
         except OSError:
-            # A full disk costs some milliseconds, not the run.
+            # Without the cache, for example on a full disk, the import takes some milliseconds more.
             return
 
 
 class _Finder:
     @staticmethod
     def find_spec(name: str, _path: Any = None, _target: Any = None) -> ModuleSpec | None:
-        """Find this package's modules, nobody else's."""
+        """Find the modules of this package, and no others."""
         package, _, module = name.rpartition(".")
         if package != __name__:
-            # First, as a test may have replaced what follows.
+            # Return first: tests may replace the functions below.
             return None
         file = os.path.join(_HERE, module + ".py")
         if not os.path.exists(file):

@@ -1,6 +1,6 @@
-"""Write what coverage.py measured of the tests that have ended while others still run.
+"""Write coverage data during the run, because a killed process never writes it.
 
-coverage.py writes its data when the process ends. One that is killed for memory never gets there.
+coverage.py writes its data when the process exits.
 PYTEST_DONT_REWRITE
 """
 
@@ -13,23 +13,23 @@ from typing import Any
 
 import pytest
 
-__all__ = ["keep_measured"]
+__all__ = ["flush_coverage"]
 
-_EVERY = 1.0
-"""Seconds between two writes."""
-_SHARE = 30
-"""How many times as long as the last write took the tests run before the next one."""
+_INTERVAL = 1.0
+"""Seconds between two writes, at least."""
+_IDLE_FACTOR = 30
+"""The interval is at least this many times the duration of the last write."""
 _SAFE_WITH_THREADS = (7, 14)
-"""Before that version, lines that another thread runs meanwhile may be lost: https://github.com/coveragepy/coveragepy/pull/2165"""
+"""Older versions may lose lines that another thread runs during a write: https://github.com/coveragepy/coveragepy/pull/2165"""
 
 
-def keep_measured(config: Any) -> None:
-    """Write coverage's data from time to time, if something measures."""
+def flush_coverage(config: Any) -> None:
+    """Write coverage data periodically, if coverage.py is measuring."""
     if "coverage" in sys.modules:
-        config.pluginmanager.register(_Measured(config), "seatrial-measured")
+        config.pluginmanager.register(_CoverageFlush(config), "seatrial-measured")
 
 
-class _Measured:
+class _CoverageFlush:
     def __init__(self, config: Any) -> None:
         self._config = config
         self._collector: Any = None
@@ -38,27 +38,27 @@ class _Measured:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
-        """Find what measures: pytest-cov has started it by now, `coverage run` long ago."""
+        """Find the active collector: pytest-cov or `coverage run` has started it by now."""
         coverage: Any = sys.modules["coverage"]
-        # There is no public way: what others write the data, but warn about files not measured yet.
+        # There is no public API: public methods warn about files without data.
         self._collector = getattr(coverage.Coverage.current(), "_collector", None)
         if not hasattr(self._collector, "flush_data"):
             self._leave()
         self._with_threads = coverage.version_info[:2] >= _SAFE_WITH_THREADS
-        self._due = time.monotonic() + _EVERY
+        self._due = time.monotonic() + _INTERVAL
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self) -> None:
-        """Write, if it is time."""
+        """Write the data if the interval has passed."""
         began = time.monotonic()
         if began < self._due or not (self._with_threads or threading.active_count() == 1):
             return
         try:
             self._collector.flush_data()
-        except Exception:  # noqa: BLE001  # coverage.py meets the same at its end, and says so
+        except Exception:  # noqa: BLE001  # coverage.py reports the same error at its end
             self._leave()
         ended = time.monotonic()
-        self._due = ended + max(_EVERY, _SHARE * (ended - began))
+        self._due = ended + max(_INTERVAL, _IDLE_FACTOR * (ended - began))
 
     def _leave(self) -> None:
         self._config.pluginmanager.unregister(self)

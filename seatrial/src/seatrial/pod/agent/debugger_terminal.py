@@ -1,4 +1,4 @@
-"""`attach`: this process' terminal becomes the one that the run's debugger talks to."""
+"""Connect the terminal of this process to the debugger of a run."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import termios
 import tty
 
 from .state_files import run_path, state
-from .wire import EXIT_FILE
+from .wire import DEBUGGER_FILE, EXIT_FILE
 
-__all__ = ["bridge"]
+__all__ = ["connect"]
 
 _INTERRUPT = b"\x03"
 _POLL = 0.1
 
 
-def bridge(run: str) -> int:
-    """Copy bytes both ways until the plugin says that the debugger is done, by removing `debugger` from the run."""
+def connect(run: str) -> int:
+    """Copy bytes in both directions until the debugger finishes: then the plugin deletes the file `debugger`."""
     master = _fetch_master()
     if master < 0:
-        sys.stderr.write("the run has no terminal\n")
+        sys.stderr.write("this run has no terminal\n")
         return 1
     before = termios.tcgetattr(0) if os.isatty(0) else None
     if before is not None:
@@ -42,7 +42,7 @@ def bridge(run: str) -> int:
 
 
 def _fetch_master() -> int:
-    """Ask the supervisor for the master side of the run's terminal."""
+    """Request the master side of the run's pseudo-terminal from the supervisor; return -1 if there is none."""
     connection = socket.socket(socket.AF_UNIX)
     os.chdir(state())
     try:
@@ -70,7 +70,7 @@ def _copy(master: int, run: str) -> None:
             except OSError:
                 return
             continue
-        if not os.path.exists(run_path(run, "debugger")) or os.path.exists(run_path(run, EXIT_FILE)):
+        if not os.path.exists(run_path(run, DEBUGGER_FILE)) or os.path.exists(run_path(run, EXIT_FILE)):
             return
         if 0 in readable:
             data = os.read(0, 1 << 12)
@@ -83,8 +83,8 @@ def _copy(master: int, run: str) -> None:
 
 
 def _interrupt(run: str) -> None:
-    """Interrupt the process in the debugger and no other, as a terminal of its own would."""
-    with contextlib.suppress(OSError, ValueError), open(run_path(run, "debugger"), encoding="ascii") as file:
+    """Send SIGINT to the process in the debugger only, as its own terminal would."""
+    with contextlib.suppress(OSError, ValueError), open(run_path(run, DEBUGGER_FILE), encoding="ascii") as file:
         os.kill(int(file.read()), signal.SIGINT)
 
 

@@ -1,4 +1,4 @@
-"""Commands that come by exec into container `tests`: submit, interrupt, attach, manifest."""
+"""Implement the commands that the host runs in container `tests`: submit, interrupt, attach, manifest."""
 
 from __future__ import annotations
 
@@ -11,92 +11,93 @@ import tarfile
 import time
 from typing import IO, Any
 
-from .changes import note_begin
+from .changes import record_files_before
 from .file_tree import Refused, apply, digest, scan
 from .state_files import Lock, run_path, state
-from .wire import EXIT_FILE, SubmitError
+from .wire import EXIT_FILE, REQUEST_FILE, SubmitError
 
 __all__ = ["attach", "interrupt", "manifest", "submit"]
 
-_UNWATCHED = 5.0
-"""Seconds without a tail after which a run belongs to nobody: its host is gone, and the next one may end it."""
-_PATIENCE = 5.0
-_START = 5.0
-"""Seconds that a container which has just started may take until its supervisor reads."""
+_ABANDONED_SECONDS = 5.0
+"""Seconds without a tail after which a run is abandoned, so that the next run may kill it."""
+_KILL_SECONDS = 5.0
+_START_SECONDS = 5.0
+"""Seconds that the supervisor of a new container may take to start."""
 
 
 def manifest() -> int:
-    """Read `{"root", "paths"}`, print what files there are, and which the image had there when the pod began."""
-    asked = json.loads(sys.stdin.buffer.readline())
+    """Read `{"root", "paths"}` from stdin; print the files there, and those of the image when the pod started."""
+    query = json.loads(sys.stdin.buffer.readline())
     seeded: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError), open(state("seed.json"), encoding="ascii") as file:
         seeded = json.load(file)
-    _answer({"files": scan(asked["root"], asked["paths"], lenient=True), "seeded": seeded})
+    _answer({"files": scan(query["root"], query["paths"], lenient=True), "seeded": seeded})
     return 0
 
 
 def submit() -> int:
-    """Change the tree, tell what it is now, and start a run, in one step that no other run can come between.
+    """Change the files, print them, and start a run. No other run can start in between.
 
-    stdin: a line of JSON, `{"tree": {"root", "paths", "expect"} or null, "delete": […], "cache": bool, "archive": bool,
-    "request": {…} or null}`, then a tar if `archive`. Members and deletions are named `tree/PATH` or `cache/PATH`;
-    `cache` empties pytest's cache first. Prints a line of JSON: `{"files": {…}, "changed": N}` or
-    `{"error", "reason"}`.
-    A tree that is not what is expected stays as it is, and nothing runs: `{"error": "differs", "files": {…}}`.
-    It may be started long before it is needed, or for nothing: without a line it does nothing.
+    stdin is a line of JSON, `{"tree": {"root", "paths", "expect"} or null, "delete": […], "cache": bool, "archive":
+    bool, "request": {…} or null}`, then a tar if `archive`. Members and deletions are named `tree/PATH` or
+    `cache/PATH`; `cache` empties pytest's cache first. Prints a line of JSON: `{"files": {…}, "changed": N}`, or
+    `{"error", "reason"}` with an error of `SubmitError`.
+
+    If the files differ from `expect`, nothing is changed or started: `{"error": "differs", "files": {…}}`. The host may
+    start this command early. Without input it does nothing.
     """
     line = sys.stdin.buffer.readline()
     if not line:
         return 1
-    asked = json.loads(line)
+    command = json.loads(line)
     busy = Lock(state("busy"))
     if not _take(busy):
         answer = {"error": SubmitError.BUSY, "reason": _running()}
     else:
         try:
-            answer = _change(asked)
+            answer = _change(command)
         except OSError as error:
             reason = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
             answer = {"error": SubmitError.OS, "reason": reason}
         finally:
             busy.release()
-    # To the end, whatever came of it: an exec whose command leaves more than a pipe of its input unread never ends.
+    # Read the input to its end even after an error: an exec does not finish while its input is not consumed.
     while sys.stdin.buffer.read(1 << 20):
         pass
     _answer(answer)
     return 0
 
 
-def _change(asked: dict[str, Any]) -> dict[str, Any]:
+def _change(command: dict[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {"files": {}, "changed": 0}
-    tree = asked.get("tree")
+    tree = command.get("tree")
     if tree and tree.get("expect"):
         answer["files"] = scan(tree["root"], tree["paths"], lenient=True)
         if digest(answer["files"]) != tree["expect"]:
             return {"error": SubmitError.DIFFERS, "files": answer["files"]}
-    if asked.get("cache"):
+    if command.get("cache"):
         shutil.rmtree(state("cache"), ignore_errors=True)
         os.makedirs(state("cache"))
-    if asked.get("archive") or asked.get("delete"):
-        refused = _apply(asked, {"cache": state("cache"), **({"tree": tree["root"]} if tree else {})}, answer)
+    if command.get("archive") or command.get("delete"):
+        refused = _apply(command, {"cache": state("cache"), **({"tree": tree["root"]} if tree else {})}, answer)
         if refused:
             return {"error": SubmitError.REFUSED, "reason": refused}
     if tree:
         answer["files"] = scan(tree["root"], tree["paths"], lenient=True)
-    if request := asked.get("request"):
-        note_begin(tree, answer["files"])
+    if request := command.get("request"):
+        record_files_before(tree, answer["files"])
         with open(state("inbox", request["run"] + ".new"), "w", encoding="ascii") as file:
             json.dump(request, file)
         os.replace(file.name, state("inbox", request["run"] + ".json"))
-        if not _tell("request", patience=_START):
-            return {"error": SubmitError.DEAD, "reason": "nobody reads requests"}
+        if not _send("request", timeout=_START_SECONDS):
+            return {"error": SubmitError.DEAD, "reason": "it reads no requests"}
     return answer
 
 
-def _apply(asked: dict[str, Any], places: dict[str, str], answer: dict[str, Any]) -> str:
-    delete = asked.get("delete", [])
+def _apply(command: dict[str, Any], places: dict[str, str], answer: dict[str, Any]) -> str:
+    delete = command.get("delete", [])
     try:
-        if asked.get("archive"):
+        if command.get("archive"):
             stream: IO[bytes] = sys.stdin.buffer
             with tarfile.open(fileobj=stream, mode="r|") as archive:
                 answer["changed"] = apply(archive, places, delete)
@@ -108,22 +109,22 @@ def _apply(asked: dict[str, Any], places: dict[str, str], answer: dict[str, Any]
 
 
 def _take(busy: Lock) -> bool:
-    """Take the lock that a run holds; end a run that nobody watches any more.
+    """Take the lock of the running run; kill that run if it is abandoned.
 
-    Its host may just have been killed: whether somebody watches shows within a second, that nobody does takes longer.
+    A host that follows the run shows within a second. `_ABANDONED_SECONDS` without one mean that it was killed.
     """
     if busy.take():
         return True
     run = _running()
-    seen = _watched(run)
-    while time.time() - seen < _UNWATCHED:
+    seen = _last_followed(run)
+    while time.time() - seen < _ABANDONED_SECONDS:
         time.sleep(0.02)
         if busy.take():
             return True
-        if _watched(run) != seen:
+        if _last_followed(run) != seen:
             return False
-    _tell(f"kill {run}")
-    deadline = time.monotonic() + _PATIENCE
+    _send(f"kill {run}")
+    deadline = time.monotonic() + _KILL_SECONDS
     while time.monotonic() < deadline:
         if busy.take():
             return True
@@ -131,10 +132,10 @@ def _take(busy: Lock) -> bool:
     return False
 
 
-def _watched(run: str) -> float:
-    """Return when somebody last said that they watch a run."""
+def _last_followed(run: str) -> float:
+    """Return when a host last followed a run, in seconds since the epoch."""
     try:
-        return os.stat(run_path(run, "request.json")).st_mtime
+        return os.stat(run_path(run, REQUEST_FILE)).st_mtime
     except OSError:
         return 0.0
 
@@ -147,13 +148,13 @@ def _running() -> str:
 
 
 def interrupt(run: str, *, kill: bool) -> int:
-    """Do to the run what Ctrl-C does in a terminal, or end it at once."""
-    return 0 if _tell(f"{'kill' if kill else 'interrupt'} {run}") else 1
+    """Send SIGINT to a run like Ctrl-C in a terminal, or kill it."""
+    return 0 if _send(f"{'kill' if kill else 'interrupt'} {run}") else 1
 
 
-def _tell(line: str, patience: float = 0.0) -> bool:
-    """Write a line into the supervisor's pipe; return whether there is one that reads, within `patience` seconds."""
-    deadline = time.monotonic() + patience
+def _send(line: str, timeout: float = 0.0) -> bool:
+    """Write a line to the supervisor's pipe; return False if no supervisor reads it within `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     while True:
         try:
             fd = os.open(state("control"), os.O_WRONLY | os.O_NONBLOCK)
@@ -175,7 +176,7 @@ def _answer(value: dict[str, Any]) -> None:
 
 
 def attach(run: str) -> int:
-    """Copy between this terminal and the one of the run, until the debugger lets go."""
-    from .debugger_terminal import bridge
+    """Connect this terminal to that of the run, until the debugger finishes."""
+    from .debugger_terminal import connect
 
-    return bridge(run)
+    return connect(run)

@@ -1,4 +1,4 @@
-"""Files: what there is, and changes to it."""
+"""Scan, change and copy files below a directory."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["Refused", "apply", "digest", "scan", "seed"]
 _COMPILED = "__pycache__"
 
 
-_OTHERS = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
+_SPECIAL_FILES = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
 
 
 class Refused(Exception):
-    """A member of an archive that is not a plain path below the tree."""
+    """A member of an archive was refused: it is not a plain path below the tree."""
 
 
 def scan(
@@ -32,12 +32,17 @@ def scan(
     lenient: bool = False,
     known: Callable[[str, os.stat_result], str] = lambda _path, _info: "",
 ) -> dict[str, list[Any]]:
-    """Return what is below `paths` (relative to `root`): path -> [kind, mode, size, content].
+    """Return the entries below `paths` (relative to `root`): path -> [kind, mode, size, content].
 
-    Kind is `f` (content: SHA-256), `l` (target), `d`, or `o` for all else (what it is). Mode has the permission bits, 0
-    for links. Directories of compiled modules are left out, and what `skip` names: it is asked for the path of each
-    entry and whether it is a directory. Entries that vanish meanwhile are not there. With `lenient`, what cannot be
-    read is an entry of kind `o`. `known` may return the content of a file, which then is not read.
+    Kind is `f` (content: SHA-256), `l` (content: target), `d`, or `o` for other files (content: their type). Mode has
+    the permission bits; 0 for links. Directories of compiled modules are omitted.
+
+    Args:
+        root: base of all paths.
+        paths: files and directories to scan.
+        skip: whether to omit an entry, by its path and whether it is a directory.
+        lenient: return an unreadable entry as kind `o` instead of raising PermissionError.
+        known: returns the content of a file that need not be read, or an empty string.
     """
     found = _Scan(skip, lenient, known)
     for path in paths:
@@ -53,9 +58,9 @@ def scan(
 
 
 def digest(found: Mapping[str, Sequence[Any]]) -> str:
-    """Return the SHA-256 over paths, kinds, modes and contents of what `scan` found, in the order of the paths.
+    """Return the SHA-256 over paths, kinds, modes and contents of the entries, sorted by path.
 
-    Modes of directories do not count: in a pod they are the runner's own.
+    Modes of directories do not count: in a pod they depend on the runner.
     """
     whole = hashlib.sha256()
     for path in sorted(found):
@@ -112,7 +117,7 @@ class _Scan:
             elif kind == stat.S_IFDIR:
                 self.entries[name] = ["d", mode, 0, ""]
             else:
-                self.entries[name] = ["o", mode, 0, _OTHERS.get(kind, "device")]
+                self.entries[name] = ["o", mode, 0, _SPECIAL_FILES.get(kind, "device")]
         except FileNotFoundError:
             return
         except PermissionError:
@@ -134,23 +139,23 @@ def apply(
     delete: list[str],
     members: list[tarfile.TarInfo] | None = None,
 ) -> int:
-    """Unpack and delete; return how many files changed.
+    """Unpack an archive and delete files; return the number of changed files.
 
     Args:
-        archive: its members are named `PLACE/path`; files, directories and symbolic links only. None: nothing to
-            unpack. In the place `tree` files get the modes that they have there, elsewhere plain ones.
-        places: place -> directory that it stands for.
-        delete: `PLACE/path` of what is to go; directories if nothing else is in them.
-        members: take these only.
+        archive: members are named `PLACE/path`: files, directories and symbolic links. None: no files to unpack. Files
+            in the place `tree` get the modes of their members, others default modes.
+        places: place -> directory.
+        delete: `PLACE/path` of files, and of directories that are empty otherwise.
+        members: unpack only these members.
 
-    Every file is written beside its place and then renamed over it. What Python compiled from the former content goes
-    too: its time stamp counts in seconds and its size may be the same, so the old code would run.
+    Each file is written to a temporary file and renamed. Compiled modules of changed files are deleted: Python compares
+    time stamps in seconds and sizes, so it might run the old code.
 
     Raises:
-        Refused: a member is none of these, or would be outside of its place.
-        OSError: as the system says, with the file's name.
+        Refused: a member has another type, or a path outside of its place.
+        OSError: the system refuses a change; the error names the file.
     """
-    # First, and from below: a directory may take the place of a file, and a file that of a directory.
+    # Delete first, and children before parents: a directory may replace a file, and a file a directory.
     for name in sorted(delete, reverse=True):
         _delete(_inside(name, places))
     ready: list[tuple[str, str]] = []
@@ -176,12 +181,12 @@ def apply(
         if os.path.isdir(path) and not os.path.islink(path):
             shutil.rmtree(path)
         os.replace(temporary, path)
-        _forget_compiled(path)
+        _delete_compiled(path)
     return len(ready) + len(delete)
 
 
 def _inside(name: str, places: dict[str, str]) -> str:
-    """Return the path of a member, if it stays where it belongs whatever links there are on the way."""
+    """Return the path of a member, if it is inside its place after all symbolic links are resolved."""
     place, _, rest = name.partition("/")
     parts = rest.split("/")
     if place not in places or not rest or rest.startswith("/") or any(part in ("", ".", "..") for part in parts):
@@ -216,13 +221,13 @@ def _make_directory(path: str) -> None:
 
 
 def _delete(path: str) -> None:
-    """Delete a file, or a directory with nothing but compiled modules in it."""
+    """Delete a file, or a directory that contains compiled modules only."""
     if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(os.path.join(path, _COMPILED), ignore_errors=True)
         with contextlib.suppress(OSError):
             os.rmdir(path)
         return
-    _forget_compiled(path)
+    _delete_compiled(path)
     with contextlib.suppress(FileNotFoundError):
         os.remove(path)
 
@@ -232,7 +237,7 @@ def _climbs_out(name: str, target: str) -> bool:
     return resolved == ".." or resolved.startswith("../")
 
 
-def _forget_compiled(path: str) -> None:
+def _delete_compiled(path: str) -> None:
     if not path.endswith(".py"):
         return
     directory, name = os.path.split(path)
@@ -250,10 +255,10 @@ def _forget_compiled(path: str) -> None:
 
 
 def seed(directory: str, paths: list[str], listing: str = "") -> int:
-    """Copy each path (relative to the working directory) to the same place below `directory`, unless it is there.
+    """Copy paths, relative to the working directory, to `directory`, unless they exist there.
 
-    For images whose files the pod's user may not write: an init container seeds a volume that is mounted over them.
-    What the image has there is written to the file `listing`, as `scan` tells it.
+    An init container copies the files of the image to a volume that is mounted over them, because the user of the pod
+    may not write to the image. The entries in the image are written to the file `listing`, as `scan` returns them.
     """
     found: dict[str, list[Any]] = {}
     for path in paths:
@@ -265,7 +270,7 @@ def seed(directory: str, paths: list[str], listing: str = "") -> int:
             _seed(path, target)
         except (OSError, shutil.Error) as error:
             first = error.args[0][0][2] if isinstance(error, shutil.Error) else error
-            sys.stderr.write(f"{path} of the image cannot be copied: {first}\n")
+            sys.stderr.write(f"cannot copy {path} of the image: {first}\n")
             return 1
     if listing:
         with open(listing + ".new", "w", encoding="ascii") as file:
@@ -286,10 +291,10 @@ def _seed(path: str, target: str) -> None:
 
 
 def _not_seeded(directory: str, names: list[str]) -> list[str]:
-    """Return what is not copied: compiled modules, and what is neither file, directory nor link."""
-    odd = []
+    """Return the names that are not copied: compiled modules and special files."""
+    ignored = []
     for name in names:
         mode = os.lstat(os.path.join(directory, name)).st_mode
         if name == _COMPILED or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
-            odd.append(name)
-    return odd
+            ignored.append(name)
+    return ignored

@@ -1,12 +1,12 @@
-r"""The writer of the frame log.
+r"""Write the frame log of a run.
 
-The log is a file of frames, `SEQ LENGTH CRC JSON\n`: decimal number from 0, decimal length of the JSON, a CRC-32 in
-eight hexadecimal digits, and a list of records in ASCII. A record is a list whose first element is its kind. The CRC is
-that of the JSON of this frame and all frames before it, so each frame proves that none is missing. What has been
-written with `write(2)` is in the kernel's hands and survives the death of every process of the pod.
+The log consists of frames, `SEQ LENGTH CRC JSON\n`: decimal number from 0, decimal length of the JSON, a CRC-32 in
+eight hexadecimal digits, and a list of records in ASCII. A record is a list whose first element is its kind. The CRC
+covers the JSON of this frame and of all frames before it, so each frame proves that none is missing. Data that was
+written with `write(2)` survives the end of all processes in the pod.
 
-Tests replace functions of the standard library, in its modules and in all that have imported them. So what is needed
-while tests run is bound to the writer when it is made.
+Tests may replace functions of the standard library. So the functions that are needed while tests run are bound when
+the writer is created.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _HIGH_FD = 400
 
 
 class FrameWriter:
-    """Appends records; what was added since the last flush goes into one frame.
+    """Append records. The records since the last flush are one frame.
 
     Attributes:
-        frames: how many frames have been written.
-        broken: why nothing can be written any more; empty while all is well.
+        frames: number of frames that were written.
+        broken: why frames cannot be written any more; empty if they can.
     """
 
     def __init__(self, path: str) -> None:
@@ -42,27 +42,27 @@ class FrameWriter:
         try:
             self._fd = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _HIGH_FD)
             os.close(fd)
-        except OSError:  # fewer descriptors than that are allowed
+        except OSError:  # the limit of file descriptors is lower
             self._fd = fd
-        # A fork that comes back through pytest's hooks is not the session.
+        # A forked child may return through pytest's hooks, but must not write to the log.
         os.register_at_fork(after_in_child=self._disown)
         self.add = self._pending.append
-        """Add a record, as JSON text, to the next frame."""
+        """Add a record to the next frame, as JSON text."""
 
     @property
     def waiting(self) -> bool:
-        """Whether something was added since the last flush."""
+        """Whether records were added since the last flush."""
         return bool(self._pending)
 
     def flush(self) -> None:
-        """Write what was added."""
+        """Write the added records as a frame."""
         pending = self._pending
         if not pending or self.broken:
             return
         with self._lock:
             count = len(pending)
             text = ",".join(pending)
-            if len(pending) != count:  # another thread was quicker
+            if len(pending) != count:  # another thread added a record
                 text = ",".join(pending[:count])
             text = f"[{text}]"
             crc = self._checksum(text.encode(), self._crc)
@@ -76,14 +76,14 @@ class FrameWriter:
                 self.broken = str(error)
                 return
             except BaseException:
-                # Ctrl-C may come between any two instructions; the file itself knows whether we had written.
+                # Ctrl-C may interrupt after the write. The size of the file shows whether the frame was written.
                 if self._stat(self._fd).st_size >= self._size + size:
                     self._written(count, size, crc)
                 raise
             self._written(count, size, crc)
 
     def alone(self, record: str) -> None:
-        """Write a record in a frame of its own, before what has been added and not yet flushed."""
+        """Write a record in a separate frame, before the records that were added and not flushed."""
         with self._lock:
             waiting = self._pending[:]
             self._pending[:] = [record]
@@ -97,4 +97,4 @@ class FrameWriter:
         self._crc = crc
 
     def _disown(self) -> None:
-        self.broken = "this is a child"
+        self.broken = "this process is a forked child"

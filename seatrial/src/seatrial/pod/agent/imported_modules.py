@@ -1,8 +1,8 @@
-"""Where the project's own packages were imported from.
+"""Report from which files the modules of the project were imported.
 
-A package that is installed in the image shadows the one in the tree: tests would pass against code that nobody edits.
-So at the end of the session every module of the project's own packages is reported with its file and the digest of it,
-from xdist's workers too. PYTEST_DONT_REWRITE
+A package that is installed in the image shadows that of the working tree, and tests pass against old code. So the end
+of the session reports each module of the project with its file and digest, including those of xdist workers.
+PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ __all__ = ["Imports", "imported"]
 def imported(
     packages: list[str], _open: Callable[..., Any] = open, _sha256: Callable[..., Any] = hashlib.sha256
 ) -> dict[str, tuple[str, str]]:
-    """Return module name -> (file, sha256) of all loaded modules below the packages.
+    """Return module name -> (file, sha256) for all loaded modules of the packages.
 
-    What it needs is bound before a test can replace it.
+    Functions are bound as defaults, because tests may replace them.
     """
     wanted, found = set(packages), {}
     for name, module in list(sys.modules.items()):
@@ -40,7 +40,7 @@ def imported(
 
 
 class Imports:
-    """Gathers at the end of the session, here and in the workers."""
+    """Collect the modules at the end of the session, from this process and the xdist workers."""
 
     def __init__(self, packages: list[str], record: Callable[..., None]) -> None:
         self.packages = packages
@@ -49,16 +49,16 @@ class Imports:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Send the question to a worker of xdist."""
+        """Send the names of the packages to an xdist worker."""
         node.workerinput["seatrial_imports"] = self.packages
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take the answer of a worker."""
+        """Receive the modules of an xdist worker."""
         self.found.update(getattr(node, "workeroutput", {}).get("seatrial_imports", {}))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_unconfigure(self) -> None:
-        """Report."""
+        """Write the record with the modules."""
         self.found.update(imported(self.packages))
         self.record(RecordKind.IMPORTS, self.found)

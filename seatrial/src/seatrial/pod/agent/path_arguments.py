@@ -1,7 +1,7 @@
-"""Tell paths from values of plugins' options, by the parser of pytest itself.
+"""Distinguish path arguments from values of plugin options, with pytest's own parser.
 
-The host knows the options of pytest, pytest-cov and pytest-xdist only. A word behind any other option is sent as it was
-typed, and looked at here, once all plugins have added their options.
+The host knows the options of pytest, pytest-cov and pytest-xdist. A word after any other option is sent unchanged, and
+classified here, after all plugins have added their options.
 
 PYTEST_DONT_REWRITE
 """
@@ -20,12 +20,12 @@ _MARK = "<seatrial-unsure>"
 
 
 def choose_paths(config: Any, request: dict[str, Any]) -> None:
-    """Make `config.args` what was asked for: paths that the user typed replace those of the configured command.
+    """Set `config.args`: paths of the user replace those of the configured command.
 
     Args:
-        config: pytest's; its arguments end with those that the request tells of, or nothing is done.
-        request: `unsure`: a list of `{"behind", "word", "path", "user"}`; `paths_given`: the user's paths have already
-            replaced those of the configured command; `cwd`.
+        config: of pytest. Nothing is changed unless its arguments end with those of the request.
+        request: `unsure` is a list of `{"behind", "word", "path", "user"}`; `paths_given` says whether the user's paths
+            have replaced those of the configured command already; `cwd` is the working directory.
     """
     unsure = request.get("unsure") or []
     typed = [str(argument) for argument in config.invocation_params.args or ()]
@@ -43,7 +43,7 @@ def choose_paths(config: Any, request: dict[str, Any]) -> None:
     for word in _positional(config, typed):
         each = paths.get(word)
         if each is None:
-            # Where paths were given, the host left out those of the command.
+            # If the user gave paths, the host has removed those of the configured command.
             chosen += [word] if request.get("paths_given") or not given else []
         elif each["user"]:
             chosen.append(each["path"])
@@ -58,7 +58,7 @@ def _is_positional(config: Any, typed: list[str], behind: int) -> bool:
     try:
         return _MARK in _positional(config, marked)
     except pytest.UsageError:
-        # An option took it, and would have another kind of value.
+        # An option consumed the mark, which is not a valid value.
         return False
 
 

@@ -1,32 +1,32 @@
-r"""The pytest plugin of the pod: writes what happens to the frame log. pytest 7 or newer.
+r"""Write a pytest session to the frame log: the plugin that runs in the pod, with pytest 7 or newer.
 
-It comes in by `PYTEST_PLUGINS` and takes itself out of the environment at once, so that pytest runs started by tests,
-and xdist's workers, are none of its business (their reports come through the controller). PYTEST_DONT_REWRITE
+`PYTEST_PLUGINS` loads the plugin, which removes itself from the environment at once. So it does not report pytest runs
+that tests start, nor xdist workers: their reports come through the controller. PYTEST_DONT_REWRITE
 
-Records, in the order of a plain run (`…` are what pytest's own serialisation of reports makes):
-["session", {…}]                    what the host needs to know to show the rest: options, versions, directories
-["header", [line | [line, …], …]]   what `pytest_report_header` returned
+Records, in the order of a plain run (`…` is pytest's serialization of reports):
+["session", {…}]                    settings that the host needs to render the session: options, versions, directories
+["header", [line | [line, …], …]]   lines of `pytest_report_header`
 ["collecting"]
-["collect", {…}, items]             a CollectReport and how many items it brought
+["collect", {…}, items]             a CollectReport and its number of items
 ["deselected", count]
 ["collected", count, distinct ids, tree, lines]  for --collect-only: of each item the [repr, nodeid, doc] of its nodes
 ["verbose", level]
-["count", count, distinct ids]      xdist knows how many tests there are only later
-["s", "nodeid\0path\0domain", line]     a test begins
-["p", "keyword\0…", duration, start, duration, start]   set-up and call of the last "s" passed, nothing to tell;
+["count", count, distinct ids]      the number of tests, which xdist knows later
+["s", "nodeid\0path\0domain", line]     a test starts
+["p", "keyword\0…", duration, start, duration, start]   set-up and call of the last "s" passed, without output;
                                     durations in nanoseconds, starts in microseconds
-["t", duration, start]              its tear-down too, and it is over
-["report", {…}, {…}]                any other report, and what else there was to it: see `result_records.py`
-["worker", name, {…}]               a process of xdist, before the first report from it
-["f", nodeid]                       a test is over
-["blob", id, text]                  a piece of long captured output; a report that names the id comes later
+["t", duration, start]              its tear-down passed, and the test is finished
+["report", {…}, {…}]                any other report, with additions: see `result_records.py`
+["worker", name, {…}]               an xdist worker, before its first report
+["f", nodeid]                       a test is finished
+["blob", id, text]                  a piece of long captured output; a later report refers to the id
 ["warning", {…}]  ["text", text, phase, place]  ["interrupt", {…}]  ["internal", text]  ["o", size of `output`]
-["debugger"]                        a debugger waits for somebody to attach
+["debugger"]                        a debugger waits for a terminal
 ["property", name, value]  ["attribute", nodeid, name, value]   for JUnit
 ["imports", {module: [file, sha256]}]
-["looped"]                          all tests have run, nothing stopped them
+["looped"]                          all tests have run
 ["finishing", exit status, shouldfail, shouldstop]
-["end", {…}]                        alone in its frame: counts, exit status, number of frames before
+["end", {…}]                        in a separate frame: counts, exit status, number of frames before
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from typing import Any, Callable
 import pytest
 
 from .bundle import add_options, register_fixtures
-from .coverage_flush import keep_measured
+from .coverage_flush import flush_coverage
 from .frame_log import FrameWriter
 from .path_arguments import choose_paths
 from .report_json import report_json
@@ -53,10 +53,13 @@ from .result_records import Tests
 from .session_records import collected_tree, junit_recorder, options, safe_json, warning_record
 from .tee import Tee
 from .wire import (
+    COLLECTED_DIRECTORY,
     COLLECTED_MARK,
+    DEBUGGER_FILE,
     FRAMES_FILE,
     ORIGINAL_ENVIRONMENT_VARIABLE,
     OUTPUT_FILE,
+    REQUEST_FILE,
     RUN_DIRECTORY_VARIABLE,
     TERMINAL_VARIABLE,
     WORKER_PLUGIN,
@@ -65,14 +68,14 @@ from .wire import (
 
 __all__ = ["pytest_addoption", "pytest_configure"]
 
-_BEHIND_RESULT = -2
-"""What pytest's terminal reporter calls its place when a line with a result is complete."""
+_AFTER_RESULT = -2
+"""Value of `currentfspath` in pytest's terminal reporter after a complete line with a result."""
 
 _directory = os.environ.pop(RUN_DIRECTORY_VARIABLE, "")
 _terminal = os.environ.pop(TERMINAL_VARIABLE, "")
 
 if _directory:
-    # One line for each pytest that the command starts: there must be one, and only the first writes the log.
+    # One line for each pytest session that the command starts. Only the first one writes the log.
     with open(os.path.join(_directory, "claims"), "a+", encoding="ascii") as _claims:
         _claims.write(f"{os.getpid()}\n")
         _claims.seek(0)
@@ -84,54 +87,53 @@ if _directory:
             os.environ[_name] = _value
 
 
-def _spare_the_search_for_garbage(
+def _skip_final_garbage_collection(
     collect: Callable[[], object] = gc.collect, freeze: Callable[[], object] = gc.freeze
 ) -> None:
-    """Have the interpreter end without looking at all that was imported once more: a second, with large libraries.
+    """Collect garbage now and skip the collection at interpreter exit, which takes a second with large libraries.
 
-    What is garbage by now goes first, as its `__del__` may have to write something; that of objects which still exist
-    when the interpreter exits is not promised by Python either. https://docs.python.org/3/library/gc.html#gc.freeze
+    Python does not guarantee `__del__` for objects that exist at interpreter exit. https://docs.python.org/3/library/gc.html#gc.freeze
     """
     collect()
     freeze()
 
 
 if _directory and _first:
-    # What is registered before all others comes behind them.
-    atexit.register(_spare_the_search_for_garbage)
+    # Registered first, so called last.
+    atexit.register(_skip_final_garbage_collection)
 
 
 def pytest_addoption(parser: Any) -> None:
-    """Know the options of the fixtures."""
+    """Add the options of the fixtures."""
     if _directory and _first:
         add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to report, unless this is not the run's own pytest."""
+    """Register the reporter, in the first pytest session of the run only."""
     if _directory and _first and not hasattr(config, "workerinput"):
         reporter = _Reporter(config)
         choose_paths(config, reporter.request)
-        redirect(config, reporter.request.get("reports") or [], reporter.home)
+        redirect(config, reporter.request.get("reports") or [], reporter.collected)
         config.pluginmanager.register(reporter, "seatrial-pod")
         config.pluginmanager.register(reporter.tests, "seatrial-tests")
         config.pluginmanager.register(reporter.tests.statuses, "seatrial-statuses")
-        keep_measured(config)
+        flush_coverage(config)
 
 
 def _flush_output() -> None:
-    """Flush what stands in place of standard output: a test may have put anything there, or closed it."""
+    """Flush `sys.stdout`, which a test may have replaced or closed."""
     with contextlib.suppress(Exception):
         sys.stdout.flush()
 
 
 class _Reporter:
-    """Turns hooks into records. What it needs while tests run is bound before: see `frame_log.py`."""
+    """Convert hook calls to records. Functions are bound before tests run: see `frame_log.py`."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        with open(os.path.join(_directory, "request.json"), encoding="ascii") as file:
+        with open(os.path.join(_directory, REQUEST_FILE), encoding="ascii") as file:
             self.request = json.load(file)
         with open(os.path.join(_directory, "interpreter.json"), "w", encoding="ascii") as file:
             json.dump({"executable": sys.executable}, file)
@@ -140,8 +142,8 @@ class _Reporter:
         self.terminal: Any = None
         self.counted = self.distinct = 0
         self.clock, self.size_of, self.output = time.perf_counter, os.stat, os.path.join(_directory, OUTPUT_FILE)
-        self.home = os.path.join(_directory, "home")
-        self.coverage_xml = os.path.join(self.home, "coverage", "coverage.xml")
+        self.collected = os.path.join(_directory, COLLECTED_DIRECTORY)
+        self.coverage_xml = os.path.join(self.collected, "coverage", "coverage.xml")
         self.began = self.clock()
         self.phase = 0
         self.verbose = config.option.verbose
@@ -162,13 +164,13 @@ class _Reporter:
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_setupnodes(self) -> None:
-        """Bring our part into the workers: the same way as into this process. It takes itself out there."""
+        """Load the worker plugin through the environment, which it removes there."""
         before = os.environ.get("PYTEST_PLUGINS")
         os.environ["PYTEST_PLUGINS"] = f"{before},{WORKER_PLUGIN}" if before else WORKER_PLUGIN
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker of xdist what its fixtures are about."""
+        """Send fixture settings and path arguments to an xdist worker."""
         node.workerinput["seatrial_fixtures"] = self.request.get("fixtures")
         # A worker parses the arguments again.
         asked = ("unsure", "paths_given", "cwd")
@@ -176,20 +178,20 @@ class _Reporter:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        """Note how many tests have a name of their own."""
+        """Count the distinct node ids."""
         self.distinct = len(set(ids))
 
     def record(self, *parts: Any) -> None:
         self.out.add(safe_json(parts))
 
     def flush_behind_output(self) -> None:
-        """Flush; say how far the output had come, so that both are shown in their order."""
+        """Flush, with the size of the output so far, so that the host shows both in order."""
         if self.out.waiting:
             _flush_output()
             self.out.add(f'["{RecordKind.OUTPUT_SIZE}",{self.size_of(self.output).st_size}]')
         self.out.flush()
 
-    # The session begins.
+    # Session start.
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -217,13 +219,13 @@ class _Reporter:
 
     def text(self, text: str, *, showing: bool) -> None:
         # The host knows where it puts the file that a plugin names here.
-        text = text.replace(self.home, COLLECTED_MARK)
+        text = text.replace(self.collected, COLLECTED_MARK)
         place = getattr(self.terminal, "currentfspath", 0)
-        record = safe_json((RecordKind.TEXT, text, self.phase, place if place in (None, _BEHIND_RESULT) else 0))
+        record = safe_json((RecordKind.TEXT, text, self.phase, place if place in (None, _AFTER_RESULT) else 0))
         if showing:
             self.tests.behind.append(record)
         else:
-            # Behind the results that came before it.
+            # After the results before it.
             self.tests.settle()
             self.out.add(record)
 
@@ -238,7 +240,7 @@ class _Reporter:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, Any, None]:
         if not self.distributed:
-            # xdist's controller collects nothing, and pytest's terminal is not asked.
+            # The controller of xdist collects no tests.
             self.record(RecordKind.COLLECTING)
             self.flush()
         if self.request.get("width"):
@@ -260,7 +262,7 @@ class _Reporter:
     def pytest_report_collectionfinish(self) -> Generator[None, Any, None]:
         outcome = yield
         items = self.session.items
-        # The session's own count follows only behind this hook.
+        # `session.testscollected` is set after this hook.
         self.counted = len(items)
         tree = collected_tree(items) if self.config.option.collectonly else []
         distinct = len({item.nodeid for item in items})
@@ -268,7 +270,7 @@ class _Reporter:
         self.flush()
 
     def news(self) -> None:
-        """Tell what is known only when the tests begin: how many there are, and that live logging is verbose."""
+        """Record values that are known when the tests start: their number, and the verbosity of live logging."""
         if self.session.testscollected != self.counted:
             self.counted = self.session.testscollected
             self.record(RecordKind.COUNT, self.counted, self.distinct or self.counted)
@@ -276,7 +278,7 @@ class _Reporter:
             self.verbose = self.config.option.verbose
             self.record(RecordKind.VERBOSITY, self.verbose)
 
-    # Anything else.
+    # Other events.
 
     def pytest_warning_recorded(self, warning_message: Any, when: str, nodeid: str, location: Any) -> None:
         self.record(RecordKind.WARNING, warning_record(warning_message, when, nodeid, location))
@@ -309,13 +311,13 @@ class _Reporter:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_enter_pdb(self) -> None:
-        """Give the debugger the terminal that the host can attach to."""
+        """Connect the debugger to the pseudo-terminal that the host attaches to."""
         if not _terminal and not self.config.option.usepdb:
             self.refuse_debugger()
         if not _terminal or self.fds:
             return
         _flush_output()
-        with open(os.path.join(_directory, "debugger"), "w", encoding="ascii") as file:
+        with open(os.path.join(_directory, DEBUGGER_FILE), "w", encoding="ascii") as file:
             file.write(str(os.getpid()))
         terminal = os.open(_terminal, os.O_RDWR | os.O_NOCTTY)
         self.fds = [os.dup(fd) for fd in (0, 1, 2)]
@@ -326,12 +328,12 @@ class _Reporter:
         self.out.flush()
 
     def refuse_debugger(self) -> None:
-        """Fail the test that asks for one: it would read the end of its input and say nothing of that."""
+        """Fail a test that starts a debugger without a terminal: the debugger would quit without a message."""
         capture = self.config.pluginmanager.get_plugin("capturemanager")
         if capture is not None:
-            # pytest has suspended it for the debugger.
+            # pytest has suspended capturing for the debugger.
             capture.resume()
-        pytest.fail("breakpoint() needs a terminal: run seatrial in one, without redirecting its output")
+        pytest.fail("breakpoint() needs a terminal; hint: run seatrial in a terminal, without redirection")
 
     @pytest.hookimpl(trylast=True)
     def pytest_leave_pdb(self) -> None:
@@ -344,9 +346,9 @@ class _Reporter:
                 os.dup2(before, fd)
                 os.close(before)
             self.fds = []
-            os.remove(os.path.join(_directory, "debugger"))
+            os.remove(os.path.join(_directory, DEBUGGER_FILE))
 
-    # The session ends.
+    # Session end.
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: Any) -> Generator[None, Any, None]:
@@ -363,7 +365,7 @@ class _Reporter:
         self.finishing(exitstatus)
         self.phase = 1
         if self.request.get("junit") and self.terminal is not None:
-            # There, the line about the JUnit file comes first and ends the line of results.
+            # On the host, the line about the JUnit file comes first and ends the line of results.
             self.terminal.currentfspath = None
         yield
         self.phase = 2
@@ -401,12 +403,12 @@ class _Reporter:
             controller.get_width = lambda: width
 
     def coverage(self) -> None:
-        """Write coverage.xml here, where the sources and the right coverage.py are, if pytest-cov measured."""
+        """Write coverage.xml with the sources and the coverage.py of the tests, if pytest-cov measured coverage."""
         plugin = self.config.pluginmanager.get_plugin("_cov")
         measured = getattr(getattr(plugin, "cov_controller", None), "cov", None)
         if measured is None:
             return
         try:
             measured.xml_report(outfile=self.coverage_xml, ignore_errors=True)
-        except Exception as error:  # noqa: BLE001  # no data, mostly; the host says so
+        except Exception as error:  # noqa: BLE001  # usually there is no data, which the host reports
             self.record(RecordKind.TEXT, f"coverage.xml: {error}\n", 2)

@@ -1,4 +1,4 @@
-"""Reports as pytest serialises them, and what plugins call them.
+"""Convert pytest reports to JSON, and read the status that plugins give them.
 
 PYTEST_DONT_REWRITE
 """
@@ -16,10 +16,9 @@ __all__ = ["Statuses", "report_json"]
 
 
 def report_json(config: pytest.Config, report: Any) -> dict[str, Any]:
-    """Return a report as pytest serialises it.
+    """Return a report as pytest serializes it.
 
-    pytest turns representations that it does not know by heart into text, without their colors; they are kept in
-    `$shown`.
+    pytest converts unknown representations to text without colors. The colored text is in `$shown`.
     """
     node = getattr(report, "node", None)
     data: dict[str, Any] = config.hook.pytest_report_to_serializable(config=config, report=report)
@@ -38,10 +37,10 @@ def report_json(config: pytest.Config, report: Any) -> dict[str, Any]:
 
 
 class Statuses:
-    """What plugins of the user call a result: `pytest_report_teststatus`.
+    """The status of results according to plugins of the user: `pytest_report_teststatus`.
 
     Attributes:
-        quiet: whether it is known that there are none.
+        quiet: whether no plugin implements the hook.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -50,11 +49,11 @@ class Statuses:
         self._watch: _Watch | None = None
 
     def pytest_plugin_registered(self) -> None:
-        """A plugin or a conftest came: look again whether somebody has a say."""
+        """Check for implementations of the hook again: a plugin or conftest was added."""
         self.quiet = False
 
     def of(self, report: Any) -> Any:
-        """Return category, letter and word of a report that has been shown, if anybody but pytest had a say in it."""
+        """Return category, letter and word of a report that was shown, if a plugin implements the hook; else None."""
         if self._watch is None:
             hook = self._config.hook.pytest_report_teststatus
             if any(
@@ -69,7 +68,7 @@ class Statuses:
 
 
 class _Watch:
-    """Notes the last status; only there if somebody has a say."""
+    """Record the last status. Registered only if a plugin implements the hook."""
 
     def __init__(self) -> None:
         self._last: tuple[int, Any] = (0, None)

@@ -1,7 +1,7 @@
-"""Write report files where they are collected from, whoever named them: an ini file, `addopts`, a variable.
+"""Redirect report files to the directory of collected files, if ini files, `addopts` or variables name them.
 
-The host replaces the paths in the arguments that it knows. All others are replaced here, once pytest has parsed them: a
-plugin reads its options later.
+The host replaces paths in the arguments that it knows. All others are replaced here, after pytest has parsed them and
+before plugins read their options.
 
 PYTEST_DONT_REWRITE
 """
@@ -17,26 +17,26 @@ COVERAGE_FILES = {
     "xml": "coverage.xml", "json": "coverage.json", "html": "htmlcov", "lcov": "coverage.lcov",
     "annotate": "cov_annotate", "markdown": "coverage.md", "markdown-append": "coverage.md",
 }  # fmt: skip
-"""Reports of pytest-cov that are files, and their names among the collected files."""
+"""File name of each report of pytest-cov in the directory of collected files."""
 
 
-def redirect(config: Any, names: list[str], home: str) -> None:
-    """Change the values of options and ini settings that name report files.
+def redirect(config: Any, names: list[str], directory: str) -> None:
+    """Replace the values of options and ini settings that name report files.
 
     Args:
-        config: pytest's.
-        names: options whose value is a file or folder that is written.
-        home: the directory of collected files.
+        config: of pytest.
+        names: options whose value is a report file or folder.
+        directory: directory of collected files.
     """
     for option in _registered(config):
         name = next((each for each in option.names() if each in names), "")
         if not name:
             continue
         value = getattr(config.option, option.dest, None) or _setting(config, option.dest)
-        # "none" is how pytest-json-report is told to write no file.
-        if isinstance(value, str) and value and value != "none" and not value.startswith(home):
-            setattr(config.option, option.dest, _inside(home, name, value))
-    _redirect_coverage(config, home)
+        # With "none", pytest-json-report writes no file.
+        if isinstance(value, str) and value and value != "none" and not value.startswith(directory):
+            setattr(config.option, option.dest, _inside(directory, name, value))
+    _redirect_coverage(config, directory)
 
 
 def _registered(config: Any) -> list[Any]:
@@ -46,28 +46,28 @@ def _registered(config: Any) -> list[Any]:
 
 
 def _setting(config: Any, name: str) -> Any:
-    """Return the ini setting of the same name: `log_file`."""
+    """Return the ini setting with the name of an option, such as `log_file`."""
     try:
         return config.getini(name)
     except (KeyError, ValueError):
         return None
 
 
-def _redirect_coverage(config: Any, home: str) -> None:
-    """The same for pytest-cov, whose option is a mapping that its plugin keeps: kind of report to file, or None."""
+def _redirect_coverage(config: Any, directory: str) -> None:
+    """Redirect the reports of pytest-cov, whose option is a mapping from kind of report to file or None."""
     plugin = config.pluginmanager.get_plugin("_cov")
     for holder in (config.option, getattr(plugin, "options", None)):
         reports = getattr(holder, "cov_report", None)
         if not isinstance(reports, dict):
             continue
         for kind, file in reports.items():
-            if kind in COVERAGE_FILES and not str(file).startswith(home):
-                reports[kind] = os.path.join(home, "coverage", COVERAGE_FILES[kind])
+            if kind in COVERAGE_FILES and not str(file).startswith(directory):
+                reports[kind] = os.path.join(directory, "coverage", COVERAGE_FILES[kind])
 
 
-def _inside(home: str, name: str, value: str) -> str:
-    """Return where the file is collected from; its folder is created."""
+def _inside(directory: str, name: str, value: str) -> str:
+    """Return the path of a file in the directory of collected files; create its folder."""
     file = os.path.basename(value.rstrip("/"))
-    directory = os.path.join(home, "files", name.strip("-"))
-    os.makedirs(directory, exist_ok=True)
-    return os.path.join(directory, "report" if file in ("", ".", "..") else file)
+    folder = os.path.join(directory, "files", name.strip("-"))
+    os.makedirs(folder, exist_ok=True)
+    return os.path.join(folder, "report" if file in ("", ".", "..") else file)

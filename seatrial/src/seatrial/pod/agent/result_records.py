@@ -1,13 +1,13 @@
-"""The records of tests: short ones for what passed with nothing to tell, pytest's own serialisation for all others.
+"""Write the records of test results: short ones for passed tests without output, serialized reports for all others.
 
-10,000 empty tests take pytest half a millisecond each, so what is done for each of them is done in one burst, when the
-next one begins. On the disk at once are: that a test begins, before anything of it happens; every result that is not
-plain; every pass that took longer than 5 ms. A quick plain pass is written with the next test's begin; if the process
-dies in between, that test was the one that was running, and is named.
+pytest runs 10,000 empty tests in half a millisecond each, so the records of a test are written together, when the next
+test starts. Written immediately are the start of a test, every result that is not plain, and every pass that took more
+than 5 ms. A quick plain pass is written at the start of the next test. If the process is killed in between, that test
+counts as the running one.
 
-The second part of a long record may have
-outcome, longrepr   what became of the report while it was shown: pytest then fails a test for its failed subtests
-status              category, letter and word, if a plugin other than pytest's own decided them
+The second part of a `report` record may have
+outcome, longrepr   values that pytest changed while it showed the report, because subtests failed
+status              category, letter and word, if a plugin other than pytest's own set them
 
 PYTEST_DONT_REWRITE
 """
@@ -39,23 +39,23 @@ _PIECE = 1 << 17
 
 
 def _printable(name: str) -> str:
-    r"""Return a name without NUL, which cuts records: `\x00` as pytest writes it in ids. Any string names a test."""
+    r"""Return a name with `\x00` instead of NUL, which separates fields. Test ids may contain any character."""
     return name.replace(_CUT, "\\x00") if _CUT in name else name
 
 
 def _report(data: dict[str, Any]) -> Any:
-    """Return a report made of the attributes of one."""
+    """Return a report with these attributes."""
     report = pytest.TestReport.__new__(pytest.TestReport)
     report.__dict__.update(data)
     return report
 
 
 class Tests:
-    """Hooks of one test after the other.
+    """The hooks that receive test results.
 
     Attributes:
-        tally: how many reports of each phase, outcome and kind have been written.
-        behind: records that belong behind the report that is being shown.
+        tally: number of written reports by phase, outcome and kind.
+        behind: records to write after the report that is being shown.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Tests:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
-        """Write that a test begins, before anything of it happens."""
+        """Write the start of a test, before its set-up."""
         add = self._out.add
         if self._kept:
             self.settle()
@@ -92,7 +92,7 @@ class Tests:
             self._news()
         self._location = location
         path, line, domain = location
-        # One string, because quoting three takes three times as long.
+        # One string, because quoting three strings takes three times as long.
         name = f"{nodeid}{_CUT}{path}{_CUT}{domain}"
         if name.count(_CUT) != _CUTS:
             name = _CUT.join(_printable(part) for part in (nodeid, path, domain))
@@ -101,7 +101,7 @@ class Tests:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Write a report, or keep it until there is something to write it with."""
+        """Write a report, or defer a plain one."""
         data = report.__dict__
         if (
             data["outcome"] == "passed"
@@ -128,17 +128,17 @@ class Tests:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Write that a test is over; if its tear-down is kept, the two are written together."""
+        """Write the end of a test; a deferred tear-down is written together with it later."""
         if self._over:
             return
         self.settle()
         self._out.add(f'["{_FINISHED}",{quoted(_printable(nodeid))}]')
         if self._distributed:
-            # Otherwise the next test begins at once, or the session ends.
+            # Without xdist, the next test starts at once, or the session ends.
             self._flush()
 
     def settle(self) -> None:
-        """Let go of what is kept."""
+        """Write the deferred reports."""
         kept, self._kept = self._kept, []
         over, self._over = self._over, False
         add, plain = self._out.add, self._is_plain
@@ -159,18 +159,18 @@ class Tests:
             )
         else:
             for data in calls:
-                self._serialise(_report(data))
+                self._serialize(_report(data))
         if over:
             data = kept[-1]
             if not plain(data):
-                self._serialise(_report(data))
+                self._serialize(_report(data))
                 add(f'["{_FINISHED}",{quoted(_printable(_report(data).nodeid))}]')
                 return
             self._torn_down += 1
             add(f'["{_TORN_DOWN}",{int(data["duration"] * _NANO)},{int(data.get("start", 0) * _MICRO)}]')
 
     def _is_plain(self, data: dict[str, Any]) -> bool:
-        """Return whether there is nothing to tell of a report that passed but that it did."""
+        """Return whether a passed report has no output, properties or attributes of plugins."""
         return (
             not data["sections"]
             and not data["user_properties"]
@@ -179,7 +179,7 @@ class Tests:
         )
 
     def counts(self) -> dict[str, int]:
-        """Return how many reports of each phase, outcome and kind have been written."""
+        """Return the number of written reports by phase, outcome and kind."""
         counted = collections.Counter(self.tally)
         for phase in ("setup", "call"):
             counted[f"{phase}/passed/"] += self._plain
@@ -188,14 +188,14 @@ class Tests:
 
     def _write(self, report: Any) -> None:
         self.settle()
-        self._serialise(report)
+        self._serialize(report)
         for record in self.behind:
-            # What other plugins wrote while they showed it.
+            # Text that other plugins wrote while the report was shown.
             self._out.add(record)
         self.behind.clear()
         self._flush()
 
-    def _serialise(self, report: Any) -> None:
+    def _serialize(self, report: Any) -> None:
         status = self.statuses.of(report)
         data = report_json(self._config, report)
         data["nodeid"] = _printable(report.nodeid)
@@ -204,7 +204,7 @@ class Tests:
             if report.failed:
                 self._failed_subtests.add(report.nodeid)
         elif report.nodeid in self._failed_subtests and report.when == "call" and isinstance(report.longrepr, str):
-            # pytest fails a test for its subtests at the moment when its result is shown; so will the host's.
+            # pytest fails a test for its subtests when it shows the result. pytest on the host does the same.
             more.update(outcome=report.outcome, longrepr=report.longrepr)
             data.update(outcome="passed", longrepr=None)
         self.tally[f"{report.when}/{data['outcome']}/{'x' if hasattr(report, 'wasxfail') else ''}"] += 1
@@ -220,6 +220,6 @@ class Tests:
             return content
         self._blobs += 1
         for start in range(0, len(content), _PIECE):
-            # Each in a frame of its own, which only whoever shows it has to decode.
+            # Each piece has a separate frame, which is decoded only to show it.
             self._out.alone(safe_json((RecordKind.BLOB, self._blobs, content[start : start + _PIECE])))
         return {"$blob": self._blobs}

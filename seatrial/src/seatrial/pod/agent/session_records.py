@@ -1,4 +1,4 @@
-"""pytest's objects as JSON.
+"""Convert session data of pytest to records: options, collected items, warnings and JUnit properties.
 
 PYTEST_DONT_REWRITE
 """
@@ -36,7 +36,7 @@ _getline = linecache.getline
 
 
 def safe_json(value: Any) -> str:
-    """Return the value as ASCII JSON; what JSON has no word for becomes its `str`."""
+    """Return a value as ASCII JSON. Values that JSON does not support are converted with `str`."""
     try:
         return _encode(value)
     except (TypeError, ValueError):
@@ -46,7 +46,7 @@ def safe_json(value: Any) -> str:
 def _shown(value: Any) -> str:
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001  # whatever a user's __str__ raises
+    except Exception as error:  # noqa: BLE001  # __str__ of the user may raise anything
         return f"<{type(value).__name__}: {type(error).__name__} in __str__>"
 
 
@@ -54,7 +54,7 @@ _encode = json.JSONEncoder(default=_shown, separators=(",", ":")).encode
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Return the value made of what JSON knows; slow, for keys that are not strings and for cycles."""
+    """Return a value with JSON types only. Slow; handles cycles and keys that are not strings."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if depth < _DEEPEST:
@@ -66,7 +66,7 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def options(config: pytest.Config, terminal: Any, *, verbatim: bool) -> dict[str, Any]:
-    """Return what the host needs to know about this session to show it as it would be shown here."""
+    """Return the settings of this session that the host needs to render it."""
     ini = {}
     for name in _INI:
         try:
@@ -99,7 +99,7 @@ def options(config: pytest.Config, terminal: Any, *, verbatim: bool) -> dict[str
 
 
 def collected_tree(items: list[Any]) -> list[Any]:
-    """Return each item's chain of nodes below the session, for `--collect-only`."""
+    """Return the chain of nodes of each item, for `--collect-only`."""
     tree = []
     for item in items:
         chain = []
@@ -111,12 +111,12 @@ def collected_tree(items: list[Any]) -> list[Any]:
 
 
 def warning_record(message: Any, when: str, nodeid: str, location: Any) -> dict[str, Any]:
-    """Return a warning with its source line, which the host has no file to read it from."""
+    """Return a warning with its source line, because the host does not have the file."""
     line = message.line
     if line is None:
         try:
             line = _getline(message.filename, message.lineno)
-        except Exception:  # noqa: BLE001  # a test may have replaced what reads files
+        except Exception:  # noqa: BLE001  # a test may have replaced functions that read files
             line = ""
     suffix = ""
     if message.source is not None:
@@ -127,7 +127,7 @@ def warning_record(message: Any, when: str, nodeid: str, location: Any) -> dict[
                 message.message, message.category, message.filename, message.lineno, line=message.line
             )
             suffix = warning_record_to_str(message)[len(warning_record_to_str(plain)) :]
-        except Exception:  # noqa: BLE001  # the same, or another pytest
+        except Exception:  # noqa: BLE001  # the same, or an unknown version of pytest
             suffix = ""
     return {
         "text": _shown(message.message),
@@ -144,7 +144,7 @@ def warning_record(message: Any, when: str, nodeid: str, location: Any) -> dict[
 
 
 class _Attributes:
-    """What `record_xml_attribute` writes to."""
+    """Receive the attributes of `record_xml_attribute`."""
 
     def __init__(self, nodeid: str, add: Callable[[str], None]) -> None:
         self._nodeid = nodeid
@@ -158,7 +158,7 @@ class _Attributes:
 
 
 class _Recorder:
-    """Stands where pytest's fixtures look for the JUnit writer, which is on the host."""
+    """Replace the JUnit writer for pytest's fixtures; the real one is on the host."""
 
     def __init__(self, family: str, add: Callable[[str], None]) -> None:
         self.family = "xunit1" if family == "legacy" else family
@@ -172,7 +172,7 @@ class _Recorder:
 
 
 def junit_recorder(config: pytest.Config, add: Callable[[str], None]) -> None:
-    """Let `record_testsuite_property` and `record_xml_attribute` reach the host's JUnit file."""
+    """Record the values of `record_testsuite_property` and `record_xml_attribute` for the JUnit file of the host."""
     try:
         from _pytest.junitxml import xml_key
     except ImportError:
@@ -180,5 +180,5 @@ def junit_recorder(config: pytest.Config, add: Callable[[str], None]) -> None:
     recorder = _Recorder(config.getini("junit_family"), add)
     stash: Any = config.stash
     stash[xml_key] = recorder
-    # pytest unregisters what it finds there.
+    # pytest unregisters the object in the stash.
     config.pluginmanager.register(recorder, "seatrial-junit")

@@ -1,4 +1,4 @@
-"""The directory that the pod's containers share, and what lies where in it."""
+"""Read, write and lock files in the state directory, which the containers of the pod share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run_path(run: str, *parts: str) -> str:
 
 
 def write_json(path: str, value: Any) -> None:
-    """Write a file that is either whole or not there."""
+    """Write a JSON file atomically."""
     temporary = path + ".new"
     with open(temporary, "w", encoding="ascii") as file:
         json.dump(value, file)
@@ -31,7 +31,7 @@ def write_json(path: str, value: Any) -> None:
 
 
 def read_json(path: str) -> Any:
-    """Return the content of such a file, or None if it is not there."""
+    """Return the content of a JSON file; None if it does not exist."""
     try:
         with open(path, encoding="ascii") as file:
             return json.load(file)
@@ -40,10 +40,10 @@ def read_json(path: str) -> Any:
 
 
 class Lock:
-    """A lock that the kernel gives up when its holder dies, seen by every container on the same volume.
+    """A file lock between containers, which the kernel releases when its process ends.
 
     Attributes:
-        fd: of the open file, -1 while it is not held.
+        fd: descriptor of the open file; -1 while the lock is not held.
     """
 
     def __init__(self, path: str) -> None:
@@ -51,7 +51,7 @@ class Lock:
         self.fd = -1
 
     def take(self, *, wait: bool = False) -> bool:
-        """Take it, or return False if somebody else has it and we are not to wait."""
+        """Take the lock; without `wait`, return False if another process holds it."""
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -62,13 +62,13 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give it up."""
+        """Release the lock."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
 
     def held(self) -> bool:
-        """Return whether anybody has it."""
+        """Return whether a process holds the lock."""
         if self.take():
             self.release()
             return False

@@ -1,8 +1,9 @@
-"""The supervisor in container `tests`: waits for requests and runs them one after the other.
+"""Supervise the runs in container `tests`: wait for requests and run them one by one.
 
-One thread that sleeps in `select` on a pipe with commands, on the death of children and on the debugger's socket; while
-a run goes on it wakes every 50 ms to copy its output to the container's log. It is PID 1 and outlives a child that the
-kernel kills for memory, under cgroup v1; under v2 the whole container dies and container `keeper` tells the story.
+A single thread waits in `select` for commands in a pipe, for exited children and for the debugger's socket. During a
+run it also wakes every 50 ms, to copy output to the log of the container. The process is PID 1. Under cgroup v1 it
+survives a child that the kernel kills for memory. Under cgroup v2 the kernel kills the whole container, and container
+`keeper` reports the result.
 """
 
 from __future__ import annotations
@@ -22,18 +23,27 @@ from . import collected_files, container
 from .artifact_copies import ArtifactCopies
 from .run_command import environment, expand
 from .state_files import Lock, read_json, run_path, state, write_json
-from .wire import EXIT_FILE, FRAMES_FILE, OUTPUT_FILE, PACKAGE, TERMINAL_VARIABLE
+from .wire import (
+    BEGIN_FILE,
+    COLLECTED_DIRECTORY,
+    EXIT_FILE,
+    FRAMES_FILE,
+    OUTPUT_FILE,
+    PACKAGE,
+    REQUEST_FILE,
+    TERMINAL_VARIABLE,
+)
 
 __all__ = ["keep", "serve"]
 
 _POLL = 0.05
-_UNWATCHED = 90.0
-"""Seconds without a tail after which a run is ended: its host has given it up by then."""
+_ABANDONED_SECONDS = 90.0
+"""Seconds without a tail after which a run is killed: its host has given up by then."""
 _KEPT_RUNS = 5
 
 
 class _Stopped(BaseException):
-    """The container is to end."""
+    """SIGTERM was received."""
 
 
 def _stop(*_: object) -> None:
@@ -41,7 +51,7 @@ def _stop(*_: object) -> None:
 
 
 def keep() -> int:
-    """Live until the pod ends; everything else comes by exec."""
+    """Wait until the pod terminates; the host runs commands in this container."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         while True:
@@ -67,14 +77,14 @@ def serve() -> int:
     return 0
 
 
-_PACKAGE = '''"""What `coverage_exclusion.py` says. PYTEST_DONT_REWRITE"""
+_PACKAGE = '''"""Load the modules with `coverage_exclusion.py`. PYTEST_DONT_REWRITE"""
 with open(__file__[: -len("__init__.py")] + "coverage_exclusion.py") as _file:
     exec(compile(_file.read(), "<seatrial_agent>/coverage_exclusion.py", "exec", dont_inherit=True))
 '''
 
 
 def _install_library() -> None:
-    """Copy this package to where pytest imports the plugin from: a place where what was compiled can be kept."""
+    """Copy this package to a writable directory, from which pytest imports the plugin and where it caches bytecode."""
     here, library = os.path.dirname(os.path.abspath(__file__)), state("lib", PACKAGE)
     shutil.rmtree(library, ignore_errors=True)
     os.makedirs(library)
@@ -86,7 +96,7 @@ def _install_library() -> None:
 
 
 class _Run:
-    """One run while it goes on."""
+    """The current run."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.id = str(request["run"])
@@ -97,13 +107,17 @@ class _Run:
         self.copied = {OUTPUT_FILE: 0, "log": 0}
         self.artifacts = ArtifactCopies(request, self.path("artifacts"))
         self.oom = container.oom_kills()
-        self.watched = (0.0, time.monotonic())
+        self.followed = (0.0, time.monotonic())
 
     def path(self, *parts: str) -> str:
         return run_path(self.id, *parts)
 
     def start(self) -> None:
-        """Start the command. Raises OSError if the system cannot."""
+        """Start the command.
+
+        Raises:
+            OSError: the system cannot start it.
+        """
         request = self.request
         env = environment(request, dict(os.environ))
         output = os.open(self.path(OUTPUT_FILE), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -113,7 +127,7 @@ class _Run:
                 env[TERMINAL_VARIABLE] = os.ttyname(replica)
                 os.close(replica)
             self.process = subprocess.Popen(
-                expand(request["argv"], request["cwd"], self.path("home")),
+                expand(request["argv"], request["cwd"], self.path(COLLECTED_DIRECTORY)),
                 cwd=request["cwd"],
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -126,7 +140,7 @@ class _Run:
         self.pid = self.process.pid
 
     def copy(self) -> None:
-        """Copy what it printed since the last time to our stdout: the container's log."""
+        """Copy new output to stdout, which is the log of the container."""
         for name, offset in self.copied.items():
             try:
                 with open(self.path(name), "rb", buffering=0) as file:
@@ -138,24 +152,24 @@ class _Run:
                 continue
 
     def is_abandoned(self) -> bool:
-        """Whether nobody has followed the run for long, by this process' own clock: time in a paused node is none."""
+        """Whether no host has followed the run recently. The time that a node is paused does not count."""
         now = time.monotonic()
         try:
-            said = os.stat(self.path("request.json")).st_mtime
+            followed_at = os.stat(self.path(REQUEST_FILE)).st_mtime
         except OSError:
-            said = 0.0
-        if said != self.watched[0]:
-            self.watched = (said, now)
-        return now - self.watched[1] > _UNWATCHED
+            followed_at = 0.0
+        if followed_at != self.followed[0]:
+            self.followed = (followed_at, now)
+        return now - self.followed[1] > _ABANDONED_SECONDS
 
     def signal(self, number: int) -> None:
-        """Signal its process group, as a terminal does."""
+        """Send a signal to the process group, as a terminal does."""
         if self.pid:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
     def end(self, outcome: dict[str, Any]) -> None:
-        """Say how it ended; then gather what comes home."""
+        """Record how the run ended, then pack the collected files."""
         container.end_children()
         self.copy()
         if self.terminal >= 0:
@@ -186,24 +200,24 @@ class _Run:
 
 
 class _Server:
-    """The loop and what it waits on."""
+    """The event loop and its sources."""
 
     def __init__(self) -> None:
         with contextlib.suppress(FileExistsError):
             os.mkfifo(state("control"), 0o666)
-        # Open for both directions: then it never reports the end when the last writer leaves.
+        # Open for reading and writing: otherwise `select` reports the end whenever the last writer closes the pipe.
         self.control = os.open(state("control"), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self.wake, woken = os.pipe()
+        self.wake, wake_writer = os.pipe()
         os.set_blocking(self.wake, False)
-        os.set_blocking(woken, False)
+        os.set_blocking(wake_writer, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
         self.debugger = _listen()
         self.run: _Run | None = None
         self.busy = Lock(state("busy"))
 
     def loop(self) -> None:
-        """Serve until an exception ends it."""
+        """Run the event loop until an exception ends it."""
         while True:
             if self.run is None:
                 self.next()
@@ -224,7 +238,7 @@ class _Server:
             self.reap()
 
     def next(self) -> None:
-        """Start the oldest request there is."""
+        """Start the oldest request."""
         while self.run is None:
             waiting = sorted(name for name in os.listdir(state("inbox")) if name.endswith(".json"))
             if not waiting:
@@ -236,22 +250,22 @@ class _Server:
 
     def start(self, run: _Run) -> None:
         self.prune()
-        os.makedirs(run.path("home"), exist_ok=True)
-        write_json(run.path("request.json"), run.request)
+        os.makedirs(run.path(COLLECTED_DIRECTORY), exist_ok=True)
+        write_json(run.path(REQUEST_FILE), run.request)
         self.busy.take(wait=True)
         begun = {"at": time.time(), "python": sys.version.split()[0], "pid": 0}
         try:
             run.start()
         except OSError as error:
             self.busy.release()
-            write_json(run.path("begin.json"), begun)
+            write_json(run.path(BEGIN_FILE), begun)
             run.end({"code": None, "signal": None, "error": f"{error.strerror}: {error.filename}"})
             return
-        write_json(run.path("begin.json"), {**begun, "pid": run.pid})
+        write_json(run.path(BEGIN_FILE), {**begun, "pid": run.pid})
         self.run = run
 
     def reap(self) -> None:
-        """Take the dead; one of them may be the run."""
+        """Reap exited children; one of them may be the run."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -272,7 +286,7 @@ class _Server:
         self.busy.release()
 
     def command(self) -> None:
-        """Obey the lines in the pipe. A new request needs no word; it only had to wake us."""
+        """Run the commands in the pipe. A line for a new request only wakes the loop."""
         for line in os.read(self.control, 4096).decode("ascii", "replace").splitlines():
             word, _, run = line.partition(" ")
             if self.run and self.run.id == run:
@@ -282,13 +296,13 @@ class _Server:
                     self.end_run()
 
     def end_run(self) -> None:
-        """Kill all processes of the run; its end is told like any other."""
+        """Kill all processes of the run; its end is recorded as usual."""
         if self.run:
             self.run.signal(signal.SIGKILL)
         container.kill_children()
 
     def hand_over_terminal(self) -> None:
-        """Give the master side of the run's terminal to a process that came for it."""
+        """Send the master side of the run's pseudo-terminal to a process that connects to the socket."""
         connection, _ = self.debugger.accept()
         with connection:
             if self.run and self.run.terminal >= 0:
@@ -297,23 +311,23 @@ class _Server:
                 connection.sendall(b"-")
 
     def prune(self) -> None:
-        """Forget old runs."""
+        """Delete the directories of old runs."""
         runs = sorted(os.listdir(state("runs")))
         for run in runs[: max(0, len(runs) - _KEPT_RUNS)]:
             shutil.rmtree(state("runs", run), ignore_errors=True)
 
     def kill(self) -> None:
-        """End the run without ceremony."""
+        """Kill the run without recording its end."""
         if self.run:
             self.run.signal(signal.SIGKILL)
-            container.end_children(patience=0)
+            container.end_children(grace=0)
 
 
 def _listen() -> socket.socket:
-    """Return a socket that waits for debuggers. Bound by a short relative name: 108 characters are all there is."""
+    """Return a listening socket for debuggers, bound to a relative path because the limit is 108 characters."""
     with contextlib.suppress(FileNotFoundError):
         os.remove(state("terminal"))
-    # Back by descriptor: the directory of the tests may be gone by then, a delta or an image's own process removed it.
+    # Return by descriptor: another process may have deleted the working directory.
     before = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
     os.chdir(state())
     try:

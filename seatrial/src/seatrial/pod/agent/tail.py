@@ -1,20 +1,19 @@
-r"""`tail`: everything a run has to say, from any offset to its end, over one pipe that may break at any byte.
+r"""Implement `tail`: print frames and output of a run from any offset to its end. The host may reconnect at any byte.
 
-What it prints is a sequence of chunks, `#KIND OFFSET LENGTH\n` and then LENGTH bytes:
+The output is a sequence of chunks, `#KIND OFFSET LENGTH\n` followed by LENGTH bytes:
 
 F  frames            bytes of the file `frames` from OFFSET
-O  output            bytes of the file `output` from OFFSET: what the run's processes printed past pytest
-T  tick              what came before is complete: `output` had its size before `frames` had, so no frame of the next
-                     tick was written before a byte of output of this one; its content: both sizes, in JSON
+O  output            bytes of the file `output` from OFFSET: output of processes that pytest did not capture
+T  tick              sizes of both files in JSON. `output` is measured before `frames`, so no frame after this tick was
+                     written before the output in it
 B  begun             begin.json
-X  exit              exit.json; all frames and output have been sent
-L  lost              the supervisor is dead: there will be no exit.json, and what comes home is gathered here
-H  home              bytes of home.tar from OFFSET
-D  done              all has been sent; its content: why nothing comes home, empty if it did
-.  nothing new       every half second, so that a dead connection can be told from a quiet test
+X  exited            exit.json; all frames and output have been sent
+L  lost              the supervisor has died: no frames or output follow, and files are collected by this process
+D  done              all chunks have been sent; content: why no files were collected, empty if they were
+.  heartbeat         every half second, so that the host can distinguish a lost connection from a quiet test
 
-It ends when its input does: nobody is left who listens. Output alone would not tell: when its client dies, an exec goes
-on to write into a pipe that nobody reads, for hours.
+It exits when its stdin is closed, because the host has disconnected. Failed writes would not show that: after a client
+dies, the exec continues to accept output for hours.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ import threading
 import time
 
 from .state_files import Lock, read_json, run_path, state
-from .wire import CHANNELS, COLLECTED_FILE, EXIT_FILE, ChunkKind
+from .wire import BEGIN_FILE, CHANNELS, COLLECTED_FILE, EXIT_FILE, REQUEST_FILE, ChunkKind
 
 __all__ = ["tail"]
 
@@ -38,43 +37,43 @@ _CHUNK = 1 << 18
 
 
 def tail(run: str, offsets: dict[str, str]) -> int:
-    """Print the chunks of a run; wait for it if it is not there yet."""
-    return _Tail(run, {kind: int(offsets.get(kind, 0)) for kind in CHANNELS}).to_the_end()
+    """Print the chunks of a run; wait for its start. Return 1 if the host disconnects."""
+    return _Tail(run, {kind: int(offsets.get(kind, 0)) for kind in CHANNELS}).follow()
 
 
 class _Tail:
     def __init__(self, run: str, offsets: dict[str, int]) -> None:
         self.run = run
         self.offsets = offsets
-        self.spoke = self.owned = 0.0
+        self.written_at = self.touched_at = 0.0
         self.begun = False
 
-    def to_the_end(self) -> int:
+    def follow(self) -> int:
         alive = Lock(state("alive"))
         checked = time.monotonic()
         while True:
-            if not self.begun and (begin := _whole(run_path(self.run, "begin.json"))):
+            if not self.begun and (begin := _whole(run_path(self.run, BEGIN_FILE))):
                 self.begun = True
                 self.chunk(ChunkKind.BEGUN, 0, begin)
             ended = read_json(run_path(self.run, EXIT_FILE))
-            moved = self.send_news(ended["sizes"] if ended else None)
+            moved = self.send_new(ended["sizes"] if ended else None)
             now = time.monotonic()
             if ended:
                 self.chunk(ChunkKind.EXITED, 0, json.dumps(ended).encode())
-                return self.bring_home(alive)
+                return self.send_collected(alive)
             if now - checked > _CHECK:
                 checked = now
-                # The order matters: the last thing a dying supervisor may have done is to write exit.json.
+                # Check the lock first: a supervisor that dies may write exit.json as its last action.
                 if not alive.held() and read_json(run_path(self.run, EXIT_FILE)) is None:
-                    self.send_news(None)
+                    self.send_new(None)
                     self.chunk(ChunkKind.LOST, 0, b"")
-                    return self.bring_home(alive)
+                    return self.send_collected(alive)
             self.pulse(now)
-            if self.alone(_ACTIVE if moved or not self.begun else _IDLE):
+            if self.is_disconnected(_ACTIVE if moved or not self.begun else _IDLE):
                 return 1
 
-    def send_news(self, sizes: dict[str, int] | None) -> bool:
-        """Send what the two files got since the last time; `sizes`: up to there, and that is all there will be."""
+    def send_new(self, sizes: dict[str, int] | None) -> bool:
+        """Send new data of both files, up to the final `sizes` if they are known; return whether there was any."""
         output = self.size(ChunkKind.OUTPUT) if sizes is None else sizes.get("output", 0)
         frames = self.size(ChunkKind.FRAMES) if sizes is None else sizes.get("frames", 0)
         moved = self.send(ChunkKind.OUTPUT, output)
@@ -84,8 +83,8 @@ class _Tail:
             self.chunk(ChunkKind.TICK, 0, json.dumps(told).encode())
         return moved
 
-    def bring_home(self, alive: Lock) -> int:
-        """Send the archive once it is whole. If the supervisor dies before, make it here of what is on the volumes."""
+    def send_collected(self, alive: Lock) -> int:
+        """Send the archive once it is complete. If the supervisor dies before, pack the files on volumes here."""
         packer = _Packer(self.run)
         while not os.path.exists(run_path(self.run, COLLECTED_FILE)):
             self.pulse(time.monotonic())
@@ -94,14 +93,14 @@ class _Tail:
                 return 0
             if not packer.is_alive() and not alive.held() and not os.path.exists(run_path(self.run, COLLECTED_FILE)):
                 packer.start()
-            if self.alone(_ACTIVE):
+            if self.is_disconnected(_ACTIVE):
                 return 1
         self.send(ChunkKind.COLLECTED, self.size(ChunkKind.COLLECTED))
         self.chunk(ChunkKind.DONE, 0, b"")
         return 0
 
-    def alone(self, seconds: float) -> bool:
-        """Wait so long, or until nobody listens any more; return which."""
+    def is_disconnected(self, seconds: float) -> bool:
+        """Wait some seconds; return True as soon as the host disconnects."""
         return bool(select.select([0], [], [], seconds)[0]) and not os.read(0, 1)
 
     def size(self, kind: str) -> int:
@@ -126,26 +125,26 @@ class _Tail:
         return True
 
     def pulse(self, now: float) -> None:
-        if now - self.spoke > _QUIET:
+        if now - self.written_at > _QUIET:
             self.chunk(ChunkKind.HEARTBEAT, 0, b"")
-        if now - self.owned > _QUIET:
-            self.owned = now
-            # Whoever watches a run owns it, however much it has to say: see `submit`.
+        if now - self.touched_at > _QUIET:
+            self.touched_at = now
+            # The modification time shows that a host follows the run: see `submit`.
             with contextlib.suppress(OSError):
-                os.utime(run_path(self.run, "request.json"))
+                os.utime(run_path(self.run, REQUEST_FILE))
 
     def chunk(self, kind: str, offset: int, data: bytes) -> None:
-        self.spoke = time.monotonic()
+        self.written_at = time.monotonic()
         view = memoryview(b"#%s %d %d\n%s" % (kind.encode(), offset, len(data), data))
         while view:
             view = view[os.write(1, view) :]
 
 
 class _Packer(threading.Thread):
-    """Packs what comes home of a run whose supervisor died, while this process says that it is alive.
+    """Pack the collected files of a run whose supervisor died, while the main thread sends heartbeats.
 
     Attributes:
-        failed: why it could not.
+        failed: why packing failed; empty if it did not.
     """
 
     def __init__(self, run: str) -> None:
@@ -157,13 +156,13 @@ class _Packer(threading.Thread):
         from . import collected_files
 
         try:
-            # The tail of a connection that broke may be packing still.
+            # The tail of a lost connection may still be packing.
             Lock(run_path(self.id, "packing")).take(wait=True)
             if not os.path.exists(run_path(self.id, COLLECTED_FILE)):
                 collected_files.pack(
-                    read_json(run_path(self.id, "request.json")), run_path(self.id), killed=True, keeper=True
+                    read_json(run_path(self.id, REQUEST_FILE)), run_path(self.id), killed=True, keeper=True
                 )
-        except Exception as error:  # noqa: BLE001  # whatever it is, the results count without these files
+        except Exception as error:  # noqa: BLE001  # the results are valid without these files
             self.failed = f"{type(error).__name__}: {error}"
 
 

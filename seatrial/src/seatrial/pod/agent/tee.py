@@ -1,8 +1,8 @@
-"""The terminal of pytest inside the pod: who writes what.
+"""Separate the terminal output of pytest in the pod: text that the host renders, and text that only plugins here write.
 
-The host replays results through a pytest of its own, which writes again what pytest's terminal reporter wrote here.
-Everything else on that terminal (live logs, the coverage table, xdist's lines, the debugger's) exists here only and has
-to travel as text. Who wrote is decided by the hook implementation that stands nearest on the stack.
+The host renders results with its own pytest, which writes the text of the terminal reporter again. All other text (live
+logs, the coverage table, lines of xdist and the debugger) exists only here and is sent as text. The innermost hook
+implementation on the stack decides which one it is.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ import pluggy
 
 __all__ = ["Tee"]
 
-_REPLAYED = ("_pytest/terminal.py", "_pytest/junitxml.py")
-"""Modules whose hooks the host runs too."""
+_RENDERED = ("_pytest/terminal.py", "_pytest/junitxml.py")
+"""Modules whose hooks also run on the host."""
 
-_REPLAYED_HOOK = "replayed"
+_RENDERED_HOOK = "rendered"
 _MODULES: dict[str, str] = {}
 _OWN: set[Any] = set()
-"""Code of hooks that the host runs too and that call the terminal writer themselves: most writes, found at once."""
+"""Code of hooks that also run on the host and write directly. A cache for most writes."""
 _DIRECT = 5
 _SEP = os.sep
 _PLUGGY = os.path.dirname(pluggy.__file__) + _SEP
 
 
 class Tee:
-    """Stands in for the file of pytest's terminal writer.
+    """Replace the file of pytest's terminal writer.
 
     Args:
-        log: path of the file that the supervisor copies to the container's log: gets everything.
-        foreign: called with what the host cannot write by itself, and whether it belongs to a result being shown.
-        flush: called when some of that is to be seen now.
-        verbatim: the host writes nothing by itself, so all text is foreign.
+        log: file that the supervisor copies to the log of the container; gets all text.
+        foreign: takes text that the host does not render, and whether it belongs to a result that is being shown.
+        flush: called when foreign text has to be shown.
+        verbatim: the host renders nothing, so all text is foreign.
     """
 
     encoding = "utf-8"
@@ -49,21 +49,21 @@ class Tee:
         self._verbatim = verbatim
 
     def write(self, text: str) -> int:
-        """Take a piece of text."""
+        """Write text."""
         self._pending.append(text)
         if self._frame(3).f_code in _OWN and not self._verbatim:
             return len(text)
         if self._verbatim:
             self._foreign(text, showing=False)
             self._has_foreign = True
-        elif (hook := _writer(self._frame(1))) != _REPLAYED_HOOK:
+        elif (hook := _writer(self._frame(1))) != _RENDERED_HOOK:
             showing = hook == "pytest_runtest_logreport"
             self._foreign(text, showing=showing)
             self._has_foreign = self._has_foreign or not showing
         return len(text)
 
     def flush(self) -> None:
-        """Write what there is to the log; let go what is foreign."""
+        """Write pending text to the log, and flush foreign text."""
         if self._has_foreign:
             self._has_foreign = False
             self._flush_foreign()
@@ -74,32 +74,32 @@ class Tee:
                 while data:
                     data = data[self._write(self._fd, data) :]
             except OSError:
-                return  # a full disk must not fail a test; the frames will tell
+                return  # a full disk must not fail a test; the frame log shows the loss
 
     def isatty(self) -> bool:
-        """Return that this is no terminal."""
+        """Return False."""
         return False
 
     def fileno(self) -> int:
-        """Return the descriptor of the log."""
+        """Return the file descriptor of the log."""
         return self._fd
 
 
 def _writer(frame: Any) -> str:
-    """Return the name of the hook that writes, `replayed` if the host runs it too, or nothing."""
+    """Return the name of the hook that writes, `rendered` if it also runs on the host; empty without a hook."""
     inner = frame
     depth = 2
     while frame is not None:
         if frame.f_code.co_filename.startswith(_PLUGGY):
             code = inner.f_code
             name: str = code.co_name
-            replayed = _MODULES.get(code.co_filename)
-            if replayed is None:
-                replayed = _MODULES[code.co_filename] = _kind(code.co_filename.replace(_SEP, "/"))
-            if replayed == "all" or (replayed == "summary" and name == "pytest_terminal_summary"):
+            rendered = _MODULES.get(code.co_filename)
+            if rendered is None:
+                rendered = _MODULES[code.co_filename] = _kind(code.co_filename.replace(_SEP, "/"))
+            if rendered == "all" or (rendered == "summary" and name == "pytest_terminal_summary"):
                 if depth == _DIRECT:
                     _OWN.add(code)
-                return _REPLAYED_HOOK
+                return _RENDERED_HOOK
             return name
         inner, frame, depth = frame, frame.f_back, depth + 1
     return ""
@@ -108,4 +108,4 @@ def _writer(frame: Any) -> str:
 def _kind(module: str) -> str:
     if module.endswith("_pytest/runner.py"):
         return "summary"  # --durations
-    return "all" if module.endswith(_REPLAYED) else "none"
+    return "all" if module.endswith(_RENDERED) else "none"

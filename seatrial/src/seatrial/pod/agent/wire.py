@@ -11,10 +11,13 @@ import os
 __all__ = [
     "AGENT_DIRECTORY",
     "AGENT_ENTRY",
+    "BEGIN_FILE",
     "CHANNELS",
     "CLIENTS_DIRECTORY",
+    "COLLECTED_DIRECTORY",
     "COLLECTED_FILE",
     "COLLECTED_MARK",
+    "DEBUGGER_FILE",
     "DEFAULT_STATE_DIRECTORY",
     "EXIT_FILE",
     "FRAMES_FILE",
@@ -24,6 +27,7 @@ __all__ = [
     "PACKAGE",
     "PLUGIN",
     "PROBES_ENTRY",
+    "REQUEST_FILE",
     "RUN_DIRECTORY_VARIABLE",
     "SEED_DIRECTORY",
     "STATE_VARIABLE",
@@ -86,15 +90,27 @@ FRAMES_FILE = "frames"
 OUTPUT_FILE = "output"
 """What the processes of a run print to stdout and stderr."""
 
-COLLECTED_FILE = "home.tar"
-"""The archive of files that the host collects after a run."""
+COLLECTED_DIRECTORY = "collected"
+"""Report files and coverage data, as far as they exist during the run."""
+
+COLLECTED_FILE = "collected.tar"
+"""The archive of all files that the host collects after a run."""
 
 EXIT_FILE = "exit.json"
 """How the command ended."""
 
+BEGIN_FILE = "begin.json"
+"""When the command started, its pid and the Python version of the agent."""
+
+REQUEST_FILE = "request.json"
+"""The request. Its modification time shows when a host last followed the run."""
+
+DEBUGGER_FILE = "debugger"
+"""Pid of the process in a debugger; exists while the debugger uses the terminal."""
+
 # Placeholders in the arguments of a command.
 
-COLLECTED_MARK = "@SEATRIAL_HOME@"
+COLLECTED_MARK = "@SEATRIAL_COLLECTED@"
 """Stands for the directory whose files are collected after the run."""
 
 GLOB_MARK = "@SEATRIAL_GLOB@"

@@ -1,4 +1,4 @@
-"""The part of the plugin that lives in xdist's workers.
+"""Register paths and fixtures in xdist workers, and report imported modules to the controller.
 
 PYTEST_DONT_REWRITE
 """
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from .bundle import add_options, register_fixtures
-from .coverage_flush import keep_measured
+from .coverage_flush import flush_coverage
 from .imported_modules import imported
 from .path_arguments import choose_paths
 from .wire import WORKER_PLUGIN
@@ -26,22 +26,22 @@ else:
 
 
 def pytest_addoption(parser: Any) -> None:
-    """Know the options that the controller knows."""
+    """Add the options of the controller."""
     add_options(parser)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: Any) -> None:
-    """Give the tests of this worker the fixtures."""
+    """Choose the path arguments, and register the fixtures."""
     given = getattr(config, "workerinput", {})
     choose_paths(config, given.get("seatrial_paths") or {})
     register_fixtures(config, given.get("seatrial_fixtures"))
-    keep_measured(config)
+    flush_coverage(config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: Any) -> None:
-    """Answer the controller's question."""
-    asked = getattr(session.config, "workerinput", {}).get("seatrial_imports")
-    if asked:
-        session.config.workeroutput["seatrial_imports"] = imported(asked)
+    """Send the imported modules to the controller."""
+    packages = getattr(session.config, "workerinput", {}).get("seatrial_imports")
+    if packages:
+        session.config.workeroutput["seatrial_imports"] = imported(packages)
