@@ -316,7 +316,7 @@ class TestAbandoned:
         submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
         bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
         ended = bench.pod.state_directory / "runs/r/exit.json"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not ended.exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)
