@@ -290,9 +290,6 @@ class FakeImages:
         self.present[reference] = f"sha256:{reference}"
         return self.image(reference)
 
-    def push(self, reference: str, target: str, **more: Any) -> None:
-        raise NotImplementedError
-
 
 class FakeRegistry:
     def __init__(self) -> None:

@@ -189,7 +189,6 @@ class Images(Protocol):
     def prune(self, labels: Mapping[str, str], *, keep: int, exclude: str = "") -> None: ...
     def build(self, spec: ImageSpec, reference: str, *, labels: Mapping[str, str], deadline: Deadline, log: Path,
               progress: Progress) -> LocalImage: ...  # fmt: skip
-    def push(self, reference: str, target: str, *, deadline: Deadline, progress: Progress) -> None: ...
 
 
 class Registry(Protocol):

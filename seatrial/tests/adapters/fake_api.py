@@ -174,7 +174,6 @@ def serving(api: FakeApi) -> Iterator[Access]:
             tls=None,
             server_name="127.0.0.1",
             authorization=lambda: "Bearer secret",
-            namespace="default",
         )
     finally:
         api.hold.set()

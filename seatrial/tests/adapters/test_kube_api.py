@@ -130,9 +130,7 @@ def test_request_is_retried_on_a_lost_connection(api, kube):
 
 
 def test_unreachable_server_is_named():
-    access = Access(
-        host="127.0.0.1", port=1, path="", tls=None, server_name="x", authorization=lambda: "", namespace="default"
-    )
+    access = Access(host="127.0.0.1", port=1, path="", tls=None, server_name="x", authorization=lambda: "")
 
     with pytest.raises(EnvironmentFailed) as caught:
         KubeApi(access).version()

@@ -54,14 +54,14 @@ def test_server_path_is_a_prefix(tmp_path):
     access = load_access(written(tmp_path, config(**{"tls-server-name": "api"})), "it", NOBODY)
 
     assert (access.host, access.port, access.path) == ("10.0.0.1", 6443, "/prefix")
-    assert (access.server_name, access.namespace) == ("api", "shop")
+    assert access.server_name == "api"
     assert access.authorization() == ""
 
 
 def test_context_without_a_user_has_no_authorization(tmp_path):
     access = load_access(written(tmp_path, config()), "bare", NOBODY)
 
-    assert (access.authorization(), access.namespace) == ("", "default")
+    assert access.authorization() == ""
 
 
 @pytest.mark.parametrize(

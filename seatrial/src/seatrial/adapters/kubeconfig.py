@@ -44,7 +44,6 @@ class Access:
         tls: None: plain HTTP.
         server_name: expected name in the certificate.
         authorization: returns the value of the Authorization header, empty for none; may run a credential plugin.
-        namespace: of the context.
         impersonation: headers from `as`, `as-uid`, `as-groups` and `as-user-extra`.
     """
 
@@ -54,7 +53,6 @@ class Access:
     tls: ssl.SSLContext | None
     server_name: str
     authorization: Callable[[], str]
-    namespace: str
     impersonation: tuple[tuple[str, str], ...] = ()
 
 
@@ -105,7 +103,6 @@ def load_access(path: Path, context: str, processes: Processes) -> Access:
         tls=tls,
         server_name=str(cluster.get("tls-server-name") or server.hostname),
         authorization=_authorization(user, plugin, path.parent),
-        namespace=str(chosen.get("namespace") or "default"),
         impersonation=_impersonation(user, path),
     )
 
