@@ -1,20 +1,13 @@
-"""Doubles keep the promises of what they stand in for: where both are here, one test asks both."""
+"""FakeProcesses keeps the contract of LocalProcesses: the same tests run against both."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from seatrial.adapters.machine import SystemClock
 from seatrial.adapters.process import LocalProcesses
-from seatrial.doubles import Answer, FakeClock, FakeProcesses, Recorded
-from seatrial.model import event as e
+from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, OutOfTime
-from seatrial.model.names import RunId
-from seatrial.model.result import Stage
-from seatrial.ports import Clock, Processes
-from seatrial.sinks import Sink
+from seatrial.ports import Processes
 
 SCRIPT = "echo hello; echo oh >&2; exit 3"
 
@@ -32,12 +25,7 @@ def processes(request) -> Processes:
     )
 
 
-@pytest.fixture(params=["real", "fake"])
-def clock(request) -> Clock:
-    return SystemClock() if request.param == "real" else FakeClock()
-
-
-def test_what_a_program_said(processes, tmp_path):
+def test_run_returns_output_and_writes_the_log(processes, tmp_path):
     lines: list[str] = []
     done = processes.run(
         ["sh", "-c", SCRIPT],
@@ -55,7 +43,7 @@ def test_what_a_program_said(processes, tmp_path):
     assert sorted(said) == ["hello", "oh"]
 
 
-def test_failing_programs_raise(processes):
+def test_failed_program_raises(processes):
     with pytest.raises(CommandFailed) as caught:
         processes.run(["sh", "-c", SCRIPT], deadline=Deadline.after(10))
 
@@ -63,17 +51,17 @@ def test_failing_programs_raise(processes):
     assert caught.value.argv == ("sh", "-c", SCRIPT)
 
 
-def test_programs_that_do_not_end(processes):
+def test_hanging_program_times_out(processes):
     with pytest.raises(OutOfTime):
         processes.run(["sleep", "60"], deadline=Deadline.after(0.2))
 
 
-def test_programs_on_path(processes):
+def test_find_returns_a_path_or_none(processes):
     assert processes.find("sh")
     assert processes.find("no-such-program") is None
 
 
-def test_the_longest_answer_that_fits():
+def test_longest_matching_answer_is_used():
     seen: list[str] = []
     fake = FakeProcesses({"helm": Answer(stdout="any"), "helm version": Answer(stdout="v4", does=seen.extend)})
 
@@ -85,39 +73,3 @@ def test_the_longest_answer_that_fits():
         fake.run(["kind", "get", "clusters"], deadline=Deadline.after(1))
     fake.stop()
     assert fake.stopped
-
-
-def test_clocks_tell_the_zone_and_never_run_backwards(clock):
-    first = clock.now()
-
-    assert first.utcoffset() is not None
-    assert clock.now() >= first
-
-
-def test_time_passes_when_told():
-    clock = FakeClock()
-    before = clock.now()
-    clock.advance(90)
-
-    assert clock.now() - before == timedelta(seconds=90)
-    with pytest.raises(ValueError, match="backwards"):
-        clock.advance(-1)
-
-
-def test_recorded_events(recorded_event):
-    recorded = Recorded()
-    sink: Sink = recorded
-    note = e.Note(level="info", text="a")
-    recorded(note)
-    sink(recorded_event)
-    sink.close()
-
-    assert recorded.bodies == [note, recorded_event.body]
-    assert recorded.of(e.StageStarted) == [recorded_event.body]
-    assert recorded.closed
-
-
-@pytest.fixture
-def recorded_event() -> e.Event:
-    body = e.StageStarted(stage=Stage.BUILD)
-    return e.Event(run=RunId("r"), seq=0, at=FakeClock().now(), body=body)
