@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 from seatrial.model.errors import ExitCode
 from seatrial.model.event import Note
-from seatrial.pod.agent.wire import COLLECTED_MARK
 from seatrial.runner.archive import deliver
-from seatrial.runner.renderer.named_files import name_files
 
 from runner.conftest import Bench
 
@@ -217,24 +215,3 @@ def test_report_folder_is_not_mixed_with_the_project(tmp_path: Path) -> None:
     assert deliver(source, tmp_path / "project", root=tmp_path / "project") == [
         f"reports was not copied to {tmp_path}/project: it would be mixed with the project"
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        (f"saved to {COLLECTED_MARK}/files/html/r.html\n", "saved to /home/my r.html\n"),
-        (f"file://{COLLECTED_MARK}/files/html/r.html", "file:///home/my%20r.html"),
-        (f"{COLLECTED_MARK}/files/x/y", "/runs/1/reports/x/y"),
-        ("-" * 20 + f" {COLLECTED_MARK}/files/html/r.html " + "-" * 21, "-" * 12 + " /home/my r.html " + "-" * 12),
-        (
-            f"\x1b[32m=== {COLLECTED_MARK}/files/x/y ===\x1b[0m",
-            "\x1b[32m========== /runs/1/reports/x/y ==========\x1b[0m",
-        ),
-        ("nothing", "nothing"),
-    ],
-    ids=["file", "address", "folder", "separator", "colored-separator", "nothing"],
-)
-def test_text_names_collected_files_by_their_host_paths(text: str, shown: str) -> None:
-    paths = {"files/html/r.html": "/home/my r.html", "files/": "/runs/1/reports/"}
-
-    assert name_files(text, paths, 41) == shown

@@ -81,6 +81,13 @@ class Feed:
         return self._reader.frames
 
     def __iter__(self) -> Iterator[SessionRecord | Output | StreamEnd]:
+        try:
+            yield from self._events()
+        finally:
+            if self._frames is not None:
+                self._frames.close()
+
+    def _events(self) -> Iterator[SessionRecord | Output | StreamEnd]:
         for line in self._control:
             message = json.loads(line)
             if "end" in message:
