@@ -22,7 +22,7 @@ from seatrial.cli.main import cli
 from seatrial.config.overrides import variables
 from seatrial.config.schema import SCHEMA_ID
 from seatrial.config.shape import describe, fields, kind_of
-from seatrial.model import event, finding, result
+from seatrial.model import event, finding, result, timeline
 from seatrial.model.errors import ExitCode
 from seatrial.model.spec import Project
 
@@ -75,6 +75,7 @@ def pages() -> dict[str, str]:
         "exit-codes.md": _page("Exit codes", _exit_codes()),
         "events.md": _page("Events", _events()),
         "result.md": _page("result.json", _result()),
+        "timeline.md": _page("Timeline", _timeline()),
     }
 
 
@@ -294,9 +295,43 @@ def _result() -> Iterator[str]:
         yield f"## {enum.__name__}\n\n{_doc(enum)}\n\n" + ", ".join(f"`{member}`" for member in enum) + "\n"
 
 
+def _timeline() -> Iterator[str]:
+    yield (
+        f"`{timeline.TIMELINE_FILE}` in the directory of a run says what happened in the cluster, from the moment its"
+        " API answers\nuntil logs are collected. Each line is one record. Its field `record` has the kind. A record"
+        " states how an object is at a time:\nthe latest record of an object at a time is its state at that time.\n"
+    )
+    yield (
+        "Times are in UTC. `at` is the clock of this machine, with microseconds. Other times are clocks of the cluster,"
+        " most of them\nin whole seconds. Fields with their default value are left out. `seen` is `listed` for objects"
+        " that existed when the watch\nstarted or was resumed. Readers must skip records and fields that they do not"
+        " know.\n"
+    )
+    yield (
+        f"The schema version is {timeline.TIMELINE_SCHEMA}. It is raised when readers would misunderstand a field, not"
+        " for new fields.\n"
+    )
+    for record in get_args(timeline.Record):
+        yield from _struct(record, f"## {record.__struct_config__.tag}")
+    for part in _PARTS_OF_RECORDS:
+        yield from _struct(part, f"## {part.__name__}")
+
+
+_PARTS_OF_RECORDS: Final = (
+    timeline.ClusterObject,
+    timeline.Condition,
+    timeline.Controller,
+    timeline.Endpoint,
+    timeline.EndpointPort,
+    timeline.Taint,
+    timeline.Termination,
+)
+
+
 def _struct(struct: type[msgspec.Struct], heading: str) -> Iterator[str]:
-    doc = inspect.cleandoc(struct.__doc__ or "")
-    told = _attributes(doc)
+    told: dict[str, str] = {}
+    for base in reversed(struct.__mro__):
+        told |= _attributes(inspect.cleandoc(base.__doc__ or ""))
     hints = get_type_hints(struct)
     yield f"{heading}\n\n{_doc(struct)}\n"
     yield "| field | | |\n| --- | --- | --- |"
@@ -329,7 +364,8 @@ def _json_type(type_: Any) -> str:
         name = type_.__name__
         if name == "ExitCode":
             return f"[{name}](exit-codes.md)"
-        return f"[{name}]({'result.md' if name in _IN_RESULT else 'events.md'}#{name.lower()})"
+        page = "result.md" if name in _IN_RESULT else "timeline.md" if type_ in _PARTS_OF_RECORDS else "events.md"
+        return f"[{name}]({page}#{name.lower()})"
     return {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "time (RFC 3339)"}[type_]
 
 

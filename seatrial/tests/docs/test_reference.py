@@ -21,13 +21,16 @@ def generated() -> dict[str, str]:
     return dict(module.pages())
 
 
-@pytest.mark.parametrize("name", ["cli.md", "configuration.md", "exit-codes.md", "events.md", "result.md"])
+GENERATED = ("cli.md", "configuration.md", "exit-codes.md", "events.md", "result.md", "timeline.md")
+
+
+@pytest.mark.parametrize("name", GENERATED)
 def test_generated_page_is_up_to_date(generated, name):
     assert (DOCS / "reference" / name).read_text() == generated[name], "run: python seatrial/docs/generate_reference.py"
 
 
 def test_every_generated_page_is_tested(generated):
-    assert set(generated) == {"cli.md", "configuration.md", "exit-codes.md", "events.md", "result.md"}
+    assert set(generated) == set(GENERATED)
 
 
 PAGES = (DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md")))
