@@ -18,7 +18,7 @@ from seatrial.model.environment_record import Created, EnvironmentRecord
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.spec import Project, ReleaseSpec, RunnerSpec
-from seatrial.ports import Change, ClusterState, Completed, Lines, LocalImage, Object
+from seatrial.ports import Change, ClusterState, Completed, EngineInfo, Lines, LocalImage, Object
 from seatrial.removal.resources import Resources
 from seatrial.stages.context import Ctx
 
@@ -368,6 +368,7 @@ class World:
         self.recorded = Recorded()
         self.written: list[EnvironmentRecord] = []
         self.taken: set[int] = set()
+        self.engine_info = EngineInfo(version="20.10", cpus=4, memory=8 << 30)
         self.removed = 0
         self.project = project or Project(root=root, runner=RunnerSpec(image="runner:1", namespace="shop"))
         now = self.clock.now()
@@ -403,7 +404,8 @@ class World:
             "shared": self.root / ".seatrial" / "shared",
             "host_ports": (("127.0.0.1", 8080),),
             "port_is_free": lambda _, port: port not in self.taken,
-            "check_engine": lambda: "20.10",
+            "port_owners": lambda: {8080: "container web"},
+            "engine_info": lambda: self.engine_info,
         }
         return Kubernetes(**{**given, **more})
 

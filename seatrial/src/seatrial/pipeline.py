@@ -18,7 +18,15 @@ from seatrial.diagnose.critical_path import seconds_on_path
 from seatrial.interruption import defer_signals
 from seatrial.model import event as e
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import FOREIGN_CODES, EnvironmentFailed, ExitCode, NotReady, SeatrialError, understood
+from seatrial.model.errors import (
+    FOREIGN_CODES,
+    EnvironmentFailed,
+    ExitCode,
+    NotReady,
+    SeatrialError,
+    WrongInput,
+    understood,
+)
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
 from seatrial.model.redaction import safe_struct
@@ -186,7 +194,7 @@ class _Run:
             report = self.functions[stage](ctx, self.results)
             self.results.store(report.result)
             outcome, facts, findings = report.outcome, dict(report.facts), report.findings
-        except NotReady as error:
+        except (NotReady, WrongInput) as error:
             findings = error.findings
             raise
         except KeyboardInterrupt:

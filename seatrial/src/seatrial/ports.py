@@ -25,6 +25,7 @@ __all__ = [
     "Completed",
     "ContainerState",
     "Emit",
+    "EngineInfo",
     "Forwarder",
     "Images",
     "Kube",
@@ -72,6 +73,25 @@ class Completed:
     code: int
     stdout: bytes
     stderr: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """Version and capacity of the container engine; sizes in bytes, 0: unknown.
+
+    Attributes:
+        version: of the engine.
+        cpus: of its machine, which may be a virtual machine.
+        memory: of its machine.
+        free_memory: without swapping; 0 also if the engine is on another machine.
+        free_disk: for images and containers; 0 also if the engine is on another machine.
+    """
+
+    version: str
+    cpus: int = 0
+    memory: int = 0
+    free_memory: int = 0
+    free_disk: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

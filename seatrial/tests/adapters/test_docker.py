@@ -49,13 +49,33 @@ def test_canonical_adds_registry_repository_and_tag(reference, whole):
     assert canonical(reference) == whole
 
 
-def test_version_is_that_of_the_engine():
-    assert engine(docker_version=Answer(stdout="20.10.24\n"))[0].version() == "20.10.24"
+def test_info_has_the_capacity_of_an_engine_on_this_machine(tmp_path):
+    answer = {"ServerVersion": "20.10.24", "NCPU": 4, "MemTotal": 8 << 30, "DockerRootDir": str(tmp_path)}
+    info = engine(docker_info=Answer(stdout=json.dumps(answer)))[0].info()
+
+    assert (info.version, info.cpus, info.memory) == ("20.10.24", 4, 8 << 30)
+    assert info.free_disk > 0
+    assert info.free_memory > 0
 
 
-def test_version_fails_if_the_engine_does_not_answer():
+def test_free_memory_and_disk_of_an_engine_on_another_machine_are_unknown():
+    answer = {"ServerVersion": "29.0", "NCPU": 4, "MemTotal": 8 << 30, "DockerRootDir": "/nowhere/docker"}
+    info = engine(docker_info=Answer(stdout=json.dumps(answer)))[0].info()
+
+    assert (info.cpus, info.free_memory, info.free_disk) == (4, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(code=1, stderr="warning\nCannot connect to the Docker daemon"),
+        Answer(stdout='{"ServerErrors": ["Cannot connect to the Docker daemon"]}'),
+        Answer(stdout="{", stderr="Cannot connect to the Docker daemon"),
+    ],
+)
+def test_info_fails_if_the_engine_does_not_answer(answer):
     with pytest.raises(UsageError) as caught:
-        engine(docker_version=Answer(code=1, stderr="warning\nCannot connect to the Docker daemon"))[0].version()
+        engine(docker_info=answer)[0].info()
     assert caught.value.reason == "Cannot connect to the Docker daemon"
 
 

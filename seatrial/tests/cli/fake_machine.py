@@ -19,8 +19,8 @@ with (state / "docker.log").open("a") as log:
     log.write(" ".join(words) + "\n")
 def option(name):
     return words[words.index(name) + 1] if name in words else ""
-if words[0] == "version":
-    print("29.0")
+if words[0] == "info":
+    print(json.dumps({"ServerVersion": "29.0"}))
 elif words[0] == "ps":
     key, _, value = option("--filter").removeprefix("label=").partition("=")
     for name, each in sorted(containers.items()):

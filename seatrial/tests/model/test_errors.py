@@ -44,6 +44,8 @@ def test_command_failed_takes_the_last_line_as_reason_without_pointers_to_help()
     assert error.message == "docker run 'a b' failed with exit code 125"
     assert error.reason == "Error: no such image"
     assert CommandFailed(["true"], 1, "").reason == ""
+    helm = "Error: YAML parse error on web.yaml\n\nUse --debug flag to render out invalid YAML\n"
+    assert CommandFailed(["helm", "template"], 1, helm).reason == "Error: YAML parse error on web.yaml"
 
 
 def test_not_ready_takes_reason_and_hint_of_its_first_finding() -> None:

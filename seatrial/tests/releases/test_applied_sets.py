@@ -12,7 +12,7 @@ from seatrial.model.errors import EnvironmentFailed, UsageError
 from seatrial.model.event import Note
 from seatrial.model.spec import ReleaseSpec
 from seatrial.releases.applied_sets import SetApplier, record_applied
-from seatrial.releases.manifests import check_manifests, manifests_of, pull_secrets_of
+from seatrial.releases.manifests import manifests_of, pull_secrets_of
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\ndata: {a: '1'}\n"
 
@@ -299,7 +299,7 @@ class TestPullSecrets:
     def test_missing_file_of_a_pull_secret_is_named(self, world):
         (world.root / "pull.json").unlink()
         with pytest.raises(UsageError, match=r"cannot read .*pull\.json"):
-            check_manifests(world.project.release, world.root)
+            pull_secrets_of(world.project.release, world.root)
 
 
 def test_state_file_lists_created_objects(world):

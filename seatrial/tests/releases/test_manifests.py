@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ReleaseSpec
-from seatrial.releases.manifests import check_manifests, manifests_of, pull_secrets_of
+from seatrial.releases.manifests import manifests_of, pull_secrets_of
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_invalid_manifest_is_named(folder, name, text, message):
     else:
         (folder / name).write_bytes(text)
     with pytest.raises(UsageError) as caught:
-        check_manifests([ReleaseSpec(name="shop", chart="c", manifests=(folder,))], folder.parent)
+        manifests_of(ReleaseSpec(name="shop", chart="c", manifests=(folder,))).read()
 
     assert str(folder / name) in caught.value.message
     assert message in caught.value.message

@@ -8,10 +8,12 @@ import pytest
 from fakes import refused
 from msgspec.structs import replace as changed
 from seatrial.model.environment_record import Created
-from seatrial.model.errors import EnvironmentFailed, OutOfTime, UsageError
+from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, UsageError, WrongInput
+from seatrial.model.event import FindingMade, Note
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces import ownership
+from seatrial.ports import EngineInfo
 from seatrial.stages import preflight
 from shared_cluster import ENVIRONMENT, KEPT, SESSION, labels_of_namespace, namespace, own_namespace, shared_world
 
@@ -145,6 +147,65 @@ class TestOwnCluster:
         with pytest.raises(UsageError) as caught:
             preflight.run(world.ctx())
         assert caught.value.message == "host port 127.0.0.1:8080 is in use"
+        assert caught.value.reason == "the cluster publishes this port, and container web listens on it"
+
+    @pytest.mark.parametrize(
+        ("engine", "message"),
+        [
+            ({"free_memory": 500 << 20}, "500 MiB of memory are available"),
+            ({"memory": 900 << 20}, "the engine's machine has 900 MiB of memory"),
+            ({"free_disk": 1 << 30}, "1024 MiB of disk are free for the engine"),
+        ],
+    )
+    def test_machine_without_room_for_a_cluster_is_refused(self, world, engine, message):
+        world.engine_info = EngineInfo(version="20.10", **engine)
+
+        with pytest.raises(UsageError) as caught:
+            preflight.run(world.ctx())
+        assert caught.value.message == message
+
+    def deployed(self, world, *objects):
+        release = ReleaseSpec(name="web", chart="c", namespace="shop")
+        world.project = changed(world.project, release=(release,))
+        world.charts.rendered = {"web": list(objects)}
+
+    def test_mistakes_in_charts_are_found_before_anything_is_created(self, world):
+        container = {
+            "name": "c",
+            "envFrom": [{"secretRef": {"name": "gone"}}],
+            "resources": {"requests": {"cpu": "64"}},
+        }
+        spec = {"template": {"spec": {"containers": [container]}}}
+        self.deployed(world, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec})
+
+        with pytest.raises(WrongInput) as caught:
+            preflight.run(world.ctx())
+        assert caught.value.exit_code is ExitCode.USAGE
+        assert caught.value.message == "2 mistakes in what would be created"
+        assert [each.cause for each in caught.value.findings] == ["MissingSecret", "Unschedulable"]
+        assert [body.finding for body in world.recorded.of(FindingMade)] == list(caught.value.findings)
+        assert world.created == ()
+
+    def test_api_that_the_node_image_lacks_is_found(self, world):
+        self.deployed(world, {"apiVersion": "batch/v1beta1", "kind": "CronJob", "metadata": {"name": "web"}})
+
+        assert preflight.run(world.ctx()).outcome is Outcome.DONE
+        with pytest.raises(WrongInput, match="1 mistake in what would be created"):
+            preflight.run(world.ctx(env=world.env(node_image="kindest/node:v1.34.0")))
+
+    def test_likely_mistake_is_a_warning(self, world):
+        container = {"name": "c", "env": [{"name": "WEB_MODE", "value": "x"}]}
+        spec = {"template": {"spec": {"containers": [container]}}}
+        self.deployed(
+            world,
+            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}},
+            {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec},
+        )
+        preflight.run(world.ctx())
+
+        (note,) = world.recorded.of(Note)
+        assert note.text.startswith("deployment/web container c: Service web sets WEB_PORT=tcp://…")
+        assert note.text.endswith("set enableServiceLinks: false in the pod's specification")
 
     def kept(self, world):
         world.record = world.record.with_resource(Created(kind="cluster", name="it", identity="id"))

@@ -13,11 +13,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from seatrial.adapters.machine import available_memory, free_disk
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed, UsageError
 from seatrial.model.names import canonical
 from seatrial.model.spec import ImageSpec
-from seatrial.ports import Completed, LocalImage, Processes, Progress
+from seatrial.ports import Completed, EngineInfo, LocalImage, Processes, Progress
 
 __all__ = ["IMAGE_LABEL", "DockerEngine"]
 
@@ -50,19 +51,33 @@ class DockerEngine:
         limit = deadline or Deadline.after(_QUICK)
         return self._processes.run(["docker", *args], deadline=limit, check=check, cleanup=cleanup)
 
-    def version(self) -> str:
-        """Return the engine's version.
+    def info(self) -> EngineInfo:
+        """Return the engine's version and capacity.
 
         Raises:
             UsageError: the engine does not answer.
         """
-        done = self.docker("version", "--format", "{{.Server.Version}}", check=False)
-        if done.code:
-            last_line = done.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1]
+        done = self.docker("info", "--format", "{{json .}}", check=False)
+        try:
+            found: dict[str, Any] = json.loads(done.stdout or b"{}")
+        except ValueError:
+            found = {}
+        # Without an engine, some clients exit with 0 and report the error in their output.
+        if done.code or not found.get("ServerVersion"):
+            errors = "\n".join(found.get("ServerErrors") or ()) or done.stderr.decode(errors="replace")
+            last_line = errors.strip().rsplit("\n", 1)[-1]
             raise UsageError(
                 "the container engine does not answer", reason=last_line, hint="start Docker, or set DOCKER_HOST"
             )
-        return done.stdout.decode().strip()
+        root = Path(str(found.get("DockerRootDir") or "/missing"))
+        is_local = root.exists()
+        return EngineInfo(
+            version=str(found["ServerVersion"]),
+            cpus=int(found.get("NCPU") or 0),
+            memory=int(found.get("MemTotal") or 0),
+            free_memory=available_memory() if is_local else 0,
+            free_disk=free_disk(root) if is_local else 0,
+        )
 
     def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]:
         """Return the images that are on the engine, by the given reference."""

@@ -18,7 +18,7 @@ from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
 from seatrial.model.names import EnvironmentId
 from seatrial.ports import ClusterState, Completed, Processes, Progress
 
-__all__ = ["KindCluster", "OrphanedNodes", "cluster_config", "host_ports", "node_ids", "orphaned_nodes"]
+__all__ = ["KindCluster", "OrphanedNodes", "cluster_config", "host_ports", "node_ids", "node_image", "orphaned_nodes"]
 
 _LABEL: Final = "io.x-k8s.kind.cluster"
 _ROLE: Final = "io.x-k8s.kind.role"
@@ -241,6 +241,11 @@ def host_ports(config: Mapping[str, Any]) -> list[tuple[str, int]]:
         for mapping in node.get("extraPortMappings") or ()
         if mapping.get("hostPort")
     ]
+
+
+def node_image(config: Mapping[str, Any]) -> str:
+    """Return the image of the first node in a kind configuration that names one; empty if none does."""
+    return next((str(node["image"]) for node in config.get("nodes") or () if node.get("image")), "")
 
 
 @dataclass(frozen=True, slots=True)

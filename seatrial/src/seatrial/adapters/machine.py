@@ -1,14 +1,15 @@
-"""Read the clock, the memory usage and the free ports of this machine."""
+"""Read the clock, the free memory and disk, and the free ports of this machine."""
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-__all__ = ["MemoryPeak", "SystemClock", "port_is_free"]
+__all__ = ["MemoryPeak", "SystemClock", "available_memory", "free_disk", "port_is_free"]
 
 _MEMINFO: Final = Path("/proc/meminfo")
 _INTERVAL: Final = 0.5
@@ -26,7 +27,7 @@ class MemoryPeak:
     """Sample the memory in use twice a second until `close`. Without /proc, `bytes` is 0."""
 
     def __init__(self) -> None:
-        self._start = self._lowest = _available()
+        self._start = self._lowest = available_memory()
         self._end = threading.Event()
         if self._start:
             threading.Thread(target=self._sample, daemon=True).start()
@@ -42,7 +43,7 @@ class MemoryPeak:
 
     def _sample(self) -> None:
         while not self._end.wait(_INTERVAL):
-            if available := _available():
+            if available := available_memory():
                 self._lowest = min(self._lowest, available)
 
 
@@ -58,7 +59,8 @@ def port_is_free(address: str, port: int) -> bool:
     return True
 
 
-def _available() -> int:
+def available_memory() -> int:
+    """Return the bytes of memory that programs can use without swapping; 0 without /proc."""
     try:
         text = _MEMINFO.read_text()
     except OSError:
@@ -67,3 +69,11 @@ def _available() -> int:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def free_disk(path: Path) -> int:
+    """Return the bytes that a user can still write to the file system of a path; 0 if it cannot be read."""
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from seatrial.app.doctor_checks import MachineFacts, Port, Tool
-from seatrial.app.wiring import Machine, configured_host_ports, machine, registry_problem
+from seatrial.app.wiring import Machine, configured_host_ports, listeners, machine, registry_problem
 from seatrial.config import Loaded
 from seatrial.config.problem import ConfigurationError
 from seatrial.model.deadline import Deadline
@@ -22,7 +22,7 @@ from seatrial.pod.fixtures.endpoint import service_overrides
 from seatrial.pod.fixtures.location import location
 from seatrial.ports import Processes
 
-__all__ = ["gather", "listeners"]
+__all__ = ["gather"]
 
 _TIMEOUT_SECONDS: Final = 10.0
 _HUB: Final = "registry-1.docker.io"
@@ -33,8 +33,6 @@ _VERSIONS: Final = {
     "helm": ("helm", "version", "--template", "{{.Version}}"),
     "kubectl": ("kubectl", "version", "--client"),
 }
-_LISTEN: Final = "0A"
-_PROC_NET: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 def gather(load: Callable[[], Loaded]) -> MachineFacts:
@@ -69,35 +67,6 @@ def gather(load: Callable[[], Loaded]) -> MachineFacts:
         problems=problems,
         wanted_cluster=project.cluster.name if project and project.cluster.provider == "kind" else "",
     )
-
-
-def listeners(processes: Processes) -> dict[int, str]:
-    """Return port -> listener of the TCP ports of this machine: a container, or a program with its process id."""
-    owners = {inode: port for port, inode in _listening()}
-    found = dict.fromkeys(owners.values(), "a process of another user")
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            for descriptor in (process / "fd").iterdir():
-                link = str(descriptor.readlink())
-                if link.startswith("socket:[") and (port := owners.get(link[8:-1])) is not None:
-                    found[port] = f"{(process / 'comm').read_text().strip()} (process {process.name})"
-    with suppress(SeatrialError):
-        argv = ["docker", "ps", "--format", "{{.Names}}\t{{.Ports}}"]
-        listed = processes.run(argv, deadline=Deadline.after(_TIMEOUT_SECONDS), check=False).stdout.decode()
-        for line in listed.splitlines():
-            name, _, ports = line.partition("\t")
-            for port in re.findall(r":(\d+)->", ports):
-                found[int(port)] = f"container {name}"
-    return found
-
-
-def _listening() -> Iterator[tuple[int, str]]:
-    for table in _PROC_NET:
-        with suppress(OSError):
-            for line in Path(table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == _LISTEN:
-                    yield int(fields[1].rpartition(":")[2], 16), fields[9]
 
 
 def _project(load: Callable[[], Loaded]) -> tuple[Project | None, str, tuple[str, ...]]:

@@ -18,9 +18,17 @@ from seatrial.adapters.existing_cluster import ExistingCluster
 from seatrial.adapters.guarded_api import Guard
 from seatrial.adapters.helm import HelmCharts
 from seatrial.adapters.image_registry import LocalRegistry, RemoteRegistry
-from seatrial.adapters.kind_cluster import KindCluster, OrphanedNodes, cluster_config, host_ports, orphaned_nodes
+from seatrial.adapters.kind_cluster import (
+    KindCluster,
+    OrphanedNodes,
+    cluster_config,
+    host_ports,
+    node_image,
+    orphaned_nodes,
+)
 from seatrial.adapters.kubeconfig import extract
 from seatrial.adapters.ledger import Ledger, state_directory
+from seatrial.adapters.listeners import listeners
 from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
 from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.registry_check import registry_problem
@@ -36,8 +44,10 @@ __all__ = [
     "EXPIRY",
     "Machine",
     "OrphanedNodes",
+    "charts_without_cluster",
     "configured_host_ports",
     "environment",
+    "listeners",
     "machine",
     "orphaned_nodes",
     "registry_problem",
@@ -193,7 +203,8 @@ def environment(this: Machine, project: Project, record: EnvironmentRecord) -> K
         "certs": directory / "certs.d",
         "shared": this.ledger.root / "shared",
         "port_is_free": port_is_free,
-        "check_engine": this.engine.version,
+        "port_owners": lambda: listeners(this.processes),
+        "engine_info": this.engine.info,
         "holder": this.holder,
     }
     if project.cluster.provider == "existing":
@@ -233,6 +244,7 @@ def environment(this: Machine, project: Project, record: EnvironmentRecord) -> K
         registry=registry,
         mirror=mirror,
         charts=_helm(this, project, cluster),
+        node_image=project.cluster.image or node_image(given or {}),
         host_ports=tuple(host_ports(given or {})) if record.foreground and not record.host else (),
         **common,
     )
@@ -293,6 +305,11 @@ def _existing(this: Machine, project: Project, record: EnvironmentRecord, common
         host_ports=(),
         **common,
     )
+
+
+def charts_without_cluster(this: Machine, project: Project) -> HelmCharts:
+    """Return Helm for rendering only."""
+    return HelmCharts(this.processes, kubeconfig=this.ledger.root / _KUBECONFIG, context="none", cwd=project.root)
 
 
 def _helm(this: Machine, project: Project, cluster: KindCluster | ExistingCluster) -> HelmCharts:

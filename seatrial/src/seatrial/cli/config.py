@@ -72,10 +72,12 @@ def schema(ctx: Context) -> ExitCode:
 @click.option("--strict", is_flag=True, help="Exit with code 4 if there are warnings.")
 @click.pass_obj
 def lint(ctx: Context, *, strict: bool) -> ExitCode:
-    """Check the configuration; errors exit with code 4, likely mistakes are warnings."""
-    from seatrial.config.lint import lint as find  # noqa: PLC0415 - keeps --help quick
+    """Check the configuration and its local charts; errors exit with code 4, likely mistakes are warnings."""
+    from seatrial.app.chart_warnings import chart_warnings  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app.wiring import machine  # noqa: PLC0415
+    from seatrial.config.lint import lint as find  # noqa: PLC0415
 
-    warnings = find(ctx.loaded)
+    warnings = [*find(ctx.loaded), *chart_warnings(ctx.loaded, machine())]
     document = {
         "file": ctx.loaded.file,
         "warnings": [{"where": item.where, "message": item.message, "try": item.hint} for item in warnings],

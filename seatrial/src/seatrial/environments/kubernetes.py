@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from seatrial.model.result import Stage
-from seatrial.ports import Charts, Clock, Cluster, Images, Nodes, Object, Processes, Registry
+from seatrial.ports import Charts, Clock, Cluster, EngineInfo, Images, Nodes, Object, Processes, Registry
 
 __all__ = ["Kubernetes", "LocalMirror"]
 
@@ -56,7 +56,9 @@ class Kubernetes:
         certs: host directory that every node sees as /etc/containerd/certs.d.
         shared: directory of saved state that all environments share: what is known of images.
         host_ports: host addresses and ports that the cluster will publish.
-        check_engine: says the engine's version, or why there is none.
+        port_owners: returns TCP port -> who listens on it.
+        engine_info: returns the engine's version and capacity; raises UsageError if no engine answers.
+        node_image: image of the nodes that will be created, if it is configured.
         holder: who we are, for others who find what we hold: user and machine.
     """
 
@@ -73,7 +75,9 @@ class Kubernetes:
     shared: Path
     host_ports: tuple[tuple[str, int], ...]
     port_is_free: Callable[[str, int], bool]
-    check_engine: Callable[[], str]
+    port_owners: Callable[[], Mapping[int, str]]
+    engine_info: Callable[[], EngineInfo]
+    node_image: str = ""
     holder: str = ""
     name: str = "kubernetes"
     plan: tuple[tuple[tuple[Stage, ...], ...], ...] = _PLAN

@@ -2,6 +2,7 @@
 
 SeatrialError            base; each subclass has an exit code
 ├── UsageError           4: wrong input, found before anything is created
+│   └── WrongInput       several mistakes; has the findings
 ├── EnvironmentFailed    10: cluster, image, chart or service failed once creation began
 │   ├── AccessDenied     the Kubernetes API refused a request for lack of rights
 │   ├── CommandFailed    a program failed; has its command line and the end of its output
@@ -34,8 +35,12 @@ __all__ = [
     "OutOfTime",
     "SeatrialError",
     "UsageError",
+    "WrongInput",
     "understood",
 ]
+
+_POINTERS: Final = ("--help' for more information", "Use --debug flag to render out invalid YAML")
+"""Last lines of Docker and Helm that tell where to look further, after the reason."""
 
 _OF_THE_MACHINE: Final = frozenset(
     (
@@ -125,15 +130,29 @@ class CommandFailed(EnvironmentFailed):
     """
 
     def __init__(self, argv: Sequence[str], code: int, tail: str, *, hint: str = "", log: str = "") -> None:
-        # Docker's client ends its errors with a pointer to its help, which is not the reason.
         lines = [
-            line for line in tail.strip().splitlines() if line.strip() and "--help' for more information" not in line
+            line
+            for line in tail.strip().splitlines()
+            if line.strip() and not any(pointer in line for pointer in _POINTERS)
         ]
         last = lines[-1] if lines else ""
         super().__init__(f"{shlex.join(argv)} failed with exit code {code}", reason=last, hint=hint, log=log)
         self.argv = tuple(argv)
         self.code = code
         self.tail = tail
+
+
+class WrongInput(UsageError):
+    """Several things in the input are wrong.
+
+    Attributes:
+        findings: each of them.
+    """
+
+    def __init__(self, message: str, findings: Sequence[Finding]) -> None:
+        first = findings[0]
+        super().__init__(message, reason=f"{first.subject}: {first.message}", hint=first.hint)
+        self.findings = tuple(findings)
 
 
 class NotReady(EnvironmentFailed):

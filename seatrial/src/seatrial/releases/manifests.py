@@ -15,7 +15,7 @@ from seatrial.model.spec import ReleaseSpec
 from seatrial.ports import Object
 from seatrial.releases.live_objects import key_of
 
-__all__ = ["ObjectSet", "check_manifests", "empty_set", "manifests_of", "manifests_set_name", "pull_secrets_of"]
+__all__ = ["ObjectSet", "empty_set", "manifests_of", "manifests_set_name", "pull_secrets_of"]
 
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
@@ -88,17 +88,6 @@ def pull_secrets_of(releases: Iterable[ReleaseSpec], root: Path) -> ObjectSet:
 def empty_set(name: str) -> ObjectSet:
     """Return a set without objects: applying it deletes the objects that the set had."""
     return ObjectSet(name, "", list)
-
-
-def check_manifests(releases: Iterable[ReleaseSpec], root: Path) -> None:
-    """Read all manifests and pull Secrets before anything is created.
-
-    Raises:
-        UsageError: a file cannot be read, is not YAML, or contains a document that is no Kubernetes object.
-    """
-    every = tuple(releases)
-    for objects in (*map(manifests_of, every), pull_secrets_of(every, root)):
-        objects.read()
 
 
 def _files(path: Path) -> Iterable[Path]:

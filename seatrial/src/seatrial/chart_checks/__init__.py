@@ -1,0 +1,1 @@
+"""Find mistakes in rendered objects before they are created. Pure."""
