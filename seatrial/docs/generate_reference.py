@@ -22,7 +22,7 @@ from seatrial.cli.main import cli
 from seatrial.config.overrides import variables
 from seatrial.config.schema import SCHEMA_ID
 from seatrial.config.shape import describe, fields, kind_of
-from seatrial.model import event, finding, result, timeline
+from seatrial.model import blame, event, finding, result, timeline
 from seatrial.model.errors import ExitCode
 from seatrial.model.spec import Project
 
@@ -47,8 +47,9 @@ EXIT_CODES: Final = {
     ExitCode.NO_TESTS: ("no tests were collected", "the selection"),
     ExitCode.ENVIRONMENT: (
         (
-            "cluster, image, chart or service failed; or tests passed and their results could not be shown; or a bug of"
-            " seatrial, which names a report"
+            "cluster, image, chart or service failed; or tests failed, and each failure is proven to be caused by the"
+            " platform ([blame](../explanation/blame.md)); or tests passed and their results could not be shown; or a"
+            " bug of seatrial, which names a report"
         ),
         "the platform: retry",
     ),
@@ -289,9 +290,11 @@ def _result() -> Iterator[str]:
         result.ImageUsed,
         result.TreeProof,
         result.PodChanges,
+        blame.Blame,
+        blame.Cause,
     ):
         yield from _struct(part, f"## {part.__name__}")
-    for enum in (result.Stage, result.Outcome):
+    for enum in (result.Stage, result.Outcome, blame.Fault):
         yield f"## {enum.__name__}\n\n{_doc(enum)}\n\n" + ", ".join(f"`{member}`" for member in enum) + "\n"
 
 
@@ -370,8 +373,11 @@ def _json_type(type_: Any) -> str:
 
 
 _IN_RESULT: Final = frozenset(
-    {"RunResult", "StageResult", "Counts", "ImageUsed", "TreeProof", "PodChanges", "Problem", "Stage", "Outcome"}
-)
+    {
+        "RunResult", "StageResult", "Counts", "ImageUsed", "TreeProof", "PodChanges", "Problem", "Stage", "Outcome",
+        "Blame", "Cause", "Fault",
+    }
+)  # fmt: skip
 
 
 def _doc(thing: Any) -> str:

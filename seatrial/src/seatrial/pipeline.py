@@ -394,6 +394,7 @@ def _result(run: _Run) -> RunResult:
         pod_changes=tests.pod_changes if tests else None,
         reports=tuple(map(str, tests.collected.reports)) if tests else (),
         peak_memory=run.peak,
+        blame=tests.blames if tests else (),
         kept=run.fate is Fate.KEPT or (run.fate is Fate.LEFT and ctx.record.kept),
     )
 

@@ -6,14 +6,16 @@ import io
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from seatrial.diagnose.failed_test import FailedTest
 from seatrial.image_inputs.delta import plan
 from seatrial.image_inputs.working_tree import read_tree
+from seatrial.model.blame import Blame
 from seatrial.model.deadline import Deadline
 from seatrial.model.event import Body
 from seatrial.model.names import RunId
@@ -96,10 +98,11 @@ class Bench:
         stop: threading.Event | None = more.pop("stop", None)
         started: Started | None = more.pop("started", None)
         cut: Callable[[TestRun], None] | None = more.pop("cut", None)
+        blame: Callable[[Sequence[FailedTest]], Sequence[Blame]] = more.pop("blame", lambda _: ())
         emit: Callable[[Body], None] = more.pop("emit", self.events.append)
         outcome = run_tests(
             self.pod, Request(**{**values, **more}), emit=emit, state=self.pod.state, run_dir=self.run_dir, out=out,
-            host_args=invocation.host_args, stop=stop, started=started, cut=cut,
+            host_args=invocation.host_args, stop=stop, started=started, cut=cut, blame=blame,
         )  # fmt: skip
         if tree is not None:
             self.created = outcome.files.keys() - tree.wanted.keys()

@@ -4,8 +4,9 @@ import io
 import re
 
 from seatrial.model import event as e
+from seatrial.model.blame import Blame, Cause, Fault
 from seatrial.model.finding import Finding, ObjectRef
-from seatrial.model.result import Stage
+from seatrial.model.result import Outcome, Stage
 from seatrial.sinks.github import GitHub
 
 
@@ -62,3 +63,25 @@ def test_github_closes_groups_of_stages_that_did_not_end(events):
     sink.close()
 
     assert stream.getvalue().splitlines()[1:] == ["::group::cluster did not end", "starting nodes", "::endgroup::"]
+
+
+def test_github_adds_the_cause_to_the_annotation_of_a_failed_test(events, tmp_path):
+    stream, summary = io.StringIO(), tmp_path / "summary.md"
+    sink = GitHub(stream, summary=str(summary))
+    finding = Finding(cause="OOMKilled", subject=ObjectRef(kind="Pod", name="web-1"), message="out of memory")
+    cause = Cause(word="caused by", fault=Fault.SERVICE, finding=finding, seconds=3, links=("the error names web",))
+    for event in events(
+        (0, e.StageStarted(stage=Stage.TEST)),
+        (1, e.TestReported(nodeid="t.py::a", when="call", outcome="failed", seconds=0)),
+        (1, e.TestReported(nodeid="t.py::b", when="call", outcome="failed", seconds=0)),
+        (2, e.TestBlamed(blame=Blame(nodeid="t.py::a", fault=Fault.SERVICE, causes=(cause,)))),
+        (3, e.StageEnded(stage=Stage.TEST, outcome=Outcome.DONE, seconds=3)),
+    ):
+        sink(event)
+
+    first, second = [line for line in stream.getvalue().splitlines() if line.startswith("::error")]
+    assert first == (
+        "::error title=t.py%3A%3Aa,file=t.py::t.py::a failed in call%0Acaused by service: pod/web-1: OOMKilled:"
+        " out of memory, 3 s before%0Aevidence: the error names web"
+    )
+    assert second == "::error title=t.py%3A%3Ab,file=t.py::t.py::b failed in call"

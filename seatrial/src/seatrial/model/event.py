@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from seatrial.model.blame import Blame
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.redaction import safe_struct
@@ -26,6 +27,7 @@ __all__ = [
     "StageEnded",
     "StageProgress",
     "StageStarted",
+    "TestBlamed",
     "TestReported",
     "TestStarted",
     "TestsCollected",
@@ -180,6 +182,16 @@ class FindingMade(_Body, frozen=True, kw_only=True, tag=True):
     finding: Finding
 
 
+class TestBlamed(_Body, frozen=True, kw_only=True, tag=True):
+    """It is known whose fault a failed test is. Emitted after the last test.
+
+    Attributes:
+        blame: the fault, and the problems in the cluster that concern the test.
+    """
+
+    blame: Blame
+
+
 class Note(_Body, frozen=True, kw_only=True, tag=True):
     """A message for people.
 
@@ -212,6 +224,7 @@ Body = (
     | TestsCollected
     | TestStarted
     | TestReported
+    | TestBlamed
     | FindingMade
     | Note
     | RunEnded

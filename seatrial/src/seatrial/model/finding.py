@@ -30,6 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         evidence: lines that prove it: messages of the kubelet, last log lines.
         hint: one line, what to do; empty if unknown.
         fatal: whether waiting longer is pointless.
+        brief: the cause in a few words, for lists: `OOMKilled at 512Mi`; empty: `cause` says it.
     """
 
     cause: str
@@ -38,3 +39,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     hint: str = ""
     fatal: bool = False
+    brief: str = ""

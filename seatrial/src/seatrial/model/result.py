@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from seatrial.model.blame import Blame
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.names import EnvironmentId, RunId
@@ -182,6 +183,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
         reports: paths of the files that options of pytest name: `--html`, `--log-file`.
         peak_memory: most bytes in use on the machine during the run, less those in use at its start.
         kept: whether the environment was kept for the next command.
+        blame: whose fault each failed test is, with the problems in the cluster that concern it.
     """
 
     schema: int = RESULT_SCHEMA
@@ -202,3 +204,4 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     reports: tuple[str, ...] = ()
     peak_memory: int = 0
     kept: bool = False
+    blame: tuple[Blame, ...] = ()

@@ -178,7 +178,27 @@ _REPORT_FIELDS: Final = frozenset(
 )  # fmt: skip
 
 
+Short = Annotated[str, Meta(max_length=256)]
+
+
+class _Context(msgspec.Struct, forbid_unknown_fields=True):
+    """The services that a failed test asked for, and the addresses that its exception concerns.
+
+    Attributes:
+        services: names of configured services.
+        namespaces: isolated namespaces of the test.
+        addresses: URLs and `host:port` in the exception and in the functions that it passed.
+        answers: status and URL of HTTP responses in these functions.
+    """
+
+    services: Annotated[list[Short], Meta(max_length=64)] = []
+    namespaces: Annotated[list[Short], Meta(max_length=64)] = []
+    addresses: Annotated[list[Short], Meta(max_length=64)] = []
+    answers: Annotated[list[tuple[Annotated[int, Meta(ge=100, le=599)], Short]], Meta(max_length=64)] = []
+
+
 class _Change(msgspec.Struct, forbid_unknown_fields=True):
+    context: _Context | None = None
     outcome: Word = ""
     longrepr: str | tuple[str, Number | None, str] | dict[str, Any] | None = None
     # The last one may be [word, markup]. As a tuple in this tuple, msgspec 0.22 crashes when its type is collected.
@@ -467,7 +487,9 @@ def _clean_report(record: Record) -> None:
         if name in _REPORT_FIELDS
     }
     if record[2:] and isinstance(record[2], dict):
-        record[2] = _safe(record[2], 2)
+        record[2] = {
+            name: _one_line(value) if name == "context" else _safe(value, 2) for name, value in record[2].items()
+        }
 
 
 def _clean_text(record: Record) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Literal
 
+from seatrial.diagnose.failed_test import FailedTest, error_of
 from seatrial.model.event import Body, Note, TestReported, TestsCollected, TestStarted
 from seatrial.model.result import Counts
 from seatrial.pod.agent.wire import RecordKind
@@ -48,6 +50,8 @@ class Progress:
         finished: tests that ended.
         ends: number of times that a test ended.
         imports: module of the project -> (file, sha256) as it was imported.
+        failures: test -> its first failure.
+        now: when the frame arrived whose records are taken.
     """
 
     session: dict[str, Any] | None = None
@@ -69,9 +73,18 @@ class Progress:
     imports: dict[str, tuple[str, str]] = field(default_factory=dict)
     finishing: int | None = None
     end: EndRecord | None = None
+    failures: dict[str, FailedTest] = field(default_factory=dict)
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    _since: dict[str, datetime] = field(default_factory=dict)
 
-    def take(self, frame: Frame) -> list[Body]:
-        """Update the state with the records of a frame; return the resulting events."""
+    def take(self, frame: Frame, now: datetime | None = None) -> list[Body]:
+        """Update the state with the records of a frame; return the resulting events.
+
+        Args:
+            frame: the frame.
+            now: when it arrived.
+        """
+        self.now = now or self.now
         events: list[Body] = []
         for record in frame.records:
             if self.end is not None and record[0] != RecordKind.TEXT:
@@ -142,10 +155,12 @@ class Progress:
     def _start(self, record: Record, events: list[Body]) -> None:
         self.current, path, domain = record[1].split(CUT)
         self.running[self.current] = (path, record[2], domain)
+        self._since[self.current] = self.now
         events.append(TestStarted(nodeid=self.current))
 
     def _finish(self, record: Record, _events: list[Body]) -> None:
         self.running.pop(record[1], None)
+        self._since.pop(record[1], None)
         self.finished.add(record[1])
         self.ends += 1
 
@@ -156,6 +171,7 @@ class Progress:
     def _torn_down(self, record: Record, events: list[Body]) -> None:
         self._passed(self.current, "teardown", record[1] / NANO, events)
         self.running.pop(self.current, None)
+        self._since.pop(self.current, None)
         self.finished.add(self.current)
         self.ends += 1
 
@@ -184,9 +200,25 @@ class Progress:
             self.outcomes[shown] += 1
             if shown == "skipped":
                 self._note_not_run(report)
+            elif shown in ("failed", "error"):
+                self._fail(nodeid, report, record[2].get("context") if record[2:] else None)
         worker = report.get("node") or ""
         seconds = max(0.0, float(report.get("duration") or 0.0))
         events.append(TestReported(nodeid=nodeid, when=_when(when), outcome=shown, seconds=seconds, worker=worker))
+
+    def _fail(self, nodeid: str, report: dict[str, Any], context: dict[str, Any] | None) -> None:
+        told = context or {}
+        failed = FailedTest(
+            nodeid=nodeid,
+            begin=self._since.get(nodeid, self.now),
+            end=self.now,
+            error=error_of(report.get("longrepr")),
+            services=tuple(told.get("services", ())),
+            namespaces=tuple(told.get("namespaces", ())),
+            addresses=tuple(told.get("addresses", ())),
+            answers=tuple((status, url) for status, url in told.get("answers", ())),
+        )
+        self.failures.setdefault(nodeid, failed)
 
     def _note_not_run(self, report: dict[str, Any]) -> None:
         reason = report["longrepr"][2] if isinstance(report.get("longrepr"), list) else ""

@@ -17,6 +17,7 @@ from typing import Any, Final, Self, TextIO
 
 import msgspec
 
+from seatrial.model.blame import Blame
 from seatrial.model.verdict import Verdict
 from seatrial.runner.artifacts import reports_in
 from seatrial.runner.request import Request
@@ -142,6 +143,15 @@ class RendererProcess:
     def resume(self) -> None:
         """Tell the renderer that the debugger has ended."""
         self._send({"go": True}, required=True)
+
+    def blame(self, blames: Sequence[Blame], *, until: Callable[[], bool]) -> None:
+        """Tell the renderer whose fault the failed tests are, before it shows the end of the session.
+
+        Args:
+            blames: of the failed tests.
+            until: returns whether to stop waiting.
+        """
+        self._send({"blame": msgspec.to_builtins(blames)}, required=True, until=until)
 
     def end(self, verdict: Verdict, *, frames: int | None, until: Callable[[], bool]) -> str:
         """Send the verdict and wait until everything is shown; return why it was not, or an empty text.

@@ -12,6 +12,7 @@ from typing import Final, TextIO, TypeVar, cast
 
 import msgspec
 
+from seatrial.model.blame import Blame
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
 from seatrial.model.names import RunId
@@ -33,6 +34,12 @@ class _Settings(msgspec.Struct, frozen=True):
     """The settings that are used of a past run; arguments of its renderer are not, because they can load code."""
 
     where: str = ""
+
+
+class _Blamed(msgspec.Struct, frozen=True):
+    """The part of `result.json` that the output shows."""
+
+    blame: tuple[Blame, ...] = ()
 
 
 class _Filtered(io.TextIOBase):
@@ -69,6 +76,7 @@ def show_output(run_dir: Path, out: TextIO, *, color: bool, width: int, redact: 
     """
     settings = safe_struct(_read(run_dir / SETTINGS, _Settings) or _Settings())
     verdict = past_verdict(run_dir)
+    blames = safe_struct(_read(run_dir / "result.json", _Blamed) or _Blamed()).blame
     request = Request(
         run=RunId(run_dir.name), argv=(), root=run_dir, directory="/", where=settings.where,
         deadline=Deadline.after(0), informational=True, color=color, width=width,
@@ -83,6 +91,8 @@ def show_output(run_dir: Path, out: TextIO, *, color: bool, width: int, redact: 
         with RendererProcess(
             request.run, request, run_dir=logs, out=filtered, host_args=(), reports=run_dir
         ) as renderer:
+            if blames:
+                renderer.blame(blames, until=lambda: False)
             return renderer.end(verdict, frames=None, until=lambda: False)
 
 

@@ -7,17 +7,21 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import msgspec
 
+from seatrial.diagnose.failed_test import FailedTest
 from seatrial.image_inputs import tree_proof as stale
 from seatrial.image_inputs.working_tree import Files
 from seatrial.interruption import DeferredSignals, Terminated, defer_signals
+from seatrial.model.blame import Blame, is_platform_only
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, SeatrialError
 from seatrial.model.event import Body, Note
+from seatrial.model.redaction import safe_struct
 from seatrial.model.result import Counts, PodChanges, TreeProof
 from seatrial.model.verdict import Verdict
 from seatrial.pod.agent.wire import CHANNELS, ChunkKind
@@ -75,6 +79,7 @@ class TestRun:
         seconds: duration by pytest's clock.
         memory_peak: bytes of the container `tests`; 0 if unknown.
         collected: the collected files.
+        blames: whose fault the failed tests are.
         interrupted: the exception to raise because the user interrupted the tests; None if not.
     """
 
@@ -90,6 +95,7 @@ class TestRun:
     seconds: float = 0.0
     memory_peak: int = 0
     collected: CollectedFiles = field(default_factory=CollectedFiles)
+    blames: tuple[Blame, ...] = ()
     interrupted: KeyboardInterrupt | None = None
 
 
@@ -105,6 +111,7 @@ def run_tests(
     stop: threading.Event | None = None,
     started: Started | None = None,
     cut: Callable[[TestRun], None] | None = None,
+    blame: Callable[[Sequence[FailedTest]], Sequence[Blame]] = lambda _: (),
 ) -> TestRun:
     """Run the tests, show pytest's output on `out`, and return the result.
 
@@ -119,6 +126,7 @@ def run_tests(
         stop: set by another thread to interrupt the tests.
         started: a waiting `submit` command of the agent; None: start one.
         cut: takes the incomplete result if an exception is raised.
+        blame: returns whose fault the failed tests are. Called once, before pytest's summary is shown.
 
     The first Ctrl-C interrupts the tests, as it does without seatrial. The second one kills them, the third one raises.
     SIGTERM does the same, with less time for the tests to end. The result has everything that was reported before.
@@ -135,8 +143,9 @@ def run_tests(
     submitted = _submit(exec_, request, started)
     with RendererProcess(request.run, request, run_dir=run_dir, out=out, host_args=host_args) as renderer:
         follower = _Follower(
-            exec_, request, emit=emit, state=state, run_dir=run_dir, renderer=renderer, stop=stop or threading.Event()
-        )
+            exec_, request, emit=emit, state=state, run_dir=run_dir, renderer=renderer, blame=blame,
+            stop=stop or threading.Event(),
+        )  # fmt: skip
         return follower.result(submitted, cut)
 
 
@@ -171,6 +180,7 @@ class _Follower:
         state: Callable[[], ContainerState],
         run_dir: Path,
         renderer: RendererProcess,
+        blame: Callable[[Sequence[FailedTest]], Sequence[Blame]],
         stop: threading.Event,
     ) -> None:
         self.exec = exec_
@@ -178,6 +188,8 @@ class _Follower:
         self.emit = emit
         self.state = state
         self.renderer = renderer
+        self.blame = blame
+        self.blames: tuple[Blame, ...] | None = None
         self.stop = stop
         self.signals = DeferredSignals()
         self.paths = {kind: run_dir / name for kind, name in _FILES.items()}
@@ -276,6 +288,8 @@ class _Follower:
         if chunk.kind in self.paths:
             self.append(chunk)
         elif chunk.kind == ChunkKind.TICK:
+            if self.progress.end is not None:
+                self.find_blame()
             self.renderer.tick(frames=self.sizes[ChunkKind.FRAMES], output=self.sizes[ChunkKind.OUTPUT])
             if self.progress.debugger > self.attached and self.request.interactive:
                 self.attached = self.progress.debugger
@@ -312,7 +326,7 @@ class _Follower:
         self.sizes[chunk.kind] = have + len(data)
         if chunk.kind == ChunkKind.FRAMES:
             for frame in self.frames.feed(data):
-                for body in self.progress.take(frame):
+                for body in self.progress.take(frame, datetime.now(UTC)):
                     self.emit(body)
 
     def exceed(self, kind: str) -> None:
@@ -323,6 +337,15 @@ class _Follower:
             self.emit(Note(level="warning", text=f"{limit}; the rest is dropped"))
         if kind == ChunkKind.FRAMES:
             self.frames.reject(limit)
+
+    def find_blame(self) -> None:
+        """Find out once, before the end of the session is shown, whose fault the failed tests are."""
+        if self.blames is None:
+            failures = tuple(self.progress.failures.values())
+            found = self.blame(failures) if failures and not self.interrupted_by_user else ()
+            self.blames = tuple(safe_struct(each) for each in found)
+            if self.blames:
+                self.renderer.blame(self.blames, until=lambda: self.stop.is_set() and self.signals.count > 1)
 
     # Ending.
 
@@ -414,7 +437,8 @@ class _Follower:
             out_of_time=self.out_of_time,
             stale=stale.reason(self.request.tree, self.request.directory, self.progress.imports, submitted.proof),
         )
-        verdict = _with_kept(decide(evidence), submitted.proof)
+        self.find_blame()
+        verdict = _with_blame(_with_kept(decide(evidence), submitted.proof), self.blames or (), self.progress)
         began = time.monotonic()
         # A pager or terminal may halt the output, and writing a long JUnit file takes time.
         lost = self.renderer.end(
@@ -456,6 +480,7 @@ class _Follower:
             seconds=end.seconds if end else 0.0,
             memory_peak=exited.get("memory_peak", 0),
             collected=collected,
+            blames=self.blames or (),
             interrupted=self.signals.first() if self.signals.first else None,
         )
 
@@ -466,6 +491,13 @@ def _with_kept(verdict: Verdict, proof: TreeProof | None) -> Verdict:
         return verdict
     files = "1 file" if len(proof.kept) == 1 else f"{len(proof.kept)} files"
     return msgspec.structs.replace(verdict, message=f"{verdict.message} with {files} that only the pod has")
+
+
+def _with_blame(verdict: Verdict, blames: Sequence[Blame], progress: Progress) -> Verdict:
+    """Return the verdict of failed tests that are all caused by the platform: the environment failed, not the tests."""
+    if verdict.exit is not ExitCode.TESTS_FAILED or progress.collect_errors or not is_platform_only(blames):
+        return verdict
+    return msgspec.structs.replace(verdict, exit=ExitCode.ENVIRONMENT, message="tests failed because of the platform")
 
 
 def _not_shown(verdict: Verdict, reason: str) -> Verdict:

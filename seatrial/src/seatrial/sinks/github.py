@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from seatrial.model import event as e
+from seatrial.model.blame import Blame, blame_lines
 from seatrial.model.event import Event
 from seatrial.model.finding import Finding
 from seatrial.model.result import RunResult, Stage
@@ -48,8 +49,9 @@ class GitHub:
         self._annotated: set[str] = set()
         self._findings: list[Finding] = []
         self._failed: list[str] = []
+        self._blames: dict[str, Blame] = {}
         self._directory = ""
-        self._held: list[str] | None = None
+        self._held: list[tuple[str, str, str, str]] | None = None
 
     def __call__(self, event: Event, /) -> None:
         """Write the lines, annotations and summary of an event."""
@@ -82,6 +84,8 @@ class GitHub:
                 if nodeid not in self._failed:
                     self._failed.append(nodeid)
                     self._annotate("error", f"{nodeid} failed in {when}", nodeid, file=nodeid.partition("::")[0])
+            case e.TestBlamed(blame=blame):
+                self._blames[blame.nodeid] = blame
             case e.Note(level="warning", text=text):
                 self._annotate("warning", text, "seatrial")
             case e.RunEnded(result=result):
@@ -115,17 +119,21 @@ class GitHub:
         if message in self._annotated or (level == "error" and len(self._annotated) >= _ANNOTATIONS):
             return
         self._annotated.add(message)
-        properties = f"title={_property(title)}" + (f",file={_property(file)}" if file else "")
-        command = f"::{level} {properties}::{_data(message)}"
         if self._held is None:
-            self._print(command)
+            self._print(_command(level, message, title, file))
         else:
-            self._held.append(command)
+            self._held.append((level, message, title, file))
 
     def _release(self) -> None:
         held, self._held = self._held or [], None
-        for command in held:
-            print(command, file=self._commands, flush=True)
+        for level, message, title, file in held:
+            lines = [message, *self._causes(title)]
+            print(_command(level, "\n".join(lines), title, file), file=self._commands, flush=True)
+
+    def _causes(self, nodeid: str) -> list[str]:
+        """Return the lines about the cause of a failed test, if it is known."""
+        blame = self._blames.get(nodeid)
+        return blame_lines(blame) if blame is not None else []
 
     def _markdown(self, result: RunResult) -> str:
         rows = "".join(
@@ -133,7 +141,10 @@ class GitHub:
             f" {_cell(words.facts(stage.facts))} |\n"
             for stage in result.stages
         )
-        failed = "".join(f"- {_code(nodeid)}\n" for nodeid in self._failed)
+        failed = "".join(
+            f"- {_code(nodeid)}" + "".join(f": {_cell(line)}" for line in self._causes(nodeid)[:1]) + "\n"
+            for nodeid in self._failed
+        )
         findings = "".join(
             f"- **{_cell(words.finding(finding))}**" + (f" ({_cell(finding.hint)})" if finding.hint else "") + "\n"
             for finding in self._findings
@@ -148,6 +159,11 @@ class GitHub:
 
     def _print(self, *lines: str) -> None:
         print(*lines, sep="\n", file=self._stream, flush=True)
+
+
+def _command(level: str, message: str, title: str, file: str) -> str:
+    properties = f"title={_property(title)}" + (f",file={_property(file)}" if file else "")
+    return f"::{level} {properties}::{_data(message)}"
 
 
 def _data(text: str) -> str:

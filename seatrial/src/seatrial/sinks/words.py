@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from seatrial.model.blame import blame_summary
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.result import Counts, Outcome, RunResult, Stage
@@ -106,6 +107,7 @@ def relative(path: str) -> str:
 def remarks(result: RunResult) -> list[str]:
     """Format the remarks before the verdict: reports, stand-in images, memory and disk, a kept environment."""
     lines = [f"report: {relative(path)}" for path in result.reports]
+    lines += filter(None, [blame_summary(result.blame)])
     lines += pod_files(result)
     lines += [f"{used.reference} stands in for {used.stands_in_for}" for used in result.images if used.stands_in_for]
     if result.images_size:

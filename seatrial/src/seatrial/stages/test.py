@@ -14,8 +14,9 @@ from seatrial.image_inputs.working_tree import digest, shown
 from seatrial.images.expected_tree import expected_tree, host_root
 from seatrial.images.written_files import COLLECTED, WrittenFiles
 from seatrial.model.errors import EnvironmentFailed
-from seatrial.model.event import Note
+from seatrial.model.event import Note, TestBlamed
 from seatrial.model.result import Stage
+from seatrial.model.timeline import TIMELINE_FILE
 from seatrial.ports import ContainerState
 from seatrial.readiness.pod import container_state
 from seatrial.runner.fixture_settings import fixture_settings
@@ -29,6 +30,7 @@ from seatrial.stages.cluster import RunningCluster
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.stages.deliver import DeliveredImages
 from seatrial.stages.install import Installation
+from seatrial.watching.blame_finder import BlameFinder
 from seatrial.watching.workload_monitor import WorkloadMonitor
 
 __all__ = ["run"]
@@ -119,10 +121,12 @@ def run(
             stop=ctx.canceled,
             started=cluster.prestarted_exec.take() if cluster.prestarted_exec else None,
             cut=cut,
+            blame=blame,
         )
         pod.save(tests.files, tree)
         return delta, tests
 
+    blame = BlameFinder(kube=ctx.kube, project=ctx.project, timeline=ctx.run_dir / TIMELINE_FILE, canceled=ctx.canceled)
     results = [root / ".coverage", *_targets(asked)]
     before = WrittenFiles.stamps(results)
     pod = KnownFiles(exec_=exec_, workdir=directory, directory=ctx.env.directory, deadline=request.deadline)
@@ -142,6 +146,8 @@ def run(
     if tests.tree is not None and tests.tree.host != tests.tree.pod:
         # The cause in that pod is unknown, so the next command starts with a new one.
         pod.mark_broken()
+    for each in tests.blames:
+        ctx.emit(TestBlamed(blame=each))
     facts = {"sent": str(len(delta.send)), "deleted": str(len(delta.delete)), "pytest": f"{tests.seconds:.2f} s"}
     if tests.memory_peak:
         facts["memory"] = f"{tests.memory_peak >> 20} MiB"

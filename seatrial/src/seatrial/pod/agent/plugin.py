@@ -45,6 +45,7 @@ import pytest
 
 from .bundle import add_options, register_fixtures
 from .coverage_flush import flush_coverage
+from .failure_context import FailureContext
 from .frame_log import FrameWriter
 from .path_arguments import choose_paths
 from .report_json import report_json
@@ -119,6 +120,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(reporter, "seatrial-pod")
         config.pluginmanager.register(reporter.tests, "seatrial-tests")
         config.pluginmanager.register(reporter.tests.statuses, "seatrial-statuses")
+        config.pluginmanager.register(FailureContext(config), "seatrial-context")
         flush_coverage(config)
 
 

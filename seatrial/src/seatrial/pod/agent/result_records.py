@@ -8,6 +8,7 @@ counts as the running one.
 The second part of a `report` record may have
 outcome, longrepr   values that pytest changed while it showed the report, because subtests failed
 status              category, letter and word, if a plugin other than pytest's own set them
+context             services, namespaces, addresses and HTTP answers of a failed phase: see `failure_context.py`
 
 PYTEST_DONT_REWRITE
 """
@@ -20,6 +21,7 @@ from typing import Any, Callable
 
 import pytest
 
+from .failure_context import ATTRIBUTE
 from .frame_log import FrameWriter
 from .report_json import Statuses, report_json
 from .session_records import safe_json
@@ -200,6 +202,8 @@ class Tests:
         data = report_json(self._config, report)
         data["nodeid"] = _printable(report.nodeid)
         more: dict[str, Any] = {"status": status} if status else {}
+        if context := data.pop(ATTRIBUTE, None):
+            more["context"] = context
         if data.get("_report_type") == "SubTestReport":
             if report.failed:
                 self._failed_subtests.add(report.nodeid)

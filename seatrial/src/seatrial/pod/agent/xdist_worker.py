@@ -12,6 +12,7 @@ import pytest
 
 from .bundle import add_options, register_fixtures
 from .coverage_flush import flush_coverage
+from .failure_context import FailureContext
 from .imported_modules import imported
 from .path_arguments import choose_paths
 from .wire import WORKER_PLUGIN
@@ -32,11 +33,12 @@ def pytest_addoption(parser: Any) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: Any) -> None:
-    """Choose the path arguments, and register the fixtures."""
+    """Choose the path arguments, and register the fixtures and the context of failures."""
     given = getattr(config, "workerinput", {})
     choose_paths(config, given.get("seatrial_paths") or {})
     register_fixtures(config, given.get("seatrial_fixtures"))
     flush_coverage(config)
+    config.pluginmanager.register(FailureContext(config), "seatrial-context")
 
 
 @pytest.hookimpl(tryfirst=True)

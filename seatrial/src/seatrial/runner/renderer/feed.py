@@ -12,6 +12,7 @@ from typing import IO
 
 import msgspec
 
+from seatrial.model.blame import Blame
 from seatrial.model.errors import ExitCode
 from seatrial.model.text import TextFilter
 from seatrial.model.verdict import Verdict
@@ -61,7 +62,11 @@ class Feed:
     Args:
         frames: path of the local copy of the frame log.
         output: path of the local copy of the output.
-        control: lines of JSON: `{"frames": size, "output": size}` for each tick, `{"end": {…}}` once.
+        control: lines of JSON: `{"frames": size, "output": size}` for each tick, `{"blame": […]}` before the end of the
+            session is shown, `{"end": {…}}` once.
+
+    Attributes:
+        blames: whose fault the failed tests are, by node id, as far as it is known.
     """
 
     def __init__(self, frames: Path, output: Path, control: IO[str]) -> None:
@@ -74,6 +79,7 @@ class Feed:
         self._printed = 0
         self._frames: IO[bytes] | None = None
         self._filter = TextFilter()
+        self.blames: dict[str, Blame] = {}
 
     @property
     def frames(self) -> int:
@@ -96,6 +102,8 @@ class Feed:
                     yield Output(rest.encode())
                 yield StreamEnd(msgspec.convert(message["end"], Verdict))
                 return
+            if "blame" in message:
+                self.blames |= {each.nodeid: each for each in msgspec.convert(message["blame"], list[Blame])}
             if "frames" in message:
                 yield from self._tick((message["frames"], message["output"]))
         yield StreamEnd(Verdict(exit=ExitCode.INCONCLUSIVE, message="the run was abandoned"))

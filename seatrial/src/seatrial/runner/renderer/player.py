@@ -279,8 +279,20 @@ class Player:
         if seconds is not None and hasattr(self.terminal, "_session_start"):
             self.terminal._session_start = _Elapsed(seconds)
         self.session.exitstatus = exitstatus
+        self._add_blames()
         self.config.hook.pytest_sessionfinish(session=self.session, exitstatus=exitstatus)
         self._over = True
+
+    def _add_blames(self) -> None:
+        """Add what is known of the causes of failures to the summary and the JUnit file."""
+        if not self.feed.blames:
+            return
+        for category in ("failed", "error"):
+            for report in self.terminal.stats.get(category, ()):
+                self.reports.add_blame(report)
+        if self.junit:
+            for blame in self.feed.blames.values():
+                self.junit.blame(blame)
 
     def _abort(self, verdict: Verdict) -> None:
         """End a session without an end record: report the suspects as failed, as xdist does for a crashed worker."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from seatrial.model.blame import blame_lines
 from seatrial.runner.decoder import Record
 from seatrial.runner.protocol import CUT, MICRO, NANO
 from seatrial.runner.renderer.feed import Feed, RecordPlace
@@ -118,6 +119,16 @@ class ReportBuilder:
         report.seatrial_parked = where
         report.__class__ = self._parked[kind]
 
+    def add_blame(self, report: Any) -> None:
+        """Add a section with the cause of a failure, if it is known; a parked report gets it when it is read again."""
+        if "sections" in report.__dict__:
+            report.sections = [*report.sections, *self._blame(report)]
+
+    def _blame(self, report: Any) -> list[tuple[str, str]]:
+        blame = self._feed.blames.get(report.nodeid)
+        lines = blame_lines(blame) if blame is not None else []
+        return [("seatrial", "\n".join(lines))] if lines else []
+
     def _load(self, report: Any, name: str) -> Any:
         where = report.__dict__.get("seatrial_parked")
         if where is None or name not in ("sections", "longrepr"):
@@ -126,7 +137,8 @@ class ReportBuilder:
         if self._last[0] != place:
             record = self._feed.record(place)
             self._last = (place, self._make(record[1], blobs)[0])
-        return getattr(self._last[1], name)
+        value = getattr(self._last[1], name)
+        return [*value, *self._blame(report)] if name == "sections" else value
 
     def _passed(self, when: str, duration: int, start: int) -> Any:
         make: Any = pytest.TestReport

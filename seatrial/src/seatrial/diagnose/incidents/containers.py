@@ -1,0 +1,246 @@
+"""Find containers that ended, could not start, or stopped being ready. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from seatrial.diagnose.incidents.incident import Incident
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.timeline import ContainerRecord, EventRecord, PodRecord, Termination
+from seatrial.model.timeline_index import Key, TimelineIndex
+
+__all__ = ["container_incidents"]
+
+_PROBE_LEAD: Final = timedelta(seconds=90)
+"""A failed probe this long before the end of a container explains it: 3 failures in intervals of up to 30 s."""
+
+_SIGKILL, _SIGTERM = 137, 143
+
+_WAITING: Final = {
+    "CreateContainerConfigError": "CreateContainerConfigError",
+    "CreateContainerError": "CreateContainerError",
+    "RunContainerError": "RunContainerError",
+    "PostStartHookError": "PostStartHookError",
+    "ErrImagePull": "ImagePull",
+    "ImagePullBackOff": "ImagePull",
+    "ErrImageNeverPull": "ErrImageNeverPull",
+    "InvalidImageName": "InvalidImageName",
+    "RegistryUnavailable": "RegistryUnreachable",
+}
+"""Reasons of waiting containers that cannot start, with their causes."""
+
+_LINE: Final = 160
+
+
+def container_incidents(index: TimelineIndex) -> list[Incident]:
+    """Return what happened to containers; not what the deletion of their pods explains."""
+    events = index.of(EventRecord)
+    found: list[Incident] = []
+    for key in index.keys():  # noqa: SIM118 - not a dict
+        if key.kind != "Container":
+            continue
+        records = [each for each in index.history(key) if isinstance(each, ContainerRecord)]
+        pods = [each for each in index.history(Key("Pod", key.uid)) if isinstance(each, PodRecord)]
+        about = [each for each in events if each.regarding.uid == key.uid]
+        deletion = _deletion(pods)
+        found += _ended(records, about, deletion)
+        found += _waiting(records)
+        found += _unready(records, about, deletion)
+    return found
+
+
+def _deletion(pods: Sequence[PodRecord]) -> datetime | None:
+    """Return when the deletion of a pod was requested; None if it was not."""
+    for pod in pods:
+        if pod.deletion is not None:
+            return pod.deletion - timedelta(seconds=pod.deletion_grace or 0)
+        if pod.reason == "Evicted" or pod.seen == "deleted":
+            return pod.at
+    return None
+
+
+def _terminations(records: Sequence[ContainerRecord]) -> Iterator[tuple[Termination, ContainerRecord]]:
+    """Yield each end of a container once, with the record that shows it first."""
+    seen: set[object] = set()
+    for position, record in enumerate(records):
+        ends = [record.last] if record.last is not None else []
+        if record.state == "terminated" and record.exit_code is not None:
+            ends.append(
+                Termination(
+                    exit_code=record.exit_code, reason=record.reason, message=record.message, signal=record.signal,
+                    started=record.started, finished=record.finished, container_id=record.container_id,
+                )
+            )  # fmt: skip
+        for end in ends:
+            identity = end.container_id or (end.started, end.finished)
+            # What ended before the recorder started is no news.
+            if identity not in seen and not (position == 0 and record.seen == "listed" and end is record.last):
+                yield end, record
+            seen.add(identity)
+
+
+def _ended(
+    records: Sequence[ContainerRecord], events: Sequence[EventRecord], deletion: datetime | None
+) -> Iterator[Incident]:
+    for end, record in _terminations(records):
+        begin = end.finished or record.at
+        if deletion is not None and begin >= deletion - timedelta(seconds=1) and end.reason != "OOMKilled":
+            continue
+        if end.exit_code == 0 and end.reason != "OOMKilled" and (record.init or _is_job(record)):
+            continue
+        recovered = next(
+            (
+                each.at
+                for each in records
+                if each.at > begin and each.state == "running" and each.ready and each.container_id != end.container_id
+            ),
+            None,
+        )
+        yield _incident(_end_finding(record, end, events, begin), record, begin, recovered)
+
+
+def _is_job(record: ContainerRecord) -> bool:
+    return record.controller is not None and record.controller.kind == "Job"
+
+
+def _end_finding(
+    record: ContainerRecord, end: Termination, events: Sequence[EventRecord], finished: datetime
+) -> Finding:
+    """Return why a container ended."""
+    name = record.container
+    if end.reason == "OOMKilled":
+        limit = f" of {record.memory_limit}" if record.memory_limit else ""
+        return Finding(
+            cause="OOMKilled",
+            subject=_ref(record),
+            message=f"container {name} exceeded its memory limit{limit}",
+            brief=f"OOMKilled{f' at {record.memory_limit}' if record.memory_limit else ''}",
+            hint="increase its memory limit, or reduce its memory use",
+        )
+    for probe, cause in (("Liveness", "LivenessProbe"), ("Startup", "StartupProbe")):
+        failed = _probe_event(events, probe, finished)
+        # The kubelet ends the container by SIGTERM, then SIGKILL; the program may also exit by itself on SIGTERM.
+        if failed is not None and _killed_by_kubelet(events, finished):
+            asked = record.probes.get(probe.lower(), "")
+            return Finding(
+                cause=cause,
+                subject=_ref(record),
+                message=f"its {probe.lower()} probe failed{f' ({asked})' if asked else ''}, so the kubelet ended it",
+                evidence=(failed.message,),
+                brief=f"failed its {probe.lower()} probe",
+                hint=f"read its log: seatrial logs {record.pod} --previous",
+            )
+    if end.reason in ("StartError", "ContainerCannotRun"):
+        message = f"container {name} cannot start: {_short(end.message)}"
+        return Finding(cause="StartError", subject=_ref(record), message=message, evidence=(end.message,))
+    if record.init:
+        message = f"init container {name} ended with exit code {end.exit_code}"
+        return Finding(cause="InitContainerFailed", subject=_ref(record), message=message, hint="read its log")
+    killed = end.exit_code == _SIGKILL
+    cause = "Exited" if end.exit_code == 0 else "Crash"
+    how = "was killed (exit code 137)" if killed else f"ended with exit code {end.exit_code}"
+    return Finding(
+        cause=cause,
+        subject=_ref(record),
+        message=f"container {name} {how}",
+        evidence=tuple(filter(None, (end.message,))),
+        brief="was killed" if killed else f"exited with {end.exit_code}",
+        hint=f"read its log: seatrial logs {record.pod} --previous",
+    )
+
+
+def _probe_event(events: Sequence[EventRecord], probe: str, until: datetime) -> EventRecord | None:
+    for event in reversed(events):
+        moment = event.last or event.at
+        if (
+            event.reason == "Unhealthy"
+            and event.message.startswith(probe)
+            and until - _PROBE_LEAD <= moment <= until + timedelta(seconds=2)
+        ):
+            return event
+    return None
+
+
+def _killed_by_kubelet(events: Sequence[EventRecord], finished: datetime) -> bool:
+    """Whether the kubelet said that it restarts the container because of a probe."""
+    return any(
+        event.reason == "Killing"
+        and "probe" in event.message
+        and abs((event.last or event.at) - finished) <= _PROBE_LEAD
+        for event in events
+    )
+
+
+def _waiting(records: Sequence[ContainerRecord]) -> Iterator[Incident]:
+    """Yield the times in which a container could not start, alternating reasons as one."""
+    since: ContainerRecord | None = None
+    for record in records:
+        stuck = record.state == "waiting" and record.reason in _WAITING
+        if stuck and since is None:
+            since = record
+        elif since is not None and record.state == "running":
+            yield _stuck(since, record.at)
+            since = None
+    if since is not None:
+        yield _stuck(since, None)
+
+
+def _stuck(record: ContainerRecord, end: datetime | None) -> Incident:
+    cause = _WAITING[record.reason]
+    what = f"image {record.image} cannot be pulled" if "Image" in record.reason else _short(record.message)
+    finding = Finding(
+        cause=cause,
+        subject=_ref(record),
+        message=f"container {record.container} cannot start: {what}",
+        evidence=tuple(filter(None, (record.message,))),
+        brief=f"cannot start: {record.reason}",
+    )
+    return _incident(finding, record, record.at, end)
+
+
+def _unready(
+    records: Sequence[ContainerRecord], events: Sequence[EventRecord], deletion: datetime | None
+) -> Iterator[Incident]:
+    """Yield the times in which a running container was not ready after it was ready."""
+    for before, record in itertools.pairwise(records):
+        same = before.container_id == record.container_id and record.state == "running"
+        if not (before.ready and not record.ready and same) or (deletion is not None and record.at >= deletion):
+            continue
+        again = next(
+            (each.at for each in records if each.at > record.at and (each.ready or not each.container_id)), None
+        )
+        failed = _probe_event(events, "Readiness", record.at)
+        asked = record.probes.get("readiness", "")
+        finding = Finding(
+            cause="ReadinessProbe",
+            subject=_ref(record),
+            message=f"its readiness probe failed{f' ({asked})' if asked else ''}",
+            evidence=(failed.message,) if failed else (),
+            brief="failed its readiness probe",
+            hint=f"read its log: seatrial logs {record.pod}",
+        )
+        yield _incident(finding, record, record.at, again)
+
+
+def _incident(finding: Finding, record: ContainerRecord, begin: datetime, end: datetime | None) -> Incident:
+    controller = record.controller
+    return Incident(
+        finding=finding,
+        begin=begin,
+        end=end,
+        namespace=record.namespace,
+        pods=frozenset((record.uid,)),
+        controller=(controller.kind, controller.name) if controller else ("", ""),
+    )
+
+
+def _ref(record: ContainerRecord) -> ObjectRef:
+    return ObjectRef(kind="Pod", name=record.pod, namespace=record.namespace, container=record.container)
+
+
+def _short(message: str) -> str:
+    line = message.strip().split("\n", 1)[0]
+    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"

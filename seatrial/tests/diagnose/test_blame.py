@@ -1,0 +1,225 @@
+"""Whose fault a failed test is: from hand-written timelines to the word."""
+
+from __future__ import annotations
+
+import pytest
+from seatrial.diagnose.blame import blame_test
+from seatrial.model.timeline import EventRecord, NodeRecord, PolicyRecord, RefusalRecord
+from seatrial.model.timeline_parts import ClusterObject, Condition
+
+from diagnose.timeline_values import (
+    at,
+    container,
+    deleted,
+    disruption,
+    ended,
+    endpoints,
+    failed,
+    healthy,
+    incidents,
+    pod,
+    services,
+    workload,
+)
+
+REFUSED = "httpx.ConnectError: [Errno 111] Connection refused"
+ASKED = {"services": ("store",), "addresses": ("http://web/orders",)}
+
+
+def blame(test, *records):
+    every = [*healthy("web", "db", "mail"), *records]
+    return blame_test(test, incidents(every), services(every))
+
+
+def first(test, *records):
+    """Return word, fault, cause and service of the first cause."""
+    found = blame(test, *records)
+    if not found.causes:
+        return None
+    cause = found.causes[0]
+    return cause.word, str(found.fault), cause.finding.cause, cause.service
+
+
+def test_blame_out_of_memory_of_the_service_that_the_error_names():
+    found = blame(failed(REFUSED, **ASKED), ended(reason="OOMKilled", code=137))
+
+    assert (found.fault, found.causes[0].word) == ("service", "caused by")
+    assert found.causes[0].finding.brief == "OOMKilled at 64Mi"
+    assert found.causes[0].seconds == 2.0
+    assert found.causes[0].links == ("the error names web", "the test failed by: refused")
+
+
+def test_blame_assertion_while_its_service_restarts_is_a_coincidence():
+    assert first(failed("assert 1 == 2", services=("store",)), ended()) == ("coincided with", "test", "Crash", "store")
+
+
+def test_blame_nothing_while_an_unrelated_pod_restarts():
+    assert blame(failed("assert 1 == 2", services=("store",)), ended("mail"), *deleted("mail", 2)).causes == ()
+
+
+def test_blame_nothing_for_a_refused_address_outside_of_the_cluster():
+    test = failed("ConnectionRefusedError: [Errno 111] Connection refused", addresses=("127.0.0.1:9",))
+
+    assert blame(test, ended("web"), *deleted("mail")).causes == ()
+
+
+def test_blame_a_service_that_was_asked_for_does_not_explain_another_address():
+    test = failed(REFUSED, services=("store",), addresses=("http://mail:25",))
+
+    assert first(test, ended("web")) == ("coincided with", "test", "Crash", "store")
+
+
+def test_blame_nothing_that_was_over_before_the_test():
+    recovered = container(when=3, seen="modified", container_id="containerd://web1b", restarts=1)
+
+    assert blame(failed(REFUSED, begin=20, end=22, **ASKED), ended(when=1), recovered).causes == ()
+
+
+def test_blame_crash_loop_that_began_long_before_the_test():
+    assert first(failed(REFUSED, begin=90, end=92, **ASKED), ended(when=2)) == (
+        "caused by", "service", "Crash", "store",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause", "fault"),
+    [
+        ("EvictionByEvictionAPI", "Evicted", "platform"),
+        ("DeletionByTaintManager", "Evicted", "platform"),
+        ("PreemptionByScheduler", "Preempted", "platform"),
+        ("", "PodDeleted", "service"),
+    ],
+)
+def test_blame_deletion_by_its_reason(reason, cause, fault):
+    records = deleted(conditions=disruption(reason) if reason else ())
+
+    assert first(failed(REFUSED, **ASKED), *records) == ("caused by", fault, cause, "store")
+
+
+def test_blame_scaling_to_zero_before_the_deletion_and_the_missing_endpoints():
+    records = [workload(when=9.5, replicas=0), *deleted(), endpoints(when=10.1, ready=())]
+
+    assert first(failed(REFUSED, **ASKED), *records) == ("caused by", "service", "ScaledDown", "store")
+
+
+def test_blame_new_template_for_deleted_pods():
+    records = [workload(when=9.5, generation=2), *deleted()]
+
+    assert first(failed(REFUSED, **ASKED), *records) == ("caused by", "service", "Rollout", "store")
+
+
+def test_blame_database_of_the_service_that_answers_500():
+    test = failed("500 Internal Server Error", addresses=("http://web/",), answers=((500, "http://web/"),))
+
+    assert first(test, ended("db", when=9)) == ("caused by", "service", "Crash", "db")
+
+
+def test_blame_database_before_the_service_that_crashes_because_of_it():
+    found = blame(failed(REFUSED, **ASKED), ended("web", when=11), *deleted("db", when=9))
+
+    assert [(each.finding.cause, each.service) for each in found.causes] == [("PodDeleted", "db"), ("Crash", "store")]
+
+
+def test_blame_answer_500_of_a_service_without_another_problem():
+    test = failed("assert 500 == 200", services=("store",), answers=((500, "http://web/orders"),))
+
+    assert first(test) == ("caused by", "service", "ServerError", "store")
+
+
+def test_blame_nothing_for_a_status_that_the_error_does_not_name():
+    assert blame(failed("assert 1 == 2", services=("store",), answers=((500, "http://web/"),))).causes == ()
+
+
+def event(reason, message, when, uid="web-1"):
+    about = ClusterObject(kind="Pod", name="web-1", namespace="shop", uid=uid)
+    return EventRecord(
+        at=at(when), seen="added", namespace="shop", name=f"e{when}", uid=f"e{when}", regarding=about, type="Warning",
+        reason=reason, message=message, last=at(int(when)),
+    )  # fmt: skip
+
+
+def test_blame_liveness_probe_with_what_it_asked_and_got():
+    message = "Liveness probe failed: HTTP probe failed with statuscode: 500"
+    killing = event("Killing", "Container c failed liveness probe, will be restarted", 9)
+    found = blame(failed(REFUSED, **ASKED), event("Unhealthy", message, 8), killing, ended(code=137))
+
+    assert found.causes[0].finding.cause == "LivenessProbe"
+    assert found.causes[0].finding.message == (
+        "its liveness probe failed (GET http://:8080/live), so the kubelet ended it"
+    )
+    assert found.causes[0].finding.evidence == (message,)
+
+
+def test_blame_readiness_probe():
+    unready = container(when=10, seen="modified", ready=False)
+
+    assert first(failed(REFUSED, **ASKED), unready, endpoints(when=10.1, ready=())) == (
+        "caused by", "service", "ReadinessProbe", "store",
+    )  # fmt: skip
+
+
+def test_blame_node_of_the_pods():
+    def node(when, status):
+        condition = Condition(type="Ready", status=status, message="Kubelet stopped posting node status.")
+        return NodeRecord(
+            at=at(when), seen="modified", name="n1", uid="n1", ready=status == "True", conditions=(condition,)
+        )
+
+    test = failed("httpx.ConnectTimeout: timed out", **ASKED)
+
+    assert first(test, node(0, "True"), node(10, "Unknown")) == ("caused by", "platform", "NodeNotReady", "store")
+
+
+@pytest.mark.parametrize(("labels", "blamed"), [({"app": "web"}, True), ({"app": "mail"}, False), ({}, True)])
+def test_blame_network_policy_that_selects_the_pods(labels, blamed):
+    policy = PolicyRecord(
+        at=at(8), seen="added", namespace="shop", name="deny", uid="p", selector=labels, types=("Ingress",)
+    )
+    found = first(failed("httpx.ConnectTimeout: timed out", **ASKED), policy)
+
+    assert found == (("caused by", "service", "NetworkPolicy", "store") if blamed else None)
+
+
+def test_blame_network_policy_not_for_a_closed_connection():
+    policy = PolicyRecord(at=at(8), seen="added", namespace="shop", name="deny", uid="p", types=("Ingress",))
+
+    assert first(failed("httpx.ReadError: Connection reset by peer", **ASKED), policy) == (
+        "coincided with", "test", "NetworkPolicy", "store",
+    )  # fmt: skip
+
+
+def test_blame_quota_in_the_namespace_of_the_test():
+    refusal = RefusalRecord(
+        at=at(10), namespace="test-1", by="quota", policy="small", reason="FailedCreate",
+        regarding=ClusterObject(kind="ReplicaSet", name="api-5d"),
+        message='Error creating: pods "api-5d-x" is forbidden: exceeded quota: small, requested: pods=1',
+    )  # fmt: skip
+    test = failed("NamespaceFailed: exceeded quota: small", namespaces=("test-1",))
+
+    assert first(test, refusal) == ("caused by", "service", "QuotaExceeded", "")
+    assert blame(failed("NamespaceFailed: exceeded quota: small", namespaces=("test-2",))).causes == ()
+
+
+def test_blame_cluster_dns():
+    every = [
+        endpoints("kube-dns", namespace="kube-system"),
+        endpoints("kube-dns", 9, namespace="kube-system", ready=()),
+    ]
+    test = failed("httpx.ConnectError: [Errno -3] Temporary failure in name resolution", addresses=("http://web",))
+
+    assert first(test, *every) == ("caused by", "platform", "DnsUnavailable", "")
+    assert first(failed("assert 1 == 2", addresses=("http://web",)), *every) is None
+
+
+def test_blame_says_what_the_timeline_shows_when_the_error_names_no_address():
+    assert first(failed("curl: Connection refused"), *deleted("mail")) == (
+        "coincided with", "test", "PodDeleted", "mail",
+    )  # fmt: skip
+
+
+def test_blame_address_of_a_pod():
+    address = pod().addresses[0]
+
+    assert first(failed(f"Connection refused ({address}), port 8080"), ended()) == (
+        "caused by", "service", "Crash", "store",
+    )  # fmt: skip
