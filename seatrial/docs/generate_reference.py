@@ -10,7 +10,7 @@ import inspect
 import re
 import types
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -22,7 +22,7 @@ from seatrial.cli.main import cli
 from seatrial.config.overrides import variables
 from seatrial.config.schema import SCHEMA_ID
 from seatrial.config.shape import describe, fields, kind_of
-from seatrial.model import blame, event, finding, result, timeline
+from seatrial.model import blame, comparison, environment_facts, event, finding, result, timeline
 from seatrial.model.errors import ExitCode
 from seatrial.model.spec import Project
 
@@ -77,6 +77,9 @@ def pages() -> dict[str, str]:
         "events.md": _page("Events", _events()),
         "result.md": _page("result.json", _result()),
         "timeline.md": _page("Timeline", _timeline()),
+        "facts.md": _page("facts.json", _facts()),
+        "comparison.md": _page("Comparison", _comparison()),
+        "comparison.schema.json": _schema(),
     }
 
 
@@ -331,6 +334,54 @@ _PARTS_OF_RECORDS: Final = (
 )
 
 
+def _facts() -> Iterator[str]:
+    yield (
+        "`facts.json` in the directory of a run with tests: the environment, as the container of the tests and the"
+        " cluster describe it.\n`seatrial compare` reads it. It has no values of variables: see"
+        " [secrets](../explanation/security.md#fingerprints-of-variables).\n"
+        f"The schema version is {environment_facts.FACTS_SCHEMA}.\n"
+    )
+    for part in (
+        environment_facts.EnvironmentFacts,
+        environment_facts.RunnerFacts,
+        environment_facts.ContainerFacts,
+        environment_facts.Variable,
+        environment_facts.Mount,
+        environment_facts.Limits,
+        environment_facts.NameAnswer,
+        environment_facts.PortAnswer,
+        environment_facts.PolicyFacts,
+    ):
+        yield from _struct(part, f"## {part.__name__}")
+    for enum in (environment_facts.EnvironmentKind, environment_facts.Trait):
+        yield f"## {enum.__name__}\n\n{_doc(enum)}\n\n" + ", ".join(f"`{member}`" for member in enum) + "\n"
+
+
+def _comparison() -> Iterator[str]:
+    yield (
+        "`seatrial compare --json` prints this document. Its JSON Schema is"
+        " [`comparison.schema.json`](comparison.schema.json).\n"
+        f"The schema version is {comparison.COMPARISON_SCHEMA}.\n"
+    )
+    for part in (
+        comparison.Comparison,
+        comparison.ComparedSide,
+        comparison.Box,
+        comparison.Durations,
+        comparison.Difference,
+        comparison.Explanation,
+        comparison.AcceptedBy,
+    ):
+        yield from _struct(part, f"## {part.__name__}")
+    kinds = ", ".join(f"`{member}`" for member in comparison.Kind)
+    yield f"## Kind\n\n{_doc(comparison.Kind)}\n\n{kinds}\n"
+
+
+def _schema() -> str:
+    schema = msgspec.json.schema(comparison.Comparison)
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
 def _struct(struct: type[msgspec.Struct], heading: str) -> Iterator[str]:
     told: dict[str, str] = {}
     for base in reversed(struct.__mro__):
@@ -367,17 +418,28 @@ def _json_type(type_: Any) -> str:
         name = type_.__name__
         if name == "ExitCode":
             return f"[{name}](exit-codes.md)"
-        page = "result.md" if name in _IN_RESULT else "timeline.md" if type_ in _PARTS_OF_RECORDS else "events.md"
-        return f"[{name}]({page}#{name.lower()})"
-    return {str: "string", int: "integer", float: "number", bool: "boolean", datetime: "time (RFC 3339)"}[type_]
+        return f"[{name}]({_PAGES[type_.__module__.rpartition('.')[2]]}#{name.lower()})"
+    return _SIMPLE[type_]
 
 
-_IN_RESULT: Final = frozenset(
-    {
-        "RunResult", "StageResult", "Counts", "ImageUsed", "TreeProof", "PodChanges", "Problem", "Stage", "Outcome",
-        "Blame", "Cause", "Fault",
-    }
-)  # fmt: skip
+_SIMPLE: Final[dict[Any, str]] = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    datetime: "time (RFC 3339)",
+    date: "date",
+}
+_PAGES: Final = {
+    "blame": "result.md",
+    "comparison": "comparison.md",
+    "environment_facts": "facts.md",
+    "event": "events.md",
+    "finding": "events.md",
+    "result": "result.md",
+    "timeline": "timeline.md",
+    "timeline_parts": "timeline.md",
+}
 
 
 def _doc(thing: Any) -> str:

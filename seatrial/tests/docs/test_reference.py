@@ -21,7 +21,17 @@ def generated() -> dict[str, str]:
     return dict(module.pages())
 
 
-GENERATED = ("cli.md", "configuration.md", "exit-codes.md", "events.md", "result.md", "timeline.md")
+GENERATED = (
+    "cli.md",
+    "comparison.md",
+    "comparison.schema.json",
+    "configuration.md",
+    "events.md",
+    "exit-codes.md",
+    "facts.md",
+    "result.md",
+    "timeline.md",
+)
 
 
 @pytest.mark.parametrize("name", GENERATED)

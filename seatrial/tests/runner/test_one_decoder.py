@@ -20,6 +20,7 @@ DECODERS = {
 
 READS = {
     "runner/decoder.py": "what pods send as JSON: the decoder",
+    "runner/facts_decoder.py": "facts of the agent as JSON, typed and bounded like the decoder's",
     "runner/archive.py": "the archive from a pod: the decoder",
     "runner/sync.py": "writes the archive for the pod",
     "runner/coverage.py": "coverage.xml from the archive, by expat with its limits",

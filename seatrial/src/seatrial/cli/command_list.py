@@ -39,6 +39,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "env": Entry(INSPECT, "Print shell exports for kubectl and helm against the cluster."),
     "debug": Entry(INSPECT, "Run a shell or a command in a debug pod, with HTTP, DNS and SQL clients."),
     "diagnose": Entry(INSPECT, "Find problems in the environment, with evidence."),
+    "compare": Entry(INSPECT, "Compare two runs and explain each difference."),
     "render": Entry(INSPECT, "Show a past run again from its directory."),
     "init": Entry(SETUP, "Write seatrial.toml from the files of the project."),
     "config": Entry(SETUP, "Show the configuration, its schema and its problems."),

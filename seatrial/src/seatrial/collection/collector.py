@@ -6,9 +6,9 @@ import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -46,10 +46,13 @@ class Collected:
     Attributes:
         logs: how many log files were written.
         complete: whether everything was read; False if the cluster stopped answering.
+        sizes: pod and container to the bytes of its log that were read; containers whose log was not readable are not
+            in it.
     """
 
     logs: int
     complete: bool
+    sizes: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
 
 
 def collect(
@@ -74,8 +77,8 @@ def collect(
     try:
         blocking_calls.call(collection.run, until=lambda: time.monotonic() - collection.progressed > idle_limit)
     except blocking_calls.Abandoned:
-        return Collected(collection.logs, complete=False)
-    return Collected(collection.logs, complete=True)
+        return Collected(collection.logs, complete=False, sizes=dict(collection.sizes))
+    return Collected(collection.logs, complete=True, sizes=collection.sizes)
 
 
 class _Collection:
@@ -96,6 +99,7 @@ class _Collection:
         self._lock = threading.Lock()
         self._problems: list[Exception] = []
         self.logs = 0
+        self.sizes: dict[tuple[str, str], int] = {}
         self.progressed = time.monotonic()
 
     def run(self) -> None:
@@ -135,6 +139,8 @@ class _Collection:
             text = self._kube.logs(pod, namespace, container, previous=previous, since=self._since)
         except SeatrialError:
             return False
+        if not previous:
+            self.sizes[pod, container] = len(text)
         if text:
             name = f"{container}{'-previous' if previous else ''}.log"
             path = self._run_dir / "logs" / "pods" / namespace / pod / name

@@ -1,12 +1,15 @@
-"""Collect stage: write container logs to the run directory, and after a failure probes, objects and image sizes."""
+"""Collect stage: write container logs and facts to the run directory, and after a failure probes and objects."""
 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Final
 
 from seatrial.collection.collector import collect
+from seatrial.collection.facts_recorder import FactsRecorder
+from seatrial.collection.fingerprint_key import fingerprint_key
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.runner.run_tests import TestRun
@@ -40,7 +43,7 @@ class Collection:
 
 
 def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, failed: bool) -> Report[Collection]:
-    """Write the logs of all containers, and after a failure their objects, to the run directory.
+    """Write logs of all containers, facts for comparisons, and after a failure objects to the run directory.
 
     If the run passed in an environment that already existed, only lines printed since its start are written: older ones
     were collected by earlier runs, and `seatrial logs` shows them.
@@ -53,6 +56,7 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
     """
     if not ctx.is_connected:
         return done(Collection())
+    facts = _facts(ctx, tests)
     findings = _probe(ctx, tests)
     whole = failed or ctx.is_new
     bundle = ctx.run_dir / "bundle" if failed else None
@@ -66,12 +70,24 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
     )
     if not collected.complete:
         ctx.warn("not all logs were collected: the cluster does not answer")
+    if facts is not None and not facts.finish(ctx.run_dir, collected.sizes, seconds=_idle_limit(tests)):
+        ctx.warn("facts.json was not written: the cluster does not answer")
     images_size = 0
     if ctx.is_new:
         used = [each.reference for each in delivered.used] if delivered else []
         images_size = ctx.env.images.disk_usage([*used, *(ctx.env.nodes.images() if ctx.env.nodes else ())])
-    facts = {"logs": str(collected.logs), **({"bundle": str(bundle)} if bundle else {})}
-    return done(Collection(images_size), facts, findings)
+    shown = {"logs": str(collected.logs), **({"bundle": str(bundle)} if bundle else {})}
+    return done(Collection(images_size), shown, findings)
+
+
+def _facts(ctx: Ctx, tests: TestRun | None) -> FactsRecorder | None:
+    """Begin to read the facts about the environment; None if the run has no tests."""
+    if not ctx.tests:
+        return None
+    key = fingerprint_key(ctx.env.shared, os.environ)
+    recorder = FactsRecorder(kube=ctx.kube, project=ctx.project, key=key, tests=tests is not None)
+    recorder.start()
+    return recorder
 
 
 def _probe(ctx: Ctx, tests: TestRun | None) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ tail RUN [CHANNEL=OFFSET]…  print frames and output of a run from an offset to
 interrupt RUN [--kill]      send SIGINT to a run, or kill it
 attach RUN                  connect this terminal to the debugger of a run
 manifest                    print the files below some paths (stdin: a line of JSON)
+facts                       print facts about the container (stdin: a line of JSON)
 seed DIRECTORY PATH…        copy paths of the image into a directory, unless they exist there
 clients DIRECTORY           write the clients into the directory, as programs; run as long as the pod
 client NAME ARGUMENT…       run a client
@@ -61,6 +62,10 @@ def main(argv: list[str]) -> int:
         from .exec_commands import manifest
 
         return manifest()
+    if command == "facts":
+        from .runner_facts import facts
+
+        return facts()
     if command == "seed":
         from .file_tree import seed
         from .state_files import state

@@ -1,0 +1,260 @@
+"""Derive the facts about the containers of services from Kubernetes objects. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from seatrial.model.environment_facts import ContainerFacts, Limits, Mount, PolicyFacts, Trait, Variable
+from seatrial.model.names import LABEL_DEBUG_POD
+from seatrial.pod.agent.runner_facts import fingerprint, traits
+from seatrial.ports import Object
+
+__all__ = ["Sources", "container_facts", "policy_facts", "quantity", "variable"]
+
+Values = Callable[[str, str, str], Mapping[str, str] | None]
+"""Returns the values of a Secret or ConfigMap by kind, namespace and name; None if they cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the facts need beside the objects.
+
+    Attributes:
+        key: key of the fingerprints.
+        values: reads Secrets and ConfigMaps that variables refer to.
+        logs: pod and container to the bytes of its log.
+    """
+
+    key: bytes
+    values: Values
+    logs: Mapping[tuple[str, str], int]
+
+
+_UNITS: Final = {
+    "": 1.0,
+    **{letter: 1000.0 ** (power + 1) for power, letter in enumerate("kMGTPE")},
+    **{f"{letter}i": 1024.0 ** (power + 1) for power, letter in enumerate("KMGTPE")},
+    "m": 0.001,
+    "u": 1e-6,
+    "n": 1e-9,
+}
+_QUANTITY: Final = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]{0,2})")
+
+_SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+
+
+def quantity(text: object) -> float:
+    """Return a quantity of Kubernetes as a number: bytes or cores; 0 if it is none."""
+    match = _QUANTITY.fullmatch(str(text))
+    return float(match[1]) * _UNITS.get(match[2], 0.0) if match else 0.0
+
+
+def variable(key: bytes, name: str, value: str) -> Variable:
+    """Return the fact about a variable whose value is known."""
+    return Variable(
+        fingerprint=fingerprint(key, name, value), traits=tuple(Trait(each) for each in traits(name, value))
+    )
+
+
+def policy_facts(policies: Sequence[Object]) -> tuple[PolicyFacts, ...]:
+    """Return the facts about NetworkPolicies."""
+    return tuple(
+        PolicyFacts(name=each["metadata"]["name"], digest=_digest(each.get("spec") or {}))
+        for each in sorted(policies, key=lambda each: str(each["metadata"]["name"]))
+    )
+
+
+def container_facts(
+    pods: Sequence[Object],
+    services: Sequence[Object],
+    *,
+    runner: str,
+    sources: Sources,
+) -> tuple[ContainerFacts, ...]:
+    """Return the facts about the containers of all pods except those of the tests and of `seatrial debug`.
+
+    Args:
+        pods: the pods.
+        services: the Services of the same namespaces.
+        runner: name of the runner pod.
+        sources: key, values and logs.
+    """
+    groups: dict[tuple[str, str], list[Object]] = {}
+    for pod in pods:
+        meta = pod["metadata"]
+        if meta["name"] != runner and LABEL_DEBUG_POD not in (meta.get("labels") or {}):
+            groups.setdefault((meta.get("namespace", ""), _workload(pod)), []).append(pod)
+    found: list[ContainerFacts] = []
+    for (namespace, workload), group in sorted(groups.items()):
+        newest = _newest(group)
+        near = [each for each in services if each["metadata"].get("namespace", "") == namespace]
+        names = tuple(sorted(_names(newest, near)))
+        containers = newest["spec"].get("containers") or []
+        for container in containers:
+            name = workload if len(containers) == 1 else f"{workload}/{container['name']}"
+            found.append(_container(container, group, sources, name=name, names=names))
+    return tuple(found)
+
+
+def _container(
+    container: Object, group: Sequence[Object], sources: Sources, *, name: str, names: tuple[str, ...]
+) -> ContainerFacts:
+    """Return the facts about one container of a group of pods, by its newest pod."""
+    pod = _newest(group)
+    spec = pod["spec"]
+    security = {**(spec.get("securityContext") or {}), **(container.get("securityContext") or {})}
+    statuses = [status for each in group for status in _statuses(each, container["name"])]
+    status = next(iter(_statuses(pod, container["name"])), {})
+    limits = (container.get("resources") or {}).get("limits") or {}
+    once = _owner(pod).get("kind") == "Job"
+    namespace = pod["metadata"].get("namespace", "")
+    return ContainerFacts(
+        name=name,
+        names=names,
+        image=str(container.get("image", "")),
+        digests=_digests(status),
+        command=(*(container.get("command") or ()), *(container.get("args") or ())),
+        user=str(security.get("runAsUser", "")),
+        variables=_variables(container, namespace, sources),
+        limits=Limits(memory=int(quantity(limits.get("memory", 0))), cpu=quantity(limits.get("cpu", 0))),
+        mounts=_mounts(spec, container),
+        read_only_root=bool(security.get("readOnlyRootFilesystem")),
+        restarts=sum(int(each.get("restartCount") or 0) for each in statuses),
+        last_exit=_last_exit(status),
+        ready=all(each.get("ready") for each in statuses) if statuses else False,
+        completed=_terminated(status).get("reason") == "Completed",
+        once=once,
+        started=_time(_started(status)),
+        seconds_to_ready=None if once else _seconds_to_ready(pod, status),
+        probes=tuple(each for each in ("startup", "readiness", "liveness") if f"{each}Probe" in container),
+        waits_for=tuple(f"init container {each['name']}" for each in spec.get("initContainers") or ()),
+        service_links=spec.get("enableServiceLinks") is not False,
+        ports=tuple(sorted(int(each["containerPort"]) for each in container.get("ports") or ())),
+        log=sources.logs.get((pod["metadata"]["name"], container["name"]), -1),
+    )
+
+
+def _newest(group: Sequence[Object]) -> Object:
+    """Return the newest pod: it has the current template of its workload."""
+    return max(group, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
+
+
+def _owner(pod: Object) -> Object:
+    owners = pod["metadata"].get("ownerReferences") or [{}]
+    owner: Object = next((each for each in owners if each.get("controller")), owners[0])
+    return owner
+
+
+def _workload(pod: Object) -> str:
+    """Return the name of the workload of a pod: that of its Deployment rather than of its ReplicaSet."""
+    owner, meta = _owner(pod), pod["metadata"]
+    name = str(owner.get("name") or meta["name"])
+    suffix = (meta.get("labels") or {}).get("pod-template-hash", "")
+    return name.removesuffix(f"-{suffix}") if owner.get("kind") == "ReplicaSet" and suffix else name
+
+
+def _names(pod: Object, services: Iterable[Object]) -> Iterator[str]:
+    labels = (pod["metadata"].get("labels") or {}).items()
+    for each in services:
+        selector = (each.get("spec") or {}).get("selector")
+        if selector and selector.items() <= labels:
+            yield each["metadata"]["name"]
+
+
+def _statuses(pod: Object, container: str) -> list[Object]:
+    found = (pod.get("status") or {}).get("containerStatuses") or []
+    return [each for each in found if each.get("name") == container]
+
+
+def _digests(status: Object) -> tuple[str, ...]:
+    digest = str(status.get("imageID", "")).rpartition("@")[2]
+    return (digest,) if digest.startswith("sha256:") else ()
+
+
+def _terminated(status: Object) -> Object:
+    found: Object = (status.get("state") or {}).get("terminated") or {}
+    return found
+
+
+def _last_exit(status: Object) -> str:
+    ended = _terminated(status) or (status.get("lastState") or {}).get("terminated") or {}
+    return f"{ended.get('reason', 'Exited')} {ended.get('exitCode', '')}".strip() if ended else ""
+
+
+def _started(status: Object) -> str:
+    state = status.get("state") or {}
+    return str((state.get("running") or state.get("terminated") or {}).get("startedAt") or "")
+
+
+def _seconds_to_ready(pod: Object, status: Object) -> float | None:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    ready: Object = next((each for each in conditions if each.get("type") == "Ready"), {})
+    start, end = _time(_started(status)), _time(str(ready.get("lastTransitionTime") or ""))
+    if ready.get("status") != "True" or start is None or end is None:
+        return None
+    return max(0.0, (end - start).total_seconds())
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _variables(container: Object, namespace: str, sources: Sources) -> dict[str, Variable]:
+    found: dict[str, Variable] = {}
+    for source in container.get("envFrom") or ():
+        for field, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
+            if reference := source.get(field):
+                for name, value in (sources.values(kind, namespace, reference["name"]) or {}).items():
+                    full = f"{source.get('prefix', '')}{name}"
+                    found[full] = variable(sources.key, full, value)
+    for each in container.get("env") or ():
+        known = _value(each, namespace, sources.values)
+        found[each["name"]] = Variable() if known is None else variable(sources.key, each["name"], known)
+    return found
+
+
+def _value(entry: Object, namespace: str, values: Values) -> str | None:
+    """Return the value of an entry of `env`; None if the kubelet alone knows it."""
+    source = entry.get("valueFrom")
+    if not source:
+        value = str(entry.get("value") or "")
+        return None if "$(" in value else value
+    for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+        if reference := source.get(field):
+            return (values(kind, namespace, reference["name"]) or {}).get(reference["key"])
+    return None
+
+
+def _mounts(spec: Object, container: Object) -> tuple[Mount, ...]:
+    kinds = {
+        volume["name"]: next((kind for kind in volume if kind != "name"), "") for volume in spec.get("volumes") or ()
+    }
+    return tuple(
+        Mount(
+            path=each["mountPath"],
+            kind=_kind(spec, each["name"], kinds.get(each["name"], "")),
+            read_only=bool(each.get("readOnly")),
+        )
+        for each in sorted(container.get("volumeMounts") or (), key=lambda each: str(each["mountPath"]))
+        if each["mountPath"] != _SERVICE_ACCOUNT
+    )
+
+
+def _kind(spec: Object, name: str, kind: str) -> str:
+    if kind != "emptyDir":
+        return kind
+    volume = next(each for each in spec["volumes"] if each["name"] == name)
+    return "tmpfs" if (volume["emptyDir"] or {}).get("medium") == "Memory" else kind
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

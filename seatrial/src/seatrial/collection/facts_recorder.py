@@ -1,0 +1,180 @@
+"""Record the facts about a Kubernetes environment in `facts.json`, while other files are collected."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from seatrial.collection.cluster_facts import Sources, container_facts, policy_facts
+from seatrial.collection.fingerprint_key import key_id
+from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind, RunnerFacts
+from seatrial.model.errors import SeatrialError
+from seatrial.model.redaction import safe_struct
+from seatrial.model.spec import Project
+from seatrial.ports import Kube, Object, StreamBroken
+from seatrial.runner.agent_files import agent_argv
+from seatrial.runner.decoder import Malformed
+from seatrial.runner.facts_decoder import decode_facts
+
+__all__ = ["FACTS_FILE", "FactsRecorder", "question", "write_facts"]
+
+FACTS_FILE: Final = "facts.json"
+"""In the directory of a run."""
+
+_SECONDS: Final = 10.0
+"""Time for the agent to answer."""
+
+
+@dataclass(slots=True)
+class FactsRecorder:
+    """Reads the facts in a thread of its own.
+
+    Attributes:
+        kube: the cluster's API.
+        project: the project.
+        key: key of the fingerprints.
+        tests: whether a container of the tests exists that can be asked.
+    """
+
+    kube: Kube
+    project: Project
+    key: bytes
+    tests: bool
+    _runner: RunnerFacts | None = field(init=False, default=None)
+    _problem: str = field(init=False, default="there was no container of the tests")
+    _objects: dict[str, list[Object]] = field(init=False, default_factory=dict)
+    _values: dict[tuple[str, str, str], Mapping[str, str] | None] = field(init=False, default_factory=dict)
+    _version: str = field(init=False, default="")
+    _thread: threading.Thread | None = field(init=False, default=None)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread = threading.Thread(target=self._read, name="seatrial-facts", daemon=True)
+        self._thread.start()
+
+    def finish(self, run_dir: Path, logs: Mapping[tuple[str, str], int], *, seconds: float) -> bool:
+        """Write `facts.json`; return False without a file if the cluster does not answer in time.
+
+        Args:
+            run_dir: directory of the run.
+            logs: pod and container to the bytes of its log that could be read.
+            seconds: time to wait for answers.
+        """
+        assert self._thread is not None, "start comes first"  # noqa: S101
+        self._thread.join(seconds)
+        if self._thread.is_alive() or not self._version:
+            return False
+        containers = container_facts(
+            self._objects["v1/Pod"],
+            self._objects["v1/Service"],
+            runner=self.project.runner.pod,
+            sources=Sources(self.key, lambda *reference: self._values.get(reference), logs),
+        )
+        facts = EnvironmentFacts(
+            kind=EnvironmentKind.KUBERNETES,
+            platform=self._version,
+            key=key_id(self.key),
+            runner=self._runner,
+            runner_problem=self._problem if self._runner is None else "",
+            containers=containers,
+            policies=policy_facts(self._objects["networking.k8s.io/v1/NetworkPolicy"]),
+        )
+        write_facts(run_dir, facts)
+        return True
+
+    def _read(self) -> None:
+        with suppress(SeatrialError):
+            asked = threading.Thread(target=self._ask, name="seatrial-facts-exec", daemon=True)
+            if self.tests:
+                asked.start()
+            for kind in ("v1/Pod", "v1/Service", "networking.k8s.io/v1/NetworkPolicy"):
+                self._objects[kind] = [
+                    each for namespace in self.project.used_namespaces for each in self._list(kind, namespace)
+                ]
+            for reference in _references(self._objects["v1/Pod"]):
+                self._values[reference] = self._value(*reference)
+            version = self.kube.version()
+            if self.tests:
+                asked.join(_SECONDS)
+            self._version = version
+
+    def _list(self, kind: str, namespace: str) -> list[Object]:
+        try:
+            return self.kube.objects(kind, namespace)
+        except SeatrialError:
+            if kind == "v1/Pod":
+                raise
+            # In a shared cluster, seatrial may not be allowed to read every kind.
+            return []
+
+    def _ask(self) -> None:
+        spec = self.project.runner
+        try:
+            done = self.kube.exec(spec.pod, spec.namespace).run(
+                agent_argv("facts"), stdin=question(self.project, self.key), container="tests", timeout=_SECONDS
+            )
+            self._runner = decode_facts(done.stdout)
+        except (SeatrialError, StreamBroken, Malformed) as error:
+            self._problem = str(error)
+
+    def _value(self, kind: str, namespace: str, name: str) -> Mapping[str, str] | None:
+        """Return the values of a Secret or ConfigMap; None if there is none or it cannot be read."""
+        try:
+            obj = self.kube.get(f"v1/{kind}", name, namespace)
+        except SeatrialError:
+            return None
+        data: dict[str, str] = (obj or {}).get("data") or {}
+        if kind == "ConfigMap":
+            return data
+        return {name: base64.b64decode(text).decode(errors="surrogateescape") for name, text in data.items()}
+
+
+def question(project: Project, key: bytes) -> bytes:
+    """Return what the agent's command `facts` reads on stdin."""
+    namespace = project.runner.namespace
+    services = []
+    for name, spec in project.service.items():
+        host, place = spec.name or name, spec.namespace or namespace
+        services.append(
+            {
+                "name": name,
+                "host": host if place == namespace else f"{host}.{place}",
+                "port": spec.port,
+                "names": [host] if place == namespace else [f"{host}.{place}"],
+                "http": spec.ready.http if spec.ready and spec.scheme == "http" and not spec.ready.port else None,
+            }
+        )
+    return json.dumps({"key": key.hex(), "services": services}).encode() + b"\n"
+
+
+def write_facts(run_dir: Path, facts: EnvironmentFacts) -> None:
+    """Write `facts.json` of a run."""
+    encoded = msgspec.json.encode(safe_struct(facts))
+    (run_dir / FACTS_FILE).write_bytes(msgspec.json.format(encoded, indent=1) + b"\n")
+
+
+def _references(pods: list[Object]) -> list[tuple[str, str, str]]:
+    """Return kind, namespace and name of all Secrets and ConfigMaps that variables refer to."""
+    found: dict[tuple[str, str, str], None] = {}
+    for pod in pods:
+        namespace = pod["metadata"].get("namespace", "")
+        for container in pod["spec"].get("containers") or ():
+            sources: list[Any] = [each.get("valueFrom") or {} for each in container.get("env") or ()]
+            for source in (*sources, *(container.get("envFrom") or ())):
+                for field_, kind in (
+                    ("configMapKeyRef", "ConfigMap"),
+                    ("configMapRef", "ConfigMap"),
+                    ("secretKeyRef", "Secret"),
+                    ("secretRef", "Secret"),
+                ):
+                    if reference := source.get(field_):
+                        found[kind, namespace, reference["name"]] = None
+    return list(found)

@@ -1,0 +1,1 @@
+"""Compare two environments by their recorded runs: find the differences, explain them, decide the verdict. Pure."""

@@ -1,0 +1,54 @@
+"""The kernel killed a process because its container reached its memory limit."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from seatrial.comparison.case import Case
+from seatrial.model.comparison import Difference, Explanation, Kind
+from seatrial.model.environment_facts import ContainerFacts
+
+__all__ = ["explain"]
+
+_KILLED: Final = re.compile(
+    r"OOMKilled|killed for memory|out of memory|exit code 137|MemoryError|Cannot allocate memory", re.IGNORECASE
+)
+_KINDS: Final = (Kind.RUN, Kind.OUTCOME, Kind.FLAKY, Kind.MISSING, Kind.EXIT, Kind.RESTARTS, Kind.SLOWER)
+
+
+def explain(difference: Difference, case: Case) -> Explanation | None:
+    """Explain a failure beside a container that was killed for memory."""
+    if difference.kind is Kind.LIMITS:
+        return Explanation(
+            rule="limits",
+            cause=f"the limits of {difference.subject} differ",
+            evidence=(f"{case.left.name}: {difference.left}", f"{case.right.name}: {difference.right}"),
+            remedy="set the same limits, high enough for the tests",
+        )
+    if difference.kind not in _KINDS:
+        return None
+    side = case.bad(difference)
+    killed = next((each for each in case.concerned(difference, side) if "OOMKilled" in each.last_exit), None)
+    line = case.find(_KILLED, difference, logs=False)
+    if killed is None and line is None:
+        return None
+    name = killed.name if killed else "a container"
+    limit = _limit(killed) if killed else ""
+    other = case.pair(killed.name, side)[1] if killed else None
+    evidence = [str(line)] if line else []
+    if killed:
+        evidence.append(f"{killed.name} in {side.name}: {killed.last_exit}, {limit}")
+    if other:
+        evidence.append(f"{other.name} in {case.other(side).name}: {_limit(other)}")
+    return Explanation(
+        rule="limits",
+        cause=f"{name} was killed for memory in {side.name}",
+        evidence=tuple(evidence),
+        remedy="raise resources.limits.memory of this container, or reduce its memory use",
+    )
+
+
+def _limit(container: ContainerFacts) -> str:
+    limit = container.limits.memory
+    return f"memory limit {limit >> 20} MiB" if limit else "no memory limit"
