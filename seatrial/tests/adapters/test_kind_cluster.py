@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 from seatrial.adapters.docker import DockerEngine
-from seatrial.adapters.kind_cluster import KindCluster, cluster_config, host_ports, node_ids, orphaned_nodes
+from seatrial.adapters.kind_cluster import (
+    KindCluster,
+    cluster_config,
+    host_ports,
+    is_customized,
+    node_ids,
+    node_image,
+    orphaned_nodes,
+)
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import CommandFailed, EnvironmentFailed
@@ -64,6 +72,25 @@ def test_cluster_config_keeps_registries_of_the_user():
 
 def test_cluster_config_defaults_to_one_node():
     assert config(None)["nodes"] == [{"role": "control-plane"}]
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, False),
+        ({"nodes": [{"role": "worker"}]}, False),
+        ({"containerdConfigPatches": ["[plugins]"]}, True),
+        ({"containerdConfigPatchesJSON6902": ["[]"]}, True),
+        ({"nodes": [{"role": "worker", "extraMounts": [{"hostPath": "/a"}]}]}, True),
+    ],
+)
+def test_is_customized(config, expected):
+    assert is_customized(config) is expected
+
+
+def test_node_image_is_that_of_the_first_node_with_one():
+    assert node_image({"nodes": [{"role": "control-plane"}, {"image": "node:v1.34.0"}]}) == "node:v1.34.0"
+    assert node_image({}) == ""
 
 
 def test_cluster_config_removes_host_ports():

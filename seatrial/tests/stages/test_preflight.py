@@ -193,6 +193,25 @@ class TestOwnCluster:
         with pytest.raises(WrongInput, match="1 mistake in what would be created"):
             preflight.run(world.ctx(env=world.env(node_image="kindest/node:v1.34.0")))
 
+    def test_image_that_no_node_could_pull_is_found(self, world):
+        world.images.present["there:1"] = "sha256:there"
+        containers = [{"name": name, "image": f"{name}:1"} for name in ("there", "gone")]
+        self.deployed(
+            world,
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": containers}},
+        )
+        world.images.present[world.project.runner.image] = "sha256:runner"
+        asked = []
+
+        def problem(host):
+            asked.append(host)
+            return "no route to host"
+
+        with pytest.raises(WrongInput) as caught:
+            preflight.run(world.ctx(env=world.env(registry_problem=problem)))
+        assert [each.message.split(" is ")[0] for each in caught.value.findings] == ["image gone:1"]
+        assert asked == ["registry-1.docker.io"]
+
     def test_likely_mistake_is_a_warning(self, world):
         container = {"name": "c", "env": [{"name": "WEB_MODE", "value": "x"}]}
         spec = {"template": {"spec": {"containers": [container]}}}

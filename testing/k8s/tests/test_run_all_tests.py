@@ -189,10 +189,10 @@ def test_run_script_missing_image_is_named(project: Path) -> None:
     try:
         run = Run(project)
 
-        assert run.code() == 10
+        assert run.code() == 4
     finally:
         values.write_text(before)
-    assert "foundry.invalid/jaeger:no-such-tag" in run.text
+    assert "image foundry.invalid/jaeger:no-such-tag is not on the engine" in run.text
     assert nodes() == []
 
 

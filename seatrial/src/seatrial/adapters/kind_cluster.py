@@ -18,7 +18,16 @@ from seatrial.model.errors import CommandFailed, EnvironmentFailed, OutOfTime
 from seatrial.model.names import EnvironmentId
 from seatrial.ports import ClusterState, Completed, Processes, Progress
 
-__all__ = ["KindCluster", "OrphanedNodes", "cluster_config", "host_ports", "node_ids", "node_image", "orphaned_nodes"]
+__all__ = [
+    "KindCluster",
+    "OrphanedNodes",
+    "cluster_config",
+    "host_ports",
+    "is_customized",
+    "node_ids",
+    "node_image",
+    "orphaned_nodes",
+]
 
 _LABEL: Final = "io.x-k8s.kind.cluster"
 _ROLE: Final = "io.x-k8s.kind.role"
@@ -246,6 +255,13 @@ def host_ports(config: Mapping[str, Any]) -> list[tuple[str, int]]:
 def node_image(config: Mapping[str, Any]) -> str:
     """Return the image of the first node in a kind configuration that names one; empty if none does."""
     return next((str(node["image"]) for node in config.get("nodes") or () if node.get("image")), "")
+
+
+def is_customized(config: Mapping[str, Any]) -> bool:
+    """Return whether a kind configuration may give nodes mirrors of registries: containerd patches or mounts."""
+    nodes = [node for node in config.get("nodes") or () if isinstance(node, dict)]
+    patches = [key for key in config if str(key).startswith("containerdConfigPatches")]
+    return bool(patches) or any(node.get("extraMounts") for node in nodes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from seatrial.adapters.kind_cluster import (
     OrphanedNodes,
     cluster_config,
     host_ports,
+    is_customized,
     node_image,
     orphaned_nodes,
 )
@@ -62,6 +63,7 @@ _VISITOR: Final = EnvironmentId("look")
 """An environment without a record, which leaves nothing in the state directory."""
 
 _CERTS: Final = "/etc/containerd/certs.d"
+_REGISTRY_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,10 +246,15 @@ def environment(this: Machine, project: Project, record: EnvironmentRecord) -> K
         registry=registry,
         mirror=mirror,
         charts=_helm(this, project, cluster),
+        registry_problem=None if is_customized(given or {}) else _registry_problem,
         node_image=project.cluster.image or node_image(given or {}),
         host_ports=tuple(host_ports(given or {})) if record.foreground and not record.host else (),
         **common,
     )
+
+
+def _registry_problem(host: str) -> str:
+    return registry_problem(host, timeout=_REGISTRY_SECONDS)
 
 
 def _own_kubeconfig(directory: Path, source: Path, context: str, project: Project) -> Path:

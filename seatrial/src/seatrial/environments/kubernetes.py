@@ -58,6 +58,8 @@ class Kubernetes:
         host_ports: host addresses and ports that the cluster will publish.
         port_owners: returns TCP port -> who listens on it.
         engine_info: returns the engine's version and capacity; raises UsageError if no engine answers.
+        registry_problem: returns why the registry of a host does not answer, empty if it does; None: nodes may pull
+            from other places than this machine.
         node_image: image of the nodes that will be created, if it is configured.
         holder: who we are, for others who find what we hold: user and machine.
     """
@@ -77,6 +79,7 @@ class Kubernetes:
     port_is_free: Callable[[str, int], bool]
     port_owners: Callable[[], Mapping[int, str]]
     engine_info: Callable[[], EngineInfo]
+    registry_problem: Callable[[str], str] | None = None
     node_image: str = ""
     holder: str = ""
     name: str = "kubernetes"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 from seatrial.chart_checks.check import check_objects, kubernetes_version
+from seatrial.chart_checks.images import described_images, images_without_source, registry_host
 from seatrial.cluster_checks.revive import ensure_cluster_answers
 from seatrial.model.errors import UsageError, WrongInput
 from seatrial.model.event import FindingMade
+from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.result import Stage
 from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces.lease import Lease
@@ -137,14 +140,16 @@ def _check_objects(ctx: Ctx, *, version: tuple[int, int] | None, cpus: int, memo
             deadline=ctx.deadline.child(ctx.project.timeouts.install),
         ).objects
 
+    objects = planned_objects(ctx.project, render)
     found = check_objects(
-        planned_objects(ctx.project, render),
+        objects,
         references=runner_references(ctx.project),
         version=version,
         cpus=cpus,
         memory=memory,
         is_complete=is_complete,
     )
+    found += _check_sources(ctx, objects)
     fatal = [each for each in found if each.fatal]
     for each in found:
         if not each.fatal:
@@ -154,6 +159,21 @@ def _check_objects(ctx: Ctx, *, version: tuple[int, int] | None, cpus: int, memo
     if fatal:
         one = len(fatal) == 1
         raise WrongInput(f"{len(fatal)} {'mistake' if one else 'mistakes'} in what would be created", fatal)
+
+
+def _check_sources(ctx: Ctx, objects: list[Object]) -> list[Finding]:
+    """Return a finding for each image that no node could pull, of those that this project does not build."""
+    if ctx.env.registry_problem is None:
+        return []
+    spec, own = ctx.project.runner, {image.name for image in ctx.project.image}
+    runner = ObjectRef(kind="Pod", name=spec.pod, namespace=spec.namespace)
+    wanted = {**described_images(objects), spec.image: runner}
+    images = {image: subject for image, subject in wanted.items() if not {image, image.rpartition(":")[0]} & own}
+    present = ctx.env.images.inspect(list(images))
+    hosts = sorted({registry_host(image) for image in images if image not in present})
+    with ThreadPoolExecutor(max(1, len(hosts))) as pool:
+        problems = dict(zip(hosts, pool.map(ctx.env.registry_problem, hosts), strict=True))
+    return list(images_without_source(images, present=present, problems=problems))
 
 
 def _ensure_cluster_answers(ctx: Ctx) -> bool:
