@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import re
 
 from seatrial.model import event as e
 from seatrial.model.blame import Blame, Cause, Fault
@@ -37,22 +36,6 @@ def test_github_writes_at_most_ten_errors(events):
     assert stream.getvalue().count("::error ") == 10
 
 
-def test_github_writes_the_job_summary(recorded, tmp_path):
-    summary = tmp_path / "summary.md"
-    summary.write_text("before\n")
-    for name in ("failed", "image_missing"):
-        sink = GitHub(io.StringIO(), summary=str(summary))
-        for event in recorded(name):
-            sink(event)
-        sink.close()
-
-    text = summary.read_text()
-    assert text.startswith("before\n### tests failed: 1 failed, 6 passed")
-    assert "- `tests/test_orders.py::test_healthy`" in text
-    assert "| cluster | unchanged |" in text
-    assert re.search(r"- \*\*pod/postgresql-0 container postgresql: ImagePull: image \S+:71 cannot be pulled", text)
-
-
 def test_github_closes_groups_of_stages_that_did_not_end(events):
     stream = io.StringIO()
     sink = GitHub(stream)
@@ -65,9 +48,9 @@ def test_github_closes_groups_of_stages_that_did_not_end(events):
     assert stream.getvalue().splitlines()[1:] == ["::group::cluster did not end", "starting nodes", "::endgroup::"]
 
 
-def test_github_adds_the_cause_to_the_annotation_of_a_failed_test(events, tmp_path):
-    stream, summary = io.StringIO(), tmp_path / "summary.md"
-    sink = GitHub(stream, summary=str(summary))
+def test_github_adds_the_cause_to_the_annotation_of_a_failed_test(events):
+    stream = io.StringIO()
+    sink = GitHub(stream)
     finding = Finding(cause="OOMKilled", subject=ObjectRef(kind="Pod", name="web-1"), message="out of memory")
     cause = Cause(word="caused by", fault=Fault.SERVICE, finding=finding, seconds=3, links=("the error names web",))
     for event in events(

@@ -97,20 +97,38 @@ def test_sink_writes_no_control_character_and_no_command_from_events(name: str) 
             assert "::error" not in line[3:].split("::", 1)[0], line
 
 
-def test_events_file_and_job_summary_contain_no_effective_command(tmp_path: Path) -> None:
-    events, summary = tmp_path / "events.jsonl", tmp_path / "summary.md"
+def test_events_file_contains_no_effective_command(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
     record(JsonLines(events))
-    record(GitHub(io.StringIO(), summary=str(summary)))
 
     for line in events.read_bytes().splitlines():
         text = json.dumps(json.loads(line), ensure_ascii=False)
         assert not set(text) & set("\x9b\u202e")
         assert "\\u001b" not in text
         assert decode_event(line)
-    markdown = summary.read_text()
-    assert not set(markdown) & set("\x1b\x9b\u202e\r")
-    assert "<b>" not in markdown.replace("`<b>`", "")
-    assert "`` \\::error::x::test_`<b>`[\\x1b[2J] ``" in markdown
+
+
+def test_guard_turns_commands_off_during_tests_by_a_secret_token() -> None:
+    stream = io.StringIO()
+    record(CommandGuard(stream))
+    first, *_, last = stream.getvalue().strip().split("\n")
+
+    token = first.removeprefix("::stop-commands::")
+    assert re.fullmatch(r"[0-9a-f]{32}", token)
+    assert last == f"::{token}::"
+    other = io.StringIO()
+    record(CommandGuard(other))
+    assert token not in other.getvalue()
+
+
+def test_guard_turns_commands_on_again_when_a_run_is_cut_short() -> None:
+    stream = io.StringIO()
+    guard = CommandGuard(stream, token=lambda: "t")
+    Recorder(RunId("r"), FakeClock(), [guard])(e.StageStarted(stage=Stage.TEST))
+    guard.close()
+    guard.close()
+
+    assert stream.getvalue() == "::stop-commands::t\n\n::t::\n"
 
 
 def test_github_annotates_failed_tests_after_commands_are_on_again() -> None:

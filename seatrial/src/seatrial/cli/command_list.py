@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "diagnose": Entry(INSPECT, "Find problems in the environment, with evidence."),
     "compare": Entry(INSPECT, "Compare two runs and explain each difference."),
     "render": Entry(INSPECT, "Show a past run again from its directory."),
+    "report": Entry(INSPECT, "Explain a run on one page, as Markdown or in a brief."),
     "init": Entry(SETUP, "Write seatrial.toml from the files of the project."),
     "config": Entry(SETUP, "Show the configuration, its schema and its problems."),
     "doctor": Entry(SETUP, "Check this machine: tools, engine, limits, ports and leftovers."),

@@ -91,18 +91,22 @@ class Context:
         return Output(sinks=self.sinks, out=self.out, color=self.color(self.out))
 
     def sinks(self, run_dir: Path) -> list[Sink]:
-        """Return the sinks of a run: the writer of `events.jsonl` in `run_dir`, and one renderer on stderr.
+        """Return the sinks of a run: writers of `events.jsonl` and `report.html` in `run_dir`, a renderer on stderr.
 
         The renderer is a live console on a terminal, groups and annotations on GitHub Actions, and plain lines
         everywhere else. With `-q` or `--json` it prints only errors and the verdict, as plain lines.
         """
-        from seatrial.sinks.choose import renderer  # noqa: PLC0415 - keeps --help quick
+        from seatrial.report.writer import ReportWriter  # noqa: PLC0415 - keeps --help quick
+        from seatrial.sinks.choose import renderer  # noqa: PLC0415
         from seatrial.sinks.guard import CommandGuard  # noqa: PLC0415
         from seatrial.sinks.jsonl import JsonLines  # noqa: PLC0415
 
-        guard = [CommandGuard(self.out)] if os.environ.get("GITHUB_ACTIONS") == "true" else []
+        on_github = os.environ.get("GITHUB_ACTIONS") == "true"
+        guard = [CommandGuard(self.out)] if on_github else []
+        summary = os.environ.get("GITHUB_STEP_SUMMARY") if on_github and not (self.quiet or self.as_json) else None
         return [
             JsonLines(run_dir / "events.jsonl"),
+            ReportWriter(run_dir, self.say, summary=summary),
             *guard,
             renderer(
                 sys.stderr,

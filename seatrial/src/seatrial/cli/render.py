@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -48,11 +47,12 @@ def command(ctx: Context, *, run: str, as_: str) -> ExitCode:
     from msgspec.structs import replace  # noqa: PLC0415 - keeps --help quick
 
     from seatrial.app.past_output import PastOutput  # noqa: PLC0415
+    from seatrial.app.past_runs import find_events  # noqa: PLC0415
     from seatrial.model.redaction import safe_struct  # noqa: PLC0415
     from seatrial.sinks.guard import CommandGuard  # noqa: PLC0415
     from seatrial.sinks.past import Unreadable, events_of  # noqa: PLC0415 - keeps --help quick
 
-    file = _events_file(ctx, run)
+    file = find_events(run, lambda: ctx.runs)
     form = "json" if ctx.as_json else as_
     sink = _sink(ctx, form)
     # The configuration tells secrets. A run that came from elsewhere is shown without one.
@@ -84,23 +84,6 @@ def command(ctx: Context, *, run: str, as_: str) -> ExitCode:
     if not whole:
         ctx.say("the run ended without a verdict: it was killed, or is still running")
     return ExitCode.PASSED
-
-
-def _events_file(ctx: Context, run: str) -> Path:
-    given = Path(run)
-    if given.is_file():
-        return given
-    if (given.is_absolute() or os.sep in run) and (given / "events.jsonl").is_file():
-        return given / "events.jsonl"
-    for folder in (ctx.runs / run, given):
-        if (folder / "events.jsonl").is_file():
-            return folder / "events.jsonl"
-    if not ctx.runs.is_dir():
-        raise UsageError(f"no run in {ctx.runs}", hint="seatrial run")
-    known = sorted(entry.name for entry in ctx.runs.iterdir() if entry.is_dir() and not entry.is_symlink())
-    raise UsageError(
-        f"no run {run!r} in {ctx.runs}", hint=f"one of: {', '.join(known[-5:])}" if known else "seatrial run"
-    )
 
 
 def _sink(ctx: Context, format_: str) -> Sink:

@@ -12,7 +12,7 @@ import json
 import re
 from typing import Final
 
-__all__ = ["TerminalFilter", "TextFilter", "safe_json", "safe_line", "safe_text"]
+__all__ = ["TerminalFilter", "TextFilter", "safe_json", "safe_line", "safe_text", "without_color"]
 
 # Control characters except tab and line feed, bidirectional and invisible format characters, line separators,
 # surrogates. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
@@ -23,6 +23,7 @@ _UNSAFE: Final = (
 _COLOR: Final = r"\x1b\[[0-9;:]{0,32}m"
 """SGR sequence: sets color and style of the text after it, nothing else."""
 
+_SEQUENCE: Final = re.compile(_COLOR)
 _ONE_UNSAFE: Final = re.compile(f"[\t\n{_UNSAFE}]")
 _ONE_UNSAFE_BUT_LINES: Final = re.compile(f"[{_UNSAFE}]")
 _UNSAFE_OR_COLOR: Final = re.compile(f"\r\n?|{_COLOR}|[{_UNSAFE}]")
@@ -61,6 +62,11 @@ def safe_json(text: str) -> str:
     """Return JSON of the same value whose characters are safe to print."""
     text = _ONE_UNSAFE_BUT_LINES.sub(lambda match: json.dumps(match[0])[1:-1], text)
     return text.replace("##", r"#\u0023")
+
+
+def without_color(text: str) -> str:
+    """Return a text without the sequences that set colors and style."""
+    return _SEQUENCE.sub("", text) if "\x1b" in text else text
 
 
 class TextFilter:

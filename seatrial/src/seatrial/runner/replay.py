@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import stat
 import tempfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.errors import ExitCode
 from seatrial.model.names import RunId
 from seatrial.model.redaction import safe_struct
+from seatrial.model.text import without_color
 from seatrial.model.verdict import Verdict
 from seatrial.runner.renderer_process import SETTINGS, VERDICT, RendererProcess
 from seatrial.runner.request import Request
@@ -24,7 +24,6 @@ from seatrial.runner.request import Request
 __all__ = ["has_output", "past_verdict", "show_output"]
 
 _ABANDONED: Final = Verdict(exit=ExitCode.INCONCLUSIVE, message="the run was abandoned")
-_COLOR: Final = re.compile(r"\x1b\[[0-9;:]*m")
 _LONGEST: Final = 1 << 20
 
 _T = TypeVar("_T")
@@ -81,7 +80,7 @@ def show_output(run_dir: Path, out: TextIO, *, color: bool, width: int, redact: 
         run=RunId(run_dir.name), argv=(), root=run_dir, directory="/", where=settings.where,
         deadline=Deadline.after(0), informational=True, color=color, width=width,
     )  # fmt: skip
-    filtered = cast("TextIO", _Filtered(out, lambda line: redact(line if color else _COLOR.sub("", line))))
+    filtered = cast("TextIO", _Filtered(out, lambda line: redact(line if color else without_color(line))))
     with tempfile.TemporaryDirectory(prefix="seatrial-render-") as scratch:
         logs = Path(scratch)
         # A link in an untrusted directory may point to any file.

@@ -35,7 +35,7 @@ def renderer(
     if environ.get("GITHUB_ACTIONS") == "true" and not quiet:
         from seatrial.sinks.github import GitHub  # noqa: PLC0415 - imported only where used
 
-        return GitHub(stream, verbose=verbose, summary=environ.get("GITHUB_STEP_SUMMARY"), commands=commands)
+        return GitHub(stream, verbose=verbose, commands=commands)
     if stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI") and not quiet:
         from seatrial.sinks.console import Console  # noqa: PLC0415 - importing rich takes 60 ms
 

@@ -1,20 +1,17 @@
-"""Render a run for GitHub Actions: a group for each stage, annotations for failures, a summary of the job.
+"""Render a run for GitHub Actions: a group for each stage, annotations for failures.
 
 Commands: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
 from __future__ import annotations
 
-import html
-import re
-from pathlib import Path
 from typing import Final, TextIO
 
 from seatrial.model import event as e
 from seatrial.model.blame import Blame, blame_lines
 from seatrial.model.event import Event
 from seatrial.model.finding import Finding
-from seatrial.model.result import RunResult, Stage
+from seatrial.model.result import Stage
 from seatrial.sinks import words
 from seatrial.sinks.plain import Plain
 
@@ -33,32 +30,24 @@ class GitHub:
     Args:
         stream: output stream.
         verbose: as for `Plain`.
-        summary: file for the summary of the job: GITHUB_STEP_SUMMARY.
         commands: stream for annotations of tests after the tests ended; default: `stream`.
     """
 
-    def __init__(
-        self, stream: TextIO, *, verbose: int = 0, summary: str | None = None, commands: TextIO | None = None
-    ) -> None:
+    def __init__(self, stream: TextIO, *, verbose: int = 0, commands: TextIO | None = None) -> None:
         self._plain = Plain(stream, verbose=verbose)
         self._stream = stream
         self._commands = commands or stream
-        self._summary = Path(summary) if summary else None
         self._lines: dict[Stage, list[str]] = {}
         self._running: list[Stage] = []
         self._annotated: set[str] = set()
         self._findings: list[Finding] = []
         self._failed: list[str] = []
         self._blames: dict[str, Blame] = {}
-        self._directory = ""
         self._held: list[tuple[str, str, str, str]] | None = None
 
     def __call__(self, event: Event, /) -> None:
         """Write the lines, annotations and summary of an event."""
         match event.body:
-            case e.RunStarted(directory=directory):
-                self._directory = directory
-                self._plain(event)
             case e.StageStarted(stage=stage):
                 self._running.append(stage)
                 self._plain(event)
@@ -88,11 +77,6 @@ class GitHub:
                 self._blames[blame.nodeid] = blame
             case e.Note(level="warning", text=text):
                 self._annotate("warning", text, "seatrial")
-            case e.RunEnded(result=result):
-                self._plain(event)
-                if self._summary:
-                    with self._summary.open("a", encoding="utf-8") as file:
-                        file.write(self._markdown(result))
             case _:
                 self._plain(event)
 
@@ -135,28 +119,6 @@ class GitHub:
         blame = self._blames.get(nodeid)
         return blame_lines(blame) if blame is not None else []
 
-    def _markdown(self, result: RunResult) -> str:
-        rows = "".join(
-            f"| {stage.stage} | {words.outcome(stage.outcome)} | {words.duration(stage.seconds)} |"
-            f" {_cell(words.facts(stage.facts))} |\n"
-            for stage in result.stages
-        )
-        failed = "".join(
-            f"- {_code(nodeid)}" + "".join(f": {_cell(line)}" for line in self._causes(nodeid)[:1]) + "\n"
-            for nodeid in self._failed
-        )
-        findings = "".join(
-            f"- **{_cell(words.finding(finding))}**" + (f" ({_cell(finding.hint)})" if finding.hint else "") + "\n"
-            for finding in self._findings
-        )
-        return (
-            f"### {_cell(words.last_line(result, ''))}\n\n"
-            + (f"{findings}\n" if findings else "")
-            + (f"{failed}\n" if failed else "")
-            + "".join(f"{_cell(line)}\n" for line in words.remarks(result))
-            + f"| stage | outcome | time | |\n| --- | --- | ---: | --- |\n{rows}\n"
-        )
-
     def _print(self, *lines: str) -> None:
         print(*lines, sep="\n", file=self._stream, flush=True)
 
@@ -173,15 +135,3 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _cell(text: str) -> str:
-    """Escape the markup of Markdown, tables and HTML."""
-    return re.sub(r"([\\`*_\[\]|])", r"\\\1", html.escape(text, quote=False).replace("\n", " "))
-
-
-def _code(text: str) -> str:
-    """Return a text as inline code of Markdown, in which nothing is markup."""
-    fence = "`" * (max(map(len, re.findall(r"`+", text)), default=0) + 1)
-    space = " " if "`" in text else ""
-    return f"{fence}{space}{text}{space}{fence}".replace("\n", " ")
