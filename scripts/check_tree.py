@@ -45,6 +45,16 @@ STAGE_FILES = frozenset(
     )
 )  # fmt: skip
 
+SOURCE = "seatrial/src/seatrial/"
+TESTS = "seatrial/tests/"
+MIRRORED = 90.0
+"""Minimum percentage of seatrial's modules whose tests are in a file of the same path. Raise it; never lower it."""
+
+OTHER_TESTS = ("seatrial/e2e/", "seatrial/benchmarks/tests/")
+
+LONGEST_TEST = 500
+"""Most lines of a test file."""
+
 WORDS: Mapping[str, str] = {
     r"what is remembered": "saved state, state file",
     r"survey(?:s|ed|ing)?": "inspect, detect, discover",
@@ -242,8 +252,47 @@ def forbidden_words(text: str) -> Iterator[tuple[str, str]]:
             yield match[0], replacement
 
 
+def untested_modules() -> tuple[list[str], float]:
+    """Return seatrial's modules without `tests/PATH/test_MODULE.py`, and the percentage of those with it."""
+    names = [name for name in tracked(SOURCE) if name.endswith(".py") and not name.endswith("__.py")]
+    tests = set(tracked(TESTS))
+    missing = []
+    for name in names:
+        path = Path(name.removeprefix(SOURCE))
+        if f"{TESTS}{path.with_name(f'test_{path.name}')}" not in tests:
+            missing.append(name)
+    return missing, 100.0 - 100.0 * len(missing) / max(1, len(names))
+
+
+def imported_modules(source: str) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each module, or member of one, that a source imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.lineno, f"{node.module or ''}.{alias.name}") for alias in node.names)
+
+
+def test_file_breaches() -> Iterator[str]:
+    """Yield one line for each broken rule about seatrial's test files."""
+    missing, share = untested_modules()
+    if share < MIRRORED:
+        yield f"{TESTS}: {share:.1f} % of the modules have a test file of the same path, should be {MIRRORED} %:"
+        yield from (f"  {name}" for name in missing)
+    files = [name for name in tracked(TESTS, *OTHER_TESTS) if name.endswith(".py")]
+    tests = {Path(name).stem for name in files if Path(name).name.startswith("test_")}
+    for name in files:
+        source = (ROOT / name).read_text()
+        if (lines := len(source.splitlines())) > LONGEST_TEST:
+            yield f"{name}: has {lines} lines, at most {LONGEST_TEST}; split it"
+        for number, imported in imported_modules(source):
+            if tests.intersection(imported.split(".")):
+                yield f"{name}:{number}: imports {imported}; move what tests share to a module that is no test"
+
+
 def breaches() -> Iterator[str]:
     """Yield one line for each broken rule."""
+    yield from test_file_breaches()
     stage_files = {name.removeprefix(STAGES) for name in tracked(STAGES)}
     for name in sorted(stage_files ^ STAGE_FILES):
         yield f"{STAGES}{name}: this folder has one file per stage and context.py; helpers go to packages by subject"

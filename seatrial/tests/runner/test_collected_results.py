@@ -10,7 +10,7 @@ import pytest
 from seatrial.model.errors import ExitCode
 from seatrial.model.event import Note
 
-from runner.conftest import PASSES, Bench
+from runner.bench import PASSES, Bench
 
 
 def test_coverage_is_collected(bench: Bench) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,10 +17,9 @@ from seatrial.model.errors import ExitCode, OutOfTime
 from seatrial.model.event import Body
 from seatrial.ports import Completed, ContainerState
 from seatrial.runner import run_tests
-from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.run_tests import TestRun
 
-from runner.conftest import Bench
+from runner.bench import Bench
 from runner.local_pod import LocalPod
 
 BLOCKS = """
@@ -289,42 +286,3 @@ def test_unexpected_error_keeps_the_results_and_ends_the_tests(bench: Bench, mar
     while marker.exists() and not is_gone(marker):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-class Impatient(LocalPod):
-    """A pod that ends runs which nobody watches after a second."""
-
-    def serve_argv(self) -> Sequence[str]:
-        code = (
-            "import sys; sys.path.insert(0, sys.argv[1]); from seatrial_agent import supervisor;"
-            " supervisor._UNWATCHED = 1.0; supervisor.serve()"
-        )
-        return [self.python, "-c", code, str(self.directory)]
-
-
-class TestAbandoned:
-    """The host was killed, or gave the pod up."""
-
-    @pytest.fixture
-    def pod_class(self) -> type[LocalPod]:
-        return Impatient
-
-    def test_abandoned_run_is_killed(self, bench: Bench, marker: Path) -> None:
-        write(bench, marker)
-        request = {"run": "r", "argv": [sys.executable, "-m", "pytest"], "cwd": str(bench.pod.workdir),
-                   "color": False, "width": 80}  # fmt: skip
-        submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
-        bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
-        ended = bench.pod.state_directory / "runs/r/exit.json"
-        deadline = time.monotonic() + 120
-        while not ended.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-        assert json.loads(ended.read_text())["signal"] == signal.SIGKILL
-
-    def test_followed_run_continues(self, bench: Bench) -> None:
-        bench.write(test_a_py="import time\ndef test_a(): time.sleep(4)\n")
-        bench.build()
-
-        assert bench.run().verdict.exit is ExitCode.PASSED

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 from seatrial.model.errors import EnvironmentFailed, ExitCode
@@ -13,31 +11,8 @@ from seatrial.model.event import Note
 from seatrial.ports import Completed, ContainerState, StreamBroken
 from seatrial.runner import run_tests
 
-from runner.conftest import Bench
+from runner.bench import Bench
 from runner.local_pod import LocalPod
-
-
-class PodWithoutDirectory(LocalPod):
-    """A pod whose working directory is deleted while its supervisor starts."""
-
-    def serve_argv(self) -> Sequence[str]:
-        return ("sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *super().serve_argv())
-
-
-def test_supervisor_survives_the_deletion_of_its_working_directory(tmp_path: Path) -> None:
-    root = tmp_path / "project"
-    root.mkdir()
-    pod = PodWithoutDirectory(tmp_path / "pod", sys.executable)
-    bench = Bench(root, pod, tmp_path / "runs")
-    try:
-        pod.wait_ready()
-        pod.workdir.mkdir()
-        bench.write(test_a_py="def test_a(): pass\n")
-        bench.build()
-
-        assert bench.run().verdict.exit == ExitCode.PASSED
-    finally:
-        pod.close()
 
 
 class LostPod(LocalPod):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from seatrial.model.errors import ExitCode
 
-from runner.conftest import Bench
+from runner.bench import Bench
 
 PARTS = """
 import builtins, gc, hashlib, inspect, io, json, linecache, os, socket, sys, threading, time, types, warnings, zlib

@@ -25,7 +25,7 @@ from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.protocol import Chunk, ChunkReader
 from seatrial.runner.run_tests import TestRun
 
-from runner.conftest import Bench
+from runner.bench import Bench
 from runner.local_pod import LocalPod
 
 RUN = "20260101-000001-0000"

@@ -19,7 +19,7 @@ from seatrial.runner.decoder import Malformed, TreeChanges, decode_changes
 from seatrial.runner.pod_changes import applied, collect_into_tree, sort_changes
 from seatrial.runner.run_tests import TestRun
 
-from runner.conftest import Bench
+from runner.bench import Bench
 
 SNAPSHOTS = ("tests/**/__snapshots__/**",)
 AMBER = "tests/__snapshots__/test_a.ambr"

@@ -12,7 +12,7 @@ from seatrial.ports import StreamBroken
 from seatrial.runner import prestarted_exec
 from seatrial.runner.prestarted_exec import PrestartedExec
 
-from runner.conftest import Bench
+from runner.bench import Bench
 from runner.local_pod import LocalPod, StartedHere
 
 

@@ -13,7 +13,7 @@ from seatrial.cli.main import run
 from seatrial.model.errors import ExitCode
 from seatrial.runner.replay import has_output, past_verdict, show_output
 
-from runner.conftest import Bench
+from runner.bench import Bench
 
 RED = (
     "import sys\ndef test_good(): pass\ndef test_bad():\n    print('told \\x1b[31mbefore\\x1b[0m')\n    assert 1 == 2\n"

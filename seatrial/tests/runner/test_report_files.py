@@ -12,7 +12,7 @@ from seatrial.model.errors import ExitCode
 from seatrial.model.event import Note
 from seatrial.runner.archive import deliver
 
-from runner.conftest import Bench
+from runner.bench import Bench
 
 ONE_FAILS = "def test_a(): pass\ndef test_b(): assert 0, 'broken'\n"
 SEVERAL = ("--html=out/deep/r.html", "--report-log=out/log.jsonl", "--json-report", "--log-file=l.txt")
@@ -88,51 +88,6 @@ def test_configured_absolute_path_is_in_the_image(bench: Bench) -> None:
     assert found == (bench.run_dir / "reports/report-log/log.jsonl",)
     assert nodeids(found[0])
     assert not Path("/nowhere").exists()
-
-
-def test_reports_of_ini_settings_are_in_the_directory_of_the_run(bench: Bench) -> None:
-    """An ini file or a variable of the image names them. Nothing is written into the image, which may be read-only."""
-    bench.write(
-        tests__test_a_py=ONE_FAILS,
-        pytest_ini=(
-            "[pytest]\nlog_file = logs/all.txt\naddopts = --html=/readonly/r.html --self-contained-html"
-            " --junitxml=j.xml --json-report --json-report-file=none --cov=tests --cov-report=html\n"
-        ),
-    )
-    bench.build()
-
-    found = reports(bench, env={"PYTEST_ADDOPTS": "--report-log=log.jsonl"})
-
-    kept = bench.run_dir / "reports"
-    wanted = ["html/r.html", "junit-xml/j.xml", "log-file/all.txt", "report-log/log.jsonl"]
-    assert found == tuple(kept / path for path in wanted)
-    assert all(path.is_file() for path in found)
-    assert (bench.run_dir / "coverage/htmlcov/index.html").is_file()
-    assert f"Generated html report: file://{kept}/html/r.html" in bench.text
-    assert f"Coverage HTML written to dir {bench.run_dir}/coverage/htmlcov" in bench.text
-    assert {path.name for path in bench.pod.workdir.iterdir()} == {"pytest.ini", "tests"}
-    assert {path.name for path in bench.root.iterdir()} == {".coverage", ".pytest_cache", "pytest.ini", "tests"}
-
-
-def test_options_that_the_configuration_names_are_report_files(bench: Bench) -> None:
-    """Of a plugin that nobody knows; an ini file may name its file, too."""
-    bench.write(
-        conftest_py=(
-            "def pytest_addoption(parser):\n"
-            "    parser.addoption('--mine', dest='my_file'), parser.addoption('--more', dest='more')\n"
-            "def pytest_sessionfinish(session):\n"
-            "    for path in (session.config.option.my_file, session.config.option.more):\n"
-            "        open(path, 'w').write('done')\n"
-        ),
-        test_a_py="def test_a(): pass\n",
-        pytest_ini="[pytest]\naddopts = --more=m.txt\n",
-    )
-    bench.build()
-
-    found = reports(bench, "--mine", "a/b.txt", report_options=("--mine", "--more"))
-
-    assert found == (bench.root / "a/b.txt", bench.run_dir / "reports/more/m.txt")
-    assert [path.read_text() for path in found] == ["done", "done"]
 
 
 def test_reports_of_an_interrupted_run_are_collected(bench: Bench) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,13 +10,11 @@ from pathlib import Path
 import pytest
 from seatrial.image_inputs.working_tree import digest
 from seatrial.model import event
-from seatrial.model.errors import EnvironmentFailed, ExitCode
+from seatrial.model.errors import ExitCode
 from seatrial.model.event import Body, Note
-from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.sync import PodDiffers
 
-from runner.conftest import PASSES, Bench
-from runner.local_pod import LocalPod
+from runner.bench import PASSES, Bench, wait_for
 
 
 def test_run_of_passing_tests_is_proven(bench: Bench) -> None:
@@ -105,37 +99,6 @@ def test_pod_with_other_files_is_not_changed(bench: Bench) -> None:
     assert not touched.exists()
 
 
-def test_refused_input_is_read_completely(bench: Bench) -> None:
-    """The exec of a command that leaves much of its input unread never ends: the cluster waits for a reader."""
-    tree = {"root": str(bench.pod.workdir), "paths": ["tests"], "expect": "something else"}
-    argv = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=bench.pod.env) as submit:
-        assert submit.stdin is not None
-        submit.stdin.write(json.dumps({"tree": tree, "archive": True}).encode() + b"\n")
-        submit.stdin.write(bytes(1 << 20))  # a broken pipe is an error here
-        submit.stdin.close()
-        assert submit.stdout is not None
-        assert json.loads(submit.stdout.read()) == {"error": "differs", "files": {}}
-
-
-@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["serial", "xdist"])
-def test_import_of_an_installed_copy_is_inconclusive(bench: Bench, workers: tuple[str, ...]) -> None:
-    """The tree is right, but Python imports another file: also in xdist's workers, where the tests are."""
-    test = "import pkg\ndef test_pkg(): assert pkg.VALUE\n"
-    bench.write(src__pkg____init___py="VALUE = 2\n", tests__test_a_py=test)
-    (bench.root / "src/pkg").mkdir(parents=True, exist_ok=True)
-    (bench.root / "src/pkg/__init__.py").write_text("VALUE = 2\n")
-    bench.build()
-    installed = bench.pod.directory / "site-packages" / "pkg"
-    installed.mkdir(parents=True)
-    (installed / "__init__.py").write_text("VALUE = 1\n")
-
-    ran = bench.run(*workers, "tests", sync=("tests", "src"), env={"PYTHONPATH": str(installed.parent)})
-
-    assert ran.verdict.exit is ExitCode.INCONCLUSIVE
-    assert f"pkg was imported from {installed}/__init__.py" in ran.verdict.reason
-
-
 @pytest.mark.parametrize("size", [1500, 9001])
 def test_broken_stream_is_resumed(bench: Bench, size: int) -> None:
     """Cut again and again, also in the middle of frames: nothing is lost, nothing counted twice."""
@@ -218,40 +181,6 @@ def test_process_killed_in_teardown_is_inconclusive(bench: Bench, test: str, pas
     assert (ran.counts.passed, ran.counts.failed) == (1 + passed, failed)
 
 
-def test_test_that_closes_descriptors_is_reported(bench: Bench) -> None:
-    """Code that becomes a daemon does; the log is not among what it closes."""
-    bench.write(test_a_py="import os\ndef test_one(): os.closerange(20, 256)\ndef test_two(): pass\n")
-    bench.build()
-
-    assert bench.run().verdict.exit is ExitCode.PASSED
-
-
-def test_fork_that_returns_does_not_report(bench: Bench) -> None:
-    """A child that goes on through pytest's hooks writes nothing into the log."""
-    bench.write(test_a_py="import os\ndef test_one(): os.fork()\ndef test_two(): pass\n")
-    bench.build()
-
-    assert bench.run("-p", "no:cacheprovider").counts.passed == 2
-
-
-def test_nested_pytest_session_is_not_recorded(bench: Bench) -> None:
-    """Tests of pytest plugins run pytest; only the run's own session counts, and the environment is clean."""
-    bench.write(
-        test_a_py="import os, subprocess, sys\n"
-        "def test_nested(tmp_path):\n"
-        "    assert [name for name in os.environ if name.startswith('SEATRIAL_')] == ['SEATRIAL_STATE_DIRECTORY']\n"
-        "    assert 'PYTEST_ADDOPTS' not in os.environ and 'PYTEST_PLUGINS' not in os.environ\n"
-        "    (tmp_path / 'test_b.py').write_text('def test_b(): assert 0')\n"
-        "    assert subprocess.run([sys.executable, '-m', 'pytest', str(tmp_path)]).returncode == 1\n"
-    )
-    bench.build()
-
-    ran = bench.run()
-
-    assert ran.verdict.exit is ExitCode.PASSED, bench.text
-    assert ran.counts.collected == 1
-
-
 def test_command_with_two_sessions_is_inconclusive(bench: Bench) -> None:
     """Only one can be shown, so none is believed."""
     bench.write(test_a_py=PASSES)
@@ -309,74 +238,6 @@ def test_command_that_fails_before_pytest_is_an_environment_error(bench: Bench) 
     assert "cannot resolve dependencies" in bench.text
 
 
-def test_processes_left_by_tests_are_killed(bench: Bench) -> None:
-    """The next run finds the runner as the first one did."""
-    marker = bench.pod.directory / "pid"
-    bench.write(
-        test_a_py="import subprocess\n"
-        "def test_leaves():\n"
-        f"    process = subprocess.Popen(['sleep', '300'], start_new_session=True)\n"
-        f"    open({str(marker)!r}, 'w').write(str(process.pid))\n"
-    )
-    bench.build()
-
-    assert bench.run("-p", "no:unraisableexception").verdict.exit is ExitCode.PASSED
-    assert not Path(f"/proc/{marker.read_text()}").exists()
-
-
-def test_second_run_in_a_pod_is_refused(bench: Bench) -> None:
-    """A second host is told so; once the first is gone, its run belongs to nobody and is ended."""
-    request_file = _run_of_another_host(bench) / "request.json"
-
-    keep = threading.Event()
-
-    def watch() -> None:
-        while not keep.wait(0.2):
-            os.utime(request_file)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    with pytest.raises(EnvironmentFailed, match="the runner pod is in use by run 20251231-000000-0000"):
-        bench.run()
-    keep.set()
-    watcher.join()
-    # Killed four seconds ago: one more second shows that nobody is left.
-    os.utime(request_file, (time.time() - 4,) * 2)
-    bench.write(test_a_py=PASSES)
-    bench.build()
-
-    assert bench.run().verdict.exit is ExitCode.PASSED
-
-
-def test_run_with_much_output_is_followed(bench: Bench) -> None:
-    bench.write(
-        test_a_py="import sys, time\ndef test_a():\n    for _ in range(15):\n"
-        "        print('.', file=sys.__stdout__, flush=True)\n        time.sleep(0.1)\n"
-    )
-    bench.build()
-
-    bench.run("-s")
-
-    run = next((bench.pod.state_directory / "runs").iterdir())
-    begun = json.loads((run / "begin.json").read_text())["at"]
-    assert (run / "request.json").stat().st_mtime - begun > 1
-
-
-def test_tail_of_a_lost_host_ends_and_the_run_continues(bench: Bench) -> None:
-    """Its output would not tell: an exec's pipe takes what is written long after nobody reads it."""
-    run = _run_of_another_host(bench)
-    tail = agent_argv("tail", run.name, python=bench.pod.python, entry=bench.pod.entry)
-    pipe = subprocess.PIPE
-    with subprocess.Popen(tail, env=bench.pod.env, stdin=pipe, stdout=pipe) as listening:
-        assert listening.stdin is not None
-        before = (run / "request.json").stat().st_mtime
-        _wait_for(lambda: (run / "request.json").stat().st_mtime > before)
-        listening.stdin.close()
-
-        assert listening.wait(10) == 1
-    assert not (run / "exit.json").exists()
-
-
 def test_events_are_emitted_during_the_run(bench: Bench) -> None:
     """A result is told while the next test still runs."""
     seen = threading.Event()
@@ -397,47 +258,6 @@ def test_events_are_emitted_during_the_run(bench: Bench) -> None:
 
 
 def _when_there(path: Path, action: object) -> None:
-    _wait_for(path.exists)
+    wait_for(path.exists)
     time.sleep(0.1)
     action()  # type: ignore[operator]
-
-
-def _run_of_another_host(bench: Bench) -> Path:
-    """Have a run of a minute in the pod that nobody watches, and return its directory."""
-    bench.write(test_a_py="import time\ndef test_slow(): time.sleep(60)\n")
-    bench.build()
-    run = bench.pod.state_directory / "runs" / "20251231-000000-0000"
-    request = {"run": run.name, "argv": [bench.pod.python, "-m", "pytest"], "cwd": str(bench.pod.workdir),
-               "color": False, "width": 80}  # fmt: skip
-    submit = agent_argv("submit", python=bench.pod.python, entry=bench.pod.entry)
-    bench.pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
-    _wait_for((run / "begin.json").exists)
-    return run
-
-
-def _wait_for(condition: object) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def test_sigterm_ends_the_supervisor_and_its_run(tmp_path: Path) -> None:
-    """A pod that is deleted ends at once, not after its grace."""
-    pod = LocalPod(tmp_path / "pod", sys.executable)
-    pod.wait_ready()
-    (pod.workdir / "test_a.py").write_text("import time\ndef test_slow(): time.sleep(60)\n")
-    request = {"run": "r", "argv": [pod.python, "-m", "pytest"], "cwd": str(pod.workdir), "color": False, "width": 80}
-    submit = agent_argv("submit", python=pod.python, entry=pod.entry)
-    pod.run(submit, stdin=json.dumps({"request": request}).encode() + b"\n", timeout=10)
-    begin = pod.state_directory / "runs/r/begin.json"
-    _wait_for(begin.exists)
-    pid = json.loads(begin.read_text())["pid"]
-
-    started = time.monotonic()
-    pod.serve.send_signal(signal.SIGTERM)
-
-    assert pod.serve.wait(10) == 0
-    assert time.monotonic() - started < 5
-    assert not Path(f"/proc/{pid}").exists()
-    pod.close()

@@ -8,7 +8,7 @@ import re
 import pytest
 from seatrial.model.errors import ExitCode
 
-from runner.conftest import PASSES, Bench
+from runner.bench import PASSES, Bench
 
 
 def test_output_and_names_of_tests_have_no_escape_sequences(bench: Bench) -> None:

@@ -108,29 +108,6 @@ def test_events_file_contains_no_effective_command(tmp_path: Path) -> None:
         assert decode_event(line)
 
 
-def test_guard_turns_commands_off_during_tests_by_a_secret_token() -> None:
-    stream = io.StringIO()
-    record(CommandGuard(stream))
-    first, *_, last = stream.getvalue().strip().split("\n")
-
-    token = first.removeprefix("::stop-commands::")
-    assert re.fullmatch(r"[0-9a-f]{32}", token)
-    assert last == f"::{token}::"
-    other = io.StringIO()
-    record(CommandGuard(other))
-    assert token not in other.getvalue()
-
-
-def test_guard_turns_commands_on_again_when_a_run_is_cut_short() -> None:
-    stream = io.StringIO()
-    guard = CommandGuard(stream, token=lambda: "t")
-    Recorder(RunId("r"), FakeClock(), [guard])(e.StageStarted(stage=Stage.TEST))
-    guard.close()
-    guard.close()
-
-    assert stream.getvalue() == "::stop-commands::t\n\n::t::\n"
-
-
 def test_github_annotates_failed_tests_after_commands_are_on_again() -> None:
     """In the stream of the tests' output, where the order of lines is certain."""
     stderr, stdout = io.StringIO(), io.StringIO()

@@ -16,7 +16,7 @@ _REQUIREMENT: Final = re.compile(r"\s*pytest\b")
 
 _INCLUDED: Final = re.compile(r"^\s*(?:-r|--requirement)[ =]*(\S+)", re.MULTILINE)
 _WITHOUT_TESTS: Final = re.compile(r"--(?:no-dev|no-default-groups|no-group|only-group|only|without|prod|production)\b")
-_WITH_EXTRAS: Final = re.compile(r"--(?:all-extras|extra|all-groups|group|with)\b|(?:^|[\s'\"])\.\[")
+_WITH_EXTRAS: Final = re.compile(r"--(?:all-extras|extra|all-groups|group|only-group|with)\b|(?:^|[\s'\"])\.\[")
 _DEEPEST: Final = 3
 
 

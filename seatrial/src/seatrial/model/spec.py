@@ -152,8 +152,12 @@ class ServiceSpec(_Spec, frozen=True, kw_only=True):
 class Resources(_Spec, frozen=True, kw_only=True):
     """`[runner.resources]`: requests and limits of the container `tests`, as quantities of Kubernetes."""
 
-    requests: dict[str, str] = msgspec.field(default_factory=lambda: {"cpu": "250m", "memory": "256Mi"})
-    limits: dict[str, str] = msgspec.field(default_factory=lambda: {"memory": "2Gi"})
+    requests: Annotated[dict[str, str], Meta(description="what the node reserves for the tests")] = msgspec.field(
+        default_factory=lambda: {"cpu": "250m", "memory": "256Mi"}
+    )
+    limits: Annotated[dict[str, str], Meta(description="most that the tests may use")] = msgspec.field(
+        default_factory=lambda: {"memory": "2Gi"}
+    )
 
 
 class Reference(NamedTuple):

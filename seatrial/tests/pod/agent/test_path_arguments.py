@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from runner.bench import PASSES, Bench
 from seatrial.model.errors import ExitCode
-
-from runner.conftest import PASSES, Bench
 
 
 def test_globs_are_expanded_in_the_pod(bench: Bench) -> None:
-    """In paths of the configured command; what matches nothing stays."""
+    """In paths of the configured command. A glob without a match is passed on."""
     bench.write(packages__a__tests__test_a_py=PASSES, packages__b__tests__test_b_py=PASSES)
     bench.build()
     command = (bench.pod.python, "-m", "pytest")
@@ -20,7 +19,7 @@ def test_globs_are_expanded_in_the_pod(bench: Bench) -> None:
 
 @pytest.mark.parametrize("option", ["--ignore-glob", "--ignore-glob="])
 def test_option_value_with_a_glob_is_not_expanded(bench: Bench, option: str) -> None:
-    """Expanded, its second file would be the only one that runs."""
+    """pytest would take the second file as the only test file."""
     for number in range(3):
         (bench.root / f"test_slow_{number}.py").write_text(PASSES)
         (bench.root / f"test_quick_{number}.py").write_text(PASSES)

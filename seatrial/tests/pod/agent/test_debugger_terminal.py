@@ -1,4 +1,4 @@
-"""`breakpoint()` and `--pdb`: the user's terminal is the debugger's, while it has something to ask."""
+"""`breakpoint()` and `--pdb`: the debugger uses the user's terminal while it waits for input."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import time
 from collections.abc import Sequence
 
 import pytest
-from seatrial.model.errors import ExitCode
-
-from runner.conftest import Bench
+from runner.bench import Bench
 from runner.local_pod import LocalPod
+from seatrial.model.errors import ExitCode
+from seatrial.runner.agent_files import agent_argv
 
 
 class TerminalPod(LocalPod):
-    """A pod to which a terminal can be connected; somebody types the answers."""
+    """A pod to which a terminal can be connected. `answers` are typed at the prompts."""
 
     answers: tuple[str, ...] = ()
     shown: str = ""
@@ -49,7 +49,7 @@ class TerminalPod(LocalPod):
 
 @pytest.fixture
 def pod_class() -> type[LocalPod]:
-    """Here, pods have terminals."""
+    """Return the class of pods with terminals."""
     return TerminalPod
 
 
@@ -59,7 +59,7 @@ def terminal_pod(bench: Bench) -> TerminalPod:
 
 
 def test_breakpoint_connects_the_terminal(bench: Bench) -> None:
-    """It stops, answers, and goes on; before and behind it everything is shown as ever."""
+    """Output before and after it is shown as usual."""
     bench.write(test_a_py="def test_before(): pass\ndef test_it():\n    x = 6\n    breakpoint()\n    assert x == 7\n")
     bench.build()
     pod = terminal_pod(bench)
@@ -75,7 +75,7 @@ def test_breakpoint_connects_the_terminal(bench: Bench) -> None:
 
 
 def test_pdb_connects_the_terminal_after_a_failure(bench: Bench) -> None:
-    """--pdb shows the traceback, then asks; twice for two failures."""
+    """--pdb shows each traceback, then a prompt."""
     bench.write(test_a_py="def test_one():\n    y = 'here'\n    assert 0\ndef test_two(): assert 0\n")
     bench.build()
     pod = terminal_pod(bench)
@@ -91,7 +91,7 @@ def test_pdb_connects_the_terminal_after_a_failure(bench: Bench) -> None:
 
 
 def test_quit_in_the_debugger_interrupts_the_run(bench: Bench) -> None:
-    """Leaving the debugger ends the session, as it does locally."""
+    """As it does locally."""
     bench.write(test_a_py="def test_one():\n    breakpoint()\ndef test_two(): pass\n")
     bench.build()
     pod = terminal_pod(bench)
@@ -104,7 +104,7 @@ def test_quit_in_the_debugger_interrupts_the_run(bench: Bench) -> None:
 
 
 def test_breakpoint_without_a_terminal_is_a_failure(bench: Bench) -> None:
-    """The test that asks for it fails and says why: nobody waits for ever, and the next one is captured as ever."""
+    """The test fails with the reason. Output of the next test is captured."""
     bench.write(
         test_a_py="def test_one():\n    breakpoint()\ndef test_two(): print('quiet')\ndef test_three(): assert 0\n"
     )
@@ -117,3 +117,12 @@ def test_breakpoint_without_a_terminal_is_a_failure(bench: Bench) -> None:
     assert ran.counts.passed == 1
     assert "quiet" not in bench.text
     assert terminal_pod(bench).attached == 0
+
+
+def test_attach_to_a_run_without_a_terminal_fails(bench: Bench) -> None:
+    run = bench.start_unfollowed()
+    attach = agent_argv("attach", run.name, python=bench.pod.python, entry=bench.pod.entry)
+
+    done = bench.pod.run(attach, timeout=10)
+
+    assert (done.code, done.stderr) == (1, b"this run has no terminal\n")

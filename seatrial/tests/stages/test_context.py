@@ -1,0 +1,67 @@
+"""What every stage receives and returns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import World
+from seatrial.model.event import Note, StageProgress
+from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.result import Outcome, Stage
+from seatrial.model.spec import NamespaceSpec, Project, RunnerSpec
+from seatrial.stages.context import done, unchanged
+
+
+def test_reports_have_result_outcome_and_facts() -> None:
+    finding = Finding(cause="Slow", subject=ObjectRef(kind="Pod", name="web"), message="m")
+    changed, same = done(1, {"images": "2"}, (finding,)), unchanged(2)
+
+    assert (changed.result, changed.outcome, changed.facts, changed.findings) == (
+        1, Outcome.DONE, {"images": "2"}, (finding,),
+    )  # fmt: skip
+    assert (same.result, same.outcome, same.facts, same.findings) == (2, Outcome.UNCHANGED, {}, ())
+    assert done(None).facts == {}
+
+
+def test_run_creates_the_cluster_unless_an_earlier_command_did(world: World, tmp_path: Path) -> None:
+    assert world.ctx().is_new
+    assert not world.ctx(kept=True).is_new
+    assert not World(tmp_path, provider="existing").ctx().is_new
+
+
+def test_api_of_the_cluster_requires_a_connection(world: World) -> None:
+    ctx = world.ctx(connected=False)
+    assert not ctx.is_connected
+    with pytest.raises(AssertionError, match="cluster stage"):
+        _ = ctx.kube
+
+    assert ctx.connect() is ctx.kube
+    assert ctx.is_connected
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("always", True), ("on-failure", False), ("never", False)])
+def test_owner_is_the_environment_of_the_run(tmp_path: Path, keep: str, kept: bool) -> None:
+    project = Project(
+        root=tmp_path, runner=RunnerSpec(image="runner:1"), namespace=NamespaceSpec(pod_security="restricted")
+    )
+    ctx = World(tmp_path, project, namespace="guest").ctx(keep=keep)
+
+    assert (ctx.owner.kept, ctx.owner.environment, ctx.owner.pod_security) == (kept, "guest", "restricted")
+    assert ctx.owner.labels == ctx.record.labels
+
+
+def test_log_files_are_in_the_directory_of_the_run(world: World) -> None:
+    ctx = world.ctx()
+
+    assert ctx.log("build") == ctx.run_dir / "logs" / "build.log"
+
+
+def test_progress_and_warnings_are_events(world: World) -> None:
+    ctx = world.ctx()
+    ctx.progress(Stage.BUILD)("step 3")
+    ctx.warn("careful")
+
+    assert world.recorded.bodies == [
+        StageProgress(stage=Stage.BUILD, text="step 3"), Note(level="warning", text="careful"),
+    ]  # fmt: skip
