@@ -32,8 +32,8 @@ def pod(name="web-5d4f-x", *, owner="ReplicaSet", containers=None, status=None, 
 SERVICE = {"metadata": {"name": "web-http", "namespace": "shop"}, "spec": {"selector": {"app": "web"}}}
 
 
-def facts(*pods, services=(SERVICE,), values=None, logs=None):
-    sources = Sources(KEY, lambda *reference: (values or {}).get(reference), logs or {})
+def facts(*pods, services=(SERVICE,), values=None, logs=None, images=None):
+    sources = Sources(KEY, lambda *reference: (values or {}).get(reference), logs or {}, images or {})
     return container_facts(pods, services, runner="test-runner", sources=sources)
 
 
@@ -83,9 +83,16 @@ def test_state_of_a_container_is_read():
     there["status"]["conditions"] = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:14Z"}]
 
     (found,) = facts(there, logs={("web-5d4f-x", "c"): 7})
-    assert (found.last_exit, found.ready, found.digests, found.log) == ("OOMKilled 137", False, ("sha256:aa",), 7)
+    assert (found.last_exit, found.ready, found.digest, found.log) == ("OOMKilled 137", False, "sha256:aa", 7)
     assert found.started == datetime(2026, 1, 1, 0, 0, 10, tzinfo=UTC)
     assert found.seconds_to_ready == 4.0
+
+
+def test_id_on_the_engine_is_that_of_the_manifest():
+    status = {"name": "c", "imageID": "docker.io/library/web@sha256:aa"}
+
+    assert facts(pod(status=status), images={"sha256:aa": "sha256:local"})[0].image_id == "sha256:local"
+    assert facts(pod(status=status))[0].image_id == ""
 
 
 def test_job_is_meant_to_end():

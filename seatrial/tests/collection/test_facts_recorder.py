@@ -39,7 +39,7 @@ def answering(kube, text):
 
 
 def recorded(kube, project, tmp_path, *, tests=True):
-    recorder = FactsRecorder(kube=kube, project=project, key=KEY, tests=tests)
+    recorder = FactsRecorder(kube=kube, project=project, key=KEY, tests=tests, images={})
     recorder.start()
     assert recorder.finish(tmp_path, {("web-1", "c"): 5}, seconds=5)
     return msgspec.json.decode((tmp_path / "facts.json").read_bytes(), type=EnvironmentFacts)
@@ -78,7 +78,7 @@ def test_cluster_that_does_not_answer_leaves_no_file(project, tmp_path):
         raise refused("gone")
 
     kube.objects = objects
-    recorder = FactsRecorder(kube=kube, project=project, key=KEY, tests=False)
+    recorder = FactsRecorder(kube=kube, project=project, key=KEY, tests=False, images={})
     recorder.start()
 
     assert not recorder.finish(tmp_path, {}, seconds=5)

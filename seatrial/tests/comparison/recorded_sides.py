@@ -34,7 +34,7 @@ WEB = ContainerFacts(
     name="web",
     names=("web",),
     image="web:1",
-    digests=("sha256:aaaa",),
+    digest="sha256:aaaa",
     variables={"MODE": Variable(fingerprint="11112222")},
     probes=("readiness",),
     seconds_to_ready=2.0,

@@ -90,6 +90,6 @@ def test_other_keys_are_noted():
 
 def test_most_important_difference_is_first_and_natural_ones_are_last():
     left = run({NAME: recorded(), "b": recorded()}, facts=facts())
-    right = run({NAME: recorded("failed"), "b": recorded("skipped")}, facts=facts(container(digests=("sha256:b",))))
+    right = run({NAME: recorded("failed"), "b": recorded("skipped")}, facts=facts(container(digest="sha256:b")))
 
     assert [each.kind for each in compared(left, right).differences] == ["test-outcome", "test-not-run", "image"]

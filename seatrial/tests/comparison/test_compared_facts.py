@@ -26,7 +26,7 @@ def test_facts_of_one_side_only_are_not_compared():
 @pytest.mark.parametrize(
     ("kind", "change", "left", "right"),
     [
-        ("image", {"digests": ("sha256:bbbb",)}, "web:1 sha256:aaaa", "web:1 sha256:bbbb"),
+        ("image", {"digest": "sha256:bbbb"}, "web:1 sha256:aaaa", "web:1 sha256:bbbb"),
         ("variable", {"variables": {}}, "value 11112222", "not set"),
         ("variable", {"variables": {"MODE": Variable(fingerprint="33")}}, "value 11112222", "value 33"),
         ("restarts", {"restarts": 2}, "0", "2"),
@@ -63,13 +63,21 @@ def test_fact_that_differs_by_nature_does_not_count_between_kinds(kind, change):
     assert (difference.kind, difference.counts) == (kind, False)
 
 
-@pytest.mark.parametrize("change", [{"digests": ("sha256:b",)}, {"variables": {}}, {"restarts": 1}])
+@pytest.mark.parametrize("change", [{"digest": "sha256:b"}, {"variables": {}}, {"restarts": 1}])
 def test_image_variables_and_restarts_count_between_kinds_too(change):
     assert compare_facts(facts(kind="compose"), facts(container(**change)))[0].counts
 
 
-def test_images_with_a_common_digest_are_the_same():
-    assert compare_facts(facts(container(digests=("sha256:x", "sha256:aaaa"))), facts()) == ()
+def test_images_without_a_common_kind_of_identity_are_not_compared():
+    local = container(digest="", image_id="sha256:local")
+
+    assert compare_facts(facts(local, kind="compose"), facts()) == ()
+
+
+def test_images_of_the_engine_are_compared_by_their_id():
+    left, right = container(digest="", image_id="sha256:x"), container(digest="sha256:m", image_id="sha256:y")
+
+    assert found(facts(left), facts(right)) == [("image", "web", "web:1 sha256:x", "web:1 sha256:y", True)]
 
 
 @pytest.mark.parametrize("seconds", [5.0, 11.0])

@@ -29,11 +29,13 @@ class Sources:
         key: key of the fingerprints.
         values: reads Secrets and ConfigMaps that variables refer to.
         logs: pod and container to the bytes of its log.
+        images: digest of a manifest to the id of the image on the engine.
     """
 
     key: bytes
     values: Values
     logs: Mapping[tuple[str, str], int]
+    images: Mapping[str, str]
 
 
 _UNITS: Final = {
@@ -118,7 +120,8 @@ def _container(
         name=name,
         names=names,
         image=str(container.get("image", "")),
-        digests=_digests(status),
+        digest=_digest_of_image(status),
+        image_id=sources.images.get(_digest_of_image(status), ""),
         command=(*(container.get("command") or ()), *(container.get("args") or ())),
         user=str(security.get("runAsUser", "")),
         variables=_variables(container, namespace, sources),
@@ -172,9 +175,9 @@ def _statuses(pod: Object, container: str) -> list[Object]:
     return [each for each in found if each.get("name") == container]
 
 
-def _digests(status: Object) -> tuple[str, ...]:
+def _digest_of_image(status: Object) -> str:
     digest = str(status.get("imageID", "")).rpartition("@")[2]
-    return (digest,) if digest.startswith("sha256:") else ()
+    return digest if digest.startswith("sha256:") else ""
 
 
 def _terminated(status: Object) -> Object:

@@ -42,12 +42,14 @@ class FactsRecorder:
         project: the project.
         key: key of the fingerprints.
         tests: whether a container of the tests exists that can be asked.
+        images: digest of a manifest to the id of the image on the engine.
     """
 
     kube: Kube
     project: Project
     key: bytes
     tests: bool
+    images: Mapping[str, str]
     _runner: RunnerFacts | None = field(init=False, default=None)
     _problem: str = field(init=False, default="there was no container of the tests")
     _objects: dict[str, list[Object]] = field(init=False, default_factory=dict)
@@ -76,7 +78,7 @@ class FactsRecorder:
             self._objects["v1/Pod"],
             self._objects["v1/Service"],
             runner=self.project.runner.pod,
-            sources=Sources(self.key, lambda *reference: self._values.get(reference), logs),
+            sources=Sources(self.key, lambda *reference: self._values.get(reference), logs, self.images),
         )
         facts = EnvironmentFacts(
             kind=EnvironmentKind.KUBERNETES,

@@ -93,8 +93,9 @@ def _container(
     name = (
         after.name if same_kind else next(iter({before.name, *before.names} & {after.name, *after.names}), after.name)
     )
-    if before.digests and after.digests and not {*before.digests} & {*after.digests}:
-        yield _of(Kind.IMAGE, name, f"{before.image} {before.digests[0]}", f"{after.image} {after.digests[0]}")
+    images = _images(before, after)
+    if images[0] != images[1]:
+        yield _of(Kind.IMAGE, name, f"{before.image} {images[0]}", f"{after.image} {images[1]}")
     yield from _variables(name, before.variables, after.variables, same_key=same_key)
     if bool(before.restarts) != bool(after.restarts):
         yield _of(Kind.RESTARTS, name, before.restarts, after.restarts)
@@ -116,6 +117,13 @@ def _container(
     start, end = before.seconds_to_ready, after.seconds_to_ready
     if start is not None and end is not None and end > _SLOWER * start and end - start >= _SLOWER_SECONDS:
         yield _of(Kind.SLOWER_START, name, f"ready after {start:.0f} s", f"ready after {end:.0f} s")
+
+
+def _images(before: ContainerFacts, after: ContainerFacts) -> tuple[str, str]:
+    """Return what identifies the images of both sides: digest or id, whichever both sides know; else nothing."""
+    if before.digest and after.digest:
+        return before.digest, after.digest
+    return (before.image_id, after.image_id) if before.image_id and after.image_id else ("", "")
 
 
 def _variables(

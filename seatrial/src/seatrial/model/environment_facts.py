@@ -156,7 +156,8 @@ class ContainerFacts(msgspec.Struct, frozen=True, kw_only=True):
         name: of the workload or Compose service; with `/CONTAINER` if the pod has several.
         names: host names by which other containers reach it.
         image: reference.
-        digests: digests that identify the image. Two containers run the same image if they have one in common.
+        digest: digest of the image's manifest; empty if unknown.
+        image_id: id of the image on the engine; empty if the engine does not have it.
         command: command and arguments that override those of the image.
         user: user that overrides the image's; empty: none.
         variables: environment variables that override those of the image.
@@ -164,7 +165,7 @@ class ContainerFacts(msgspec.Struct, frozen=True, kw_only=True):
         last_exit: reason and exit code of the last exit: `OOMKilled 137`; empty if it never exited.
         ready: whether all its instances are ready.
         completed: whether it is meant to end, and ended with exit code 0.
-        once: whether it is meant to end: a Job, or an init container that Compose calls one-off service.
+        once: whether it is meant to end: a Job, or a service that others wait for until it completed.
         started: when its newest instance started.
         seconds_to_ready: from its start until it was ready; None if unknown.
         probes: what decides that it is ready: `readiness`, `startup`, `healthcheck`.
@@ -176,7 +177,8 @@ class ContainerFacts(msgspec.Struct, frozen=True, kw_only=True):
     name: _Name
     names: tuple[_Name, ...] = ()
     image: _Name = ""
-    digests: tuple[_Name, ...] = ()
+    digest: _Name = ""
+    image_id: _Name = ""
     command: tuple[str, ...] = ()
     user: _Name = ""
     variables: dict[_Name, Variable] = {}

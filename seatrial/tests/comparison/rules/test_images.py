@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comparison.recorded_sides import container, explained, fact, facts
 
-OTHER = facts(container(digests=("sha256:b",)), container(name="db", names=("db",)))
+OTHER = facts(container(digest="sha256:b"), container(name="db", names=("db",)))
 SAME = facts(container(), container(name="db", names=("db",)))
 
 

@@ -1,0 +1,133 @@
+"""Derive the facts about the containers of Compose services from `docker inspect`. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from seatrial.collection.cluster_facts import variable
+from seatrial.model.environment_facts import ContainerFacts, Limits, Mount
+from seatrial.ports import Object
+
+__all__ = ["engine_facts"]
+
+_SERVICE: Final = "com.docker.compose.service"
+_DEPENDS_ON: Final = "com.docker.compose.depends_on"
+_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
+"""Docker writes nanoseconds; datetime reads microseconds."""
+
+
+def engine_facts(
+    containers: Sequence[Object],
+    *,
+    runner: str,
+    key: bytes,
+    image_variables: Mapping[str, Mapping[str, str]],
+    logs: Mapping[str, int],
+) -> tuple[ContainerFacts, ...]:
+    """Return the facts about all containers except that of the tests, by the names of their services.
+
+    Args:
+        containers: `docker inspect` of each container.
+        runner: service of the tests.
+        key: key of the fingerprints.
+        image_variables: id of an image to its variables, which are left out, as in Kubernetes.
+        logs: name of a container to the bytes of its log.
+    """
+    services = [each for each in containers if _service(each) not in ("", runner)]
+    once = {name for each in containers for name, condition in _waits(each) if "completed" in condition}
+    return tuple(
+        _container(each, key, image_variables.get(each["Image"], {}), logs, once=_service(each) in once)
+        for each in sorted(services, key=_service)
+    )
+
+
+def _container(
+    each: Object, key: bytes, image_variables: Mapping[str, str], logs: Mapping[str, int], *, once: bool
+) -> ContainerFacts:
+    config, host, state = each["Config"], each["HostConfig"], each["State"]
+    given = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
+    networks = (each.get("NetworkSettings") or {}).get("Networks") or {}
+    name, service = each["Name"].removeprefix("/"), _service(each)
+    health = state.get("Health") or {}
+    aliases = {alias for network in networks.values() for alias in network.get("Aliases") or ()}
+    return ContainerFacts(
+        name=service,
+        names=tuple(sorted({service, *aliases} - {each["Id"][:12], name})),
+        image=str(config.get("Image", "")),
+        image_id=str(each["Image"]),
+        command=tuple(config.get("Cmd") or ()),
+        user=str(config.get("User") or ""),
+        variables={
+            variable_: variable(key, variable_, value)
+            for variable_, value in given.items()
+            if image_variables.get(variable_) != value
+        },
+        limits=Limits(memory=int(host.get("Memory") or 0), cpu=(host.get("NanoCpus") or 0) / 1e9),
+        mounts=_mounts(each),
+        read_only_root=bool(host.get("ReadonlyRootfs")),
+        restarts=int(each.get("RestartCount") or 0),
+        last_exit=_last_exit(state),
+        ready=health.get("Status", "healthy") == "healthy" and state.get("Status") == "running",
+        completed=state.get("Status") == "exited" and state.get("ExitCode") == 0,
+        once=once,
+        started=_time(state.get("StartedAt", "")),
+        seconds_to_ready=_seconds_to_ready(state),
+        probes=("healthcheck",) if _has_check(config) else (),
+        waits_for=tuple(f"{service_} ({condition})" for service_, condition in sorted(_waits(each))),
+        ports=tuple(sorted(int(port.partition("/")[0]) for port in config.get("ExposedPorts") or {})),
+        log=logs.get(name, -1),
+    )
+
+
+def _service(each: Object) -> str:
+    return str((each["Config"].get("Labels") or {}).get(_SERVICE, ""))
+
+
+def _waits(each: Object) -> list[tuple[str, str]]:
+    """Return service and condition of each `depends_on`: the label is `db:service_healthy:false,cache:…`."""
+    label = str((each["Config"].get("Labels") or {}).get(_DEPENDS_ON, ""))
+    parts = [part.split(":") for part in label.split(",") if ":" in part]
+    return [(part[0], part[1]) for part in parts]
+
+
+def _has_check(config: Object) -> bool:
+    test = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    return bool(test[0] != "NONE")
+
+
+def _last_exit(state: Object) -> str:
+    if state.get("OOMKilled"):
+        return f"OOMKilled {state.get('ExitCode', '')}".strip()
+    if state.get("Status") != "exited":
+        return ""
+    return "Completed 0" if state.get("ExitCode") == 0 else f"Error {state.get('ExitCode')}"
+
+
+def _seconds_to_ready(state: Object) -> float | None:
+    """Return the seconds until the first successful check, while the engine still has its record of the first ones."""
+    log = (state.get("Health") or {}).get("Log") or []
+    good = next((each for each in log if each.get("ExitCode") == 0), None)
+    start, end = _time(state.get("StartedAt", "")), _time(good.get("End", "")) if good else None
+    # The engine keeps the last five checks.
+    if start is None or end is None or (good is log[0] and len(log) == 5):  # noqa: PLR2004
+        return None
+    return max(0.0, (end - start).total_seconds())
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(_FRACTION.sub(r"\1", text))
+    except ValueError:
+        return None
+
+
+def _mounts(each: Object) -> tuple[Mount, ...]:
+    found = [
+        Mount(path=mount["Destination"], kind=mount.get("Type", ""), read_only=not mount.get("RW", True))
+        for mount in each.get("Mounts") or ()
+    ]
+    found += [Mount(path=path, kind="tmpfs") for path in each["HostConfig"].get("Tmpfs") or ()]
+    return tuple(sorted(found, key=lambda mount: mount.path))
