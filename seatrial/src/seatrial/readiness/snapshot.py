@@ -2,58 +2,106 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from seatrial.ports import Change, Object
 
-__all__ = ["Snapshot", "controller_of"]
+__all__ = ["Ref", "Snapshot", "controller_of"]
 
 _REVISION: Final = "deployment.kubernetes.io/revision"
 
-Key = tuple[str, str, str]
-"""kind with its apiVersion, namespace, name"""
+Ref = tuple[str, str, str]
+"""kind without its apiVersion, namespace, name"""
 
 
 class Snapshot:
-    """Objects by kind, namespace and name."""
+    """Objects by kind, namespace and name, with indexes for what `judge_workload` asks."""
 
     def __init__(self) -> None:
-        self._objects: dict[Key, Object] = {}
+        self._objects: dict[str, dict[tuple[str, str], Object]] = {}
+        self._pods: dict[Ref, dict[str, Object]] = {}
+        """Pods by their controller and name."""
 
-    def take(self, kind: str, namespace: str, change: Change) -> None:
-        """Apply a change of one kind in one namespace."""
+        self._replica_sets: dict[Ref, dict[str, Object]] = {}
+        """ReplicaSets by their Deployment and name."""
+
+        self._warnings: dict[str, dict[str, Object]] = {}
+        """Warning events by the uid of their object and their name."""
+
+    def take(self, kind: str, namespace: str, change: Change) -> set[Ref]:
+        """Apply a change of one kind in one namespace; return the workloads whose verdicts may differ now.
+
+        Events that regard a pod count for the pod and for its controller.
+        """
+        objects = self._objects.setdefault(kind, {})
+        concerned: set[Ref] = set()
         if change.type == "synced":
-            for key in [key for key in self._objects if key[:2] == (kind, namespace)]:
-                del self._objects[key]
+            for name in [name for name in objects if name[0] == namespace]:
+                concerned |= self._remove(kind, name)
         for obj in change.objects:
-            key = (kind, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
-            if change.type == "deleted":
-                self._objects.pop(key, None)
-            else:
-                self._objects[key] = obj
+            name = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+            concerned |= self._remove(kind, name)
+            if change.type != "deleted":
+                concerned |= self._add(kind, name, obj)
+        return concerned
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         """Return an object; None if it does not exist."""
-        return self._objects.get((kind, namespace, name))
+        return self._objects.get(kind, {}).get((namespace, name))
 
     def all(self, kind: str) -> list[Object]:
         """Return all objects of a kind."""
-        return [obj for key, obj in self._objects.items() if key[0] == kind]
+        return list(self._objects.get(kind, {}).values())
 
     def pods_of(self, workload: Object, *, leaving: bool = False) -> list[Object]:
         """Return the pods that a workload controls, sorted by name: those being deleted (`leaving`), or the others."""
         meta = workload["metadata"]
-        wanted = (workload["kind"], meta["name"])
-        return sorted(
-            (
-                pod
-                for pod in self.all("v1/Pod")
-                if pod["metadata"].get("namespace") == meta.get("namespace")
-                and bool(pod["metadata"].get("deletionTimestamp")) is leaving
-                and controller_of(pod) == wanted
-            ),
-            key=lambda pod: str(pod["metadata"]["name"]),
-        )
+        pods = self._pods.get((workload["kind"], meta.get("namespace", ""), meta["name"]), {})
+        return [pod for _, pod in sorted(pods.items()) if bool(pod["metadata"].get("deletionTimestamp")) is leaving]
+
+    def _add(self, kind: str, name: tuple[str, str], obj: Object) -> set[Ref]:
+        self._objects[kind][name] = obj
+        for index, key in self._indexed(kind, name, obj):
+            index.setdefault(key, {})[name[1]] = obj
+        return self._concerned(kind, name, obj)
+
+    def _remove(self, kind: str, name: tuple[str, str]) -> set[Ref]:
+        obj = self._objects[kind].pop(name, None)
+        if obj is None:
+            return set()
+        concerned = self._concerned(kind, name, obj)
+        for index, key in self._indexed(kind, name, obj):
+            entries = index[key]
+            entries.pop(name[1], None)
+            if not entries:
+                del index[key]
+        return concerned
+
+    def _indexed(
+        self, kind: str, name: tuple[str, str], obj: Object
+    ) -> Iterator[tuple[dict[Any, dict[str, Object]], Any]]:
+        """Yield the indexes that contain an object, with its key in each."""
+        if kind == "v1/Pod":
+            yield self._pods, _in_namespace(controller_of(obj), name[0])
+        elif kind == "apps/v1/ReplicaSet":
+            for owner in _owners(obj, "Deployment"):
+                yield self._replica_sets, ("Deployment", name[0], owner)
+        elif kind == "v1/Event" and obj.get("type") == "Warning":
+            yield self._warnings, (obj.get("involvedObject") or {}).get("uid")
+
+    def _concerned(self, kind: str, name: tuple[str, str], obj: Object) -> set[Ref]:
+        bare = kind.rpartition("/")[2]
+        if kind == "v1/Event":
+            about = obj.get("involvedObject") or {}
+            bare, name = str(about.get("kind", "")), (str(about.get("namespace", "")), str(about.get("name", "")))
+            regarded = self.get("v1/Pod", *name) if bare == "Pod" else None
+            return {(bare, *name), *({_in_namespace(controller_of(regarded), name[0])} if regarded else ())}
+        if kind == "v1/Pod":
+            return {("Pod", *name), _in_namespace(controller_of(obj), name[0])}
+        if kind == "apps/v1/ReplicaSet":
+            return {("Deployment", name[0], owner) for owner in _owners(obj, "Deployment")}
+        return {(bare, *name)}
 
     def current_pods_of(self, workload: Object) -> list[Object]:
         """Return the pods of a workload that were created from its newest template, as far as that is known.
@@ -76,11 +124,10 @@ class Snapshot:
         if workload["kind"] == "Deployment":
             meta = workload["metadata"]
             wanted = (meta.get("annotations") or {}).get(_REVISION)
-            for replicas in self.all("apps/v1/ReplicaSet"):
+            ref = ("Deployment", meta.get("namespace", ""), meta["name"])
+            for replicas in self._replica_sets.get(ref, {}).values():
                 its = replicas["metadata"]
-                owners = [(owner["kind"], owner["name"]) for owner in its.get("ownerReferences") or ()]
-                same = its.get("namespace") == meta.get("namespace") and ("Deployment", meta["name"]) in owners
-                if wanted and same and (its.get("annotations") or {}).get(_REVISION) == wanted:
+                if wanted and (its.get("annotations") or {}).get(_REVISION) == wanted:
                     return "pod-template-hash", str((its.get("labels") or {}).get("pod-template-hash", ""))
             if wanted:
                 return "pod-template-hash", ""
@@ -88,13 +135,16 @@ class Snapshot:
 
     def warnings_about(self, obj: Object) -> list[Object]:
         """Return the Warning events of this object, the latest last; not those of an earlier object of its name."""
-        uid = obj["metadata"].get("uid")
-        found = (
-            event
-            for event in self.all("v1/Event")
-            if event.get("type") == "Warning" and event.get("involvedObject", {}).get("uid") == uid
-        )
-        return sorted(found, key=_when)
+        return sorted(self._warnings.get(obj["metadata"].get("uid", ""), {}).values(), key=_when)
+
+
+def _in_namespace(controller: tuple[str, str], namespace: str) -> Ref:
+    return controller[0], namespace, controller[1]
+
+
+def _owners(obj: Object, kind: str) -> Iterator[str]:
+    """Yield the names of an object's owners of a kind."""
+    return (owner["name"] for owner in obj["metadata"].get("ownerReferences") or () if owner["kind"] == kind)
 
 
 def controller_of(pod: Object) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Self
 
 from seatrial.model.deadline import Deadline
 from seatrial.ports import Change, Kube, Watch
-from seatrial.readiness.snapshot import Snapshot
+from seatrial.readiness.snapshot import Ref, Snapshot
 
 __all__ = ["WatchSet", "bounded_watch", "list_snapshot"]
 
@@ -47,6 +47,7 @@ class WatchSet:
 
     def __init__(self, kube: Kube, kinds: Iterable[str], namespaces: Iterable[str]) -> None:
         self.snapshot = Snapshot()
+        self._concerned: set[Ref] = set()
         self._changes: queue.Queue[tuple[str, str, Change] | BaseException] = queue.Queue()
         self._watches: list[Watch] = []
         self._unsynced: set[tuple[str, str]] = set()
@@ -84,12 +85,17 @@ class WatchSet:
                 if isinstance(item, BaseException):
                     raise item
                 kind, namespace, change = item
-                self.snapshot.take(kind, namespace, change)
+                self._concerned |= self.snapshot.take(kind, namespace, change)
                 self._unsynced.discard((kind, namespace))
                 taken.append(change)
                 item = self._changes.get_nowait()
         except queue.Empty:
             return taken
+
+    def concerned(self) -> set[Ref]:
+        """Return the workloads that changes since the last call concern."""
+        concerned, self._concerned = self._concerned, set()
+        return concerned
 
     def close(self) -> None:
         """Close all watches."""

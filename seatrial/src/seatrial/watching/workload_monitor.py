@@ -78,6 +78,9 @@ class WorkloadMonitor:
         namespaces = dict.fromkeys(namespace for _, namespace, _ in (*self._targets, *self._others))
         self._watches = WatchSet(kube, _KINDS, namespaces)
         self._grace = GracePeriods()
+        self._verdicts: dict[Target, Verdict] = {}
+        """The last verdict on each workload: it is judged again when an object that concerns it changes."""
+
         self._reported: dict[object, object] = {}
         self._deleted: set[object] = set()
         self._due: float | None = None
@@ -113,20 +116,29 @@ class WorkloadMonitor:
         while not self._watches.synced:
             changes += self._watches.wait(_INTERVAL)
         self._report(changes)
-        verdicts = [(target, judge_workload(*target, self._watches.snapshot)) for target in self._targets]
-        suspicions = [each for _, verdict in verdicts for each in verdict.suspicions]
-        for target in self._others:
-            suspicions += judge_workload(*target, self._watches.snapshot).suspicions
+        judged = self._judge()
+        suspicions = [each for verdict in self._verdicts.values() for each in verdict.suspicions]
         fatal, self._due = self._grace.update(suspicions, time.monotonic())
         if fatal:
             raise self._failed(fatal)
-        for target, verdict in verdicts:
+        for target in judged:
+            verdict = self._verdicts[target]
             if verdict.state != "ready":
                 self._unblock(target)
             self._emit_news(
                 target, ServiceSeen(name=target[2], ready=verdict.state == "ready", waits_for=verdict.reason)
             )
+        verdicts = ((target, self._verdicts[target]) for target in self._targets)
         return [(target, verdict) for target, verdict in verdicts if verdict.state != "ready"]
+
+    def _judge(self) -> list[Target]:
+        """Judge the workloads that changes concern; return those of them that must become ready."""
+        concerned = self._watches.concerned()
+        for target in (*self._targets, *self._others):
+            if target in concerned or target not in self._verdicts:
+                self._verdicts[target] = judge_workload(*target, self._watches.snapshot)
+                concerned.add(target)
+        return [target for target in self._targets if target in concerned]
 
     def _unblock(self, target: Target) -> None:
         """Delete the pod that blocks a StatefulSet: it does not replace an older pod that is not ready.
