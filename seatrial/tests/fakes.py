@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from fake_streams import FakeStreams
 from seatrial.doubles import Answer, FakeClock, FakeProcesses, Recorded
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.deadline import Deadline
@@ -144,6 +145,9 @@ class FakeKube:
         self.watches.append(watch)
         return watch
 
+    def streams(self) -> FakeStreams:
+        return FakeStreams(at_once=True)
+
     def apply(self, obj: Object) -> Object:
         if self.refuses:
             raise self.refuses.pop(0)
@@ -184,8 +188,9 @@ class FakeKube:
         tail: int | None = None,
         since: int | None = None,
         previous: bool = False,
+        timestamps: bool = False,
     ) -> bytes:
-        del namespace, tail
+        del namespace, tail, timestamps
         self.since.append(since)
         return self.texts.get((pod, container, previous), b"")
 

@@ -31,6 +31,8 @@ __all__ = [
     "Kube",
     "Lines",
     "LocalImage",
+    "LogRequest",
+    "Missed",
     "Nodes",
     "Object",
     "PodExec",
@@ -38,6 +40,7 @@ __all__ = [
     "Progress",
     "Registry",
     "StreamBroken",
+    "Streams",
     "Warn",
     "Watch",
 ]
@@ -133,6 +136,39 @@ class Change:
 
     type: Literal["synced", "added", "modified", "deleted"]
     objects: tuple[Object, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """A watch did not receive changes for a time.
+
+    Attributes:
+        since: when it received the last one.
+        reason: what interrupted it.
+        ended: whether it goes on. If changes were lost, a change of type `synced` follows.
+    """
+
+    since: datetime
+    reason: str
+    ended: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRequest:
+    """What to read of the log of a container. Each line begins with its time, as `kubectl logs --timestamps` prints it.
+
+    Attributes:
+        since: RFC 3339 time, with a precision of seconds; older lines are left out. Empty: all lines.
+        previous: read the log of the run before the last restart.
+        follow: go on until the container terminates.
+    """
+
+    pod: str
+    namespace: str
+    container: str
+    since: str = ""
+    previous: bool = False
+    follow: bool = True
 
 
 class Clock(Protocol):
@@ -247,6 +283,27 @@ class Lines(Protocol):
     def close(self) -> None: ...
 
 
+class Streams(Protocol):
+    """Any number of watches and logs, read by one thread. It runs all callbacks, which must not block.
+
+    `call` runs a function in that thread after some seconds; any thread may use it. The other methods are for the
+    functions that it runs. `watch` and `log` return a function that ends the stream without further callbacks. `ended`
+    gets the HTTP status, 0 if the connection failed, and the reason, empty if the log was read to its end.
+    `close` ends all streams; it returns the error of a callback, which ended them before: then `is_running` is false.
+    """
+
+    @property
+    def is_running(self) -> bool: ...
+    def call(self, function: Callable[[], object], *, after: float = 0.0) -> None: ...
+    def watch(
+        self, kind: str, namespace: str, *, labels: str = "", take: Callable[[Change | Missed], None]
+    ) -> Callable[[], None]: ...
+    def log(
+        self, request: LogRequest, *, data: Callable[[bytes], None], ended: Callable[[int, str], None]
+    ) -> Callable[[], None]: ...
+    def close(self) -> Exception | None: ...
+
+
 class Started(Protocol):
     """A command in a pod that waits for its input. `finish` sends the input, `close` disconnects."""
 
@@ -284,6 +341,7 @@ class Kube(Protocol):
     def get(self, kind: str, name: str, namespace: str = "") -> Object | None: ...
     def objects(self, kind: str, namespace: str = "", *, labels: str = "") -> list[Object]: ...
     def watch(self, kind: str, namespace: str = "") -> Watch: ...
+    def streams(self) -> Streams: ...
     def apply(self, obj: Object) -> Object: ...
     def dry_run_create(self, obj: Object, *, user: str, groups: Sequence[str]) -> str: ...
     def create(self, obj: Object) -> bool: ...
@@ -291,7 +349,7 @@ class Kube(Protocol):
     def delete(self, kind: str, name: str, namespace: str = "", *, grace: int | None = None) -> bool: ...
     def logs(
         self, pod: str, namespace: str, container: str, *,
-        tail: int | None = None, since: int | None = None, previous: bool = False,
+        tail: int | None = None, since: int | None = None, previous: bool = False, timestamps: bool = False,
     ) -> bytes: ...  # fmt: skip
     def follow(
         self, pod: str, namespace: str, container: str, *, tail: int | None = None, since: int | None = None

@@ -41,7 +41,7 @@ class TestLogs:
             kube.texts[("web-1", *key)] = text
 
         assert collected(kube, tmp_path) == Collected(3, complete=True)
-        assert self.logs(tmp_path) == {"c.log": b"now", "c-previous.log": b"before", "first.log": b"first"}
+        assert self.logs(tmp_path) == {"c.1.log": b"now", "c.0.log": b"before", "first.0.log": b"first"}
 
     @pytest.mark.parametrize("since", [None, 11])
     def test_since_is_passed_on(self, kube, tmp_path, since):
@@ -76,7 +76,7 @@ class TestLogs:
         kube.texts[("web-1", "c", False)] = f"login with {secret} or ".encode() + encoded
         collected(kube, tmp_path)
 
-        log = self.logs(tmp_path)["c.log"]
+        log = self.logs(tmp_path)["c.0.log"]
         assert b"login with ***" in log
         assert b"pl@nted" not in log
         assert encoded not in log

@@ -11,12 +11,14 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from seatrial.adapters.api_resources import ApiResources
+from seatrial.adapters.api_streams import ApiStreams
 from seatrial.adapters.kubeconfig import Access
 from seatrial.adapters.pod_exec import ApiPodExec
 from seatrial.adapters.pod_logs import ApiLines, log_query
@@ -84,6 +86,10 @@ class KubeApi:
         """Return a watch on the objects of a kind."""
         return ApiWatch(self, kind, self._resources.path(kind, namespace))
 
+    def streams(self) -> ApiStreams:
+        """Return a reader of many watches and logs in one thread; the caller closes it."""
+        return ApiStreams(_StreamRequests(self._access, self._resources.path, self._target, self._headers))
+
     def apply(self, obj: Object) -> Object:
         """Apply an object (server-side apply, with force); return the result."""
         meta = obj["metadata"]
@@ -139,9 +145,10 @@ class KubeApi:
         tail: int | None = None,
         since: int | None = None,
         previous: bool = False,
+        timestamps: bool = False,
     ) -> bytes:
         """Return the log of a container, its last `tail` lines or all of it; empty if it never ran."""
-        query = log_query(container, tail=tail, since=since, previous=previous)
+        query = log_query(container, tail=tail, since=since, previous=previous, timestamps=timestamps)
         path = self._resources.path("v1/Pod", namespace, pod) + "/log"
         status, body = self._request("GET", path, query)
         return body if status < _ERROR else b""
@@ -393,6 +400,27 @@ class ApiWatch:
             self._version = ""
         finally:
             _disconnect(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamRequests:
+    """What the streams of a client need of it."""
+
+    access: Access
+    path: Callable[..., str]
+    target: Callable[[str, Mapping[str, str]], str]
+    header_list: Callable[[], list[tuple[str, str]]]
+
+    def connect(self) -> socket.socket:
+        """Return a new connection to the server."""
+        connection = open_connection(self.access, _HANDSHAKE)
+        connection.connect()
+        return connection.sock
+
+    def headers(self) -> bytes:
+        """Return the headers of a request."""
+        host = ("Host", f"{self.access.host}:{self.access.port}")
+        return "".join(f"{name}: {value}\r\n" for name, value in (host, *self.header_list())).encode() + b"\r\n"
 
 
 class _TlsConnection(http.client.HTTPSConnection):

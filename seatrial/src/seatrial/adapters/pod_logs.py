@@ -26,7 +26,9 @@ _ERROR: Final = 400
 Open = Callable[[str, Mapping[str, str]], tuple[http.client.HTTPConnection, http.client.HTTPResponse]]
 
 
-def log_query(container: str, *, tail: int | None, since: int | None, previous: bool = False) -> dict[str, str]:
+def log_query(
+    container: str, *, tail: int | None, since: int | None, previous: bool = False, timestamps: bool = False
+) -> dict[str, str]:
     """Return the query parameters of a log request."""
     query = {"container": container}
     if tail is not None:
@@ -35,6 +37,8 @@ def log_query(container: str, *, tail: int | None, since: int | None, previous: 
         query["sinceSeconds"] = str(since)
     if previous:
         query["previous"] = "true"
+    if timestamps:
+        query["timestamps"] = "true"
     return query
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from seatrial.collection.redacted_objects import without_secrets
 from seatrial.model.errors import SeatrialError
@@ -19,6 +19,8 @@ from seatrial.model.redaction import SECRETS
 from seatrial.ports import Kube, Object
 from seatrial.readiness.pod import container_statuses
 from seatrial.runner import blocking_calls
+from seatrial.watching.log_files import LogFiles
+from seatrial.watching.recorder import ClusterRecorder
 
 __all__ = ["Collected", "collect"]
 
@@ -56,11 +58,18 @@ class Collected:
 
 
 def collect(
-    kube: Kube, namespaces: Sequence[str], run_dir: Path, *, since: int | None, bundle: Path | None, idle_limit: float
+    kube: Kube,
+    namespaces: Sequence[str],
+    run_dir: Path,
+    *,
+    since: int | None,
+    bundle: Path | None,
+    idle_limit: float,
+    recorder: ClusterRecorder | None = None,
 ) -> Collected:
     """Write the logs of all containers, and their objects if there is a `bundle` directory to write to.
 
-    Logs and objects that cannot be read are left out.
+    Logs and objects that cannot be read are left out. Logs that the recorder followed are not read again.
 
     Args:
         kube: the cluster's API.
@@ -69,11 +78,14 @@ def collect(
         since: seconds; older log lines are left out. None: all lines.
         bundle: directory for the objects; None: no objects are written.
         idle_limit: seconds without a file read after which the rest is left out.
+        recorder: the stopped recorder of the run.
 
     Raises:
         Exception: any error of a reader that is not a SeatrialError.
     """
-    collection = _Collection(kube, namespaces, run_dir, since, bundle)
+    if recorder is not None and recorder.is_complete and bundle is None:
+        return Collected(recorder.logs.count, complete=True, sizes=recorder.logs.sizes())
+    collection = _Collection(kube, namespaces, run_dir, since=since, bundle=bundle, recorder=recorder)
     try:
         blocking_calls.call(collection.run, until=lambda: time.monotonic() - collection.progressed > idle_limit)
     except blocking_calls.Abandoned:
@@ -89,17 +101,26 @@ class _Collection:
     """
 
     def __init__(
-        self, kube: Kube, namespaces: Sequence[str], run_dir: Path, since: int | None, bundle: Path | None
+        self,
+        kube: Kube,
+        namespaces: Sequence[str],
+        run_dir: Path,
+        *,
+        since: int | None,
+        bundle: Path | None,
+        recorder: ClusterRecorder | None,
     ) -> None:
         self._kube = kube
         self._namespaces = namespaces
         self._run_dir = run_dir
         self._since = since
         self._bundle = bundle
+        self._recorder = recorder
+        self._files = recorder.files if recorder else LogFiles(run_dir)
         self._lock = threading.Lock()
         self._problems: list[Exception] = []
-        self.logs = 0
-        self.sizes: dict[tuple[str, str], int] = {}
+        self.logs = recorder.logs.count if recorder else 0
+        self.sizes: dict[tuple[str, str], int] = recorder.logs.sizes() if recorder else {}
         self.progressed = time.monotonic()
 
     def run(self) -> None:
@@ -113,7 +134,8 @@ class _Collection:
                 for kind in _BUNDLE:
                     jobs.put(partial(self._write_objects, self._bundle, kind, namespace))
         for container in _containers(pods):
-            jobs.put(partial(self._write_log, *container))
+            if not self._is_followed(container):
+                jobs.put(partial(self._write_log, container))
         readers = [threading.Thread(target=self._work, args=(jobs,), daemon=True) for _ in range(_READERS)]
         for reader in readers:
             reader.start()
@@ -134,19 +156,30 @@ class _Collection:
                     self._problems.append(error)
                 self.progressed = time.monotonic()
 
-    def _write_log(self, namespace: str, pod: str, container: str, previous: bool) -> bool:
+    def _is_followed(self, container: _Container) -> bool:
+        if self._recorder is None:
+            return False
+        followed = self._recorder.logs
+        return followed.covers(container.uid, container.name, container.restarts, whole=self._since is None)
+
+    def _write_log(self, container: _Container) -> bool:
+        """Write a log; return whether this created a file."""
+        pod, namespace, previous = container.pod, container.namespace, container.previous
         try:
-            text = self._kube.logs(pod, namespace, container, previous=previous, since=self._since)
+            text = self._kube.logs(
+                pod, namespace, container.name, previous=previous, since=self._since, timestamps=True
+            )
         except SeatrialError:
             return False
         if not previous:
-            self.sizes[pod, container] = len(text)
-        if text:
-            name = f"{container}{'-previous' if previous else ''}.log"
-            path = self._run_dir / "logs" / "pods" / namespace / pod / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(SECRETS.data(text))
-        return bool(text)
+            self.sizes[pod, container.name] = len(text)
+        if not text:
+            return False
+        path = self._run_dir / self._files.path(namespace, pod, container.uid, container.name, container.restarts)
+        is_new = not path.exists()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(SECRETS.data(text))
+        return is_new
 
     def _write_objects(self, directory: Path, kind: str, namespace: str) -> bool:
         """Write the objects of a kind; return False, as they are not a log."""
@@ -163,11 +196,23 @@ class _Collection:
         return False
 
 
-def _containers(pods: list[Object]) -> Iterator[tuple[str, str, str, bool]]:
-    """Yield namespace, pod and container, and whether it means the instance before the last restart."""
+class _Container(NamedTuple):
+    """One run of a container: the current one, or the one before (`previous`)."""
+
+    namespace: str
+    pod: str
+    uid: str
+    name: str
+    restarts: int
+    previous: bool
+
+
+def _containers(pods: list[Object]) -> Iterator[_Container]:
     for pod in pods:
         meta = pod["metadata"]
+        names = meta["namespace"], meta["name"], meta.get("uid", "")
         for each in container_statuses(pod):
-            yield meta["namespace"], meta["name"], each["name"], False
-            if each.get("restartCount"):
-                yield meta["namespace"], meta["name"], each["name"], True
+            restarts = int(each.get("restartCount") or 0)
+            yield _Container(*names, each["name"], restarts, previous=False)
+            if restarts:
+                yield _Container(*names, each["name"], restarts - 1, previous=True)

@@ -67,6 +67,11 @@ class Redactor:
         self._text = tuple(sorted(variants, key=lambda variant: (-len(variant), variant)))
         self._data = tuple(variant.encode("utf-8", "surrogateescape") for variant in self._text)
 
+    @property
+    def known(self) -> int:
+        """How many spellings of values are replaced; grows when more become known."""
+        return len(self._data)
+
     def forget(self) -> None:
         """Remove all values."""
         self.__init__()  # type: ignore[misc]

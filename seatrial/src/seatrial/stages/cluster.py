@@ -37,6 +37,7 @@ def run(ctx: Ctx) -> Report[RunningCluster]:
     if not ctx.is_new:
         kube = ctx.connect()
         prestarted = _prestart(ctx)
+        ctx.record_cluster()
         return unchanged(RunningCluster(kube.version(), prestarted), {"name": cluster.name})
     deadline = ctx.deadline.child(ctx.project.timeouts.cluster)
     if mirror := ctx.env.mirror:
@@ -48,6 +49,7 @@ def run(ctx: Ctx) -> Report[RunningCluster]:
     cluster.create(deadline=deadline, log=ctx.log("cluster"), progress=progress)
     ctx.resources.add(Created(kind="cluster", name=cluster.name, identity=cluster.identity()))
     kube = ctx.connect()
+    ctx.record_cluster()
     version, started = kube.version(), time.monotonic()
     if nodes := ctx.env.nodes:
         wait_for_network(kube, nodes, deadline=deadline, progress=progress, warn=ctx.warn)

@@ -31,6 +31,10 @@ _IDLE_LIMIT_INTERRUPTED: Final = 1.5
 """The same after Ctrl-C or SIGTERM."""
 
 
+_DRAIN: Final = 0.3
+"""Seconds to wait for the last lines of followed logs after a failure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
     """What the collect stage measured.
@@ -57,6 +61,7 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
     if not ctx.is_connected:
         return done(Collection())
     facts = _facts(ctx, delivered, tests)
+    problem = ctx.recorder.stop(drain=_DRAIN if failed else 0.0) if ctx.recorder else None
     findings = _probe(ctx, tests)
     whole = failed or ctx.is_new
     bundle = ctx.run_dir / "bundle" if failed else None
@@ -67,7 +72,12 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
         since=None if whole else math.ceil((ctx.env.clock.now() - ctx.started).total_seconds()) + 1,
         bundle=bundle,
         idle_limit=_idle_limit(tests),
+        recorder=ctx.recorder,
     )
+    if isinstance(problem, OSError):
+        ctx.warn(f"the recording of the cluster ended early: {problem}")
+    elif problem is not None:
+        raise problem
     if not collected.complete:
         ctx.warn("not all logs were collected: the cluster does not answer")
     if facts is not None and not facts.finish(ctx.run_dir, collected.sizes, seconds=_idle_limit(tests)):

@@ -23,6 +23,7 @@ from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import Owner
 from seatrial.ports import Emit, Kube
 from seatrial.removal.resources import Resources
+from seatrial.watching.recorder import ClusterRecorder, Scope
 
 __all__ = ["Ctx", "Report", "done", "unchanged"]
 
@@ -78,6 +79,7 @@ class Ctx:
         canceled: set once another stage has failed.
         lease: the Lease of the runner's namespace in a shared cluster, once it is held.
         engine_images: images on the engine.
+        recorder: records what happens in the cluster, once its API answers.
         is_new: whether this run creates the cluster.
     """
 
@@ -100,6 +102,7 @@ class Ctx:
     discard: bool = False
     canceled: threading.Event = field(default_factory=threading.Event)
     lease: Lease | None = None
+    recorder: ClusterRecorder | None = None
     engine_images: EngineImages = field(init=False)
     is_new: bool = field(init=False)
     _kube: Kube | None = field(init=False, default=None)
@@ -113,6 +116,19 @@ class Ctx:
         """Connect to the cluster for this stage and the later ones."""
         self._kube = self.env.cluster.connect()
         return self._kube
+
+    def record_cluster(self) -> None:
+        """Start to record what happens in the cluster, until the collect stage or the end of the run."""
+        runner = self.project.runner
+        scope = Scope(
+            namespaces=self.project.used_namespaces,
+            whole_cluster=not self.record.shares,
+            isolated_for=runner.namespace if runner.isolated_namespaces else "",
+        )
+        self.recorder = ClusterRecorder(
+            self.kube.streams(), self.run_dir, scope, self.env.clock, is_new=self.is_new or not self.record.kept
+        )
+        self.at_end.callback(self.recorder.stop)
 
     @property
     def is_connected(self) -> bool:
