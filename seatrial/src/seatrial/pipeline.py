@@ -182,23 +182,28 @@ class _Run:
             return False
         return True
 
-    def stage(self, stage: Stage) -> None:
-        """Run one stage and record its result; its exception propagates."""
+    def stage(self, stage: Stage, canceled: Callable[[], bool] = lambda: False) -> None:
+        """Run one stage and record its result; its exception propagates.
+
+        Args:
+            stage: the stage.
+            canceled: returns whether the pipeline stops the stage, which then ends with an exception of its own.
+        """
         ctx = self.ctx
         ctx.emit(e.StageStarted(stage=stage))
         started = time.monotonic() - self.begin
         outcome = Outcome.FAILED
-        facts: dict[str, str] = {}
+        facts = ctx.facts.setdefault(stage, {})
         findings: tuple[Finding, ...] = ()
         try:
             report = self.functions[stage](ctx, self.results)
             self.results.store(report.result)
             outcome, facts, findings = report.outcome, dict(report.facts), report.findings
-        except (NotReady, WrongInput) as error:
-            findings = error.findings
-            raise
-        except KeyboardInterrupt:
-            outcome = Outcome.INTERRUPTED
+        except BaseException as error:
+            if isinstance(error, NotReady | WrongInput):
+                findings = error.findings
+            if isinstance(error, KeyboardInterrupt) or canceled():
+                outcome = Outcome.INTERRUPTED
             raise
         finally:
             result = StageResult(
@@ -213,30 +218,32 @@ class _Run:
                 self.stages.append(result)
             ctx.emit(e.StageEnded(stage=stage, outcome=outcome, seconds=result.seconds, facts=facts))
 
-    def chain(self, stages: Sequence[Stage]) -> None:
+    def chain(self, stages: Sequence[Stage], canceled: Callable[[], bool] = lambda: False) -> None:
         for stage in stages:
             if self.ctx.canceled.is_set():
                 return
-            self.stage(stage)
+            self.stage(stage, canceled)
 
     def group(self, chains: Sequence[Sequence[Stage]]) -> None:
         """Run chains concurrently; the first failure is raised."""
         if len(chains) == 1:
             self.chain(chains[0])
             return
-        pool = ThreadPoolExecutor(len(chains))
-        futures: list[Future[None]] = [pool.submit(self.chain, chain) for chain in chains]
+        pool, stopped = ThreadPoolExecutor(len(chains)), threading.Event()
+        futures: list[Future[None]] = [pool.submit(self.chain, chain, stopped.is_set) for chain in chains]
         pending, failed = set(futures), list[BaseException]()
         try:
             while pending and not failed:
                 finished, pending = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
                 failed = [error for future in finished if (error := future.exception())]
         except BaseException:
+            stopped.set()
             self.cancel()
             wait(futures, timeout=_CANCEL_SECONDS)
             raise
         else:
             if failed:
+                stopped.set()
                 self.cancel()
                 wait(pending, timeout=_CANCEL_SECONDS)
                 raise failed[0]

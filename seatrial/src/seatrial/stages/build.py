@@ -85,6 +85,7 @@ def run(ctx: Ctx) -> Report[BuiltImages]:
             places = places_of(result.inputs.analysis, directory, ctx.project.runner.sync, manifest.files)
         if result.is_new:
             built[spec.name] = result.reference
+            ctx.fact(Stage.BUILD, spec.name, result.reference)
     images = BuiltImages(references=references, local=local, runner=manifest, places=places)
     return done(images, built) if built else unchanged(images)
 

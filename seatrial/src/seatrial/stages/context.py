@@ -77,6 +77,7 @@ class Ctx:
         explain: whether to report the consequence of each changed file.
         discard: whether to delete files in the pod that earlier runs created there.
         canceled: set once another stage has failed.
+        facts: what users read about each stage that has not ended, as far as it is known.
         lease: the Lease of the runner's namespace in a shared cluster, once it is held.
         engine_images: images on the engine.
         recorder: records what happens in the cluster, once its API answers.
@@ -101,6 +102,7 @@ class Ctx:
     explain: bool = False
     discard: bool = False
     canceled: threading.Event = field(default_factory=threading.Event)
+    facts: dict[Stage, dict[str, str]] = field(default_factory=dict)
     lease: Lease | None = None
     recorder: ClusterRecorder | None = None
     engine_images: EngineImages = field(init=False)
@@ -159,6 +161,10 @@ class Ctx:
     def log(self, name: str) -> Path:
         """Return the path of a log file of this run."""
         return self.run_dir / "logs" / f"{name}.log"
+
+    def fact(self, stage: Stage, name: str, value: str) -> None:
+        """Record what users read about a stage before it ends. If the stage fails, this is all that is reported."""
+        self.facts.setdefault(stage, {})[name] = value
 
     def progress(self, stage: Stage) -> Callable[[str], None]:
         """Return a function that emits what a stage does."""

@@ -95,12 +95,15 @@ def run(ctx: Ctx, built: BuiltImages) -> Report[DeliveredImages]:
     for reference in present:
         if reference not in stale:
             early.start(reference, names.pulled_as(reference, known[reference].digest))
+    pushed: list[str] = []
     with ThreadPoolExecutor(_PUSHES) as pool:
         jobs = {pool.submit(_push, ctx, reference, deadline): reference for reference in stale}
         for job in as_completed(jobs):
             reference = jobs[job]
             known[reference] = PushedImage(image=present[reference].digest, digest=job.result())
             write(state_file, known)
+            pushed.append(reference)
+            ctx.fact(Stage.DELIVER, "pushed", ", ".join(pushed))
             early.start(reference, names.pulled_as(reference, known[reference].digest))
             if nodes and not ctx.is_new and reference in before:
                 renew_image(nodes, reference, deadline)

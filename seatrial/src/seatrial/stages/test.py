@@ -108,6 +108,8 @@ def run(
         delta = plan(tree=tree, pod=there.files, created=() if ctx.discard else there.created)
         for cause in delta.causes if ctx.explain else ():
             ctx.emit(Note(level="info", text=str(cause)))
+        ctx.fact(Stage.TEST, "sent", str(len(delta.send)))
+        ctx.fact(Stage.TEST, "deleted", str(len(delta.delete)))
         if not delta.empty:
             ctx.progress(Stage.TEST)(f"sending {len(delta.send)} files, deleting {len(delta.delete)}")
         tests = run_tests(
