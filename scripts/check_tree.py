@@ -42,6 +42,8 @@ STAGE_FILES = frozenset(
     for name in (
         "__init__", "context",
         "preflight", "cluster", "build", "deliver", "install", "ready", "test", "collect", "teardown",
+        # Those that differ in Compose.
+        *(f"compose/{each}" for each in ("__init__", "preflight", "install", "ready", "test", "collect", "teardown")),
     )
 )  # fmt: skip
 

@@ -25,7 +25,7 @@ from floe_lakehouse import LakehouseSettings, TableName, connect, publish, trace
 from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import NoSuchNamespaceError
 
-from testing.base_classes.integration_test_base import host_services
+from testing.base_classes.integration_test_base import host_services, location
 
 # The timeout of every client in seconds, so that a missing service does not make its tests wait.
 CONNECT_SECONDS = 3
@@ -66,6 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 f"{item.nodeid}: requires @pytest.mark.service with at least one of {', '.join(SERVICES)}, "
                 "or required_services in its class" + (f"; unknown: {', '.join(sorted(unknown))}" if unknown else "")
             )
+        if location() == "compose" and "kubernetes" in services_of(item):
+            item.add_marker(pytest.mark.skip(reason="not run: kubernetes"))
         # Part of the JUnit file, to verify a run without a service.
         item.user_properties.append(("services", " ".join(services_of(item))))
 

@@ -83,7 +83,7 @@ class Shop:
     @property
     def environment(self) -> str:
         """The id of the environment of the last run."""
-        return str(self.result["environment"])
+        return str(self.result["environment_id"])
 
     def stage(self, name: str) -> dict[str, Any]:
         return next(stage for stage in self.result["stages"] if stage["stage"] == name)

@@ -1,4 +1,4 @@
-"""Provide `IntegrationTestBase` for tests that need services, in the cluster or on a host.
+"""Provide `IntegrationTestBase` for tests that need services, in the cluster, in Docker Compose or on a host.
 
     class TestCatalog(IntegrationTestBase):
         required_services = [("polaris", 8181), ("localstack", 4566)]
@@ -7,9 +7,10 @@
             catalog = self.get_service_endpoint("polaris")  # host and port together
             httpx.get(f"{catalog.url}/api/catalog/v1/config")
 
-The location of a test decides the host: the Service's name in the cluster, `localhost` on a host. There, kind's port
-maps (8181, 4566, 16686) or a `kubectl port-forward` listen. `get_service_endpoint` also reaches every port of every
-service on a host, if seatrial's pytest plugin forwards it. A required service that does not work fails the test.
+The location of a test decides the host: the service's name in the cluster and in Compose, `localhost` on a host. There,
+kind's port maps (8181, 4566, 16686) or a `kubectl port-forward` listen. `get_service_endpoint` also reaches every port
+of every service on a host, if seatrial's pytest plugin forwards it. A required service that does not work fails the
+test.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ import pytest
 
 from testing.base_classes.probes import PROBES, Probe, ProbeFailed
 
+Place = Literal["pod", "compose", "host"]
+
 _ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _HINTS: Final = {
     "pod": "kubectl get pods -n {namespace}; kubectl describe pod -n {namespace} -l app={service}",
+    "compose": "seatrial logs --env compose {service}",
     "host": "KEEP=always make test-k8s, or: kubectl port-forward -n {namespace} svc/{service} {port}:{port}",
 }
 
@@ -49,29 +53,31 @@ class ServiceEndpoint:
         return f"http://{self.host}:{self.port}"
 
 
-def location(environment: Mapping[str, str] = os.environ, *, account: Path = _ACCOUNT) -> Literal["pod", "host"]:
-    """Return whether this process runs in a pod or on a host.
+def location(environment: Mapping[str, str] = os.environ, *, account: Path = _ACCOUNT) -> Place:
+    """Return whether this process runs in a pod, in a container of Compose or on a host.
 
     `SEATRIAL_LOCATION` decides if it is set. Otherwise the process runs in a pod if the API server's address is in the
     environment and a ServiceAccount is mounted. The address alone is not sufficient, because development tools set it
     on hosts.
 
     Raises:
-        ValueError: SEATRIAL_LOCATION is neither `pod` nor `host`.
+        ValueError: SEATRIAL_LOCATION is not `pod`, `compose` or `host`.
     """
     match environment.get("SEATRIAL_LOCATION", ""):
         case "pod":
             return "pod"
+        case "compose":
+            return "compose"
         case "host":
             return "host"
         case "":
             return "pod" if environment.get("KUBERNETES_SERVICE_HOST") and account.is_file() else "host"
         case other:
-            raise ValueError(f"SEATRIAL_LOCATION is {other!r}, must be pod or host")
+            raise ValueError(f"SEATRIAL_LOCATION is {other!r}, must be pod, compose or host")
 
 
 def host_services(request: pytest.FixtureRequest) -> Any:
-    """Return the fixture `service` of seatrial's plugin on a host; None in a pod or without the plugin."""
+    """Return the fixture `service` of seatrial's plugin on a host; None elsewhere or without the plugin."""
     try:
         service = request.getfixturevalue("service")
     except pytest.FixtureLookupError:
@@ -106,7 +112,7 @@ class IntegrationTestBase:
             self.check_infrastructure(service, port)
 
     def get_service_host(self, service: str, namespace: str | None = None) -> str:
-        """Return the service's name in the cluster, with the namespace if given; `localhost` on a host."""
+        """Return the service's name, with the namespace if given; `localhost` on a host."""
         if location() == "host":
             return "localhost"
         return f"{service}.{namespace}" if namespace else service

@@ -34,7 +34,7 @@ class ServiceAddresses(IntegrationTestBase):
     def test_get_service_endpoint_returns_host_and_port(self):
         catalog = self.get_service_endpoint("polaris")
 
-        if location() == "pod":
+        if location() != "host":
             assert str(catalog) == "polaris:8181"
         assert httpx.get(f"{catalog.url}/api/catalog/v1/config?warehouse=floe").status_code in {200, 401}
 
@@ -53,7 +53,7 @@ class TestMissingService(IntegrationTestBase):
         monkeypatch.setattr(self, "get_service_host", lambda service: "127.0.0.1", raising=True)
 
         with pytest.raises(
-            pytest.fail.Exception, match=r"(?s)jaeger does not work .*127\.0\.0\.1:1.*\nhint: kubectl|KEEP"
+            pytest.fail.Exception, match=r"(?s)jaeger does not work .*127\.0\.0\.1:1.*\nhint: (?:kubectl|seatrial|KEEP)"
         ):
             self.check_infrastructure("jaeger", 1)
 
@@ -88,6 +88,7 @@ class TestLocation(IntegrationTestBase):
             ({"KUBERNETES_SERVICE_HOST": "10.96.0.1"}, True, "pod"),
             ({}, True, "host"),
             ({"SEATRIAL_LOCATION": "pod"}, False, "pod"),
+            ({"SEATRIAL_LOCATION": "compose"}, False, "compose"),
             ({"SEATRIAL_LOCATION": "host", "KUBERNETES_SERVICE_HOST": "10.96.0.1"}, True, "host"),
         ],
     )
@@ -103,5 +104,5 @@ class TestLocation(IntegrationTestBase):
             location({"SEATRIAL_LOCATION": "cluster"})
 
     def test_location_determines_service_host(self):
-        assert self.get_service_host("jaeger") == ("jaeger" if location() == "pod" else "localhost")
-        assert self.get_service_host("jaeger", "floe") == ("jaeger.floe" if location() == "pod" else "localhost")
+        assert self.get_service_host("jaeger") == ("localhost" if location() == "host" else "jaeger")
+        assert self.get_service_host("jaeger", "floe") == ("localhost" if location() == "host" else "jaeger.floe")

@@ -123,7 +123,8 @@ CREATED = pytest.StashKey[Scene | Exception]()
 def pytest_runtestloop(session: pytest.Session) -> None:
     options = session.config.option
     # Not earlier: a run without these tests needs no scene, whose pods would take CPU time from other tests.
-    needed = any("scene" in getattr(item, "fixturenames", ()) for item in session.items)
+    items = (item for item in session.items if item.get_closest_marker("skip") is None)
+    needed = any("scene" in getattr(item, "fixturenames", ()) for item in items)
     if needed and not options.collectonly and not getattr(options, "numprocesses", 0):
         session.config.stash[CREATED] = _create_scene()
 
