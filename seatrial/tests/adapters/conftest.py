@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from seatrial.adapters.api_streams import ApiStreams
 from seatrial.adapters.kube_api import KubeApi
 
 from .fake_api import FakeApi, serving
@@ -19,3 +22,10 @@ def kube(api):
         client = KubeApi(access)
         yield client
         client.close()
+
+
+@pytest.fixture
+def streams(kube: KubeApi) -> Iterator[ApiStreams]:
+    made = kube.streams()
+    yield made
+    made.close()

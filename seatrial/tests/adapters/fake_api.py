@@ -27,6 +27,7 @@ class FakeApi:
         repeated: headers of each request, all values of each name.
         bodies: what came with them, decoded.
         lines: what a watch of a path sends before it ends, by path; one list a connection.
+        connections: how many clients connected.
         talk: what happens on an open WebSocket.
     """
 
@@ -42,6 +43,7 @@ class FakeApi:
         self.subprotocol = "v5.channel.k8s.io"
         self.hold = threading.Event()
         self.drop = 0
+        self.connections = 0
 
     def on(self, method: str, path: str, *answers: Answer) -> None:
         self.answers[method, path] = list(answers)
@@ -90,6 +92,10 @@ def serving(api: FakeApi) -> Iterator[Access]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            api.connections += 1
 
         def log_message(self, *args: object) -> None:
             pass

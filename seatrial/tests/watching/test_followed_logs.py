@@ -23,11 +23,12 @@ class Recording:
         self.directory = directory
         self.streams = FakeStreams()
         self.records: list[Record] = []
+        self.now = LATER
         self.logs = FollowedLogs(
             self.streams,
             LogFiles(directory, Limits(container=limit, run=limit)),
             self.records.append,
-            lambda: LATER,
+            lambda: self.now,
             started=START,
             is_new=is_new,
             most=most,
@@ -185,9 +186,33 @@ def test_log_is_given_up_after_many_attempts(recording: Recording) -> None:
     recording.see()
     for _ in range(21):
         recording.last.ended(400, "container is waiting to start")
-        recording.streams.advance(1)
+        recording.streams.advance(5)
 
     assert recording.states() == [("web.0.log", "lost", 0)]
+    assert len(recording.streams.logs) == 21
+
+
+def test_log_that_was_given_up_is_read_again_once_its_container_is_seen_to_run(recording: Recording) -> None:
+    recording.see()
+    recording.last.ended(404, "not found")
+    recording.see(ready=True)
+    recording.last.data(b"1Z one\n")
+    recording.streams.advance(1)
+
+    assert len(recording.streams.logs) == 2
+    assert recording.files() == {"web.0.log": b"1Z one\n"}
+    assert not recording.logs.has_lost
+
+
+def test_silent_log_whose_connection_is_closed_every_minute_is_not_given_up(recording: Recording) -> None:
+    recording.see()
+    for _ in range(30):
+        recording.now += timedelta(minutes=1)
+        recording.last.ended(0, "connection closed")
+        recording.streams.advance(1)
+
+    assert len(recording.streams.logs) == 31
+    assert recording.states() == []
 
 
 def test_forbidden_logs_are_one_gap_for_each_namespace(recording: Recording) -> None:

@@ -21,7 +21,12 @@ are read from time to time, and followed once their container or pod ends."""
 _FLUSH: Final = 0.4
 """Seconds after which received lines are in the file at the latest."""
 
-_PAUSE: Final = 0.5
+_PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
+"""Seconds before a failed request is tried again; the last one repeats."""
+
+_STABLE: Final = timedelta(seconds=5)
+"""A connection that was lost later is no failed attempt: load balancers close connections of silent containers."""
+
 _READ_AGAIN: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 """Seconds between reads of a log that is not followed; the pause grows while the container prints nothing."""
 
@@ -64,6 +69,9 @@ class _Log:
 
     head: bytes = b""
     """Begin of a line, while `resuming`."""
+
+    opened: datetime
+    """When the log was last requested."""
 
     failures: int = 0
     silent: int = 0
@@ -187,6 +195,10 @@ class FollowedLogs:
         if (known := logs.get(restarts)) is not None:
             if finished is not None:
                 self._end(known)
+            elif known.state == "lost":
+                # The node may be back.
+                known.is_done, known.state, known.failures = False, "opened", 0
+                self._open(known)
             return
         is_old = not self._is_new and started is not None and started < self._started - _LEAD
         if is_old and finished is not None and finished < self._started - _LEAD:
@@ -201,6 +213,7 @@ class FollowedLogs:
             previous=previous,
             ended=finished is not None,
             is_whole=not is_old,
+            opened=self._now(),
         )
         logs[restarts] = log
         self._open(log)
@@ -216,6 +229,7 @@ class FollowedLogs:
         log.follows = self._following < self._most or log.ended
         self._following += log.follows
         log.read_to_end = False
+        log.opened = self._now()
         self._write(log)
         log.file.drop()
         log.resuming, log.head = log.file.last, b""
@@ -263,6 +277,8 @@ class FollowedLogs:
         was_followed = log.follows
         self._following -= log.follows
         log.is_open = log.follows = False
+        if status == _OK or self._now() - log.opened > _STABLE:
+            log.failures = 0
         if status == _OK:
             log.read_to_end = was_followed
             if log.ended and was_followed:
@@ -278,8 +294,9 @@ class FollowedLogs:
         elif status == _NOT_FOUND or log.failures >= _ATTEMPTS or (log.deleted and status):
             self._finish(log, "lost", reason)
         else:
+            pause = _PAUSES[min(log.failures, len(_PAUSES) - 1)]
             log.failures += 1
-            self._streams.call(partial(self._open, log), after=_PAUSE)
+            self._streams.call(partial(self._open, log), after=pause)
 
     def _note_forbidden(self, namespace: str, reason: str) -> None:
         if namespace not in self._forbidden:
