@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from seatrial.diagnose.blame import blame_test
 from seatrial.model.timeline import EventRecord, NodeRecord, PolicyRecord, RefusalRecord
-from seatrial.model.timeline_parts import ClusterObject, Condition
+from seatrial.model.timeline_parts import ClusterObject, Condition, EndpointPort
 
 from diagnose.timeline_values import (
     at,
@@ -223,3 +223,60 @@ def test_blame_address_of_a_pod():
     assert first(failed(f"Connection refused ({address}), port 8080"), ended()) == (
         "caused by", "service", "Crash", "store",
     )  # fmt: skip
+
+
+def test_blame_deleted_service():
+    gone = endpoints(when=10, ready=(), seen="deleted")
+    test = failed("[Errno -2] Name or service not known", addresses=("http://web:80",))
+
+    assert first(test, gone) == ("caused by", "service", "ServiceDeleted", "store")
+
+
+def test_blame_selector_that_matches_no_ready_pod():
+    assert first(failed(REFUSED, **ASKED), endpoints(when=10, ready=())) == (
+        "caused by", "service", "SelectorMismatch", "store",
+    )  # fmt: skip
+
+
+def test_blame_target_port_that_no_container_declares():
+    moved = endpoints(when=10, ports=(EndpointPort(port=9999),))
+
+    assert first(failed(REFUSED, **ASKED), moved) == ("caused by", "service", "WrongTargetPort", "store")
+
+
+def test_blame_decreased_cpu_limit_for_a_timeout():
+    records = [container(when=1, cpu_limit="500m"), container(when=10, seen="modified", cpu_limit="1m")]
+
+    assert first(failed("httpx.ReadTimeout: timed out", **ASKED), *records) == (
+        "caused by", "service", "CPUThrottled", "store",
+    )  # fmt: skip
+    assert first(failed(REFUSED, **ASKED), *records)[0] == "coincided with"
+
+
+def test_blame_init_container_that_does_not_end():
+    init = container(number=2, when=1, init=True, container="wait", ready=False, started=at(-20), seen="added")
+    records = [pod(number=2, when=1, ready=False), init]
+
+    assert first(failed(REFUSED, **ASKED), *records) == ("caused by", "service", "InitContainerStuck", "store")
+
+
+def test_blame_image_of_a_new_template_is_the_fault_of_the_service():
+    stuck = container(number=2, when=10.5, seen="added", state="waiting", reason="ErrImagePull", container_id="")
+    records = [workload(when=9.5, generation=2), *deleted(), pod(number=2, when=10.4, ready=False), stuck]
+
+    assert first(failed(REFUSED, **ASKED), *records) == ("caused by", "service", "ImagePull", "store")
+    assert first(failed(REFUSED, **ASKED), pod(number=2, when=10.4, ready=False), stuck) == (
+        "caused by", "platform", "ImagePull", "store",
+    )  # fmt: skip
+
+
+def test_blame_problem_that_began_after_the_failure_is_not_its_cause():
+    assert blame(failed(REFUSED, **ASKED), *deleted(when=13)).causes == ()
+
+
+def test_blame_node_that_the_controller_called_unknown_later():
+    condition = Condition(type="Ready", status="Unknown", message="Kubelet stopped posting", since=at(50))
+    node = NodeRecord(at=at(50), seen="modified", name="n1", uid="n1", conditions=(condition,))
+    test = failed("httpx.ConnectTimeout: timed out", begin=10, end=14, **ASKED)
+
+    assert first(test, node) == ("caused by", "platform", "NodeNotReady", "store")

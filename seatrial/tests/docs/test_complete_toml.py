@@ -32,7 +32,6 @@ FILES = {
     "tests/test_a.py": "",
     "orders/app.py": "",
     "compose.yaml": "",
-    "testing/images.env": "",
 }
 
 

@@ -28,8 +28,7 @@ def green() -> Script:
     """Return a run of three tests that pass, in the order of time."""
     result = RunResult(
         run=RunId("20260131-154501-3f2a"),
-        environment="kubernetes",
-        environment_id=EnvironmentId("5e551040"),
+        environment=EnvironmentId("5e551040"),
         started=START,
         seconds=46.8,
         exit=ExitCode.PASSED,
@@ -40,7 +39,7 @@ def green() -> Script:
         (
             0,
             e.RunStarted(
-                environment=result.environment_id,
+                environment=result.environment,
                 command=("run",),
                 stages=tuple(Stage),
                 directory=f".seatrial/runs/{result.run}",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from diagnose.timeline_values import NOON, deployment, ended, failed, healthy, service
@@ -78,3 +78,22 @@ def test_finder_waits_for_late_news_only_if_the_cluster_may_be_the_cause(found):
     now = (datetime.now(UTC) - NOON).total_seconds()
     finder([failed(REFUSED, end=now), failed("assert 1 == 2", end=now + 100)])
     assert 0 < finder.canceled.waited[0] <= blame_finder._SETTLE_SECONDS
+
+
+def lease(renewed):
+    spec = {"renewTime": renewed.isoformat().replace("+00:00", "Z")}
+    meta = {"name": "n1", "namespace": "kube-node-lease"}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
+
+
+@pytest.mark.parametrize(("age", "cause"), [(30, "NodeNotReady"), (-1, None)])
+def test_finder_asks_the_lease_of_the_node_after_an_unexplained_timeout(found, age, cause):
+    now = datetime.now(UTC)
+    web = {"apiVersion": "v1", "kind": "Service", **service("web")}
+    finder = found(*healthy(), kube=FakeKube(web, lease(now - timedelta(seconds=age))))
+    seconds = (now - NOON).total_seconds()
+    test = failed("httpx.ConnectTimeout: timed out", begin=seconds - 9, end=seconds - 2, addresses=("http://web/",))
+
+    (blame,) = finder([test])
+
+    assert [each.finding.cause for each in blame.causes] == ([cause] if cause else [])

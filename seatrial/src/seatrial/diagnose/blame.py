@@ -6,10 +6,13 @@ test failed in the way that this problem makes connections fail, to a service th
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from seatrial.diagnose.catalog import fault_of, rank_of
 from seatrial.diagnose.failed_test import FailedTest
@@ -41,7 +44,10 @@ _EXPLAINS: Final = {
     "NetworkPolicy": _NO_ANSWER | {FailureKind.DNS},
     "WrongTargetPort": _NO_ANSWER,
     "DnsUnavailable": frozenset((FailureKind.DNS, FailureKind.NOT_READY, FailureKind.SERVER_ERROR)),
-    "CPUThrottled": frozenset((FailureKind.TIMEOUT, FailureKind.NOT_READY)),
+    "CPUThrottled": frozenset((FailureKind.TIMEOUT, FailureKind.NOT_READY, FailureKind.SERVER_ERROR)),
+    "DiskFull": frozenset((FailureKind.SERVER_ERROR, FailureKind.NOT_READY, FailureKind.CLOSED)),
+    "WrongCredentials": frozenset((FailureKind.SERVER_ERROR, FailureKind.NOT_READY)),
+    "CertificateExpired": frozenset((FailureKind.SERVER_ERROR, FailureKind.NOT_READY, FailureKind.CLOSED)),
 }  # fmt: skip
 """How connections fail because of the causes that do not take pods away."""
 
@@ -127,6 +133,7 @@ def blame_test(test: FailedTest, incidents: Iterable[Incident], services: Servic
         for incident in incidents
         if incident.overlaps(begin, end) and (suspect := _suspect(test, kind, incident, concerns, services)) is not None
     ]
+    found = [_of_new_template(each, found) for each in found]
     ordered = [each.cause for each in sorted(found, key=lambda each: _order(each, found, test))]
     if not any(each.word == "caused by" for each in ordered) and (answer := _server_error(kind, test, concerns)):
         ordered = [answer, *ordered]
@@ -142,6 +149,17 @@ class _Suspect:
     cause: Cause
     incident: Incident
     concern: Concern | None = None
+
+
+def _of_new_template(suspect: _Suspect, found: Sequence[_Suspect]) -> _Suspect:
+    """Return a problem of the platform as one of the service if a changed template led to it: a wrong image name."""
+    its = suspect.incident.controller
+    changed = its[1] and any(
+        each.incident.controller == its and each.cause.finding.cause == "Rollout" for each in found
+    )
+    if not changed or suspect.cause.fault is not Fault.PLATFORM:
+        return suspect
+    return dataclasses.replace(suspect, cause=replace(suspect.cause, fault=Fault.SERVICE))
 
 
 def _order(suspect: _Suspect, found: Sequence[_Suspect], test: FailedTest) -> tuple[bool, bool, bool, int, float]:

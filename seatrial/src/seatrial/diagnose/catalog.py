@@ -53,7 +53,7 @@ _RANKS: Final[tuple[dict[str, Fault], ...]] = (
     },
     {"ScaledDown": _SERVICE, "Rollout": _SERVICE, "PodDeleted": _SERVICE},
     {"ReadinessProbe": _SERVICE},
-    {"NetworkPolicy": _SERVICE, "WrongTargetPort": _SERVICE, "SelectorMismatch": _SERVICE},
+    {"NetworkPolicy": _SERVICE, "WrongTargetPort": _SERVICE, "SelectorMismatch": _SERVICE, "ServiceDeleted": _SERVICE},
     {"CPUThrottled": _SERVICE},
     {"ProgressDeadlineExceeded": _SERVICE, "NoEndpoints": _SERVICE, "NoAnswer": _SERVICE, "NotReadyInTime": _SERVICE},
     {"ServerError": _SERVICE, "Restarted": _SERVICE},

@@ -129,8 +129,11 @@ def service_map(
     for name, settings in configured.items():
         names.setdefault((settings["namespace"], settings["service"]), []).append(name)
     objects = {(each["metadata"]["namespace"], each["metadata"]["name"]): each for each in services}
+    # A Service may have been deleted since.
+    recorded = [(each.namespace, each.service) for each in index.of(EndpointsRecord) if each.service]
     known = {
-        key: _known(key, objects.get(key, {}), tuple(names.get(key, ()))) for key in dict.fromkeys((*objects, *names))
+        key: _known(key, objects.get(key, {}), tuple(names.get(key, ())))
+        for key in dict.fromkeys((*objects, *names, *recorded))
     }
     data = {(each["metadata"]["namespace"], each["metadata"]["name"]): each.get("data") or {} for each in config_maps}
     uses: dict[ServiceName, dict[ServiceName, str]] = {}

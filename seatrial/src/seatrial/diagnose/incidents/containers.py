@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from seatrial.diagnose.incidents.incident import Incident
@@ -32,6 +33,7 @@ _WAITING: Final = {
 }
 """Reasons of waiting containers that cannot start, with their causes."""
 
+_INIT_TIME: Final = timedelta(seconds=10)
 _LINE: Final = 160
 
 
@@ -49,6 +51,8 @@ def container_incidents(index: TimelineIndex) -> list[Incident]:
         found += _ended(records, about, deletion)
         found += _waiting(records)
         found += _unready(records, about, deletion)
+        found += _throttled(records)
+        found += _stuck_init(records)
     return found
 
 
@@ -205,7 +209,7 @@ def _unready(
     records: Sequence[ContainerRecord], events: Sequence[EventRecord], deletion: datetime | None
 ) -> Iterator[Incident]:
     """Yield the times in which a running container was not ready after it was ready."""
-    for before, record in itertools.pairwise(records):
+    for before, record in pairwise(records):
         same = before.container_id == record.container_id and record.state == "running"
         if not (before.ready and not record.ready and same) or (deletion is not None and record.at >= deletion):
             continue
@@ -223,6 +227,50 @@ def _unready(
             hint=f"read its log: seatrial logs {record.pod}",
         )
         yield _incident(finding, record, record.at, again)
+
+
+def _throttled(records: Sequence[ContainerRecord]) -> Iterator[Incident]:
+    """Yield the times in which a running container had less CPU than it started with."""
+    for before, record in pairwise(records):
+        less = _cores(record.cpu_limit) < _cores(before.cpu_limit)
+        if not (less and before.container_id == record.container_id and record.state == "running"):
+            continue
+        enough = _cores(before.cpu_limit)
+        again = next((each.at for each in records if each.at > record.at and _cores(each.cpu_limit) >= enough), None)
+        finding = Finding(
+            cause="CPUThrottled",
+            subject=_ref(record),
+            message=f"its CPU limit was decreased from {before.cpu_limit or 'none'} to {record.cpu_limit}",
+            brief=f"throttled at {record.cpu_limit} CPU",
+            hint="increase its CPU limit",
+        )
+        yield _incident(finding, record, record.at, again)
+
+
+def _cores(quantity: str) -> float:
+    """Return a CPU quantity in cores; infinite without a limit or if it is not a number."""
+    try:
+        return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
+    except ValueError:
+        return math.inf
+
+
+def _stuck_init(records: Sequence[ContainerRecord]) -> Iterator[Incident]:
+    """Yield init containers that ran longer than a short task takes."""
+    for record in records:
+        if record.init and not record.sidecar and record.state == "running" and record.started is not None:
+            ended = next((each.at for each in records if each.at > record.at and each.state != "running"), None)
+            begin = record.started + _INIT_TIME
+            if ended is None or ended > begin:
+                finding = Finding(
+                    cause="InitContainerStuck",
+                    subject=_ref(record),
+                    message=f"init container {record.container} did not end",
+                    brief=f"waits for its init container {record.container}",
+                    hint=f"read its log: seatrial logs {record.pod}",
+                )
+                yield _incident(finding, record, begin, ended)
+            return
 
 
 def _incident(finding: Finding, record: ContainerRecord, begin: datetime, end: datetime | None) -> Incident:

@@ -13,8 +13,8 @@ __all__ = ["Incident", "ServiceName"]
 ServiceName = tuple[str, str]
 """Namespace and name of a Service."""
 
-_COARSE: Final = timedelta(seconds=1)
-"""Resolution of most times in Kubernetes."""
+_LATE: Final = timedelta(seconds=0.3)
+"""A watch may tell of a change this long after a test met it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,5 +45,4 @@ class Incident:
 
     def overlaps(self, begin: datetime, end: datetime) -> bool:
         """Return whether the problem existed during an interval."""
-        # A time in whole seconds may be up to a second earlier than what it stands for.
-        return self.begin <= end + _COARSE and (self.end is None or self.end >= begin)
+        return self.begin <= end + _LATE and (self.end is None or self.end >= begin)

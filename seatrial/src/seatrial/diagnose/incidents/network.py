@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from seatrial.diagnose.incidents.incident import Incident, ServiceName
@@ -43,18 +43,31 @@ def _unserved(
 ) -> Iterator[Incident]:
     """Yield the times in which a Service that had ready endpoints had none."""
     current: dict[str, EndpointsRecord] = {}
-    had, since = False, None
+    had, since, deleted = False, None, False
     for record in records:
         current[record.name] = record
         ready = any(each.ready for each in current.values() if each.seen != "deleted")
         if had and not ready and since is None:
             since = record
+            # Kubernetes deletes the slices of a Service together with it.
+            deleted = all(each.seen == "deleted" for each in current.values())
         elif ready and since is not None:
-            yield _no_endpoints(key, since, record, index, services)
+            yield _gone(key, since, record) if deleted else _no_endpoints(key, since, record, index, services)
             since = None
         had = had or ready
     if since is not None:
-        yield _no_endpoints(key, since, None, index, services)
+        yield _gone(key, since, None) if deleted else _no_endpoints(key, since, None, index, services)
+
+
+def _gone(key: ServiceName, since: EndpointsRecord, again: EndpointsRecord | None) -> Incident:
+    finding = Finding(
+        cause="ServiceDeleted",
+        subject=ObjectRef(kind="Service", name=key[1], namespace=key[0]),
+        message="the Service was deleted",
+        brief="was deleted",
+    )
+    end = again.at if again else None
+    return Incident(finding=finding, begin=since.at, end=end, namespace=key[0], services=frozenset((key,)))
 
 
 def _no_endpoints(
@@ -93,7 +106,7 @@ def _wrong_port(key: ServiceName, records: Sequence[EndpointsRecord], index: Tim
     declared: dict[str, set[int]] = {}
     for container in index.of(ContainerRecord):
         declared.setdefault(container.uid, set()).update(container.ports)
-    for before, after in itertools.pairwise(records):
+    for before, after in pairwise(records):
         if before.name != after.name or before.ports == after.ports or not after.ready:
             continue
         wrong = [

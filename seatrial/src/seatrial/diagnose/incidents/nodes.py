@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from seatrial.diagnose.incidents.incident import Incident
@@ -10,7 +11,10 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.timeline import NodeRecord
 from seatrial.model.timeline_index import Key, TimelineIndex
 
-__all__ = ["node_incidents"]
+__all__ = ["node_incidents", "silent_node"]
+
+_GRACE: Final = timedelta(seconds=40)
+"""Seconds without a sign of life after which the node controller calls a node unknown, at least."""
 
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
@@ -49,6 +53,25 @@ def _incident(since: NodeRecord, kind: str, healthy: NodeRecord | None) -> Incid
         evidence=tuple(filter(None, (entry.message,))),
         brief="not ready" if kind == "Ready" else kind,
     )
-    return Incident(
-        finding=finding, begin=entry.since or since.at, end=healthy.at if healthy else None, node=since.name
+    begin = entry.since or since.at
+    if kind == "Ready" and entry.status == "Unknown":
+        begin -= _GRACE
+    return Incident(finding=finding, begin=begin, end=healthy.at if healthy else None, node=since.name)
+
+
+def silent_node(name: str, last_sign: datetime, now: datetime) -> Incident:
+    """Return the problem of a node whose kubelet does not renew its lease.
+
+    Args:
+        name: the node.
+        last_sign: when it renewed the lease.
+        now: when the lease was read.
+    """
+    seconds = (now - last_sign).total_seconds()
+    finding = Finding(
+        cause="NodeNotReady",
+        subject=ObjectRef(kind="Node", name=name),
+        message=f"its kubelet has not renewed its lease for {seconds:.0f} s, and does so every 10 s",
+        brief="stopped answering",
     )
+    return Incident(finding=finding, begin=last_sign, node=name)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from seatrial.diagnose.incidents.incident import Incident
@@ -100,7 +100,7 @@ def _changes(
         for each in workloads
         if (each.kind, each.name, each.namespace) == (pod.controller.kind, pod.controller.name, pod.namespace)
     ]
-    for before, after in itertools.pairwise(its):
+    for before, after in pairwise(its):
         if begin - _SOON <= after.at <= begin + _SOON and (
             after.replicas != before.replicas
             or after.generation != before.generation

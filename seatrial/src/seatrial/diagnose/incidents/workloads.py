@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Final
 
 from seatrial.diagnose.incidents.incident import Incident
@@ -37,7 +37,7 @@ def workload_incidents(index: TimelineIndex) -> list[Incident]:
 
 
 def _scaled_to_zero(history: Sequence[WorkloadRecord], pods: Sequence[PodRecord]) -> Iterator[Incident]:
-    for before, after in itertools.pairwise(history):
+    for before, after in pairwise(history):
         if before.replicas and not after.replicas and after.seen != "deleted":
             back = next((each.at for each in history if each.at > after.at and each.ready), None)
             finding = Finding(
