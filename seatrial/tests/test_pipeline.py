@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import msgspec
 import pytest
@@ -190,7 +191,7 @@ class TestResults:
 
 
 def test_results_are_passed_to_later_stages(world):
-    given: dict[Stage, pipeline.Function] = dict.fromkeys(Stage, lambda _ctx, _results: done(None))
+    given: dict[Stage, Any] = dict.fromkeys(Stage, lambda _ctx, _results: done(None))
     given[Stage.CLUSTER] = lambda _ctx, _results: done(RunningCluster("v9", None))
     seen = []
     given[Stage.TEST] = lambda _ctx, results: done(seen.append(results.require(RunningCluster).version))

@@ -55,6 +55,72 @@ def test_ctrl_c_ends_concurrent_stages(world):
     assert ended.result.exit is ExitCode.INTERRUPTED
 
 
+@pytest.mark.parametrize("error", [EnvironmentFailed("kind was stopped"), OutOfTime("canceled")])
+def test_stages_that_ctrl_c_stops_are_interrupted(world, error):
+    """Their programs are stopped, so they end with errors."""
+
+    def interrupts(ctx):
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        assert ctx.canceled.wait(5)
+        raise error
+
+    def stopped(ctx):
+        assert ctx.canceled.wait(5)
+        raise error
+
+    ended, _ = run(world, cluster=interrupts, build=stopped)
+
+    outcomes = {each.stage: each.outcome for each in ended.result.stages}
+    assert outcomes[Stage.CLUSTER] == outcomes[Stage.BUILD] == Outcome.INTERRUPTED
+    assert Stage.DELIVER not in outcomes
+    assert outcomes[Stage.COLLECT] is Outcome.DONE
+    assert ended.result.problem is None
+
+
+def test_only_the_stage_that_failed_is_failed(world):
+    """Those that the pipeline stops for it are interrupted; the end stages are not concerned."""
+    building = threading.Event()
+
+    def fails(ctx):
+        del ctx
+        assert building.wait(5)
+        raise EnvironmentFailed("no")
+
+    def stopped(ctx):
+        building.set()
+        assert ctx.canceled.wait(5)
+        raise OutOfTime("canceled")
+
+    ended, _ = run(world, cluster=fails, build=stopped, collect=raising(EnvironmentFailed("no logs")))
+
+    outcomes = {each.stage: each.outcome for each in ended.result.stages}
+    assert (outcomes[Stage.CLUSTER], outcomes[Stage.BUILD]) == (Outcome.FAILED, Outcome.INTERRUPTED)
+    assert (outcomes[Stage.COLLECT], outcomes[Stage.TEARDOWN]) == (Outcome.FAILED, Outcome.DONE)
+
+
+def test_failed_stage_reports_the_facts_that_it_knew(world):
+    def fails(ctx):
+        ctx.fact(Stage.BUILD, "web", "web:1")
+        raise EnvironmentFailed("db cannot be built")
+
+    ended, _ = run(world, build=fails)
+
+    (build,) = [each for each in ended.result.stages if each.stage is Stage.BUILD]
+    assert (build.outcome, build.facts) == (Outcome.FAILED, {"web": "web:1"})
+    (event,) = [body for body in world.recorded.of(StageEnded) if body.stage is Stage.BUILD]
+    assert event.facts == {"web": "web:1"}
+
+
+def test_report_of_a_stage_replaces_its_earlier_facts(world):
+    def builds(ctx):
+        ctx.fact(Stage.BUILD, "web", "building")
+        return done(None, {"web": "web:1"})
+
+    ended, _ = run(world, build=builds)
+
+    assert [each.facts for each in ended.result.stages if each.stage is Stage.BUILD] == [{"web": "web:1"}]
+
+
 def test_second_ctrl_c_writes_a_result(world):
     ended, ctx = run(world, test=raising(KeyboardInterrupt()), teardown=raising(KeyboardInterrupt()))
 

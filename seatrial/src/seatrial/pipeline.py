@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -34,18 +34,21 @@ from seatrial.model.result import Counts, Outcome, Problem, RunResult, Stage, St
 from seatrial.ports import Clock
 from seatrial.removal.keep import Fate, fate_of
 from seatrial.runner.run_tests import TestRun
-from seatrial.stages import build, cluster, collect, deliver, install, preflight, ready, teardown, test
+from seatrial.stages import build, cluster, collect, compose, deliver, install, preflight, ready, teardown, test
 from seatrial.stages.build import BuiltImages
 from seatrial.stages.cluster import RunningCluster
 from seatrial.stages.collect import Collection
-from seatrial.stages.context import Ctx, Report
+from seatrial.stages.compose.install import StartedProject
+from seatrial.stages.compose.preflight import ComposeFile
+from seatrial.stages.context import ComposeCtx, Ctx, Report, RunContext
 from seatrial.stages.deliver import DeliveredImages
 from seatrial.stages.install import Installation
 from seatrial.stages.preflight import Preflight
 
-__all__ = ["STAGES", "FinishedRun", "Recorder", "Results", "code_of", "execute"]
+__all__ = ["COMPOSE_STAGES", "STAGES", "FinishedRun", "Recorder", "Results", "code_of", "execute"]
 
 T = TypeVar("T")
+C = TypeVar("C", bound=RunContext)
 
 
 class Results:
@@ -74,10 +77,12 @@ class Results:
         return found
 
 
-Function = Callable[[Ctx, Results], Report[Any]]
+Functions = Mapping[Stage, Callable[[C, Results], Report[Any]]]
+"""What runs a stage: each takes the run, and the results that it needs of earlier stages."""
+
 Groups = Sequence[Sequence[Sequence[Stage]]]
 
-STAGES: Final[Mapping[Stage, Function]] = {
+STAGES: Final[Functions[Ctx]] = {
     Stage.PREFLIGHT: lambda ctx, _: preflight.run(ctx),
     Stage.CLUSTER: lambda ctx, _: cluster.run(ctx),
     Stage.BUILD: lambda ctx, _: build.run(ctx),
@@ -98,7 +103,20 @@ STAGES: Final[Mapping[Stage, Function]] = {
     ),
     Stage.TEARDOWN: lambda ctx, _: teardown.run(ctx, Deadline.after(_TEARDOWN_SECONDS)),
 }
-"""What runs a stage: each takes the results that it needs of earlier stages."""
+"""The stages of a Kubernetes environment."""
+
+COMPOSE_STAGES: Final[Functions[ComposeCtx]] = {
+    Stage.PREFLIGHT: lambda ctx, _: compose.preflight.run(ctx),
+    Stage.BUILD: lambda ctx, _: build.run(ctx),
+    Stage.INSTALL: lambda ctx, results: compose.install.run(
+        ctx, results.require(ComposeFile), results.require(BuiltImages)
+    ),
+    Stage.READY: lambda ctx, results: compose.ready.run(ctx, results.require(StartedProject)),
+    Stage.TEST: lambda ctx, results: compose.test.run(ctx, results.require(StartedProject), cut=results.store),
+    Stage.COLLECT: lambda ctx, results: compose.collect.run(ctx, results.find(TestRun), failed=results.failed),
+    Stage.TEARDOWN: lambda ctx, _: compose.teardown.run(ctx, Deadline.after(_TEARDOWN_SECONDS)),
+}
+"""The stages of a Compose environment."""
 
 _END_STAGES: Final = (Stage.COLLECT, Stage.TEARDOWN)
 """Stages that run whatever happened before."""
@@ -160,11 +178,11 @@ class Recorder:
 
 
 @dataclass(slots=True)
-class _Run:
+class _Run(Generic[C]):
     """The progress of a run."""
 
-    ctx: Ctx
-    functions: Mapping[Stage, Function]
+    ctx: C
+    functions: Functions[C]
     begin: float = field(default_factory=time.monotonic)
     stages: list[StageResult] = field(default_factory=list)
     results: Results = field(default_factory=Results)
@@ -182,23 +200,28 @@ class _Run:
             return False
         return True
 
-    def stage(self, stage: Stage) -> None:
-        """Run one stage and record its result; its exception propagates."""
+    def stage(self, stage: Stage, canceled: Callable[[], bool] = lambda: False) -> None:
+        """Run one stage and record its result; its exception propagates.
+
+        Args:
+            stage: the stage.
+            canceled: returns whether the pipeline stops the stage, which then ends with an exception of its own.
+        """
         ctx = self.ctx
         ctx.emit(e.StageStarted(stage=stage))
         started = time.monotonic() - self.begin
         outcome = Outcome.FAILED
-        facts: dict[str, str] = {}
+        facts = ctx.facts.setdefault(stage, {})
         findings: tuple[Finding, ...] = ()
         try:
             report = self.functions[stage](ctx, self.results)
             self.results.store(report.result)
             outcome, facts, findings = report.outcome, dict(report.facts), report.findings
-        except (NotReady, WrongInput) as error:
-            findings = error.findings
-            raise
-        except KeyboardInterrupt:
-            outcome = Outcome.INTERRUPTED
+        except BaseException as error:
+            if isinstance(error, NotReady | WrongInput):
+                findings = error.findings
+            if isinstance(error, KeyboardInterrupt) or canceled():
+                outcome = Outcome.INTERRUPTED
             raise
         finally:
             result = StageResult(
@@ -213,30 +236,32 @@ class _Run:
                 self.stages.append(result)
             ctx.emit(e.StageEnded(stage=stage, outcome=outcome, seconds=result.seconds, facts=facts))
 
-    def chain(self, stages: Sequence[Stage]) -> None:
+    def chain(self, stages: Sequence[Stage], canceled: Callable[[], bool] = lambda: False) -> None:
         for stage in stages:
             if self.ctx.canceled.is_set():
                 return
-            self.stage(stage)
+            self.stage(stage, canceled)
 
     def group(self, chains: Sequence[Sequence[Stage]]) -> None:
         """Run chains concurrently; the first failure is raised."""
         if len(chains) == 1:
             self.chain(chains[0])
             return
-        pool = ThreadPoolExecutor(len(chains))
-        futures: list[Future[None]] = [pool.submit(self.chain, chain) for chain in chains]
+        pool, stopped = ThreadPoolExecutor(len(chains)), threading.Event()
+        futures: list[Future[None]] = [pool.submit(self.chain, chain, stopped.is_set) for chain in chains]
         pending, failed = set(futures), list[BaseException]()
         try:
             while pending and not failed:
                 finished, pending = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
                 failed = [error for future in finished if (error := future.exception())]
         except BaseException:
+            stopped.set()
             self.cancel()
             wait(futures, timeout=_CANCEL_SECONDS)
             raise
         else:
             if failed:
+                stopped.set()
                 self.cancel()
                 wait(pending, timeout=_CANCEL_SECONDS)
                 raise failed[0]
@@ -255,7 +280,7 @@ class _Run:
         if tests is not None and tests.interrupted is not None:
             self.problems.append(tests.interrupted)
         self.results.failed = bool(self.problems) or (tests is not None and tests.verdict.exit is not ExitCode.PASSED)
-        usable = self.results.find(RunningCluster) is not None
+        usable = (self.results.find(RunningCluster) or self.results.find(StartedProject)) is not None
         self.fate = fate_of(ctx.record, keep=ctx.keep, usable=usable, failed=self.results.failed)
 
     def ends(self, stages: Sequence[Stage]) -> None:
@@ -299,12 +324,12 @@ class FinishedRun:
 
 
 def execute(
-    ctx: Ctx,
+    ctx: C,
     plan: Groups,
     *,
     peak: Callable[[], int],
     lost: Callable[[], Sequence[BaseException]] = tuple,
-    functions: Mapping[Stage, Function] = STAGES,
+    functions: Functions[C],
 ) -> FinishedRun:
     """Run a plan and return its result. Whatever is raised on the way, the end stages run and result.json is written.
 
@@ -368,9 +393,10 @@ def _rank(code: ExitCode) -> int:
     return _BY_SEVERITY.index(ExitCode.TESTS_FAILED if code in FOREIGN_CODES else code)
 
 
-def _result(run: _Run) -> RunResult:
+def _result(run: _Run[C]) -> RunResult:
     ctx, results = run.ctx, run.results
-    tests, delivered, collected = results.find(TestRun), results.find(DeliveredImages), results.find(Collection)
+    tests, collected = results.find(TestRun), results.find(Collection)
+    delivered = results.find(DeliveredImages) or results.find(StartedProject)
     wall = time.monotonic() - run.begin
     codes = [code_of(error) for error in run.problems] + ([tests.verdict.exit] if tests else [])
     code = min(codes, key=_rank, default=ExitCode.PASSED)
@@ -379,7 +405,8 @@ def _result(run: _Run) -> RunResult:
     path = seconds_on_path(stages, wall)
     return RunResult(
         run=ctx.run,
-        environment=ctx.record.id,
+        environment="compose" if ctx.record.provider == "compose" else "kubernetes",
+        environment_id=ctx.record.id,
         started=ctx.started,
         seconds=round(wall, 3),
         exit=code,
@@ -400,7 +427,7 @@ def _result(run: _Run) -> RunResult:
 
 
 def _versions(results: Results) -> dict[str, str]:
-    found, cluster_ = results.find(Preflight), results.find(RunningCluster)
+    found, cluster_ = results.find(Preflight) or results.find(ComposeFile), results.find(RunningCluster)
     versions = dict(found.versions) if found else {}
     return {**versions, "kubernetes": cluster_.version} if cluster_ else versions
 

@@ -23,6 +23,7 @@ __all__ = [
     "Cluster",
     "ClusterState",
     "Completed",
+    "ComposeProject",
     "ContainerState",
     "Emit",
     "EngineInfo",
@@ -355,6 +356,30 @@ class Kube(Protocol):
         self, pod: str, namespace: str, container: str, *, tail: int | None = None, since: int | None = None
     ) -> Lines: ...
     def exec(self, pod: str, namespace: str) -> PodExec: ...
+
+
+class ComposeProject(Protocol):
+    """One project of Docker Compose on the local engine, with the labels of its environment.
+
+    `config` returns a Compose file as Compose understands it, with all variables replaced and `$` written as `$$`;
+    `up` creates or updates the containers of such a file. `containers` returns `docker inspect` of all containers,
+    running or not, and `exec` runs commands in containers by their names. `remove` deletes containers, networks,
+    volumes and images that have the labels, and terminates commands of a killed process first.
+    """
+
+    name: str
+
+    def version(self) -> str: ...
+    def config(
+        self, file: Path, *, env_files: Sequence[Path], profiles: Sequence[str], services: Sequence[str],
+        deadline: Deadline,
+    ) -> Object: ...  # fmt: skip
+    def up(self, file: Path, *, deadline: Deadline, log: Path, progress: Progress) -> None: ...
+    def containers(self) -> list[Object]: ...
+    def logs(self, container: str, *, tail: int | None = None, since: int | None = None) -> bytes: ...
+    def follow(self, container: str, *, tail: int | None = None, since: int | None = None) -> Lines: ...
+    def exec(self, containers: Mapping[str, str]) -> PodExec: ...
+    def remove(self, *, deadline: Deadline) -> None: ...
 
 
 class Forwarder(Protocol):

@@ -11,7 +11,7 @@ from seatrial.app.run_lifecycle import Output, run_in_environment
 from seatrial.model.errors import ExitCode, UsageError
 from seatrial.model.names import RunId
 from seatrial.model.result import RunResult
-from seatrial.pipeline import FinishedRun
+from seatrial.pipeline import STAGES, FinishedRun
 from seatrial.removal.keep import Fate
 from seatrial.stages.context import Ctx
 
@@ -34,7 +34,8 @@ def execute(monkeypatch):
     contexts: list[Ctx] = []
 
     def execute(fate: Fate | Exception) -> list[Ctx]:
-        def replaced(ctx: Ctx, plan, *, peak: Callable[[], int], lost) -> FinishedRun:
+        def replaced(ctx: Ctx, plan, *, peak: Callable[[], int], lost, functions) -> FinishedRun:
+            assert functions is STAGES
             contexts.append(ctx)
             if isinstance(fate, Exception):
                 raise fate

@@ -47,3 +47,34 @@ def test_run_with_a_namespace_requires_a_shared_cluster(seatrial, project, runs)
     assert printed.code == 4
     assert "  hint: seatrial up --namespace pr-42" in printed.err
     assert runs.calls == []
+
+
+def test_run_in_compose_creates_an_environment_of_that_kind(seatrial, project, runs, monkeypatch):
+    kinds = []
+    monkeypatch.setattr(
+        "seatrial.app.environments.create", lambda this, project, **_: kinds.append(project.environment)
+    )
+    (project / "compose.yaml").write_text("services: {}\n")
+    with (project / "seatrial.toml").open("a") as file:
+        file.write('\n[compose]\nfile = "compose.yaml"\n')
+    seatrial("run", "--env", "compose")
+    seatrial("run")
+
+    assert kinds == ["compose", "kubernetes"]
+
+
+def test_run_in_compose_requires_a_compose_file(seatrial, project, runs):
+    printed = seatrial("run", "--env", "compose")
+
+    assert printed.code == 4
+    assert "requires a table [compose]" in printed.err
+
+
+def test_namespace_requires_kubernetes(seatrial, project, runs):
+    (project / "compose.yaml").write_text("services: {}\n")
+    with (project / "seatrial.toml").open("a") as file:
+        file.write('\n[compose]\nfile = "compose.yaml"\n')
+    printed = seatrial("run", "--env", "compose", "--namespace", "pr-1")
+
+    assert printed.code == 4
+    assert "--namespace requires Kubernetes" in printed.err

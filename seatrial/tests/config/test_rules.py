@@ -188,3 +188,22 @@ env-from = { A = "secret/x", "B-" = "secret/x/y" }
         "seatrial.toml:41: runner.env-from.B-: 'B-' is not the name of a variable",
         "seatrial.toml:41: runner.env-from.A: is in runner.env, too; remove one of them",
     ]
+
+
+def test_compose_environment_requires_a_compose_table(root):
+    assert refused('environment = "compose"\n' + MINIMAL) == [
+        'seatrial.toml:1: environment: requires a table [compose]; add [compose] with file = "compose.yaml"'
+    ]
+
+
+def test_compose_tables_name_images_variables_and_services_of_the_project(root):
+    (root / "compose.yaml").write_text("")
+    text = MINIMAL + (
+        '[compose]\nfile = "compose.yaml"\nservices = ["test-runner"]\n'
+        'images = { web = "nosuch" }\nenv = { "A-B" = "1" }\n'
+    )
+    assert [line.partition(": ")[2] for line in refused(text)] == [
+        "compose.services: 'test-runner' is the name of the runner; rename the service, or runner.pod",
+        "compose.images.web: 'nosuch' is not an [[image]] of this project",
+        "compose.env.A-B: 'A-B' is not the name of a variable",
+    ]

@@ -32,6 +32,7 @@ FILES = {
     "tests/test_a.py": "",
     "orders/app.py": "",
     "compose.yaml": "",
+    "testing/images.env": "",
 }
 
 

@@ -80,6 +80,30 @@ def test_names_of_the_project_stay_readable() -> None:
     assert redactor.text("pod my-database-0") == "pod my-database-0"
 
 
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("pod/postgresql-0 is ready", "pod/postgresql-0 is ready"),
+        ("user=postgres host=postgresql", "user=*** host=postgresql"),
+        ("postgresql://postgres:x@postgresql/db", "postgresql://***:x@postgresql/db"),
+        ("mypostgres", "my***"),
+        ("postgresqlpostgres", "postgresql***"),
+    ],
+)
+def test_name_that_contains_a_secret_stays_readable(text: str, hidden: str) -> None:
+    redactor = Redactor()
+    redactor.learn(["postgres"], ordinary=["postgresql", "postgresql-ha"])
+
+    assert redactor.text(text) == hidden
+    assert redactor.data(text.encode()) == hidden.encode()
+
+
+def test_path_that_contains_a_secret_is_hidden() -> None:
+    redactor = Redactor()
+    redactor.learn(["hunter22"], ordinary=["/home/hunter22/chart"])
+    assert redactor.text("/home/hunter22/chart") == "/home/***/chart"
+
+
 def test_lines_of_a_key_are_hidden_one_by_one() -> None:
     key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n-----END KEY-----\n"
 

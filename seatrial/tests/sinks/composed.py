@@ -28,7 +28,8 @@ def green() -> Script:
     """Return a run of three tests that pass, in the order of time."""
     result = RunResult(
         run=RunId("20260131-154501-3f2a"),
-        environment=EnvironmentId("5e551040"),
+        environment="kubernetes",
+        environment_id=EnvironmentId("5e551040"),
         started=START,
         seconds=46.8,
         exit=ExitCode.PASSED,
@@ -39,7 +40,7 @@ def green() -> Script:
         (
             0,
             e.RunStarted(
-                environment=result.environment,
+                environment=result.environment_id,
                 command=("run",),
                 stages=tuple(Stage),
                 directory=f".seatrial/runs/{result.run}",

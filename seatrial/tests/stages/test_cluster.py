@@ -6,7 +6,7 @@ import pytest
 from new_cluster import with_network
 from seatrial.model.environment_record import Created
 from seatrial.model.errors import EnvironmentFailed
-from seatrial.model.result import Outcome
+from seatrial.model.result import Outcome, Stage
 from seatrial.stages import cluster
 from seatrial.stages.cluster import RunningCluster
 
@@ -18,6 +18,7 @@ def test_cluster_is_recorded_before_it_is_created(world):
     with pytest.raises(EnvironmentFailed):
         cluster.run(ctx)
     assert world.created == (Created(kind="container", name="seatrial-registry"), Created(kind="cluster", name="it"))
+    assert ctx.facts == {Stage.CLUSTER: {"name": "it"}}
 
 
 def test_new_cluster_is_usable_and_recorded(world):

@@ -65,3 +65,12 @@ def test_progress_and_warnings_are_events(world: World) -> None:
     assert world.recorded.bodies == [
         StageProgress(stage=Stage.BUILD, text="step 3"), Note(level="warning", text="careful"),
     ]  # fmt: skip
+
+
+def test_facts_of_stages_are_separate(world: World) -> None:
+    ctx = world.ctx()
+    ctx.fact(Stage.BUILD, "web", "building")
+    ctx.fact(Stage.CLUSTER, "name", "it")
+    ctx.fact(Stage.BUILD, "web", "web:1")
+
+    assert ctx.facts == {Stage.BUILD: {"web": "web:1"}, Stage.CLUSTER: {"name": "it"}}

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace as changed
 from seatrial.model.errors import NotReady
 from seatrial.model.event import FindingMade, Note, ServiceSeen
-from seatrial.model.result import Outcome
+from seatrial.model.result import Outcome, Stage
 from seatrial.model.spec import ReadySpec, ServiceSpec
 from seatrial.ports import Change, StreamBroken
 from shop_world import (
@@ -53,6 +53,7 @@ class TestReady:
             command.ready()
         assert caught.value.message == "web not ready within 0 s"
         assert "0 of 1 pods created" in caught.value.findings[0].message
+        assert command.ctx.facts[Stage.READY] == {"workloads": "2"}
 
     def test_crash_loop_ends_the_wait_with_the_last_log_lines(self, tmp_path):
         world, command = self.up(tmp_path)

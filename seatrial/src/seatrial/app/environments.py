@@ -78,7 +78,8 @@ def _refuse_while_created(this: Machine, project: Project, namespace: str) -> No
 
 
 def _is_of(record: EnvironmentRecord, project: Project, namespace: str) -> bool:
-    return record.project == str(project.root) and record.namespace == namespace
+    same = record.project == str(project.root) and record.namespace == namespace
+    return same and (record.provider == "compose") == (project.environment == "compose")
 
 
 def claim(this: Machine, project: Project, namespace: str = "") -> EnvironmentRecord:
@@ -112,6 +113,8 @@ def _lock(this: Machine, record: EnvironmentRecord) -> None:
 
 def _belongs(this: Machine, project: Project, record: EnvironmentRecord) -> bool:
     """Whether an environment lives in the project's configured cluster, a guest environment in that of its host."""
+    if record.provider == "compose":
+        return True
     if not record.host:
         wanted = _cluster_of(project)
         return record.cluster in (wanted, _other_name(wanted, record.id))
@@ -164,16 +167,17 @@ def create(
         reap(this, now, say)
         wanted = _cluster_of(project)
         identifier = new_environment_id()
-        present = next(
-            (each for each in this.ledger.records() if each.cluster == wanted and each.namespace == namespace), None
-        )
+        present = _present(this, project, namespace)
         replaces = present and command == "run" == present.command and present.project == str(project.root)
         if present and replaces and this.ledger.claim(present.id):
             say(f"removing {describe(present)}, which an earlier run kept")
             remove(this, present)
             present = None
         name, foreground = wanted, True
-        if host is not None:
+        if project.environment == "compose":
+            # Each project on the engine has its own name, so any number of them can be up.
+            name = f"{wanted}-{identifier}"
+        elif host is not None:
             name, foreground = host.cluster, False
         elif present and project.cluster.provider == "kind":
             if present.project != str(project.root):
@@ -185,7 +189,7 @@ def create(
             project=str(project.root),
             identity=project.identity,
             command="up" if command == "up" else "run",
-            provider=project.cluster.provider,
+            provider="compose" if project.environment == "compose" else project.cluster.provider,
             cluster=name,
             created=now,
             expires=now + EXPIRY,
@@ -196,6 +200,17 @@ def create(
         this.ledger.claim(identifier)
         this.ledger.write(record)
     return record
+
+
+def _present(this: Machine, project: Project, namespace: str) -> EnvironmentRecord | None:
+    """Return the environment in the cluster that a new one would use; a Compose project that `run` kept."""
+    if project.environment == "compose":
+        left = (each for each in this.ledger.records() if _is_of(each, project, namespace) and each.command == "run")
+        return next(left, None)
+    wanted = _cluster_of(project)
+    return next(
+        (each for each in this.ledger.records() if each.cluster == wanted and each.namespace == namespace), None
+    )
 
 
 def reap(this: Machine, now: datetime, say: Say, *, everything: bool = False) -> list[str]:
@@ -270,6 +285,8 @@ def is_in_use(this: Machine, record: EnvironmentRecord) -> bool:
 def describe(record: EnvironmentRecord) -> str:
     """Return what a message calls an environment."""
     place = f"cluster {record.cluster}"
+    if record.provider == "compose":
+        return f"Compose project {record.cluster}"
     if record.namespace:
         return f"environment {record.namespace} in {place}"
     return f"the environment in {place}" if record.shares else place
@@ -289,11 +306,15 @@ def remove(this: Machine, record: EnvironmentRecord) -> None:
     for each in guests:
         _lock(this, each)
     access = this.access_to(record)
-    is_deleted = bool(record.host) and not access.cluster.exists()
+    if record.provider == "compose":
+        remove_resources(record.resources, access, deadline=deadline)
+        this.ledger.forget(record.id)
+        return
+    is_deleted = bool(record.host) and not access.cluster.cluster.exists()
     # A deleted cluster took everything in it with it.
     in_cluster = [] if is_deleted else [each for each in record.resources if each.kind != "container"]
     if record.shares and in_cluster:
-        _take_leases(this, record, access.connect(), deadline)
+        _take_leases(this, record, access.cluster.connect(), deadline)
     # The last environment of a user removes the registry, whichever environment created it.
     registry = next((each for each in record.resources if each.kind == "container"), _REGISTRY)
     remove_resources([*in_cluster, registry], access, deadline=deadline)
@@ -350,4 +371,6 @@ def _other_name(wanted: str, environment: EnvironmentId) -> str:
 
 def _cluster_of(project: Project) -> str:
     spec = project.cluster
-    return spec.name if spec.provider == "kind" else str(spec.context)
+    if project.environment == "compose" or spec.provider == "kind":
+        return spec.name
+    return str(spec.context)

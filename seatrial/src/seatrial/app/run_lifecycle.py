@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from seatrial.app import environments
-from seatrial.app.wiring import Machine, environment
+from seatrial.app.wiring import Machine, compose_environment, environment
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
 from seatrial.model.event import Sink
 from seatrial.model.names import RunId, new_run_id
 from seatrial.model.spec import Project
-from seatrial.pipeline import FinishedRun, Recorder, execute
+from seatrial.pipeline import COMPOSE_STAGES, STAGES, FinishedRun, Recorder, execute
 from seatrial.removal.keep import Fate
 from seatrial.removal.resources import Resources
-from seatrial.stages.context import Ctx
+from seatrial.stages.context import ComposeCtx, Ctx
 
 __all__ = ["Output", "run_in_environment"]
 
@@ -84,33 +84,55 @@ def run_in_environment(
         peak = this.memory_peak()
         ends.callback(peak.close)
         recorder = Recorder(run, this.clock, sinks)
-        ctx = Ctx(
-            project=project,
-            env=environment(this, project, record),
-            resources=resources,
-            run=run,
-            run_dir=run_dir,
-            command=tuple(command),
-            started=started,
-            emit=recorder,
-            deadline=Deadline.after(project.timeouts.run),
-            keep=keep,
-            explain=explain,
-            discard=discard,
-            pytest_args=pytest_args,
-            out=output.out,
-            color=output.color,
-            at_end=ends.enter_context(ExitStack()),
-            tests=tests,
+        given: Mapping[str, Any] = {
+            "project": project,
+            "resources": resources,
+            "run": run,
+            "run_dir": run_dir,
+            "command": tuple(command),
+            "started": started,
+            "emit": recorder,
+            "deadline": Deadline.after(project.timeouts.run),
+            "keep": keep,
+            "explain": explain,
+            "discard": discard,
+            "pytest_args": pytest_args,
+            "out": output.out,
+            "color": output.color,
+            "at_end": ends.enter_context(ExitStack()),
+            "tests": tests,
+        }
+        ended, lease = _execute(
+            this, project, record, given, only_cluster=only_cluster, peak=lambda: peak.bytes, recorder=recorder
         )
-        env = ctx.env
-        plan = env.plan if tests else env.plan_of_a_cluster if only_cluster else env.plan_without_tests
-        ended = execute(ctx, plan, peak=lambda: peak.bytes, lost=recorder.lost)
         fate = ended.fate
-        if record.shares and not record.kept and ctx.lease is None:
+        if record.shares and not record.kept and not lease:
             # The run did not get into the cluster, so there is nothing to remove.
             fate = Fate.REMOVED
     return ended
+
+
+def _execute(
+    this: Machine,
+    project: Project,
+    record: EnvironmentRecord,
+    given: Mapping[str, Any],
+    *,
+    only_cluster: bool,
+    peak: Callable[[], int],
+    recorder: Recorder,
+) -> tuple[FinishedRun, bool]:
+    """Run the plan of the environment's kind; return the result, and whether the run held a Lease."""
+    if record.provider == "compose":
+        compose = compose_environment(this, record)
+        plan = compose.plan if given["tests"] else compose.plan_without_tests
+        compose_ctx = ComposeCtx(env=compose, **given)
+        return execute(compose_ctx, plan, peak=peak, lost=recorder.lost, functions=COMPOSE_STAGES), False
+    env = environment(this, project, record)
+    ctx = Ctx(env=env, **given)
+    plan = env.plan if ctx.tests else env.plan_of_a_cluster if only_cluster else env.plan_without_tests
+    ended = execute(ctx, plan, peak=peak, lost=recorder.lost, functions=STAGES)
+    return ended, ctx.lease is not None
 
 
 def _run_directory(root: Path, run: RunId) -> Path:

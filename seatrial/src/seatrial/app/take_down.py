@@ -36,7 +36,7 @@ def take_down(this: Machine, project: Project, namespace: str, say: Callable[[st
     if record.provider == "existing":
         # Updates the environment's copy of the kubeconfig: the user may have corrected it since.
         environment(this, project, record)
-    guests = [each.namespace for each in environments.guest_environments(this, record)]
+    guests = sorted(each.namespace for each in environments.guest_environments(this, record))
     environments.remove(this, record)
     also = f" and the environments in it: {', '.join(guests)}" if guests else ""
     say(f"removed {environments.describe(record)}{also}")

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from seatrial.adapters.compose_project import DockerComposeProject
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.existing_cluster import ExistingCluster
 from seatrial.adapters.guarded_api import Guard
@@ -33,19 +34,22 @@ from seatrial.adapters.listeners import listeners
 from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
 from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.registry_check import registry_problem
+from seatrial.compose.startup import compose_path
+from seatrial.environments.compose import Compose
 from seatrial.environments.kubernetes import Kubernetes, LocalMirror
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
 from seatrial.model.names import EnvironmentId
 from seatrial.model.spec import Project
 from seatrial.ports import Clock, Processes, Registry
-from seatrial.removal.removers import Access
+from seatrial.removal.removers import Access, ClusterAccess
 
 __all__ = [
     "EXPIRY",
     "Machine",
     "OrphanedNodes",
     "charts_without_cluster",
+    "compose_environment",
     "configured_host_ports",
     "environment",
     "listeners",
@@ -130,17 +134,32 @@ class Machine:
 
     def is_last(self, record: EnvironmentRecord) -> bool:
         """Return whether no other environment needs the registry. Guest environments are removed with their host."""
-        return all(record.id in (each.id, each.host) for each in self.ledger.records())
+        others = (each for each in self.ledger.records() if each.provider != "compose")
+        return all(record.id in (each.id, each.host) for each in others)
 
     def access_to(self, record: EnvironmentRecord) -> Access:
         """Return access to the resources of an environment without its project, for removal."""
+        if record.provider == "compose":
+            return Access(record=record, compose=self.compose_of(record))
         cluster = self.cluster_of(record)
         return Access(
             record=record,
-            cluster=cluster,
-            connect=cache(cluster.connect),
-            charts=self.charts_of(record),
-            remove_registry=lambda: self.registry().remove() if self.is_last(record) else None,
+            in_cluster=ClusterAccess(
+                cluster=cluster,
+                connect=cache(cluster.connect),
+                charts=self.charts_of(record),
+                remove_registry=lambda: self.registry().remove() if self.is_last(record) else None,
+            ),
+        )
+
+    def compose_of(self, record: EnvironmentRecord) -> DockerComposeProject:
+        """Return the Compose project of an environment."""
+        return DockerComposeProject(
+            record.cluster,
+            record.id,
+            engine=self.engine,
+            processes=self.processes,
+            file=compose_path(self.ledger.directory(record.id)),
         )
 
     def record_of(self, stray: OrphanedNodes) -> EnvironmentRecord:
@@ -187,6 +206,20 @@ def visitor(this: Machine, project: Project) -> EnvironmentRecord | None:
         cluster=spec.context,
         created=now,
         expires=now,
+    )
+
+
+def compose_environment(this: Machine, record: EnvironmentRecord) -> Compose:
+    """Return the Compose environment of a record."""
+    return Compose(
+        compose=this.compose_of(record),
+        images=this.engine,
+        processes=this.processes,
+        clock=this.clock,
+        directory=this.ledger.directory(record.id),
+        shared=this.ledger.root / "shared",
+        engine_info=this.engine.info,
+        holder=this.holder,
     )
 
 

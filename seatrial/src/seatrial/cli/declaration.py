@@ -18,7 +18,15 @@ import click
 
 from seatrial.cli.options import Context
 
-__all__ = ["ExampleCommand", "ExampleGroup", "namespace_option", "plain_command", "plain_group", "pytest_command"]
+__all__ = [
+    "ExampleCommand",
+    "ExampleGroup",
+    "env_option",
+    "namespace_option",
+    "plain_command",
+    "plain_group",
+    "pytest_command",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -108,6 +116,17 @@ def namespace_option(function: _F) -> _F:
         expose_value=False,
         callback=_changes("namespace"),
         help="Use the environment with this name in a shared cluster.",
+    )(function)
+
+
+def env_option(function: _F) -> _F:
+    """Add `--env` to a command that uses an environment of either kind."""
+    return click.option(
+        "--env",
+        type=click.Choice(("kubernetes", "compose")),
+        expose_value=False,
+        callback=_changes("environment"),
+        help="Kind of environment. [default: kubernetes, or `environment` in the configuration]",
     )(function)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.declaration import namespace_option, plain_command
+from seatrial.cli.declaration import env_option, namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 
@@ -17,6 +17,7 @@ __all__ = ["command"]
         ("seatrial down --namespace pr-42", "this environment; the cluster and its other environments stay"),
     )
 )
+@env_option
 @namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:

@@ -32,6 +32,7 @@ class Context:
         verbose: how often `-v` was given.
         as_json: print the result, and nothing else, on stdout as one JSON document.
         color_choice: auto, always or never.
+        environment: kind of environment, given by `--env`; empty: as configured.
         namespace: name of a guest environment; empty: the configured namespaces.
     """
 
@@ -41,6 +42,7 @@ class Context:
     verbose: int = 0
     as_json: bool = False
     color_choice: str = "auto"
+    environment: str = ""
     namespace: str = ""
 
     @cached_property
@@ -52,13 +54,18 @@ class Context:
         """
         from seatrial.config import load  # noqa: PLC0415 - keeps --help quick
 
-        return load(self.project_at, settings=self.settings)
+        chosen = ((f"environment={self.environment}", "--env"),) if self.environment else ()
+        return load(self.project_at, settings=(*self.settings, *chosen))
 
     @property
     def project(self) -> Project:
         """The configuration, with the namespaces of `--namespace`. Raises as `loaded` does."""
         if not self.namespace:
             return self.loaded.project
+        if self.loaded.project.environment == "compose":
+            from seatrial.model.errors import UsageError  # noqa: PLC0415
+
+            raise UsageError("--namespace requires Kubernetes", hint="remove it, or add --env kubernetes")
         from seatrial.config.guest import guest_project  # noqa: PLC0415 - keeps --help quick
 
         return guest_project(self.loaded.project, self.namespace)

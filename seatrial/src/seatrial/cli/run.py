@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.declaration import namespace_option, pytest_command
+from seatrial.cli.declaration import env_option, namespace_option, pytest_command
 from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
@@ -17,6 +17,7 @@ __all__ = ["command"]
         ("seatrial run", "all tests; nothing is left afterwards"),
         ("seatrial run -k s3 -x", "options of pytest"),
         ("seatrial run --keep on-failure", "keep the cluster if the run fails, for seatrial test"),
+        ("seatrial run --env compose", "the same tests in Docker Compose instead of Kubernetes"),
         ("seatrial run --namespace ci-1", "in namespaces of its own in a shared cluster"),
         ("seatrial -q run --json", "the result as one JSON document"),
     )
@@ -29,10 +30,13 @@ __all__ = ["command"]
     envvar="SEATRIAL_KEEP",
     help="Keep the environment afterwards.",
 )
+@env_option
 @namespace_option
 @click.pass_obj
 def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> ExitCode:
     """Run the tests in a new cluster, collect the results, delete the cluster.
+
+    With `--env compose`, the tests run in a container beside the services of `[compose] file`, without host ports.
 
     An environment that --keep leaves is used as after `seatrial up`; the next `seatrial run` replaces it.
     """

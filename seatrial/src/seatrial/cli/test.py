@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.declaration import namespace_option, pytest_command
+from seatrial.cli.declaration import env_option, namespace_option, pytest_command
 from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
@@ -59,6 +59,7 @@ def run_once(
 )
 @click.option("--explain", is_flag=True, help="Print the consequence of each changed file: sent, or image rebuilt.")
 @click.option("--discard", is_flag=True, help="First delete the files that earlier runs created in the pod.")
+@env_option
 @namespace_option
 @click.pass_obj
 def command(context: Context, *, explain: bool, discard: bool, pytest_args: tuple[str, ...]) -> ExitCode:

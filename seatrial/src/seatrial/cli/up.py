@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli.declaration import namespace_option, plain_command
+from seatrial.cli.declaration import env_option, namespace_option, plain_command
 from seatrial.cli.errors import finish
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
@@ -26,6 +26,7 @@ __all__ = ["command"]
         ("seatrial up --namespace pr-42", "one more environment in the same cluster"),
     )
 )
+@env_option
 @namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:

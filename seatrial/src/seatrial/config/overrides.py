@@ -18,6 +18,9 @@ __all__ = ["SETTINGS", "Override", "apply", "from_command_line", "from_environme
 
 _PREFIX: Final = "SEATRIAL_"
 
+_ALONE: Final = ("environment",)
+"""The key above all tables that has a variable: a CI job may select the kind of environment."""
+
 SETTINGS: Final = "SEATRIAL_SET"
 """Variable with one `KEY=VALUE` a line, for keys without a variable of their own: those of images and releases."""
 
@@ -33,7 +36,11 @@ class Override:
 
 def variables() -> dict[str, tuple[str, ...]]:
     """Return the environment variables that set a key: `SEATRIAL_CLUSTER_NAME` sets `cluster.name`."""
-    return {_PREFIX + "_".join(path).upper().replace("-", "_"): path for path, _ in leaves() if len(path) > 1}
+    return {
+        _PREFIX + "_".join(path).upper().replace("-", "_"): path
+        for path, _ in leaves()
+        if len(path) > 1 or path == _ALONE
+    }
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[Problem]]:

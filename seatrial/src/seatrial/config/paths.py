@@ -111,6 +111,8 @@ def _named(project: Project) -> Iterator[_Named]:
         yield from _named_by_release(release, ("release", index))
     if project.compose:
         yield _Named(("compose", "file"), project.compose.file, folder=False)
+        for number, file in enumerate(project.compose.env_file):
+            yield _Named(("compose", "env-file", number), file, folder=False)
 
 
 def _named_by_release(release: ReleaseSpec, at: KeyPath) -> Iterator[_Named]:

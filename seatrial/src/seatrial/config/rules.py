@@ -28,7 +28,7 @@ _REFERENCE: Final = re.compile(r"(secret|configmap)/[a-z0-9][a-z0-9.-]*/[-._A-Za
 
 def broken(project: Project, where: Where) -> list[Problem]:
     """Return a problem for each broken rule. The shape of the project must have been checked."""
-    rules = (_identity, _cluster, _images, _releases, _services, _runner)
+    rules = (_identity, _cluster, _images, _releases, _services, _runner, _compose)
     return [Problem(where(key), key, message, hint) for rule in rules for key, message, hint in rule(project)]
 
 
@@ -204,3 +204,21 @@ def _runner(project: Project) -> _Found:
         if not _LONG_OPTION.fullmatch(option):
             message = f"{option!r} is not a long option without a value"
             yield ("runner", "report-options", number), message, 'for example "--my-report"'
+
+
+def _compose(project: Project) -> _Found:
+    compose, runner = project.compose, project.runner
+    if compose is None:
+        if project.environment == "compose":
+            yield ("environment",), "requires a table [compose]", 'add [compose] with file = "compose.yaml"'
+        return
+    for name in compose.env:
+        if not _ENV_NAME.fullmatch(name):
+            yield ("compose", "env", name), f"{name!r} is not the name of a variable", ""
+    images = [image.name for image in project.image]
+    for service, image in compose.images.items():
+        if image not in images:
+            key = ("compose", "images", service)
+            yield key, f"{image!r} is not an [[image]] of this project", did_you_mean(image, images)
+    if runner.pod in compose.services:
+        yield ("compose", "services"), f"{runner.pod!r} is the name of the runner", "rename the service, or runner.pod"

@@ -12,7 +12,13 @@ from seatrial.model.spec import Project
 
 __all__ = ["is_secret", "learn"]
 
-_SECRET: Final = (("release", "set"), ("release", "set-guest"), ("image", "args"), ("runner", "env"))
+_SECRET: Final = (
+    ("release", "set"),
+    ("release", "set-guest"),
+    ("image", "args"),
+    ("runner", "env"),
+    ("compose", "env"),
+)
 """Tables whose values may be secrets, without indices of array elements."""
 
 _IMAGE: Final = re.compile(r"(?:^|[._-])(?:image|tag|repository|registry|digest)$", re.IGNORECASE)
@@ -31,7 +37,7 @@ def learn(project: Project) -> None:
 
 
 def _values(project: Project) -> Iterator[str]:
-    tables: list[Mapping[str, object]] = [project.runner.env]
+    tables: list[Mapping[str, object]] = [project.runner.env, *([project.compose.env] if project.compose else [])]
     tables += [release.set for release in project.release] + [release.set_guest for release in project.release]
     tables += [image.args for image in project.image]
     for table in tables:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from seatrial.environments.environment import Environment, Plan
 from seatrial.model.result import Stage
-from seatrial.ports import Charts, Clock, Cluster, EngineInfo, Images, Nodes, Object, Processes, Registry
+from seatrial.ports import Charts, Cluster, Nodes, Object, Registry
 
 __all__ = ["Kubernetes", "LocalMirror"]
 
-_PLAN: Final = (
+_PLAN: Final[Plan] = (
     ((Stage.PREFLIGHT,),),
     # Images are built and delivered in the shadow of the cluster's creation, or the other way round.
     ((Stage.CLUSTER,), (Stage.BUILD, Stage.DELIVER)),
@@ -46,51 +47,40 @@ class LocalMirror:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kubernetes:
+class Kubernetes(Environment):
     """The Kubernetes environment over its ports.
 
     Attributes:
         nodes: None: the cluster's machines are none of our business.
         mirror: None: images go to a registry that the configuration names.
-        directory: of the environment: kubeconfig, logs and saved state.
         certs: host directory that every node sees as /etc/containerd/certs.d.
-        shared: directory of saved state that all environments share: what is known of images.
         host_ports: host addresses and ports that the cluster will publish.
         port_owners: returns TCP port -> who listens on it.
-        engine_info: returns the engine's version and capacity; raises UsageError if no engine answers.
         registry_problem: returns why the registry of a host does not answer, empty if it does; None: nodes may pull
             from other places than this machine.
         node_image: image of the nodes that will be created, if it is configured.
-        holder: who we are, for others who find what we hold: user and machine.
     """
 
     cluster: Cluster
     nodes: Nodes | None
-    images: Images
     registry: Registry
     mirror: LocalMirror | None
     charts: Charts
-    processes: Processes
-    clock: Clock
-    directory: Path
     certs: Path
-    shared: Path
     host_ports: tuple[tuple[str, int], ...]
     port_is_free: Callable[[str, int], bool]
     port_owners: Callable[[], Mapping[int, str]]
-    engine_info: Callable[[], EngineInfo]
     registry_problem: Callable[[str], str] | None = None
     node_image: str = ""
-    holder: str = ""
     name: str = "kubernetes"
-    plan: tuple[tuple[tuple[Stage, ...], ...], ...] = _PLAN
+    plan: Plan = _PLAN
 
     @property
-    def plan_of_a_cluster(self) -> tuple[tuple[tuple[Stage, ...], ...], ...]:
+    def plan_of_a_cluster(self) -> Plan:
         """What a cluster for several environments needs before the first of them."""
         return (((Stage.PREFLIGHT,),), ((Stage.CLUSTER,),), ((Stage.COLLECT,),), ((Stage.TEARDOWN,),))
 
     @property
-    def plan_without_tests(self) -> tuple[tuple[tuple[Stage, ...], ...], ...]:
+    def plan_without_tests(self) -> Plan:
         """What `up` does: bring up, and where that failed, collect what tells why and take down."""
         return tuple(step for step in self.plan if step != ((Stage.TEST,),))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
+from seatrial.model.result import ImageUsed
 from seatrial.ports import Images, LocalImage
 
-__all__ = ["EngineImages"]
+__all__ = ["EngineImages", "image_used"]
+
+_STANDS_IN: Final = "dev.seatrial.stands-in-for"
+"""Label of a stand-in image: the name of the real one."""
 
 
 class EngineImages:
@@ -44,3 +49,17 @@ class EngineImages:
     def present(self, references: Iterable[str]) -> dict[str, LocalImage]:
         """Return those of the images that the engine has."""
         return {each: image for each in references if (image := self._known.get(each)) is not None}
+
+
+def image_used(reference: str, image: LocalImage | None, digest: str) -> ImageUsed:
+    """Return an image as the result of a run names it.
+
+    Args:
+        reference: its name.
+        image: the image on the engine; None: the engine does not have it.
+        digest: of its manifest in a registry, or its id; empty if unknown.
+    """
+    if image is None:
+        return ImageUsed(reference=reference, digest="")
+    stands_in = image.labels.get(_STANDS_IN, "")
+    return ImageUsed(reference=reference, digest=digest, size=image.size, stands_in_for=stands_in)

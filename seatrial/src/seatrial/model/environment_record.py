@@ -24,17 +24,21 @@ __all__ = ["RECORD_SCHEMA", "Created", "EnvironmentRecord", "ResourceKind"]
 RECORD_SCHEMA: Final = 1
 
 
-ResourceKind = Literal["release", "objects", "namespace", "cluster", "container"]
+ResourceKind = Literal["release", "objects", "namespace", "cluster", "container", "compose"]
 
-_TITLES: Final[Mapping[ResourceKind, str]] = {"objects": "own objects in namespace", "container": "registry"}
+_TITLES: Final[Mapping[ResourceKind, str]] = {
+    "objects": "own objects in namespace",
+    "container": "registry",
+    "compose": "Compose project",
+}
 
 
 class Created(msgspec.Struct, frozen=True, kw_only=True):
     """A resource that a stage creates, recorded before it exists.
 
     Attributes:
-        kind: a Helm release, seatrial's objects in a namespace of another owner, a namespace, a kind cluster, or the
-            containers of the registry.
+        kind: a Helm release, seatrial's objects in a namespace of another owner, a namespace, a kind cluster, the
+            containers of the registry, or a Compose project.
         name: of a release with its namespace: `shop/web`; of objects the namespace.
         identity: distinguishes the resource from a later one of the same name: the id of the first node container of a
             cluster, the environment that owns a namespace or release. Empty while a cluster is being created.
@@ -59,6 +63,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
         command: the command that created it: `run` replaces what `run` left; what `up` created stays until `down`.
         kept: whether it outlives the command that created it. Any command removes one that is not kept and not in use.
         expires: when any command removes it although it is kept.
+        cluster: name of the cluster, or of the Compose project.
         foreground: whether it has the configured cluster name and host ports.
         namespace: the value of `--namespace`; empty: the namespaces of the configuration.
         resources: what was created for it; `made` in the file, as older versions wrote it.
@@ -69,7 +74,7 @@ class EnvironmentRecord(msgspec.Struct, frozen=True, kw_only=True):
     project: str
     identity: str = ""
     command: Literal["run", "up"]
-    provider: Literal["kind", "existing"]
+    provider: Literal["kind", "existing", "compose"]
     cluster: str
     created: datetime
     expires: datetime

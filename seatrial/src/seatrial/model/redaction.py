@@ -4,7 +4,8 @@ Known secrets are the values of `release.set`, `image.args` and `runner.env`, fr
 Secrets. A value is found literally and in base64, URL or JSON encoding, also inside of other base64.
 
 Numbers, booleans, versions, paths, names of the project's objects and their addresses in the cluster are not secret,
-nor are values of fewer than 6 characters: with them replaced, no log would be readable. Output of tests is not changed.
+nor are values of fewer than 6 characters: with them replaced, no log would be readable. A name of the project that
+contains a value stays readable, too: `postgresql-0` where `postgres` is a user's name. Output of tests is not changed.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Redactor:
         self._ordinary: set[str] = set()
         self._text: tuple[str, ...] = ()
         self._data: tuple[bytes, ...] = ()
+        self._in_names: tuple[tuple[str, re.Pattern[str], re.Pattern[bytes]], ...] = ()
 
     def learn(self, values: Iterable[str], *, ordinary: Iterable[str] = ()) -> None:
         """Add values to replace.
@@ -63,8 +65,10 @@ class Redactor:
         self._values.update(values)
         secret = [value for value in self._values if self._is_secret(value)]
         variants = {variant for value in secret for variant in _variants(value)}
+        names = {value: found for value in secret if (found := self._names_with(value))}
+        self._in_names = tuple((value, *_patterns(value, found)) for value, found in sorted(names.items()))
         # Longer ones first: a value may contain another one.
-        self._text = tuple(sorted(variants, key=lambda variant: (-len(variant), variant)))
+        self._text = tuple(sorted(variants - names.keys(), key=lambda variant: (-len(variant), variant)))
         self._data = tuple(variant.encode("utf-8", "surrogateescape") for variant in self._text)
 
     @property
@@ -81,6 +85,9 @@ class Redactor:
         for variant in self._text:
             if variant in text:
                 text = text.replace(variant, HIDDEN)
+        for value, pattern, _ in self._in_names:
+            if value in text:
+                text = pattern.sub(lambda match: match[1] or HIDDEN, text)
         return text
 
     def data(self, data: bytes) -> bytes:
@@ -88,10 +95,24 @@ class Redactor:
         for variant in self._data:
             if variant in data:
                 data = data.replace(variant, HIDDEN.encode())
+        for value, _, pattern in self._in_names:
+            if value.encode("utf-8", "surrogateescape") in data:
+                data = pattern.sub(lambda match: match[1] or HIDDEN.encode(), data)
         return data
+
+    def _names_with(self, value: str) -> list[str]:
+        """Return the ordinary names that contain a value, without paths."""
+        return [name for name in self._ordinary if value in name and value != name and "/" not in name]
 
     def _is_secret(self, value: str) -> bool:
         return len(value) >= _SHORTEST and value not in self._ordinary and not _ORDINARY.fullmatch(value)
+
+
+def _patterns(value: str, names: Iterable[str]) -> tuple[re.Pattern[str], re.Pattern[bytes]]:
+    """Return patterns that match a value, and in group 1 the names that contain it, which stay."""
+    longest_first = sorted(names, key=lambda name: (-len(name), name))
+    pattern = f"({'|'.join(map(re.escape, longest_first))})|{re.escape(value)}"
+    return re.compile(pattern), re.compile(pattern.encode("utf-8", "surrogateescape"))
 
 
 SECRETS: Final = Redactor()

@@ -25,7 +25,7 @@ __all__ = [
     "TreeProof",
 ]
 
-RESULT_SCHEMA = 1
+RESULT_SCHEMA = 2
 """Version of `result.json`. It is raised when readers of the version before would misunderstand a field."""
 
 
@@ -167,7 +167,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         schema: version of these fields.
         run: id of the run, and name of its directory.
-        environment: id of the environment that it used.
+        environment: kind of the environment that it used: kubernetes or compose. In schema 1: its id.
+        environment_id: id of the environment; empty in schema 1.
         started: time on the host, with its offset from UTC.
         seconds: duration.
         exit: exit code of the process; 2 if the run was interrupted.
@@ -188,7 +189,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
 
     schema: int = RESULT_SCHEMA
     run: RunId
-    environment: EnvironmentId
+    environment: str
+    environment_id: EnvironmentId = EnvironmentId("")
     started: datetime
     seconds: float
     exit: ExitCode

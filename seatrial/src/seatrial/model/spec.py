@@ -264,9 +264,22 @@ class NamespaceSpec(_Spec, frozen=True, kw_only=True):
 
 
 class ComposeSpec(_Spec, frozen=True, kw_only=True):
-    """`[compose]`: the same services in Docker Compose."""
+    """`[compose]`: the same services in Docker Compose, for `--env compose`."""
 
     file: Annotated[Path, Meta(description="Compose file")]
+    profiles: Annotated[tuple[str, ...], Meta(description="profiles to enable")] = ()
+    services: Annotated[
+        tuple[str, ...], Meta(description="services to start, with those they depend on; default: all")
+    ] = ()
+    env_file: Annotated[
+        tuple[Path, ...], Meta(description="files with variables for the Compose file; default: Compose's own .env")
+    ] = ()
+    env: Annotated[
+        dict[str, str],
+        Meta(description="more variables of the tests; each variable of runner.env-from needs a value here"),
+    ] = {}
+    images: Annotated[dict[str, str], Meta(description="Compose service to the [[image]] that it runs")] = {}
+    host_ports: Annotated[bool, Meta(description="publish the host ports of the Compose file")] = False
 
 
 class Timeouts(_Spec, frozen=True, kw_only=True):
@@ -299,6 +312,9 @@ class Project(_Spec, frozen=True, kw_only=True):
     runner: RunnerSpec
     namespace: NamespaceSpec = NamespaceSpec()
     compose: ComposeSpec | None = None
+    environment: Annotated[
+        Literal["kubernetes", "compose"], Meta(description="environment of commands without `--env`")
+    ] = "kubernetes"
     timeouts: Timeouts = Timeouts()
     version: Annotated[Literal[1], Meta(description="version of the schema")] = 1
 

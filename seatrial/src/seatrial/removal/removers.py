@@ -19,10 +19,27 @@ from seatrial.model.errors import EnvironmentFailed, SeatrialError
 from seatrial.model.names import LABEL_ENVIRONMENT_ID
 from seatrial.model.spec import ReleaseSpec
 from seatrial.namespaces.ownership import delete_namespace, delete_own_objects, is_use_allowed
-from seatrial.ports import Charts, Cluster, Kube, Object, Progress
+from seatrial.ports import Charts, Cluster, ComposeProject, Kube, Object, Progress
 from seatrial.releases.helm_records import own_releases
 
-__all__ = ["REMOVERS", "Access", "access_of", "remove_resources"]
+__all__ = ["REMOVERS", "Access", "ClusterAccess", "access_of", "remove_resources"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterAccess:
+    """Access to the cluster of an environment.
+
+    Attributes:
+        cluster: the cluster.
+        connect: returns the API of that cluster; connects at the first call.
+        charts: Helm, for that cluster.
+        remove_registry: removes the registry's containers unless another environment needs them.
+    """
+
+    cluster: Cluster
+    connect: Callable[[], Kube]
+    charts: Charts
+    remove_registry: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,27 +48,31 @@ class Access:
 
     Attributes:
         record: the environment.
-        cluster: its cluster.
-        connect: returns the API of that cluster; connects at the first call.
-        charts: Helm, for that cluster.
-        remove_registry: removes the registry's containers unless another environment needs them.
+        in_cluster: access to its cluster; None: it is a Compose project.
+        compose: the Compose project; None: it has a cluster.
     """
 
     record: EnvironmentRecord
-    cluster: Cluster
-    connect: Callable[[], Kube]
-    charts: Charts
-    remove_registry: Callable[[], None]
+    in_cluster: ClusterAccess | None = None
+    compose: ComposeProject | None = None
+
+    @property
+    def cluster(self) -> ClusterAccess:
+        """Access to the cluster of an environment that has one."""
+        assert self.in_cluster is not None, f"{self.record.id} has no cluster"  # noqa: S101
+        return self.in_cluster
 
 
 def access_of(env: Kubernetes, record: EnvironmentRecord) -> Access:
     """Return access to the resources of the environment that a run works in."""
     return Access(
         record=record,
-        cluster=env.cluster,
-        connect=cache(env.cluster.connect),
-        charts=env.charts,
-        remove_registry=env.mirror.remove if env.mirror else lambda: None,
+        in_cluster=ClusterAccess(
+            cluster=env.cluster,
+            connect=cache(env.cluster.connect),
+            charts=env.charts,
+            remove_registry=env.mirror.remove if env.mirror else lambda: None,
+        ),
     )
 
 
@@ -60,11 +81,13 @@ Remover = Callable[[Created, Access, Deadline], object]
 
 def _remove_release(resource: Created, access: Access, deadline: Deadline) -> None:
     namespace, _, name = resource.name.partition("/")
-    kube = access.connect()
+    kube = access.cluster.connect()
     if not _may_change(kube.get("v1/Namespace", namespace), resource, access):
         return
     if own_releases(kube, namespace, access.record.owner_selector, name=name):
-        access.charts.recover(ReleaseSpec(name=name, chart="", namespace=namespace), revision=None, deadline=deadline)
+        access.cluster.charts.recover(
+            ReleaseSpec(name=name, chart="", namespace=namespace), revision=None, deadline=deadline
+        )
 
 
 def _may_change(namespace: Object | None, resource: Created, access: Access) -> bool:
@@ -81,19 +104,24 @@ def _environment_of(resource: Created, access: Access) -> str:
 
 
 def _remove_objects(resource: Created, access: Access, _: Deadline) -> None:
-    delete_own_objects(access.connect(), resource.name, access.record.owner_selector)
+    delete_own_objects(access.cluster.connect(), resource.name, access.record.owner_selector)
 
 
 def _remove_namespace(resource: Created, access: Access, _: Deadline) -> None:
-    delete_namespace(access.connect(), resource.name, _environment_of(resource, access))
+    delete_namespace(access.cluster.connect(), resource.name, _environment_of(resource, access))
 
 
 def _remove_cluster(_: Created, access: Access, deadline: Deadline) -> None:
-    access.cluster.delete(deadline=deadline)
+    access.cluster.cluster.delete(deadline=deadline)
 
 
 def _remove_registry(_resource: Created, access: Access, _: Deadline) -> None:
-    access.remove_registry()
+    access.cluster.remove_registry()
+
+
+def _remove_compose(_: Created, access: Access, deadline: Deadline) -> None:
+    assert access.compose is not None, f"{access.record.id} has no Compose project"  # noqa: S101
+    access.compose.remove(deadline=deadline)
 
 
 REMOVERS: Final[Mapping[ResourceKind, Remover]] = {
@@ -103,6 +131,7 @@ REMOVERS: Final[Mapping[ResourceKind, Remover]] = {
     "cluster": _remove_cluster,
     # Nodes of the cluster pull from it.
     "container": _remove_registry,
+    "compose": _remove_compose,
 }
 """What removes a resource of each kind. The order of the table is the order of removal."""
 

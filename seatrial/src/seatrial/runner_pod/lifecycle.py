@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ from msgspec.structs import replace
 from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
-from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError, UsageError
+from seatrial.model.errors import EnvironmentFailed, OutOfTime, SeatrialError
 from seatrial.model.spec import Project
 from seatrial.namespaces.admission_policies import REFUSAL, refused_namespace
 from seatrial.namespaces.ownership import delete_isolation_objects
 from seatrial.ports import Kube, LocalImage, Object, Warn
 from seatrial.runner.agent_files import agent_files
+from seatrial.runner.sent_places import sent_places
 from seatrial.runner_pod.manifest import DIGEST, PodInputs, runner_objects, runner_policies
 from seatrial.saved_state import RunnerRecord, read_runner, write_runner
 from seatrial.watching.watch_set import bounded_watch
@@ -90,7 +90,7 @@ class RunnerPod:
         """
         spec, image = self.project.runner, self.image
         known = read_runner(self.directory)
-        places = image.places if image.manifest else self._sent_places(known.places if known else ())
+        places = image.places if image.manifest else sent_places(self.project, known.places if known else ())
         inputs = PodInputs(
             image=image.pulled_as,
             pull_secrets=self.project.pull_secrets_in(spec.namespace),
@@ -153,26 +153,6 @@ class RunnerPod:
 
     def _save(self, record: RunnerRecord) -> None:
         write_runner(self.directory, record)
-
-    def _sent_places(self, before: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the folders that are sent to an image that is not built from this project.
-
-        Raises:
-            UsageError: one of them is a file or a link.
-        """
-        spec, root = self.project.runner, self.project.root
-        found = dict.fromkeys(before)
-        for path in spec.sync:
-            place = root / path
-            if place.is_symlink() or place.is_file():
-                raise UsageError(
-                    f"runner.sync names {path}, which is {'a symbolic link' if place.is_symlink() else 'a file'}",
-                    reason=f"image {spec.image} is not built from this project: only folders can be sent to it",
-                    hint="name the folder itself" if place.is_symlink() else "move it into a folder that is sent",
-                )
-            if place.is_dir():
-                found[posixpath.normpath(path)] = None
-        return tuple(found)
 
     def _apply_policies(self, policies: list[Object]) -> None:
         """Apply policies and wait until the API server rejects what they forbid.

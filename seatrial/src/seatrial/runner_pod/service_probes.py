@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady, SeatrialError
-from seatrial.model.event import FindingMade, Note, ServiceSeen
-from seatrial.model.finding import Finding, ObjectRef
+from seatrial.model.event import FindingMade, Note
+from seatrial.model.finding import Finding
 from seatrial.model.names import LABEL_DEBUG_POD
 from seatrial.model.spec import Project, ServiceSpec
-from seatrial.pod.agent.wire import PROBES_ENTRY
 from seatrial.pod.fixtures.probes import probe_of
-from seatrial.ports import Emit, Kube, Object, StreamBroken
+from seatrial.ports import Emit, Kube, Object
 from seatrial.runner import blocking_calls
-from seatrial.runner.decoder import Malformed, ProbeReader
 from seatrial.runner.fixture_settings import services_of
+from seatrial.runner.probe_run import SLACK_SECONDS, ProbeRun
 from seatrial.saved_state import Answered, read
 
 __all__ = ["STATE_FILE", "ServiceProbes", "changed_pods", "probes_of"]
 
 STATE_FILE: Final = "answered.json"
 """In an environment's directory: the last time that all services were ready."""
-
-_SLACK: Final = 10.0
-"""Seconds that a command in a pod may take to start and end."""
 
 _AFTER_TESTS: Final = 3.0
 """Seconds that services have to answer after tests that failed."""
@@ -75,11 +69,19 @@ class ServiceProbes:
     emit: Emit
     canceled: threading.Event
     probes: list[dict[str, Any]] = field(init=False)
-    _reported: dict[str, str] = field(init=False, default_factory=dict)
+    _run: ProbeRun = field(init=False)
 
     def __post_init__(self) -> None:
         """Build the probes."""
-        self.probes = probes_of(self.project.service, self.project.runner.namespace)
+        spec = self.project.runner
+        self.probes = probes_of(self.project.service, spec.namespace)
+        self._run = ProbeRun(
+            connect=lambda: self.kube.exec(spec.pod, spec.namespace),
+            probes=self.probes,
+            namespace=spec.namespace,
+            emit=self.emit,
+            canceled=self.canceled,
+        )
 
     def state(self, pods: Mapping[str, str]) -> Answered:
         """Return what to save once all services answered with these pods."""
@@ -128,38 +130,7 @@ class ServiceProbes:
         Raises:
             NotReady: a service is not ready in time, or the runner pod did not answer.
         """
-        if not self.probes:
-            return
-        spec = self.project.runner
-        argv = ["python3", PROBES_ENTRY, json.dumps(self.probes), f"{max(1.0, seconds):.0f}"]
-        message = {probe["name"]: "no answer yet" for probe in self.probes}
-        reader = ProbeReader(message)
-        try:
-            exec_ = self.kube.exec(spec.pod, spec.namespace)
-            stream = blocking_calls.pieces(lambda: exec_.stream(argv, container="tests", silence=seconds + _SLACK))
-            with closing(stream):
-                for chunk in stream:
-                    if self.canceled.is_set():
-                        # The run ends. The node of the pod may be paused and never answer.
-                        return
-                    for probe in reader.feed(chunk) if chunk else ():
-                        message[probe.name] = probe.message
-                        self._report(probe.name, probe.message)
-        except (StreamBroken, Malformed) as broken:
-            raise NotReady("the services could not be probed", (), reason=str(broken)) from broken
-        findings = [
-            Finding(
-                cause="NoAnswer",
-                subject=ObjectRef(kind="Service", name=name, namespace=spec.namespace),
-                message=f"service {name} does not answer as declared: {text}",
-                hint=f"seatrial logs {name}",
-            )
-            for name, text in message.items()
-            if text
-        ]
-        if findings:
-            names = ", ".join(name for name, text in message.items() if text)
-            raise NotReady(f"{names} not ready within {seconds:.0f} s", findings)
+        self._run(seconds)
 
     def after_failed_tests(self, directory: Path) -> tuple[Finding, ...]:
         """Return which services do not answer after tests that failed, and warn of pods that changed during the tests.
@@ -172,7 +143,7 @@ class ServiceProbes:
         if not self.probes:
             return ()
         try:
-            return blocking_calls.call(lambda: self._probe_once(directory), seconds=_AFTER_TESTS + _SLACK)
+            return blocking_calls.call(lambda: self._probe_once(directory), seconds=_AFTER_TESTS + SLACK_SECONDS)
         except (SeatrialError, blocking_calls.Abandoned):
             # The cluster does not answer; other findings report that.
             return ()
@@ -190,12 +161,6 @@ class ServiceProbes:
                 self.emit(FindingMade(finding=finding))
             return silent.findings
         return ()
-
-    def _report(self, name: str, message: str) -> None:
-        """Emit the state of a service if it changed."""
-        if self._reported.get(name) != message:
-            self._reported[name] = message
-            self.emit(ServiceSeen(name=name, ready=not message, waits_for=message))
 
 
 def _state(pod: Object) -> str:

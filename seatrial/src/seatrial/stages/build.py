@@ -17,7 +17,7 @@ from seatrial.model.result import Stage
 from seatrial.model.spec import ImageSpec
 from seatrial.ports import LocalImage
 from seatrial.saved_state import INSPECTED_IMAGES, RunnerRecord, read, read_runner
-from seatrial.stages.context import Ctx, Report, done, unchanged
+from seatrial.stages.context import Report, RunContext, done, unchanged
 
 __all__ = ["BuiltImages", "run"]
 
@@ -39,7 +39,7 @@ class BuiltImages:
     places: tuple[str, ...]
 
 
-def run(ctx: Ctx) -> Report[BuiltImages]:
+def run(ctx: RunContext) -> Report[BuiltImages]:
     """Build images that are out of date; keep an image if the runner pod can be updated by sending files.
 
     Raises:
@@ -85,11 +85,12 @@ def run(ctx: Ctx) -> Report[BuiltImages]:
             places = places_of(result.inputs.analysis, directory, ctx.project.runner.sync, manifest.files)
         if result.is_new:
             built[spec.name] = result.reference
+            ctx.fact(Stage.BUILD, spec.name, result.reference)
     images = BuiltImages(references=references, local=local, runner=manifest, places=places)
     return done(images, built) if built else unchanged(images)
 
 
-def _check_sync(ctx: Ctx, spec: ImageSpec, inputs: ImageInputs) -> None:
+def _check_sync(ctx: RunContext, spec: ImageSpec, inputs: ImageInputs) -> None:
     """Refuse paths of `runner.sync` none of whose files gets into the image.
 
     Raises:
@@ -115,16 +116,22 @@ def _check_sync(ctx: Ctx, spec: ImageSpec, inputs: ImageInputs) -> None:
             )
 
 
-def _kept_image(ctx: Ctx, spec: ImageSpec, inputs: ImageInputs) -> tuple[RunnerRecord, LocalImage] | None:
+def _is_used_by_services(ctx: RunContext, image: str) -> bool:
+    """Return whether a release, or a service of the Compose file, runs an image of the project."""
+    if ctx.record.provider == "compose":
+        return ctx.project.compose is not None and image in ctx.project.compose.images.values()
+    return any(image in release.images.values() for release in ctx.project.release)
+
+
+def _kept_image(ctx: RunContext, spec: ImageSpec, inputs: ImageInputs) -> tuple[RunnerRecord, LocalImage] | None:
     """Return the existing runner pod and its image if sending files updates it, so that no build is needed."""
     runner = read_runner(ctx.env.directory)
     image = ctx.engine_images.get(runner.reference) if runner else None
     if runner is None or ctx.is_new or image is None or image.digest != runner.image:
         return None
-    released = any(spec.name in release.images.values() for release in ctx.project.release)
-    if released and runner.manifest != inputs.manifest:
+    if _is_used_by_services(ctx, spec.name) and runner.manifest != inputs.manifest:
         # Files can be sent to the runner pod only, not to pods of a release.
-        ctx.emit(Note(level="info", text=f"building image {spec.name}, which a release uses too"))
+        ctx.emit(Note(level="info", text=f"building image {spec.name}, which a service uses too"))
         return None
     directory = ctx.project.runner.workdir or image.workdir or "/"
     causes = image_needs(

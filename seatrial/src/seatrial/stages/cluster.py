@@ -45,12 +45,14 @@ def run(ctx: Ctx) -> Report[RunningCluster]:
         ctx.resources.add(Created(kind="container", name=mirror.container))
         mirror.claim_network()
     progress = ctx.progress(Stage.CLUSTER)
+    ctx.fact(Stage.CLUSTER, "name", cluster.name)
     ctx.resources.add(Created(kind="cluster", name=cluster.name))
     cluster.create(deadline=deadline, log=ctx.log("cluster"), progress=progress)
     ctx.resources.add(Created(kind="cluster", name=cluster.name, identity=cluster.identity()))
     kube = ctx.connect()
     ctx.record_cluster()
     version, started = kube.version(), time.monotonic()
+    ctx.fact(Stage.CLUSTER, "kubernetes", version)
     if nodes := ctx.env.nodes:
         wait_for_network(kube, nodes, deadline=deadline, progress=progress, warn=ctx.warn)
     seconds = f"{time.monotonic() - started:.1f} s"

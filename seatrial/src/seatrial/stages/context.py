@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TextIO, TypeVar
 
+from seatrial.environments.compose import Compose
+from seatrial.environments.environment import Environment
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.images.engine_images import EngineImages
 from seatrial.model.deadline import Deadline
@@ -25,7 +27,7 @@ from seatrial.ports import Emit, Kube
 from seatrial.removal.resources import Resources
 from seatrial.watching.recorder import ClusterRecorder, Scope
 
-__all__ = ["Ctx", "Report", "done", "unchanged"]
+__all__ = ["ComposeCtx", "Ctx", "Report", "RunContext", "done", "unchanged"]
 
 
 T = TypeVar("T")
@@ -59,8 +61,8 @@ def unchanged(result: T, facts: Mapping[str, str] | None = None) -> Report[T]:
 
 
 @dataclass(slots=True, kw_only=True)
-class Ctx:
-    """One run: what the user asked for, access to the environment, and what the run holds open.
+class RunContext:
+    """One run in any kind of environment: what the user asked for, and what the run holds open.
 
     Attributes:
         resources: records what a stage creates, before it exists.
@@ -77,14 +79,13 @@ class Ctx:
         explain: whether to report the consequence of each changed file.
         discard: whether to delete files in the pod that earlier runs created there.
         canceled: set once another stage has failed.
-        lease: the Lease of the runner's namespace in a shared cluster, once it is held.
+        facts: what users read about each stage that has not ended, as far as it is known.
         engine_images: images on the engine.
-        recorder: records what happens in the cluster, once its API answers.
-        is_new: whether this run creates the cluster.
+        is_new: whether this run creates the cluster or the Compose project.
     """
 
     project: Project
-    env: Kubernetes
+    env: Environment
     resources: Resources
     run: RunId
     run_dir: Path
@@ -101,16 +102,51 @@ class Ctx:
     explain: bool = False
     discard: bool = False
     canceled: threading.Event = field(default_factory=threading.Event)
-    lease: Lease | None = None
-    recorder: ClusterRecorder | None = None
+    facts: dict[Stage, dict[str, str]] = field(default_factory=dict)
     engine_images: EngineImages = field(init=False)
     is_new: bool = field(init=False)
-    _kube: Kube | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Derive the remaining attributes."""
         self.engine_images = EngineImages(self.env.images)
-        self.is_new = not self.record.shares and all(each.kind != "cluster" for each in self.record.resources)
+        created = {each.kind for each in self.record.resources}
+        self.is_new = not self.record.shares and not created & {"cluster", "compose"}
+
+    @property
+    def record(self) -> EnvironmentRecord:
+        """The record of the environment."""
+        return self.resources.record
+
+    def log(self, name: str) -> Path:
+        """Return the path of a log file of this run."""
+        return self.run_dir / "logs" / f"{name}.log"
+
+    def fact(self, stage: Stage, name: str, value: str) -> None:
+        """Record what users read about a stage before it ends. If the stage fails, this is all that is reported."""
+        self.facts.setdefault(stage, {})[name] = value
+
+    def progress(self, stage: Stage) -> Callable[[str], None]:
+        """Return a function that emits what a stage does."""
+        return lambda text: self.emit(StageProgress(stage=stage, text=text))
+
+    def warn(self, text: str) -> None:
+        """Emit a warning."""
+        self.emit(Note(level="warning", text=text))
+
+
+@dataclass(slots=True, kw_only=True)
+class Ctx(RunContext):
+    """One run in a Kubernetes environment.
+
+    Attributes:
+        lease: the Lease of the runner's namespace in a shared cluster, once it is held.
+        recorder: records what happens in the cluster, once its API answers.
+    """
+
+    env: Kubernetes
+    lease: Lease | None = None
+    recorder: ClusterRecorder | None = None
+    _kube: Kube | None = field(init=False, default=None)
 
     def connect(self) -> Kube:
         """Connect to the cluster for this stage and the later ones."""
@@ -142,11 +178,6 @@ class Ctx:
         return self._kube
 
     @property
-    def record(self) -> EnvironmentRecord:
-        """The record of the environment."""
-        return self.resources.record
-
-    @property
     def owner(self) -> Owner:
         """The environment of this run, as the owner of namespaces."""
         return Owner(
@@ -156,14 +187,9 @@ class Ctx:
             pod_security=self.project.namespace.pod_security,
         )
 
-    def log(self, name: str) -> Path:
-        """Return the path of a log file of this run."""
-        return self.run_dir / "logs" / f"{name}.log"
 
-    def progress(self, stage: Stage) -> Callable[[str], None]:
-        """Return a function that emits what a stage does."""
-        return lambda text: self.emit(StageProgress(stage=stage, text=text))
+@dataclass(slots=True, kw_only=True)
+class ComposeCtx(RunContext):
+    """One run in a Compose environment."""
 
-    def warn(self, text: str) -> None:
-        """Emit a warning."""
-        self.emit(Note(level="warning", text=text))
+    env: Compose

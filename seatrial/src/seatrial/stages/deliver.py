@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Final
 
+from seatrial.images.engine_images import image_used
 from seatrial.images.node_pulls import EarlyPulls, renew_image
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import Created
@@ -23,9 +24,6 @@ from seatrial.stages.build import BuiltImages
 from seatrial.stages.context import Ctx, Report, done, unchanged
 
 __all__ = ["DeliveredImages", "PlannedRelease", "run"]
-
-_STANDS_IN: Final = "dev.seatrial.stands-in-for"
-"""Label of a stand-in image: the name of the real one."""
 
 _PUSHES: Final = 2
 
@@ -95,18 +93,21 @@ def run(ctx: Ctx, built: BuiltImages) -> Report[DeliveredImages]:
     for reference in present:
         if reference not in stale:
             early.start(reference, names.pulled_as(reference, known[reference].digest))
+    pushed: list[str] = []
     with ThreadPoolExecutor(_PUSHES) as pool:
         jobs = {pool.submit(_push, ctx, reference, deadline): reference for reference in stale}
         for job in as_completed(jobs):
             reference = jobs[job]
             known[reference] = PushedImage(image=present[reference].digest, digest=job.result())
             write(state_file, known)
+            pushed.append(reference)
+            ctx.fact(Stage.DELIVER, "pushed", ", ".join(pushed))
             early.start(reference, names.pulled_as(reference, known[reference].digest))
             if nodes and not ctx.is_new and reference in before:
                 renew_image(nodes, reference, deadline)
     digests = {reference: known[reference].digest for reference in wanted if reference in present}
     delivered = DeliveredImages(
-        used=tuple(_used(reference, present.get(reference), digests.get(reference, "")) for reference in wanted),
+        used=tuple(image_used(reference, present.get(reference), digests.get(reference, "")) for reference in wanted),
         digests=digests,
         pushed=frozenset(stale),
         pulls=early.pulls,
@@ -242,10 +243,3 @@ def _is_there(ctx: Ctx, reference: str, image: LocalImage, known: dict[str, Push
 
 def _push(ctx: Ctx, reference: str, deadline: Deadline) -> str:
     return ctx.env.registry.push(reference, deadline=deadline, progress=ctx.progress(Stage.DELIVER))
-
-
-def _used(reference: str, image: LocalImage | None, digest: str) -> ImageUsed:
-    if image is None:
-        return ImageUsed(reference=reference, digest="")
-    stands_in = image.labels.get(_STANDS_IN, "")
-    return ImageUsed(reference=reference, digest=digest, size=image.size, stands_in_for=stands_in)

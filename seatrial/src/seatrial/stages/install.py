@@ -70,6 +70,7 @@ def run(ctx: Ctx, cluster: RunningCluster, delivered: DeliveredImages) -> Report
     for index, release in enumerate(ctx.project.release):
         if releases.bring_up_to_date(release, while_waiting=early.ensure_if_pulled):
             changed.append(release.name)
+            ctx.fact(Stage.INSTALL, "installed", ", ".join(changed))
             if index + 1 < len(ctx.project.release):
                 releases.wait_until_ready(release)
     changes.restart_pods(ctx.warn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seatrial.images.outdated_pods import recreate_outdated_pods, retry_failed_pulls
 from seatrial.model.deadline import Deadline
+from seatrial.model.result import Stage
 from seatrial.namespaces.guardrails import verify_policies
 from seatrial.releases.applied_sets import record_applied
 from seatrial.releases.installed_releases import record_installed
@@ -27,6 +28,7 @@ def run(ctx: Ctx, delivered: DeliveredImages, installation: Installation) -> Rep
     targets: list[Target] = [("Pod", spec.namespace, spec.pod)]
     for release in ctx.project.release:
         targets += installation.targets[release.name]
+    ctx.fact(Stage.READY, "workloads", str(len(targets)))
     namespaces = ctx.project.used_namespaces
     if not ctx.is_new:
         retry_failed_pulls(ctx.kube, namespaces, delivered.pushed, ctx.warn)

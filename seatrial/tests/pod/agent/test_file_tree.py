@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.pod.agent import file_tree
-from seatrial.pod.agent.file_tree import Refused, apply, scan, seed
+from seatrial.pod.agent.file_tree import Refused, apply, become_owner, scan, seed
 
 
 def archive(**members: str | tarfile.TarInfo) -> tarfile.TarFile:
@@ -228,6 +228,32 @@ def test_seed_copies_paths_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     assert (target / "src/a.py").read_text() == "1"
     assert sorted(path.name for path in target.iterdir()) == ["none", "one", "src"]
+
+
+def test_seed_fills_an_empty_volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a.py").write_text("1")
+    for name in ("src", "none"):
+        (tmp_path / "volume" / name).mkdir(parents=True)
+
+    assert seed(str(tmp_path / "volume"), ["src", "none"]) == 0
+    assert (tmp_path / "volume" / "src" / "a.py").read_text() == "1"
+
+
+def test_become_owner_changes_directories_before_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+    for name in ("chown", "setgroups", "setgid", "setuid"):
+        monkeypatch.setattr(os, name, lambda *arguments, name=name: calls.append((name, *arguments)))
+    become_owner(1234, ["/a", "/b"])
+
+    assert calls == [
+        ("chown", "/a", 1234, 1234),
+        ("chown", "/b", 1234, 1234),
+        ("setgroups", []),
+        ("setgid", 1234),
+        ("setuid", 1234),
+    ]
 
 
 def test_seed_writes_the_listing_of_the_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ attach RUN                  connect this terminal to the debugger of a run
 manifest                    print the files below some paths (stdin: a line of JSON)
 facts                       print facts about the container (stdin: a line of JSON)
 seed DIRECTORY PATH…        copy paths of the image into a directory, unless they exist there
+seed-as UID DIRECTORY PATH… the same as root: first give the volumes to a user, then become that user
 clients DIRECTORY           write the clients into the directory, as programs; run as long as the pod
 client NAME ARGUMENT…       run a client
 """
@@ -71,6 +72,12 @@ def main(argv: list[str]) -> int:
         from .state_files import state
 
         return seed(arguments[0], arguments[1:], state("seed.json"))
+    if command == "seed-as":
+        from .file_tree import become_owner, seed
+        from .state_files import state
+
+        become_owner(int(arguments[0]), [state(), *(os.path.join(arguments[1], path) for path in arguments[2:])])
+        return seed(arguments[1], arguments[2:], state("seed.json"))
     if command == "clients":
         from .bundle import write_client_programs
         from .supervisor import keep

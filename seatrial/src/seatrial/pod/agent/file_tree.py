@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Callable
 
-__all__ = ["Refused", "apply", "digest", "scan", "seed"]
+__all__ = ["Refused", "apply", "become_owner", "digest", "scan", "seed"]
 
 _COMPILED = "__pycache__"
 
@@ -255,7 +255,7 @@ def _delete_compiled(path: str) -> None:
 
 
 def seed(directory: str, paths: list[str], listing: str = "") -> int:
-    """Copy paths, relative to the working directory, to `directory`, unless they exist there.
+    """Copy paths, relative to the working directory, to `directory`, unless they exist there. An empty one is filled.
 
     An init container copies the files of the image to a volume that is mounted over them, because the user of the pod
     may not write to the image. The entries in the image are written to the file `listing`, as `scan` returns them.
@@ -264,7 +264,7 @@ def seed(directory: str, paths: list[str], listing: str = "") -> int:
     for path in paths:
         found.update(scan(os.getcwd(), [path]) if os.path.exists(path) else {})
         target = os.path.join(directory, path)
-        if os.path.exists(target):
+        if os.path.exists(target) and not _is_empty(target):
             continue
         try:
             _seed(path, target)
@@ -279,14 +279,27 @@ def seed(directory: str, paths: list[str], listing: str = "") -> int:
     return 0
 
 
+def become_owner(user: int, directories: Sequence[str]) -> None:
+    """Give directories to a user, and continue as that user: the engine creates volumes that belong to root."""
+    for directory in directories:
+        os.chown(directory, user, user)
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+
+
+def _is_empty(path: str) -> bool:
+    return os.path.isdir(path) and not os.listdir(path)
+
+
 def _seed(path: str, target: str) -> None:
     if os.path.isdir(path):
-        shutil.copytree(path, target, symlinks=True, ignore=_not_seeded)
+        shutil.copytree(path, target, symlinks=True, ignore=_not_seeded, dirs_exist_ok=True)
     elif os.path.exists(path):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy2(path, target)
     else:
-        os.makedirs(target)
+        os.makedirs(target, exist_ok=True)
         sys.stderr.write(f"{path} is not in the image\n")
 
 

@@ -1,0 +1,74 @@
+"""Collect stage: write container logs to the run directory, and after a failure probes and descriptions."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from seatrial.compose.collector import collect
+from seatrial.compose.service_probes import probes_of
+from seatrial.compose.startup import runner_exec
+from seatrial.model.errors import ExitCode, NotReady, SeatrialError
+from seatrial.model.event import FindingMade
+from seatrial.model.finding import Finding
+from seatrial.runner import blocking_calls
+from seatrial.runner.probe_run import SLACK_SECONDS, ProbeRun
+from seatrial.runner.run_tests import TestRun
+from seatrial.stages.collect import Collection
+from seatrial.stages.context import ComposeCtx, Report, done
+
+__all__ = ["run"]
+
+_FAILED: Final = (ExitCode.TESTS_FAILED, ExitCode.INCONCLUSIVE, ExitCode.PYTEST_INTERNAL)
+_AFTER_TESTS: Final = 3.0
+"""Seconds that services have to answer after tests that failed."""
+
+
+def run(ctx: ComposeCtx, tests: TestRun | None, *, failed: bool) -> Report[Collection]:
+    """Write the logs of all containers to the run directory, and after a failure what the engine says of them.
+
+    If the run passed in an environment that already existed, only lines printed since its start are written.
+
+    Args:
+        ctx: the run.
+        tests: the test run, if there was one.
+        failed: whether a stage or a test failed.
+    """
+    try:
+        containers = ctx.env.compose.containers()
+    except SeatrialError as error:
+        ctx.warn(f"no logs were collected: {error.message}")
+        return done(Collection())
+    if not containers:
+        return done(Collection())
+    findings = _probe(ctx, tests)
+    whole = failed or ctx.is_new
+    bundle = ctx.run_dir / "bundle" if failed else None
+    since = None if whole else math.ceil((ctx.env.clock.now() - ctx.started).total_seconds()) + 1
+    logs = collect(ctx.env.compose, containers, ctx.run_dir, since=since, bundle=bundle)
+    images_size = ctx.env.images.disk_usage(sorted({str(each["Image"]) for each in containers})) if ctx.is_new else 0
+    facts = {"logs": str(logs), **({"bundle": str(bundle)} if bundle else {})}
+    return done(Collection(images_size), facts, findings)
+
+
+def _probe(ctx: ComposeCtx, tests: TestRun | None) -> tuple[Finding, ...]:
+    """Return which services do not answer after tests that failed."""
+    if tests is None or tests.verdict.exit not in _FAILED:
+        return ()
+    probes = ProbeRun(
+        connect=lambda: runner_exec(ctx.env.compose, ctx.project.runner.pod),
+        probes=probes_of(ctx.project.service),
+        namespace="",
+        emit=ctx.emit,
+        canceled=ctx.canceled,
+    )
+    try:
+        blocking_calls.call(lambda: probes(_AFTER_TESTS), seconds=_AFTER_TESTS + SLACK_SECONDS)
+    except NotReady as silent:
+        for finding in silent.findings:
+            ctx.emit(FindingMade(finding=finding))
+        return silent.findings
+    except (SeatrialError, blocking_calls.Abandoned):
+        # The runner does not answer; the verdict reports that.
+        return ()
+    return ()

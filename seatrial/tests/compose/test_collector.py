@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+
+from seatrial.compose.collector import collect, without_values
+from seatrial.model.redaction import SECRETS
+
+from compose.fake_compose import FakeCompose, container
+
+
+def test_log_of_each_service_is_written(tmp_path):
+    compose = FakeCompose(container("web"), container("db"), container("quiet"))
+    compose.texts = {"shop-aa-web-1": b"hello\n", "shop-aa-db-1": b"ready\n"}
+    count = collect(compose, compose.containers(), tmp_path, since=None, bundle=None)
+
+    assert count == 2
+    assert (tmp_path / "logs/compose/web.log").read_bytes() == b"hello\n"
+    assert sorted(each.name for each in (tmp_path / "logs/compose").iterdir()) == ["db.log", "web.log"]
+
+
+def test_replicas_have_logs_of_their_own(tmp_path):
+    compose = FakeCompose(container("web"), container("web", number=2))
+    compose.texts = {"shop-aa-web-1": b"1", "shop-aa-web-2": b"2"}
+    collect(compose, compose.containers(), tmp_path, since=None, bundle=None)
+
+    assert (tmp_path / "logs/compose/shop-aa-web-2.log").read_bytes() == b"2"
+
+
+def test_bundle_has_containers_without_values_of_variables(tmp_path):
+    compose = FakeCompose(container("web", env=["A=secret", "B="]))
+    collect(compose, compose.containers(), tmp_path, since=5, bundle=tmp_path / "bundle")
+    (found,) = json.loads((tmp_path / "bundle/containers.json").read_text())
+
+    assert found["Config"]["Env"] == ["A=***", "B=***"]
+
+
+def test_known_secrets_are_hidden_in_logs(tmp_path):
+    SECRETS.learn(["hunter2hunter2"])
+    compose = FakeCompose(container("web"))
+    compose.texts = {"shop-aa-web-1": b"password hunter2hunter2"}
+    collect(compose, compose.containers(), tmp_path, since=None, bundle=None)
+    SECRETS.forget()
+
+    assert b"hunter2" not in (tmp_path / "logs/compose/web.log").read_bytes()
+
+
+def test_without_values_keeps_everything_else():
+    before = container("web", env=["A=1"])
+
+    assert without_values(before)["State"] == before["State"]
+    assert without_values({"Id": "1"}) == {"Id": "1", "Config": {"Env": []}}
