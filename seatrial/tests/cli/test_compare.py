@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from app.run_directories import write_run
+from seatrial.model.errors import UsageError
 
 
 @pytest.fixture
@@ -58,7 +59,11 @@ def test_runs_of_the_project_are_named_by_their_ids(seatrial, tmp_path):
     [
         (("none", "none"), "no run 'none'"),
         (("one", "one", "--max-test", "0.5"), "--max-test 0.5 is below 1"),
-        (("one",), "Missing argument 'RIGHT'"),
+        (("one",), "a comparison of recorded runs needs two of them"),
+        (("one", "one", "--reruns", "1"), "--reruns needs --env"),
+        (("--env", "compose"), "a comparison of environments needs two kinds and no run"),
+        (("--env", "compose", "--env", "compose"), "a comparison of environments needs two kinds and no run"),
+        (("one", "one", "--env", "compose", "--env", "kubernetes"), "needs two kinds and no run"),
     ],
 )
 def test_wrong_usage_ends_with_4(seatrial, pair, arguments, message):
@@ -66,3 +71,20 @@ def test_wrong_usage_ends_with_4(seatrial, pair, arguments, message):
 
     assert said.code == 4
     assert message in said.err
+
+
+def test_environments_of_both_kinds_are_run(seatrial, project, monkeypatch):
+    asked = []
+
+    def run_both(this, projects, **more):
+        asked.append(({name: each.environment for name, each in projects.items()}, more["reruns"]))
+        raise UsageError("stop here")
+
+    monkeypatch.setattr("seatrial.app.comparing.run_both", run_both)
+    (project / "compose.yaml").write_text("services: {}\n")
+    with (project / "seatrial.toml").open("a") as file:
+        file.write('\n[compose]\nfile = "compose.yaml"\n')
+    said = seatrial("compare", "--env", "kubernetes", "--env", "compose", "--reruns", "2")
+
+    assert said.code == 4
+    assert asked == [({"kubernetes": "kubernetes", "compose": "compose"}, 2)]

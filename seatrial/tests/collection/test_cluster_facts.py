@@ -43,6 +43,12 @@ def test_container_is_named_after_its_workload_and_has_the_names_of_its_services
     assert (found.name, found.names, found.image) == ("web", ("web-http",), "web:1")
 
 
+def test_ports_are_those_of_the_services():
+    service = {**SERVICE, "spec": {"selector": {"app": "web"}, "ports": [{"port": 443}, {"port": 80}]}}
+
+    assert facts(pod(), services=(service,))[0].ports == (80, 443)
+
+
 def test_service_of_another_namespace_does_not_name_it():
     other = {"metadata": {"name": "x", "namespace": "other"}, "spec": {"selector": {"app": "web"}}}
 

@@ -25,7 +25,7 @@ def inspected(service="web", *, config=None, host=None, state=None, depends_on="
 
 def facts(*containers, logs=None, image_variables=None):
     return engine_facts(
-        containers, runner="tests", key=KEY, image_variables=image_variables or {}, logs=logs or {"shop-web-1": 3}
+        containers, own=("tests",), key=KEY, image_variables=image_variables or {}, logs=logs or {"shop-web-1": 3}
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from fakes import FakeKube, refused
 from seatrial.collection.cluster_facts import variable
-from seatrial.collection.facts_recorder import FactsRecorder, question
+from seatrial.collection.facts_recorder import FactsRecorder
 from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind, RunnerFacts
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Completed, StreamBroken
@@ -100,12 +100,3 @@ def test_values_of_secrets_are_read_for_their_fingerprints_only(project, tmp_pat
 
     assert facts.containers[0].variables == {"PASSWORD": variable(KEY, "PASSWORD", "sesame-open")}
     assert b"sesame" not in (tmp_path / "facts.json").read_bytes()
-
-
-def test_question_names_services_as_the_tests_do(project):
-    services = json.loads(question(project, KEY))["services"]
-
-    assert services == [
-        {"name": "web", "host": "web", "port": 80, "names": ["web"], "http": "/health"},
-        {"name": "db", "host": "postgresql.data", "port": 5432, "names": ["postgresql.data"], "http": None},
-    ]

@@ -13,7 +13,7 @@ def test_log_of_each_service_is_written(tmp_path):
     compose.texts = {"shop-aa-web-1": b"hello\n", "shop-aa-db-1": b"ready\n"}
     count = collect(compose, compose.containers(), tmp_path, since=None, bundle=None)
 
-    assert count == 2
+    assert count == {"shop-aa-web-1": 6, "shop-aa-db-1": 6, "shop-aa-quiet-1": 0}
     assert (tmp_path / "logs/compose/web.log").read_bytes() == b"hello\n"
     assert sorted(each.name for each in (tmp_path / "logs/compose").iterdir()) == ["db.log", "web.log"]
 

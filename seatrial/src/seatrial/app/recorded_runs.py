@@ -172,8 +172,9 @@ def _junit(file: Path) -> Mapping[tuple[str, str], tuple[str, frozenset[str]]]:
 
 
 def _logs(directory: Path) -> Iterator[tuple[str, str]]:
-    """Yield pod and container, and the end of its log."""
-    for file in sorted((directory / "logs" / "pods").glob("*/*/*.log")):
+    """Yield pod and container, or Compose service, and the end of its log."""
+    logs = directory / "logs"
+    for file in sorted([*(logs / "pods").glob("*/*/*.log"), *(logs / "compose").glob("*.log")]):
         with file.open("rb") as log:
             log.seek(max(0, file.stat().st_size - _LONGEST_LOG))
             yield f"{file.parent.name}/{file.stem}", log.read().decode(errors="replace")

@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "run": Entry(RUN, "Run the tests in a new cluster, collect the results, delete the cluster."),
     "test": Entry(RUN, "Run the tests in the environment that `up` created; send only changed files."),
     "watch": Entry(RUN, "Rerun the tests on every save, failed ones first."),
+    "parity": Entry(RUN, "Run the tests in Compose and in Kubernetes, and decide whether Compose can be dropped."),
     "up": Entry(KEEP, "Create the environment or bring it up to date, and keep it."),
     "down": Entry(KEEP, "Remove the environment."),
     "status": Entry(KEEP, "Show whether the environment is up, ready and up to date."),

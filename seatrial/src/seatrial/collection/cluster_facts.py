@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -96,16 +96,16 @@ def container_facts(
     for (namespace, workload), group in sorted(groups.items()):
         newest = _newest(group)
         near = [each for each in services if each["metadata"].get("namespace", "") == namespace]
-        names = tuple(sorted(_names(newest, near)))
+        selecting = [each for each in near if _selects(each, newest)]
         containers = newest["spec"].get("containers") or []
         for container in containers:
             name = workload if len(containers) == 1 else f"{workload}/{container['name']}"
-            found.append(_container(container, group, sources, name=name, names=names))
+            found.append(_container(container, group, sources, name=name, services=selecting))
     return tuple(found)
 
 
 def _container(
-    container: Object, group: Sequence[Object], sources: Sources, *, name: str, names: tuple[str, ...]
+    container: Object, group: Sequence[Object], sources: Sources, *, name: str, services: Sequence[Object]
 ) -> ContainerFacts:
     """Return the facts about one container of a group of pods, by its newest pod."""
     pod = _newest(group)
@@ -118,7 +118,7 @@ def _container(
     namespace = pod["metadata"].get("namespace", "")
     return ContainerFacts(
         name=name,
-        names=names,
+        names=tuple(sorted(each["metadata"]["name"] for each in services)),
         image=str(container.get("image", "")),
         digest=_digest_of_image(status),
         image_id=sources.images.get(_digest_of_image(status), ""),
@@ -138,7 +138,7 @@ def _container(
         probes=tuple(each for each in ("startup", "readiness", "liveness") if f"{each}Probe" in container),
         waits_for=tuple(f"init container {each['name']}" for each in spec.get("initContainers") or ()),
         service_links=spec.get("enableServiceLinks") is not False,
-        ports=tuple(sorted(int(each["containerPort"]) for each in container.get("ports") or ())),
+        ports=_ports(container, services),
         log=sources.logs.get((pod["metadata"]["name"], container["name"]), -1),
     )
 
@@ -162,12 +162,16 @@ def _workload(pod: Object) -> str:
     return name.removesuffix(f"-{suffix}") if owner.get("kind") == "ReplicaSet" and suffix else name
 
 
-def _names(pod: Object, services: Iterable[Object]) -> Iterator[str]:
-    labels = (pod["metadata"].get("labels") or {}).items()
-    for each in services:
-        selector = (each.get("spec") or {}).get("selector")
-        if selector and selector.items() <= labels:
-            yield each["metadata"]["name"]
+def _selects(service: Object, pod: Object) -> bool:
+    selector = (service.get("spec") or {}).get("selector") or {}
+    return bool(selector) and selector.items() <= (pod["metadata"].get("labels") or {}).items()
+
+
+def _ports(container: Object, services: Sequence[Object]) -> tuple[int, ...]:
+    """Return the ports of the Services, else those that the container declares."""
+    of_services = {int(port["port"]) for each in services for port in each["spec"].get("ports") or ()}
+    declared = {int(each["containerPort"]) for each in container.get("ports") or ()}
+    return tuple(sorted(of_services or declared))
 
 
 def _statuses(pod: Object, container: str) -> list[Object]:

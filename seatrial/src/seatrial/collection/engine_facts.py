@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -22,21 +22,21 @@ _FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 def engine_facts(
     containers: Sequence[Object],
     *,
-    runner: str,
+    own: Collection[str],
     key: bytes,
     image_variables: Mapping[str, Mapping[str, str]],
     logs: Mapping[str, int],
 ) -> tuple[ContainerFacts, ...]:
-    """Return the facts about all containers except that of the tests, by the names of their services.
+    """Return the facts about all containers except those of the tests, by the names of their services.
 
     Args:
         containers: `docker inspect` of each container.
-        runner: service of the tests.
+        own: services that seatrial added: those of the tests.
         key: key of the fingerprints.
         image_variables: id of an image to its variables, which are left out, as in Kubernetes.
         logs: name of a container to the bytes of its log.
     """
-    services = [each for each in containers if _service(each) not in ("", runner)]
+    services = [each for each in containers if _service(each) not in ("", *own)]
     once = {name for each in containers for name, condition in _waits(each) if "completed" in condition}
     return tuple(
         _container(each, key, image_variables.get(each["Image"], {}), logs, once=_service(each) in once)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,22 +14,17 @@ import msgspec
 
 from seatrial.collection.cluster_facts import Sources, container_facts, policy_facts
 from seatrial.collection.fingerprint_key import key_id
+from seatrial.collection.runner_question import SECONDS, ask_runner, asked_services
 from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind, RunnerFacts
 from seatrial.model.errors import SeatrialError
 from seatrial.model.redaction import safe_struct
 from seatrial.model.spec import Project
-from seatrial.ports import Kube, Object, StreamBroken
-from seatrial.runner.agent_files import agent_argv
-from seatrial.runner.decoder import Malformed
-from seatrial.runner.facts_decoder import decode_facts
+from seatrial.ports import Kube, Object
 
-__all__ = ["FACTS_FILE", "FactsRecorder", "question", "write_facts"]
+__all__ = ["FACTS_FILE", "FactsRecorder", "write_facts"]
 
 FACTS_FILE: Final = "facts.json"
 """In the directory of a run."""
-
-_SECONDS: Final = 10.0
-"""Time for the agent to answer."""
 
 
 @dataclass(slots=True)
@@ -105,7 +99,7 @@ class FactsRecorder:
                 self._values[reference] = self._value(*reference)
             version = self.kube.version()
             if self.tests:
-                asked.join(_SECONDS)
+                asked.join(SECONDS)
             self._version = version
 
     def _list(self, kind: str, namespace: str) -> list[Object]:
@@ -119,13 +113,9 @@ class FactsRecorder:
 
     def _ask(self) -> None:
         spec = self.project.runner
-        try:
-            done = self.kube.exec(spec.pod, spec.namespace).run(
-                agent_argv("facts"), stdin=question(self.project, self.key), container="tests", timeout=_SECONDS
-            )
-            self._runner = decode_facts(done.stdout)
-        except (SeatrialError, StreamBroken, Malformed) as error:
-            self._problem = str(error)
+        self._runner, self._problem = ask_runner(
+            lambda: self.kube.exec(spec.pod, spec.namespace), asked_services(self.project, spec.namespace), self.key
+        )
 
     def _value(self, kind: str, namespace: str, name: str) -> Mapping[str, str] | None:
         """Return the values of a Secret or ConfigMap; None if there is none or it cannot be read."""
@@ -137,24 +127,6 @@ class FactsRecorder:
         if kind == "ConfigMap":
             return data
         return {name: base64.b64decode(text).decode(errors="surrogateescape") for name, text in data.items()}
-
-
-def question(project: Project, key: bytes) -> bytes:
-    """Return what the agent's command `facts` reads on stdin."""
-    namespace = project.runner.namespace
-    services = []
-    for name, spec in project.service.items():
-        host, place = spec.name or name, spec.namespace or namespace
-        services.append(
-            {
-                "name": name,
-                "host": host if place == namespace else f"{host}.{place}",
-                "port": spec.port,
-                "names": [host] if place == namespace else [f"{host}.{place}"],
-                "http": spec.ready.http if spec.ready and spec.scheme == "http" and not spec.ready.port else None,
-            }
-        )
-    return json.dumps({"key": key.hex(), "services": services}).encode() + b"\n"
 
 
 def write_facts(run_dir: Path, facts: EnvironmentFacts) -> None:

@@ -19,7 +19,7 @@ _READERS: Final = 4
 
 def collect(
     compose: ComposeProject, containers: list[Object], run_dir: Path, *, since: int | None, bundle: Path | None
-) -> int:
+) -> dict[str, int]:
     """Write the log of each container to `logs/compose/SERVICE.log`, and `docker inspect` of all to `bundle`.
 
     Logs that cannot be read are left out.
@@ -32,30 +32,30 @@ def collect(
         bundle: directory for the descriptions; None: they are not written.
 
     Returns:
-        The number of logs.
+        Name of a container to the bytes of its log; without those that could not be read.
     """
     logs = run_dir / "logs" / "compose"
     logs.mkdir(parents=True, exist_ok=True)
 
-    def write_log(container: Object) -> bool:
+    def write_log(container: Object) -> tuple[str, int] | None:
         name = container_name(container)
         try:
             text = compose.logs(name, since=since)
         except SeatrialError:
-            return False
+            return None
         if text:
             # Several containers of one service have a number at the end of their names.
             same = [each for each in containers if service_of(each) == service_of(container)]
             (logs / f"{service_of(container) if len(same) == 1 else name}.log").write_bytes(SECRETS.data(text))
-        return bool(text)
+        return name, len(text)
 
     with ThreadPoolExecutor(_READERS) as pool:
-        written = sum(pool.map(write_log, containers))
+        read = dict(filter(None, pool.map(write_log, containers)))
     if bundle is not None:
         bundle.mkdir(parents=True, exist_ok=True)
         text = json.dumps([without_values(each) for each in containers], indent=1)
         (bundle / "containers.json").write_text(SECRETS.text(text))
-    return written
+    return read
 
 
 def without_values(container: Object) -> Object:

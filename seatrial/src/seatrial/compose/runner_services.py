@@ -24,7 +24,7 @@ from seatrial.pod.fixtures.location import LOCATION_VARIABLE
 from seatrial.ports import LocalImage, Object
 from seatrial.runner.agent_files import agent_argv
 
-__all__ = ["DIGEST", "RunnerInputs", "keeper_of", "runner_services"]
+__all__ = ["DIGEST", "RunnerInputs", "keeper_of", "own_services", "runner_services", "seed_of"]
 
 DIGEST: Final = "seatrial.dev/digest"
 """Label of the runner's containers: digest over everything that they were created from."""
@@ -58,6 +58,16 @@ class RunnerInputs:
 def keeper_of(runner: str) -> str:
     """Return the name of the keeper's service."""
     return f"{runner}-keeper"
+
+
+def seed_of(runner: str) -> str:
+    """Return the name of the service that fills the volumes of the tests."""
+    return f"{runner}-seed"
+
+
+def own_services(runner: str) -> tuple[str, ...]:
+    """Return the names of the services that seatrial adds to a project."""
+    return runner, keeper_of(runner), seed_of(runner)
 
 
 def runner_services(spec: RunnerSpec, compose: ComposeSpec, inputs: RunnerInputs) -> Object:
@@ -112,10 +122,10 @@ def runner_services(spec: RunnerSpec, compose: ComposeSpec, inputs: RunnerInputs
             for directory, volume in trees.items()
         ]
 
-    labels, after = {DIGEST: digest}, {f"{spec.pod}-seed": {"condition": "service_completed_successfully"}}
+    labels, after = {DIGEST: digest}, {seed_of(spec.pod): {"condition": "service_completed_successfully"}}
     return {
         "services": {
-            f"{spec.pod}-seed": {
+            seed_of(spec.pod): {
                 **base,
                 "user": "0:0",
                 "cap_add": ["CHOWN", "SETGID", "SETUID"],

@@ -171,6 +171,7 @@ class ContainerFacts(msgspec.Struct, frozen=True, kw_only=True):
         probes: what decides that it is ready: `readiness`, `startup`, `healthcheck`.
         waits_for: what it starts after: init containers, or services of `depends_on` with their condition.
         service_links: whether Kubernetes adds variables of Services to it.
+        ports: ports by which other containers reach it.
         log: bytes of its log that could be read; -1 if it could not be read.
     """
 

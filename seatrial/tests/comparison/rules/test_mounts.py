@@ -21,6 +21,15 @@ def test_missing_file_elsewhere_is_not():
     assert explained("No such file or directory: '/tmp/x'", left_facts=MOUNTED) is None
 
 
+def test_missing_data_beside_a_moved_volume_is_explained():
+    lasting = facts(container(mounts=(Mount(path="/data", kind="persistentVolumeClaim"),)))
+    moved = facts(container(mounts=(Mount(path="/old", kind="persistentVolumeClaim"),)))
+
+    explanation = explained("assert [] == ['kept']", left_facts=lasting, right_facts=moved)
+    assert explanation.cause == "data of web is missing in after, where its volume differs"
+    assert explained("assert [] == ['kept']", left_facts=lasting, right_facts=lasting) is None
+
+
 def test_lost_volume_is_explained():
     lasting = facts(container(mounts=(Mount(path="/data", kind="persistentVolumeClaim"),)))
     difference = fact(lasting, facts(container(mounts=(Mount(path="/data", kind="emptyDir"),))), "mounts")

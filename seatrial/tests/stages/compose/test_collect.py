@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import FindingMade, Note
 from seatrial.model.verdict import Verdict
@@ -51,3 +53,25 @@ def test_nothing_is_collected_without_containers(world):
     world.compose.present = []
 
     assert collect.run(world.ctx(), None, failed=True).facts == {}
+
+
+def test_run_with_tests_records_facts(world):
+    world.compose.texts = {"shop-aa-web-1": b"hello"}
+    ctx = world.ctx(tests=True)
+    ctx.run_dir.mkdir(parents=True, exist_ok=True)
+    collect.run(ctx, None, failed=False)
+
+    facts = msgspec.json.decode((ctx.run_dir / "facts.json").read_bytes(), type=EnvironmentFacts)
+    assert (facts.kind, facts.runner, facts.runner_problem) == (
+        EnvironmentKind.COMPOSE,
+        None,
+        "there was no container of the tests",
+    )
+    assert [(each.name, each.log) for each in facts.containers] == [("web", 5)]
+
+
+def test_run_without_tests_records_none(world):
+    ctx = world.ctx()
+    collect.run(ctx, None, failed=False)
+
+    assert not (ctx.run_dir / "facts.json").exists()

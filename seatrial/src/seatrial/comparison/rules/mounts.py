@@ -17,6 +17,7 @@ _PATH: Final = re.compile(
     r"(?:no such file or directory|FileNotFoundError|ENOENT|not found|cannot open)\W*.*?(/[\w./-]+)", re.IGNORECASE
 )
 _PATH_FIRST: Final = re.compile(r"(/[\w./-]+)['\"]?:? .*?(?:no such file or directory|not found)", re.IGNORECASE)
+_NO_DATA: Final = re.compile(r"\b404\b|no such (?!file)|\[\] ==|== \[\]|does not exist|is None\b", re.IGNORECASE)
 _LASTING: Final = ("persistentVolumeClaim", "volume", "bind", "hostPath")
 
 
@@ -32,16 +33,33 @@ def explain(difference: Difference, case: Case) -> Explanation | None:
             remedy="mount a PersistentVolumeClaim where the program keeps its data" if lost else remedy,
         )
     line = case.find(_PATH, difference) or case.find(_PATH_FIRST, difference)
-    if line is None:
-        return None
     side = case.bad(difference)
-    for name, mount in _lost(case):
-        if line.match[1].startswith(mount.path.rstrip("/") + "/") or line.match[1] == mount.path:
+    for name, mount in _lost(case) if line else ():
+        path = line.match[1] if line else ""
+        if path == mount.path or path.startswith(mount.path.rstrip("/") + "/"):
             return Explanation(
                 rule="mounts",
-                cause=f"{line.match[1]} is missing in {side.name}; the other side mounts {mount.path} ({mount.kind})",
+                cause=f"{path} is missing in {side.name}; the other side mounts {mount.path} ({mount.kind})",
                 evidence=(str(line), f"{name}: {mount.path} {mount.kind}"),
                 remedy=remedy,
+            )
+    return _lost_data(difference, case)
+
+
+def _lost_data(difference: Difference, case: Case) -> Explanation | None:
+    """Explain missing data beside a container whose lasting volume moved or is gone."""
+    line = case.find(_NO_DATA, difference, logs=False)
+    for each in case.of_kind(Kind.MOUNTS) if line else ():
+        lasting = any(kind in each.left for kind in _LASTING)
+        if lasting and each.left != each.right:
+            return Explanation(
+                rule="mounts",
+                cause=f"data of {each.subject} is missing in {case.bad(difference).name}, where its volume differs",
+                evidence=(
+                    str(line),
+                    f"{each.subject}: {each.left} in {case.left.name}, {each.right} in {case.right.name}",
+                ),
+                remedy="mount the same PersistentVolumeClaim at the same path as before",
             )
     return None
 

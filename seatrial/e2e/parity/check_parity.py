@@ -1,0 +1,146 @@
+"""Check `seatrial compare` against planted differences: `python check_parity.py [WORD…]` (words select plants).
+
+One environment is kept. The unchanged project runs first. Then each plant changes files of the project, the tests run
+again, and both runs are compared by the command line. Every plant has to be found with exit code 13 and explained by
+its rule, unknown differences have to be called unexplained, and equal runs must not differ, ten times.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from plants import PLANTS, UNKNOWN, Plant
+from upgrades import BREAKS, write_project, write_version
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import local_images
+
+PROJECT = Path(__file__).parent / "project"
+CLEAN = 10
+DIFFERS = 13
+
+
+class Checked:
+    """A copy of the project with an environment, and the results of the check."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.failures: list[str] = []
+        self.env = {**os.environ, **(local_images.SETTINGS if "orders" in root.name else {})}
+
+    def seatrial(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the copy."""
+        command = [sys.executable, "-m", "seatrial", "-C", str(self.root), *argv]
+        return subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
+
+    def test(self, *pytest_args: str) -> str:
+        """Run the tests and return the id of the run."""
+        self.seatrial("-q", "test", *pytest_args)
+        return (self.root / ".seatrial" / "runs" / "latest").resolve().name
+
+    def compare(self, left: str, right: str) -> dict[str, Any]:
+        """Return the comparison of two runs."""
+        done = self.seatrial("compare", left, right, "--json")
+        assert done.stdout, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == found["exit"], f"exit code {done.returncode}, document {found['exit']}"
+        return found
+
+    def report(self, name: str, problem: str, seconds: float) -> None:
+        """Print one line and record a problem."""
+        print(
+            f"{'failed' if problem else 'ok':6}  {seconds:5.1f} s  {name}{': ' if problem else ''}{problem}", flush=True
+        )
+        if problem:
+            self.failures.append(name)
+
+
+def problem_of(plant: Plant, found: dict[str, Any]) -> str:
+    """Return why a comparison does not meet the expectation of a plant; empty if it does."""
+    blockers = [each for each in found["differences"] if each["counts"] and not each["accepted"]]
+    shown = {each["kind"] + " " + each["subject"]: (each["explanation"] or {}).get("rule", "") for each in blockers}
+    if found["exit"] != DIFFERS or not blockers:
+        return f"not found, exit code {found['exit']}"
+    if plant.rule and plant.rule not in shown.values():
+        return f"not explained by {plant.rule}: {shown}"
+    wrong = {key: rule or "unexplained" for key, rule in shown.items() if rule not in {plant.rule, *plant.also}}
+    return f"wrong explanations: {wrong}" if wrong else ""
+
+
+def check(checked: Checked, words: list[str]) -> None:
+    """Run the clean pairs and all selected plants."""
+    base = checked.test()
+    for number in range(CLEAN if not words else 1):
+        started = time.monotonic()
+        found = checked.compare(base, checked.test())
+        problem = "" if found["exit"] == 0 and found["ready"] else f"{found['verdict']}: {found['boxes']}"
+        checked.report(f"equal runs {number + 1}", problem, time.monotonic() - started)
+    for plant in (*PLANTS, *UNKNOWN):
+        if words and not any(word in plant.name for word in words):
+            continue
+        started = time.monotonic()
+        for path in {path for path, *_ in plant.edits}:
+            shutil.copy(PROJECT / path, checked.root / path)
+        plant.apply(checked.root)
+        run = checked.test()
+        checked.report(plant.name, problem_of(plant, checked.compare(base, run)), time.monotonic() - started)
+        for path, *_ in plant.edits:
+            shutil.copy(PROJECT / path, checked.root / path)
+
+
+def check_upgrades(checked: Checked, words: list[str]) -> None:
+    """Run version 1, then upgrade it to version 2 and to each broken version 2."""
+    checked.test("-m", "before_upgrade")
+    base = checked.test("-m", "not before_upgrade")
+    for plant in (None, *BREAKS):
+        name = f"upgrade: {plant.name}" if plant else "upgrade without a break"
+        if words and plant and not any(word in name for word in words):
+            continue
+        started = time.monotonic()
+        write_version(checked.root, plant)
+        found = checked.compare(base, checked.test("-m", "not before_upgrade"))
+        if plant is None:
+            problem = "" if found["exit"] == 0 else f"{found['verdict']}: {found['differences']}"
+        else:
+            problem = problem_of(plant, found)
+        checked.report(name, problem, time.monotonic() - started)
+
+
+def write_planted(root: Path) -> None:
+    """Write the project of the planted differences."""
+    shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns(".seatrial", "__pycache__"))
+
+
+PARTS: Final = (("parity", write_planted, check), ("orders-api", write_project, check_upgrades))
+
+
+def main(words: list[str]) -> int:
+    """Run the check and return 1 if something was not as expected."""
+    failures: list[str] = []
+    for name, write, part in PARTS:
+        with tempfile.TemporaryDirectory() as directory:
+            checked = Checked(Path(directory) / name)
+            write(checked.root)
+            try:
+                up = checked.seatrial("-q", "up")
+                if up.returncode:
+                    print(up.stderr)
+                    return 1
+                part(checked, words)
+            finally:
+                checked.seatrial("-q", "down")
+            failures += checked.failures
+    print(f"{len(failures)} failed: {', '.join(failures)}" if failures else "all as expected")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
