@@ -7,9 +7,14 @@ import json
 import threading
 
 import pytest
+from fake_streams import FakeStreams
 from fakes import FakeKube, refused
 from seatrial.collection.collector import Collected, collect
+from seatrial.doubles import FakeClock
 from seatrial.model.redaction import SECRETS
+from seatrial.ports import Change
+from seatrial.watching.log_files import Limits
+from seatrial.watching.recorder import ClusterRecorder, Scope
 from shop_world import pod
 
 
@@ -80,6 +85,77 @@ class TestLogs:
         assert b"login with ***" in log
         assert b"pl@nted" not in log
         assert encoded not in log
+
+
+class TestWithRecorder:
+    """Logs that the recorder followed are not read again."""
+
+    @pytest.fixture
+    def streams(self):
+        return FakeStreams()
+
+    @pytest.fixture
+    def recorder(self, streams, tmp_path):
+        scope = Scope(namespaces=("shop",), whole_cluster=True)
+        made = ClusterRecorder(streams, tmp_path, scope, FakeClock(), is_new=True)
+        streams.advance(5)
+        return made
+
+    def seen(self, streams, *names):
+        """Let the recorder see running pods; return the logs that it follows."""
+        pods = [pod(name=name) for name in names]
+        for each in pods:
+            each["metadata"]["uid"] = each["metadata"]["name"]
+            each["status"]["containerStatuses"][0]["containerID"] = f"c-{each['metadata']['name']}"
+        streams.watches["v1/Pod", ""](Change(type="synced", objects=tuple(pods)))
+        return streams.logs
+
+    def collected(self, kube, recorder, tmp_path, *, failed):
+        recorder.stop()
+        bundle = tmp_path / "bundle" if failed else None
+        return collect(kube, ["shop"], tmp_path, since=None, bundle=bundle, idle_limit=60.0, recorder=recorder)
+
+    def known(self, *names):
+        kube = FakeKube(*(pod(name=name) for name in names))
+        for (_, _, name), obj in kube.store.items():
+            obj["metadata"]["uid"] = name
+            kube.texts[name, "c", False] = b"read from the API\n"
+        return kube
+
+    def test_complete_recording_of_a_passed_run_needs_no_request(self, streams, recorder, tmp_path):
+        (log,) = self.seen(streams, "web-1")
+        log.data(b"1Z followed\n")
+        kube = self.known("web-1")
+        kube.objects = kube.logs = None
+
+        result = self.collected(kube, recorder, tmp_path, failed=False)
+
+        assert result == Collected(1, complete=True)
+        assert result.sizes == {("web-1", "c"): len(b"1Z followed\n")}
+
+    @pytest.mark.parametrize("failed", [True, False])
+    def test_log_that_was_lost_is_read_from_the_api(self, streams, recorder, tmp_path, failed):
+        first, second = self.seen(streams, "web-1", "web-2")
+        first.data(b"1Z followed\n")
+        second.ended(404, "not found")
+        kube = self.known("web-1", "web-2")
+
+        result = self.collected(kube, recorder, tmp_path, failed=failed)
+
+        assert result == Collected(2, complete=True)
+        texts = {path.parent.name: path.read_bytes() for path in tmp_path.rglob("c.0.log")}
+        assert texts == {"web-1": b"1Z followed\n", "web-2": b"read from the API\n"}
+
+    def test_end_of_a_log_that_was_cut_is_read_after_a_failure(self, streams, recorder, tmp_path, monkeypatch):
+        monkeypatch.setattr(recorder.files, "_limits", Limits(container=10, run=1000))
+        (log,) = self.seen(streams, "web-1")
+        log.data(b"1Z a long line\n")
+
+        self.collected(self.known("web-1"), recorder, tmp_path, failed=True)
+
+        directory = tmp_path / "logs" / "pods" / "shop" / "web-1"
+        assert b"cut the log here" in (directory / "c.0.log").read_bytes()
+        assert (directory / "c.0.end.log").read_bytes() == b"read from the API\n"
 
 
 class TestBundle:

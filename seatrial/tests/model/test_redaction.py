@@ -127,3 +127,15 @@ def test_traceback_that_quotes_a_value_of_set_hides_it() -> None:
     text = hide_in_traceback("ValueError: 'hunter2==' is odd", ["--set", "runner.env.A=hunter2==", "run"])
 
     assert text == "ValueError: '***' is odd"
+
+
+def test_known_grows_with_new_secrets_only() -> None:
+    redactor = Redactor()
+    redactor.learn(["true", "short"])
+    assert redactor.known == 0
+    redactor.learn(["correct-horse"])
+    first = redactor.known
+    redactor.learn(["correct-horse"])
+    assert redactor.known == first > 0
+    redactor.learn(["battery-staple"])
+    assert redactor.known > first

@@ -238,6 +238,8 @@ def test_log_beyond_its_limit_is_cut_and_its_stream_is_closed(tmp_path: Path) ->
     assert [state for _, state, _ in recording.states()] == ["opened", "cut"]
     assert b"seatrial cut the log here" in recording.files()["web.0.log"]
     assert recording.logs.covers("u1", "web", 0, whole=True)
+    assert recording.logs.is_cut("u1", "web", 0)
+    assert not recording.logs.is_cut("u1", "web", 1)
 
 
 class TestKeptEnvironment:

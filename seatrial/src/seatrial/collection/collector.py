@@ -40,6 +40,9 @@ _BUNDLE: Final = (
 
 _READERS: Final = 4
 
+_TAIL: Final = 1000
+"""Last lines of a log that was cut, which are read after a failure."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collected:
@@ -136,6 +139,8 @@ class _Collection:
         for container in _containers(pods):
             if not self._is_followed(container):
                 jobs.put(partial(self._write_log, container))
+            elif self._bundle is not None and self._is_cut(container):
+                jobs.put(partial(self._write_log, container, tail=_TAIL))
         readers = [threading.Thread(target=self._work, args=(jobs,), daemon=True) for _ in range(_READERS)]
         for reader in readers:
             reader.start()
@@ -162,20 +167,27 @@ class _Collection:
         followed = self._recorder.logs
         return followed.covers(container.uid, container.name, container.restarts, whole=self._since is None)
 
-    def _write_log(self, container: _Container) -> bool:
-        """Write a log; return whether this created a file."""
+    def _is_cut(self, container: _Container) -> bool:
+        if self._recorder is None:
+            return False
+        return self._recorder.logs.is_cut(container.uid, container.name, container.restarts)
+
+    def _write_log(self, container: _Container, tail: int | None = None) -> bool:
+        """Write a log, or its last lines to a file beside it; return whether this created a file."""
         pod, namespace, previous = container.pod, container.namespace, container.previous
         try:
             text = self._kube.logs(
-                pod, namespace, container.name, previous=previous, since=self._since, timestamps=True
+                pod, namespace, container.name, tail=tail, previous=previous, since=self._since, timestamps=True
             )
         except SeatrialError:
             return False
-        if not previous:
+        if not previous and tail is None:
             self.sizes[pod, container.name] = len(text)
         if not text:
             return False
         path = self._run_dir / self._files.path(namespace, pod, container.uid, container.name, container.restarts)
+        if tail is not None:
+            path = path.with_suffix(".end.log")
         is_new = not path.exists()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(SECRETS.data(text))

@@ -376,7 +376,7 @@ class LogRecord(_Record, frozen=True, kw_only=True, tag="log"):
         uid: uid of the pod.
         restarts: which run of the container: its restarts before. One file has one run of a container.
         container_id: id in the container runtime; empty if not known yet.
-        file: path relative to the run directory.
+        file: path relative to the run directory. A log that was lost before its first line has no file.
         state: `opened`: more may follow; `ended`: the file is complete; `cut`: the size limit of the container or the
             run was reached, and the last line of the file says so; `lost`: the log could not be read to its end.
         bytes: size of the file. 0 in the record of an opened file.

@@ -152,6 +152,11 @@ class FollowedLogs:
         log = self._logs.get((uid, container), {}).get(restarts)
         return log is not None and log.state != "lost" and (log.is_whole or not whole)
 
+    def is_cut(self, uid: str, container: str, restarts: int) -> bool:
+        """Return whether the log of one run of a container exceeded a size limit."""
+        log = self._logs.get((uid, container), {}).get(restarts)
+        return log is not None and log.state == "cut"
+
     @property
     def has_lost(self) -> bool:
         """Whether the log of a container could not be read to its end."""
