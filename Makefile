@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-in
 
 .PHONY: help
 help: ## list all targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The development environment: packages from hashed lock files, seatrial and foundry as editable installations.
 $(STAMP): locks/uv.txt locks/dev.txt seatrial/pyproject.toml foundry/pyproject.toml
@@ -21,10 +21,19 @@ setup: $(STAMP) ## install the tests' requirements: Python environment, Docker e
 
 .PHONY: test
 test: test-k8s ## run test-k8s
+	@echo "make test runs in Kubernetes. The same tests in Docker Compose, as before: make test-integration" >&2
 
 .PHONY: test-k8s
 test-k8s: setup ## run floe's tests in an ephemeral Kubernetes cluster with the production charts; KEEP=always, ARGS="-k s3"
 	@testing/k8s/scripts/run-all-tests.sh $(ARGS)
+
+.PHONY: test-docker
+test-docker: setup ## run the same tests in Docker Compose; KEEP=always, ARGS="-k s3"
+	@$(BIN)/foundry up docker-compose
+	@testing/docker/scripts/run-all-tests.sh $(ARGS)
+
+.PHONY: test-integration
+test-integration: test-docker ## run test-docker: what `make test` was before the tests ran in Kubernetes
 
 .PHONY: lint
 lint: $(STAMP) ## run ruff, shellcheck, and the checks of words and hosts

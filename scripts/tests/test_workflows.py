@@ -133,6 +133,20 @@ def test_make_test_runs_in_cluster():
     assert re.search(r"^test: test-k8s\b", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
+def test_make_test_integration_runs_in_compose():
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert re.search(r"^test-integration: test-docker\b", makefile, re.MULTILINE)
+    assert "--env compose" in (ROOT / "testing/docker/scripts/run-all-tests.sh").read_text()
+
+
+def test_make_test_says_how_to_run_in_compose(tmp_path):
+    (target,) = re.findall(r"^test: test-k8s.*\n\t@(.*)\n", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    said = subprocess.run(["bash", "-c", target], capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert "make test-integration" in said.stderr
+
+
 class TestAction:
     """Run the composite action's own steps as GitHub does, with a `seatrial` that prints its arguments."""
 

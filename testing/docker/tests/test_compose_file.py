@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -199,6 +202,27 @@ def test_start_order_is_that_of_the_chart():
     assert order["migrations"] == {"postgresql": "service_healthy"}
     assert order["seed-data"] == {"migrations": "service_completed_successfully"}
     assert order["polaris-bootstrap"] == {"localstack": "service_healthy", "polaris": "service_healthy"}
+
+
+def test_variables_of_the_tests_have_the_values_of_the_chart():
+    configuration = tomllib.loads((ROOT / "seatrial.toml").read_text())
+    references = {
+        name: source.split("/")[1:] for name, source in configuration["runner"]["env-from"].items() if "/" in source
+    }
+    secrets = objects("Secret")
+    values = {
+        name: base64.b64decode(secrets[secret]["data"][key]).decode() for name, (secret, key) in references.items()
+    }
+    # The chart creates random passwords; those of Compose are in its files.
+    passwords = {path.name: path.read_text() for path in (COMPOSE.parent / "roles").iterdir()} | {"root": "floe-root"}
+    expected = {
+        name: re.sub(r"\b(dagster|polaris|root):\w+", lambda found: f"{found[1]}:{passwords[found[1]]}", value)
+        if "://" not in value or "@" in value
+        else value
+        for name, value in values.items()
+    }
+
+    assert configuration["compose"]["env"] == expected
 
 
 def bytes_of(quantity: str) -> int:
