@@ -245,8 +245,8 @@ def _exit_codes() -> Iterator[str]:
     yield "Exit codes of the process. 0 to 5 are those of pytest.\n"
     yield "| code | name | what happened | what failed |\n| --- | --- | --- | --- |"
     for code in ExitCode:
-        what, failed = EXIT_CODES[code]
-        yield f"| {code.value} | {code.name.lower().replace('_', ' ')} | {what} | {failed} |"
+        meaning, at_fault = EXIT_CODES[code]
+        yield f"| {code.value} | {code.name.lower().replace('_', ' ')} | {meaning} | {at_fault} |"
     yield "| 6 to 9, 14 to 125 | | pytest or a plugin returned this code; 6: too many warnings | the tests |"
     yield "| 130 | | Ctrl-C, after everything that was created is deleted | |"
     yield "| 143 | | SIGTERM, after everything that was created is deleted | |"
@@ -258,8 +258,9 @@ def _exit_codes() -> Iterator[str]:
         " --fail-under=90`. If failed tests made pytest stop itself with 2 (`-x` with xdist, `--stepwise`, modules that"
         " cannot be imported), the code is 1. `pytest.exit(returncode=0)` ends with 2, because tests did not run."
     )
-    yield "\nOf several, the first of 130, 12, 10, 11, 1, 13 counts. A failed test and a broken platform never share a"
-    yield "code: in CI, retry only on 10, 11 and 12. `make` turns every failure into 2: read the code in its message.\n"
+    yield "\nIf several codes apply, the first of 130, 12, 10, 11, 1, 13 is used. A failed test and a broken platform"
+    yield "never share a code: in CI, retry only on 10, 11 and 12. `make` turns every failure into 2; its message has"
+    yield "the code.\n"
     yield "| command | exit code |\n| --- | --- |"
     yield "| `doctor` | 4 if there is a problem |"
     yield "| `config lint` | 4 if the configuration is invalid, or with `--strict` if there is a warning |"

@@ -123,7 +123,7 @@ def test_plan_without_tests_reports_that_the_environment_is_up(world):
     [
         ("always", None, Fate.KEPT, True),
         ("never", None, Fate.REMOVED, False),
-        ("never", EnvironmentFailed("docker is gone"), Fate.LEFT, False),
+        ("never", EnvironmentFailed("docker does not answer"), Fate.LEFT, False),
     ],
 )
 def test_result_tells_whether_the_environment_is_kept(world, keep, teardown, fate, kept):

@@ -163,7 +163,7 @@ def test_interrupted_tests_keep_their_counts(world, kind):
 
 @pytest.mark.parametrize("code", [ExitCode.INTERRUPTED, ExitCode(42), ExitCode(6)])
 def test_exit_code_of_pytest_is_that_of_the_run(world, code):
-    """Nobody interrupted anything: `pytest.exit()` does not end the process with 130."""
+    """`pytest.exit()` does not end the process with 130."""
     ended, ctx = run(world, test=having_tested(code))
 
     assert (ended.result.exit, ended.problem, world.failed) == (code, None, True)

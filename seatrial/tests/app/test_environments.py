@@ -353,7 +353,7 @@ def test_settle_forgets_an_environment_without_resources(machines):
 
 
 def theirs(path, token):
-    """Write a kubeconfig of somebody else's cluster."""
+    """Write a kubeconfig of another user's cluster."""
     users = [{"name": "u", "user": {"token": token}}]
     clusters = [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}]
     contexts = [{"name": "theirs", "context": {"cluster": "c", "user": "u"}}]

@@ -1,4 +1,4 @@
-"""Environments beside each other: whose namespace it is, what it gets, and whether its policies hold."""
+"""Environments in a shared cluster: cleanup of lent namespaces, expiry, environments of closed pull requests."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def world(tmp_path):
     return shared_world(tmp_path)
 
 
-class TestLeftBehind:
-    """What another machine left, which is gone with its ledger."""
+class TestCleanOnAnotherMachine:
+    """Objects of a machine whose ledger no longer exists."""
 
     @pytest.fixture
     def clean(self, world, monkeypatch):
@@ -35,7 +35,7 @@ class TestLeftBehind:
         return lambda: shared_environments.remove_from_foreign_namespaces(this, project, lambda _: None)
 
     def lend(self, world, hours, **marks):
-        """Have a run leave things in a namespace, so many hours ago."""
+        """Create the objects that a run left in a namespace, some hours ago."""
         at = world.clock.now() - timedelta(hours=hours)
         labels = {OWNER: "seatrial", PROJECT: "shop"}
         lease: Object = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "spec": {"holderIdentity": ""}}
@@ -49,7 +49,7 @@ class TestLeftBehind:
             labels = {**record, "name": release, PROJECT: project}
             world.kube.put({"apiVersion": "v1", "kind": "Secret", "metadata": {**meta, "labels": labels}})
 
-    def test_a_lent_namespace_is_emptied_a_day_after_its_last_run(self, world, clean):
+    def test_lent_namespace_is_emptied_a_day_after_its_last_run(self, world, clean):
         self.lend(world, 25, use="allowed")
         put_isolation(world, "team-b", "other")
         others = {key for key in cluster_wide(world) if "team-b" in key[1]}
@@ -61,23 +61,23 @@ class TestLeftBehind:
         assert clean() == []
 
     @pytest.mark.parametrize(("hours", "marks"), [(23, {"use": "allowed"}), (25, {})])
-    def test_what_was_used_since_or_is_not_lent_stays(self, world, clean, hours, marks):
+    def test_recently_used_or_unlent_namespace_is_unchanged(self, world, clean, hours, marks):
         self.lend(world, hours, **marks)
         before = dict(world.kube.store)
 
         assert clean() == []
         assert world.kube.store == before
 
-    def test_rights_go_with_the_namespace_of_their_runner(self, world, clean):
-        put_isolation(world, "gone", "shop")
-        put_isolation(world, "there", "shop")
-        world.kube.put(namespace("there"))
+    def test_rights_of_a_deleted_runner_namespace_are_deleted(self, world, clean):
+        put_isolation(world, "deleted", "shop")
+        put_isolation(world, "present", "shop")
+        world.kube.put(namespace("present"))
 
-        assert clean() == ["gone"]
-        assert not [name for _, name in cluster_wide(world) if "gone" in name]
+        assert clean() == ["deleted"]
+        assert not [name for _, name in cluster_wide(world) if "deleted" in name]
         assert len(cluster_wide(world)) == len(ISOLATION_KINDS) + 1
 
-    def test_who_sees_one_namespace_only_cleans_nothing(self, world, clean):
+    def test_user_with_access_to_one_namespace_cleans_nothing(self, world, clean):
         def objects(kind, namespace="", *, labels=""):
             raise AccessDenied("no")
 
@@ -86,7 +86,7 @@ class TestLeftBehind:
 
 
 @pytest.mark.parametrize("label", ["soon", "-1", "9" * 40, "²", ""])
-def test_a_label_of_somebody_elses_making_stops_no_list(world, label):
+def test_invalid_expiry_label_counts_as_expired(world, label):
     there = namespace("pr-7", owner="seatrial", project="shop", environment="pr-7")
     there["metadata"]["labels"]["seatrial.dev/expires"] = label
     world.kube.put(there)
@@ -95,7 +95,7 @@ def test_a_label_of_somebody_elses_making_stops_no_list(world, label):
     assert found.expires == datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def test_superfluous_are_only_environments_of_other_pull_requests():
+def test_superfluous_has_only_environments_of_other_pull_requests():
     names = ["pr-41", "pr42", "PR-43", "pr-4", "staging", "pr-42-data", "my-pr-44"]
     assert superfluous(names, {41, 42}) == {"PR-43", "pr-4"}
 

@@ -89,14 +89,14 @@ def test_messages_that_cannot_be_written_do_not_change_the_exit_code(project, co
 
 
 @pytest.mark.parametrize("words", ["list --json", "config schema", "--version", "--help"])
-def test_a_result_that_cannot_be_written_is_no_success(project, words):
+def test_unwritable_result_is_not_a_success(project, words):
     done = seatrial(project, f"$SEATRIAL {words} >/dev/full")
 
     assert done.returncode == 10
     assert done.stderr == b"seatrial: stdout could not be written: No space left on device\n"
 
 
-def test_a_reader_of_messages_that_goes_away_changes_nothing(project):
+def test_disconnected_reader_of_messages_does_not_change_the_result(project):
     done = seatrial(project, "$SEATRIAL run 2> >(true); code=$?; wait; exit $code")
 
     assert done.returncode == 4
@@ -105,7 +105,7 @@ def test_a_reader_of_messages_that_goes_away_changes_nothing(project):
 @pytest.mark.parametrize(
     "words", ["test -k $'\\xff'", "-C $'caf\\xe9' list", "run $'tests/\\xff.py'", "--set $'a=\\xfe' list"]
 )
-def test_an_argument_that_is_not_utf_8_is_refused(project, words):
+def test_argument_that_is_not_utf_8_is_refused(project, words):
     done = seatrial(project, f"$SEATRIAL {words}", LC_ALL="C.UTF-8")
 
     assert done.returncode == 4, done.stderr
@@ -114,7 +114,7 @@ def test_an_argument_that_is_not_utf_8_is_refused(project, words):
 
 
 @pytest.mark.parametrize("words", ["list", "config show", "run", "test"])
-def test_a_project_whose_path_is_not_utf_8_is_refused(project, words):
+def test_project_path_that_is_not_utf_8_is_refused(project, words):
     odd = os.fsencode(project.parent) + b"/caf\xe9"
     project.rename(os.fsdecode(odd))
     done = seatrial(project.parent, f"cd $'caf\\xe9' && $SEATRIAL {words}", LC_ALL="C.UTF-8")
@@ -124,7 +124,7 @@ def test_a_project_whose_path_is_not_utf_8_is_refused(project, words):
     assert works or b"is not valid UTF-8" in done.stderr
 
 
-def test_a_locale_without_our_characters_shows_them_escaped(project):
+def test_characters_that_the_locale_lacks_are_escaped(project):
     done = seatrial(project, "$SEATRIAL --set runner.workdir=…\u20ac config show", PYTHONIOENCODING="ascii")
 
     assert done.returncode == 0
@@ -140,7 +140,7 @@ def test_a_locale_without_our_characters_shows_them_escaped(project):
         ("mkdir .seatrial && ln -s /nowhere/at/all .seatrial/runs", "cannot write below"),
     ],
 )
-def test_run_directory_that_cannot_be_made_leaves_nothing(project, prepare, message):
+def test_uncreatable_run_directory_leaves_no_environment(project, prepare, message):
     done = seatrial(project, f"{prepare}; $SEATRIAL run")
 
     assert done.returncode == 4, done.stderr
@@ -150,7 +150,7 @@ def test_run_directory_that_cannot_be_made_leaves_nothing(project, prepare, mess
     assert json.loads(listed.stdout) == [], "no environment is left"
 
 
-def test_a_full_disk_of_the_ledger_is_a_message(project):
+def test_unwritable_ledger_is_an_error_with_its_path(project):
     state = project.parent / "state"
     state.write_text("a file where a directory should be")
     done = seatrial(project, "$SEATRIAL run")
@@ -161,7 +161,7 @@ def test_a_full_disk_of_the_ledger_is_a_message(project):
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
-def test_unbuffered_streams_pass_on_text_without_waiting_for_more(name):
+def test_unbuffered_streams_write_text_immediately(name):
     code = (
         "import os, sys; from seatrial.app.standard_streams import protect; protect();"
         f"sys.{name}.write('shown'); os._exit(0)  # nothing flushes at the end"

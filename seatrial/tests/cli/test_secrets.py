@@ -1,4 +1,4 @@
-"""A planted secret is in no output, and what a run writes is for its user alone."""
+"""Secrets appear in no output, and only the user can read the files of a run."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def encodings(secret: str) -> list[str]:
     return [secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe="")]
 
 
-EVERYTHING = [text for secret in PLANTED.values() for text in encodings(secret)]
+SECRETS_ENCODED = [text for secret in PLANTED.values() for text in encodings(secret)]
 
 
 def assert_clean(text: str, where: object = "") -> None:
-    assert not [each for each in EVERYTHING if each in text], (where, text)
+    assert not [each for each in SECRETS_ENCODED if each in text], (where, text)
 
 
 @pytest.fixture
@@ -65,12 +65,12 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_run_whose_tools_print_secrets_writes_none(project: Path) -> None:
-    """Each tool fails and prints all secrets in all encodings, as an error of theirs may quote them."""
+    """Each tool fails and prints all secrets in all encodings."""
     tools = project.parent / "bin"
     tools.mkdir()
     for name in ("docker", "kind", "helm", "kubectl"):
         (tools / name).write_text(
-            "#!/bin/sh\n" + "".join(f"echo 'x {each} y' >&2\n" for each in EVERYTHING) + "exit 1\n"
+            "#!/bin/sh\n" + "".join(f"echo 'x {each} y' >&2\n" for each in SECRETS_ENCODED) + "exit 1\n"
         )
         (tools / name).chmod(0o755)
     env = {
@@ -93,8 +93,8 @@ def test_run_whose_tools_print_secrets_writes_none(project: Path) -> None:
         assert_clean(path.read_bytes().decode(errors="replace"), path)
 
 
-def test_directories_of_runs_and_state_are_for_their_user_alone(project: Path) -> None:
-    """Also those that an older version, or a careless umask, has left open to others."""
+def test_directories_of_runs_and_state_are_private(project: Path) -> None:
+    """Also those that an older version or the umask left readable for other users."""
     (project / ".seatrial" / "runs").mkdir(parents=True, mode=0o755)
     state = project.parent / "state"
     env = {"PATH": "/usr/bin:/bin", "HOME": str(project.parent), "XDG_STATE_HOME": str(state)}
@@ -106,7 +106,7 @@ def test_directories_of_runs_and_state_are_for_their_user_alone(project: Path) -
         assert path.stat().st_mode & 0o777 == 0o700, path
 
 
-def test_ledger_closes_a_state_directory_that_is_open(tmp_path: Path) -> None:
+def test_ledger_makes_a_readable_state_directory_private(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir(mode=0o755)
     with Ledger(tmp_path / "state").locked():
         pass
@@ -114,7 +114,7 @@ def test_ledger_closes_a_state_directory_that_is_open(tmp_path: Path) -> None:
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
-def test_logs_and_errors_of_programs_hold_no_secret(project: Path, tmp_path: Path) -> None:
+def test_logs_and_errors_of_programs_contain_no_secret(project: Path, tmp_path: Path) -> None:
     load(str(project))
     secret = PLANTED["set"]
     script = f"echo 'out {secret}'; echo 'err {base64.b64encode(secret.encode()).decode()}' >&2; exit 3"
@@ -126,21 +126,21 @@ def test_logs_and_errors_of_programs_hold_no_secret(project: Path, tmp_path: Pat
         assert_clean(text)
 
 
-def test_what_a_program_answers_is_not_changed(project: Path) -> None:
-    """Only what is shown is: an answer may be needed as it is."""
+def test_output_of_a_program_is_returned_unchanged(project: Path) -> None:
+    """Only shown text is redacted: callers may need the output."""
     load(str(project))
     done = LocalProcesses().run(["echo", PLANTED["set"]], deadline=Deadline.after(20))
 
     assert done.stdout.decode().strip() == PLANTED["set"]
 
 
-def test_crash_report_and_error_hold_no_secret(
+def test_crash_report_and_error_contain_no_secret(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     argv = ["--set", f"runner.env.X={PLANTED['option']}", "run"]
     load(str(project))
-    bug = RuntimeError(" ".join(EVERYTHING[:9]) + f" {PLANTED['option']}")
+    bug = RuntimeError(" ".join(SECRETS_ENCODED[:9]) + f" {PLANTED['option']}")
     assert_clean(report_text(bug, argv))
     tell(bug, argv)
     tell(EnvironmentFailed(PLANTED["env"], reason=PLANTED["args"], hint=PLANTED["set"]), argv)
@@ -152,13 +152,13 @@ def test_crash_report_and_error_hold_no_secret(
     assert report.stat().st_mode & 0o777 == 0o600
 
 
-def test_error_shows_no_sequence_of_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_shows_no_escape_sequence(capsys: pytest.CaptureFixture[str]) -> None:
     tell(EnvironmentFailed("a\x1b[2J", reason="b\x1b]52;c;eA==\x07", hint="::error::c"), [])
 
     assert "\x1b" not in capsys.readouterr().err
 
 
-def test_build_arguments_are_no_arguments_of_the_program(project: Path, tmp_path: Path) -> None:
+def test_build_arguments_are_not_on_the_command_line(project: Path, tmp_path: Path) -> None:
     seen: dict[str, str] = {}
 
     class Seeing(FakeProcesses):
@@ -176,4 +176,4 @@ def test_build_arguments_are_no_arguments_of_the_program(project: Path, tmp_path
     for argv in processes.ran:
         assert_clean(" ".join(argv))
     assert seen["TOKEN"] == PLANTED["args"]
-    assert "PATH" not in seen, "it would be the client's own"
+    assert "PATH" not in seen, "that would replace the client's own"

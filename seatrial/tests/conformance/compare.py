@@ -27,7 +27,7 @@ __all__ = ["Both", "differences", "run_both"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Both:
-    """What came of a case locally and through us."""
+    """The result of a case with plain pytest and with seatrial."""
 
     case: Case
     plain_exit: int

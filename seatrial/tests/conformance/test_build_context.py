@@ -1,4 +1,4 @@
-"""The engine itself says what it copies: ours must be a superset, and what is sent must be what it would build.
+"""Compare the detected build context with the engine's: it must be a superset, and synced files must equal a build.
 
 SEATRIAL_BUILDS sets how many random contexts each property builds. SEATRIAL_SEED begins another row of them; the
 default is always the same one, so that a check does not fail by chance.
@@ -28,12 +28,12 @@ COUNT = int(os.environ.get("SEATRIAL_BUILDS", "12"))
 SEED = int(os.environ.get("SEATRIAL_SEED", "1"))
 
 Image = dict[str, tuple[str, int, bytes]]
-"""Path in an image to kind, mode and content or target."""
+"""Map path in an image -> kind, mode and content or target."""
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[Callable[[Path], Image | None]]:
-    """Build a context and return what is in the image; None if the engine refuses."""
+    """Build a context and return the files of the image; None if the engine refuses."""
     name = f"seatrial-conformance-{uuid.uuid4().hex[:8]}"
 
     def built(context: Path) -> Image | None:
@@ -99,7 +99,7 @@ PATTERNS = (
 
 
 def fill(chance: random.Random, root: Path) -> None:
-    """Make a random tree: files, directories, some of them empty, links, modes."""
+    """Create a random tree of files, directories (some empty), links and modes."""
     for _ in range(chance.randint(3, 9)):
         parent = root
         for _ in range(chance.randint(0, 2)):
@@ -122,7 +122,7 @@ def fill(chance: random.Random, root: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(COUNT))
-def test_the_context_is_the_one_that_the_engine_sees(
+def test_detected_context_contains_that_of_the_engine(
     tmp_path: Path, build: Callable[[Path], Image | None], number: int
 ) -> None:
     print(f"SEATRIAL_SEED={SEED}")
@@ -162,7 +162,7 @@ COPIES = (
 
 
 def a_project(chance: random.Random, root: Path) -> None:
-    """Make a project with a random Dockerfile."""
+    """Create a project with a random Dockerfile."""
     (root / "a.txt").write_text("a")
     for folder in ("tests", "src"):
         (root / folder / "a").mkdir(parents=True)
@@ -182,7 +182,7 @@ def a_project(chance: random.Random, root: Path) -> None:
 
 
 def edit(chance: random.Random, root: Path) -> None:
-    """Make one random edit."""
+    """Apply one random edit."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.name[0] in "abcnot")
     folders = [root / "tests", root / "src", root / "tests" / "a", root / "src" / "a", root]
     folder = chance.choice([each for each in folders if each.is_dir()])
@@ -208,9 +208,7 @@ def edit(chance: random.Random, root: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(COUNT * 2))
-def test_what_is_sent_is_what_the_engine_would_build(
-    tmp_path: Path, build: Callable[[Path], Image | None], number: int
-) -> None:
+def test_synced_files_equal_a_build(tmp_path: Path, build: Callable[[Path], Image | None], number: int) -> None:
     print(f"SEATRIAL_SEED={SEED}")
     chance = random.Random(SEED + 1000 + number)
     context = tmp_path / "context"
@@ -240,7 +238,7 @@ def test_what_is_sent_is_what_the_engine_would_build(
 
 
 def _plain(image: Image) -> dict[str, tuple[str, int, bytes]]:
-    """Return the files of an image without modes of directories: a new one in a pod has the runner's own."""
+    """Return the files of an image without modes of directories, which depend on the runner in a pod."""
     return {path: (kind, mode if kind == "f" else 0, content) for path, (kind, mode, content) in image.items()}
 
 
@@ -250,6 +248,6 @@ def _is_superset(context: Path, image: Image, given: ImageInputs) -> None:
     assert {content for kind, _, content in image.values() if kind == "f" and content} <= known
 
 
-def test_entries_of_directories_are_equal_whatever_their_mode() -> None:
+def test_directories_with_different_modes_are_equal() -> None:
     assert same(Entry("d", 0o755, 0, ""), Entry("d", 0o700, 0, ""))
     assert not same(Entry("f", 0o755, 0, ""), Entry("f", 0o700, 0, ""))

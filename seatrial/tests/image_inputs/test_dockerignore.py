@@ -100,7 +100,7 @@ def test_nothing_is_included_below_an_excluded_directory(rules: list[tuple[bool,
 
 
 def test_directory_is_entered_only_for_rules_below_it() -> None:
-    """`*` and then what is wanted: nobody walks through an environment with ten thousand files for that."""
+    """With `*` and exceptions, ignored directories such as `.venv` are not read."""
     ignore = DockerIgnore("*\n!src/app\n!tests\n**/data\n")
 
     assert ignore.ignored(".venv", directory=True)

@@ -28,3 +28,11 @@ def test_child_deadline_is_never_later_than_its_parent(clock: list[float]) -> No
 
     assert deadline.child(3).left == 3
     assert deadline.child(60).left == 10
+
+
+def test_grace_begins_now_even_after_the_deadline(clock: list[float]) -> None:
+    deadline = Deadline.after(10)
+    clock[0] += 60
+
+    assert deadline.passed
+    assert deadline.grace(5).left == 5

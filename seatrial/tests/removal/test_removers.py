@@ -69,13 +69,13 @@ class TestOrder:
 
     def test_failure_does_not_prevent_the_removal_of_the_others(self, world):
         def delete(*, deadline):
-            raise EnvironmentFailed("docker is gone")
+            raise EnvironmentFailed("docker does not answer")
 
         world.cluster.delete = delete
         with pytest.raises(EnvironmentFailed) as caught:
             removed(world, CLUSTER, REGISTRY)
         assert caught.value.message == "could not remove a resource of the environment"
-        assert caught.value.reason == "cluster it: docker is gone"
+        assert caught.value.reason == "cluster it: docker does not answer"
         assert world.removed == 1
 
 

@@ -177,7 +177,7 @@ def _below(pid: int) -> list[int]:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Return our environment without what the test run around us put there."""
+    """Return the environment of this process without variables of the test run."""
     return {
         name: value
         for name, value in os.environ.items()

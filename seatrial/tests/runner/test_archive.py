@@ -267,7 +267,7 @@ def _directory_above_is_a_link(project: Path, outside: Path) -> Path:
 
 @pytest.mark.parametrize("case", [_link_in_the_cache, _cache_is_a_link, _file_is_a_link, _directory_above_is_a_link])
 def test_deliver_follows_no_link_of_the_project(tmp_path: Path, case: Case) -> None:
-    """A pull request may bring links: what they lead to stays what it is."""
+    """A pull request may contain links. Their targets are not changed."""
     outside, project, source = tmp_path / "outside", tmp_path / "project", tmp_path / "run" / "cache"
     for path in (outside, project, source / "v"):
         path.mkdir(parents=True)

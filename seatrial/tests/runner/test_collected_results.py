@@ -57,7 +57,7 @@ def test_headline_of_coverage_is_as_wide_as_those_of_pytest(bench: Bench, worker
 def test_measured_files_outside_of_the_project_give_a_warning(
     bench: Bench, measured: tuple[str, ...], note: str
 ) -> None:
-    """pytest ends with 0, and the tests passed: `--cov` of an installed package is no failed platform."""
+    """`--cov` of an installed package does not fail the run."""
     installed = bench.pod.directory / "elsewhere"
     installed.mkdir()
     (installed / "elsewhere.py").write_text("x = 1\n")
@@ -72,7 +72,7 @@ def test_measured_files_outside_of_the_project_give_a_warning(
 
 
 def test_coverage_of_another_command_is_collected(bench: Bench) -> None:
-    """`coverage run -m pytest` measures until its process ends; the report is made behind it."""
+    """`coverage run -m pytest` measures until its process ends."""
     bench.write(test_a_py=PASSES)
     bench.build()
 
@@ -85,7 +85,7 @@ def test_coverage_of_another_command_is_collected(bench: Bench) -> None:
 
 
 def test_artifacts_are_collected(bench: Bench) -> None:
-    """Files and directories that the configuration names; what is not there is said."""
+    """Configured files and directories; missing ones are reported."""
     bench.write(test_a_py="import pathlib\ndef test_a():\n    pathlib.Path('out/deep').mkdir(parents=True)\n"
                 "    pathlib.Path('out/deep/shot.png').write_bytes(b'png')\n")  # fmt: skip
     bench.build()
@@ -98,7 +98,7 @@ def test_artifacts_are_collected(bench: Bench) -> None:
 
 
 def test_links_and_pipes_among_artifacts_are_noted(bench: Bench) -> None:
-    """A dangling link, one to a secret of the host, a loop and a pipe are left out with one warning each kind."""
+    """Links (dangling, to a secret of the host, in a loop) and pipes are not copied, with one warning for each kind."""
     secret = bench.runs.parent / "secret"
     secret.write_text("key")
     bench.write(
@@ -123,7 +123,7 @@ def test_links_and_pipes_among_artifacts_are_noted(bench: Bench) -> None:
 
 
 def test_report_files_are_collected(bench: Bench) -> None:
-    """--log-file, and what else options write."""
+    """Files of --log-file and other options."""
     bench.write(test_a_py="import logging\ndef test_a(): logging.getLogger().warning('noted')\n")
     bench.build()
 
@@ -133,7 +133,7 @@ def test_report_files_are_collected(bench: Bench) -> None:
 
 
 def test_cache_is_collected_and_sent_with_the_next_run(bench: Bench) -> None:
-    """--lf goes by the project's own cache, also if it was filled elsewhere."""
+    """--lf uses the project's cache, also if a local pytest wrote it."""
     bench.write(test_a_py="import pytest\n@pytest.mark.parametrize('i', range(5))\ndef test_a(i): assert i != 3\n")
     bench.build()
     bench.run()

@@ -1,4 +1,4 @@
-"""Measured in the pod, read on the host."""
+"""Coverage data of the pod, mapped to files of the project."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def read(directory: Path) -> dict[str, list[int]]:
         ("/elsewhere/src/pkg/code.py", None),
     ],
 )
-def test_paths(root: Path, path: str, expected: str | None) -> None:
-    """By place, or for installed packages by the end of the path, if only one file ends so."""
+def test_path_in_the_pod_is_mapped_to_the_project(root: Path, path: str, expected: str | None) -> None:
+    """By path, or for installed packages by the end of the path if it is unique."""
     assert PathMap(root, "/app").find(path) == expected
 
 
-def test_data(root: Path, tmp_path: Path) -> None:
-    """coverage.py itself reads what comes out; two names of a file become one with what both saw."""
+def test_data_file_is_mapped_and_merged(root: Path, tmp_path: Path) -> None:
+    """coverage.py reads the result. Two names of a file become one with the lines of both."""
     directory = measured(
         tmp_path / "home",
         {
@@ -80,7 +80,7 @@ def test_data(root: Path, tmp_path: Path) -> None:
     }
 
 
-def test_branches(root: Path, tmp_path: Path) -> None:
+def test_branches_are_merged_like_lines(root: Path, tmp_path: Path) -> None:
     """Arcs are merged as lines are."""
     directory = tmp_path / "home"
     directory.mkdir()
@@ -98,14 +98,14 @@ def test_branches(root: Path, tmp_path: Path) -> None:
 
 
 def test_data_without_files_of_the_project_has_none_mapped(root: Path, tmp_path: Path) -> None:
-    """The caller makes an error of it: somebody measured the wrong thing."""
+    """The caller reports it as an error."""
     collected = map_coverage(measured(tmp_path / "home", {"/x.py": [1]}), root=root, directory_in_pod="/app")
 
     assert (collected.mapped, collected.unmapped) == (0, ("/x.py",))
 
 
-def test_xml(root: Path, tmp_path: Path) -> None:
-    """File names are those of the project, whatever the sources were in the pod."""
+def test_xml_report_has_paths_of_the_project(root: Path, tmp_path: Path) -> None:
+    """File names are those of the project."""
     directory = tmp_path / "home"
     directory.mkdir()
     (directory / "coverage.xml").write_text(
@@ -122,8 +122,8 @@ def test_xml(root: Path, tmp_path: Path) -> None:
     assert [node.text for node in tree.iter("source")] == [str(root)]
 
 
-def test_other_files_are_refused(root: Path, tmp_path: Path) -> None:
-    """A file that is no data file, or of another kind, is said to be one."""
+def test_invalid_data_file_is_refused(root: Path, tmp_path: Path) -> None:
+    """The error names the file."""
     (tmp_path / ".coverage").write_text("no database" * 100)
     with pytest.raises(ValueError, match=r"\.coverage"):
         map_coverage(tmp_path, root=root, directory_in_pod="/app")
@@ -154,7 +154,7 @@ def test_other_files_are_refused(root: Path, tmp_path: Path) -> None:
     ids=["endless view", "trigger", "bytes", "number", "null"],
 )
 def test_data_with_code_or_of_another_shape_is_refused(tmp_path: Path, schema: str) -> None:
-    """It comes from the pod: an endless view would keep the host busy for ever."""
+    """The pod is not trusted: an endless view would never end."""
     with closing(sqlite3.connect(tmp_path / ".coverage")) as connection:
         connection.executescript(schema)
 

@@ -1,4 +1,4 @@
-"""Runs that are ended: by Ctrl-C, SIGTERM, a time-out, a pod that does not answer. Results stay, and pytest is gone."""
+"""Runs that end early: Ctrl-C, SIGTERM, timeout, a pod that does not answer. Results are kept, and pytest ends."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_blocks():
 
 
 class PausedPod(LocalPod):
-    """A pod on a node that can be paused: no process moves, and no call returns."""
+    """A pod on a node that can be paused: no process continues, and no call returns."""
 
     paused = False
 
     def stop_all(self, number: int) -> None:
-        """Signal the supervisor and all commands of the agent; not the tests, as only what is heard of them counts."""
+        """Signal the supervisor and all commands of the agent, but not the tests."""
         for process in Path("/proc").iterdir():
             if process.name.isdigit() and self.entry.encode() in _read(process / "cmdline"):
                 os.kill(int(process.name), number)
@@ -91,7 +91,7 @@ def pod_class() -> type[LocalPod]:
 
 @pytest.fixture
 def marker(bench: Bench) -> Path:
-    """A file that is there once the third test runs; it holds the process of pytest."""
+    """A file with the pid of pytest, which exists once the third test runs."""
     return bench.pod.directory / "running"
 
 
@@ -101,7 +101,7 @@ def write(bench: Bench, marker: Path, *, before: str = "pass", caught: str = "ra
 
 
 class When:
-    """Does something once the third test runs, and notes when."""
+    """Call functions once the third test runs, and record when."""
 
     def __init__(self, marker: Path, *actions: object) -> None:
         self.marker = marker
@@ -183,7 +183,7 @@ def test_paused_node_makes_the_run_inconclusive(bench: Bench, marker: Path, monk
 
 
 def test_short_pause_of_the_node_loses_nothing(bench: Bench, marker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection may break meanwhile: another one is made."""
+    """The connection may break meanwhile and is opened again."""
     monkeypatch.setattr(run_tests, "_STALLED", 1.0)
     assert isinstance(bench.pod, PausedPod)
     bench.write(test_a_py=f"import time\ndef test_a():\n    open({str(marker)!r}, 'w').write('x'); time.sleep(3)\n")
@@ -255,7 +255,7 @@ def test_second_ctrl_c_kills_tests_that_do_not_end(bench: Bench, marker: Path) -
 
 
 def test_third_ctrl_c_raises_and_the_results_are_kept(bench: Bench, marker: Path) -> None:
-    """It is answered even if the pod is not."""
+    """Even if the pod does not answer."""
     assert isinstance(bench.pod, PausedPod)
     write(bench, marker)
     ctrl_c = signals(signal.SIGINT)
@@ -270,7 +270,7 @@ def test_third_ctrl_c_raises_and_the_results_are_kept(bench: Bench, marker: Path
 
 
 def test_unexpected_error_keeps_the_results_and_ends_the_tests(bench: Bench, marker: Path) -> None:
-    """A full disk, say."""
+    """For example a full disk."""
     write(bench, marker)
     kept: list[TestRun] = []
 

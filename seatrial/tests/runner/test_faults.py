@@ -53,7 +53,7 @@ class TestLost:
 
 
 class DeafPod(LocalPod):
-    """A pod that loses the first interrupt and obeys only a kill."""
+    """A pod that loses the first interrupt and only reacts to a kill."""
 
     told: list[bool]
 

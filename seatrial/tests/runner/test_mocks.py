@@ -113,7 +113,7 @@ def test_mock_during_a_test_changes_no_result(
     ],
 )
 def test_mock_that_is_not_undone_changes_no_result(bench: Bench, more: str, option: str) -> None:
-    """A test may leave its patches behind."""
+    """Some tests do not undo their patches."""
     bench.write(shop_py="PRICE = 1\n", test_a_py=AFTER.format(more=more))
     bench.build()
 

@@ -57,7 +57,7 @@ FIXTURES = {
 
 @pytest.mark.parametrize("name", sorted(agent_files()))
 def test_agent_has_the_grammar_and_imports_of_old_pythons(name: str) -> None:
-    """Nothing newer than Python 3.9 and nothing but the standard library, pytest and what pytest brings."""
+    """Python 3.9, the standard library, pytest and its requirements."""
     tree = ast.parse(agent_files()[name], feature_version=(3, 9))
     allowed = {*sys.stdlib_module_names, "pytest", "_pytest", "pluggy"}
 
@@ -78,7 +78,7 @@ def _python_3_9() -> str | None:
 
 
 def test_run_under_python_3_9_and_pytest_7_is_complete(tmp_path: Path) -> None:
-    """All outcomes are the same there."""
+    """All outcomes are the same as with new versions."""
     base = _python_3_9()
     if base is None:
         pytest.skip("no Python 3.9 on this machine")

@@ -58,7 +58,7 @@ def test_only_listed_modules_decode_data() -> None:
 
 
 def test_modules_that_run_commands_in_a_pod_do_not_decode() -> None:
-    """In stages and commands: a module that runs something in a pod decodes nothing itself."""
+    """Stages and commands do not decode data of a pod themselves."""
     for name, path in files("stages", "cli"):
         text = path.read_text()
         if ".exec(" in text:

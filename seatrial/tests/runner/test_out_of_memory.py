@@ -95,7 +95,7 @@ def run_and_die(bench: Bench, *args: str, death: str, die: Callable[[], None], *
 
 
 def assert_files(bench: Bench, ran: TestRun) -> None:
-    """What the tests left is on the host, without the test that died."""
+    """Check the files of the tests on the host, without those of the test that died."""
     assert ran.counts.passed == 1
     assert ran.collected.artifacts is not None
     assert (ran.collected.artifacts / "out/deep/shot.png").read_bytes() == b"png"
@@ -124,7 +124,7 @@ def test_files_of_a_killed_container_are_collected(bench: Bench, workers: tuple[
 
 
 def test_files_of_a_killed_process_are_collected(bench: Bench) -> None:
-    """cgroup v1: the container lives on."""
+    """With cgroup v1, the container continues."""
     ran = run_and_die(bench, death="os.kill(os.getpid(), 9)", die=lambda: None)
 
     assert ran.verdict.reason == "ended by SIGKILL"
@@ -151,7 +151,7 @@ class OverWhen(Deadline):
 
 
 def test_timeout_during_collection_does_not_change_the_verdict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time is over once the host knows of the death, and another process holds the lock of whoever packs."""
+    """The deadline passes once the host knows of the death, while another process packs the files."""
     monkeypatch.setattr(run_tests, "_GATHERING", 1.0)
     lock = Lock(str(bench.pod.state_directory / "runs" / RUN / "packing"))
     stream = bench.pod.stream
@@ -176,7 +176,7 @@ def test_timeout_during_collection_does_not_change_the_verdict(bench: Bench, mon
 
 
 def tail(pod: LocalPod) -> list[Chunk]:
-    """Return what the tail of a run says, but for heartbeats."""
+    """Return the chunks of the tail of a run, without heartbeats."""
     argv = agent_argv("tail", RUN, python=pod.python, entry=pod.entry)
     with subprocess.Popen(argv, env=pod.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

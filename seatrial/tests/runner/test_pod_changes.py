@@ -41,7 +41,7 @@ def changes(ran: TestRun) -> PodChanges:
 
 @pytest.fixture
 def syrupy(bench: Bench) -> Bench:
-    """A project with a snapshot test and no snapshot yet; an image from it."""
+    """An image of a project with a snapshot test and no snapshot."""
     bench.write(tests__test_a_py=SYRUPY)
     bench.build()
     return bench
@@ -49,7 +49,7 @@ def syrupy(bench: Bench) -> Bench:
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one-process", "xdist"])
 def test_snapshot_that_no_pattern_names_stays_in_the_pod(syrupy: Bench, workers: tuple[str, ...]) -> None:
-    """Both runs say so; the second one also in its verdict."""
+    """Both runs report it; the second one also in its verdict."""
     assert run(syrupy).verdict.exit is ExitCode.TESTS_FAILED
     made = run(syrupy, "--snapshot-update", *workers)
 
@@ -67,7 +67,7 @@ def test_snapshot_that_no_pattern_names_stays_in_the_pod(syrupy: Bench, workers:
 
 
 def test_snapshot_that_a_pattern_names_comes_into_the_working_tree(syrupy: Bench) -> None:
-    """Then pod and tree are equal: nothing is sent, and nothing is only in the pod."""
+    """Then pod and working tree are equal: no file is sent, and none is only in the pod."""
     made = run(syrupy, "--snapshot-update", collect=SNAPSHOTS)
     assert changes(made).collected == made.collected.in_tree == (AMBER,)
     assert changes(made).created == ()
@@ -90,7 +90,7 @@ def test_snapshot_that_changes_comes_into_the_working_tree(syrupy: Bench) -> Non
 
 
 def test_changed_file_of_the_working_tree_is_reset(syrupy: Bench) -> None:
-    """No pattern names it: the working tree is what is tested. A copy is in the directory of the run."""
+    """No pattern names it, so the file of the working tree is tested. A copy is in the directory of the run."""
     run(syrupy, "--snapshot-update", collect=SNAPSHOTS)
     syrupy.write(tests__test_a_py=SYRUPY.replace("1", "2"))
     changed = run(syrupy, "--snapshot-update")
@@ -102,7 +102,7 @@ def test_changed_file_of_the_working_tree_is_reset(syrupy: Bench) -> None:
 
 
 def test_edit_on_the_host_wins(syrupy: Bench) -> None:
-    """Of a file that the pod made and kept."""
+    """Also for a file that the tests created in the pod."""
     run(syrupy, "--snapshot-update")
     (syrupy.root / AMBER).parent.mkdir()
     (syrupy.root / AMBER).write_text("# mine\n")
@@ -111,7 +111,7 @@ def test_edit_on_the_host_wins(syrupy: Bench) -> None:
 
 
 def test_file_that_changes_here_while_the_tests_run_is_not_overwritten(bench: Bench) -> None:
-    """Nor one that appears or disappears here."""
+    """Nor a file that is created or deleted on the host meanwhile."""
     for name in ("edited", "deleted", "appeared"):
         (bench.root / "tests/data").mkdir(parents=True, exist_ok=True)
         if name != "appeared":
@@ -154,7 +154,7 @@ def test_file_that_changes_here_while_the_tests_run_is_not_overwritten(bench: Be
 def test_what_python_or_pytest_would_load_is_deleted_before_the_next_run(
     bench: Bench, name: str, text: str | None
 ) -> None:
-    """A module that only the pod has must not make a run green. A link may lead to one."""
+    """A run must not pass because of a module that only the pod has. A link may lead to one."""
     bench.write(
         tests__test_a_py=(
             "import os, pathlib\n"
@@ -178,7 +178,7 @@ def test_what_python_or_pytest_would_load_is_deleted_before_the_next_run(
 
 
 def test_module_that_appears_behind_the_comparison_is_not_green(bench: Bench) -> None:
-    """Whoever writes it between deletion and start: the pod is not what the working tree is."""
+    """A file that is written between deletion and start makes pod and working tree different."""
     bench.write(tests__test_a_py="def test_a(): pass\n")
     bench.build()
     files = entries(scan(str(bench.root), ["tests"]))
@@ -191,7 +191,7 @@ def test_module_that_appears_behind_the_comparison_is_not_green(bench: Bench) ->
 
 
 def test_files_of_pytest_regressions_come_by_a_pattern_that_means_them(bench: Bench) -> None:
-    """`test*.txt` is collected by pytest as text with doctests: `**` alone does not mean it."""
+    """pytest collects `test*.txt` as doctests, so `**` alone does not match it."""
     bench.write(
         tests__test_a_py=(
             "def test_data(data_regression): data_regression.check({'is': 1})\n"
@@ -211,7 +211,7 @@ def test_files_of_pytest_regressions_come_by_a_pattern_that_means_them(bench: Be
 
 
 def test_modules_come_only_by_a_pattern_that_means_modules(bench: Bench) -> None:
-    """As inline-snapshot rewrites tests; never `conftest.py` with them, and never to be executed."""
+    """inline-snapshot rewrites tests. `conftest.py` is never copied, and no file becomes executable."""
     bench.write(
         tests__test_a_py=(
             "import pathlib\n"
@@ -262,7 +262,7 @@ def test_interrupted_and_red_runs_tell_what_they_changed(bench: Bench) -> None:
 
 
 def test_files_that_stay_move_aside_for_the_working_tree(bench: Bench) -> None:
-    """Where the host now has a file in place of their directory, or no directory any more."""
+    """The host has a file in place of their directory, or no directory."""
     bench.write(
         tests__test_a_py=(
             "import pathlib\n"
@@ -418,7 +418,7 @@ def test_list_of_changes_that_is_none_is_refused(text: bytes) -> None:
 
 
 def test_more_changes_than_are_sent_are_named(bench: Bench) -> None:
-    """The smallest ones come first."""
+    """The smallest files are copied first."""
     bench.write(
         tests__test_a_py=(
             "import pathlib\n"

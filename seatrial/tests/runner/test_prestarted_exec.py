@@ -17,7 +17,7 @@ from runner.local_pod import LocalPod, StartedHere
 
 
 class NoPod:
-    """A pod that starts nothing."""
+    """A pod that starts no commands."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -27,7 +27,7 @@ class NoPod:
 
 
 class Recorded:
-    """A pod that starts what it is asked for in another one, once it may, and remembers it."""
+    """A pod that starts commands in another pod once it is allowed to, and records them."""
 
     def __init__(self, pod: LocalPod) -> None:
         self.pod = pod

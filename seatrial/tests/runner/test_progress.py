@@ -24,7 +24,7 @@ def report(nodeid: str, when: str, outcome: str, **more: Any) -> list[Any]:
 
 
 def test_progress_counts_as_pytest_does() -> None:
-    """Each outcome under the name that pytest's last line has for it."""
+    """Outcomes have the names of pytest's last line."""
     progress, _ = taken(
         ["collected", 9, 9, [], []],
         ["deselected", 2],
@@ -49,7 +49,7 @@ def test_progress_counts_as_pytest_does() -> None:
 
 
 def test_subtests_count_as_pytest_counts_them() -> None:
-    """A failed subtest is a failure, one that passed is nothing; their test fails when it is shown."""
+    """A failed subtest counts as a failure, and its test fails when it is shown. A passed subtest does not count."""
     progress, _ = taken(
         report("a", "call", "passed", _report_type="SubTestReport"),
         report("a", "call", "failed", _report_type="SubTestReport"),
@@ -61,7 +61,7 @@ def test_subtests_count_as_pytest_counts_them() -> None:
 
 
 def test_events_have_no_lone_surrogates() -> None:
-    """File names that are not UTF-8 travel as pytest has them and are told escaped."""
+    """File names that are not UTF-8 are sent as pytest has them and shown escaped."""
     _, events = taken(["s", "test_\udce4.py::x\0f\0x", 1], report("test_\udce4.py::x", "???", "failed", node="gw1"))
 
     started, reported = events
@@ -72,7 +72,7 @@ def test_events_have_no_lone_surrogates() -> None:
 
 
 def test_unknown_records_are_ignored() -> None:
-    """A newer agent may tell more."""
+    """A newer agent may send more kinds of records."""
     progress, events = taken(["from the future", 1, 2])
 
     assert (progress, events) == (Progress(), [])

@@ -27,13 +27,13 @@ def verdict_of(data: bytes, pieces: list[int] = []) -> ExitCode:  # noqa: B006
 
 @given(st.lists(st.integers(min_value=0, max_value=10_000), max_size=20))
 def test_verdict_does_not_depend_on_pieces(pieces: list[int]) -> None:
-    """A whole log is green however it was cut on its way."""
+    """A complete log is a success, however it was split."""
     assert verdict_of(b"".join(green()), pieces) is ExitCode.PASSED
 
 
 @given(st.integers(min_value=0))
 def test_truncated_log_is_not_a_success(size: int) -> None:
-    """A log that stops anywhere before its last byte proves nothing."""
+    """A log that ends before its last byte is not a success."""
     data = b"".join(green())
 
     assert verdict_of(data[: size % len(data)]) is not ExitCode.PASSED
@@ -41,7 +41,7 @@ def test_truncated_log_is_not_a_success(size: int) -> None:
 
 @given(st.lists(st.integers(min_value=0, max_value=7), max_size=12))
 def test_frames_in_another_order_are_not_a_success(order: list[int]) -> None:
-    """Frames that are missing, repeated or in another order are not green."""
+    """Missing, repeated or reordered frames are not a success."""
     lines = green()
     chosen = [lines[index] for index in order if index < len(lines)]
 
@@ -50,7 +50,7 @@ def test_frames_in_another_order_are_not_a_success(order: list[int]) -> None:
 
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
 def test_changed_byte_is_not_a_success(place: int, difference: int) -> None:
-    """No byte can be changed without being noticed."""
+    """Each changed byte is detected."""
     data = bytearray(b"".join(green()))
     data[place % len(data)] ^= difference
 
@@ -59,7 +59,7 @@ def test_changed_byte_is_not_a_success(place: int, difference: int) -> None:
 
 @given(st.integers(min_value=0, max_value=7))
 def test_forged_frame_numbers_are_not_a_success(drop: int) -> None:
-    """Frames numbered anew after one was dropped are whole by themselves; the end record still tells."""
+    """Frames that are numbered again after one was dropped are valid, but the end record shows the loss."""
     frames = [each for index, each in enumerate(green()) if index != drop]
     renumbered = [each.split(b" ", 1)[1] for each in frames]
     data = b"".join(b"%d %b" % (number, rest) for number, rest in enumerate(renumbered))
@@ -77,7 +77,7 @@ def test_forged_frame_numbers_are_not_a_success(drop: int) -> None:
     ],
 )  # fmt: skip
 def test_invalid_header_breaks_the_log(damaged: bytes) -> None:
-    """What is no frame breaks the log for good."""
+    """Invalid data breaks the log permanently."""
     reader = FrameReader()
 
     assert reader.feed(damaged) == []
@@ -87,7 +87,7 @@ def test_invalid_header_breaks_the_log(damaged: bytes) -> None:
 
 @pytest.mark.parametrize("records", [{"no": "list"}, [1], [[]], ["text"]])
 def test_frame_without_records_breaks_the_log(records: object) -> None:
-    """A frame that is whole but holds something else breaks the log too."""
+    """So does a complete frame with other content."""
     reader = FrameReader()
 
     assert reader.feed(line(records)) == []  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def test_frame_without_records_breaks_the_log(records: object) -> None:
 
 
 def test_pieces_of_long_output_are_not_decoded() -> None:
-    """Pieces of long output are verified and counted, and left where they are."""
+    """Pieces of long output are verified and counted, but not decoded."""
     data = line([["blob", 1, "x" * 1000]])
 
     (frame,) = FrameReader().feed(data)
@@ -107,7 +107,7 @@ def test_pieces_of_long_output_are_not_decoded() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("FOT."), st.binary(max_size=40)), max_size=8), st.data())
 def test_chunks_are_read_from_any_pieces(chunks: list[tuple[str, bytes]], data: st.DataObject) -> None:
-    """Chunks are what they were, wherever the stream was cut, also if they hold what looks like one."""
+    """Chunks are the same wherever the stream was split, also if their content looks like a chunk."""
     stream = b"".join(b"#%b %d %d\n%b" % (kind.encode(), 7, len(text), text) for kind, text in chunks)
     reader, found = ChunkReader(), []
     while stream:
@@ -119,7 +119,7 @@ def test_chunks_are_read_from_any_pieces(chunks: list[tuple[str, bytes]], data: 
 
 
 def test_rest_returns_the_received_part_of_a_chunk() -> None:
-    """A piece of a file is of use although its chunk is not whole; of anything else there is none."""
+    """An incomplete chunk of a file is used; other incomplete chunks are not."""
     reader = ChunkReader()
     assert reader.feed(b"#. 0 0\n#F 100 50\nabc") == [Chunk(".", 0, b"")]
     assert reader.rest() == Chunk("F", 100, b"abc")
@@ -132,7 +132,7 @@ def test_rest_returns_the_received_part_of_a_chunk() -> None:
 
 @pytest.mark.parametrize("stream", [b"Traceback (most recent call last):\n", b"#F 0 x\n", b"#F 1 2 3 4 5" * 9])
 def test_other_bytes_in_the_stream_raise(stream: bytes) -> None:
-    """An error message of Python, say, is no chunk."""
+    """For example an error message of Python."""
     with pytest.raises(Garbled):
         ChunkReader().feed(stream)
 

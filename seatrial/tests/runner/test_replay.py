@@ -35,7 +35,7 @@ def red(bench: Bench) -> Bench:
 
 
 def test_output_equals_the_live_output(red: Bench) -> None:
-    """But for colors that a test printed itself."""
+    """Except colors that a test printed itself."""
     assert "test_bad" in red.text
     assert shown(red.run_dir) == red.text.replace("\x1b[31m", "").replace("\x1b[0m", "")
 

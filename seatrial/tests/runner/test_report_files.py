@@ -1,4 +1,4 @@
-"""Files that options of pytest name: written in the pod, found on the host, with the plugins that write them."""
+"""Files that options of pytest name are written in the pod and copied to the host."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def nodeids(log: Path) -> set[str]:
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one-process", "xdist"])
 def test_reports_of_a_failed_run_are_copied_to_their_targets(bench: Bench, workers: tuple[str, ...]) -> None:
-    """In folders that do not exist yet, and in the directory of the run; pytest's lines name the former."""
+    """To folders that do not exist yet, and to the directory of the run. pytest's lines name the former."""
     bench.write(tests__test_a_py=ONE_FAILS)
     bench.build()
 
@@ -78,7 +78,7 @@ def test_typed_absolute_path_is_on_the_host(bench: Bench, tmp_path: Path) -> Non
 
 
 def test_configured_absolute_path_is_in_the_image(bench: Bench) -> None:
-    """It names nothing on this machine."""
+    """It is not a path of this machine."""
     bench.write(tests__test_a_py=ONE_FAILS)
     bench.build()
     command = (bench.pod.python, "-m", "pytest", "--report-log=/nowhere/log.jsonl")
@@ -91,7 +91,7 @@ def test_configured_absolute_path_is_in_the_image(bench: Bench) -> None:
 
 
 def test_reports_of_an_interrupted_run_are_collected(bench: Bench) -> None:
-    """pytest ends its session, and its plugins write what there is."""
+    """pytest ends its session, and its plugins write their files."""
     bench.write(test_a_py="import time\ndef test_a(): pass\ndef test_b(): time.sleep(60)\n")
     bench.build()
     stop = threading.Event()
@@ -110,7 +110,7 @@ def test_reports_of_an_interrupted_run_are_collected(bench: Bench) -> None:
 
 
 def test_file_that_tests_write_among_the_reports_is_a_report(bench: Bench) -> None:
-    """The directory is writable: they need no option."""
+    """Tests need no option to write there."""
     bench.write(
         test_a_py=(
             "from pathlib import Path\n"
@@ -144,7 +144,7 @@ def test_report_that_cannot_be_copied_is_named_in_the_directory_of_the_run(bench
 
 
 def test_report_folder_copies_no_loadable_files(tmp_path: Path) -> None:
-    """Nobody named these files: the pod chose their names."""
+    """The pod chose the names of these files."""
     source, root = tmp_path / "reports", tmp_path / "project"
     names = ("a.json", "deep/b.css", "deep/conftest.py", "pytest.ini", "test_x.txt", "x.egg-info/entry_points.txt")
     for name in names:

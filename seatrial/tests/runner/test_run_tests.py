@@ -1,4 +1,4 @@
-"""Runs under the real agent, in another directory and under processes of its own."""
+"""Runs with the real agent in a pod that is a directory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runner.bench import PASSES, Bench, wait_for
 
 
 def test_run_of_passing_tests_is_proven(bench: Bench) -> None:
-    """All is well, and proven: the outcome, the text, the counts, the files of the run."""
+    """Verdict, text, counts and files of the run."""
     bench.write(test_a_py=PASSES)
     bench.build()
 
@@ -67,7 +67,7 @@ def test_edited_files_are_sent_to_the_pod(bench: Bench) -> None:
 
 
 def test_tree_that_was_not_sent_is_inconclusive(bench: Bench) -> None:
-    """Passing tests of another tree prove nothing."""
+    """Passed tests of other files do not count."""
     bench.write(tests__test_a_py=PASSES)
     bench.build()
     (bench.pod.workdir / "tests/extra.py").write_text("x = 1\n")
@@ -81,7 +81,7 @@ def test_tree_that_was_not_sent_is_inconclusive(bench: Bench) -> None:
 
 
 def test_pod_with_other_files_is_not_changed(bench: Bench) -> None:
-    """It may have been touched since it told what it has; that is told now, and planned anew."""
+    """The error has the present files, so that the host can plan again."""
     bench.write(tests__test_a_py=PASSES)
     bench.build()
     known = bench.run(sync=("tests",)).files
@@ -101,7 +101,7 @@ def test_pod_with_other_files_is_not_changed(bench: Bench) -> None:
 
 @pytest.mark.parametrize("size", [1500, 9001])
 def test_broken_stream_is_resumed(bench: Bench, size: int) -> None:
-    """Cut again and again, also in the middle of frames: nothing is lost, nothing counted twice."""
+    """It breaks repeatedly, also within frames. No result is lost or counted twice."""
     bench.write(
         test_a_py="import pytest\n@pytest.mark.parametrize('i', range(40))\ndef test_a(i): print(i); assert i != 7\n"
     )
@@ -117,7 +117,7 @@ def test_broken_stream_is_resumed(bench: Bench, size: int) -> None:
 
 
 def test_results_of_a_killed_container_are_kept(bench: Bench) -> None:
-    """What was reported before is there, and the test that was running is the suspect."""
+    """Results before the end are kept, and the running test is the suspect."""
     marker = bench.pod.directory / "running"
     bench.write(
         test_a_py="def test_one(): pass\ndef test_two():\n    import time\n"
@@ -148,7 +148,7 @@ def test_results_of_a_killed_container_are_kept(bench: Bench) -> None:
     ],
 )
 def test_killed_process_is_inconclusive(bench: Bench, death: str, reason: str) -> None:
-    """Whatever a test does to its process."""
+    """Whatever a test does to its own process."""
     bench.write(test_a_py=f"import ctypes, os\ndef test_one(): pass\ndef test_two(): {death}\n")
     bench.build()
 
@@ -165,7 +165,7 @@ def test_killed_process_is_inconclusive(bench: Bench, death: str, reason: str) -
     ids=["quick", "quick-with-output", "failed", "slow"],
 )
 def test_process_killed_in_teardown_is_inconclusive(bench: Bench, test: str, passed: int, failed: int) -> None:
-    """The test is the suspect. Failures and slow passes had been told; a quick pass goes with the next begin."""
+    """The running test is the suspect. A quick pass is recorded only when the next test starts."""
     bench.write(
         test_a_py="import os, pytest, time\n"
         "@pytest.fixture\n"
@@ -182,7 +182,7 @@ def test_process_killed_in_teardown_is_inconclusive(bench: Bench, test: str, pas
 
 
 def test_command_with_two_sessions_is_inconclusive(bench: Bench) -> None:
-    """Only one can be shown, so none is believed."""
+    """Only one of them can be shown."""
     bench.write(test_a_py=PASSES)
     bench.build()
     python = bench.pod.python
@@ -196,7 +196,7 @@ def test_command_with_two_sessions_is_inconclusive(bench: Bench) -> None:
 
 
 def test_interrupt_ends_the_run(bench: Bench) -> None:
-    """As Ctrl-C does locally: pytest ends by itself and shows where it was."""
+    """As Ctrl-C does locally: pytest ends and shows where it was."""
     marker, stop = bench.pod.directory / "running", threading.Event()
     bench.write(test_a_py=f"import time\ndef test_one():\n    open({str(marker)!r}, 'w'); time.sleep(60)\n")
     bench.build()
@@ -210,7 +210,7 @@ def test_interrupt_ends_the_run(bench: Bench) -> None:
 
 
 def test_timeout_ends_the_run(bench: Bench) -> None:
-    """The tests are interrupted, so that the text shows where they hung."""
+    """The tests are interrupted, so that the output shows where they hung."""
     bench.write(test_a_py="import time\ndef test_hangs(): time.sleep(60)\n")
     bench.build()
 
@@ -221,7 +221,7 @@ def test_timeout_ends_the_run(bench: Bench) -> None:
 
 
 def test_missing_command_is_an_environment_error(bench: Bench) -> None:
-    """Named, and the platform's fault."""
+    """The error names the command."""
     ran = bench.run(command=("no-such-program", "pytest"))
 
     assert (ran.verdict.exit, ran.verdict.reason) == (
@@ -231,7 +231,7 @@ def test_missing_command_is_an_environment_error(bench: Bench) -> None:
 
 
 def test_command_that_fails_before_pytest_is_an_environment_error(bench: Bench) -> None:
-    """What it printed is shown."""
+    """Its output is shown."""
     ran = bench.run(command=("sh", "-c", "echo cannot resolve dependencies >&2; exit 2"))
 
     assert ran.verdict.exit is ExitCode.ENVIRONMENT
@@ -239,7 +239,7 @@ def test_command_that_fails_before_pytest_is_an_environment_error(bench: Bench) 
 
 
 def test_events_are_emitted_during_the_run(bench: Bench) -> None:
-    """A result is told while the next test still runs."""
+    """The result of a test is emitted while the next one runs."""
     seen = threading.Event()
     go = bench.pod.directory / "go"
     bench.write(

@@ -32,7 +32,7 @@ def test_output_and_names_of_tests_have_no_escape_sequences(bench: Bench) -> Non
 
 
 def test_information_option_prints_without_tests(bench: Bench) -> None:
-    """--version runs no tests: nothing is to be proven."""
+    """--version runs no tests, so no proof is needed."""
     ran = bench.run("--fixtures", "-q")
 
     assert (ran.verdict.exit, ran.verdict.message) == (
@@ -43,7 +43,7 @@ def test_information_option_prints_without_tests(bench: Bench) -> None:
 
 
 def test_reporting_plugin_of_the_host_gets_the_reports(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It sees the results as if the tests had run here."""
+    """It gets the results as if the tests had run on the host."""
     plugin = bench.runs.parent / "host_reporter.py"
     plugin.write_text(
         "def pytest_runtest_logreport(report):\n"
@@ -62,7 +62,7 @@ def test_reporting_plugin_of_the_host_gets_the_reports(bench: Bench, monkeypatch
 
 
 def test_names_that_are_not_utf8_are_reported(bench: Bench) -> None:
-    """A file name that is not UTF-8 is a name all the same."""
+    """For example names of files."""
     bench.build()
     name = os.fsdecode(b"test_\xe4.py")
     (bench.pod.workdir / name).write_text("def test_x(): assert 0\n")
@@ -104,7 +104,7 @@ class Item(pytest.Item):
 
 
 def test_unusual_names_and_texts_are_reported(bench: Bench) -> None:
-    """A plugin may name its tests as it likes: NUL, surrogates, terminal codes."""
+    """Plugins may give tests any name: with NUL, surrogates, escape sequences."""
     bench.write(conftest_py=STRANGE)
     (bench.root / "strange.txt").touch()
     bench.build()
@@ -129,7 +129,7 @@ def test_output_may_have_any_bytes(bench: Bench) -> None:
 
 @pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["serial", "xdist"])
 def test_test_that_is_collected_twice_counts_twice(bench: Bench, workers: tuple[str, ...]) -> None:
-    """One id twice is two tests, and each has to end."""
+    """Two tests with one id both have to end."""
     bench.write(test_a_py=PASSES)
     bench.build()
 
@@ -152,7 +152,7 @@ def test_dist_each_counts_tests_of_all_workers(bench: Bench) -> None:
 
 
 def test_xdist_with_exitfirst_is_a_failure(bench: Bench) -> None:
-    """xdist ends with 2 then, as if somebody had interrupted it."""
+    """xdist ends with 2 then, as after Ctrl-C."""
     bench.write(test_a_py="import pytest\n@pytest.mark.parametrize('i', range(9))\ndef test_a(i): assert i\n")
     bench.build()
 
@@ -178,7 +178,7 @@ def test_pytest_exit_in_a_test_is_not_an_interrupt_by_the_user(bench: Bench, cal
 
 @pytest.mark.parametrize(("code", "expected"), [(42, 42), (6, 6), (11, 1), (127, 1)])
 def test_exit_code_of_a_plugin_is_passed_on(bench: Bench, code: int, expected: int) -> None:
-    """Unless it has another meaning here."""
+    """Unless the code has another meaning in seatrial."""
     bench.write(conftest_py=f"def pytest_sessionfinish(session):\n    session.exitstatus = {code}\n", test_a_py=PASSES)
     bench.build()
 

@@ -12,7 +12,7 @@ from runner.frames import SESSION, exited, green, log, one_test, tally, verdict_
 
 
 def test_crash_after_success_is_inconclusive() -> None:
-    """Locally, the shell would not see a success either."""
+    """The shell would not see a success of a local run either."""
     result = verdict_on(green(), exited(code=None, signal=11))
 
     assert result.exit is ExitCode.INCONCLUSIVE
@@ -84,7 +84,7 @@ def test_killed_container_between_tests_has_no_suspect() -> None:
     ],
 )
 def test_run_without_a_session_uses_the_exit_code(ended: dict[str, Any] | None, expected: int) -> None:
-    """A command that never got as far as a session is not green, and says whose fault it is."""
+    """A command that starts no pytest session is not a success."""
     assert verdict_on([], ended).exit == expected
 
 
@@ -100,7 +100,7 @@ def test_run_without_a_session_uses_the_exit_code(ended: dict[str, Any] | None, 
     ],
 )  # fmt: skip
 def test_processes_killed_for_memory_are_named(outcome: str, code: int, killed: dict[str, Any], reason: str) -> None:
-    """The session lives on, so that xdist only says that a worker crashed."""
+    """The session continues, and xdist only reports that a worker crashed."""
     frames = [[SESSION], [["collected", 1, 1, [], []]], *one_test("x", outcome)]
     lines = whole(frames, exit_code=code, collected=1, counted=tally(**{outcome: 1}))
 
@@ -151,7 +151,7 @@ def test_command_killed_for_memory_before_pytest_began_is_inconclusive() -> None
 
 
 def test_interrupted_session_that_ended_has_no_suspects() -> None:
-    """Its end is told, so that no test killed it; without an end, the running ones may have."""
+    """The end of the session is recorded, so no test killed it."""
     frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x"), [["s", "y\0\0", 1]]]
     whole_log = whole(frames, exit_code=2, collected=2, counted=tally(passed=1))
 

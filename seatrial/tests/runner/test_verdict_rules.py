@@ -16,7 +16,7 @@ from runner.frames import EXITED, SESSION, exited, green, log, one_test, tally, 
 
 
 def test_complete_evidence_is_a_success() -> None:
-    """Whole log, true end record, exit code 0: green."""
+    """A complete log, a matching end record and exit code 0."""
     result = verdict_on(green())
 
     assert (result.exit, result.proven, result.message) == (ExitCode.PASSED, True, "all tests passed")
@@ -47,7 +47,7 @@ def test_failure_hidden_by_the_command_is_a_failure() -> None:
 
 
 def test_failure_hidden_by_pytest_is_a_failure() -> None:
-    """A plugin that makes pytest end with 0 all the same does not make us."""
+    """A plugin may set pytest's exit code to 0."""
     frames = [[SESSION], [["collected", 1, 1, [], []]], *one_test("y", "failed")]
     lines = whole(frames, exit_code=0, collected=1, counted=tally(failed=1))
 
@@ -73,7 +73,7 @@ def test_command_that_fails_after_pytest_decides_the_code(code: int, expected: i
 
 
 def test_success_without_an_exit_code_is_inconclusive() -> None:
-    """The container died after the end record: nobody saw how the command ended."""
+    """The container died after the end record, so the exit status is unknown."""
     state = ContainerState(state="terminated", code=137, reason="OOMKilled")
     result = verdict_on(green(), None, container=state)
 
@@ -82,7 +82,7 @@ def test_success_without_an_exit_code_is_inconclusive() -> None:
 
 
 def test_missing_tests_are_inconclusive() -> None:
-    """pytest says 0, and one of the collected tests did not end."""
+    """pytest ended with 0, but a collected test did not end."""
     frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x")]
     lines = whole(frames, exit_code=0, collected=2, counted=tally(passed=1))
 
@@ -92,7 +92,7 @@ def test_missing_tests_are_inconclusive() -> None:
 
 
 def test_tests_without_a_result_are_inconclusive() -> None:
-    """A hook may swallow a test: it begins and ends, and nothing is reported."""
+    """A hook may suppress the reports of a test."""
     frames: list[list[Any]] = [[SESSION], [["collected", 1, 1, [], []]], [["s", "x\0\0", 1], ["f", "x"]]]
     lines = whole(frames, exit_code=0, collected=1, counted={})
 
@@ -100,14 +100,14 @@ def test_tests_without_a_result_are_inconclusive() -> None:
 
 
 def test_end_record_with_other_counts_is_inconclusive() -> None:
-    """The end record has to name exactly what arrived."""
+    """The end record must have the counts of the received records."""
     frames = [[SESSION], [["collected", 1, 1, [], []]], *one_test("x")]
 
     assert verdict_on(whole(frames, exit_code=0, collected=1, counted=tally(passed=2))).exit is ExitCode.INCONCLUSIVE
 
 
 def test_records_after_the_end_record_are_inconclusive() -> None:
-    """A session that went on after its end did not end there."""
+    """Records after the end record contradict it."""
     frames = [json.loads(each.split(b" ", 3)[3]) for each in green()]
     lines = log(*frames, [["s", "z\0\0", 1]])
 
@@ -115,7 +115,7 @@ def test_records_after_the_end_record_are_inconclusive() -> None:
 
 
 def test_messages_name_their_reasons() -> None:
-    """With one line more only where there is more to know."""
+    """A second line only if there is a reason."""
     started = verdict_on([], exited(code=None, error="No such file or directory: uv"))
     twice, lost = verdict_on(green(), exited(sessions=2)), verdict_on(green(), None)
     stale, none = verdict_on(green(), stale="x"), verdict_on([], exited(code=0, sessions=0))
@@ -172,7 +172,7 @@ EXIT = ["interrupt", {"type": "Exit", "message": "enough"}]
 def test_exit_code_of_pytest_decides_the_verdict(
     code: int, record: list[Any], expected: int, message: str, reason: str
 ) -> None:
-    """pytest's codes keep their meaning; those of plugins are passed on unless they mean something else here."""
+    """pytest's codes keep their meaning. Those of plugins are passed on unless seatrial uses them."""
     lines = whole([[SESSION], [record]], exit_code=code, collected=0, counted={})
 
     result = verdict_on(lines, exited(code=code % 256))
@@ -182,7 +182,7 @@ def test_exit_code_of_pytest_decides_the_verdict(
 
 @pytest.mark.parametrize(("outcome", "expected"), [("failed", 1), ("passed", 2)])
 def test_pytest_stopped_by_failures_is_a_failure(outcome: str, expected: int) -> None:
-    """Under xdist --exitfirst ends with 2, as --stepwise does: nobody interrupted anything."""
+    """--exitfirst with xdist and --stepwise end with 2 without Ctrl-C."""
     interrupt = {"type": "Interrupted", "message": "stopping after 1 failures"}
     frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x", outcome), [["interrupt", interrupt]]]
     lines = whole(frames, exit_code=2, collected=2, counted=tally(**{outcome: 1}))
@@ -194,7 +194,7 @@ def test_pytest_stopped_by_failures_is_a_failure(outcome: str, expected: int) ->
 
 
 def test_collection_errors_are_failures() -> None:
-    """pytest ends with 2 as if somebody had interrupted it."""
+    """pytest ends with 2, as after Ctrl-C."""
     report = {"nodeid": "a.py", "outcome": "failed", "when": "collect"}
     interrupt = {"type": "Interrupted", "message": "Interrupted: 1 error during collection"}
     frames = [[SESSION], [["collect", report, 0]], [["interrupt", {**interrupt}]]]
@@ -206,7 +206,7 @@ def test_collection_errors_are_failures() -> None:
 
 
 def test_no_collected_tests_is_an_exit_code_of_its_own() -> None:
-    """Nothing collected is not green; and nothing may have run then."""
+    """No collected test is not a success, and no test may have run then."""
     nothing = whole([[SESSION], [["collected", 0, 0, [], []]]], exit_code=5, collected=0, counted={})
     some = whole([[SESSION], *one_test("x")], exit_code=5, collected=0, counted=tally(passed=1))
 
@@ -215,7 +215,7 @@ def test_no_collected_tests_is_an_exit_code_of_its_own() -> None:
 
 
 def test_collect_only_is_a_success_without_tests() -> None:
-    """Collecting only is green without a result, and says that nothing ran."""
+    """--collect-only succeeds without results, and the verdict says that no tests ran."""
     frames = [[SESSION], [["collected", 3, 3, [], []]]]
     result = verdict_on(whole(frames, exit_code=0, collected=3, counted={}, collect_only=True))
 
@@ -223,7 +223,7 @@ def test_collect_only_is_a_success_without_tests() -> None:
 
 
 def setup_only(**outcomes: str) -> list[list[Any]]:
-    """Return the frames of a session whose tests are set up and torn down, and not called."""
+    """Return the frames of a session whose tests are set up and torn down, but not called."""
     session = ["session", {"version": 1, "options": {"setuponly": True}}]
     frames: list[list[Any]] = [[session], [["collected", len(outcomes), len(outcomes), [], []]]]
     for name, outcome in outcomes.items():
@@ -251,7 +251,7 @@ def test_setup_only_with_a_test_that_never_ended_is_inconclusive() -> None:
 
 
 def test_tests_without_a_call_are_inconclusive_unless_asked_for() -> None:
-    """A plugin that replaces the run protocol may leave the call out."""
+    """A plugin that replaces the run protocol may omit the call."""
     frames = [[SESSION], *setup_only(a="passed")[1:]]
     counted = {"setup/passed/": 1, "teardown/passed/": 1}
 
@@ -322,14 +322,14 @@ def test_test_that_is_still_running_is_inconclusive() -> None:
 
 
 def test_stale_code_is_inconclusive() -> None:
-    """All passed, but not the code that was asked for."""
+    """All tests passed, but with other code."""
     result = verdict_on(green(), stale="x was imported from elsewhere")
 
     assert (result.exit, result.reason) == (ExitCode.INCONCLUSIVE, "x was imported from elsewhere")
 
 
 def test_interrupt_and_timeout_take_precedence() -> None:
-    """An interrupt counts before a time-out, and both before what came in."""
+    """An interruption takes precedence over a timeout, and both over the results."""
     lines = log([SESSION], [["s", "x\0\0", 1]])
 
     assert verdict_on(lines, interrupted=True, out_of_time=True).exit is ExitCode.INTERRUPTED
@@ -377,14 +377,14 @@ def test_information_option_uses_the_exit_code(ended: dict[str, Any] | None, exp
 
 @pytest.mark.parametrize("more", [one_test("x"), [[["s", "x\0\0", 1]]]], ids=["ended", "running"])
 def test_tests_that_ran_decide_the_verdict_of_an_information_option(more: list[list[Any]]) -> None:
-    """A command may take no notice of `--help`."""
+    """A command may ignore `--help`."""
     lines = log([SESSION], *more)
 
     assert verdict_on(lines, informational=True).exit is ExitCode.INCONCLUSIVE
 
 
 def test_damaged_log_is_inconclusive() -> None:
-    """A log that is not whole proves nothing."""
+    """An incomplete log is not a success."""
     lines = green()
     lines[2] = b"x" + lines[2]
 

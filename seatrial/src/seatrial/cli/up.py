@@ -41,8 +41,8 @@ def command(context: Context) -> ExitCode:
     from seatrial.app.wiring import machine  # noqa: PLC0415
 
     this = machine()
-    beside = bool(context.namespace) and context.project.cluster.provider == "kind"
-    host = _host(context, this) if beside else None
+    is_guest = bool(context.namespace) and context.project.cluster.provider == "kind"
+    host = _host(context, this) if is_guest else None
     record = environments.find_or_create(this, context.project, say=context.say, namespace=context.namespace, host=host)
     words = ("up", "--namespace", context.namespace) if context.namespace else ("up",)
     ended = run_lifecycle.run_in_environment(

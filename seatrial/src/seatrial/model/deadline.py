@@ -27,6 +27,10 @@ class Deadline:
         """Return a deadline `seconds` from now that is never later than this one."""
         return Deadline(min(self.at, time.monotonic() + seconds))
 
+    def grace(self, seconds: float) -> Deadline:
+        """Return a deadline `seconds` from now, even if this one has passed: to end what it ended, and to read how."""
+        return self.after(seconds)
+
     @property
     def left(self) -> float:
         """Seconds left, never negative."""

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Final, TypeVar
-
-from seatrial.model.deadline import Deadline
 
 __all__ = ["Abandoned", "call", "pieces"]
 
@@ -48,12 +47,12 @@ def call(function: Callable[[], T], *, until: Callable[[], bool] | None = None, 
             box.put((None, error))
 
     threading.Thread(target=work, name="seatrial-call", daemon=True).start()
-    deadline = Deadline.after(seconds)
+    give_up_at = time.monotonic() + seconds
     while True:
         try:
             result, error = box.get(timeout=_POLL_SECONDS)
         except queue.Empty:
-            if deadline.passed or (until is not None and until()):
+            if time.monotonic() >= give_up_at or (until is not None and until()):
                 raise Abandoned from None
             continue
         if error is not None:

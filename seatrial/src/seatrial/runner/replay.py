@@ -78,7 +78,7 @@ def show_output(run_dir: Path, out: TextIO, *, color: bool, width: int, redact: 
     blames = safe_struct(_read(run_dir / "result.json", _Blamed) or _Blamed()).blame
     request = Request(
         run=RunId(run_dir.name), argv=(), root=run_dir, directory="/", where=settings.where,
-        deadline=Deadline.after(0), informational=True, color=color, width=width,
+        deadline=Deadline(0.0), informational=True, color=color, width=width,
     )  # fmt: skip
     filtered = cast("TextIO", _Filtered(out, lambda line: redact(line if color else without_color(line))))
     with tempfile.TemporaryDirectory(prefix="seatrial-render-") as scratch:

@@ -18,7 +18,6 @@ from seatrial.image_inputs import tree_proof as stale
 from seatrial.image_inputs.working_tree import Files
 from seatrial.interruption import DeferredSignals, Terminated, defer_signals
 from seatrial.model.blame import Blame, is_platform_only
-from seatrial.model.deadline import Deadline
 from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, SeatrialError
 from seatrial.model.event import Body, Note
 from seatrial.model.redaction import safe_struct
@@ -407,7 +406,7 @@ class _Follower:
 
     def ended_container(self) -> ContainerState | None:
         """Return the container's state; wait up to 5 s until Kubernetes has noticed its end."""
-        deadline, container = Deadline.after(_SILENT if self.silent else 5.0), None
+        deadline, container = self.request.deadline.grace(_SILENT if self.silent else 5.0), None
         with suppress(blocking_calls.Abandoned, EnvironmentFailed):
             while True:
                 container = blocking_calls.call(self.state, seconds=deadline.left)

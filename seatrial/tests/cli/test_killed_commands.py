@@ -1,4 +1,4 @@
-"""Commands that are killed while kind makes a cluster, and clusters of others that come in between: real processes."""
+"""Commands that are killed during cluster creation, and clusters that another user creates meanwhile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .fake_machine import FakeMachine
 @pytest.mark.parametrize(
     ("command", "delay", "late"), [("up", 0.0, 0.0), ("run", 0.2, 0.0), ("up", 0.7, 1.0), ("run", 0.0, 1.5)]
 )
-def test_sigkill_while_kind_makes_a_cluster_leaves_nothing_after_the_next_clean(tmp_path, command, delay, late):
+def test_clean_after_sigkill_during_cluster_creation_leaves_nothing(tmp_path, command, delay, late):
     machine = FakeMachine.make(tmp_path, nodes=3, between=0.3, late=late)
     with machine.start(command) as process:
         machine.wait_for_kind(process)
@@ -28,13 +28,13 @@ def test_sigkill_while_kind_makes_a_cluster_leaves_nothing_after_the_next_clean(
 
     cleaned = machine.run("clean")
     assert cleaned.returncode == 0, cleaned.stderr
-    assert machine.programs("kind") == [], "it would go on making containers"
+    assert machine.programs("kind") == [], "it would continue to create containers"
     time.sleep(late)
     assert (machine.containers, machine.environments) == ([], [])
 
 
 @pytest.mark.parametrize("moment", [0.1, 0.3, 0.6])
-def test_sigkill_at_any_moment_leaves_nothing_after_the_next_clean(tmp_path, moment):
+def test_clean_after_sigkill_at_any_moment_leaves_nothing(tmp_path, moment):
     machine = FakeMachine.make(tmp_path, nodes=2, late=0.3)
     with machine.start("up") as process:
         time.sleep(moment)
@@ -45,14 +45,14 @@ def test_sigkill_at_any_moment_leaves_nothing_after_the_next_clean(tmp_path, mom
     assert (machine.programs("kind"), machine.containers, machine.environments) == ([], [], [])
 
 
-def test_a_container_that_comes_after_the_clean_is_listed_and_removed_by_the_next_one(tmp_path):
+def test_container_created_after_clean_is_listed_and_removed_by_the_next_clean(tmp_path):
     machine = FakeMachine.make(tmp_path, late=6)
     with machine.start("up") as process:
         machine.wait_for_kind(process)
         process.kill()
         process.communicate()
     machine.run("clean")
-    assert (machine.containers, machine.environments) == ([], []), "the engine has not made it yet"
+    assert (machine.containers, machine.environments) == ([], []), "the engine has not created it yet"
     until = time.monotonic() + 20
     while not machine.containers and time.monotonic() < until:
         time.sleep(0.1)
@@ -63,7 +63,7 @@ def test_a_container_that_comes_after_the_clean_is_listed_and_removed_by_the_nex
     assert machine.containers == []
 
 
-def test_up_goes_on_after_a_killed_up(tmp_path):
+def test_up_after_a_killed_up_replaces_its_cluster(tmp_path):
     machine = FakeMachine.make(tmp_path, late=1)
     with machine.start("up") as process:
         machine.wait_for_kind(process)
@@ -78,17 +78,17 @@ def test_up_goes_on_after_a_killed_up(tmp_path):
 
 
 @pytest.mark.parametrize("nodes", [0, 2])
-def test_a_cluster_of_others_that_comes_in_between_is_left_alone(tmp_path, nodes):
+def test_cluster_that_another_user_creates_meanwhile_is_not_deleted(tmp_path, nodes):
     machine = FakeMachine.make(tmp_path, nodes=nodes, foreign=True, fails=True)
     done = machine.run("run")
 
     assert done.returncode == 10
     assert b"node(s) already exist" in done.stderr
-    assert machine.containers == ["theirs"], "what this run asked for is gone, and nothing else"
+    assert machine.containers == ["theirs"], "only the containers of this run are deleted"
     assert machine.environments == []
 
 
-def test_a_cluster_of_others_that_comes_in_between_survives_a_killed_run(tmp_path):
+def test_cluster_of_another_user_survives_a_killed_run(tmp_path):
     machine = FakeMachine.make(tmp_path, nodes=2, foreign=True)
     with machine.start("run") as process:
         machine.wait_for_kind(process)
@@ -102,7 +102,7 @@ def test_a_cluster_of_others_that_comes_in_between_survives_a_killed_run(tmp_pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_nothing(tmp_path, number):
+def test_interrupted_run_leaves_nothing(tmp_path, number):
     machine = FakeMachine.make(tmp_path, nodes=2, between=0.2, late=0.5)
     with machine.start("run") as process:
         machine.wait_for_kind(process)
@@ -114,7 +114,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path, number):
     assert (machine.programs("kind"), machine.containers, machine.environments) == ([], [], [])
 
 
-def test_programs_of_the_user_on_the_same_cluster_are_not_ended(tmp_path):
+def test_programs_of_the_user_on_the_same_cluster_are_not_stopped(tmp_path):
     mark = str(tmp_path / "kubeconfig")
     sleeper = tmp_path / "kubectl"
     sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
