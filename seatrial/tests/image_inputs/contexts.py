@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seatrial.image_inputs.copied_files import Analysis, analyze
-from seatrial.image_inputs.sync_folders import Places, places_of
+from seatrial.image_inputs.sync_folders import SyncedFolders, places_of
 from seatrial.image_inputs.working_tree import Entry, Files
 
 HEAD = "FROM python:3.13\nWORKDIR /app\n"
@@ -26,10 +26,10 @@ CONTEXT = files(
 )  # fmt: skip
 
 
-def places(text: str, sync: Sequence[str] = ("tests", "src"), there: Files = CONTEXT, **more: object) -> Places:
+def places(text: str, sync: Sequence[str] = ("tests", "src"), there: Files = CONTEXT, **more: object) -> SyncedFolders:
     """Return the places of an image of a Dockerfile."""
     analysis = analyze(text)
-    return Places(analysis, "/app", places_of(analysis, "/app", sync, there), there, **more)  # type: ignore[arg-type]
+    return SyncedFolders(analysis, "/app", places_of(analysis, "/app", sync, there), there, **more)  # type: ignore[arg-type]
 
 
 def refused(text: str, path: str = "tests/test_a.py", **more: object) -> str:

@@ -7,7 +7,7 @@ import pytest
 from seatrial.image_inputs.copied_files import analyze
 from seatrial.image_inputs.delta import LIMIT, BuiltFileChanged, Delta, check_size, image_needs, matches, plan
 from seatrial.image_inputs.image_manifest import ImageManifest
-from seatrial.image_inputs.sync_folders import Places
+from seatrial.image_inputs.sync_folders import SyncedFolders
 from seatrial.image_inputs.working_tree import Entry, Files, Tree, digest
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import RunnerSpec
@@ -35,7 +35,7 @@ def manifest(**more: Any) -> ImageManifest:
 def causes(before: Files, now: Files, **more: Any) -> list[str]:
     """Return why a new image is needed, with tests and src as places."""
     analysis = analyze(TEXT)
-    places = Places(analysis, "/app", ("src", "tests"), {**before, **now})
+    places = SyncedFolders(analysis, "/app", ("src", "tests"), {**before, **now})
     found = image_needs(
         manifest(files=before), manifest(files=now, **more), places=places, rebuild=REBUILD, everything=True
     )
@@ -115,7 +115,7 @@ def test_dockerfile_alone_decides_on_metadata_below_sync_by_default(path: str, r
     entry, other = Entry("f", 0o644, 1, "1"), Entry("f", 0o644, 1, "2")
     before, now = ({path: each, "packages/a/x.py": entry} for each in (entry, other))
     default = RunnerSpec(image="tests").rebuild
-    places = Places(analysis, "/app", ("packages",), {**before, **now})
+    places = SyncedFolders(analysis, "/app", ("packages",), {**before, **now})
 
     found = image_needs(manifest(files=before), manifest(files=now), places=places, rebuild=default)
     assert [each.path for each in found] == ([path] if rebuilds else [])
@@ -145,7 +145,7 @@ def test_inputs_that_are_no_files_rebuild(more: dict[str, Any], message: str) ->
 
 def test_image_needs_returns_only_the_first_cause_by_default() -> None:
     entry = Entry("f", 0o644, 1, "1")
-    places = Places(analyze(TEXT), "/app", (), {})
+    places = SyncedFolders(analyze(TEXT), "/app", (), {})
     found = image_needs(manifest(), manifest(files={"a": entry, "b": entry}), places=places, rebuild=())
 
     assert [cause.path for cause in found] == ["a"]

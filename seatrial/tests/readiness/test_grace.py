@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.readiness.grace import GracePeriods
-from seatrial.readiness.verdict import Suspicion
+from seatrial.readiness.judgment import Suspicion
 
 
 def suspicion(cause="Crash", grace=10.0, name="web"):

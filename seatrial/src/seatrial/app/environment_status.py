@@ -18,9 +18,9 @@ from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.finding import Finding
 from seatrial.model.spec import Project
 from seatrial.ports import Kube
+from seatrial.readiness.judgment import Suspicion
 from seatrial.readiness.pod import judge_pod
 from seatrial.readiness.snapshot import Snapshot, controller_of
-from seatrial.readiness.verdict import Suspicion
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.releases.helm_records import newest_revision
 from seatrial.saved_state import read_runner
@@ -128,15 +128,15 @@ def workload_statuses(kube: Kube, namespaces: Sequence[str]) -> list[WorkloadSta
             if kind == "Pod" and controller_of(obj) != ("", ""):
                 continue
             meta = obj["metadata"]
-            verdict = judge_workload(kind, meta["namespace"], meta["name"], seen)
+            judgment = judge_workload(kind, meta["namespace"], meta["name"], seen)
             spec = obj["spec"] if kind == "Pod" else obj["spec"]["template"]["spec"]
             found.append(
                 WorkloadStatus(
                     kind=kind,
                     namespace=meta["namespace"],
                     name=meta["name"],
-                    ready=verdict.state == "ready",
-                    waits_for=verdict.reason,
+                    ready=judgment.state == "ready",
+                    waits_for=judgment.reason,
                     images=tuple(dict.fromkeys(each["image"] for each in spec["containers"])),
                 )
             )
@@ -167,7 +167,7 @@ def runner_status(kube: Kube, project: Project, env: Kubernetes) -> RunnerStatus
     image = next((image for image in project.image if image.name == spec.image), None)
     if pod is None or made is None:
         return RunnerStatus(pod=spec.pod, image="", state="gone", next="create it")
-    verdict = judge_pod(pod, [])
+    judgment = judge_pod(pod, [])
     step = "use it"
     if image is not None:
         present = env.images.inspect([*base_images(image, os.environ), made.reference])
@@ -181,7 +181,7 @@ def runner_status(kube: Kube, project: Project, env: Kubernetes) -> RunnerStatus
             step = f"rebuild its image: {causes[0]}"
         elif made.manifest.files != given.manifest.files:
             step = "send it the changed files"
-    return RunnerStatus(pod=spec.pod, image=made.reference, state=verdict.reason or "ready", next=step)
+    return RunnerStatus(pod=spec.pod, image=made.reference, state=judgment.reason or "ready", next=step)
 
 
 def find_problems(kube: Kube, project: Project) -> tuple[Finding, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seatrial.image_inputs.image_manifest import Cause, ImageManifest, changes, differences
-from seatrial.image_inputs.sync_folders import Places
+from seatrial.image_inputs.sync_folders import SyncedFolders
 from seatrial.image_inputs.working_tree import Files, Tree, parents, same, shown
 from seatrial.model.errors import UsageError
 from seatrial.model.loaded_files import is_loaded
@@ -56,7 +56,12 @@ class BuiltFileChanged(Exception):
 
 
 def image_needs(
-    before: ImageManifest, now: ImageManifest, *, places: Places, rebuild: Sequence[str], everything: bool = False
+    before: ImageManifest,
+    now: ImageManifest,
+    *,
+    places: SyncedFolders,
+    rebuild: Sequence[str],
+    everything: bool = False,
 ) -> list[Cause]:
     """Return why an image must be rebuilt; an empty list: all changes can be sent to its pod.
 

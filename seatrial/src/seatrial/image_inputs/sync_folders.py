@@ -14,7 +14,7 @@ from typing import Final
 from seatrial.image_inputs.copied_files import Analysis, Doubt, Read
 from seatrial.image_inputs.working_tree import Entry, Files, below
 
-__all__ = ["Places", "places_of"]
+__all__ = ["SyncedFolders", "places_of"]
 
 _BUILD_FILES: Final = re.compile(
     r"(.*/)?(setup\.(py|cfg)|pyproject\.toml|MANIFEST\.in|CMakeLists\.txt|meson\.build|README[^/]*|LICEN[CS]E[^/]*)"
@@ -24,13 +24,13 @@ _BUILD_FILES: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The places of an image, and the changes that can be sent to them.
+class SyncedFolders:
+    """The synced folders of an image, and the changes that can be sent to them.
 
     Attributes:
         analysis: the analysis of the Dockerfile.
         directory: working directory of the runner in the image.
-        paths: the places, relative to the working directory and to the context.
+        paths: the folders, relative to the working directory and to the context.
         files: the files that the context had when the image was built, and those that it has now.
         settled: an editable installation depends only on file names: static metadata, no build script.
     """
@@ -129,7 +129,7 @@ def places_of(analysis: Analysis, directory: str, sync: Sequence[str], files: Fi
             each = {path.partition("/")[0] for path in files} if place == "." else {place}
             found |= dict.fromkeys(path for path in each if path and _is_folder(path, files))
     outer = [place for place in found if not any(place != other and below(place, [other]) for other in found)]
-    whole = Places(analysis, directory, tuple(outer), files)
+    whole = SyncedFolders(analysis, directory, tuple(outer), files)
     return tuple(sorted(place for place in outer if whole.blocked(place) is None))
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from seatrial.image_inputs.copied_files import Analysis, BaseImage, Doubt, analyze
 from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
 from seatrial.image_inputs.image_manifest import ImageManifest
-from seatrial.image_inputs.sync_folders import Places
+from seatrial.image_inputs.sync_folders import SyncedFolders
 from seatrial.image_inputs.working_tree import Entry, Files, below, entries, parents, shown
 from seatrial.images.written_files import WrittenFiles
 from seatrial.model.errors import UsageError
@@ -52,10 +52,10 @@ class ImageInputs:
     args: Mapping[str, str]
     settled: bool
 
-    def places(self, directory: str, paths: tuple[str, ...], built: ImageManifest) -> Places:
+    def places(self, directory: str, paths: tuple[str, ...], built: ImageManifest) -> SyncedFolders:
         """Return the folders of an image built from `built`, with the rules for files that may be sent there."""
         files = {**built.files, **self.manifest.files}
-        return Places(self.analysis, directory, paths, files, self.settled)
+        return SyncedFolders(self.analysis, directory, paths, files, self.settled)
 
 
 def dockerfile_of(spec: ImageSpec) -> Path:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import ContainerState, Object
-from seatrial.readiness.verdict import READY, Suspicion, Verdict, waiting
+from seatrial.readiness.judgment import READY, Judgment, Suspicion, waiting
 
 __all__ = ["container_name", "engine_container_state", "judge_container", "service_of"]
 
@@ -53,7 +53,7 @@ def engine_container_state(container: Object | None) -> ContainerState:
     )
 
 
-def judge_container(container: Object) -> Verdict:
+def judge_container(container: Object) -> Judgment:
     """Judge a container that is to keep running, or one that ends with exit code 0 when its work is done."""
     state: dict[str, Any] = container.get("State") or {}
     name = service_of(container)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from seatrial.model.finding import Finding, ObjectRef
-from seatrial.readiness.verdict import Suspicion
+from seatrial.readiness.judgment import Suspicion
 
 __all__ = ["GracePeriods"]
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import ContainerState, Object
-from seatrial.readiness.verdict import READY, Suspicion, Verdict, waiting
+from seatrial.readiness.judgment import READY, Judgment, Suspicion, waiting
 
 __all__ = ["container_state", "container_statuses", "is_ready", "judge_pod", "pod_ref"]
 
@@ -80,7 +80,7 @@ def is_ready(pod: Object) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
+def judge_pod(pod: Object, warnings: list[Object]) -> Judgment:
     """Judge a pod that is to keep running, or a pod of a Job that has not ended.
 
     Args:
@@ -111,7 +111,7 @@ def judge_pod(pod: Object, warnings: list[Object]) -> Verdict:
     return waiting(reason or _unready(status, warnings), *suspicions)
 
 
-def _unscheduled(pod: Object, message: str) -> Verdict:
+def _unscheduled(pod: Object, message: str) -> Judgment:
     """Judge a pod without a node. In a new cluster nodes are not ready at first: this has a longer grace."""
     coming = "not-ready" in message or "no nodes available" in message or "uninitialized" in message
     finding = Finding(
@@ -125,7 +125,7 @@ def _unscheduled(pod: Object, message: str) -> Verdict:
     return waiting("a node", Suspicion(finding=finding, grace=grace))
 
 
-def _failed(pod: Object, status: dict[str, Any]) -> Verdict:
+def _failed(pod: Object, status: dict[str, Any]) -> Judgment:
     """Judge a pod that will not run again: evicted, or with ended containers."""
     # A reason of the pod also explains how its containers ended.
     for container in () if status.get("reason") else container_statuses(pod):

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Object
+from seatrial.readiness.judgment import READY, Judgment, Suspicion, waiting
 from seatrial.readiness.pod import judge_pod
 from seatrial.readiness.snapshot import Snapshot
-from seatrial.readiness.verdict import READY, Suspicion, Verdict, waiting
 
 __all__ = ["WORKLOADS", "judge_workload"]
 
@@ -29,7 +29,7 @@ _CREATE_GRACE: Final = 15.0
 """For a quota that another release increases, or a webhook that starts."""
 
 
-def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> Verdict:
+def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> Judgment:
     """Judge one workload.
 
     Args:

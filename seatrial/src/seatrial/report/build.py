@@ -20,13 +20,13 @@ from seatrial.report.lanes import incidents, lanes, service_of
 from seatrial.report.log_lines import TimedLog, shortened
 from seatrial.report.page import (
     FAILED_OUTCOMES,
-    Count,
     Failure,
     FileLink,
     FoundCause,
     Image,
     Incident,
     LogExcerpt,
+    OutcomeCount,
     Page,
     Phase,
     StageRow,
@@ -183,7 +183,7 @@ def _last_line(text: str) -> str:
     return text.strip().rsplit("\n", 1)[-1]
 
 
-def _counts(counts: Counts) -> tuple[Count, ...]:
+def _counts(counts: Counts) -> tuple[OutcomeCount, ...]:
     numbers = (
         ("failed", counts.failed),
         ("error", counts.errors),
@@ -192,12 +192,12 @@ def _counts(counts: Counts) -> tuple[Count, ...]:
         ("xfailed", counts.xfailed),
         ("xpassed", counts.xpassed),
     )
-    return tuple(Count(outcome=outcome, number=number) for outcome, number in numbers if number)
+    return tuple(OutcomeCount(outcome=outcome, number=number) for outcome, number in numbers if number)
 
 
-def _counted(history: History) -> tuple[Count, ...]:
+def _counted(history: History) -> tuple[OutcomeCount, ...]:
     numbers = Counter(span.outcome for span in history.tests.values())
-    return tuple(Count(outcome=outcome, number=number) for outcome, number in sorted(numbers.items()))
+    return tuple(OutcomeCount(outcome=outcome, number=number) for outcome, number in sorted(numbers.items()))
 
 
 def _findings(history: History, result: RunResult | None) -> tuple[FoundCause, ...]:

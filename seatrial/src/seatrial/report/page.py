@@ -9,7 +9,6 @@ import msgspec
 __all__ = [
     "FAILED_OUTCOMES",
     "Bar",
-    "Count",
     "Failure",
     "FileLink",
     "FoundCause",
@@ -20,6 +19,7 @@ __all__ = [
     "LogLine",
     "Mark",
     "Outcome",
+    "OutcomeCount",
     "OutputSection",
     "Page",
     "Phase",
@@ -52,7 +52,7 @@ class _Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the values of a page."""
 
 
-class Count(_Value, frozen=True, kw_only=True):
+class OutcomeCount(_Value, frozen=True, kw_only=True):
     """The number of tests with an outcome."""
 
     outcome: str
@@ -352,7 +352,7 @@ class Page(_Value, frozen=True, kw_only=True):
     started: str
     seconds: float
     verdict: Verdict
-    counts: tuple[Count, ...] = ()
+    counts: tuple[OutcomeCount, ...] = ()
     findings: tuple[FoundCause, ...] = ()
     notes: tuple[str, ...] = ()
     tests: tuple[Test, ...] = ()

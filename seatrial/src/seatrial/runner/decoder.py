@@ -231,7 +231,7 @@ class _Interruption(msgspec.Struct, forbid_unknown_fields=True):
     line: Number = 0
 
 
-class _End(msgspec.Struct, forbid_unknown_fields=True):
+class _EndValues(msgspec.Struct, forbid_unknown_fields=True):
     frames: Size
     exit: Number
     collected: Count
@@ -256,7 +256,7 @@ class _Collecting(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKin
     pass
 
 
-class _Collect(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.COLLECT_REPORT):
+class _CollectReport(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.COLLECT_REPORT):
     report: _Report
     items: Count
 
@@ -369,14 +369,14 @@ class _Finishing(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind
     shouldstop: str
 
 
-class _Ended(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.END):
-    end: _End
+class _EndRecord(_R, array_like=True, forbid_unknown_fields=True, tag=RecordKind.END):
+    end: _EndValues
 
 
 _Any = (
-    _Session | _Header | _Collecting | _Collect | _Deselected | _Collected | _Verbose | _CountKnown | _Start | _Plain
-    | _TornDown | _Reported | _Worker | _Finish | _BlobPiece | _Warned | _Text | _Interrupted | _Internal | _Output
-    | _Debugger | _Property | _Attribute | _Imports | _Looped | _Finishing | _Ended
+    _Session | _Header | _Collecting | _CollectReport | _Deselected | _Collected | _Verbose | _CountKnown | _Start
+    | _Plain | _TornDown | _Reported | _Worker | _Finish | _BlobPiece | _Warned | _Text | _Interrupted | _Internal
+    | _Output | _Debugger | _Property | _Attribute | _Imports | _Looped | _Finishing | _EndRecord
 )  # fmt: skip
 
 

@@ -113,8 +113,8 @@ def _wait(kube: Kube, name: str, namespace: str, deadline: Deadline) -> None:
             pod = watches.snapshot.get("v1/Pod", namespace, name)
             if pod is not None and container_state(pod, CONTAINER).state == "running":
                 return
-            verdict = judge_pod(pod, watches.snapshot.warnings_about(pod)) if pod else None
-            fatal, later = grace.update(verdict.suspicions if verdict else (), time.monotonic())
+            judgment = judge_pod(pod, watches.snapshot.warnings_about(pod)) if pod else None
+            fatal, later = grace.update(judgment.suspicions if judgment else (), time.monotonic())
             if fatal:
                 raise not_ready_error(fatal)
             watches.wait(min(deadline.left, 1.0 if later is None else max(0.1, later - time.monotonic())))

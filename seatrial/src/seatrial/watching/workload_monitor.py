@@ -13,8 +13,8 @@ from seatrial.model.event import FindingMade, KubernetesEvent, Note, PodSeen, Se
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Change, Emit, Kube, Object
 from seatrial.readiness.grace import GracePeriods
+from seatrial.readiness.judgment import Judgment
 from seatrial.readiness.pod import is_ready, judge_pod, pod_ref
-from seatrial.readiness.verdict import Verdict
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.watching.log_evidence import not_ready_error, with_log_lines
 from seatrial.watching.watch_set import WatchSet, list_snapshot
@@ -78,8 +78,8 @@ class WorkloadMonitor:
         namespaces = dict.fromkeys(namespace for _, namespace, _ in (*self._targets, *self._others))
         self._watches = WatchSet(kube, _KINDS, namespaces)
         self._grace = GracePeriods()
-        self._verdicts: dict[Target, Verdict] = {}
-        """The last verdict on each workload: it is judged again when an object that concerns it changes."""
+        self._judgments: dict[Target, Judgment] = {}
+        """The last judgment on each workload: it is judged again when an object that concerns it changes."""
 
         self._reported: dict[object, object] = {}
         self._deleted: set[object] = set()
@@ -105,7 +105,7 @@ class WorkloadMonitor:
             if deadline.passed:
                 raise self._timed_out(missing, seconds)
 
-    def poll(self, seconds: float = _INTERVAL) -> list[tuple[Target, Verdict]]:
+    def poll(self, seconds: float = _INTERVAL) -> list[tuple[Target, Judgment]]:
         """Wait for a change, the end of a grace period or `seconds`, and return the targets that are not ready.
 
         Raises:
@@ -117,26 +117,26 @@ class WorkloadMonitor:
             changes += self._watches.wait(_INTERVAL)
         self._report(changes)
         judged = self._judge()
-        suspicions = [each for verdict in self._verdicts.values() for each in verdict.suspicions]
+        suspicions = [each for judgment in self._judgments.values() for each in judgment.suspicions]
         fatal, self._due = self._grace.update(suspicions, time.monotonic())
         if fatal:
             raise self._failed(fatal)
         for target in judged:
-            verdict = self._verdicts[target]
-            if verdict.state != "ready":
+            judgment = self._judgments[target]
+            if judgment.state != "ready":
                 self._unblock(target)
             self._emit_news(
-                target, ServiceSeen(name=target[2], ready=verdict.state == "ready", waits_for=verdict.reason)
+                target, ServiceSeen(name=target[2], ready=judgment.state == "ready", waits_for=judgment.reason)
             )
-        verdicts = ((target, self._verdicts[target]) for target in self._targets)
-        return [(target, verdict) for target, verdict in verdicts if verdict.state != "ready"]
+        judgments = ((target, self._judgments[target]) for target in self._targets)
+        return [(target, judgment) for target, judgment in judgments if judgment.state != "ready"]
 
     def _judge(self) -> list[Target]:
         """Judge the workloads that changes concern; return those of them that must become ready."""
         concerned = self._watches.concerned()
         for target in (*self._targets, *self._others):
-            if target in concerned or target not in self._verdicts:
-                self._verdicts[target] = judge_workload(*target, self._watches.snapshot)
+            if target in concerned or target not in self._judgments:
+                self._judgments[target] = judge_workload(*target, self._watches.snapshot)
                 concerned.add(target)
         return [target for target in self._targets if target in concerned]
 
@@ -162,12 +162,12 @@ class WorkloadMonitor:
             self._emit(Note(level="warning", text=text))
             self._kube.delete("v1/Pod", pod_name, namespace)
 
-    def _timed_out(self, missing: list[tuple[Target, Verdict]], seconds: float) -> NotReady:
+    def _timed_out(self, missing: list[tuple[Target, Judgment]], seconds: float) -> NotReady:
         findings = []
-        for (kind, namespace, name), verdict in missing:
+        for (kind, namespace, name), judgment in missing:
             ref = ObjectRef(kind=kind, name=name, namespace=namespace)
-            findings += [self._with_log_lines(each.finding) for each in verdict.suspicions] or [
-                Finding(cause="NotReadyInTime", subject=ref, message=f"{ref} still waits for {verdict.reason}")
+            findings += [self._with_log_lines(each.finding) for each in judgment.suspicions] or [
+                Finding(cause="NotReadyInTime", subject=ref, message=f"{ref} still waits for {judgment.reason}")
             ]
         names = ", ".join(name for (_, _, name), _ in missing)
         return NotReady(f"{names} not ready within {seconds:.0f} s", findings)

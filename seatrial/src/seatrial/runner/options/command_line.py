@@ -15,7 +15,7 @@ from typing import Final
 from seatrial.model.errors import UsageError
 from seatrial.pod.agent.report_paths import COVERAGE_FILES
 from seatrial.pod.agent.wire import COLLECTED_MARK, GLOB_MARK
-from seatrial.runner.options.table import Option, Place, by_name
+from seatrial.runner.options.table import Effect, Option, by_name
 
 __all__ = ["Invocation", "ReportFile", "Unsure", "split_command_line"]
 
@@ -170,13 +170,13 @@ class _Host:
         if option is None:
             return each.words
         name = option.names[0]
-        if option.place is Place.REFUSED:
+        if option.effect is Effect.REFUSED:
             raise UsageError(f"{each.name} cannot be used with tests in a pod", reason=option.note, hint=_hint(option))
-        if option.place is Place.TERMINAL:
+        if option.effect is Effect.TERMINAL:
             if not terminal:
                 raise UsageError(f"{each.name} needs a terminal", hint="run it in a terminal without redirection")
             self.debugger = True
-        if option.place is Place.INFORMATION:
+        if option.effect is Effect.INFORMATION:
             self.informational = True
         if name == "--on-host":
             self.args.append(value)
@@ -188,7 +188,7 @@ class _Host:
             self.color = value
         if name == "--cov-report":
             return self._bring_coverage(each, value, cwd)
-        if option.place is Place.COLLECTED:
+        if option.effect is Effect.COLLECTED:
             return self._bring(each, option, cwd, configured=configured)
         return each.words
 
@@ -218,7 +218,7 @@ class _Known:
     """The options of the table and those that the configuration adds."""
 
     def __init__(self, reports: Collection[str]) -> None:
-        self._added = {name: Option((name,), Place.COLLECTED, "one") for name in reports}
+        self._added = {name: Option((name,), Effect.COLLECTED, "one") for name in reports}
 
     def by_name(self, name: str) -> Option | None:
         return self._added.get(name) or by_name(name)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-__all__ = ["OPTIONS", "Option", "Place", "by_name", "render", "report_options"]
+__all__ = ["OPTIONS", "Effect", "Option", "by_name", "render", "report_options"]
 
 
-class Place(StrEnum):
-    """Where an option acts."""
+class Effect(StrEnum):
+    """Where an option acts, or what it does."""
 
     POD = "pod"
     BOTH = "both"
@@ -23,13 +23,13 @@ class Place(StrEnum):
 
 
 _MEANINGS: Final = {
-    Place.POD: "acts in the pod; the host shows the results",
-    Place.BOTH: "acts in the pod and in the display on the host",
-    Place.HOST: "acts on the host only",
-    Place.COLLECTED: "writes a file in the pod, copied to the path that was asked for and to the run's `reports/`",
-    Place.INFORMATION: "pytest prints information and runs no tests; its output is shown unchanged",
-    Place.TERMINAL: "needs a terminal on the host, to which the debugger in the pod is connected",
-    Place.REFUSED: "refused, exit code 4",
+    Effect.POD: "acts in the pod; the host shows the results",
+    Effect.BOTH: "acts in the pod and in the display on the host",
+    Effect.HOST: "acts on the host only",
+    Effect.COLLECTED: "writes a file in the pod, copied to the path that was asked for and to the run's `reports/`",
+    Effect.INFORMATION: "pytest prints information and runs no tests; its output is shown unchanged",
+    Effect.TERMINAL: "needs a terminal on the host, to which the debugger in the pod is connected",
+    Effect.REFUSED: "refused, exit code 4",
 }
 
 
@@ -40,7 +40,7 @@ class Option:
     Attributes:
         names: the usual one first.
         value: whether it takes a value: never, always, or only if the next argument is not an option.
-        place: where it acts.
+        effect: where it acts, or what it does.
         path: its value is a path of the project, which is made relative to the project's root.
         note: remarks.
         group: heading in the reference page.
@@ -49,7 +49,7 @@ class Option:
     """
 
     names: tuple[str, ...]
-    place: Place = Place.POD
+    effect: Effect = Effect.POD
     value: Literal["none", "one", "optional"] = "none"
     path: bool = False
     note: str = ""
@@ -62,20 +62,20 @@ _DEFAULTS: Final = {"--debug": "debug/pytestdebug.log", "--json-report": "json-r
 _COMPANIONS: Final = {"--html": "assets"}
 
 
-def _rows(group: str, *rows: tuple[str, Place, str, str]) -> tuple[Option, ...]:
-    """Return options from rows of (names, place, value, optionally followed by `path`, note)."""
+def _rows(group: str, *rows: tuple[str, Effect, str, str]) -> tuple[Option, ...]:
+    """Return options from rows of (names, effect, value, optionally followed by `path`, note)."""
     made = []
-    for names, place, value, note in rows:
+    for names, effect, value, note in rows:
         kind, _, path = value.partition(" ")
         assert kind in ("none", "one", "optional")  # noqa: S101  # a typing slip in the table below
         every = tuple(names.split())
         default, companion = _DEFAULTS.get(every[0], ""), _COMPANIONS.get(every[0], "")
-        made.append(Option(every, place, kind, bool(path), note, group, default, companion))  # type: ignore[arg-type]
+        made.append(Option(every, effect, kind, bool(path), note, group, default, companion))  # type: ignore[arg-type]
     return tuple(made)
 
 
-_POD, _BOTH, _HOST, _COLLECTED = Place.POD, Place.BOTH, Place.HOST, Place.COLLECTED
-_INFORMATION, _TERMINAL, _REFUSED = Place.INFORMATION, Place.TERMINAL, Place.REFUSED
+_POD, _BOTH, _HOST, _COLLECTED = Effect.POD, Effect.BOTH, Effect.HOST, Effect.COLLECTED
+_INFORMATION, _TERMINAL, _REFUSED = Effect.INFORMATION, Effect.TERMINAL, Effect.REFUSED
 
 OPTIONS: Final[tuple[Option, ...]] = (
     *_rows(
@@ -271,7 +271,7 @@ def report_options(more: Iterable[str] = ()) -> list[str]:
     Args:
         more: names that the configuration adds.
     """
-    found = {name for name, option in _NAMES.items() if option.place is Place.COLLECTED and option.value != "none"}
+    found = {name for name, option in _NAMES.items() if option.effect is Effect.COLLECTED and option.value != "none"}
     return sorted((found | {"--junit-xml", *more}) - {"--cov-report"})
 
 
@@ -296,7 +296,7 @@ def render() -> str:
         "that an ini file or `PYTEST_ADDOPTS` in the image names come to the run's `reports/`, too:",
         "[get files back from the tests](../how-to/report-files-and-snapshots.md).",
         "",
-        *(f"- **{place}**: {meaning}" for place, meaning in _MEANINGS.items()),
+        *(f"- **{effect}**: {meaning}" for effect, meaning in _MEANINGS.items()),
         "",
         "This page is generated from `seatrial/runner/options/table.py` by `python -m seatrial.runner.options`.",
     ]
@@ -306,5 +306,5 @@ def render() -> str:
             group = option.group
             lines += ["", f"## {group}", "", "| option | where | remarks |", "|---|---|---|"]
         names = ", ".join(f"`{name}`" for name in option.names)
-        lines.append(f"| {names} | {option.place} | {option.note} |")
+        lines.append(f"| {names} | {option.effect} | {option.note} |")
     return "\n".join([*lines, ""])

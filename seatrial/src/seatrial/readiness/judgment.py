@@ -1,4 +1,4 @@
-"""Verdicts about one object: ready, waiting, and what is wrong with it."""
+"""The judgment on one object: ready or waiting, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from seatrial.model.finding import Finding, ObjectRef
 
-__all__ = ["READY", "Suspicion", "Verdict", "waiting"]
+__all__ = ["READY", "Judgment", "Suspicion", "waiting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Suspicion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Judgment:
     """Whether an object is ready.
 
     Attributes:
@@ -42,9 +42,9 @@ class Verdict:
     suspicions: tuple[Suspicion, ...] = field(default=())
 
 
-READY = Verdict(state="ready")
+READY = Judgment(state="ready")
 
 
-def waiting(reason: str, *suspicions: Suspicion) -> Verdict:
-    """Return the verdict of an object that waits for `reason`."""
-    return Verdict(state="waiting", reason=reason, suspicions=suspicions)
+def waiting(reason: str, *suspicions: Suspicion) -> Judgment:
+    """Return the judgment of an object that waits for `reason`."""
+    return Judgment(state="waiting", reason=reason, suspicions=suspicions)
