@@ -42,6 +42,14 @@ def test_outcomes_of_the_same_meaning_are_no_difference(before, after):
     assert differences(side("a", run({NAME: recorded(before)})), side("b", run({NAME: recorded(after)}))) == []
 
 
+def test_test_that_the_reference_declares_not_to_run_does_not_count():
+    declared = side("a", run({NAME: recorded("skipped", text="not run: kubernetes")}))
+    passed = side("b", run({NAME: recorded()}))
+
+    assert [each.counts for each in compare_tests(declared, passed, Bounds()).differences] == [False]
+    assert [each.counts for each in compare_tests(passed, declared, Bounds()).differences] == [True]
+
+
 def test_test_that_one_side_has_not_collected_is_missing():
     left, right = side("a", run({NAME: recorded()})), side("b", run({}))
 

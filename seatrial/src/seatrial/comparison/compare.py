@@ -64,7 +64,7 @@ def compare(
         durations=tests.durations,
         differences=tuple(ordered),
         flaky=tests.flaky,
-        notes=(*_missing(left, right), *notes),
+        notes=(*_missing(left, right), *_declared(left, differences), *notes),
     )
 
 
@@ -89,6 +89,13 @@ def _missing(left: Side, right: Side) -> Iterator[str]:
     trees = [side.runs[0].result.tree for side in (left, right)]
     if trees[0] is not None and trees[1] is not None and trees[0].pod != trees[1].pod:
         yield "the two sides ran different files: the working tree changed between the runs"
+
+
+def _declared(left: Side, differences: Sequence[Difference]) -> Iterator[str]:
+    """Yield how many tests the left side declares not to run."""
+    count = sum(each.kind is Kind.NOT_RUN and not each.counts for each in differences)
+    if count:
+        yield f"{count} tests do not run in {left.name}, as their markers say; -v lists them"
 
 
 def _side(side: Side) -> ComparedSide:

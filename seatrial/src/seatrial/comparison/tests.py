@@ -8,6 +8,8 @@ from itertools import product
 from statistics import median
 from typing import Final
 
+from msgspec.structs import replace
+
 from seatrial.comparison.recorded import RecordedRun, Side
 from seatrial.model.comparison import Difference, Durations, Kind
 from seatrial.model.errors import ExitCode
@@ -17,6 +19,9 @@ __all__ = ["Bounds", "ComparedTests", "compare_tests"]
 _TESTS_RAN: Final = (ExitCode.PASSED, ExitCode.TESTS_FAILED, ExitCode.NO_TESTS)
 _GOOD: Final = frozenset(("passed", "xfailed", "xpassed"))
 _NOT_RUN: Final = frozenset(("skipped",))
+
+_DECLARED: Final = "not run: "
+"""Begins the reason of a skip that says what the environment lacks: `not run: kubernetes`."""
 
 _FLOOR: Final = 0.05
 """Seconds that are added to both durations of a ratio: the noise of short tests."""
@@ -67,8 +72,10 @@ def compare_tests(left: Side, right: Side, bounds: Bounds) -> ComparedTests:
         elif _is_flaky(before) or _is_flaky(after):
             found.append(_difference(Kind.FLAKY, name, before, after))
         elif _class(before[0]) != _class(after[0]):
-            skipped = _NOT_RUN & {before[0], after[0]}
-            found.append(_difference(Kind.NOT_RUN if skipped else Kind.OUTCOME, name, before, after))
+            kind = Kind.NOT_RUN if _NOT_RUN & {before[0], after[0]} else Kind.OUTCOME
+            # The reference declares that it cannot run the test: the other side is not worse.
+            declared = before[0] in _NOT_RUN and after[0] in _GOOD and _DECLARED in left.text(name)
+            found.append(replace(_difference(kind, name, before, after), counts=not declared))
     durations, slower = _durations(left, right, names, bounds)
     return ComparedTests(differences=(*found, *slower), durations=durations, flaky=tuple(flaky))
 
