@@ -1,4 +1,4 @@
-"""`seatrial parity` runs Compose and Kubernetes, prints the verdict and is the gate for dropping Compose."""
+"""`seatrial parity` runs Compose and Kubernetes, prints the verdict and decides whether Compose can be dropped."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def explain(difference: Difference, case: Case) -> Explanation | None:
 
 
 def _lost_data(difference: Difference, case: Case) -> Explanation | None:
-    """Explain missing data beside a container whose lasting volume moved or is gone."""
+    """Explain missing data beside a container whose lasting volume moved or was deleted."""
     line = case.find(_NO_DATA, difference, logs=False)
     for each in case.of_kind(Kind.MOUNTS) if line else ():
         lasting = any(kind in each.left for kind in _LASTING)
