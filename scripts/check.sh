@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Install the requirements of `make check`, then run all steps of scripts/check.py.
+# Install the requirements of `make check`, then run steps of scripts/check.py: all, or those named.
 set -euo pipefail
 make --no-print-directory setup
 .venv/bin/foundry up kubernetes-openapi actionlint docker-compose
-exec .venv/bin/python scripts/check.py
+exec .venv/bin/python scripts/check.py "$@"
