@@ -39,10 +39,10 @@ class Step:
         return "{report}" in " ".join(self.argv)
 
 
-def pytest(name: str, *args: str) -> Step:
+def pytest(name: str, *args: str, needed: tuple[str, ...] = ()) -> Step:
     """Return a step that runs pytest with these arguments."""
     slowest = ("--durations=10", "--durations-min=5")
-    return Step(name, (str(BIN / "pytest"), "-q", *slowest, *args, "--junitxml={report}"))
+    return Step(name, (str(BIN / "pytest"), "-q", *slowest, *args, "--junitxml={report}"), needed)
 
 
 ON_ALL_CORES = ("--numprocesses=auto",)
@@ -57,6 +57,9 @@ SLOW = (
     "test_restart.py",
     "test_tutorial.py",
 )
+
+# Tests that are skipped without a browser.
+WITH_BROWSER = ("test_page_opens_without_an_error_and_loads_nothing",)
 
 # Tests that are skipped in a cluster that does not enforce policies. This cluster must enforce them.
 WITH_POLICIES = (
@@ -76,6 +79,7 @@ STEPS = (
         "--ignore=seatrial/tests/conformance",
         *COVERAGE,
         *ON_ALL_CORES,
+        needed=WITH_BROWSER,
     ),
     Step("coverage", (str(BIN / "python"), "scripts/check_coverage.py")),
     # 10 s for each of two decoders.

@@ -22,6 +22,12 @@ START = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
 FIRST_TEST = 40.0
 """Seconds after the start of the run at which the first test starts."""
 
+
+def at(seconds: float) -> datetime:
+    """Return a time, in seconds after the start of the run."""
+    return START + timedelta(seconds=seconds)
+
+
 DIFF = [
     "    def test_total(api):",
     '>       assert api.get("/orders/1").json() == {"id": 1, "total": 30}',

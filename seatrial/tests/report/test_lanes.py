@@ -150,6 +150,12 @@ def test_incidents_that_events_tell() -> None:
     ]  # fmt: skip
 
 
+def test_lane_of_a_deployment_leaves_out_the_hash_of_its_replica_set() -> None:
+    [lane] = lanes(history(), [], [], [container(1, pod="orders-api-7886694586-nw5h2", state="running")])
+
+    assert lane.name == "orders-api-nw5h2 / api"
+
+
 @pytest.mark.parametrize(
     ("pod", "service"),
     [

@@ -63,6 +63,12 @@ def service_of(pod: str) -> str:
     return "-".join(parts)
 
 
+def _short_name(pod: str) -> str:
+    """Return a pod's name without the hash of its ReplicaSet: `orders-api-nw5h2`."""
+    service, last = service_of(pod), pod.rpartition("-")[2]
+    return f"{service}-{last}" if pod.count("-") - service.count("-") > 1 else pod
+
+
 def _stage_lanes(stages: Sequence[StageRow]) -> Iterable[Lane]:
     for row in stages:
         facts = ", ".join(f"{name} {value}".strip() for name, value in row.facts)
@@ -136,7 +142,7 @@ def _container_lanes(records: Sequence[Record], start: datetime, end: float) -> 
         bars = tuple(_bars(seen, start, until))
         marks = [*_restarts(seen, start), *warnings.get((namespace, pod), ())]
         service = seen[-1].controller.name if seen[-1].controller else service_of(pod)
-        name = f"{pod} / {container}"
+        name = f"{_short_name(pod)} / {container}"
         yield Lane(name=name, group="containers", bars=bars, marks=tuple(marks[:_MARKS]), service=service)
 
 
