@@ -14,7 +14,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / ".seatrial" / "check" / "coverage.json"
 SOURCE = "seatrial/src/seatrial/"
-PARTS = ("config/", "diagnose/", "image_inputs/", "model/", "pod/", "readiness/", "runner/", "runner/verdict_rules.py")
+PARTS = (
+    "config/", "diagnose/", "image_inputs/", "model/", "pod/", "readiness/", "report/", "runner/",
+    "runner/verdict_rules.py",
+)  # fmt: skip
 PROGRAMS = (
     "pod/agent/",
     "runner/renderer/",

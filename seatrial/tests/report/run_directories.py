@@ -138,7 +138,7 @@ class RunDirectory:
         tested = self.seconds - FIRST_TEST
         return RunResult(
             run=RUN,
-            environment=EnvironmentId("5e551040"),
+            environment="kubernetes",
             started=START,
             seconds=self.seconds,
             exit=self.exit,
