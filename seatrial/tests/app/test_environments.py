@@ -12,6 +12,7 @@ from seatrial.adapters.ledger import Ledger
 from seatrial.app import environments
 from seatrial.app.wiring import Machine
 from seatrial.doubles import Answer, FakeClock
+from seatrial.model.environment_record import Created
 from seatrial.model.errors import UsageError
 from seatrial.model.spec import ClusterSpec
 from seatrial.removal.keep import Fate
@@ -372,3 +373,43 @@ def test_directories_without_a_record_are_deleted_unless_locked(machines):
     assert not left.exists()
     assert machines.this.ledger.directory("beginning").exists()
     assert machines.this.ledger.record(it.id) is not None
+
+
+class TestCompose:
+    @pytest.fixture
+    def project(self, machines):
+        return changed(machines.project, environment="compose")
+
+    def test_name_carries_the_id_so_several_can_be_up(self, machines, project):
+        one, two = machines.new(project=project), machines.new(project=project)
+
+        assert (one.provider, one.cluster) == ("compose", f"it-{one.id}")
+        assert two.cluster == f"it-{two.id}" != one.cluster
+
+    def test_kinds_of_environment_are_kept_apart(self, machines, project):
+        cluster = machines.kept()
+        this = machines.machine()
+        record = machines.new(this, project, command="up")
+        this.ledger.write(changed(record, kept=True))
+        this.ledger.release(record.id)
+
+        assert environments.require(machines.this, project).id == record.id
+        assert environments.require(machines.this, machines.project).id == cluster.id
+
+    def test_run_replaces_what_an_earlier_run_kept(self, machines, project):
+        this = machines.machine()
+        record = machines.new(this, project)
+        this.ledger.write(changed(record, kept=True))
+        this.ledger.release(record.id)
+        machines.new(project=project)
+
+        assert machines.this.ledger.record(record.id) is None
+        assert f"removing Compose project {record.cluster}, which an earlier run kept" in machines.said
+
+    def test_removal_does_not_touch_registry_or_clusters(self, machines, project):
+        this = machines.machine()
+        record = machines.new(this, project).with_resource(Created(kind="compose", name="x"))
+        environments.remove(this, record)
+
+        assert not any("seatrial-registry" in word for words in machines.processes.ran for word in words)
+        assert this.ledger.record(record.id) is None

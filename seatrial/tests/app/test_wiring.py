@@ -98,3 +98,11 @@ def test_visitor_copies_no_kubeconfig(machines, existing):
 
     assert cluster.kubeconfig == source
     assert [path for path in machines.this.ledger.root.rglob("*") if path.is_file()] == []
+
+
+def test_command_for_kubernetes_refuses_a_compose_environment(machines):
+    record = changed(machines.new(), provider="compose", cluster="shop-aa")
+
+    with pytest.raises(UsageError, match="this command requires Kubernetes") as caught:
+        environment(machines.this, machines.project, record)
+    assert "shop-aa-test-runner-1" in caught.value.hint

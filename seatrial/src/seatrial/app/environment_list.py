@@ -18,6 +18,8 @@ class ListedEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """One environment.
 
     Attributes:
+        cluster: name of the cluster, or of the Compose project.
+        kind: kubernetes or compose.
         created_by: the command that created it; `another machine` if it is not in the ledger.
         state: for people.
         policies: enforced, ignored or unknown; empty if they were not verified or do not apply.
@@ -25,6 +27,7 @@ class ListedEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     cluster: str
+    kind: str = "kubernetes"
     namespace: str = ""
     project: str
     created_by: str
@@ -67,6 +70,7 @@ def _of_record(this: Machine, record: EnvironmentRecord) -> ListedEnvironment:
         state = "expired: the next command removes it"
     return ListedEnvironment(
         cluster=record.cluster,
+        kind="compose" if record.provider == "compose" else "kubernetes",
         namespace=record.namespace,
         project=record.project,
         created_by=record.command,

@@ -17,13 +17,13 @@ from seatrial.images.input_reader import base_images, read_inputs
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.finding import Finding
 from seatrial.model.spec import Project
-from seatrial.ports import Kube
+from seatrial.ports import Images, Kube
 from seatrial.readiness.judgment import Suspicion
 from seatrial.readiness.pod import judge_pod
 from seatrial.readiness.snapshot import Snapshot, controller_of
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.releases.helm_records import newest_revision
-from seatrial.saved_state import read_runner
+from seatrial.saved_state import RunnerRecord, read_runner
 from seatrial.watching.log_evidence import with_log_lines
 from seatrial.watching.watch_set import list_snapshot
 
@@ -34,6 +34,7 @@ __all__ = [
     "WorkloadStatus",
     "environment_status",
     "find_problems",
+    "next_step",
     "release_statuses",
     "runner_status",
     "workload_statuses",
@@ -164,24 +165,35 @@ def runner_status(kube: Kube, project: Project, env: Kubernetes) -> RunnerStatus
     spec = project.runner
     pod = kube.get("v1/Pod", spec.pod, spec.namespace)
     made = read_runner(env.directory)
-    image = next((image for image in project.image if image.name == spec.image), None)
     if pod is None or made is None:
         return RunnerStatus(pod=spec.pod, image="", state="gone", next="create it")
     judgment = judge_pod(pod, [])
-    step = "use it"
-    if image is not None:
-        present = env.images.inspect([*base_images(image, os.environ), made.reference])
-        given = read_inputs(project, image, os.environ, present)
-        local = present.get(made.reference)
-        places = given.places(spec.workdir or (local.workdir if local else "/"), made.places, made.manifest)
-        causes = image_needs(made.manifest, given.manifest, places=places, rebuild=spec.rebuild)
-        if local is None or local.digest != made.image:
-            step = "rebuild its image, which is not on the engine"
-        elif causes:
-            step = f"rebuild its image: {causes[0]}"
-        elif made.manifest.files != given.manifest.files:
-            step = "send it the changed files"
+    step = next_step(project, made, env.images)
     return RunnerStatus(pod=spec.pod, image=made.reference, state=judgment.reason or "ready", next=step)
+
+
+def next_step(project: Project, made: RunnerRecord, images: Images) -> str:
+    """Return what the next `seatrial test` will do with an existing runner.
+
+    Args:
+        project: the project.
+        made: the runner.
+        images: images of the engine.
+    """
+    spec = project.runner
+    image = next((image for image in project.image if image.name == spec.image), None)
+    if image is None:
+        return "use it"
+    present = images.inspect([*base_images(image, os.environ), made.reference])
+    given = read_inputs(project, image, os.environ, present)
+    local = present.get(made.reference)
+    places = given.places(spec.workdir or (local.workdir if local else "/"), made.places, made.manifest)
+    causes = image_needs(made.manifest, given.manifest, places=places, rebuild=spec.rebuild)
+    if local is None or local.digest != made.image:
+        return "rebuild its image, which is not on the engine"
+    if causes:
+        return f"rebuild its image: {causes[0]}"
+    return "send it the changed files" if made.manifest.files != given.manifest.files else "use it"
 
 
 def find_problems(kube: Kube, project: Project) -> tuple[Finding, ...]:

@@ -229,6 +229,12 @@ def environment(this: Machine, project: Project, record: EnvironmentRecord) -> K
     Raises:
         UsageError: a setting that the provider requires is missing, or the kind configuration is invalid.
     """
+    if record.provider == "compose":
+        raise UsageError(
+            "this command requires Kubernetes",
+            reason=f"the environment is Compose project {record.cluster}",
+            hint=f"docker exec --interactive --tty {record.cluster}-{project.runner.pod}-1 sh",
+        )
     directory = this.ledger.directory(record.id)
     common: dict[str, Any] = {
         "images": this.engine,

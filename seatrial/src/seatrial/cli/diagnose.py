@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seatrial.cli.declaration import namespace_option, plain_command
+from seatrial.cli.declaration import env_option, namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
@@ -18,6 +18,7 @@ __all__ = ["command"]
         ("seatrial diagnose --json", "for scripts; exit code 10 if there are findings"),
     )
 )
+@env_option
 @namespace_option
 @click.pass_obj
 def command(context: Context) -> ExitCode:
@@ -26,8 +27,13 @@ def command(context: Context) -> ExitCode:
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415
 
     this, project = machine(), context.project
-    kube = environment(this, project, environments.require(this, project, context.namespace)).cluster.connect()
-    found = environment_status.find_problems(kube, project)
+    record = environments.require(this, project, context.namespace)
+    if record.provider == "compose":
+        from seatrial.app.compose_inspection import compose_problems  # noqa: PLC0415
+
+        found = compose_problems(this, record)
+    else:
+        found = environment_status.find_problems(environment(this, project, record).cluster.connect(), project)
     context.print_result(found, lambda: "\n".join(map(_text, found)) if found else "no problems found")
     return ExitCode.ENVIRONMENT if found else ExitCode.PASSED
 

@@ -26,6 +26,8 @@ __all__ = ["command"]
 def command(context: Context) -> ExitCode:
     """List the environments of this machine.
 
+    They are kind clusters, environments in existing clusters, and Compose projects.
+
     With `provider = "existing"`, environments that other machines created in the cluster are listed too.
     """
     from seatrial.app.environment_list import list_environments  # noqa: PLC0415 - keeps --help quick

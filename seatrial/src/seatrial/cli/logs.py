@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from seatrial.cli.declaration import namespace_option, plain_command
+from seatrial.cli.declaration import env_option, namespace_option, plain_command
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode, UsageError
 
@@ -44,6 +44,7 @@ def seconds(text: str) -> int:
 @click.option("--since", metavar="DURATION", help="Only lines of the last 90s, 5m or 2h.")
 @click.option("-c", "--container", metavar="NAME", help="Only this container of each pod.")
 @click.option("--previous", is_flag=True, help="Of the container before its last restart.")
+@env_option
 @namespace_option
 @click.pass_obj
 def command(
@@ -58,7 +59,7 @@ def command(
 ) -> ExitCode:
     """Print the logs of a service or of the runner.
 
-    NAME is a declared service, a Kubernetes Service, a workload, a pod, or `runner`.
+    NAME is a declared service, a Kubernetes Service, a workload, a pod, or `runner`; in Compose a service or `runner`.
     """
     from seatrial.app import environments  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.log_selection import RUNNER, select  # noqa: PLC0415
@@ -70,7 +71,13 @@ def command(
     if follow and previous:
         raise UsageError("--follow and --previous exclude each other", reason="a container that ended prints no more")
     this, project = machine(), context.project
-    kube = environment(this, project, environments.require(this, project, context.namespace)).cluster.connect()
+    record = environments.require(this, project, context.namespace)
+    if record.provider == "compose":
+        if container or previous:
+            option = "--container" if container else "--previous"
+            raise UsageError(f"{option} requires Kubernetes", reason="a service of Compose has one container")
+        return _compose_logs(context, name, follow=follow, tail=tail, since=newer)
+    kube = environment(this, project, record).cluster.connect()
     namespaces = project.used_namespaces
     pods = [pod for namespace in namespaces for pod in kube.objects("v1/Pod", namespace)]
     selection, those = select(kube, project, pods, name, container)
@@ -91,4 +98,32 @@ def command(
         printed = printed or bool(text)
     if not printed:
         context.say("no container was restarted" if previous else "the logs are empty")
+    return ExitCode.PASSED
+
+
+def _compose_logs(context: Context, name: str | None, *, follow: bool, tail: int | None, since: int | None) -> ExitCode:
+    """Print the logs of containers of a Compose environment."""
+    from seatrial.app import compose_inspection, environments  # noqa: PLC0415
+    from seatrial.app.wiring import compose_environment, machine  # noqa: PLC0415
+    from seatrial.model.redaction import SECRETS  # noqa: PLC0415
+    from seatrial.readiness.container import container_name, service_of  # noqa: PLC0415
+    from seatrial.runner.decoder import decode_log  # noqa: PLC0415
+
+    this, project = machine(), context.project
+    compose = compose_environment(this, environments.require(this, project)).compose
+    containers = compose_inspection.select_containers(compose.containers(), project, name)
+    printed = False
+    if follow:
+        for service, line in compose_inspection.follow_containers(compose, containers, tail=tail, since=since):
+            start = f"{service} | " if len(containers) > 1 else ""
+            print(f"{start}{decode_log(SECRETS.data(line))}", end="", flush=True)
+        return ExitCode.PASSED
+    for each in containers:
+        text = compose.logs(container_name(each), tail=tail, since=since)
+        if text and len(containers) > 1:
+            print(f"==> {service_of(each)} <==", flush=True)
+        print(decode_log(SECRETS.data(text)), end="", flush=True)
+        printed = printed or bool(text)
+    if not printed:
+        context.say("the logs are empty")
     return ExitCode.PASSED

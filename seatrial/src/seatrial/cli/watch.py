@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from seatrial.cli.declaration import namespace_option, pytest_command
+from seatrial.cli.declaration import env_option, namespace_option, pytest_command
 from seatrial.cli.errors import tell
 from seatrial.cli.options import Context
 from seatrial.model.errors import ExitCode
@@ -21,6 +21,7 @@ __all__ = ["command"]
         ("seatrial watch -k s3 -x", "options of pytest"),
     )
 )
+@env_option
 @namespace_option
 @click.pass_obj
 def command(ctx: Context, *, pytest_args: tuple[str, ...]) -> ExitCode:
