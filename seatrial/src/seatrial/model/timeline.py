@@ -72,11 +72,23 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     at: datetime
 
 
-class PodRecord(_Record, frozen=True, kw_only=True, tag="pod"):
+class _ObjectRecord(_Record, frozen=True, kw_only=True):
+    """Base of the records of one object in a namespace.
+
+    Attributes:
+        uid: differs between objects that have one name after another.
+    """
+
+    seen: Seen
+    namespace: str
+    name: str
+    uid: str
+
+
+class PodRecord(_ObjectRecord, frozen=True, kw_only=True, tag="pod"):
     """The state of a pod. Its containers have records of their own.
 
     Attributes:
-        uid: differs between pods that have one name after another.
         controller: null if it has none.
         labels: all labels; selectors of Services and policies match them.
         node: empty before it is scheduled.
@@ -93,10 +105,6 @@ class PodRecord(_Record, frozen=True, kw_only=True, tag="pod"):
         claims: names of the PersistentVolumeClaims that it mounts.
     """
 
-    seen: Seen
-    namespace: str
-    name: str
-    uid: str
     controller: Controller | None = None
     labels: dict[str, str] = {}
     node: str = ""
@@ -170,7 +178,7 @@ class ContainerRecord(_Record, frozen=True, kw_only=True, tag="container"):
     ports: tuple[int, ...] = ()
 
 
-class WorkloadRecord(_Record, frozen=True, kw_only=True, tag="workload"):
+class WorkloadRecord(_ObjectRecord, frozen=True, kw_only=True, tag="workload"):
     """The state of a Deployment, StatefulSet, DaemonSet or ReplicaSet.
 
     Attributes:
@@ -187,11 +195,7 @@ class WorkloadRecord(_Record, frozen=True, kw_only=True, tag="workload"):
         deletion: when its deletion was requested.
     """
 
-    seen: Seen
     kind: str
-    namespace: str
-    name: str
-    uid: str
     controller: Controller | None = None
     labels: dict[str, str] = {}
     selector: dict[str, str] = {}
@@ -209,7 +213,7 @@ class WorkloadRecord(_Record, frozen=True, kw_only=True, tag="workload"):
     deletion: datetime | None = None
 
 
-class JobRecord(_Record, frozen=True, kw_only=True, tag="job"):
+class JobRecord(_ObjectRecord, frozen=True, kw_only=True, tag="job"):
     """The state of a Job.
 
     Attributes:
@@ -225,10 +229,6 @@ class JobRecord(_Record, frozen=True, kw_only=True, tag="job"):
         deletion: when its deletion was requested.
     """
 
-    seen: Seen
-    namespace: str
-    name: str
-    uid: str
     controller: Controller | None = None
     labels: dict[str, str] = {}
     hook: str = ""
@@ -246,7 +246,7 @@ class JobRecord(_Record, frozen=True, kw_only=True, tag="job"):
     deletion: datetime | None = None
 
 
-class EventRecord(_Record, frozen=True, kw_only=True, tag="event"):
+class EventRecord(_ObjectRecord, frozen=True, kw_only=True, tag="event"):
     """An Event object of the cluster. Kubernetes counts repeated events in one object: each count has a record.
 
     Attributes:
@@ -261,10 +261,6 @@ class EventRecord(_Record, frozen=True, kw_only=True, tag="event"):
         node: node of the kubelet that reports it.
     """
 
-    seen: Seen
-    namespace: str
-    name: str
-    uid: str
     regarding: ClusterObject
     type: str
     reason: str
@@ -300,7 +296,7 @@ class NodeRecord(_Record, frozen=True, kw_only=True, tag="node"):
     kubelet: str = ""
 
 
-class EndpointsRecord(_Record, frozen=True, kw_only=True, tag="endpoints"):
+class EndpointsRecord(_ObjectRecord, frozen=True, kw_only=True, tag="endpoints"):
     """The state of an EndpointSlice. A Service may have several.
 
     Attributes:
@@ -312,10 +308,6 @@ class EndpointsRecord(_Record, frozen=True, kw_only=True, tag="endpoints"):
         ports: target ports of all endpoints.
     """
 
-    seen: Seen
-    namespace: str
-    name: str
-    uid: str
     service: str = ""
     address_type: str = "IPv4"
     ready: tuple[Endpoint, ...] = ()
@@ -323,7 +315,7 @@ class EndpointsRecord(_Record, frozen=True, kw_only=True, tag="endpoints"):
     ports: tuple[EndpointPort, ...] = ()
 
 
-class PolicyRecord(_Record, frozen=True, kw_only=True, tag="policy"):
+class PolicyRecord(_ObjectRecord, frozen=True, kw_only=True, tag="policy"):
     """The state of a NetworkPolicy.
 
     Attributes:
@@ -334,10 +326,6 @@ class PolicyRecord(_Record, frozen=True, kw_only=True, tag="policy"):
         egress_rules: number of rules; 0 with type `Egress`: no outgoing connection is allowed.
     """
 
-    seen: Seen
-    namespace: str
-    name: str
-    uid: str
     selector: dict[str, str] = {}
     types: tuple[str, ...] = ()
     ingress_rules: int = 0
