@@ -58,3 +58,14 @@ def test_dockerignore_of_the_page_leaves_out_what_it_does_not_name():
 
     assert [name for name in ("src/a.py", "tests/a.py", "uv.lock", "pyproject.toml") if ignore.ignored(name)] == []
     assert all(ignore.ignored(name) for name in (".git/HEAD", "docs/a.md", "src/__pycache__/a.pyc", ".seatrial/x"))
+
+
+def test_compose_configuration_of_the_page_gives_each_variable_a_value(tmp_path):
+    (text,) = blocks("how-to/docker-compose.md", "toml")
+    (tmp_path / "seatrial.toml").write_text(text)
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    project = load(str(tmp_path), environ={"SEATRIAL_ENVIRONMENT": "compose"}).project
+
+    assert project.environment == "compose"
+    assert project.compose is not None
+    assert project.runner.references.keys() == project.compose.env.keys()
