@@ -39,15 +39,17 @@ def call(method, path, body=None):
         return json.load(answer)
 
 def test_deletion():
-    """Ask the service until it fails and answers again."""
-    answered, failed, deadline = [], False, time.monotonic() + 60
-    for number in range(1000):
+    """Ask the service until it fails, its pod is deleted, and it answers again."""
+    answered, failed, deadline = [], False, time.monotonic() + 120
+    deleted = Path("/tmp/deleted")
+    deleted.unlink(missing_ok=True)
+    for number in range(2000):
         try:
             with urllib.request.urlopen(f"http://web:8080/stock?number={number}.", timeout=2):
                 answered.append(number)
         except OSError:
             failed = True
-        if (failed and answered and answered[-1] == number) or time.monotonic() > deadline:
+        if (failed and deleted.exists() and answered[-1:] == [number]) or time.monotonic() > deadline:
             break
         time.sleep(0.1)
     print("answered", *answered)
@@ -130,7 +132,8 @@ def run_with_deletion(shop, *python) -> tuple[str, str]:
     events = run_directory(shop) / "events.jsonl"
     until(lambda: events.exists() and b"TestStarted" in events.read_bytes())
     time.sleep(1)
-    shop.kubectl("delete", "-n", "shop", pod, "--wait=false")
+    shop.kubectl("delete", "-n", "shop", pod)
+    shop.kubectl("exec", "-n", "shop", "test-runner", "-c", "tests", "--", "touch", "/tmp/deleted")
     out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, out
     return out, pod.removeprefix("pod/")

@@ -10,7 +10,8 @@ from seatrial.model.event import Note, StageProgress
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.result import Outcome, Stage
 from seatrial.model.spec import NamespaceSpec, Project, RunnerSpec
-from seatrial.stages.context import done, unchanged
+from seatrial.model.timeline import RecordingRecord, decode_timeline
+from seatrial.stages.context import Ctx, done, unchanged
 
 
 def test_reports_have_result_outcome_and_facts() -> None:
@@ -74,3 +75,37 @@ def test_facts_of_stages_are_separate(world: World) -> None:
     ctx.fact(Stage.BUILD, "web", "web:1")
 
     assert ctx.facts == {Stage.BUILD: {"web": "web:1"}, Stage.CLUSTER: {"name": "it"}}
+
+
+def test_recording_covers_the_whole_cluster_if_it_belongs_to_the_environment(world: World) -> None:
+    ctx = world.ctx()
+    ctx.record_cluster()
+
+    assert recorded_namespaces(ctx) == ((), "")
+
+
+def test_recording_of_a_shared_cluster_covers_namespaces_of_the_environment_and_its_tests(tmp_path: Path) -> None:
+    runner = RunnerSpec(image="r:1", namespace="shop", isolated_namespaces=True)
+    world = World(tmp_path, Project(root=tmp_path, runner=runner), provider="existing", identity="shop-1")
+    ctx = world.ctx()
+    ctx.record_cluster()
+
+    assert recorded_namespaces(ctx) == (("shop",), "shop")
+
+
+def test_recording_ends_with_the_run_if_collecting_does_not_end_it(world: World) -> None:
+    ctx = world.ctx()
+    ctx.record_cluster()
+    ctx.at_end.close()
+
+    states = [each.state for each in recording(ctx)]
+    assert states == ["started", "ended"]
+
+
+def recording(ctx: Ctx) -> list[RecordingRecord]:
+    records = decode_timeline((ctx.run_dir / "timeline.jsonl").read_bytes())
+    return [each for each in records if isinstance(each, RecordingRecord)]
+
+
+def recorded_namespaces(ctx: Ctx) -> tuple[tuple[str, ...], str]:
+    return recording(ctx)[0].namespaces, recording(ctx)[0].isolated_for

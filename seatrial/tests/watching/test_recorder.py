@@ -23,7 +23,7 @@ from seatrial.watching.object_records import KINDS
 from seatrial.watching.recorder import ClusterRecorder, Scope
 
 ALL = Scope(namespaces=("shop",), whole_cluster=True)
-SHARED = Scope(namespaces=("shop", "data"), whole_cluster=False, isolated_for="shop")
+SHARED = Scope(namespaces=("shop", "data"), whole_cluster=False, isolated_for="shop", project="shop-1")
 
 
 class Recording:
@@ -186,7 +186,7 @@ class TestSharedCluster:
         assert (started.namespaces, started.isolated_for) == (("shop", "data"), "shop")
 
     def test_namespaces_of_tests_are_watched_from_their_creation_to_their_deletion(self, shared: Recording) -> None:
-        assert shared.streams.labels["v1/Namespace", ""] == "seatrial.dev/isolated-for=shop"
+        assert shared.streams.labels["v1/Namespace", ""] == "seatrial.dev/project=shop-1,seatrial.dev/isolated-for=shop"
         namespace = {"metadata": {"name": "test-refund-1a2b3"}}
         shared.change("synced", kind="v1/Namespace")
         shared.change("added", namespace, kind="v1/Namespace")

@@ -160,6 +160,7 @@ class Ctx(RunContext):
             namespaces=self.project.used_namespaces,
             whole_cluster=not self.record.shares,
             isolated_for=runner.namespace if runner.isolated_namespaces else "",
+            project=self.record.project_label,
         )
         self.recorder = ClusterRecorder(
             self.kube.streams(), self.run_dir, scope, self.env.clock, is_new=self.is_new or not self.record.kept

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seatrial.model.names import LABEL_ISOLATED_FOR
+from seatrial.model.names import LABEL_ISOLATED_FOR, LABEL_PROJECT
 from seatrial.model.redaction import safe_struct
 from seatrial.model.timeline import (
     TIMELINE_FILE,
@@ -51,11 +51,18 @@ class Scope:
         namespaces: namespaces of the environment.
         whole_cluster: record all namespaces: the cluster belongs to the environment.
         isolated_for: namespace for which tests create further ones; empty if they cannot.
+        project: value of the project label on those namespaces.
     """
 
     namespaces: tuple[str, ...]
     whole_cluster: bool
     isolated_for: str = ""
+    project: str = ""
+
+    @property
+    def selector(self) -> str:
+        """The label selector of namespaces that tests create."""
+        return f"{LABEL_PROJECT}={self.project},{LABEL_ISOLATED_FOR}={self.isolated_for}"
 
     def has_logs(self, namespace: str) -> bool:
         """Whether logs of a namespace are followed."""
@@ -139,9 +146,7 @@ class ClusterRecorder:
                 yield partial(self._watch, kind, namespace)
         if scope.isolated_for and not scope.whole_cluster:
             yield lambda: self._watches.setdefault("", []).append(
-                self._streams.watch(
-                    _NAMESPACE, "", labels=f"{LABEL_ISOLATED_FOR}={scope.isolated_for}", take=self._take_namespaces
-                )
+                self._streams.watch(_NAMESPACE, "", labels=scope.selector, take=self._take_namespaces)
             )
 
     def _watch(self, kind: str, namespace: str) -> None:
