@@ -35,6 +35,11 @@ test-docker: setup ## run the same tests in Docker Compose; KEEP=always, ARGS="-
 .PHONY: test-integration
 test-integration: test-docker ## run test-docker: what `make test` was before the tests ran in Kubernetes
 
+.PHONY: test-all
+test-all: setup ## run floe's tests in Compose and in Kubernetes; fails unless both are proven equal; ARGS="--reruns 2"
+	@$(BIN)/foundry up docker-compose
+	@testing/docker/scripts/compare-environments.sh $(ARGS)
+
 .PHONY: lint
 lint: $(STAMP) ## run ruff, shellcheck, and the checks of words and hosts
 	@$(BIN)/ruff check --quiet .
@@ -48,6 +53,10 @@ types: $(STAMP) ## run mypy in strict mode and check the import contracts
 .PHONY: check-seed
 check-seed: $(STAMP) ## check docs/seed-map.md; ARGS=--apply removes each feature on a cluster
 	@$(BIN)/python scripts/check_seed.py $(ARGS)
+
+.PHONY: check-parity
+check-parity: setup ## plant differences and check that seatrial compare finds and explains each; ARGS="memory" selects
+	@seatrial/e2e/parity/check.sh $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(STAMP) ## fuzz the decoders of pod data, 10 s per target; ARGS="--seconds 600 decoder"

@@ -26,6 +26,7 @@ import local_images
 PROJECT = Path(__file__).parent / "project"
 CLEAN = 10
 DIFFERS = 13
+IN_BOTH = ("variable of the API", "underscore in a variable")
 
 
 class Checked:
@@ -44,7 +45,16 @@ class Checked:
     def test(self, *pytest_args: str) -> str:
         """Run the tests and return the id of the run."""
         self.seatrial("-q", "test", *pytest_args)
+        return self.latest()
+
+    def latest(self) -> str:
+        """Return the id of the newest run."""
         return (self.root / ".seatrial" / "runs" / "latest").resolve().name
+
+    def restore(self, plant: Plant | None) -> None:
+        """Revert the changes of a plant."""
+        for path, *_ in plant.edits if plant else ():
+            shutil.copy(PROJECT / path, self.root / path)
 
     def compare(self, left: str, right: str) -> dict[str, Any]:
         """Return the comparison of two runs."""
@@ -87,13 +97,34 @@ def check(checked: Checked, words: list[str]) -> None:
         if words and not any(word in plant.name for word in words):
             continue
         started = time.monotonic()
-        for path in {path for path, *_ in plant.edits}:
-            shutil.copy(PROJECT / path, checked.root / path)
         plant.apply(checked.root)
         run = checked.test()
         checked.report(plant.name, problem_of(plant, checked.compare(base, run)), time.monotonic() - started)
-        for path, *_ in plant.edits:
-            shutil.copy(PROJECT / path, checked.root / path)
+        checked.restore(plant)
+    check_both_kinds(checked, words)
+
+
+def check_both_kinds(checked: Checked, words: list[str]) -> None:
+    """Compare the unchanged project, and two plants, in Compose and in the kept cluster."""
+    for plant in (None, *(each for each in PLANTS if each.name in IN_BOTH)):
+        name = f"compose and kubernetes: {plant.name if plant else 'no plant'}"
+        if words and not any(word in name for word in words):
+            continue
+        started = time.monotonic()
+        done = checked.seatrial("-q", "run", "--env", "compose")
+        if done.returncode:
+            checked.report(name, done.stderr, time.monotonic() - started)
+            continue
+        left = checked.latest()
+        if plant:
+            plant.apply(checked.root)
+        found = checked.compare(left, checked.test())
+        if plant:
+            problem = problem_of(plant, found)
+        else:
+            problem = "" if found["verdict"] == "ready to drop Compose" else f"{found['verdict']}: {found['boxes']}"
+        checked.report(name, problem, time.monotonic() - started)
+        checked.restore(plant)
 
 
 def check_upgrades(checked: Checked, words: list[str]) -> None:

@@ -92,9 +92,17 @@ def test_run_without_junit_has_outcomes_and_no_texts(runs):
     assert read_run(directory).tests[NAME].text == ""
 
 
-def test_repetitions_are_one_side(runs):
+def test_run_that_only_created_an_environment_is_refused(runs):
     write_run(runs / "one", {})
-    write_run(runs / "two", {})
+    with pytest.raises(UsageError) as raised:
+        read_side("one", runs)
+
+    assert raised.value.message == "run one ran no tests"
+
+
+def test_repetitions_are_one_side(runs):
+    write_run(runs / "one", {NAME: "passed"})
+    write_run(runs / "two", {NAME: "passed"})
 
     side = read_side("one,two", runs)
     assert (side.name, len(side.runs)) == ("one", 2)
@@ -104,8 +112,8 @@ def test_repetitions_are_one_side(runs):
 
 def test_sides_of_different_kinds_are_named_after_them(runs):
     compose = msgspec.structs.replace(FACTS, kind=EnvironmentKind.COMPOSE)
-    write_run(runs / "one", {}, facts=compose)
-    write_run(runs / "two", {})
+    write_run(runs / "one", {NAME: "passed"}, facts=compose)
+    write_run(runs / "two", {NAME: "passed"})
     left, right = read_side("one", runs), read_side("two", runs)
 
     assert [each.name for each in sides(left, right)] == ["compose", "kubernetes"]

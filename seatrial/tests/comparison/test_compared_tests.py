@@ -64,6 +64,13 @@ def test_run_that_ended_before_its_tests_is_one_difference_and_not_one_for_each_
     ]
 
 
+def test_runs_that_ended_alike_before_their_tests_are_no_difference():
+    ended = side("b", run({}, exit_=ExitCode.ENVIRONMENT, problem="web not ready"))
+
+    assert differences(ended, ended) == []
+    assert not compared(ended.runs[0], ended.runs[0]).ready
+
+
 class TestRepetitions:
     def flaky(self, *outcomes):
         return side("x", *(run({NAME: recorded(each)}) for each in outcomes))

@@ -13,7 +13,7 @@ import msgspec
 from seatrial.collection.facts_recorder import FACTS_FILE
 from seatrial.comparison.recorded import RecordedRun, RecordedTest, Side
 from seatrial.model.environment_facts import FACTS_SCHEMA, EnvironmentFacts
-from seatrial.model.errors import UsageError
+from seatrial.model.errors import ExitCode, UsageError
 from seatrial.model.event import TestReported, decode_event
 from seatrial.model.result import RunResult
 
@@ -84,6 +84,9 @@ def read_side(names: str, runs: Path | None, *, name: str = "") -> Side:
     found = tuple(read_run(find_run(each, runs)) for each in names.split(",") if each)
     if not found:
         raise UsageError("the name of a run is empty", hint="seatrial compare RUN RUN")
+    for run in found:
+        if run.result.exit is ExitCode.PASSED and not run.tests:
+            raise UsageError(f"run {run.result.run} ran no tests", reason="it only created the environment")
     return Side(name=name or found[0].result.run, runs=found)
 
 

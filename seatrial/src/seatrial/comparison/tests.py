@@ -59,7 +59,7 @@ def compare_tests(left: Side, right: Side, bounds: Bounds) -> ComparedTests:
     """Return the differences of the tests, in the order of their node ids within a kind."""
     names = sorted({name for side in (left, right) for run in side.runs for name in run.tests})
     found = [*_run_differences(left, right)]
-    cut = bool(found)
+    cut = any(run.result.exit not in _TESTS_RAN for side in (left, right) for run in side.runs)
     flaky: list[str] = []
     for name in names:
         before, after = left.outcomes(name), right.outcomes(name)
@@ -81,9 +81,10 @@ def compare_tests(left: Side, right: Side, bounds: Bounds) -> ComparedTests:
 
 
 def _run_differences(left: Side, right: Side) -> Iterator[Difference]:
-    """Yield a difference if only one side has a run that ended before its tests did."""
+    """Yield a difference if a run of one side ended before its tests did, and none of the other one did so alike."""
     ended = [next((run for run in side.runs if run.result.exit not in _TESTS_RAN), None) for side in (left, right)]
-    if any(ended):
+    codes = [run.result.exit if run else None for run in ended]
+    if codes[0] != codes[1]:
         words = [_ending(run or side.runs[0]) for run, side in zip(ended, (left, right), strict=True)]
         yield Difference(kind=Kind.RUN, subject="the run", left=words[0], right=words[1])
 

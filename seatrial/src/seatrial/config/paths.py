@@ -109,7 +109,8 @@ def _named(project: Project) -> Iterator[_Named]:
                 yield _Named((*at, "secrets", number), Path(found[0]), folder=False)
     for index, release in enumerate(project.release):
         yield from _named_by_release(release, ("release", index))
-    if project.compose:
+    # A project that no longer uses Compose may have deleted its files.
+    if project.compose and project.environment == "compose":
         yield _Named(("compose", "file"), project.compose.file, folder=False)
         for number, file in enumerate(project.compose.env_file):
             yield _Named(("compose", "env-file", number), file, folder=False)
