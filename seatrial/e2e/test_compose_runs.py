@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
 
@@ -113,6 +115,25 @@ class TestKept:
         assert "memory" in kept.result["verdict"]
         # The next command creates the runner again.
         kept("test", "-k", "stock")
+
+
+class TestHost:
+    @pytest.mark.parametrize("relayed", [False, True])
+    def test_tests_on_the_host_reach_services_without_host_ports(self, kept, relayed):
+        test = kept.root / "host_tests.py"
+        test.write_text(
+            "import os, urllib.request\n\n\n"
+            "def test_service(service):\n"
+            "    assert os.environ['SHOP_PASSWORD'] == 'open $esame'\n"
+            "    for url in (service('web').url, 'http://web:8080'):\n"
+            "        assert urllib.request.urlopen(f'{url}/stock').read() == b'42'\n"
+        )
+        env = kept.env | ({"DOCKER_CONTEXT": "default"} if relayed else {})
+        argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test.name]
+        done = subprocess.run(argv, cwd=kept.root, env=env, capture_output=True, text=True, check=False)
+        test.unlink()
+
+        assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 class TestRemoval:

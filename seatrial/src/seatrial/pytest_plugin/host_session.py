@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seatrial.pod.fixtures.isolated_namespaces import IsolatedNamespaces
     from seatrial.pod.fixtures.service_fixture import Services
     from seatrial.ports import Address, Forwarder
-    from seatrial.pytest_plugin.kept_environment import KeptEnvironment
+    from seatrial.pytest_plugin.kept_environment import KeptCompose, KeptEnvironment
     from seatrial.pytest_plugin.name_resolver import NameResolver
 
 __all__ = ["HostSession"]
@@ -78,8 +78,26 @@ class HostSession:
         except SeatrialError as error:
             raise pytest.UsageError(_one_line(error)) from error
 
-    @cached_property
+    @property
     def kept(self) -> KeptEnvironment | None:
+        """The kept Kubernetes environment of the project; None if there is none, or Compose is used."""
+        if self._environment is None:
+            return None
+        from seatrial.pytest_plugin.kept_environment import KeptEnvironment  # noqa: PLC0415
+
+        return self._environment if isinstance(self._environment, KeptEnvironment) else None
+
+    @property
+    def compose(self) -> KeptCompose | None:
+        """The kept Compose environment of the project; None if there is none, or a cluster is used."""
+        if self._environment is None:
+            return None
+        from seatrial.pytest_plugin.kept_environment import KeptCompose  # noqa: PLC0415
+
+        return self._environment if isinstance(self._environment, KeptCompose) else None
+
+    @cached_property
+    def _environment(self) -> KeptEnvironment | KeptCompose | None:
         """The kept environment of the project; None if there is none."""
         if not any(_records_directory().glob("*/session.json")):
             return None
@@ -108,7 +126,12 @@ class HostSession:
         """Set the variables, and resolve service names from now on."""
         if self.location.where != "host":
             return
-        if self.kept is not None:
+        if self.compose is not None:
+            self._set_no_proxy()
+            runner, compose = self.project.runner, self.project.compose
+            for name, value in {**runner.values, **(compose.env if compose else {})}.items():
+                self._set(name, value)
+        elif self.kept is not None:
             self._set_kubeconfig(self.kept)
             self._set_no_proxy()
             try:
@@ -137,8 +160,11 @@ class HostSession:
         where = self.location
         if where.where != "host":
             return [f"seatrial: tests run in a {where.where}, because {where.reason}"]
-        if "kept" not in vars(self) or self.kept is None:
+        if "_environment" not in vars(self) or self._environment is None:
             return []
+        if self.compose is not None:
+            return [f"seatrial: tests run on the host and use Compose project {self.compose.name}"]
+        assert self.kept is not None  # noqa: S101 - the other kind
         lines = [f"seatrial: tests run on the host and use cluster {self.kept.cluster}"]
         return [*lines, *(f"seatrial: {line}" for line in self._missing)]
 
@@ -198,6 +224,9 @@ class HostSession:
 
         with self._lock:
             if self._forwarder is None:
+                if self.compose is not None:
+                    self._forwarder = self.compose.forwarder(self.project)
+                    return self._forwarder
                 if self.kept is None:
                     raise ServiceUnavailable(_NO_ENVIRONMENT)
                 self._forwarder = KubeForwarder(self.kept.kube(), seed=os.getpid())
@@ -205,7 +234,7 @@ class HostSession:
 
     def _addresses(self, name: str) -> dict[int, Address] | None:
         """Return the local address of each port of a service, by a name that pods can use; None for other names."""
-        if name not in self.names or self.kept is None:
+        if name not in self.names or self._environment is None:
             return None
         from seatrial.model.errors import SeatrialError  # noqa: PLC0415
 
@@ -269,15 +298,21 @@ class HostSession:
         from seatrial.ports import StreamBroken  # noqa: PLC0415
 
         runner = self.project.runner
-        if self.kept is None:
-            return _NO_ENVIRONMENT
-        kube = self.kept.kube()
+        kube = self.kept.kube() if self.kept is not None else None
         try:
-            done = kube.exec(runner.pod, runner.namespace).run(argv, timeout=10)
+            if self.compose is not None:
+                from seatrial.adapters.container_exec import ContainerExec  # noqa: PLC0415
+
+                done = ContainerExec({"tests": self.compose.container(runner.pod)}).run(argv, timeout=10)
+            elif kube is not None:
+                done = kube.exec(runner.pod, runner.namespace).run(argv, timeout=10)
+            else:
+                return _NO_ENVIRONMENT
         except (SeatrialError, StreamBroken) as error:
             return str(error)
         finally:
-            kube.close()
+            if kube is not None:
+                kube.close()
         output = (done.stderr or done.stdout).decode(errors="replace").strip()
         return (output or f"exit code {done.code}") if done.code else ""
 

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from seatrial.adapters.compose_forwarder import ComposeForwarder
 from seatrial.adapters.kube_api import KubeApi, open_connection
 from seatrial.adapters.kubeconfig import Access, load_access
 from seatrial.adapters.ledger import state_directory
-from seatrial.model.names import label_value
+from seatrial.model.names import LABEL_ENVIRONMENT_ID, label_value
 from seatrial.model.spec import Project, RunnerSpec
 from seatrial.pod.fixtures.kube_client import KubeClient
 
-__all__ = ["KeptEnvironment", "find_kept_environment", "runner_variables"]
+__all__ = ["KeptCompose", "KeptEnvironment", "find_kept_environment", "runner_variables"]
+
+_KIND: Final = "SEATRIAL_ENVIRONMENT"
+"""Variable that selects the kind of environment."""
 
 _TIMEOUT: Final = 10.0
 """Seconds that a pytest session waits for a cluster that does not answer."""
@@ -62,8 +66,45 @@ class KeptEnvironment:
         )
 
 
-def find_kept_environment(root: Path, project: Callable[[], Project], namespace: str = "") -> KeptEnvironment | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptCompose:
+    """A Compose environment that `seatrial up` created.
+
+    Attributes:
+        name: of the Compose project.
+        environment: id of the environment.
+    """
+
+    name: str
+    environment: str
+
+    def container(self, service: str) -> str:
+        """Return the name of the container of a service."""
+        return f"{self.name}-{service}-1"
+
+    def forwarder(self, project: Project) -> ComposeForwarder:
+        """Return access to the ports of its services."""
+        from seatrial.adapters.docker import DockerEngine  # noqa: PLC0415
+        from seatrial.adapters.process import LocalProcesses  # noqa: PLC0415
+
+        engine, ports = DockerEngine(LocalProcesses()), dict[str, set[int]]()
+        for name, service in project.service.items():
+            named = [service.port, service.ready.port if service.ready else None]
+            ports.setdefault(service.name or name, set()).update(port for port in named if port)
+        return ComposeForwarder(
+            lambda: engine.labeled_containers(f"{LABEL_ENVIRONMENT_ID}={self.environment}"),
+            relay=self.container(f"{project.runner.pod}-keeper"),
+            ports=ports,
+            seed=os.getpid(),
+        )
+
+
+def find_kept_environment(
+    root: Path, project: Callable[[], Project], namespace: str = ""
+) -> KeptEnvironment | KeptCompose | None:
     """Return the newest kept environment of a project; None if there is none.
+
+    If the project has a Compose environment and another one, the configuration says which of them is used.
 
     Args:
         root: directory of the project.
@@ -85,7 +126,14 @@ def find_kept_environment(root: Path, project: Callable[[], Project], namespace:
             found.append((str(session.get("created")), session))
     if not found:
         return None
+    kinds = {session.get("provider") == "compose" for _, session in found}
+    wanted = project().environment == "compose" if len(kinds) > 1 or os.environ.get(_KIND) else kinds.pop()
+    found = [each for each in found if (each[1].get("provider") == "compose") == wanted]
+    if not found:
+        return None
     _, session = max(found, key=lambda each: each[0])
+    if wanted:
+        return KeptCompose(name=str(session["cluster"]), environment=str(session["session"]))
     cluster, provider = str(session["cluster"]), session.get("provider")
     labels = {
         "seatrial.dev/owner": "seatrial",
