@@ -146,7 +146,8 @@ class Missed:
     Attributes:
         since: when it received the last one.
         reason: what interrupted it.
-        ended: whether it goes on. If changes were lost, a change of type `synced` follows.
+        ended: whether it goes on. If changes were lost, a change of type `synced` follows. An interruption that lasts
+            may be reported first without an end, and again with the same `since` when it ends.
     """
 
     since: datetime

@@ -97,12 +97,28 @@ def test_lost_connection_and_busy_server_are_tried_again(api: FakeApi, streams: 
     assert taken.change() == ("synced", ["a"])
 
 
-def test_forbidden_kind_is_an_endless_gap(api: FakeApi, streams: ApiStreams) -> None:
-    api.on("GET", PODS, (403, {"message": "pods is forbidden"}))
+def test_forbidden_kind_is_a_gap_without_end_until_the_server_allows_it(api: FakeApi, streams: ApiStreams) -> None:
+    refused = (403, {"message": "pods is forbidden"})
+    api.on("GET", PODS, refused, refused, refused, listing(pod("a")))
     taken, _ = watching(streams)
 
     gap = taken.missed()
     assert (gap.ended, gap.reason) == (False, "pods is forbidden")
+    ended = taken.missed()
+    assert (ended.ended, ended.since, ended.reason) == (True, gap.since, "pods is forbidden")
+    assert taken.change() == ("synced", ["a"])
+
+
+def test_server_that_restarts_and_refuses_for_a_moment_is_watched_again(api: FakeApi, streams: ApiStreams) -> None:
+    api.on("GET", PODS, listing(pod("a")))
+    api.lines[PODS] = [[403], [404], [{"type": "ADDED", "object": pod("b", "11")}]]
+    taken, _ = watching(streams)
+
+    assert taken.change() == ("synced", ["a"])
+    gap, ended = taken.missed(), taken.missed()
+    assert (gap.ended, ended.ended, ended.since) == (False, True, gap.since)
+    assert taken.change() == ("added", ["b"])
+    assert asked(api, "resourceVersion")[:4] == ["", "10", "10", "10"]
 
 
 def test_kind_that_the_server_does_not_have_is_silent(api: FakeApi, streams: ApiStreams) -> None:

@@ -106,6 +106,16 @@ def test_gaps_are_those_that_overlap_the_interval_and_those_that_never_ended(ind
     assert index.gaps(second(1), second(3)) == [NEVER_WATCHED]
 
 
+def test_gap_that_was_recorded_before_its_end_counts_once_and_until_its_end() -> None:
+    begun = GapRecord(at=second(5), started=second(4), resource="v1/Pod", ended=False, reason="Forbidden")
+    whole = GapRecord(at=second(9), started=second(4), resource="v1/Pod", reason="Forbidden")
+    index = TimelineIndex([begun, whole])
+
+    assert index.gaps(second(6), second(7)) == [whole]
+    assert index.gaps(second(10), second(11)) == []
+    assert TimelineIndex([begun]).gaps(second(10), second(11)) == [begun]
+
+
 def test_records_about_no_object_have_no_key() -> None:
     assert key_of(GAP) is None
     assert key_of(RECORDS[0]) is None

@@ -220,11 +220,22 @@ def test_forbidden_logs_are_one_gap_for_each_namespace(recording: Recording) -> 
     recording.see(name="db")
     for log in tuple(recording.streams.logs):
         log.ended(403, "pods/log is forbidden")
-    recording.see(name="cache")
 
     gaps = [each for each in recording.records if isinstance(each, GapRecord)]
     assert [(gap.resource, gap.namespace, gap.ended) for gap in gaps] == [("log", "shop", False)]
-    assert len(recording.streams.logs) == 2
+    assert recording.logs.has_lost
+    assert recording.logs.sizes() == {}
+
+
+def test_logs_that_a_starting_server_refuses_are_tried_again(recording: Recording) -> None:
+    recording.see()
+    recording.last.ended(403, "pods/log is forbidden")
+    recording.streams.advance(1)
+    recording.last.data(b"1Z one\n")
+    recording.streams.advance(1)
+
+    assert recording.files() == {"web.0.log": b"1Z one\n"}
+    assert recording.logs.covers("u1", "web", 0, whole=True)
 
 
 def test_log_beyond_its_limit_is_cut_and_its_stream_is_closed(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from seatrial.ports import Change, Missed, Object
 
 __all__ = ["WatchStream"]
 
-_PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+_PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds before a lost watch is opened again; the last one repeats."""
 
 _STABLE: Final = 5.0
@@ -62,6 +62,9 @@ class WatchStream(Stream):
         self._since: datetime | None = None
         """Start of an interruption."""
         self._reason = ""
+        self._is_told = False
+        """Whether this interruption was reported while it lasts."""
+
         self._opened = time.monotonic()
         self._attempts = 0
 
@@ -110,10 +113,10 @@ class WatchStream(Stream):
         found = msgspec.json.decode(b"".join(self._pending), type=dict[str, Any])
         self._pending.clear()
         self._version = str(found["metadata"].get("resourceVersion", ""))
-        if self._listed:
+        if self._listed or self._is_told:
             since = self._since or datetime.now(UTC)
             self._take(Missed(since=since, reason=self._reason or "the server no longer has the changes"))
-        self._since, self._listed = None, True
+        self._since, self._listed, self._is_told = None, True, False
         objects = ({"apiVersion": self._api, "kind": self._bare, **item} for item in found.get("items") or ())
         self._take(Change(type="synced", objects=tuple(objects)))
         connection = self.connection
@@ -137,13 +140,15 @@ class WatchStream(Stream):
 
     def _refused(self, status: int) -> None:
         reason = message_of(status, b"".join(self._pending))
-        if status in (FORBIDDEN, NOT_FOUND):
-            self.close()
+        if status == NOT_FOUND and not self._listed:
             # A kind that the server does not have has no objects.
-            if status == FORBIDDEN:
-                self._take(Missed(since=datetime.now(UTC), reason=reason, ended=False))
+            self.close()
             return
         self._again(reason)
+        # A server that starts refuses everything until it has read its roles, so the watch is tried again.
+        if status == FORBIDDEN and not self._is_told and self._since is not None:
+            self._is_told, self._reason = True, reason
+            self._take(Missed(since=self._since, reason=reason, ended=False))
 
     def _list_again(self, reason: str) -> None:
         self._version = ""
@@ -167,5 +172,6 @@ class WatchStream(Stream):
     def _resumed(self) -> None:
         """Report an interruption that was long, although no change was lost."""
         since, self._since = self._since, None
-        if since is not None and (datetime.now(UTC) - since).total_seconds() > _UNNOTICED:
+        is_told, self._is_told = self._is_told, False
+        if since is not None and (is_told or (datetime.now(UTC) - since).total_seconds() > _UNNOTICED):
             self._take(Missed(since=since, reason=self._reason))

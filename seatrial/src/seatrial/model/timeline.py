@@ -389,12 +389,12 @@ class GapRecord(_Record, frozen=True, kw_only=True, tag="gap"):
     """The recorder did not see changes of some objects for a time. Their state after it is in `listed` records.
 
     Attributes:
-        at: end of the gap; for objects that may never be watched, when that became known.
+        at: end of the gap. If it has not ended, when it became known: for objects that may not be watched.
         started: start of the gap.
         resource: kind with its apiVersion: `v1/Pod`; `log` for the log of a container.
         namespace: empty: all namespaces, or an object without one.
         name: pod and container of a log: `web-0/api`; else empty.
-        ended: whether watching went on after it.
+        ended: whether watching went on after it. A later record with the same start tells when a gap without end ended.
         reason: what interrupted it: `connection closed`, `Forbidden`.
     """
 

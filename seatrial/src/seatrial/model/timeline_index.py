@@ -134,4 +134,11 @@ class TimelineIndex:
 
     def gaps(self, start: datetime, end: datetime) -> list[GapRecord]:
         """Return the gaps that overlap an interval: what happened then may not be recorded."""
-        return [gap for gap in self.of(GapRecord) if gap.started <= end and (gap.at >= start or not gap.ended)]
+        gaps = self.of(GapRecord)
+        ended = {(gap.resource, gap.namespace, gap.name, gap.started) for gap in gaps if gap.ended}
+        return [
+            gap
+            for gap in gaps
+            if gap.started <= end
+            and (gap.at >= start if gap.ended else (gap.resource, gap.namespace, gap.name, gap.started) not in ended)
+        ]

@@ -79,6 +79,11 @@ class _Log:
 
     close: Callable[[], None] = field(default=lambda: None)
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it was given up, or the last attempt to read it failed."""
+        return self.state == "lost" or (self.failures > 0 and not self.is_done)
+
 
 class FollowedLogs:
     """The logs of all containers that are seen.
@@ -121,8 +126,6 @@ class FollowedLogs:
 
     def see(self, record: ContainerRecord) -> None:
         """Take the state of a container: follow a new run of it, and note that earlier ones ended."""
-        if record.namespace in self._forbidden:
-            return
         earlier = self._logs.setdefault((record.uid, record.container), {})
         if record.seen == "deleted":
             for log in earlier.values():
@@ -150,7 +153,7 @@ class FollowedLogs:
             whole: require the log from the start of the container.
         """
         log = self._logs.get((uid, container), {}).get(restarts)
-        return log is not None and log.state != "lost" and (log.is_whole or not whole)
+        return log is not None and not log.is_missing and (log.is_whole or not whole)
 
     def is_cut(self, uid: str, container: str, restarts: int) -> bool:
         """Return whether the log of one run of a container exceeded a size limit."""
@@ -159,8 +162,8 @@ class FollowedLogs:
 
     @property
     def has_lost(self) -> bool:
-        """Whether the log of a container could not be read to its end."""
-        return any(log.state == "lost" for log in self._all())
+        """Whether the log of a container could not be read to its end, or not at all."""
+        return any(log.is_missing for log in self._all())
 
     @property
     def count(self) -> int:
@@ -170,7 +173,7 @@ class FollowedLogs:
     def sizes(self) -> dict[tuple[str, str], int]:
         """Return pod and container to the bytes of the file of its last run; 0 if it printed nothing."""
         logs = sorted(self._all(), key=lambda log: log.restarts)
-        return {(log.container.pod, log.container.container): log.file.size for log in logs if log.state != "lost"}
+        return {(log.container.pod, log.container.container): log.file.size for log in logs if not log.is_missing}
 
     def end(self) -> None:
         """Write what was received, and state the size of files whose containers still run.
@@ -293,10 +296,11 @@ class FollowedLogs:
             pause = _READ_AGAIN[0 if was_followed else min(log.silent, len(_READ_AGAIN) - 1)]
             log.silent += 1
             self._streams.call(partial(self._open, log), after=pause)
-        elif status == _FORBIDDEN:
+            return
+        if status == _FORBIDDEN:
+            # A server that starts refuses everything until it has read its roles, so the log is tried again.
             self._note_forbidden(log.container.namespace, reason)
-            self._finish(log, "lost", reason)
-        elif status == _NOT_FOUND or log.failures >= _ATTEMPTS or (log.deleted and status):
+        if status == _NOT_FOUND or log.failures >= _ATTEMPTS or (log.deleted and status):
             self._finish(log, "lost", reason)
         else:
             pause = _PAUSES[min(log.failures, len(_PAUSES) - 1)]
