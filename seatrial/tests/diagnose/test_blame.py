@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from seatrial.diagnose.blame import blame_test
 from seatrial.model.timeline import EventRecord, NodeRecord, PolicyRecord, RefusalRecord
 from seatrial.model.timeline_parts import ClusterObject, Condition, EndpointPort
@@ -271,7 +272,7 @@ def test_blame_image_of_a_new_template_is_the_fault_of_the_service():
 
 
 def test_blame_problem_that_began_after_the_failure_is_not_its_cause():
-    assert blame(failed(REFUSED, **ASKED), *deleted(when=13)).causes == ()
+    assert blame(failed(REFUSED, **ASKED), *deleted(when=15)).causes == ()
 
 
 def test_blame_node_that_the_controller_called_unknown_later():
@@ -280,3 +281,29 @@ def test_blame_node_that_the_controller_called_unknown_later():
     test = failed("httpx.ConnectTimeout: timed out", begin=10, end=14, **ASKED)
 
     assert first(test, node) == ("caused by", "platform", "NodeNotReady", "store")
+
+
+def test_blame_exit_code_of_a_program_although_its_probe_failed_afterwards():
+    killing = event("Killing", "Container c failed liveness probe, will be restarted", 11)
+    unhealthy = event("Unhealthy", "Liveness probe failed: connection refused", 10)
+
+    assert first(failed(REFUSED, **ASKED), unhealthy, killing, ended(code=3)) == (
+        "caused by", "service", "Crash", "store",
+    )  # fmt: skip
+    assert first(failed(REFUSED, **ASKED), unhealthy, killing, ended(code=137))[2] == "Crash"
+
+
+def test_blame_pod_whose_containers_fail_while_it_is_deleted():
+    first_record, last = deleted()
+    failing = replace(first_record, at=at(11), phase="Failed", reason="")
+
+    assert first(failed(REFUSED, **ASKED), first_record, failing, last) == (
+        "caused by", "service", "PodDeleted", "store",
+    )  # fmt: skip
+
+
+def test_blame_no_problem_of_a_pod_that_was_replaced():
+    stuck = container(number=2, when=1, seen="added", state="waiting", reason="CreateContainerConfigError")
+    records = [pod(number=2, when=1, ready=False), stuck, *deleted(number=2, when=3), pod(number=3, when=4)]
+
+    assert blame(failed(REFUSED, begin=20, end=22, **ASKED), *records).causes == ()

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from seatrial.diagnose.catalog import fault_of, rank_of
 from seatrial.diagnose.failed_test import FailedTest
 from seatrial.diagnose.failure_kind import FailureKind, failure_kind, hosts_in, split_address
-from seatrial.diagnose.incidents.incident import Incident, ServiceName
+from seatrial.diagnose.incidents.incident import LATE, Incident, ServiceName
 from seatrial.diagnose.service_map import KnownService, ServiceMap
 from seatrial.model.blame import Blame, Cause, Fault
 from seatrial.model.finding import Finding, ObjectRef
@@ -55,6 +55,9 @@ _PASSED_ON: Final = frozenset(
     (FailureKind.SERVER_ERROR, FailureKind.NOT_READY, FailureKind.TIMEOUT, FailureKind.REFUSED, FailureKind.CLOSED)
 )
 """How a service that lost another one lets its own clients fail."""
+
+_PROMPT: Final = timedelta(seconds=0.3)
+"""A watch usually tells of a change this long after a test met it, at most."""
 
 _TOGETHER: Final = timedelta(seconds=2)
 """Two problems within this time may be seen in any order."""
@@ -127,7 +130,7 @@ def blame_test(test: FailedTest, incidents: Iterable[Incident], services: Servic
     """
     kind = failure_kind(test.error, test.answers)
     concerns = concerns_of(test, services)
-    begin, end = test.begin - LEAD, test.end
+    begin, end = test.begin - LEAD, test.end + LATE
     found = [
         suspect
         for incident in incidents
@@ -165,7 +168,7 @@ def _of_new_template(suspect: _Suspect, found: Sequence[_Suspect]) -> _Suspect:
 def _order(suspect: _Suspect, found: Sequence[_Suspect], test: FailedTest) -> tuple[bool, bool, bool, int, float]:
     """Sort proven causes first, then those that existed during the test, then causes before their consequences."""
     incident = suspect.incident
-    during = incident.overlaps(test.begin, test.end)
+    during = incident.overlaps(test.begin, test.end + _PROMPT)
     return (
         suspect.cause.word != "caused by",
         not during,

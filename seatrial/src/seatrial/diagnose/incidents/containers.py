@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -18,7 +19,9 @@ __all__ = ["container_incidents"]
 _PROBE_LEAD: Final = timedelta(seconds=90)
 """A failed probe this long before the end of a container explains it: 3 failures in intervals of up to 30 s."""
 
-_SIGKILL, _SIGTERM = 137, 143
+_SIGKILL: Final = 137
+_AFTER_SIGNAL: Final = (0, 130, _SIGKILL, 143)
+"""Exit codes of a container that the kubelet ended by SIGTERM or SIGKILL. A program may exit with 0 on SIGTERM."""
 
 _WAITING: Final = {
     "CreateContainerConfigError": "CreateContainerConfigError",
@@ -33,6 +36,9 @@ _WAITING: Final = {
 }
 """Reasons of waiting containers that cannot start, with their causes."""
 
+_EVICTION_TIME: Final = timedelta(seconds=10)
+"""The kubelet ends the containers of a pod this long before it says that it evicts the pod, at most."""
+
 _INIT_TIME: Final = timedelta(seconds=10)
 _LINE: Final = 160
 
@@ -40,6 +46,7 @@ _LINE: Final = 160
 def container_incidents(index: TimelineIndex) -> list[Incident]:
     """Return what happened to containers; not what the deletion of their pods explains."""
     events = index.of(EventRecord)
+    ready_pods = [pod for pod in index.of(PodRecord) if pod.ready]
     found: list[Incident] = []
     for key in index.keys():  # noqa: SIM118 - not a dict
         if key.kind != "Container":
@@ -48,12 +55,43 @@ def container_incidents(index: TimelineIndex) -> list[Incident]:
         pods = [each for each in index.history(Key("Pod", key.uid)) if isinstance(each, PodRecord)]
         about = [each for each in events if each.regarding.uid == key.uid]
         deletion = _deletion(pods)
-        found += _ended(records, about, deletion)
-        found += _waiting(records)
-        found += _unready(records, about, deletion)
-        found += _throttled(records)
-        found += _stuck_init(records)
+        its = [
+            *_ended(records, about, deletion),
+            *_waiting(records),
+            *_unready(records, about, deletion),
+            *_throttled(records),
+            *_stuck_init(records),
+        ]
+        gone = next((pod.at for pod in pods if pod.seen == "deleted"), None)
+        if pods and pods[0].seen == "listed" and pods[0].phase in ("Succeeded", "Failed"):
+            # It was over before the recording began.
+            continue
+        found += [_until(incident, _replaced(incident, key.uid, ready_pods) or gone) for incident in its]
     return found
+
+
+def _replaced(incident: Incident, uid: str, ready_pods: Sequence[PodRecord]) -> datetime | None:
+    """Return when a pod that was created after the begin of a problem took the place of its pod; None if none did."""
+    if not incident.controller[1]:
+        return None
+    for pod in ready_pods:
+        its = pod.controller
+        if (
+            its is not None
+            and pod.uid != uid
+            and (its.kind, its.name, pod.namespace) == (*incident.controller, incident.namespace)
+            and pod.created is not None
+            and pod.created >= incident.begin - timedelta(seconds=1)
+        ):
+            return pod.at
+    return None
+
+
+def _until(incident: Incident, gone: datetime | None) -> Incident:
+    """Return a problem of a container, which ends at the latest when its pod does not exist any more."""
+    if gone is None or (incident.end is not None and incident.end <= gone):
+        return incident
+    return replace(incident, end=max(gone, incident.begin))
 
 
 def _deletion(pods: Sequence[PodRecord]) -> datetime | None:
@@ -61,7 +99,9 @@ def _deletion(pods: Sequence[PodRecord]) -> datetime | None:
     for pod in pods:
         if pod.deletion is not None:
             return pod.deletion - timedelta(seconds=pod.deletion_grace or 0)
-        if pod.reason == "Evicted" or pod.seen == "deleted":
+        if pod.reason == "Evicted":
+            return pod.at - _EVICTION_TIME
+        if pod.seen == "deleted":
             return pod.at
     return None
 
@@ -126,8 +166,7 @@ def _end_finding(
         )
     for probe, cause in (("Liveness", "LivenessProbe"), ("Startup", "StartupProbe")):
         failed = _probe_event(events, probe, finished)
-        # The kubelet ends the container by SIGTERM, then SIGKILL; the program may also exit by itself on SIGTERM.
-        if failed is not None and _killed_by_kubelet(events, finished):
+        if failed is not None and end.exit_code in _AFTER_SIGNAL and _killed_by_kubelet(events, finished):
             asked = record.probes.get(probe.lower(), "")
             return Finding(
                 cause=cause,
@@ -169,11 +208,11 @@ def _probe_event(events: Sequence[EventRecord], probe: str, until: datetime) -> 
 
 
 def _killed_by_kubelet(events: Sequence[EventRecord], finished: datetime) -> bool:
-    """Whether the kubelet said that it restarts the container because of a probe."""
+    """Whether the kubelet said before the end of the container that it restarts it because of a probe."""
     return any(
         event.reason == "Killing"
         and "probe" in event.message
-        and abs((event.last or event.at) - finished) <= _PROBE_LEAD
+        and finished - _PROBE_LEAD <= (event.first or event.at) <= finished
         for event in events
     )
 

@@ -8,13 +8,13 @@ from typing import Final
 
 from seatrial.model.finding import Finding
 
-__all__ = ["Incident", "ServiceName"]
+__all__ = ["LATE", "Incident", "ServiceName"]
 
 ServiceName = tuple[str, str]
 """Namespace and name of a Service."""
 
-_LATE: Final = timedelta(seconds=0.3)
-"""A watch may tell of a change this long after a test met it."""
+LATE: Final = timedelta(seconds=2)
+"""A watch may tell of a change this long after a test met it, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +45,4 @@ class Incident:
 
     def overlaps(self, begin: datetime, end: datetime) -> bool:
         """Return whether the problem existed during an interval."""
-        return self.begin <= end + _LATE and (self.end is None or self.end >= begin)
+        return self.begin <= end and (self.end is None or self.end >= begin)

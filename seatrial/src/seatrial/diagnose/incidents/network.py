@@ -160,6 +160,6 @@ def _blocked(index: TimelineIndex, services: ServiceMap, runner: str) -> Iterato
                 hint=f"kubectl -n {first.namespace} describe networkpolicy {first.name}",
             )
             yield Incident(
-                finding=finding, begin=first.at, end=deleted, namespace=first.namespace,
+                finding=finding, begin=min(first.at, first.created or first.at), end=deleted, namespace=first.namespace,
                 pods=its if incoming else frozenset(), everywhere=not incoming,
             )  # fmt: skip

@@ -53,7 +53,7 @@ def _deleted(
     if first is None or first.seen == "listed":
         return
     last = history[-1]
-    if any(pod.phase in ("Succeeded", "Failed") for pod in history):
+    if first.phase in ("Succeeded", "Failed"):
         # It had ended before, or `_failed` explains it.
         return
     begin = first.at
