@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seatrial.image_inputs.copied_files import Analysis, analyze
+from seatrial.image_inputs.context_use import Analysis
+from seatrial.image_inputs.copied_files import analyze
 from seatrial.image_inputs.sync_folders import SyncedFolders, places_of
 from seatrial.image_inputs.working_tree import Entry, Files
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from seatrial.image_inputs.copied_files import BaseImage, analyze
+from seatrial.image_inputs.context_use import BaseImage
+from seatrial.image_inputs.copied_files import analyze
 from seatrial.image_inputs.sync_folders import places_of
 from seatrial.image_inputs.working_tree import Entry
 

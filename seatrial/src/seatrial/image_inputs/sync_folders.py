@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from seatrial.image_inputs.copied_files import Analysis, Doubt, Read
+from seatrial.image_inputs.context_use import Analysis, Doubt, Read
 from seatrial.image_inputs.working_tree import Entry, Files, below
 
 __all__ = ["SyncedFolders", "places_of"]

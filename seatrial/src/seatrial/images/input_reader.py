@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from seatrial.image_inputs.copied_files import Analysis, BaseImage, Doubt, analyze
+from seatrial.image_inputs.context_use import Analysis, BaseImage, Doubt
+from seatrial.image_inputs.copied_files import analyze
 from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
 from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.image_inputs.sync_folders import SyncedFolders

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from seatrial.image_inputs.copied_files import Analysis, analyze
+from seatrial.image_inputs.context_use import Analysis
+from seatrial.image_inputs.copied_files import analyze
 from seatrial.image_inputs.dockerignore import BadPattern, DockerIgnore
 from seatrial.image_inputs.working_tree import Entry, below
 from seatrial.images.input_reader import build_arguments, dockerfile_of, ignore_file

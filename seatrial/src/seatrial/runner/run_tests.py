@@ -17,7 +17,7 @@ from seatrial.diagnose.failed_test import FailedTest
 from seatrial.image_inputs import tree_proof as stale
 from seatrial.image_inputs.working_tree import Files
 from seatrial.interruption import DeferredSignals, Terminated, defer_signals
-from seatrial.model.blame import Blame, is_platform_only
+from seatrial.model.blame import Blame
 from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, SeatrialError
 from seatrial.model.event import Body, Note
 from seatrial.model.redaction import safe_struct
@@ -29,7 +29,6 @@ from seatrial.runner import blocking_calls
 from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.archive import deliver
 from seatrial.runner.artifacts import CollectedFiles, collect_files
-from seatrial.runner.coverage import CollectedCoverage
 from seatrial.runner.decoder import Malformed, decode_exited
 from seatrial.runner.pod_changes import applied, sort_changes
 from seatrial.runner.progress import Progress
@@ -37,6 +36,7 @@ from seatrial.runner.protocol import LARGEST, Chunk, ChunkReader, FrameReader, G
 from seatrial.runner.renderer_process import RendererProcess
 from seatrial.runner.request import Request
 from seatrial.runner.sync import Submitted, submit
+from seatrial.runner.verdict_remarks import not_shown, unmapped_files, with_blame, with_kept
 from seatrial.runner.verdict_rules import Evidence, decide
 
 __all__ = ["Request", "TestRun", "run_tests"]
@@ -44,8 +44,6 @@ __all__ = ["Request", "TestRun", "run_tests"]
 _FILES: Final = {**CHANNELS, ChunkKind.OUTPUT: "runner-output.log"}
 """Kinds of chunks with the contents of files, and the files of the run that keep them."""
 
-_NAMED: Final = 3
-"""Number of files that a warning names."""
 _BACKOFF: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _STALLED: Final = 10.0
 """Seconds without a byte after which a connection is replaced: heartbeats are sent twice a second."""
@@ -437,7 +435,7 @@ class _Follower:
             stale=stale.reason(self.request.tree, self.request.directory, self.progress.imports, submitted.proof),
         )
         self.find_blame()
-        verdict = _with_blame(_with_kept(decide(evidence), submitted.proof), self.blames or (), self.progress)
+        verdict = with_blame(with_kept(decide(evidence), submitted.proof), self.blames or (), self.progress)
         began = time.monotonic()
         # A pager or terminal may halt the output, and writing a long JUnit file takes time.
         lost = self.renderer.end(
@@ -446,7 +444,7 @@ class _Follower:
             until=lambda: self.stop.is_set() and (self.signals.count > 1 or time.monotonic() - began > self.grace),
         )
         if lost and not self.stop.is_set():
-            verdict = _not_shown(verdict, lost)
+            verdict = not_shown(verdict, lost)
         if self.done:
             collected = collect_files(self.paths[ChunkKind.COLLECTED], self.request, self.run_dir)
         else:
@@ -466,7 +464,7 @@ class _Follower:
         notes: list[str] = []
         if self.request.junit is not None and written.exists():
             notes = deliver(written, self.request.junit, root=self.request.root)
-        for note in (*notes, *collected.notes, *_unmapped(collected.coverage)):
+        for note in (*notes, *collected.notes, *unmapped_files(collected.coverage)):
             self.emit(Note(level="warning", text=note))
         return TestRun(
             verdict=verdict,
@@ -482,42 +480,3 @@ class _Follower:
             blames=self.blames or (),
             interrupted=self.signals.first() if self.signals.first else None,
         )
-
-
-def _with_kept(verdict: Verdict, proof: TreeProof | None) -> Verdict:
-    """Return a green verdict that says that the pod had files which the working tree does not have."""
-    if verdict.exit is not ExitCode.PASSED or proof is None or not proof.kept:
-        return verdict
-    files = "1 file" if len(proof.kept) == 1 else f"{len(proof.kept)} files"
-    return msgspec.structs.replace(verdict, message=f"{verdict.message} with {files} that only the pod has")
-
-
-def _with_blame(verdict: Verdict, blames: Sequence[Blame], progress: Progress) -> Verdict:
-    """Return the verdict of failed tests that are all caused by the platform: the environment failed, not the tests."""
-    if verdict.exit is not ExitCode.TESTS_FAILED or progress.collect_errors or not is_platform_only(blames):
-        return verdict
-    return msgspec.structs.replace(verdict, exit=ExitCode.ENVIRONMENT, message="tests failed because of the platform")
-
-
-def _not_shown(verdict: Verdict, reason: str) -> Verdict:
-    """Return the verdict on a run whose results were not shown completely; its exit code is never 0."""
-    if verdict.exit is not ExitCode.PASSED:
-        reason = f"{verdict.reason}; the results were not shown: {reason}".removeprefix("; ")
-        return msgspec.structs.replace(verdict, reason=reason)
-    return msgspec.structs.replace(
-        verdict,
-        exit=ExitCode.ENVIRONMENT,
-        message="all tests passed, but the host-side renderer failed and their results were not shown",
-        reason=f"{reason}; see renderer-errors.log in the directory of the run",
-    )
-
-
-def _unmapped(coverage: CollectedCoverage | None) -> tuple[str, ...]:
-    """Return a warning if measured files are not files of the project."""
-    if not coverage or not coverage.unmapped:
-        return ()
-    named = ", ".join(coverage.unmapped[:_NAMED])
-    more = f" and {len(coverage.unmapped) - _NAMED} more" if len(coverage.unmapped) > _NAMED else ""
-    what = "some" if coverage.mapped else "none"
-    verb = "are not files" if coverage.mapped else "is a file"
-    return (f"coverage: {what} of the measured files {verb} of the project: {named}{more}",)
