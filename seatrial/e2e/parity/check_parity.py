@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from plants import PLANTS, UNKNOWN, Plant
+from plants import PLANTS, UNKNOWN, Plant, plants_in_compose
 from upgrades import BREAKS, write_project, write_version
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -32,8 +32,9 @@ IN_BOTH = ("variable of the API", "underscore in a variable")
 class Checked:
     """A copy of the project with an environment, and the results of the check."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, kind: str = "kubernetes") -> None:
         self.root = root
+        self.kind = ("--env", kind)
         self.failures: list[str] = []
         self.env = {**os.environ, **(local_images.SETTINGS if "orders" in root.name else {})}
 
@@ -44,7 +45,7 @@ class Checked:
 
     def test(self, *pytest_args: str) -> str:
         """Run the tests and return the id of the run."""
-        self.seatrial("-q", "test", *pytest_args)
+        self.seatrial("-q", "test", *self.kind, *pytest_args)
         return self.latest()
 
     def latest(self) -> str:
@@ -86,14 +87,25 @@ def problem_of(plant: Plant, found: dict[str, Any]) -> str:
 
 
 def check(checked: Checked, words: list[str]) -> None:
-    """Run the clean pairs and all selected plants."""
+    """Run the clean pairs and all selected plants in Kubernetes, then pairs of both kinds."""
+    check_plants(checked, (*PLANTS, *UNKNOWN), words)
+    check_both_kinds(checked, words)
+
+
+def check_in_compose(checked: Checked, words: list[str]) -> None:
+    """Run the clean pairs and all selected plants in Compose."""
+    check_plants(checked, plants_in_compose(), words)
+
+
+def check_plants(checked: Checked, plants: tuple[Plant, ...], words: list[str]) -> None:
+    """Run the clean pairs and all selected plants in the environment of a project."""
     base = checked.test()
     for number in range(CLEAN if not words else 1):
         started = time.monotonic()
         found = checked.compare(base, checked.test())
         problem = "" if found["exit"] == 0 and found["ready"] else f"{found['verdict']}: {found['boxes']}"
         checked.report(f"equal runs {number + 1}", problem, time.monotonic() - started)
-    for plant in (*PLANTS, *UNKNOWN):
+    for plant in plants:
         if words and not any(word in plant.name for word in words):
             continue
         started = time.monotonic()
@@ -101,7 +113,6 @@ def check(checked: Checked, words: list[str]) -> None:
         run = checked.test()
         checked.report(plant.name, problem_of(plant, checked.compare(base, run)), time.monotonic() - started)
         checked.restore(plant)
-    check_both_kinds(checked, words)
 
 
 def check_both_kinds(checked: Checked, words: list[str]) -> None:
@@ -150,24 +161,28 @@ def write_planted(root: Path) -> None:
     shutil.copytree(PROJECT, root, ignore=shutil.ignore_patterns(".seatrial", "__pycache__"))
 
 
-PARTS: Final = (("parity", write_planted, check), ("orders-api", write_project, check_upgrades))
+PARTS: Final = (
+    ("parity", "kubernetes", write_planted, check),
+    ("parity", "compose", write_planted, check_in_compose),
+    ("orders-api", "kubernetes", write_project, check_upgrades),
+)
 
 
 def main(words: list[str]) -> int:
     """Run the check and return 1 if something was not as expected."""
     failures: list[str] = []
-    for name, write, part in PARTS:
+    for name, kind, write, part in PARTS:
         with tempfile.TemporaryDirectory() as directory:
-            checked = Checked(Path(directory) / name)
+            checked = Checked(Path(directory) / name, kind)
             write(checked.root)
             try:
-                up = checked.seatrial("-q", "up")
+                up = checked.seatrial("-q", "up", *checked.kind)
                 if up.returncode:
                     print(up.stderr)
                     return 1
                 part(checked, words)
             finally:
-                checked.seatrial("-q", "down")
+                checked.seatrial("-q", "down", *checked.kind)
             failures += checked.failures
     print(f"{len(failures)} failed: {', '.join(failures)}" if failures else "all as expected")
     return 1 if failures else 0

@@ -5,7 +5,7 @@ Nothing here imports the comparing code: a plant is a change of files, and its e
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -120,6 +120,41 @@ PLANTS: Final = (
     Plant("underscore in a test", ((TESTS, "http://api:8080", "http://stock_api:8080"),), "underscore"),
 )
 """Ten kinds, two variants each."""
+
+COMPOSE: Final = "compose.yaml"
+HEALTHCHECK: Final = """\
+    healthcheck:
+      test: [CMD, python3, -c, "import socket; socket.create_connection(('127.0.0.1', 9000), 1)"]
+      interval: 1s
+      retries: 60
+"""
+NO_CONDITION: Final = (COMPOSE, "{ store: { condition: service_healthy } }", "[store]")
+
+IN_COMPOSE: Final = {
+    "localhost URL in the API": ((COMPOSE, "http://store:9000", "http://localhost:9000"),),
+    "missing probe of a slow service": (
+        (COMPOSE, HEALTHCHECK, ""),
+        NO_CONDITION,
+        (STORE, "START = 2", "START = 12"),
+    ),
+    "memory limit under load": ((COMPOSE, "mem_limit: 96m", "mem_limit: 40m"),),
+    "variable of the API": ((COMPOSE, "MODE: exact", "MODE: loose"),),
+    "little CPU": ((COMPOSE, "mem_limit: 96m", "mem_limit: 96m\n    cpus: 0.05"),),
+    "underscore in a variable": ((COMPOSE, "http://store:9000", "http://key_store:9000"),),
+}
+"""The edits of plants that change the chart, for Compose. Other plants change files that both environments use."""
+
+
+def plants_in_compose() -> tuple[Plant, ...]:
+    """Return the plants that exist in Compose."""
+    found = []
+    for plant in (*PLANTS, *UNKNOWN):
+        if plant.name in IN_COMPOSE:
+            found.append(replace(plant, edits=IN_COMPOSE[plant.name]))
+        elif all(path != CHART for path, *_ in plant.edits):
+            found.append(plant)
+    return tuple(found)
+
 
 UNKNOWN: Final = (
     Plant("another rate", ((DATA, "19", "7"),), ""),

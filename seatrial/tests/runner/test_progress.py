@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from seatrial.model import event
-from seatrial.runner.progress import Progress
+from seatrial.runner.progress import Progress, _used_services
 from seatrial.runner.protocol import FrameReader
 
 from runner.frames import log
@@ -76,3 +77,16 @@ def test_unknown_records_are_ignored() -> None:
     progress, events = taken(["from the future", 1, 2])
 
     assert (progress, events) == (Progress(), [])
+
+
+@pytest.mark.parametrize(
+    ("context", "services"),
+    [
+        ({"services": ["web"]}, ("web",)),
+        ({"addresses": ["http://api:8080/x", "db:5432", "https://u:p@store.shop.svc/"]}, ("api", "db", "store")),
+        ({"services": ["api"], "addresses": ["api:80"]}, ("api",)),
+        ({}, ()),
+    ],
+)
+def test_used_services_are_those_asked_for_and_connected_to(context, services):
+    assert _used_services(context) == services

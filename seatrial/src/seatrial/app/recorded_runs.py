@@ -110,17 +110,21 @@ def _tests(directory: Path) -> dict[str, RecordedTest]:
     """Return outcome and duration of each test from events.jsonl, and texts from junit.xml."""
     outcomes: dict[str, str] = {}
     seconds: dict[str, float] = {}
+    used: dict[str, frozenset[str]] = {}
     for body in _reports(directory / "events.jsonl"):
         before = outcomes.get(body.nodeid, "passed")
         outcomes[body.nodeid] = max(before, body.outcome, key=lambda each: _RANKS[each])
         seconds[body.nodeid] = seconds.get(body.nodeid, 0.0) + body.seconds
+        used[body.nodeid] = used.get(body.nodeid, frozenset()) | frozenset(body.services)
         if body.when == "collect" and body.outcome == "passed":
             del outcomes[body.nodeid]
     texts = _junit(directory / "junit.xml")
     found: dict[str, RecordedTest] = {}
     for nodeid, outcome in outcomes.items():
         text, services = texts.get(_junit_name(nodeid), ("", frozenset()))
-        found[nodeid] = RecordedTest(outcome=outcome, seconds=seconds[nodeid], text=text, services=services)
+        found[nodeid] = RecordedTest(
+            outcome=outcome, seconds=seconds[nodeid], text=text, services=services | used[nodeid]
+        )
     return found
 
 

@@ -75,7 +75,9 @@ class Case:
     def concerned(self, difference: Difference, side: Side) -> list[ContainerFacts]:
         """Return the containers that a difference may concern: its own, those that a test used, else all."""
         if difference.kind in TEST_KINDS and (used := side.services(difference.subject)):
-            return [each for each in side.containers if used & {each.name, *each.names}]
+            found = [each for each in side.containers if used & {each.name, *each.names}]
+            if found:
+                return found
         if difference.kind in TEST_KINDS or difference.kind is Kind.RUN:
             return list(side.containers)
         mine = self.pair(difference.subject.partition(" ")[0], side)[0]

@@ -163,6 +163,7 @@ class TestReported(_Body, frozen=True, kw_only=True, tag=True):
         nodeid: node id in pytest; for a file that could not be collected, its path.
         when: the phase.
         worker: worker of pytest-xdist; empty without pytest-xdist.
+        services: services that a failed test asked for or connected to.
     """
 
     nodeid: str
@@ -170,6 +171,7 @@ class TestReported(_Body, frozen=True, kw_only=True, tag=True):
     outcome: Literal["passed", "failed", "skipped", "xfailed", "xpassed", "error"]
     seconds: float
     worker: str = ""
+    services: tuple[str, ...] = ()
 
 
 class FindingMade(_Body, frozen=True, kw_only=True, tag=True):

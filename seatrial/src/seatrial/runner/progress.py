@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from seatrial.diagnose.failed_test import FailedTest, error_of
 from seatrial.model.event import Body, Note, TestReported, TestsCollected, TestStarted
@@ -14,6 +15,9 @@ from seatrial.pod.agent.wire import RecordKind
 from seatrial.runner.protocol import CUT, NANO, Frame, Record
 
 __all__ = ["EndRecord", "Progress"]
+
+_HOST: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^@/\s]*@)?([A-Za-z0-9_-]+)")
+"""The first label of the host in an address or URL."""
 
 NOT_RUN = "not run: "
 """Prefix of a skip reason that marks a test which this environment cannot run."""
@@ -194,6 +198,7 @@ class Progress:
             # A plugin reruns the test: "rerun", "retried". The last attempt has a result.
             return
         shown = _category(when, outcome, xfail=xfail)
+        context = (record[2].get("context") if record[2:] else None) or {}
         # A passed setup, teardown or subtest is not a result.
         if (when not in ("setup", "teardown") or shown != "passed") and not (subtest and shown != "failed"):
             self.reported.add(nodeid)
@@ -201,13 +206,16 @@ class Progress:
             if shown == "skipped":
                 self._note_not_run(report)
             elif shown in ("failed", "error"):
-                self._fail(nodeid, report, record[2].get("context") if record[2:] else None)
+                self._fail(nodeid, report, context)
         worker = report.get("node") or ""
         seconds = max(0.0, float(report.get("duration") or 0.0))
-        events.append(TestReported(nodeid=nodeid, when=_when(when), outcome=shown, seconds=seconds, worker=worker))
+        used = _used_services(context)
+        phase = _when(when)
+        events.append(
+            TestReported(nodeid=nodeid, when=phase, outcome=shown, seconds=seconds, worker=worker, services=used)
+        )
 
-    def _fail(self, nodeid: str, report: dict[str, Any], context: dict[str, Any] | None) -> None:
-        told = context or {}
+    def _fail(self, nodeid: str, report: dict[str, Any], told: dict[str, Any]) -> None:
         failed = FailedTest(
             nodeid=nodeid,
             begin=self._since.get(nodeid, self.now),
@@ -242,6 +250,12 @@ class Progress:
         if self.finishing is None:
             events.append(Note(level="debug", text="pytest is finishing"))
         self.finishing = record[1]
+
+
+def _used_services(context: dict[str, Any]) -> tuple[str, ...]:
+    """Return the services that a failed test asked for, and the hosts that it connected to."""
+    hosts = [found[1] for address in context.get("addresses", ()) if (found := _HOST.match(address))]
+    return tuple(dict.fromkeys((*context.get("services", ()), *hosts)))
 
 
 _HANDLERS = {

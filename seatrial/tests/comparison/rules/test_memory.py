@@ -21,6 +21,21 @@ def test_failed_test_beside_a_killed_container_is_explained():
     )
 
 
+def test_exit_code_137_at_a_lower_limit_is_explained():
+    left = facts(container(limits=Limits(memory=96 << 20)))
+    right = facts(container(last_exit="Error 137", limits=Limits(memory=40 << 20)))
+
+    assert explained("Connection refused", left_facts=left, right_facts=right).rule == "limits"
+    assert fact(left, right, "exit").explanation.rule == "limits"
+
+
+def test_exit_code_137_at_the_same_limit_is_not():
+    same = Limits(memory=96 << 20)
+    right = facts(container(last_exit="Error 137", limits=same))
+
+    assert fact(facts(container(limits=same)), right, "exit").explanation is None
+
+
 def test_killed_container_of_a_service_that_the_test_did_not_use_is_no_cause():
     killed = facts(container(), container(name="db", names=(), last_exit="OOMKilled 137"))
 

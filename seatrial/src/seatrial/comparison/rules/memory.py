@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from seatrial.comparison.case import Case
+from seatrial.comparison.recorded import Side
 from seatrial.model.comparison import Difference, Explanation, Kind
 from seatrial.model.environment_facts import ContainerFacts
 
@@ -14,7 +15,11 @@ __all__ = ["explain"]
 _KILLED: Final = re.compile(
     r"OOMKilled|killed for memory|out of memory|exit code 137|MemoryError|Cannot allocate memory", re.IGNORECASE
 )
-_KINDS: Final = (Kind.RUN, Kind.OUTCOME, Kind.FLAKY, Kind.MISSING, Kind.EXIT, Kind.RESTARTS, Kind.SLOWER)
+_KINDS: Final = (
+    *(Kind.RUN, Kind.OUTCOME, Kind.FLAKY, Kind.MISSING, Kind.EXIT, Kind.RESTARTS, Kind.SLOWER),
+    # An engine does not restart a container by itself: its name and port are missing then.
+    *(Kind.NAME, Kind.PORT),
+)
 
 
 def explain(difference: Difference, case: Case) -> Explanation | None:
@@ -29,7 +34,7 @@ def explain(difference: Difference, case: Case) -> Explanation | None:
     if difference.kind not in _KINDS:
         return None
     side = case.bad(difference)
-    killed = next((each for each in case.concerned(difference, side) if "OOMKilled" in each.last_exit), None)
+    killed = next((each for each in case.concerned(difference, side) if _was_killed(each, side, case)), None)
     line = case.find(_KILLED, difference, logs=False)
     if killed is None and line is None:
         return None
@@ -47,6 +52,19 @@ def explain(difference: Difference, case: Case) -> Explanation | None:
         evidence=tuple(evidence),
         remedy="raise resources.limits.memory of this container, or reduce its memory use",
     )
+
+
+def _was_killed(container: ContainerFacts, side: Side, case: Case) -> bool:
+    """Return whether a container was killed for memory.
+
+    Some engines only report exit code 137, which is SIGKILL. With a lower limit than on the other side, that counts.
+    """
+    if "OOMKilled" in container.last_exit:
+        return True
+    other = case.pair(container.name, side)[1]
+    allowed = other.limits.memory if other else 0
+    lower = container.limits.memory > 0 and (not allowed or container.limits.memory < allowed)
+    return lower and container.last_exit.endswith(" 137")
 
 
 def _limit(container: ContainerFacts) -> str:
