@@ -258,3 +258,15 @@ def test_lint_warns_of_a_timeout_longer_than_that_of_the_run(warnings):
             " decrease test"
         ),
     ]
+
+
+def test_lint_warns_of_variables_without_a_value_in_compose(warnings):
+    text = MINIMAL + 'env-from = { A = "secret/a/a", B = "secret/b/b", PLACE = "namespace" }\n'
+    compose = '[compose]\nfile = "compose.yaml"\nenv = { A = "1" }\n'
+
+    assert warnings({"seatrial.toml": text + compose, "compose.yaml": ""}) == [
+        (
+            "seatrial.toml:4: compose: B of runner.env-from has no value in Compose, so the tests cannot run there;"
+            ' add B = "…" to [compose.env]'
+        )
+    ]

@@ -24,7 +24,7 @@ from seatrial.pod.fixtures.location import LOCATION_VARIABLE
 from seatrial.ports import LocalImage, Object
 from seatrial.runner.agent_files import agent_argv
 
-__all__ = ["DIGEST", "RunnerInputs", "keeper_of", "own_services", "runner_services", "seed_of"]
+__all__ = ["DIGEST", "RunnerInputs", "keeper_of", "own_services", "runner_services", "seed_of", "variables_of"]
 
 DIGEST: Final = "seatrial.dev/digest"
 """Label of the runner's containers: digest over everything that they were created from."""
@@ -76,7 +76,7 @@ def runner_services(spec: RunnerSpec, compose: ComposeSpec, inputs: RunnerInputs
     Raises:
         UsageError: a variable has no value in Compose, or a limit is not a quantity.
     """
-    variables = _variables(spec, compose)
+    variables = variables_of(spec, compose)
     user, local = _numeric_user(inputs.local), inputs.local
     workdir = spec.workdir or (local.workdir if local else "") or "/"
     base: dict[str, Any] = {
@@ -153,7 +153,12 @@ def runner_services(spec: RunnerSpec, compose: ComposeSpec, inputs: RunnerInputs
     }
 
 
-def _variables(spec: RunnerSpec, compose: ComposeSpec) -> Mapping[str, str]:
+def variables_of(spec: RunnerSpec, compose: ComposeSpec) -> Mapping[str, str]:
+    """Return the variables of the tests.
+
+    Raises:
+        UsageError: a variable that comes from an object of the cluster has no value in Compose.
+    """
     found = {**spec.values, **compose.env}
     if missing := sorted(spec.references.keys() - found.keys()):
         raise UsageError(

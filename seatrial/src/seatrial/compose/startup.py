@@ -13,6 +13,7 @@ import msgspec
 
 from seatrial.compose.project_file import digest_of, project_file
 from seatrial.compose.runner_services import RunnerInputs, keeper_of, runner_services
+from seatrial.compose.service_wait import with_log
 from seatrial.compose.start_errors import explain_start
 from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.model.deadline import Deadline
@@ -178,7 +179,11 @@ class ProjectStart:
             self.compose.up(path, deadline=self.deadline, log=self.log, progress=self.progress)
         except CommandFailed as failed:
             containers = self.compose.containers()
-            suspected = [each.finding for found in containers for each in judge_container(found).suspicions]
+            suspected = [
+                with_log(self.compose, containers, each.finding)
+                for found in containers
+                for each in judge_container(found).suspicions
+            ]
             findings = suspected or explain_start(failed.tail)
             raise NotReady(
                 f"Compose project {self.compose.name} did not start",

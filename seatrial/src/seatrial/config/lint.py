@@ -25,6 +25,7 @@ def lint(loaded: Loaded) -> list[Problem]:
     """Return warnings about a valid configuration, each with a hint."""
     return [
         *_identity(loaded),
+        *_compose(loaded),
         *_images(loaded),
         *_kind_config(loaded),
         *_releases(loaded),
@@ -43,6 +44,13 @@ def _identity(loaded: Loaded) -> Iterator[Problem]:
     if project.id == project.root.name:
         message = f"{project.id!r} is the directory's name, which another project may have, too"
         yield _problem(loaded, ("project",), message, f'add a suffix: project = "{new_project_id(project.id)}"')
+
+
+def _compose(loaded: Loaded) -> Iterator[Problem]:
+    runner, compose = loaded.project.runner, loaded.project.compose
+    for name in sorted(runner.references.keys() - compose.env.keys()) if compose else ():
+        message = f"{name} of runner.env-from has no value in Compose, so the tests cannot run there"
+        yield _problem(loaded, ("compose",), message, f'add {name} = "…" to [compose.env]')
 
 
 def _floating(reference: str) -> bool:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from compose.fake_compose import container
 from msgspec.structs import replace
 from seatrial.compose.startup import compose_path
-from seatrial.model.errors import UsageError
+from seatrial.model.errors import CommandFailed, NotReady, UsageError
+from seatrial.model.event import FindingMade
 from seatrial.model.result import Outcome
 from seatrial.model.spec import ComposeSpec, ImageSpec
 from seatrial.stages.build import BuiltImages
@@ -63,3 +65,17 @@ def test_runner_image_without_tag_is_a_usage_error(world):
 
     with pytest.raises(UsageError, match="has no tag"):
         run(world)
+
+
+def test_findings_of_a_failed_start_are_events(world):
+    def fails(_):
+        world.compose.present = [container("web", Running=False, Status="exited", ExitCode=3)]
+        world.compose.texts = {"shop-aa-web-1": b"no such table\n"}
+        raise CommandFailed(["docker", "compose"], 1, "dependency failed to start: container shop-aa-web-1 exited (3)")
+
+    world.compose.ups = fails
+    with pytest.raises(NotReady):
+        run(world)
+
+    (made,) = world.recorded.of(FindingMade)
+    assert (made.finding.cause, made.finding.evidence) == ("Crash", ("no such table",))

@@ -20,6 +20,14 @@ def test_project_without_compose_is_a_usage_error(world):
         preflight.run(world.ctx(project=replace(world.project, compose=None)))
 
 
+def test_variable_without_a_value_is_a_usage_error(world):
+    runner = replace(world.project.runner, env_from={"URI": "secret/db/uri"})
+
+    with pytest.raises(UsageError, match="variable URI of the tests has no value in Compose"):
+        preflight.run(world.ctx(project=replace(world.project, runner=runner)))
+    assert world.compose.log == []
+
+
 def test_kept_environment_prestarts_the_test_command(world):
     world.keep()
     report = preflight.run(world.ctx(tests=True))

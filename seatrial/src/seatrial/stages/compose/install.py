@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from seatrial.compose.startup import ProjectStart
 from seatrial.images.engine_images import image_used
-from seatrial.model.errors import UsageError
+from seatrial.model.errors import NotReady, UsageError
+from seatrial.model.event import FindingMade
 from seatrial.model.result import ImageUsed, Stage
 from seatrial.ports import Object
 from seatrial.runner.prestarted_exec import PrestartedExec
@@ -78,7 +79,12 @@ def run(ctx: ComposeCtx, file: ComposeFile, built: BuiltImages) -> Report[Starte
         add=ctx.resources.add,
         before=prestarted.abandon if prestarted else lambda: None,
     )
-    containers, changed = start.ensure()
+    try:
+        containers, changed = start.ensure()
+    except NotReady as failed:
+        for finding in failed.findings:
+            ctx.emit(FindingMade(finding=finding))
+        raise
     if read(ctx.env.directory / INSPECTED_IMAGES, list[str]) != references:
         write(ctx.env.directory / INSPECTED_IMAGES, references)
     ctx.engine_images.renew(each for each in references if each not in local)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seatrial.compose.runner_services import variables_of
 from seatrial.compose.startup import runner_exec
 from seatrial.model.errors import UsageError
 from seatrial.ports import Object
@@ -33,13 +34,14 @@ def run(ctx: ComposeCtx) -> Report[ComposeFile]:
     """Check the engine and Compose, and read the Compose file.
 
     Raises:
-        UsageError: a check failed, or Compose cannot read the file.
+        UsageError: a check failed, Compose cannot read the file, or a variable of the tests has no value.
     """
     spec, env = ctx.project.compose, ctx.env
     if spec is None:
         raise UsageError(
             "the configuration has no table [compose]", hint='add [compose] with file = "compose.yaml" to seatrial.toml'
         )
+    variables_of(ctx.project.runner, spec)
     prestarted = None
     if ctx.tests and not ctx.is_new:
         prestarted = PrestartedExec(runner_exec(env.compose, ctx.project.runner.pod))
