@@ -12,6 +12,7 @@ import msgspec
 from runner.frames import log
 from seatrial.model import event as e
 from seatrial.model import timeline as t
+from seatrial.model.blame import Blame, Cause, Fault
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import EnvironmentId, RunId
@@ -66,6 +67,23 @@ class Case:
     line: int = 14
 
 
+def blamed(nodeid: str) -> Blame:
+    """Return the blame of a test whose service ran out of memory three seconds before."""
+    finding = Finding(
+        cause="OOMKilled",
+        subject=ObjectRef(kind="Pod", name="orders-api-7886694586-nw5h2", namespace="default", container="api"),
+        message="exceeded its memory limit of 64Mi",
+        evidence=("exit code 137",),
+        hint="raise the limit",
+        brief="OOMKilled at 64Mi",
+    )
+    links = ("the test asked for orders-api", "the error names orders-api:80")
+    cause = Cause(
+        word="caused by", fault=Fault.SERVICE, finding=finding, service="orders-api", seconds=3.2, links=links
+    )
+    return Blame(nodeid=nodeid, fault=Fault.SERVICE, causes=(cause,))
+
+
 def suite(count: int, *, failing: int = 2) -> list[Case]:
     """Return tests of a suite; some of them fail."""
     tests = []
@@ -97,6 +115,7 @@ class RunDirectory:
     problem: Problem | None = None
     findings: tuple[Finding, ...] = ()
     warnings: Sequence[str] = ()
+    blames: tuple[Blame, ...] = ()
     records: Sequence[t.Record] = ()
     logs: dict[str, str] = field(default_factory=dict)
     images: tuple[ImageUsed, ...] = ()
@@ -160,6 +179,7 @@ class RunDirectory:
             versions={"engine": "28.1", "helm": "v4.3.1", "kubernetes": "v1.34.4"},
             tree=TreeProof(host="b9c34ac0", pod="b9c34ac0", files=69),
             kept=self.kept,
+            blame=self.blames,
         )  # fmt: skip
 
     def events(self) -> list[e.Event]:
@@ -176,6 +196,7 @@ class RunDirectory:
         ]  # fmt: skip
         for test in self.tests:
             timed += _events_of(test)
+        timed += [(self.seconds - 1, e.TestBlamed(blame=blame)) for blame in self.blames]
         timed.sort(key=lambda pair: pair[0])
         if self.ended:
             timed.append((self.seconds, e.RunEnded(result=self.result())))

@@ -10,7 +10,7 @@ from seatrial.report.brief import render_brief
 from seatrial.report.page import Page
 
 from .hostile import hostile_run
-from .run_directories import FIRST_TEST, START, Case, suite
+from .run_directories import FIRST_TEST, START, Case, blamed, suite
 
 Pages = Callable[..., Page]
 
@@ -44,6 +44,13 @@ def test_brief_has_the_ten_log_lines_that_matter(page: Pages) -> None:
         f"  40.150 s default/orders-api-7886694586-nw5h2/api: {line(0.15, 'ERROR asked')}",
     ]
     assert "reproduce:" in text.splitlines()[-2]
+
+
+def test_brief_says_whose_fault_it_is(page: Pages) -> None:
+    lines = render_brief(page(tests=[Case("a.py::t", "failed")], blames=(blamed("a.py::t"),))).splitlines()
+
+    assert lines[1] == "fault: 1 failed: 1 service (orders-api OOMKilled at 64Mi, 3 s before)"
+    assert lines[3].startswith("  caused by service: pod/orders-api-7886694586-nw5h2 container api: OOMKilled")
 
 
 def test_brief_of_a_failed_environment(page: Pages) -> None:

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from seatrial.model import timeline as t
+from seatrial.model.blame import Blame
+from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts, EnvironmentKind, Limits, RunnerFacts
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.redaction import SECRETS
@@ -13,7 +16,7 @@ from seatrial.model.result import ImageUsed, Problem
 from seatrial.report.page import Page
 from seatrial.report.writer import page_of
 
-from .run_directories import FIRST_TEST, RUN, START, Case, RunDirectory, suite
+from .run_directories import FIRST_TEST, RUN, START, Case, RunDirectory, blamed, suite
 
 Pages = Callable[..., Page]
 
@@ -154,6 +157,62 @@ def test_environment_that_failed_shows_its_problem_and_findings(page: Pages) -> 
     [cause] = made.findings
     assert cause.title == "pod/db-0: ImagePull: image db:71 cannot be pulled"
     assert cause.evidence == ("rpc error:", "not found")
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_page_says_whose_fault_a_failure_is(page: Pages, ended: bool) -> None:
+    tests = [Case("a.py::t", "failed"), Case("a.py::u", "failed", start=1), Case("a.py::v", "failed", start=2)]
+    made = page(tests=tests, blames=(blamed("a.py::t"), Blame(nodeid="a.py::u")), ended=ended)
+    first, second, third = (test.failure for test in made.failures)
+
+    assert made.verdict.fault == "2 failed: 1 test, 1 service (orders-api OOMKilled at 64Mi, 3 s before)"
+    assert first is not None
+    assert first.fault == "service"
+    [cause] = first.causes
+    assert (cause.relation, cause.fault, cause.hint) == ("caused by", "service", "raise the limit")
+    assert cause.text == (
+        "pod/orders-api-7886694586-nw5h2 container api: OOMKilled: exceeded its memory limit of 64Mi,"
+        " 3 s before the failure"
+    )
+    assert cause.links == ("the test asked for orders-api", "the error names orders-api:80")
+    assert second is not None
+    assert (second.fault, second.causes) == ("test", ())
+    assert third is not None
+    assert third.fault == ""
+
+
+def test_page_has_the_facts_of_the_environment(tmp_path: Path) -> None:
+    limits = Limits(memory=64 << 20, cpu=0.5)
+    api = ContainerFacts(
+        name="orders-api", image="orders:1", digest="sha256:1", limits=limits, restarts=1, seconds_to_ready=4.0,
+        last_exit="OOMKilled 137",
+    )  # fmt: skip
+    facts = EnvironmentFacts(
+        kind=EnvironmentKind.KUBERNETES,
+        runner=RunnerFacts(user=1000, groups=(1000, 27), hostname="test-runner", read_only_root=True),
+        containers=(api, ContainerFacts(name="db", image_id="sha256:2")),
+    )
+    directory = RunDirectory().write(tmp_path)
+    (directory / "facts.json").write_bytes(msgspec.json.encode(facts))
+    made = page_of(directory)
+
+    assert dict(dict(made.facts)["Container of the tests"]) == {
+        "user": "1000", "groups": "1000, 27", "host name": "test-runner", "root file system": "read-only",
+    }  # fmt: skip
+    first, second = made.containers
+    assert (first.limits, first.ready, first.restarts, first.last_exit) == ("64 MiB, 0.5 CPU", 4.0, 1, "OOMKilled 137")
+    assert (second.digest, second.limits, second.ready) == ("sha256:2", "", None)
+
+
+def test_failure_has_logs_of_docker_compose(tmp_path: Path) -> None:
+    directory = RunDirectory(tests=[Case("a.py::t", "failed")]).write(tmp_path)
+    (directory / "logs" / "compose").mkdir(parents=True)
+    (directory / "logs" / "compose" / "orders-api.log").write_text(printed(0.1, 9))
+    [test] = page_of(directory).failures
+
+    assert test.failure is not None
+    [log] = test.failure.logs
+    assert (log.source, log.service, len(log.lines)) == ("orders-api", "orders-api", 1)
 
 
 def test_page_names_what_stands_in_for_what(page: Pages) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
+from seatrial.model.blame import Blame
 from seatrial.report.html import clock, render_html
 from seatrial.report.page import Page
 from seatrial.report.run_files import PARTS
 
 from .hostile import ATTACKS, MARKER, hostile_run
-from .run_directories import Case, suite
+from .run_directories import Case, blamed, suite
 
 Pages = Callable[..., Page]
 
@@ -63,6 +64,18 @@ def test_page_has_every_test_failure_and_stage(page: Pages) -> None:
     text = "".join(elements.text)
     for expected in ("tests failed", "cluster", "v1.34.4", "order 3 created", "seatrial test tests/test_orders_0.py"):
         assert expected in text
+
+
+def test_page_says_whose_fault_it_is(page: Pages) -> None:
+    tests = [Case("a.py::t", "failed"), Case("a.py::u", "failed", start=1)]
+    text = "".join(
+        Elements(render_html(page(tests=tests, blames=(blamed("a.py::t"), Blame(nodeid="a.py::u")))).page).text
+    )
+
+    assert "2 failed: 1 test, 1 service (orders-api OOMKilled at 64Mi, 3 s before)" in text
+    assert "caused by service" in text
+    assert "the error names orders-api:80" in text
+    assert "No problem in the cluster concerns this test." in text
 
 
 def test_page_loads_nothing_and_runs_only_its_own_script(page: Pages) -> None:

@@ -139,6 +139,69 @@ def test_recorded_incidents() -> None:
     ]
 
 
+def test_service_without_ready_pods_is_an_incident() -> None:
+    def endpoints(seconds: float, **fields: Any) -> t.EndpointsRecord:
+        return t.EndpointsRecord(
+            at=at(seconds), seen="modified", namespace="default", name="web-x", uid="s", service="web", **fields
+        )
+
+    ready = t.Endpoint(addresses=("10.0.0.1",))
+    records: list[t.Record] = [
+        endpoints(1, ready=(ready,)),
+        t.PodRecord(at=at(2), seen="modified", namespace="default", name="web", uid="p", ready=True, deletion=at(32)),
+        t.PodRecord(at=at(3), seen="modified", namespace="default", name="web", uid="p", ready=True, deletion=at(32)),
+        endpoints(4, not_ready=(ready,)),
+        endpoints(5),
+        endpoints(6, ready=(ready,)),
+    ]
+
+    assert [(each.at, each.subject, each.text, each.warning) for each in incidents(history(), records)] == [
+        (2, "pod/web", "is being deleted", True),
+        (4, "service/web", "has no ready pod", True),
+        (6, "service/web", "has a ready pod again", False),
+    ]
+
+
+def test_containers_of_the_cluster_are_shown_only_if_one_was_not_well() -> None:
+    well = container(1, namespace="kube-system", pod="dns-a", uid="a", state="running", ready=True)
+    unwell = container(1, namespace="kube-system", pod="proxy-b", uid="b", state="waiting", reason="CrashLoopBackOff")
+    tests = container(1, pod="test-runner", uid="t", container="tests", state="running", ready=True)
+    found = lanes(history(), [], [], [unwell, well, tests, container(2, state="running", ready=True)])
+
+    assert [lane.name for lane in found] == ["web-1-abcde / api", "test-runner / tests", "proxy-b / api"]
+
+
+def test_init_container_that_ended_before_the_run_has_no_lane() -> None:
+    seed = container(1, container="seed", init=True, state="terminated", exit_code=0)
+    waiting = container(1, container="wait", init=True, state="running")
+
+    assert [lane.name for lane in lanes(history(), [], [], [seed, waiting])] == ["web-1-abcde / wait"]
+
+
+def test_pods_of_one_name_after_another_are_numbered() -> None:
+    first = container(1, pod="db-0", uid="a", state="running")
+    second = container(5, pod="db-0", uid="b", state="running")
+
+    assert [lane.name for lane in lanes(history(), [], [], [first, second])] == ["db-0 / api", "db-0 (2) / api"]
+
+
+def test_container_that_ran_before_the_run_is_shown_from_its_start() -> None:
+    before = container(0.2, seen="listed", state="running", ready=True, started=at(-50))
+    [lane] = lanes(history(), [], [], [before])
+
+    assert lane.bars[0].start == 0
+
+
+def test_warning_from_before_the_run_is_no_mark() -> None:
+    old = t.EventRecord(
+        at=at(1), last=at(-20), seen="listed", namespace="default", name="e", uid="e", type="Warning",
+        reason="Unhealthy", message="x", regarding=t.ClusterObject(kind="Pod", namespace="default", name="web-1-abcde"),
+    )  # fmt: skip
+    [lane] = lanes(history(), [], [], [old, container(1, state="running")])
+
+    assert lane.marks == ()
+
+
 def test_incidents_that_events_tell() -> None:
     warning = e.KubernetesEvent(
         subject=ObjectRef(kind="Pod", name="web-0"), type="Warning", reason="BackOff", message="again"

@@ -38,6 +38,18 @@ def test_assertion_has_message_diff_and_place() -> None:
     assert found.trace[-1].text == "tests/a.py:17: AssertionError"
 
 
+def test_value_of_a_part_of_an_assertion_is_no_added_line() -> None:
+    lines = [
+        "E   assert 500 == 201",
+        "E    +  where 500 = <Response>.status_code",
+        "E    +    and 201 = f()",
+        "E     + new",
+    ]
+    found = phase(exception(entry("/app/tests/a.py", 7, *lines)))
+
+    assert [line.kind for line in found.explanation] == ["error", "error", "error", "added"]
+
+
 def test_place_is_the_last_line_of_the_test_file() -> None:
     found = phase(
         exception(entry("/app/tests/a.py", 7, ">   helper()"), entry("/app/lib/b.py", 90, "E   ValueError: bad"))

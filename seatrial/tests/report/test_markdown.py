@@ -10,7 +10,7 @@ from seatrial.report.markdown import render_markdown
 from seatrial.report.page import Page
 
 from .hostile import hostile_run
-from .run_directories import Case, suite
+from .run_directories import Case, blamed, suite
 
 Pages = Callable[..., Page]
 
@@ -27,6 +27,13 @@ def test_markdown_has_verdict_failures_diff_and_stages(page: Pages) -> None:
     assert "+     'total': 20," in lines
     assert "`seatrial test tests/a.py::test_total`" in lines
     assert "| cluster | done | 24.7 s | name orders-test, kubernetes v1.34.4 |" in lines
+
+
+def test_markdown_says_whose_fault_it_is(page: Pages) -> None:
+    text = render_markdown(page(tests=[Case("a.py::t", "failed")], blames=(blamed("a.py::t"),)))
+
+    assert "1 failed: 1 service (orders-api OOMKilled at 64Mi, 3 s before)\n" in text
+    assert "caused by service: pod/orders-api-7886694586-nw5h2 container api: OOMKilled" in text
 
 
 def test_markdown_of_a_green_run(page: Pages) -> None:

@@ -76,6 +76,15 @@ def test_changed_exception_of_a_report_wins() -> None:
     assert session.tests["a.py::t"].phases[0].message == "contains 1 failed subtest"
 
 
+def test_services_of_a_failed_test_include_those_of_its_fixtures() -> None:
+    session = Session()
+    report = {"nodeid": "a.py::t", "when": "call", "outcome": "failed", "longrepr": "x",
+              "user_properties": [["services", "web"]]}  # fmt: skip
+    session.take([["report", report, {"context": {"services": ["db", "web"]}}]])
+
+    assert session.tests["a.py::t"].services == ("web", "db")
+
+
 def test_skipped_and_expected_failures_have_a_reason() -> None:
     session = session_of(Case("a.py::t", "skipped", reason="no network"))
     report = {"nodeid": "a.py::x", "when": "call", "outcome": "skipped", "longrepr": None, "wasxfail": "bug 3"}

@@ -80,7 +80,7 @@ def _logs(page: Page) -> list[str]:
     ranked: list[tuple[bool, bool, str, LogLine]] = []
     for test in page.failures:
         for excerpt in (test.failure or Failure()).logs:
-            asked = excerpt.service in test.services
+            asked = excerpt.service in test.concerned
             ranked += [(not line.severe, not asked, excerpt.source, line) for line in excerpt.lines]
     ranked.sort(key=lambda each: each[:2])
     chosen: list[tuple[str, LogLine]] = []

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from seatrial.model.blame import Blame, Cause, blame_summary
+from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts, Limits, RunnerFacts
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.redaction import safe_struct
@@ -29,6 +30,7 @@ from seatrial.report.page import (
     OutcomeCount,
     Page,
     Phase,
+    Service,
     StageRow,
     SuspectedCause,
     Test,
@@ -75,6 +77,7 @@ class Sources:
     Attributes:
         history: the events of the run.
         result: content of `result.json`; None if the run ended without one.
+        facts: content of `facts.json`; None if there is none.
         session: what pytest reported.
         records: records of the cluster.
         logs: logs of containers.
@@ -84,6 +87,7 @@ class Sources:
 
     history: History
     result: RunResult | None = None
+    facts: EnvironmentFacts | None = None
     session: Session = field(default_factory=Session)
     records: Sequence[Record] = ()
     logs: Sequence[LogFile] = ()
@@ -106,6 +110,7 @@ def sources_of(files: RunFiles, history: History | None = None) -> Sources:
     return Sources(
         history=history,
         result=files.result() or history.result,
+        facts=files.facts(),
         session=files.session(),
         records=records,
         logs=_log_files(files, records),
@@ -138,6 +143,7 @@ def build_page(sources: Sources) -> Page:
             Image(reference=each.reference, digest=each.digest, size=each.size, stands_in_for=each.stands_in_for)
             for each in (result.images if result else ())
         ),
+        containers=tuple(map(_container, sources.facts.containers)) if sources.facts else (),
         files=sources.links,
     )
     return safe_struct(page)
@@ -173,6 +179,7 @@ def _suspect(cause: Cause) -> SuspectedCause:
         relation=cause.word,
         fault=cause.fault,
         text=f"{words.finding(finding)}, {before}",
+        service=cause.service,
         links=cause.links,
         evidence=_lines(finding),
         hint=finding.hint,
@@ -253,7 +260,7 @@ def _facts(sources: Sources) -> tuple[tuple[str, tuple[tuple[str, str], ...]], .
     machine: dict[str, str] = {}
     tree: dict[str, str] = {}
     if result is not None:
-        machine["environment"] = result.environment + (" (kept)" if result.kept else "")
+        machine["environment"] = result.environment + (", kept" if result.kept else "")
         if result.peak_memory:
             machine["memory"] = f"{result.peak_memory / 1e9:.1f} GB at most"
         if result.images_size:
@@ -266,9 +273,40 @@ def _facts(sources: Sources) -> tuple[tuple[str, tuple[tuple[str, str], ...]], .
     groups = (
         ("Run", {"id": history.run or (result.run if result else ""), "directory": history.directory, **machine}),
         ("Versions", versions),
+        ("Container of the tests", _runner(sources.facts.runner) if sources.facts and sources.facts.runner else {}),
         ("Files of the tests", tree),
     )
     return tuple((name, tuple(values.items())) for name, values in groups if values)
+
+
+def _runner(runner: RunnerFacts) -> dict[str, str]:
+    values = {
+        "user": str(runner.user),
+        "groups": ", ".join(map(str, runner.groups)),
+        "host name": runner.hostname,
+        "time zone": runner.time_zone,
+        "limits": _limits(runner.limits),
+        "root file system": "read-only" if runner.read_only_root else "writable",
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _container(facts: ContainerFacts) -> Service:
+    return Service(
+        name=facts.name,
+        image=facts.image,
+        digest=facts.digest or facts.image_id,
+        limits=_limits(facts.limits),
+        ready=facts.seconds_to_ready,
+        restarts=facts.restarts,
+        last_exit=facts.last_exit,
+    )
+
+
+def _limits(limits: Limits) -> str:
+    memory = f"{limits.memory / 2**20:.0f} MiB" if limits.memory else ""
+    cpu = f"{limits.cpu:g} CPU" if limits.cpu else ""
+    return ", ".join(part for part in (memory, cpu) if part)
 
 
 def _log_files(files: RunFiles, records: Sequence[Record]) -> list[LogFile]:
@@ -338,7 +376,7 @@ class _Tests:
             fault=blame.fault if blame else "",
             causes=tuple(map(_suspect, blame.causes)) if blame else (),
             incidents=self._during(start, stop) if start is not None else (),
-            logs=self._logs(start, stop, detail.services) if start is not None else (),
+            logs=self._logs(start, stop, _concerned(detail, blame)) if start is not None else (),
             reproduce=shlex.join((*self._command, span.nodeid)),
         )
 
@@ -354,14 +392,14 @@ class _Tests:
                 continue
             lines, left_out = shortened(self._log(file).between(first, last), _LOG_LINES)
             if lines:
-                source = f"{file.namespace}/{file.pod}/{file.container}"
+                source = "/".join(part for part in (file.namespace, file.pod, file.container) if part)
                 again = f", restart {file.restarts}" if file.restarts else ""
-                service = service_of(file.pod)
+                service = service_of(file.pod) if file.pod else file.container
                 excerpt = LogExcerpt(
                     source=source + again, service=service, file=file.path, lines=lines, left_out=left_out
                 )
                 excerpts.append(excerpt)
-        # Services that the test asked for come first.
+        # Services that the test asked for, or that made it fail, come first.
         return tuple(sorted(excerpts, key=lambda each: (each.service not in services, each.source)))
 
     def _log(self, file: LogFile) -> TimedLog:
@@ -369,6 +407,10 @@ class _Tests:
         if read is None and self._start is not None:
             read = self._read[file.path] = TimedLog.read(self._sources.read_log(file), self._start)
         return read or TimedLog((), ())
+
+
+def _concerned(detail: TestDetail, blame: Blame | None) -> tuple[str, ...]:
+    return (*detail.services, *(cause.service for cause in (blame.causes if blame else ())))
 
 
 def _without_report(span: TestSpan) -> Phase:

@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Final
 
 from seatrial.model import event as e
-from seatrial.model.timeline import ContainerRecord, EventRecord, NodeRecord, PodRecord, Record, RefusalRecord
+from seatrial.model.timeline import (
+    ContainerRecord,
+    EndpointsRecord,
+    EventRecord,
+    NodeRecord,
+    PodRecord,
+    Record,
+    RefusalRecord,
+)
 from seatrial.report.history import History
 from seatrial.report.page import Bar, BarKind, Incident, Lane, Mark, StageRow, Test
 
@@ -23,6 +31,8 @@ _GENERATED: Final = 5
 """Characters of the suffix that controllers add to names of pods."""
 
 _RESTART: Final = "restarted"
+_SYSTEM: Final = frozenset(("kube-system", "kube-public", "kube-node-lease", "local-path-storage"))
+"""Namespaces of the cluster itself. Their containers are shown only if one of them was not well during the run."""
 
 
 def lanes(
@@ -137,12 +147,21 @@ def _container_lanes(records: Sequence[Record], start: datetime, end: float) -> 
                 warnings.setdefault((subject.namespace, subject.name), []).append(mark)
             case _:
                 pass
-    for (namespace, pod, uid, container), seen in states.items():
+    uids: dict[tuple[str, str], list[str]] = {}
+    for (namespace, pod, uid, container), seen in sorted(states.items(), key=_order):
+        same = uids.setdefault((namespace, pod), [])
+        if uid not in same:
+            same.append(uid)
         until = min(gone.get(uid, end), end)
         bars = tuple(_bars(seen, start, until))
-        marks = [*_restarts(seen, start), *warnings.get((namespace, pod), ())]
+        marks = [each for each in (*_restarts(seen, start), *warnings.get((namespace, pod), ())) if 0 <= each.at <= end]
+        over = seen[0].init and all(bar.kind == "ended" for bar in bars)
+        if over or (namespace in _SYSTEM and all(bar.kind in ("ready", "ended") for bar in bars)):
+            continue
         service = seen[-1].controller.name if seen[-1].controller else service_of(pod)
-        name = f"{_short_name(pod)} / {container}"
+        # Pods of a StatefulSet have one name after another.
+        again = f" ({len(same)})" if len(same) > 1 else ""
+        name = f"{_short_name(pod)}{again} / {container}"
         yield Lane(name=name, group="containers", bars=bars, marks=tuple(marks[:_MARKS]), service=service)
 
 
@@ -156,8 +175,18 @@ def _bars(states: Sequence[ContainerRecord], start: datetime, until: float) -> I
         yield Bar(start=begin, end=max(begin, end), kind=_kind(record), text=_state(record))
 
 
+def _order(item: tuple[tuple[str, str, str, str], list[ContainerRecord]]) -> tuple[bool, bool, str, datetime]:
+    """Sort containers: those of the tests and of the cluster last, pods of one workload together."""
+    (namespace, pod, _, _), states = item
+    runner = any(record.container == "tests" for record in states) or pod == "test-runner"
+    return namespace in _SYSTEM, runner, service_of(pod), states[0].at
+
+
 def _begin(record: ContainerRecord, start: datetime) -> float:
     """Return when a state began. The cluster's times are in whole seconds, the recorder's are exact but late."""
+    if record.seen == "listed" and record.started is not None:
+        # It was so before the recorder looked.
+        return max(0.0, min(_after(record.started, start), _after(record.at, start)))
     return max(0.0, _after(record.at, start))
 
 
@@ -200,6 +229,8 @@ def _recorded(records: Sequence[Record], start: datetime | None) -> Iterable[Inc
         return
     restarts: dict[tuple[str, str], int] = {}
     ready: dict[str, bool] = {}
+    served: dict[str, bool] = {}
+    dying: set[str] = set()
     for record in records:
         at = _after(record.at, start)
         match record:
@@ -219,10 +250,19 @@ def _recorded(records: Sequence[Record], start: datetime | None) -> Iterable[Inc
             case PodRecord(seen="deleted"):
                 yield Incident(at=at, subject=f"pod/{record.name}", text="deleted", warning=False)
             case PodRecord():
+                if record.deletion is not None and record.uid not in dying:
+                    dying.add(record.uid)
+                    yield Incident(at=at, subject=f"pod/{record.name}", text="is being deleted", warning=True)
                 if record.uid in ready and ready[record.uid] != record.ready:
                     text = "became ready" if record.ready else "is no longer ready"
                     yield Incident(at=at, subject=f"pod/{record.name}", text=text, warning=not record.ready)
                 ready[record.uid] = record.ready
+            case EndpointsRecord() if record.service:
+                has = bool(record.ready) and record.seen != "deleted"
+                if served.get(record.name, has) != has:
+                    text = "has a ready pod again" if has else "has no ready pod"
+                    yield Incident(at=at, subject=f"service/{record.service}", text=text, warning=not has)
+                served[record.name] = has
             case NodeRecord(ready=False):
                 yield Incident(at=at, subject=f"node/{record.name}", text="is not ready", warning=True)
             case RefusalRecord(regarding=subject):

@@ -20,7 +20,9 @@ _LINES: Final = 4000
 """Lines of a traceback that are kept: the first and the last half."""
 
 _MESSAGE: Final = 1000
-_DIFF: Final = re.compile(r"E {3,}([-+?])(?: |$)")
+_DIFF: Final = re.compile(r"E {3,}([-+?])(?: |$)(?! +(?:where|and) )")
+"""A line of a diff; pytest also writes `+  where` before the value of a part of the assertion."""
+
 _DIFF_KINDS: Final[dict[str, TraceLineKind]] = {"-": "removed", "+": "added", "?": "hint"}
 _MARKER: Final = re.compile(r"E {0,3}")
 _SKIP_PARTS: Final = 3

@@ -23,6 +23,7 @@ __all__ = [
     "OutputSection",
     "Page",
     "Phase",
+    "Service",
     "StageRow",
     "SuspectedCause",
     "Test",
@@ -66,6 +67,7 @@ class SuspectedCause(_Value, frozen=True, kw_only=True):
         relation: how sure that is: `caused by` or `coincided with`.
         fault: class of the fault: `service` or `platform`.
         text: the problem in one line.
+        service: the service that it took away; empty if unknown.
         links: why it concerns the test, one line each.
         evidence: lines that prove the problem.
         hint: one line, what to do; empty if unknown.
@@ -74,6 +76,7 @@ class SuspectedCause(_Value, frozen=True, kw_only=True):
     relation: str
     fault: str
     text: str
+    service: str = ""
     links: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     hint: str = ""
@@ -241,6 +244,12 @@ class Test(_Value, frozen=True, kw_only=True):
         """Whether the report explains it."""
         return self.outcome in FAILED_OUTCOMES
 
+    @property
+    def concerned(self) -> tuple[str, ...]:
+        """Services that it asked for or that may have made it fail."""
+        causes = self.failure.causes if self.failure else ()
+        return tuple(dict.fromkeys((*self.services, *(cause.service for cause in causes if cause.service))))
+
 
 class StageRow(_Value, frozen=True, kw_only=True):
     """A stage of the run.
@@ -318,6 +327,24 @@ class Image(_Value, frozen=True, kw_only=True):
     stands_in_for: str = ""
 
 
+class Service(_Value, frozen=True, kw_only=True):
+    """A container of a service, as the cluster or the engine describes it.
+
+    Attributes:
+        limits: memory and processors: `512 MiB, 0.5 CPU`; empty if there are none.
+        ready: seconds from its start until it was ready; None if unknown.
+        last_exit: reason and exit code of the last exit; empty if it never exited.
+    """
+
+    name: str
+    image: str
+    digest: str
+    limits: str = ""
+    ready: float | None = None
+    restarts: int = 0
+    last_exit: str = ""
+
+
 class FileLink(_Value, frozen=True, kw_only=True):
     """A file of the run.
 
@@ -344,6 +371,7 @@ class Page(_Value, frozen=True, kw_only=True):
         tests: in the order of their start.
         facts: groups of names and values about the environment.
         images: images that the run used.
+        containers: containers of the services.
         files: files of the run.
     """
 
@@ -360,6 +388,7 @@ class Page(_Value, frozen=True, kw_only=True):
     timeline: Timeline = Timeline(seconds=0.0, lanes=())
     facts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = ()
     images: tuple[Image, ...] = ()
+    containers: tuple[Service, ...] = ()
     files: tuple[FileLink, ...] = ()
 
     @property
@@ -369,6 +398,6 @@ class Page(_Value, frozen=True, kw_only=True):
 
     @property
     def services(self) -> tuple[str, ...]:
-        """Services that tests asked for or whose logs are shown."""
-        asked = {service for test in self.tests for service in test.services}
+        """Services that tests asked for, or whose containers are shown."""
+        asked = {service for test in self.tests for service in test.concerned}
         return tuple(sorted(asked | {lane.service for lane in self.timeline.lanes if lane.service}))

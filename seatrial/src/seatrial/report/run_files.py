@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from seatrial.model.environment_facts import EnvironmentFacts
 from seatrial.model.event import Event, decode_event
 from seatrial.model.result import RunResult
 from seatrial.model.timeline import TIMELINE_FILE, Record, decode_timeline
@@ -45,6 +46,9 @@ class LogFile:
 
     Attributes:
         path: relative to the run directory.
+        namespace: empty for a container of Docker Compose.
+        pod: the same.
+        container: its name; in Docker Compose, that of its service.
         restarts: which run of the container: its restarts before.
     """
 
@@ -69,6 +73,10 @@ class RunFiles:
     def result(self) -> RunResult | None:
         """Return `result.json`; None if it is missing or of another version."""
         return self._decoded("result.json", RunResult)
+
+    def facts(self) -> EnvironmentFacts | None:
+        """Return `facts.json`; None if it is missing or of another version."""
+        return self._decoded("facts.json", EnvironmentFacts)
 
     def events(self) -> Iterator[Event]:
         """Yield the events that this version knows."""
@@ -104,9 +112,11 @@ class RunFiles:
         found = []
         for link in self.links():
             parts = link.path.split("/")
+            container = parts[-1].removesuffix(".log")
             if parts[:2] == ["logs", "pods"] and len(parts) == _POD_LOG_PARTS:
-                container = parts[4].removesuffix(".log")
                 found.append(LogFile(link.path, parts[2], parts[3], container))
+            elif parts[:2] == ["logs", "compose"]:
+                found.append(LogFile(link.path, "", "", container))
         return found
 
     def links(self) -> tuple[FileLink, ...]:

@@ -123,6 +123,8 @@ class Session:
                 detail.services = tuple(str(value).split())
         if when == "collect" and report["outcome"] != "passed":
             detail.file = report["nodeid"]
+        if context := _more(record).get("context"):
+            detail.services = tuple(dict.fromkeys((*detail.services, *context.get("services", ()))))
         if report["outcome"] == "failed":
             sections = tuple(self._sections(report.get("sections") or ()))
             phase = phase_of(when, _longrepr(record), root=self.root, test_file=detail.file)
@@ -142,10 +144,14 @@ class Session:
                 yield OutputSection(name=name, text=cut + text[-_OUTPUT:])
 
 
+def _more(record: Record) -> dict[str, Any]:
+    """Return the second part of a report: changes of plugins in the pod, and the context of a failure."""
+    return record[2] if record[2:] and isinstance(record[2], dict) else {}
+
+
 def _longrepr(record: Record) -> Any:
     """Return the exception of a report; where plugins in the pod changed it, the changed one."""
-    change = record[2] if record[2:] and isinstance(record[2], dict) else {}
-    return change.get("longrepr") or record[1].get("longrepr")
+    return _more(record).get("longrepr") or record[1].get("longrepr")
 
 
 def _with_sections(phase: Phase, sections: tuple[OutputSection, ...]) -> Phase:

@@ -24,6 +24,7 @@
     }
     for (const each of tests) each.hidden = !matching.has(each.dataset.test);
     for (const bar of bars) bar.classList.toggle("dim", !matching.has(bar.dataset.test));
+    for (const lane of all(".lane[data-service]")) lane.classList.toggle("dim", service !== "" && service !== lane.dataset.service);
     for (const section of all("#failures, #tests")) {
       one("#" + section.id + " .nothing").hidden = all("[data-test]", section).some((each) => !each.hidden);
     }
