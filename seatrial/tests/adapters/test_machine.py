@@ -49,3 +49,15 @@ def test_memory_peak_is_zero_without_meminfo(tmp_path, monkeypatch, text):
     monkeypatch.setattr(machine, "_MEMINFO", meminfo)
 
     assert machine.MemoryPeak().bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("instances", "logs"), [("128\n", 16), ("160\n", 32), ("8192\n", 64), ("many", 16), (None, 16)]
+)
+def test_logs_that_may_be_followed_leave_inotify_instances_to_the_nodes(tmp_path, monkeypatch, instances, logs):
+    file = tmp_path / "max_user_instances"
+    if instances:
+        file.write_text(instances)
+    monkeypatch.setattr(machine, "_INOTIFY", file)
+
+    assert machine.followed_logs() == logs

@@ -50,6 +50,9 @@ class Recording:
             )
         )
 
+    def reading(self) -> bool:
+        return self.logs.is_reading
+
     @property
     def last(self) -> FakeLog:
         return self.streams.logs[-1]
@@ -318,6 +321,27 @@ class TestManyContainers:
         assert recording.last.request.follow
         recording.streams.advance(10)
         assert len(recording.streams.logs) == 3
+
+    def test_rest_is_read_at_the_end(self, recording: Recording) -> None:
+        recording.last.ended(200, "")
+        assert not recording.reading()
+        recording.logs.read_rest()
+
+        assert recording.reading()
+        assert (recording.last.request.container, recording.last.request.follow) == ("db", False)
+        recording.last.data(b"1Z one\n")
+        recording.last.ended(200, "")
+        assert not recording.reading()
+        recording.logs.end()
+        assert recording.files() == {"db.0.log": b"1Z one\n"}
+        assert recording.logs.covers("u1", "db", 0, whole=True)
+
+    def test_log_whose_rest_could_not_be_read_in_time_is_missing(self, recording: Recording) -> None:
+        recording.logs.end()
+
+        assert recording.logs.has_lost
+        assert recording.logs.covers("u1", "web", 0, whole=True)
+        assert not recording.logs.covers("u1", "db", 0, whole=True)
 
     def test_next_container_is_followed_once_another_one_ended(self, recording: Recording) -> None:
         recording.see("terminated", finished=LATER)

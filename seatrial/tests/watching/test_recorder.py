@@ -161,6 +161,31 @@ def test_stop_waits_for_lines_that_come_in_after_a_failure(tmp_path: Path) -> No
     assert (tmp_path / "logs/pods/shop/web-0/web.0.log").read_bytes() == b"1Z line\n2Z line\n"
 
 
+def test_stop_reads_the_rest_of_logs_that_are_not_followed(tmp_path: Path) -> None:
+    streams = FakeStreams()
+    recorder = ClusterRecorder(streams, tmp_path, ALL, FakeClock(), is_new=True, followed_logs=0)
+    streams.advance(5)
+    streams.watches["v1/Pod", ""](Change(type="synced", objects=(pod(),)))
+    streams.logs[-1].ended(200, "")
+    answers = [streams]
+    call = streams.call
+
+    def call_at_once(function: Any, *, after: float = 0.0) -> None:
+        if after and answers:
+            answers.pop()
+            streams.logs[-1].data(b"1Z last words\n")
+            streams.logs[-1].ended(200, "")
+        if after < 1:
+            call(function)
+
+    streams.call = call_at_once
+    recorder.stop()
+
+    assert [log.request.follow for log in streams.logs] == [False, False]
+    assert (tmp_path / "logs/pods/shop/web-0/web.0.log").read_bytes() == b"1Z last words\n"
+    assert recorder.is_complete
+
+
 @pytest.fixture
 def secret() -> Iterator[str]:
     SECRETS.learn(["correct-horse"])

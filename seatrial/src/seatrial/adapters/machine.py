@@ -9,10 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-__all__ = ["MemoryPeak", "SystemClock", "available_memory", "free_disk", "port_is_free"]
+__all__ = ["MemoryPeak", "SystemClock", "available_memory", "followed_logs", "free_disk", "port_is_free"]
 
 _MEMINFO: Final = Path("/proc/meminfo")
 _INTERVAL: Final = 0.5
+_INOTIFY: Final = Path("/proc/sys/fs/inotify/max_user_instances")
+_NODES: Final = 96
+"""inotify instances that nodes and containers of a few clusters take themselves."""
+
+_FEWEST: Final = 16
+_MOST: Final = 64
 
 
 class SystemClock:
@@ -45,6 +51,19 @@ class MemoryPeak:
         while not self._end.wait(_INTERVAL):
             if available := available_memory():
                 self._lowest = min(self._lowest, available)
+
+
+def followed_logs() -> int:
+    """Return how many logs of containers on this machine may be followed at a time.
+
+    A kubelet takes an inotify instance for each. All nodes and containers of root share those of the kernel, by default
+    128; without one, nodes and services fail. In a virtual machine of Docker the number is unknown.
+    """
+    try:
+        instances = int(_INOTIFY.read_text())
+    except (OSError, ValueError):
+        return _FEWEST
+    return min(_MOST, max(_FEWEST, (instances - _NODES) // 2))
 
 
 def port_is_free(address: str, port: int) -> bool:

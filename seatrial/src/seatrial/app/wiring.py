@@ -31,7 +31,7 @@ from seatrial.adapters.kind_cluster import (
 from seatrial.adapters.kubeconfig import extract
 from seatrial.adapters.ledger import Ledger, state_directory
 from seatrial.adapters.listeners import listeners
-from seatrial.adapters.machine import MemoryPeak, SystemClock, port_is_free
+from seatrial.adapters.machine import MemoryPeak, SystemClock, followed_logs, port_is_free
 from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.registry_check import registry_problem
 from seatrial.compose.startup import compose_path
@@ -287,6 +287,7 @@ def environment(this: Machine, project: Project, record: EnvironmentRecord) -> K
         charts=_helm(this, project, cluster),
         registry_problem=None if is_customized(given or {}) else _registry_problem,
         node_image=project.cluster.image or node_image(given or {}),
+        followed_logs=followed_logs(),
         host_ports=tuple(host_ports(given or {})) if record.foreground and not record.host else (),
         **common,
     )

@@ -56,6 +56,7 @@ class Kubernetes(Environment):
         certs: host directory that every node sees as /etc/containerd/certs.d.
         host_ports: host addresses and ports that the cluster will publish.
         port_owners: returns TCP port -> who listens on it.
+        followed_logs: how many logs of containers may be followed at a time.
         registry_problem: returns why the registry of a host does not answer, empty if it does; None: nodes may pull
             from other places than this machine.
         node_image: image of the nodes that will be created, if it is configured.
@@ -70,6 +71,7 @@ class Kubernetes(Environment):
     host_ports: tuple[tuple[str, int], ...]
     port_is_free: Callable[[str, int], bool]
     port_owners: Callable[[], Mapping[int, str]]
+    followed_logs: int = 64
     registry_problem: Callable[[str], str] | None = None
     node_image: str = ""
     name: str = "kubernetes"

@@ -163,7 +163,12 @@ class Ctx(RunContext):
             project=self.record.project_label,
         )
         self.recorder = ClusterRecorder(
-            self.kube.streams(), self.run_dir, scope, self.env.clock, is_new=self.is_new or not self.record.kept
+            self.kube.streams(),
+            self.run_dir,
+            scope,
+            self.env.clock,
+            is_new=self.is_new or not self.record.kept,
+            followed_logs=self.env.followed_logs,
         )
         self.at_end.callback(self.recorder.stop)
 

@@ -14,10 +14,6 @@ from seatrial.watching.log_files import LogFile, LogFiles
 
 __all__ = ["FollowedLogs"]
 
-_FOLLOWED: Final = 64
-"""Most logs that are followed at a time: each takes an inotify instance of the node, which has 128 by default. Others
-are read from time to time, and followed once their container or pod ends."""
-
 _FLUSH: Final = 0.4
 """Seconds after which received lines are in the file at the latest."""
 
@@ -96,7 +92,8 @@ class FollowedLogs:
         started: start of the recording.
         is_new: whether the environment is new: then all logs are read from their start. In a kept one, those of
             containers that ran before are read from the start of the recording.
-        most: most logs that are followed at a time.
+        most: most logs that are followed at a time. Others are read from time to time, and followed once their
+            container or pod ends.
     """
 
     def __init__(
@@ -108,7 +105,7 @@ class FollowedLogs:
         *,
         started: datetime,
         is_new: bool,
-        most: int = _FOLLOWED,
+        most: int,
     ) -> None:
         self._streams = streams
         self._files = files
@@ -175,6 +172,17 @@ class FollowedLogs:
         logs = sorted(self._all(), key=lambda log: log.restarts)
         return {(log.container.pod, log.container.container): log.file.size for log in logs if not log.is_missing}
 
+    def read_rest(self) -> None:
+        """Read the logs that are not followed once more: up to now."""
+        for log in self._all():
+            if not log.is_done and not log.follows:
+                self._open(log, follow=False)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a log is being read that is not followed."""
+        return any(log.is_open and not log.follows for log in self._all())
+
     def end(self) -> None:
         """Write what was received, and state the size of files whose containers still run.
 
@@ -184,6 +192,8 @@ class FollowedLogs:
         for log in self._all():
             if not log.is_done:
                 log.close()
+                # A log that is still being read is incomplete.
+                log.failures += log.is_open and not log.follows
                 self._write(log, whole=True)
                 if log.file.size and log.state == "opened":
                     self._tell(log)
@@ -230,11 +240,11 @@ class FollowedLogs:
         for logs in self._logs.values():
             yield from logs.values()
 
-    def _open(self, log: _Log) -> None:
+    def _open(self, log: _Log, *, follow: bool = True) -> None:
         if log.is_done or log.is_open:
             return
         log.is_open = True
-        log.follows = self._following < self._most or log.ended
+        log.follows = follow and (self._following < self._most or log.ended)
         self._following += log.follows
         log.read_to_end = False
         log.opened = self._now()

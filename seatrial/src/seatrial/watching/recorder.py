@@ -40,6 +40,9 @@ _LATER: Final = 0.05
 _QUIET: Final = 0.05
 """Seconds without a line after which logs count as read up to now."""
 
+_REST_SECONDS: Final = 5.0
+"""Seconds to read the rest of logs that are not followed."""
+
 _END_SECONDS: Final = 3.0
 
 
@@ -78,16 +81,21 @@ class ClusterRecorder:
         scope: what is recorded.
         clock: the clock of this machine.
         is_new: whether the environment is new.
+        followed_logs: how many logs may be followed at a time. Others are read from time to time.
     """
 
-    def __init__(self, streams: Streams, run_dir: Path, scope: Scope, clock: Clock, *, is_new: bool) -> None:
+    def __init__(
+        self, streams: Streams, run_dir: Path, scope: Scope, clock: Clock, *, is_new: bool, followed_logs: int = 64
+    ) -> None:
         self._streams = streams
         self._scope = scope
         self._clock = clock
         self._started = self._now()
         self._objects = ObjectRecords(self._started)
         self.files = LogFiles(run_dir)
-        self.logs = FollowedLogs(streams, self.files, self._write, self._now, started=self._started, is_new=is_new)
+        self.logs = FollowedLogs(
+            streams, self.files, self._write, self._now, started=self._started, is_new=is_new, most=followed_logs
+        )
         self._lines: list[bytes] = []
         self._watches: dict[str, list[Callable[[], None]]] = {}
         self._unsynced: set[tuple[str, str]] = set()
@@ -114,9 +122,9 @@ class ClusterRecorder:
         if not self._is_stopping:
             self._is_stopping = True
             latest = time.monotonic() + drain
-            self._streams.call(partial(self._drain, latest) if drain else self._finish)
+            self._streams.call(partial(self._read_rest, drain))
             while not self._stopped.wait(_QUIET) and self._streams.is_running:
-                if time.monotonic() > latest + _END_SECONDS:
+                if time.monotonic() > latest + _REST_SECONDS + _END_SECONDS:
                     break
             self._problem = self._streams.close()
         return self._problem
@@ -196,13 +204,21 @@ class ClusterRecorder:
             )
         )
 
+    def _read_rest(self, drain: float) -> None:
+        """Read logs that are not followed a last time, and wait for lines that arrive now."""
+        self.logs.read_rest()
+        if drain or self.logs.is_reading:
+            self._drain(time.monotonic() + (_REST_SECONDS if self.logs.is_reading else drain))
+        else:
+            self._finish()
+
     def _drain(self, latest: float) -> None:
         """End once no line came in for a moment, or at `latest` of the monotonic clock."""
         self.logs.progressed = False
         self._streams.call(partial(self._finish_if_quiet, latest), after=_QUIET)
 
     def _finish_if_quiet(self, latest: float) -> None:
-        if self.logs.progressed and time.monotonic() < latest:
+        if (self.logs.progressed or self.logs.is_reading) and time.monotonic() < latest:
             self._drain(latest)
         else:
             self._finish()
