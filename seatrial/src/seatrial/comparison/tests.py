@@ -23,7 +23,7 @@ _NOT_RUN: Final = frozenset(("skipped",))
 _DECLARED: Final = "not run: "
 """Begins the reason of a skip that says what the environment lacks: `not run: kubernetes`."""
 
-_FLOOR: Final = 0.05
+_FLOOR: Final = 0.25
 """Seconds that are added to both durations of a ratio: the noise of short tests."""
 
 
