@@ -307,3 +307,20 @@ def test_blame_no_problem_of_a_pod_that_was_replaced():
     records = [pod(number=2, when=1, ready=False), stuck, *deleted(number=2, when=3), pod(number=3, when=4)]
 
     assert blame(failed(REFUSED, begin=20, end=22, **ASKED), *records).causes == ()
+
+
+def test_blame_whatever_took_away_the_service_that_another_one_uses():
+    policy = PolicyRecord(
+        at=at(9), seen="added", namespace="shop", name="deny", uid="p", selector={"app": "db"}, types=("Ingress",)
+    )
+    test = failed("503 Service Unavailable", addresses=("http://web/",), answers=((503, "http://web/"),))
+
+    assert first(test, policy) == ("caused by", "service", "NetworkPolicy", "db")
+
+
+def test_blame_problem_at_the_failure_before_one_that_was_over():
+    recovered = container(when=12, seen="modified", container_id="containerd://web1b", restarts=1)
+    moved = endpoints(when=18, ports=(EndpointPort(port=9999),))
+    test = failed(REFUSED, begin=9, end=20, **ASKED)
+
+    assert first(test, ended(reason="OOMKilled", code=137), recovered, moved)[2] == "WrongTargetPort"

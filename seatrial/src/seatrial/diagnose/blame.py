@@ -56,6 +56,9 @@ _PASSED_ON: Final = frozenset(
 )
 """How a service that lost another one lets its own clients fail."""
 
+_RECENT: Final = timedelta(seconds=3)
+"""A problem that was over this long before a failure explains it less likely than one that was not."""
+
 _PROMPT: Final = timedelta(seconds=0.3)
 """A watch usually tells of a change this long after a test met it, at most."""
 
@@ -165,13 +168,13 @@ def _of_new_template(suspect: _Suspect, found: Sequence[_Suspect]) -> _Suspect:
     return dataclasses.replace(suspect, cause=replace(suspect.cause, fault=Fault.SERVICE))
 
 
-def _order(suspect: _Suspect, found: Sequence[_Suspect], test: FailedTest) -> tuple[bool, bool, bool, int, float]:
-    """Sort proven causes first, then those that existed during the test, then causes before their consequences."""
+def _order(suspect: _Suspect, found: Sequence[_Suspect], test: FailedTest) -> tuple[bool, bool, bool, bool, int, float]:
+    """Sort proven causes first, then those that existed at the failure or during the test, then by their rank."""
     incident = suspect.incident
-    during = incident.overlaps(test.begin, test.end + _PROMPT)
     return (
         suspect.cause.word != "caused by",
-        not during,
+        not incident.overlaps(test.end - _RECENT, test.end + _PROMPT),
+        not incident.overlaps(test.begin, test.end + _PROMPT),
         any(_leads_to(other, suspect) for other in found),
         rank_of(incident.finding.cause),
         abs((test.end - incident.begin).total_seconds()),
@@ -199,9 +202,12 @@ def _suspect(
     test: FailedTest, kind: FailureKind, incident: Incident, concerns: Sequence[Concern], services: ServiceMap
 ) -> _Suspect | None:
     """Return what an incident has to do with a test; None if nothing."""
-    explains = kind in _EXPLAINS.get(incident.finding.cause, _LOST)
     its = _services_of(incident, services)
     concern = next((each for each in concerns if each.service.key in its), None)
+    explains = kind in _EXPLAINS.get(incident.finding.cause, _LOST)
+    if concern is not None and concern.via is not None:
+        # Whatever took the other service away, its user answers with an error.
+        explains = explains or kind is FailureKind.SERVER_ERROR
     link, shown, proven = "", concern.service.shown if concern else "", False
     if incident.namespace and incident.namespace in test.namespaces:
         link, proven = "it happened in the test's own namespace", explains or _names(test, incident)
