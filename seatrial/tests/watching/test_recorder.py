@@ -142,6 +142,36 @@ def test_error_of_the_recorder_is_returned_by_stop_and_the_recording_is_incomple
     assert not recording.recorder.is_complete
 
 
+def test_lines_and_secrets_of_logs_are_handled_although_an_error_ended_the_recording(
+    recording: Recording, secret: str
+) -> None:
+    SECRETS.forget()
+    recording.change("synced", pod())
+    (log,) = recording.streams.logs
+    log.data(f"1Z {secret}\n".encode())
+    recording.streams.advance(1)
+    log.data(b"2Z last words\n")
+    SECRETS.learn([secret])
+    recording.streams.is_running = False
+    recording.streams.error = ZeroDivisionError()
+
+    def call_nothing(function: Any, *, after: float = 0.0) -> None:
+        del function, after
+
+    recording.streams.call = call_nothing
+    assert recording.recorder.stop() is recording.streams.error
+    file = recording.directory / "logs/pods/shop/web-0/web.0.log"
+    assert file.read_bytes() == b"1Z ***\n2Z last words\n"
+
+
+def test_record_of_a_new_log_file_is_written_at_once(recording: Recording) -> None:
+    recording.change("synced", pod())
+    recording.streams.logs[0].data(b"1Z one\n")
+    recording.streams.advance(1)
+
+    assert isinstance(recording.records()[-1], LogRecord)
+
+
 def test_stop_waits_for_lines_that_come_in_after_a_failure(tmp_path: Path) -> None:
     recording = Recording(tmp_path, ALL)
     recording.change("synced", pod())

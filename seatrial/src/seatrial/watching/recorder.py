@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -94,7 +95,7 @@ class ClusterRecorder:
         self._objects = ObjectRecords(self._started)
         self.files = LogFiles(run_dir)
         self.logs = FollowedLogs(
-            streams, self.files, self._write, self._now, started=self._started, is_new=is_new, most=followed_logs
+            streams, self.files, self._write_now, self._now, started=self._started, is_new=is_new, most=followed_logs
         )
         self._lines: list[bytes] = []
         self._watches: dict[str, list[Callable[[], None]]] = {}
@@ -127,6 +128,10 @@ class ClusterRecorder:
                 if time.monotonic() > latest + _REST_SECONDS + _END_SECONDS:
                     break
             self._problem = self._streams.close()
+            if not self._stopped.is_set() and not self._streams.is_running:
+                # The error did not let `_finish` redact the logs.
+                with suppress(OSError):
+                    self.logs.end()
         return self._problem
 
     def _start(self) -> None:
@@ -231,6 +236,10 @@ class ClusterRecorder:
 
     def _write(self, record: Record) -> None:
         self._lines.append(encode_record(safe_struct(record)))
+
+    def _write_now(self, record: Record) -> None:
+        self._write(record)
+        self._flush()
 
     def _flush(self) -> None:
         if self._lines:
