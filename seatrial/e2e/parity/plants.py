@@ -150,8 +150,12 @@ def plants_in_compose() -> tuple[Plant, ...]:
         paths = {path for path, *_ in edits}
         if CHART in paths:
             continue
-        # Compose does not see that a mounted file changed: a new label recreates the container.
-        restarts = tuple((COMPOSE, f"{name}-1", f"{name}-2") for name, files in RESTARTS.items() if paths & files)
+        # Compose does not see that a mounted file changed: a label of its own recreates the container.
+        restarts = tuple(
+            (COMPOSE, f"{name}-1", f"{name}-{plant.name.replace(' ', '-')}")
+            for name, files in RESTARTS.items()
+            if paths & files
+        )
         found.append(replace(plant, edits=(*edits, *restarts)))
     return tuple(found)
 

@@ -130,6 +130,14 @@ class TestContainers:
 
         assert found(two, facts()) == [("service", "migrate", "present", "absent", False)]
 
+    def test_more_services_and_variables_than_the_reference_do_not_count_between_kinds(self):
+        more = facts(
+            container(variables={**WEB_ENV, "X": Variable(fingerprint="1")}), container(name="proxy", names=())
+        )
+
+        assert [each.counts for each in compare_facts(facts(kind="compose"), more)] == [False, False]
+        assert [each.counts for each in compare_facts(facts(), more)] == [True, True]
+
 
 class TestRunner:
     def test_name_that_one_side_does_not_resolve_is_a_difference(self):

@@ -1,7 +1,8 @@
 """Compare the facts about two environments.
 
 Facts that belong to the nature of an environment, such as its hostname, do not count as a difference. They serve as
-evidence for explanations. Between environments of different kinds, more facts are natural than between two of one kind.
+evidence for explanations. Between environments of different kinds, more facts are natural than between two of one kind:
+there, services and variables that only the right side has do not count either.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ def compare_facts(left: EnvironmentFacts | None, right: EnvironmentFacts | None)
         else:
             there = before or after
             assert there is not None  # noqa: S101
-            # Containers that prepare others and end have no counterpart by name in another kind of environment.
-            counts = same_kind or not there.once
+            # Containers that prepare others and end have no counterpart by name in another kind of environment. More
+            # services than the reference has do no harm.
+            counts = same_kind or (before is not None and not there.once)
             found.append(_of(Kind.SERVICE, there.name, _there(before), _there(after), counts=counts))
     policies = [{each.name: each.digest for each in side.policies} for side in (left, right)]
     for name in sorted({*policies[0], *policies[1]}):
@@ -96,7 +98,7 @@ def _container(
     images = _images(before, after)
     if images[0] != images[1]:
         yield _of(Kind.IMAGE, name, f"{before.image} {images[0]}", f"{after.image} {images[1]}")
-    yield from _variables(name, before.variables, after.variables, same_key=same_key)
+    yield from _variables(name, before.variables, after.variables, same_kind=same_kind, same_key=same_key)
     if bool(before.restarts) != bool(after.restarts):
         yield _of(Kind.RESTARTS, name, before.restarts, after.restarts)
     if before.last_exit != after.last_exit and not (before.completed and after.completed):
@@ -127,14 +129,15 @@ def _images(before: ContainerFacts, after: ContainerFacts) -> tuple[str, str]:
 
 
 def _variables(
-    subject: str, left: dict[str, Variable], right: dict[str, Variable], *, same_key: bool
+    subject: str, left: dict[str, Variable], right: dict[str, Variable], *, same_kind: bool, same_key: bool
 ) -> Iterator[Difference]:
     for name in sorted({*left, *right}):
         before, after = left.get(name), right.get(name)
         if _NATURAL.fullmatch(name):
             continue
         if before is None or after is None:
-            yield _of(Kind.VARIABLE, f"{subject} {name}", _value(before), _value(after))
+            counts = same_kind or before is not None
+            yield _of(Kind.VARIABLE, f"{subject} {name}", _value(before), _value(after), counts=counts)
         elif not before.fingerprint or not after.fingerprint or not same_key:
             if before.traits != after.traits and before.fingerprint and after.fingerprint:
                 yield _of(Kind.VARIABLE, f"{subject} {name}", _value(before), _value(after))
@@ -150,7 +153,7 @@ def _value(variable: Variable | None) -> str:
 
 
 def _runner(before: RunnerFacts, after: RunnerFacts, *, same_kind: bool, same_key: bool) -> Iterator[Difference]:
-    yield from _variables(RUNNER, before.variables, after.variables, same_key=same_key)
+    yield from _variables(RUNNER, before.variables, after.variables, same_kind=same_kind, same_key=same_key)
     answers = [{each.name: each for each in side.names} for side in (before, after)]
     for name in sorted(answers[0].keys() & answers[1].keys()):
         one, other = answers[0][name], answers[1][name]

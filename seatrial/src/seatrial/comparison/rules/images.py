@@ -9,7 +9,7 @@ from seatrial.model.comparison import Difference, Explanation, Kind
 
 __all__ = ["explain"]
 
-_KINDS: Final = (Kind.OUTCOME, Kind.FLAKY, Kind.SLOWER, Kind.EXIT, Kind.RESTARTS, Kind.SLOWER_START, Kind.RUN)
+_KINDS: Final = (Kind.OUTCOME, Kind.FLAKY, Kind.EXIT, Kind.RESTARTS, Kind.RUN)
 
 
 def explain(difference: Difference, case: Case) -> Explanation | None:
