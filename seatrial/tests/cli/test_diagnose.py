@@ -18,7 +18,7 @@ FINDING = Finding(
 @pytest.fixture
 def finds(monkeypatch):
     env = SimpleNamespace(cluster=SimpleNamespace(connect=lambda: None))
-    monkeypatch.setattr("seatrial.app.environments.require", lambda *_: None)
+    monkeypatch.setattr("seatrial.app.environments.require", lambda *_: SimpleNamespace(provider="kind"))
     monkeypatch.setattr("seatrial.app.wiring.environment", lambda *_: env)
 
     def finds(*findings: Finding) -> None:

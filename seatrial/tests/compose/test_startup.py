@@ -16,7 +16,7 @@ from seatrial.compose.startup import (
 from seatrial.doubles import FakeClock
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
-from seatrial.model.errors import CommandFailed, NotReady
+from seatrial.model.errors import CommandFailed, NotReady, OutOfTime
 from seatrial.model.names import EnvironmentId
 from seatrial.model.spec import ComposeSpec, Project, RunnerSpec
 from seatrial.saved_state import read_runner, write_runner
@@ -169,6 +169,17 @@ class TestEnsure:
             it.ensure()
         assert [each.cause for each in caught.value.findings] == ["ImagePull"]
 
+    def test_start_that_takes_too_long_names_the_service_at_fault(self, start, compose):
+        it, _ = start
+        compose.ups = times_out
+        with pytest.raises(OutOfTime):
+            it.ensure()
+
+        compose.present = [container("web", Health={"Status": "unhealthy", "FailingStreak": 9})]
+        with pytest.raises(NotReady, match="did not start in time") as caught:
+            it.ensure()
+        assert [each.cause for each in caught.value.findings] == ["Unhealthy"]
+
     def test_failed_start_without_a_known_cause_reports_the_last_line(self, start, compose):
         it, _ = start
         compose.ups = fails("unexpected EOF")
@@ -177,6 +188,10 @@ class TestEnsure:
             it.ensure()
         assert caught.value.reason == "unexpected EOF"
         assert caught.value.hint == f"read {it.log}"
+
+
+def times_out(_):
+    raise OutOfTime("docker compose timed out")
 
 
 def fails(output):

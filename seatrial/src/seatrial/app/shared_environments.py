@@ -165,6 +165,8 @@ def _listed(kube: Kube, kind: str, labels: str) -> list[Object]:
 
 def _kube(this: Machine, project: Project) -> Kube | None:
     """Return the API of the project's cluster; None if there is no cluster or it does not answer."""
+    if project.environment == "compose":
+        return None
     if environments.find(this, project) is None and visitor(this, project) is None:
         return None
     kube = _environment(this, project).cluster.connect()

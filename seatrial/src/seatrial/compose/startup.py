@@ -18,7 +18,8 @@ from seatrial.compose.start_errors import explain_start
 from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import Created, EnvironmentRecord
-from seatrial.model.errors import CommandFailed, NotReady, UsageError
+from seatrial.model.errors import CommandFailed, NotReady, OutOfTime, UsageError
+from seatrial.model.finding import Finding
 from seatrial.model.names import LABEL_ENVIRONMENT_ID
 from seatrial.model.spec import Project
 from seatrial.ports import ComposeProject, LocalImage, Object, PodExec, Progress
@@ -177,14 +178,12 @@ class ProjectStart:
         self.add(Created(kind="compose", name=self.compose.name, identity=self.record.id))
         try:
             self.compose.up(path, deadline=self.deadline, log=self.log, progress=self.progress)
+        except OutOfTime:
+            if findings := self._suspected():
+                raise NotReady(f"Compose project {self.compose.name} did not start in time", findings) from None
+            raise
         except CommandFailed as failed:
-            containers = self.compose.containers()
-            suspected = [
-                with_log(self.compose, containers, each.finding)
-                for found in containers
-                for each in judge_container(found).suspicions
-            ]
-            findings = suspected or explain_start(failed.tail)
+            findings = self._suspected() or explain_start(failed.tail)
             raise NotReady(
                 f"Compose project {self.compose.name} did not start",
                 findings,
@@ -194,6 +193,15 @@ class ProjectStart:
         containers = self.compose.containers()
         self._save_runner(containers)
         return containers
+
+    def _suspected(self) -> list[Finding]:
+        """Return what is wrong with the containers, with the last lines of their logs."""
+        containers = self.compose.containers()
+        return [
+            with_log(self.compose, containers, each.finding)
+            for found in containers
+            for each in judge_container(found).suspicions
+        ]
 
     def _save_runner(self, containers: list[Object]) -> None:
         found = container_of(containers, self.project.runner.pod)
