@@ -63,8 +63,12 @@ fuzz: $(STAMP) ## fuzz the decoders of pod data, 10 s per target; ARGS="--second
 	@cd seatrial/tests && ../../$(BIN)/python -m fuzz.run $(ARGS)
 
 .PHONY: coverage
-coverage: $(STAMP) ## run seatrial's tests without a cluster; fails below 95 % branch coverage of its pure modules
+coverage: $(STAMP) ## run seatrial's tests without a cluster; fails if branch coverage of a part is below its floor
 	@$(BIN)/python scripts/check.py seatrial coverage
+
+.PHONY: coverage-cluster
+coverage-cluster: setup ## measure what the tests on a cluster execute; ARGS="test_logs.py" names files, ARGS=--write writes docs/coverage.md
+	@$(BIN)/python scripts/cluster_coverage.py $(ARGS)
 
 .PHONY: mutate
 mutate: $(STAMP) ## mutation test of pure modules that changed; ARGS="runner/verdict_rules.py" names modules

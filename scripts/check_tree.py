@@ -49,7 +49,7 @@ STAGE_FILES = frozenset(
 
 SOURCE = "seatrial/src/seatrial/"
 TESTS = "seatrial/tests/"
-MIRRORED = 90.0
+MIRRORED = 94.0
 """Minimum percentage of seatrial's modules whose tests are in a file of the same path. Raise it; never lower it."""
 
 OTHER_TESTS = ("seatrial/e2e/", "seatrial/benchmarks/tests/")
