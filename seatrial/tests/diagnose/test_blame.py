@@ -324,3 +324,10 @@ def test_blame_problem_at_the_failure_before_one_that_was_over():
     test = failed(REFUSED, begin=9, end=20, **ASKED)
 
     assert first(test, ended(reason="OOMKilled", code=137), recovered, moved)[2] == "WrongTargetPort"
+
+
+def test_blame_problem_that_a_watch_told_late_before_one_that_was_over_before_the_test():
+    recovered = container(when=7, seen="modified", container_id="containerd://web1b", restarts=1)
+    unready = container(when=13, seen="modified", container_id="containerd://web1b", restarts=1, ready=False)
+
+    assert first(failed(REFUSED, **ASKED), ended(when=5), recovered, unready)[2] == "ReadinessProbe"

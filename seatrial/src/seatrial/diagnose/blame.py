@@ -174,7 +174,7 @@ def _order(suspect: _Suspect, found: Sequence[_Suspect], test: FailedTest) -> tu
     return (
         suspect.cause.word != "caused by",
         not incident.overlaps(test.end - _RECENT, test.end + _PROMPT),
-        not incident.overlaps(test.begin, test.end + _PROMPT),
+        not incident.overlaps(test.begin, test.end + LATE),
         any(_leads_to(other, suspect) for other in found),
         rank_of(incident.finding.cause),
         abs((test.end - incident.begin).total_seconds()),
