@@ -76,11 +76,11 @@ def test_configuration_is_read_once_on_access(tmp_path, monkeypatch):
     assert ctx.loaded is ctx.loaded
 
 
-def test_sinks_are_the_event_file_and_one_renderer(tmp_path, monkeypatch):
+def test_sinks_are_the_event_file_the_report_and_one_renderer(tmp_path, monkeypatch):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     sinks = Context().sinks(tmp_path)
     for sink in sinks:
         sink.close()
 
-    assert [type(sink).__name__ for sink in sinks] == ["JsonLines", "Plain"]
+    assert [type(sink).__name__ for sink in sinks] == ["JsonLines", "ReportWriter", "Plain"]
     assert (tmp_path / "events.jsonl").exists()

@@ -119,6 +119,7 @@ class RunDirectory:
     records: Sequence[t.Record] = ()
     logs: dict[str, str] = field(default_factory=dict)
     images: tuple[ImageUsed, ...] = ()
+    environment: str = "kubernetes"
     kept: bool = True
     ended: bool = True
 
@@ -157,7 +158,7 @@ class RunDirectory:
         tested = self.seconds - FIRST_TEST
         return RunResult(
             run=RUN,
-            environment="kubernetes",
+            environment=self.environment,
             started=START,
             seconds=self.seconds,
             exit=self.exit,

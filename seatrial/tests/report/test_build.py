@@ -62,6 +62,13 @@ def test_environment_that_is_not_kept_is_created_again_to_reproduce(page: Pages)
     assert test.failure.reproduce == "seatrial run a.py::t"
 
 
+def test_test_of_docker_compose_is_reproduced_there(page: Pages) -> None:
+    [test] = page(tests=[Case("a.py::t", "failed")], environment="compose").failures
+
+    assert test.failure is not None
+    assert test.failure.reproduce == "seatrial test --env compose a.py::t"
+
+
 def test_failure_has_the_logs_of_exactly_its_interval(page: Pages) -> None:
     logs = {
         "default/db-0/db.log": printed(0, 1.1),

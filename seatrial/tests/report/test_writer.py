@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.model import event as e
+from seatrial.model.errors import ExitCode
 from seatrial.report import writer
 from seatrial.report.run_files import REPORT_FILE
 from seatrial.report.writer import ReportWriter, page_of, write_page
@@ -23,12 +24,21 @@ def feed(sink: ReportWriter, run: RunDirectory) -> None:
 
 
 def test_writer_writes_the_report_at_the_end_of_the_run(directory: Path) -> None:
-    warnings: list[str] = []
-    feed(ReportWriter(directory, warnings.append), RunDirectory(tests=suite(30)))
+    said: list[str] = []
+    feed(ReportWriter(directory, said.append), RunDirectory(tests=suite(30)))
 
-    assert warnings == []
+    assert said == [f"report: {directory / REPORT_FILE}"]
     assert "test_order_3" in (directory / REPORT_FILE).read_text()
     assert (directory / REPORT_FILE).read_text() == write_page(directory, page_of(directory)).read_text()
+
+
+def test_writer_of_a_green_run_says_nothing(tmp_path: Path) -> None:
+    run = RunDirectory(tests=suite(3, failing=0), exit=ExitCode.PASSED, verdict="all tests passed")
+    said: list[str] = []
+    feed(ReportWriter(run.write(tmp_path), said.append), run)
+
+    assert said == []
+    assert (tmp_path / REPORT_FILE).exists()
 
 
 def test_writer_adds_markdown_to_the_summary_of_the_job(directory: Path, tmp_path: Path) -> None:

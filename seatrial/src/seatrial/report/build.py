@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from seatrial.model.blame import Blame, Cause, blame_summary
-from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts, Limits, RunnerFacts
+from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts, EnvironmentKind, Limits, RunnerFacts
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.model.redaction import safe_struct
@@ -332,7 +332,8 @@ class _Tests:
         self._start: datetime | None = sources.history.start
         self._end = next((row.start + row.seconds for row in stages if row.name == "test"), sources.history.end)
         kept = sources.result is not None and sources.result.kept
-        self._command = ("seatrial", "test" if kept else "run")
+        compose = sources.result is not None and sources.result.environment == EnvironmentKind.COMPOSE
+        self._command = ("seatrial", "test" if kept else "run", *(("--env", "compose") if compose else ()))
         self._blames = _blames(sources)
         self._incidents: list[Incident] | None = None
         self._read: dict[str, TimedLog] = {}

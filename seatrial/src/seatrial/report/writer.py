@@ -14,6 +14,7 @@ from seatrial.report.history import History
 from seatrial.report.markdown import render_markdown
 from seatrial.report.page import Page
 from seatrial.report.run_files import PARTS, REPORT_FILE, RunFiles
+from seatrial.sinks import words
 
 __all__ = ["ReportWriter", "page_of", "write_page"]
 
@@ -62,17 +63,18 @@ class ReportWriter:
 
     Args:
         directory: the run directory.
-        warn: takes why the report was not written.
+        say: takes the path of the report of a run that did not pass, and why a report was not written.
         summary: path of a file to which the report is added as Markdown: GITHUB_STEP_SUMMARY; None or empty: none.
     """
 
-    def __init__(self, directory: Path, warn: Callable[[str], None], *, summary: str | None = None) -> None:
+    def __init__(self, directory: Path, say: Callable[[str], None], *, summary: str | None = None) -> None:
         self._directory = directory
-        self._warn = warn
+        self._say = say
         self._summary = Path(summary) if summary else None
         self._history = History()
         self._preparation: threading.Thread | None = None
         self._problem = ""
+        self._last_words = ""
 
     def __call__(self, event: Event, /) -> None:
         """Take an event; write the report after the last one. A failure changes no exit code."""
@@ -84,9 +86,9 @@ class ReportWriter:
             self._problem = f"{REPORT_FILE} was not written: {type(error).__name__}: {error}"
 
     def close(self) -> None:
-        """Report why the report was not written."""
-        if self._problem:
-            self._warn(self._problem)
+        """Print what is left to say about the report."""
+        if text := self._problem or self._last_words:
+            self._say(text)
 
     def _take(self, event: Event) -> None:
         self._history.take(event)
@@ -99,7 +101,9 @@ class ReportWriter:
                 if self._preparation is not None:
                     self._preparation.join()
                 page = build_page(sources_of(RunFiles(self._directory), self._history))
-                write_page(self._directory, page)
+                path = write_page(self._directory, page)
+                if page.verdict.tone != "passed":
+                    self._last_words = f"report: {words.relative(str(path))}"
                 if self._summary is not None:
                     with self._summary.open("a", encoding="utf-8", errors="backslashreplace") as file:
                         file.write(render_markdown(page) + "\n")
