@@ -253,7 +253,7 @@ def try_patches(trial: Trial, rows: Sequence[Row]) -> Iterator[str]:
 
 
 FAILURES = ROOT / "testing" / "parity" / "failures.yaml"
-CAUSES = {"pod/hungry": "OOMKilled", "pod/crashing": "Crash", "pod/greedy": "Evicted"}
+CAUSES = {"pod/hungry": "OOMKilled", "pod/crashing": "Crash", "pod/greedy": "StorageLimit"}
 
 
 def try_failures(trial: Trial) -> Iterator[str]:

@@ -65,7 +65,7 @@ WORDS: Mapping[str, str] = {
     r"neighbou?rs?": "namespace policies; another project, another environment",
     r"lodgers?": "environments in a shared cluster",
     r"(?:comes?|came|going|brings?|brought) home": "collected files, artifacts",
-    r"(?<!feature )gates?": "network check, cluster readiness check",
+    r"(?<!feature )(?<!readiness )(?<!scheduling )gates?": "network check, cluster readiness check",
     r"anew": "recreate, again",
     r"(?:take|taken|taking) (?:\w+ )?back": "revert, roll back",
     r"(?:is|are|was|were) gone": "deleted, not found",

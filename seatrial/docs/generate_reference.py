@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import types
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -22,6 +23,7 @@ from seatrial.cli.main import cli
 from seatrial.config.overrides import variables
 from seatrial.config.schema import SCHEMA_ID
 from seatrial.config.shape import describe, fields, kind_of
+from seatrial.diagnose import catalog
 from seatrial.model import blame, comparison, environment_facts, event, finding, result, timeline
 from seatrial.model.errors import ExitCode
 from seatrial.model.spec import Project
@@ -77,6 +79,7 @@ def pages() -> dict[str, str]:
         "events.md": _page("Events", _events()),
         "result.md": _page("result.json", _result()),
         "timeline.md": _page("Timeline", _timeline()),
+        "causes.md": _page("Causes", _causes()),
         "facts.md": _page("facts.json", _facts()),
         "comparison.md": _page("Comparison", _comparison()),
         "comparison.schema.json": _schema(),
@@ -333,6 +336,39 @@ _PARTS_OF_RECORDS: Final = (
     timeline.Taint,
     timeline.Termination,
 )
+
+
+def _causes() -> Iterator[str]:
+    yield (
+        "`seatrial up` and `seatrial diagnose` name the cause of what does not become ready or does not answer;"
+        " [blame](../explanation/blame.md) uses\nthe same names for what happens while tests run."
+        " Each cause in this table comes before those that it leads to. The\nmessages are what the product says of"
+        " objects that were recorded on a cluster.\n"
+    )
+    yield "| cause | fault | message | hint |\n| --- | --- | --- | --- |"
+    examples = examples_of_causes()
+    for cause, fault in catalog.CAUSES.items():
+        example = examples.get(cause)
+        message = f"`{example.subject.kind.lower()}/…`: {_cell(example.message)}" if example else ""
+        yield f"| `{cause}` | {fault} | {message} | {_cell(example.hint) if example else ''} |"
+    yield (
+        "\nCauses without a message have no recording. The machine of the recordings has control groups of version 1,"
+        " so an out-of-memory\nkill of a child process is recorded for version 1 alone."
+    )
+
+
+def examples_of_causes() -> dict[str, finding.Finding]:
+    """Return the first finding of the first recording of each cause."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    try:
+        from diagnose.recorded_case import RECORDED, diagnosed  # noqa: PLC0415
+    finally:
+        sys.path.pop(0)
+    found: dict[str, finding.Finding] = {}
+    for path in sorted(RECORDED.glob("*.json")):
+        for each in diagnosed(path.stem)[:1]:
+            found.setdefault(each.cause, each)
+    return found
 
 
 def _facts() -> Iterator[str]:

@@ -192,7 +192,7 @@ def test_missing_image_tag_is_named(shop):
     assert "image foundry.invalid/python:nonesuch cannot be pulled" in done.err
     assert (shop.root / ".seatrial" / "runs" / "latest" / "bundle" / "shop" / "pod.json").exists()
     diagnosed = shop("diagnose", code=10)
-    assert "ImagePull" in diagnosed.out
+    assert "cannot be pulled" in diagnosed.out
 
 
 def test_corrected_image_tag_recovers_quickly(shop):

@@ -68,21 +68,3 @@ class TestStatus:
         world = self.runner(tmp_path, runner=RunnerSpec(image="x:1", namespace="shop"), image=(), release=())
 
         assert self.next(world) == "use it"
-
-    def test_findings_have_the_last_log_lines(self, world):
-        world.kube.put(deployment())
-        bad = pod("web-abc-1")
-        bad["metadata"]["labels"] = {"pod-template-hash": "abc"}
-        bad["metadata"]["ownerReferences"] = [{"kind": "ReplicaSet", "name": "web-abc", "controller": True}]
-        bad["status"]["containerStatuses"] = [
-            {"name": "c", "ready": False, "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}
-        ]
-        bad["status"]["conditions"] = []
-        world.kube.put(bad)
-        world.kube.texts["web-abc-1", "c", False] = b"boom"
-        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
-        world.kube.put({**service, "spec": {"selector": {"app": "web"}}})
-        found = environment_status.find_problems(world.kube, world.project)
-
-        assert [each.cause for each in found] == ["Crash", "NoEndpoints"]
-        assert found[0].evidence == ("boom",)

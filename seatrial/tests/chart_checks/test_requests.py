@@ -1,30 +1,8 @@
 from __future__ import annotations
 
-from decimal import Decimal
-
-import pytest
-from seatrial.chart_checks.requests import oversized_pods, quantity
+from seatrial.chart_checks.requests import oversized_pods
 
 GIB = 1 << 30
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("500m", Decimal("0.5")),
-        ("2", Decimal(2)),
-        (2, Decimal(2)),
-        ("1.5Gi", Decimal("1.5") * 2**30),
-        ("1G", Decimal(10**9)),
-        ("1e3", Decimal(1000)),
-        ("128974848000m", Decimal(128974848)),
-        ("2 Gi", None),
-        ("many", None),
-        ("", None),
-    ],
-)
-def test_quantity(text, number):
-    assert quantity(text) == number
 
 
 def needs(part="requests", **resources):

@@ -22,7 +22,7 @@ def finds(monkeypatch):
     monkeypatch.setattr("seatrial.app.wiring.environment", lambda *_: env)
 
     def finds(*findings: Finding) -> None:
-        monkeypatch.setattr("seatrial.app.environment_status.find_problems", lambda *_: findings)
+        monkeypatch.setattr("seatrial.app.problems.find_problems", lambda *_: findings)
 
     return finds
 

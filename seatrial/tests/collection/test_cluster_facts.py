@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
-from seatrial.collection.cluster_facts import Sources, container_facts, policy_facts, quantity, variable
+from seatrial.collection.cluster_facts import Sources, container_facts, policy_facts, variable
 from seatrial.model.environment_facts import Limits, Mount, Trait, Variable
 from seatrial.ports import Object
 
@@ -161,14 +160,6 @@ def test_value_of_an_unreadable_secret_is_unknown():
     env = [{"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "p"}}}]
 
     assert facts(pod(containers=[{"name": "c", "env": env}]))[0].variables == {"PASSWORD": Variable()}
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("64Mi", 64 << 20), ("1G", 1e9), ("500m", 0.5), ("2", 2.0), (3, 3.0), ("1e3", 1000.0), ("x", 0.0), ("5Qi", 0.0)],
-)
-def test_quantities_are_read(text, value):
-    assert quantity(text) == value
 
 
 def test_policies_are_told_apart_by_their_specification():

@@ -31,6 +31,7 @@ GENERATED = (
     "facts.md",
     "result.md",
     "timeline.md",
+    "causes.md",
 )
 
 

@@ -1,8 +1,32 @@
+"""Quantities of Kubernetes."""
+
 from __future__ import annotations
+
+from decimal import Decimal
 
 import pytest
 from seatrial.model.errors import UsageError
-from seatrial.model.quantity import bytes_of, cores_of
+from seatrial.model.quantity import bytes_of, cores_of, quantity
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("500m", Decimal("0.5")),
+        ("2", Decimal(2)),
+        (2, Decimal(2)),
+        ("1.5Gi", Decimal("1.5") * 2**30),
+        ("1G", Decimal(10**9)),
+        ("1e3", Decimal(1000)),
+        ("128974848000m", Decimal(128974848)),
+        ("2 Gi", None),
+        ("500u", Decimal("0.0005")),
+        ("many", None),
+        ("", None),
+    ],
+)
+def test_quantity_is_a_number_of_units_or_bytes(text, number):
+    assert quantity(text) == number
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_deployment_waits_with_the_reason_of_its_pods():
     judged = judge("Deployment", workload("Deployment", updatedReplicas=1, replicas=1), bad)
 
     assert judged.reason == "0 of 1 pods available: image web:1"
-    assert [each.finding.cause for each in judged.suspicions] == ["ImagePull"]
+    assert [each.finding.cause for each in judged.suspicions] == ["ImageNotFound"]
 
 
 def test_pods_being_deleted_are_ignored():
@@ -120,8 +120,8 @@ def test_refused_pods_of_a_deployment_are_found_in_its_condition():
     condition = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
     (suspicion,) = judge("Deployment", workload("Deployment", conditions=[condition])).suspicions
 
-    assert suspicion.finding.cause == "FailedCreate"
-    assert suspicion.finding.message == f"its pods are refused: {message}"
+    assert suspicion.finding.cause == "PodSecurity"
+    assert suspicion.finding.message == "its pods are refused: Pod Security level baseline:latest forbids hostPort"
     assert suspicion.grace > 0, "a quota may be raised"
 
 
@@ -145,7 +145,7 @@ def test_job_with_a_missing_image_has_a_suspicion():
     it = pod(waiting("run", "ErrImagePull", "not found"), name="migrate-1", owner=("Job", "migrate"))
     judged = judge("Job", workload("Job", name="migrate"), it, name="migrate")
 
-    assert [each.finding.cause for each in judged.suspicions] == ["ImagePull"]
+    assert [each.finding.cause for each in judged.suspicions] == ["ImageNotFound"]
 
 
 def test_failed_job_is_fatal():

@@ -12,7 +12,7 @@ from seatrial.app.log_selection import RUNNER
 from seatrial.app.wiring import Machine, compose_environment
 from seatrial.compose.service_wait import with_log
 from seatrial.compose.startup import container_of
-from seatrial.diagnose.causes import ranked
+from seatrial.diagnose.catalog import ranked
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
 from seatrial.model.finding import Finding

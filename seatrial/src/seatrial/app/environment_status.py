@@ -1,4 +1,4 @@
-"""Inspect an environment without changing it: what is ready, what is wrong, and what the next test run would do."""
+"""Inspect an environment without changing it: what is ready, and what the next test run would do."""
 
 from __future__ import annotations
 
@@ -10,21 +10,17 @@ import msgspec
 from seatrial.app import environments
 from seatrial.app.wiring import Machine, environment
 from seatrial.cluster_checks.revive import ANSWER_SECONDS
-from seatrial.diagnose.causes import ranked, restarts, troubled_nodes, unserved
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.image_inputs.delta import image_needs
 from seatrial.images.input_reader import base_images, read_inputs
 from seatrial.model.environment_record import EnvironmentRecord
-from seatrial.model.finding import Finding
 from seatrial.model.spec import Project
 from seatrial.ports import Images, Kube
-from seatrial.readiness.judgment import Suspicion
 from seatrial.readiness.pod import judge_pod
-from seatrial.readiness.snapshot import Snapshot, controller_of
+from seatrial.readiness.snapshot import controller_of
 from seatrial.readiness.workload import WORKLOADS, judge_workload
 from seatrial.releases.helm_records import newest_revision
 from seatrial.saved_state import RunnerRecord, read_runner
-from seatrial.watching.log_evidence import with_log_lines
 from seatrial.watching.watch_set import list_snapshot
 
 __all__ = [
@@ -33,7 +29,6 @@ __all__ = [
     "RunnerStatus",
     "WorkloadStatus",
     "environment_status",
-    "find_problems",
     "next_step",
     "release_statuses",
     "runner_status",
@@ -116,14 +111,9 @@ def environment_status(this: Machine, project: Project, namespace: str) -> Envir
     )
 
 
-def _snapshot(kube: Kube, namespaces: Sequence[str], *extra: str) -> Snapshot:
-    """Return the workloads, pods and events that exist now, and the objects of the extra kinds."""
-    return list_snapshot(kube, dict.fromkeys(("v1/Pod", "v1/Event", *WORKLOADS.values(), *extra)), namespaces)
-
-
 def workload_statuses(kube: Kube, namespaces: Sequence[str]) -> list[WorkloadStatus]:
     """Return the status of all workloads, except for pods that a controller created."""
-    seen, found = _snapshot(kube, namespaces), []
+    seen, found = list_snapshot(kube, dict.fromkeys(("v1/Pod", "v1/Event", *WORKLOADS.values())), namespaces), []
     for kind, api in WORKLOADS.items():
         for obj in seen.all(api):
             if kind == "Pod" and controller_of(obj) != ("", ""):
@@ -194,17 +184,3 @@ def next_step(project: Project, made: RunnerRecord, images: Images) -> str:
     if causes:
         return f"rebuild its image: {causes[0]}"
     return "send it the changed files" if made.manifest.files != given.manifest.files else "use it"
-
-
-def find_problems(kube: Kube, project: Project) -> tuple[Finding, ...]:
-    """Return the findings, the likeliest cause first, with the last log lines of failed containers."""
-    seen = _snapshot(kube, project.used_namespaces, "v1/Service", "discovery.k8s.io/v1/EndpointSlice")
-    suspected: list[Suspicion] = []
-    for kind, api in WORKLOADS.items():
-        for obj in seen.all(api):
-            meta = obj["metadata"]
-            suspected += judge_workload(kind, meta["namespace"], meta["name"], seen).suspicions
-    found = [with_log_lines(kube, seen, each.finding) for each in suspected]
-    services, slices = seen.all("v1/Service"), seen.all("discovery.k8s.io/v1/EndpointSlice")
-    nodes = troubled_nodes(kube.objects("v1/Node"))
-    return ranked([*nodes, *found, *unserved(services, slices), *restarts(seen.all("v1/Pod"))])

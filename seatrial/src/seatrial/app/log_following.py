@@ -28,7 +28,7 @@ Instance = tuple[str, str, str, str]
 
 def instances(pod: Object, names: Sequence[str]) -> Iterator[Instance]:
     """Yield the instances of a pod's containers that have started."""
-    from seatrial.readiness.pod import container_statuses  # noqa: PLC0415 - keeps --help quick
+    from seatrial.diagnose.rules.objects import container_statuses  # noqa: PLC0415 - keeps --help quick
 
     for each in container_statuses(pod):
         state = each.get("state") or {}

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from seatrial.chart_checks.pods import DescribedPod, containers_of, described_pods, mapping
 from seatrial.model.finding import Finding
+from seatrial.model.quantity import quantity
 from seatrial.ports import Object
 
-__all__ = ["oversized_pods", "quantity"]
+__all__ = ["oversized_pods"]
 
-_SUFFIXES: Final = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    "k": Decimal(10**3),
-    "M": Decimal(10**6),
-    "G": Decimal(10**9),
-    "T": Decimal(10**12),
-    "P": Decimal(10**15),
-    "E": Decimal(10**18),
-    "Ki": Decimal(2**10),
-    "Mi": Decimal(2**20),
-    "Gi": Decimal(2**30),
-    "Ti": Decimal(2**40),
-    "Pi": Decimal(2**50),
-    "Ei": Decimal(2**60),
-}
-_QUANTITY: Final = re.compile(r"([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)(m|k|[MGTPE]i?|Ki)?")
 _MIB: Final = 2**20
-
-
-def quantity(text: object) -> Decimal | None:
-    """Return a quantity such as `500m` or `2Gi` as a number; None if it is not one.
-
-    https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-    """
-    found = _QUANTITY.fullmatch(str(text).strip())
-    return Decimal(found[1]) * _SUFFIXES[found[2] or ""] if found else None
 
 
 def oversized_pods(objects: Iterable[Object], *, cpus: int, memory: int) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ __all__ = ["command"]
 @click.pass_obj
 def command(context: Context) -> ExitCode:
     """Find problems in the environment, with evidence."""
-    from seatrial.app import environment_status, environments  # noqa: PLC0415 - keeps --help quick
+    from seatrial.app import environments, problems  # noqa: PLC0415 - keeps --help quick
     from seatrial.app.wiring import environment, machine  # noqa: PLC0415
 
     this, project = machine(), context.project
@@ -33,7 +33,7 @@ def command(context: Context) -> ExitCode:
 
         found = compose_problems(this, record)
     else:
-        found = environment_status.find_problems(environment(this, project, record).cluster.connect(), project)
+        found = problems.find_problems(environment(this, project, record).cluster.connect(), project)
     context.print_result(found, lambda: "\n".join(map(_text, found)) if found else "no problems found")
     return ExitCode.ENVIRONMENT if found else ExitCode.PASSED
 
@@ -41,6 +41,7 @@ def command(context: Context) -> ExitCode:
 def _text(finding: Finding) -> str:
     lines = [f"{finding.subject}: {finding.cause}: {finding.message}"]
     lines += [f"  | {line}" for line in finding.evidence]
+    lines += [f"  leads to {line}" for line in finding.leads_to]
     if finding.hint:
         lines.append(f"  hint: {finding.hint}")
     return "\n".join(lines)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +11,11 @@ from typing import Any, Final
 
 from seatrial.model.environment_facts import ContainerFacts, Limits, Mount, PolicyFacts, Trait, Variable
 from seatrial.model.names import LABEL_DEBUG_POD
+from seatrial.model.quantity import quantity
 from seatrial.pod.agent.runner_facts import fingerprint, traits
 from seatrial.ports import Object
 
-__all__ = ["Sources", "container_facts", "policy_facts", "quantity", "variable"]
+__all__ = ["Sources", "container_facts", "policy_facts", "variable"]
 
 Values = Callable[[str, str, str], Mapping[str, str] | None]
 """Returns the values of a Secret or ConfigMap by kind, namespace and name; None if they cannot be read."""
@@ -38,23 +38,7 @@ class Sources:
     images: Mapping[str, str]
 
 
-_UNITS: Final = {
-    "": 1.0,
-    **{letter: 1000.0 ** (power + 1) for power, letter in enumerate("kMGTPE")},
-    **{f"{letter}i": 1024.0 ** (power + 1) for power, letter in enumerate("KMGTPE")},
-    "m": 0.001,
-    "u": 1e-6,
-    "n": 1e-9,
-}
-_QUANTITY: Final = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)([a-zA-Z]{0,2})")
-
 _SERVICE_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
-
-
-def quantity(text: object) -> float:
-    """Return a quantity of Kubernetes as a number: bytes or cores; 0 if it is none."""
-    match = _QUANTITY.fullmatch(str(text))
-    return float(match[1]) * _UNITS.get(match[2], 0.0) if match else 0.0
 
 
 def variable(key: bytes, name: str, value: str) -> Variable:
@@ -125,7 +109,7 @@ def _container(
         command=(*(container.get("command") or ()), *(container.get("args") or ())),
         user=str(security.get("runAsUser", "")),
         variables=_variables(container, namespace, sources),
-        limits=Limits(memory=int(quantity(limits.get("memory", 0))), cpu=quantity(limits.get("cpu", 0))),
+        limits=Limits(memory=int(quantity(limits.get("memory")) or 0), cpu=float(quantity(limits.get("cpu")) or 0)),
         mounts=_mounts(spec, container),
         read_only_root=bool(security.get("readOnlyRootFilesystem")),
         restarts=sum(int(each.get("restartCount") or 0) for each in statuses),

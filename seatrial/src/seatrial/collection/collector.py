@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from seatrial.collection.redacted_objects import without_secrets
+from seatrial.diagnose.rules.objects import container_statuses
 from seatrial.model.errors import SeatrialError
 from seatrial.model.redaction import SECRETS
 from seatrial.ports import Kube, Object
-from seatrial.readiness.pod import container_statuses
 from seatrial.runner import blocking_calls
 from seatrial.watching.log_files import LogFiles
 from seatrial.watching.recorder import ClusterRecorder

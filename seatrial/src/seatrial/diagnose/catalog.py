@@ -18,16 +18,20 @@ _RANKS: Final[tuple[dict[str, Fault], ...]] = (
         "NetworkUnavailable": _PLATFORM, "DnsUnavailable": _PLATFORM,
     },
     {
-        "WebhookTimeout": _PLATFORM, "WebhookRefused": _SERVICE, "QuotaExceeded": _SERVICE, "LimitRange": _SERVICE,
-        "PodSecurity": _SERVICE, "PolicyRefused": _SERVICE, "FailedCreate": _SERVICE, "ReleaseLocked": _SERVICE,
+        "WebhookTimeout": _PLATFORM, "WebhookUnreachable": _PLATFORM, "WebhookRefused": _SERVICE,
+        "QuotaExceeded": _SERVICE, "LimitRange": _SERVICE,
+        "PodSecurity": _SERVICE, "PolicyRefused": _SERVICE, "ServiceAccountNotFound": _SERVICE,
+        "PriorityClassNotFound": _SERVICE, "FailedCreate": _SERVICE, "ReleaseLocked": _SERVICE,
     },
     {
         "NoStorageClass": _SERVICE, "ClaimNotFound": _SERVICE, "ClaimPending": _PLATFORM,
     },
     {
+        "Evicted": _PLATFORM, "Preempted": _PLATFORM, "StorageLimit": _SERVICE, "UnexpectedAdmissionError": _PLATFORM,
+    },
+    {
         "InsufficientResources": _SERVICE, "UntoleratedTaint": _PLATFORM, "NodeSelector": _SERVICE,
-        "Unschedulable": _SERVICE, "Evicted": _PLATFORM, "Preempted": _PLATFORM, "StorageLimit": _SERVICE,
-        "UnexpectedAdmissionError": _PLATFORM,
+        "HostPortTaken": _SERVICE, "PodAntiAffinity": _SERVICE, "SchedulingGated": _SERVICE, "Unschedulable": _SERVICE,
     },
     {
         "InvalidImageName": _SERVICE, "ErrImageNeverPull": _SERVICE, "ImageNotFound": _SERVICE,
@@ -44,16 +48,21 @@ _RANKS: Final[tuple[dict[str, Fault], ...]] = (
     },
     {
         "OOMKilled": _SERVICE, "ChildOOMKilled": _SERVICE, "DiskFull": _SERVICE, "CertificateExpired": _SERVICE,
-        "WrongCredentials": _SERVICE,
+        "WrongCredentials": _SERVICE, "DatabaseNotFound": _SERVICE, "CertificateUntrusted": _SERVICE,
+        "ReadOnlyFileSystem": _SERVICE, "PermissionDenied": _SERVICE, "AddressInUse": _SERVICE,
+        "NameNotResolved": _SERVICE,
     },
     {"LivenessProbe": _SERVICE, "StartupProbe": _SERVICE},
     {
         "InitContainerFailed": _SERVICE, "InitContainerStuck": _SERVICE, "Crash": _SERVICE, "Exited": _SERVICE,
         "BackoffLimitExceeded": _SERVICE, "DeadlineExceeded": _SERVICE, "HookFailed": _SERVICE, "PodFailed": _SERVICE,
     },
-    {"ScaledDown": _SERVICE, "Rollout": _SERVICE, "PodDeleted": _SERVICE},
-    {"ReadinessProbe": _SERVICE},
-    {"NetworkPolicy": _SERVICE, "WrongTargetPort": _SERVICE, "SelectorMismatch": _SERVICE, "ServiceDeleted": _SERVICE},
+    {"ScaledDown": _SERVICE, "Rollout": _SERVICE, "PodDeleted": _SERVICE, "PodTerminating": _SERVICE},
+    {"ReadinessProbe": _SERVICE, "ReadinessGate": _SERVICE},
+    {
+        "NetworkPolicy": _SERVICE, "WrongTargetPort": _SERVICE, "SelectorMismatch": _SERVICE,
+        "ServiceDeleted": _SERVICE, "NotListening": _SERVICE,
+    },
     {"CPUThrottled": _SERVICE},
     {"ProgressDeadlineExceeded": _SERVICE, "NoEndpoints": _SERVICE, "NoAnswer": _SERVICE, "NotReadyInTime": _SERVICE},
     {"ServerError": _SERVICE, "Restarted": _SERVICE},

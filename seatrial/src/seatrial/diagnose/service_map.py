@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from seatrial.diagnose.failure_kind import hosts_in
 from seatrial.diagnose.incidents.incident import ServiceName
+from seatrial.diagnose.settings import named_services, settings_of
 from seatrial.model.timeline import EndpointsRecord, PodRecord
 from seatrial.model.timeline_index import TimelineIndex
 from seatrial.ports import Object
 
 __all__ = ["KnownService", "ServiceMap", "service_map"]
-
-_ADDRESS_VARIABLE: Final = re.compile(r"HOST|ADDR|SERVER|SERVICE|URL|URI|ENDPOINT|UPSTREAM|BACKEND", re.IGNORECASE)
-"""Names of variables whose whole value may be the name of a Service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +140,8 @@ def service_map(
         place = workload["metadata"]["namespace"]
         behind = [each.key for each in known.values() if each.namespace == place and _selects(each.selector, labels)]
         fronts.setdefault((place, workload["kind"], workload["metadata"]["name"]), set()).update(behind)
-        for setting, value in _settings(template["spec"], place, data) if behind else ():
-            for target in _named(setting, value, place, known):
+        for setting, value in settings_of(template["spec"], place, data) if behind else ():
+            for target in named_services(setting, value, place, known):
                 for key in behind:
                     if target != key:
                         uses.setdefault(key, {}).setdefault(target, setting)
@@ -176,42 +172,6 @@ def _with_uses(of: KnownService, uses: Mapping[ServiceName, str]) -> KnownServic
 
 def _selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     return bool(selector) and selector.items() <= labels.items()
-
-
-def _settings(
-    spec: Mapping[str, Any], namespace: str, data: Mapping[ServiceName, Mapping[str, str]]
-) -> Iterator[tuple[str, str]]:
-    """Yield name and value of the settings of a pod: variables, arguments, files of ConfigMaps."""
-    for container in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
-        for variable in container.get("env") or ():
-            source = (variable.get("valueFrom") or {}).get("configMapKeyRef")
-            if source:
-                value = data.get((namespace, source.get("name", "")), {}).get(source.get("key", ""), "")
-            else:
-                value = variable.get("value") or ""
-            yield variable["name"], value
-        for source in container.get("envFrom") or ():
-            reference = (source.get("configMapRef") or {}).get("name", "")
-            yield from data.get((namespace, reference), {}).items()
-        for argument in (*(container.get("command") or ()), *(container.get("args") or ())):
-            yield "its command", str(argument)
-    for volume in spec.get("volumes") or ():
-        reference = (volume.get("configMap") or {}).get("name", "")
-        yield from data.get((namespace, reference), {}).items()
-
-
-def _named(
-    setting: str, value: str, namespace: str, known: Mapping[ServiceName, KnownService]
-) -> Iterator[ServiceName]:
-    """Yield the Services that a setting names as addresses."""
-    hosts = [host for host, _ in hosts_in(value)]
-    if _ADDRESS_VARIABLE.search(setting):
-        hosts.append(value.strip())
-    for host in hosts:
-        name, _, rest = host.lower().partition(".")
-        key = (rest.split(".")[0] if rest else namespace, name)
-        if key in known:
-            yield key
 
 
 def _with_pods(

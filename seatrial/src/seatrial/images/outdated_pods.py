@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
+from seatrial.diagnose.rules.objects import container_statuses
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.names import canonical
 from seatrial.ports import Kube, Object
-from seatrial.readiness.pod import container_statuses
 from seatrial.readiness.snapshot import controller_of
 
 __all__ = ["recreate_outdated_pods", "retry_failed_pulls", "stale_images"]

@@ -31,6 +31,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         hint: one line, what to do; empty if unknown.
         fatal: whether waiting longer is pointless.
         brief: the cause in a few words, for lists: `OOMKilled at 512Mi`; empty: `cause` says it.
+        leads_to: other problems that this one explains, one line each.
     """
 
     cause: str
@@ -40,3 +41,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
     fatal: bool = False
     brief: str = ""
+    leads_to: tuple[str, ...] = ()

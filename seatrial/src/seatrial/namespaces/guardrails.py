@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from seatrial.diagnose.rules.objects import is_ready
 from seatrial.model.errors import SeatrialError
 from seatrial.model.names import LABEL_ENVIRONMENT
 from seatrial.model.spec import NamespaceSpec, RunnerSpec
 from seatrial.namespaces.ownership import is_use_allowed
 from seatrial.ports import Kube, Object, StreamBroken, Warn
-from seatrial.readiness.pod import is_ready
 from seatrial.saved_state import read, write
 
 __all__ = ["ENFORCED", "api_policy", "apply_guardrails", "guardrail_objects", "verify_policies"]

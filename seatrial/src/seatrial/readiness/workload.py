@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from seatrial.model.finding import Finding, ObjectRef
+from seatrial.diagnose.rules.admission import refusal
+from seatrial.diagnose.rules.jobs import job_failure
+from seatrial.diagnose.rules.objects import object_ref
+from seatrial.model.finding import Finding
 from seatrial.ports import Object
 from seatrial.readiness.judgment import READY, Judgment, Suspicion, waiting
 from seatrial.readiness.pod import judge_pod
@@ -24,6 +27,9 @@ WORKLOADS: Final = {
     "Pod": "v1/Pod",
 }
 """Kinds that must become ready, with their API versions; other objects are complete when they are created."""
+
+_RETRIED: Final = frozenset(("Crash", "OOMKilled", "ChildOOMKilled", "InitContainerFailed"))
+"""Causes of failed pods that a Job replaces by others."""
 
 _CREATE_GRACE: Final = 15.0
 """For a quota that another release increases, or a webhook that starts."""
@@ -57,7 +63,7 @@ def judge_workload(kind: str, namespace: str, name: str, snapshot: Snapshot) -> 
         if kind != "Job":
             suspicions += judged.suspicions
         elif (pod.get("status") or {}).get("phase") != "Failed":
-            suspicions += [each for each in judged.suspicions if each.finding.cause not in ("Crash", "OOMKilled")]
+            suspicions += [each for each in judged.suspicions if each.finding.cause not in _RETRIED]
         details = details or judged.reason
     return waiting(f"{missing}: {details}" if details else missing, *suspicions)
 
@@ -112,31 +118,26 @@ _RULES: Final = {"Deployment": _deployment, "StatefulSet": _stateful_set, "Daemo
 
 def _own(workload: Object, snapshot: Snapshot) -> list[Suspicion]:
     """Return what is wrong with the workload itself: it failed, or cannot create its pods."""
-    meta = workload["metadata"]
-    ref = ObjectRef(kind=workload["kind"], name=meta["name"], namespace=meta.get("namespace", ""))
+    ref = object_ref(workload)
     found = []
     for entry in (workload.get("status") or {}).get("conditions") or ():
-        gave_up = (entry["type"] == "Progressing" and entry.get("reason") == "ProgressDeadlineExceeded") or (
-            entry["type"] == "Failed" and entry["status"] == "True"
-        )
-        if gave_up:
-            cause, message = str(entry.get("reason") or "Failed"), str(entry.get("message", ""))
-            finding = Finding(cause=cause, subject=ref, message=message or "it failed", evidence=(message,))
+        message = str(entry.get("message", ""))
+        if entry["type"] in ("Failed", "FailureTarget") and entry["status"] == "True":
+            found.append(Suspicion(finding=job_failure(workload, entry), grace=0.0))
+        elif entry["type"] == "Progressing" and entry.get("reason") == "ProgressDeadlineExceeded":
+            finding = Finding(
+                cause=entry["reason"],
+                subject=ref,
+                message=message or "it made no progress within its progressDeadlineSeconds",
+                evidence=(message,),
+                hint=f"kubectl -n {ref.namespace} describe {ref}",
+            )
             found.append(Suspicion(finding=finding, grace=0.0))
         elif entry["type"] == "ReplicaFailure" and entry["status"] == "True":
             # Its event belongs to the ReplicaSet.
-            found.append(_refused(ref, str(entry.get("message", ""))))
+            found.append(Suspicion(finding=refusal(ref, message), grace=_CREATE_GRACE))
     latest = snapshot.warnings_about(workload)[-1:]
-    refusals = [event for event in latest if event.get("reason") == "FailedCreate"]
-    return found + [_refused(ref, str(event.get("message", ""))) for event in refusals]
-
-
-def _refused(ref: ObjectRef, message: str) -> Suspicion:
-    finding = Finding(
-        cause="FailedCreate",
-        subject=ref,
-        message=f"its pods are refused: {message}",
-        evidence=(message,),
-        hint="check quotas, limit ranges and admission in the namespace",
-    )
-    return Suspicion(finding=finding, grace=_CREATE_GRACE)
+    refusals = [
+        refusal(ref, str(event.get("message", ""))) for event in latest if event.get("reason") == "FailedCreate"
+    ]
+    return found + [Suspicion(finding=finding, grace=_CREATE_GRACE) for finding in refusals]

@@ -79,10 +79,10 @@ def finding(of: Finding) -> str:
 
 
 def evidence(of: Finding) -> list[str]:
-    """Format the last lines of the evidence of a finding, and its hint."""
+    """Format the last lines of the evidence of a finding, what it leads to, and its hint."""
     lines = [line for text in of.evidence for line in text.splitlines()]
     shown = [f"| {line}" for line in lines[-_EVIDENCE_SHOWN:]]
-    return shown + ([f"hint: {of.hint}"] if of.hint else [])
+    return shown + [f"leads to {text}" for text in of.leads_to] + ([f"hint: {of.hint}"] if of.hint else [])
 
 
 def waiting(name: str, waits_for: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from msgspec.structs import replace
-
+from seatrial.diagnose.rules.logs import explained_by_log
 from seatrial.model.errors import NotReady
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Kube
@@ -19,20 +18,32 @@ __all__ = ["not_ready_error", "with_log_lines"]
 _TAIL: Final = 15
 """Log lines that a finding shows."""
 
-_NO_LOGS: Final = ("ImagePull", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "Unschedulable")
+_NO_LOGS: Final = frozenset(
+    (
+        "ImagePull", "ImageNotFound", "ImageUnauthorized", "RegistryUnreachable", "InvalidImageName",
+        "ErrImageNeverPull", "CreateContainerConfigError", "RunAsNonRoot", "InsufficientResources", "UntoleratedTaint",
+        "NodeSelector", "HostPortTaken", "PodAntiAffinity", "SchedulingGated", "Unschedulable", "ScaledDown",
+    )
+)  # fmt: skip
 """Causes of containers that never ran."""
 
 
+_REMOVED: Final = b"unable to retrieve container logs"
+"""What the kubelet answers instead of the log of a container that it removed."""
+
+
 def with_log_lines(kube: Kube, snapshot: Snapshot, finding: Finding) -> Finding:
-    """Return a finding with the last log lines of its container, or of the newest pod of its workload."""
+    """Return a finding with the last log lines of its container, or of the newest pod of its workload.
+
+    Its cause and message become those that the log lines name.
+    """
     if finding.cause in _NO_LOGS:
         return finding
     for pod, container in _containers(snapshot, finding.subject):
         for previous in (True, False):
             log = kube.logs(pod, finding.subject.namespace, container, tail=_TAIL, previous=previous)
-            if log.strip():
-                lines = decode_log(log).strip().split("\n")
-                return replace(finding, evidence=(*finding.evidence, *lines))
+            if log.strip() and not log.startswith(_REMOVED):
+                return explained_by_log(finding, decode_log(log).strip().split("\n"))
     return finding
 
 

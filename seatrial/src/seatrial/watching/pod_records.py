@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
+from seatrial.diagnose.rules.objects import is_ready, probe_text
 from seatrial.model.timeline import ContainerRecord, PodRecord, Seen
 from seatrial.model.timeline_parts import Controller, Termination
 from seatrial.ports import Object
-from seatrial.readiness.pod import is_ready
 from seatrial.readiness.snapshot import controller_of
 from seatrial.watching.record_values import conditions_of, integer, time_of
 
@@ -100,7 +100,7 @@ def _container(container: Object, status: Object, **known: Any) -> ContainerReco
         cpu_limit=str(limits.get("cpu", "")),
         cpu_request=str(requests.get("cpu", "")),
         probes={
-            name: _probe(container[f"{name}Probe"])
+            name: probe_text(container[f"{name}Probe"])
             for name in ("liveness", "readiness", "startup")
             if container.get(f"{name}Probe")
         },
@@ -120,18 +120,6 @@ def _termination(ended: Object | None) -> Termination | None:
         finished=time_of(ended.get("finishedAt")),
         container_id=ended.get("containerID") or "",
     )
-
-
-def _probe(probe: Object) -> str:
-    """Return what a probe asks."""
-    if get := probe.get("httpGet"):
-        scheme = str(get.get("scheme") or "HTTP").lower()
-        return f"GET {scheme}://{get.get('host') or ''}:{get.get('port')}{get.get('path') or '/'}"
-    if tcp := probe.get("tcpSocket"):
-        return f"connect {tcp.get('host') or ''}:{tcp.get('port')}"
-    if grpc := probe.get("grpc"):
-        return f"gRPC :{grpc.get('port')} {grpc.get('service') or ''}".rstrip()
-    return "exec " + " ".join((probe.get("exec") or {}).get("command") or ())
 
 
 def _controller(pod: Object) -> Controller | None:

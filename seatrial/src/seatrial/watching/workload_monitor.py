@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterable
 from typing import Final, Self
 
+from msgspec.structs import replace
+
+from seatrial.diagnose.rules.objects import is_ready, pod_ref
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady
 from seatrial.model.event import FindingMade, KubernetesEvent, Note, PodSeen, ServiceSeen
@@ -14,9 +17,10 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Change, Emit, Kube, Object
 from seatrial.readiness.grace import GracePeriods
 from seatrial.readiness.judgment import Judgment
-from seatrial.readiness.pod import is_ready, judge_pod, pod_ref
+from seatrial.readiness.pod import judge_pod
 from seatrial.readiness.workload import WORKLOADS, judge_workload
-from seatrial.watching.log_evidence import not_ready_error, with_log_lines
+from seatrial.watching.explanation import explained
+from seatrial.watching.log_evidence import not_ready_error
 from seatrial.watching.watch_set import WatchSet, list_snapshot
 
 __all__ = ["Target", "WorkloadMonitor", "all_ready_now", "targets_of"]
@@ -120,7 +124,7 @@ class WorkloadMonitor:
         suspicions = [each for judgment in self._judgments.values() for each in judgment.suspicions]
         fatal, self._due = self._grace.update(suspicions, time.monotonic())
         if fatal:
-            raise self._failed(fatal)
+            raise self._failed(fatal, [each.finding for each in suspicions])
         for target in judged:
             judgment = self._judgments[target]
             if judgment.state != "ready":
@@ -166,20 +170,22 @@ class WorkloadMonitor:
         findings = []
         for (kind, namespace, name), judgment in missing:
             ref = ObjectRef(kind=kind, name=name, namespace=namespace)
-            findings += [self._with_log_lines(each.finding) for each in judgment.suspicions] or [
+            findings += [each.finding for each in judgment.suspicions] or [
                 Finding(cause="NotReadyInTime", subject=ref, message=f"{ref} still waits for {judgment.reason}")
             ]
         names = ", ".join(name for (_, _, name), _ in missing)
-        return NotReady(f"{names} not ready within {seconds:.0f} s", findings)
+        causes = explained(self._kube, self._watches.snapshot, findings)
+        return NotReady(f"{names} not ready within {seconds:.0f} s", causes)
 
-    def _failed(self, fatal: tuple[Finding, ...]) -> NotReady:
-        findings = [self._with_log_lines(finding) for finding in fatal]
+    def _failed(self, fatal: tuple[Finding, ...], suspected: list[Finding]) -> NotReady:
+        """Return the error for fatal findings, or for what explains them even if it is not fatal by itself."""
+        known = {(each.cause, each.subject) for each in fatal}
+        others = [each for each in suspected if (each.cause, each.subject) not in known]
+        causes = explained(self._kube, self._watches.snapshot, [*fatal, *others])
+        findings = [replace(each, fatal=True) for each in causes if each.fatal or each.leads_to]
         for finding in findings:
             self._emit(FindingMade(finding=finding))
         return not_ready_error(findings)
-
-    def _with_log_lines(self, finding: Finding) -> Finding:
-        return with_log_lines(self._kube, self._watches.snapshot, finding)
 
     def _report(self, changes: list[Change]) -> None:
         for change in changes:

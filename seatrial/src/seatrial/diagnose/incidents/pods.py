@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from seatrial.diagnose.incidents.incident import Incident
+from seatrial.diagnose.rules.scheduling import scheduling_cause
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.timeline import EventRecord, PodRecord, WorkloadRecord
 from seatrial.model.timeline_index import TimelineIndex
@@ -151,19 +152,6 @@ def _homeless(pod: PodRecord, end: datetime | None) -> Incident:
         brief="found no node",
     )
     return _incident(finding, pod, pod.at, end)
-
-
-def scheduling_cause(message: str) -> str:
-    """Return why the scheduler found no node, from its message."""
-    if "Insufficient" in message or "Too many pods" in message:
-        return "InsufficientResources"
-    if "untolerated taint" in message or "were unschedulable" in message:
-        return "UntoleratedTaint"
-    if "didn't match" in message:
-        return "NodeSelector"
-    if "PersistentVolumeClaim" in message or "persistentvolumeclaim" in message:
-        return "ClaimPending" if "unbound" in message else "ClaimNotFound"
-    return "Unschedulable"
 
 
 def _unmounted(history: Sequence[PodRecord], events: Sequence[EventRecord]) -> Iterator[Incident]:
