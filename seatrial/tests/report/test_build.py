@@ -119,6 +119,20 @@ def test_failure_has_the_changes_in_the_cluster_shortly_before_and_during_the_te
     assert [incident.text for incident in test.failure.incidents] == ["R: at 15", "R: at 20.1"]
 
 
+def test_failure_has_the_last_changes_in_the_cluster_if_there_are_many(page: Pages) -> None:
+    records = [
+        t.EventRecord(
+            at=START + timedelta(seconds=FIRST_TEST + number / 10), seen="added", namespace="d", name="e", uid="e",
+            type="Warning", reason="R", message=str(number), regarding=t.ClusterObject(kind="Pod", name="p"),
+        )
+        for number in range(100)
+    ]  # fmt: skip
+    [test] = page(tests=[Case("a.py::t", "failed", seconds=20)], records=records).failures
+
+    assert test.failure is not None
+    assert [incident.text for incident in test.failure.incidents] == [f"R: {number}" for number in range(40, 100)]
+
+
 def test_test_that_did_not_end_is_explained(page: Pages) -> None:
     [test] = page(tests=[Case("a.py::t", "unfinished", start=1)], exit=ExitCode.INCONCLUSIVE).failures
 
@@ -215,6 +229,7 @@ def test_failure_has_logs_of_docker_compose(tmp_path: Path) -> None:
     directory = RunDirectory(tests=[Case("a.py::t", "failed")]).write(tmp_path)
     (directory / "logs" / "compose").mkdir(parents=True)
     (directory / "logs" / "compose" / "orders-api.log").write_text(printed(0.1, 9))
+    (directory / "logs" / "compose" / "test-runner.log").write_text(printed(0.1))
     [test] = page_of(directory).failures
 
     assert test.failure is not None

@@ -71,7 +71,7 @@ def _failure(test: Test, explained: int) -> Iterator[str]:
         yield _short(f"  at {place} in {phase.when}: {phase.message}")
         rest = phase.explanation[1:] if len(phase.explanation) > 1 else ()
         yield from (_short(f"    {line.text}") for line in rest[:explained])
-    for incident in [each for each in failure.incidents if each.warning][:_EVIDENCE]:
+    for incident in [each for each in failure.incidents if each.warning][-_EVIDENCE:]:
         yield _short(f"  cluster at {incident.at:.1f} s: {incident.subject} {incident.text}")
 
 

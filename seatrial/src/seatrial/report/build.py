@@ -53,8 +53,8 @@ _INCIDENTS: Final = 60
 _LEAD: Final = 10.0
 """Seconds before the start of a test from which changes in the cluster are shown: their effects come later."""
 
-_TESTS: Final = "tests"
-"""Container of the runner pod in which pytest runs. Its log repeats the report of the tests."""
+_TESTS: Final = frozenset(("tests", "test-runner"))
+"""Container in which pytest runs, in Kubernetes and in Compose. Its log repeats the report of the tests."""
 
 _TONES: Final[Mapping[ExitCode, Tone]] = {
     ExitCode.PASSED: "passed",
@@ -128,7 +128,7 @@ def build_page(sources: Sources) -> Page:
     end = max([history.end, *(row.start + row.seconds for row in stages)], default=0.0)
     page = Page(
         run=result.run if result else history.run,
-        command=shlex.join(("seatrial", *history.command)),
+        command=_command(history),
         started=start.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if start else "",
         seconds=result.seconds if result else history.end,
         verdict=_verdict(sources),
@@ -147,6 +147,10 @@ def build_page(sources: Sources) -> Page:
         files=sources.links,
     )
     return safe_struct(page)
+
+
+def _command(history: History) -> str:
+    return shlex.join(("seatrial", *history.command))
 
 
 def _verdict(sources: Sources) -> Verdict:
@@ -271,7 +275,7 @@ def _facts(sources: Sources) -> tuple[tuple[str, tuple[tuple[str, str], ...]], .
             tree["digest on the host"] = result.tree.host
             tree["digest in the pod"] = "the same" if same else result.tree.pod
     groups = (
-        ("Run", {"id": history.run or (result.run if result else ""), "directory": history.directory, **machine}),
+        ("Run", {"id": history.run, "command": _command(history), "directory": history.directory, **machine}),
         ("Versions", versions),
         ("Container of the tests", _runner(sources.facts.runner) if sources.facts and sources.facts.runner else {}),
         ("Files of the tests", tree),
@@ -384,12 +388,13 @@ class _Tests:
     def _during(self, first: float, last: float) -> tuple[Incident, ...]:
         if self._incidents is None:
             self._incidents = incidents(self._sources.history, self._sources.records)
-        return tuple(each for each in self._incidents if first - _LEAD <= each.at <= last)[:_INCIDENTS]
+        # Those shortly before the failure tell most.
+        return tuple(each for each in self._incidents if first - _LEAD <= each.at <= last)[-_INCIDENTS:]
 
     def _logs(self, first: float, last: float, services: Sequence[str]) -> tuple[LogExcerpt, ...]:
         excerpts = []
         for file in self._sources.logs:
-            if file.container.removesuffix("-previous") == _TESTS:
+            if file.container.removesuffix("-previous") in _TESTS:
                 continue
             lines, left_out = shortened(self._log(file).between(first, last), _LOG_LINES)
             if lines:
