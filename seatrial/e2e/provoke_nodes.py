@@ -49,10 +49,10 @@ def _stop_dns(place: Place) -> None:
 
 
 NODES: Final = (
-    Provocation("memory-pressure", '"reason": "Evicted"', act=_pressure("memory.available", "900Gi"), nodes="own"),
-    Provocation("disk-pressure", '"reason": "Evicted"', act=_pressure("nodefs.available", "99%"), nodes="own"),
-    Provocation("node-not-ready", '"reason": "NodeNotReady"', act=_stop_kubelet, nodes="own"),
     Provocation("dns-unavailable", '"availableReplicas": 1', act=_stop_dns, connects=True, system=True),
+    Provocation("node-not-ready", '"reason": "NodeNotReady"', act=_stop_kubelet, nodes="own"),
+    Provocation("disk-pressure", '"reason": "Evicted"', act=_pressure("nodefs.available", "99%"), nodes="own"),
+    Provocation("memory-pressure", '"reason": "Evicted"', act=_pressure("memory.available", "900Gi"), nodes="own"),
 )
 
 

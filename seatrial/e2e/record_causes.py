@@ -277,6 +277,8 @@ def main() -> int:
     began = time.monotonic()
     try:
         nodes = create_cluster(folder / "kind.json")
+        # An interrupted call may have left a kubelet stopped.
+        repair(Place("default", nodes, dict(os.environ)))
         print(f"cluster after {time.monotonic() - began:.0f} s", flush=True)
         old = [each.name for each in (*wanted, *last)]
         run(

@@ -130,6 +130,7 @@ EXPECTED: Final = {
     "dependency-chain": Expected("CreateContainerConfigError", "Pod/database-", ("Secret login does not exist",)),
     "release-locked": Expected("ReleaseLocked", "Release/shop", ("pending-install",)),
     "pod-terminating": Expected("PodTerminating", "Pod/api", ("example.invalid/backup",)),
+    "disk-pressure": Expected("DiskPressure", "Node/", ("DiskPressure is True",)),
 }
 
 

@@ -58,6 +58,20 @@ class TestRun:
             "service web does not answer as declared: Connection refused"
         ]
 
+    def test_service_without_pods_is_explained(self, world):
+        world.kube.pod.chunks = [REFUSED]
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
+        world.kube.put({**service, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}})
+
+        with pytest.raises(NotReady) as caught:
+            probes(world).run(5)
+        (found,) = caught.value.findings
+        assert (found.cause, found.message) == (
+            "NoEndpoints",
+            "its selector app=web matches no pod, and no workload creates one",
+        )
+        assert found.leads_to == ("service/web: service web does not answer as declared: Connection refused",)
+
     def test_broken_connection_is_an_error(self, world):
         world.kube.pod.fails = StreamBroken("cut")
 

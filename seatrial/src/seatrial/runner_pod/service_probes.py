@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
+
+from seatrial.diagnose.rules.services import concerns_service, service_problems
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady, SeatrialError
 from seatrial.model.event import FindingMade, Note
@@ -20,6 +23,7 @@ from seatrial.ports import Emit, Kube, Object
 from seatrial.runner import blocking_calls
 from seatrial.runner.fixture_settings import services_of
 from seatrial.runner.probe_run import SLACK_SECONDS, ProbeRun
+from seatrial.runner_pod.inspection import inspect_network
 from seatrial.saved_state import Answered, read
 
 __all__ = ["STATE_FILE", "ServiceProbes", "changed_pods", "probes_of"]
@@ -130,7 +134,24 @@ class ServiceProbes:
         Raises:
             NotReady: a service is not ready in time, or the runner pod did not answer.
         """
-        self._run(seconds)
+        try:
+            self._run(seconds)
+        except NotReady as silent:
+            if not silent.findings:
+                raise
+            raise NotReady(silent.message, [self._explained(each) for each in silent.findings]) from silent
+
+    def _explained(self, silent: Finding) -> Finding:
+        """Return why a service does not answer, as far as objects and connections show it."""
+        spec = self.project.runner
+        service = services_of(self.project.service, spec.namespace)[silent.subject.name]
+        place, name = str(service["namespace"]), str(service["service"])
+        try:
+            problems = service_problems(inspect_network(self.kube, spec, (place,)))
+        except SeatrialError:
+            return silent
+        cause = next((each for each in problems if concerns_service(each, place, name)), None)
+        return replace(cause, leads_to=(f"{silent.subject}: {silent.message}",)) if cause else silent
 
     def after_failed_tests(self, directory: Path) -> tuple[Finding, ...]:
         """Return which services do not answer after tests that failed, and warn of pods that changed during the tests.

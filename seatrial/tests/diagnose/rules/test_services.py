@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from seatrial.diagnose.rules.services import Network, service_problems
+from seatrial.diagnose.rules.services import Network, concerns_service, service_problems
 from seatrial.model.connection import Connection, Outcome
+from seatrial.model.finding import Finding, ObjectRef
 
 LABELS = {"kubernetes.io/service-name": "web"}
 
@@ -109,3 +110,24 @@ def test_similar_labels_identify_the_workload_that_was_meant():
     (found,) = service_problems(Network(services=[it], workloads=[workload("site", app="web")]))
 
     assert found.message == "its selector app=web,tier=front matches no pod; the pods of deployment/site have app=web"
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "message", "concerned"),
+    [
+        ("NoEndpoints", "Service", "it has no pod", True),
+        ("DnsUnavailable", "Service", "no name resolves", True),
+        ("NetworkPolicy", "NetworkPolicy", "it forbids connections of pod tests to service web: Ingress", True),
+        ("NetworkPolicy", "NetworkPolicy", "it forbids connections of pod tests to service webshop: Ingress", False),
+    ],
+)
+def test_problem_concerns_the_service_that_it_names(cause, kind, message, concerned):
+    found = Finding(cause=cause, subject=ObjectRef(kind=kind, name="web", namespace="shop"), message=message)
+
+    assert concerns_service(found, "shop", "web") is concerned
+
+
+def test_problem_of_another_service_does_not_concern_it():
+    (found,) = service_problems(Network(services=[service()]))
+
+    assert not concerns_service(found, "other", "web")

@@ -12,7 +12,7 @@ from seatrial.model.connection import Connection, Outcome
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Object
 
-__all__ = ["Network", "service_problems"]
+__all__ = ["Network", "concerns_service", "service_problems"]
 
 _SERVICE: Final = "kubernetes.io/service-name"
 _BLOCKED: Final = frozenset((Outcome.REFUSED, Outcome.TIMED_OUT, Outcome.UNREACHABLE))
@@ -51,6 +51,15 @@ def service_problems(seen: Network) -> list[Finding]:
             problem = _unserved(service, seen) or _wrong_name(service, seen) or _unanswered(service, seen)
             found += [problem] if problem else []
     return [*_dns(seen.connections, found), *found]
+
+
+def concerns_service(problem: Finding, namespace: str, service: str) -> bool:
+    """Return whether a result of `service_problems` keeps a Service from answering."""
+    if problem.cause == "DnsUnavailable":
+        return True
+    if problem.cause == "NetworkPolicy":
+        return f" to service {service}:" in problem.message or f" to service {service} (" in problem.message
+    return (problem.subject.namespace, problem.subject.name) == (namespace, service)
 
 
 def _selected(service: Object, objects: Iterable[Object], *, template: bool) -> list[Object]:
