@@ -87,7 +87,7 @@ PLANTS: Final = (
     ),
     Plant(
         "start order without a waiting step",
-        (_without_init(), (API, "NEEDS_STORE = False", "NEEDS_STORE = True"), (STORE, "START = 2", "START = 4")),
+        (_without_init(), (API, "NEEDS_STORE = False", "NEEDS_STORE = True"), (STORE, "START = 2", "START = 12")),
         "start-order",
     ),
     Plant(
@@ -95,7 +95,7 @@ PLANTS: Final = (
         (
             (CHART, "while True:", "while False:"),
             (API, "NEEDS_STORE = False", "NEEDS_STORE = True"),
-            (STORE, "START = 2", "START = 4"),
+            (STORE, "START = 2", "START = 12"),
         ),
         "start-order",
     ),
