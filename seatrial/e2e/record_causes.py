@@ -5,7 +5,8 @@
 Each provocation has a namespace of its own, and all run at the same time. Once a cause shows, the script writes the
 objects of its namespace and the last log lines of its containers to `tests/diagnose/recorded/NAME.json`: real objects,
 without the fields that no rule reads, and without the values of Secrets. It requires Docker, kind, kubectl, helm and
-the images of `foundry up`, and takes six minutes. `--keep` leaves the cluster for the next call.
+the images of `foundry up`, and takes ten minutes. `--keep` leaves the cluster for the next call. A kubelet that
+restarts needs free inotify instances: without them a node never reports MemoryPressure.
 """
 
 from __future__ import annotations

@@ -131,6 +131,8 @@ EXPECTED: Final = {
     "release-locked": Expected("ReleaseLocked", "Release/shop", ("pending-install",)),
     "pod-terminating": Expected("PodTerminating", "Pod/api", ("example.invalid/backup",)),
     "disk-pressure": Expected("DiskPressure", "Node/", ("DiskPressure is True",)),
+    "node-not-ready": Expected("NodeNotReady", "Node/", ("Ready is",)),
+    "dns-unavailable": Expected("DnsUnavailable", "Service/kube-dns", ("no name of a Service resolves",)),
 }
 
 

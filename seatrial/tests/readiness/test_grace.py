@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.readiness.grace import GracePeriods
 from seatrial.readiness.judgment import Suspicion
@@ -49,3 +51,7 @@ def test_update_returns_when_the_next_suspicion_becomes_fatal():
     grace = GracePeriods()
 
     assert grace.update([suspicion(grace=30.0), suspicion("Mount", 20.0)], 1.0)[1] == 21.0
+
+
+def test_suspicion_that_counts_at_the_timeout_alone_never_becomes_fatal():
+    assert GracePeriods().update([suspicion(grace=math.inf)], 1.0) == ((), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from msgspec.structs import replace
@@ -32,5 +33,5 @@ class GracePeriods:
         self._since = {key: self._since.get(key, now) for key in current}
         due = {key: self._since[key] + suspicion.grace for key, suspicion in current.items()}
         fatal = tuple(replace(suspicion.finding, fatal=True) for key, suspicion in current.items() if due[key] <= now)
-        later = [time for time in due.values() if time > now]
+        later = [time for time in due.values() if now < time < math.inf]
         return fatal, min(later, default=None)
