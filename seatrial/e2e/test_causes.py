@@ -49,7 +49,7 @@ def test_up_and_diagnose_name_six_mistakes_of_a_chart(tmp_path_factory):
     (shop.root / "chart" / "templates" / "broken.yaml").write_text(text)
     try:
         shop("up", code=10)
-        fatal = {each["cause"] for each in shop.result["findings"]}
+        fatal = {each["cause"] for each in shop.stage("ready")["findings"]}
         assert fatal
         assert fatal <= set(CAUSES.values())
         found: dict[str, str] = {}
