@@ -82,6 +82,10 @@ check: ## run all of this repository's tests except those of check-more
 check-more: setup ## run the slow tests: run script, parity patches, engine starts, tutorials, shared clusters
 	@$(BIN)/python scripts/check.py more
 
+.PHONY: check-blame
+check-blame: setup ## measure blame on a kept cluster: 60 planted causes, 200 honest failures; ARGS="-k policy --keep"
+	@$(BIN)/python seatrial/e2e/check_blame.py --output seatrial/docs/explanation/blame.md $(ARGS)
+
 .PHONY: bench
 bench: setup ## compare seatrial with plain commands in 30 minutes; BENCH="layer tag --rounds 5" runs a part
 	@cd seatrial && ../$(BIN)/python -m benchmarks $(BENCH)
