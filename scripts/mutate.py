@@ -8,6 +8,7 @@ Exits 1 if a survivor is unexplained, or if an explanation fits no survivor any 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import os
 import shutil
@@ -106,7 +107,8 @@ def mutate(module: str) -> tuple[int, set[Survivor]]:
         cosmic_ray(folder, "baseline", str(config))
         cosmic_ray(folder, "exec", str(config), "mutants.sqlite")
         dumped = cosmic_ray(folder, "dump", "mutants.sqlite").splitlines()
-    lines = (SOURCE / module).read_text().splitlines()
+    source = (SOURCE / module).read_text()
+    lines, annotated = source.splitlines(), annotation_lines(source)
     survivors: set[Survivor] = set()
     for text in dumped:
         item, result = json.loads(text)
@@ -114,9 +116,23 @@ def mutate(module: str) -> tuple[int, set[Survivor]]:
             raise SystemExit(f"{module}: a mutant was not run")
         if result["test_outcome"] == "survived":
             mutation = item["mutations"][0]
+            # `X | None` in an annotation is never executed.
+            if "_BitOr_" in mutation["operator_name"] and mutation["start_pos"][0] in annotated:
+                continue
             line = lines[mutation["start_pos"][0] - 1].strip()
             survivors.add(Survivor(module, line, mutation["operator_name"].removeprefix("core/")))
     return len(dumped), survivors
+
+
+def annotation_lines(source: str) -> set[int]:
+    """Return the numbers of the lines with annotations of parameters, results and variables."""
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        for name in ("annotation", "returns"):
+            annotation = getattr(node, name, None)
+            if isinstance(annotation, ast.expr):
+                found.update(range(annotation.lineno, (annotation.end_lineno or annotation.lineno) + 1))
+    return found
 
 
 def cosmic_ray(folder: Path, *args: str) -> str:

@@ -66,3 +66,9 @@ def test_mutate_finds_the_mutant_that_no_test_notices(tmp_path, monkeypatch):
 
     assert tried > len(survivors) > 0
     assert {each.line for each in survivors} == {"return -a"}
+
+
+def test_annotation_lines_are_those_of_parameters_results_and_variables():
+    source = "def f(\n    a: int | None,\n    b=1 | 2,\n) -> int | None:\n    c: int | None = 1 | 2\n    return a | b\n"
+
+    assert mutate.annotation_lines(source) == {2, 4, 5}

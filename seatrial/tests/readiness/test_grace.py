@@ -55,3 +55,14 @@ def test_update_returns_when_the_next_suspicion_becomes_fatal():
 
 def test_suspicion_that_counts_at_the_timeout_alone_never_becomes_fatal():
     assert GracePeriods().update([suspicion(grace=math.inf)], 1.0) == ((), None)
+
+
+def test_next_update_is_due_at_the_first_grace_period_that_is_not_over():
+    grace = GracePeriods()
+    both = [suspicion(grace=10.0), suspicion(grace=20.0, name="db")]
+    grace.update(both, 0.0)
+
+    fatal, due = grace.update(both, 15.0)
+
+    assert [finding.subject.name for finding in fatal] == ["web"]
+    assert due == 20.0
