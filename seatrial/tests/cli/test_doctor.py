@@ -34,6 +34,8 @@ def test_doctor_prints_the_checks_of_this_machine(seatrial, tmp_path, monkeypatc
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("SEATRIAL_LOCATION", "host")
     monkeypatch.setattr("seatrial.app.doctor_facts.registry_problem", lambda host, timeout: f"{timeout:.0f} s without")
+    # Only what the fake engine publishes: any port of this machine may be in use.
+    monkeypatch.setattr("seatrial.adapters.listeners._PROC_NET", ())
     Path("kind.yaml").write_text("nodes: [{extraPortMappings: [{hostPort: 4999}, {hostPort: 1, listenAddress: x}]}]")
     Path("seatrial.toml").write_text(
         '[cluster]\nimage = "node:v1.34.4"\nconfig = "kind.yaml"\n[runner]\nimage = "x:1"\n'

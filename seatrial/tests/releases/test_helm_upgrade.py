@@ -97,4 +97,4 @@ def test_failed_hook_ends_the_wait_for_helm(world, upgrade):
     with pytest.raises(NotReady) as caught:
         run(world, upgrade, [hook])
     release_helm.set()
-    assert caught.value.findings[0].cause == "BackoffLimitExceeded"
+    assert caught.value.findings[0].cause == "HookFailed"

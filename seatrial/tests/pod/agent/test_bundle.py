@@ -57,7 +57,7 @@ def test_fixtures_are_imported_only_with_settings(pod: Path, settings: dict[str,
 
     plugins, imported = json.loads(python(pod, code, json.dumps(settings)))
 
-    assert (plugins, imported) == ((["seatrial-fixtures"], True) if settings else ([], False))
+    assert (plugins, imported) == ((["seatrial-requested", "seatrial-fixtures"], True) if settings else ([], False))
 
 
 def test_module_names_of_agent_and_fixtures_do_not_collide() -> None:
