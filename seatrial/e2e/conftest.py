@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from shop_project import NAME, containers, copy
 
-collect_ignore = ["parity", "project"]
+collect_ignore = ["blame_project", "parity", "project"]
 
 
 @pytest.fixture(scope="session")
