@@ -38,7 +38,7 @@ def test_result_proves_files_in_pod(shop):
     directory = shop.root / ".seatrial" / "runs" / "latest"
     assert (directory / "junit.xml").exists()
     assert (directory / "events.jsonl").exists()
-    assert list((directory / "logs" / "pods" / "shop").glob("web-*/web.log"))
+    assert list((directory / "logs" / "pods" / "shop").glob("web-*/web.0.log"))
 
 
 def test_unchanged_project_skips_all_stages(shop):
