@@ -76,6 +76,7 @@ WORDS: Mapping[str, str] = {
     r"what is missing": "requires X; X is not installed",
     r"somebody(?: else)?(?:'s)?": "another user, another process (with its pid), another project",
     r"nobody(?:'s)?": "no user, no process",
+    r"there (?:is|was) none": "the noun: no such file, no limit",
     r"what came of": "result, outcome",
     r"for want of": "because X is missing",
     r"is there already": "already exists",

@@ -31,6 +31,7 @@ def test_markdown_texts_omit_code_and_link_targets():
         ("Somebody else's cluster", "Somebody else's"),
         ("a throwaway pod", "throwaway"),
         ("the colour", "colour"),
+        ("the limit; empty if there is none", "there is none"),
         ("its image cannot be had", "cannot be had"),
     ],
 )

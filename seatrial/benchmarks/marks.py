@@ -37,7 +37,7 @@ def _report_start_and_end() -> None:
         read, _ = os.pipe()
         argv = [sys.executable, "-IS", "-c", program]
         watcher = subprocess.Popen(argv, stdin=read, stderr=sys.__stderr__, start_new_session=True)
-        watcher.returncode = 0  # nobody waits for it
+        watcher.returncode = 0  # no other code waits for it
 
     atexit.register(watch)
 

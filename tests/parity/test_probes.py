@@ -24,7 +24,7 @@ def test_liveness_probe_restarts_failing_container(scene):
 
 
 def ended(pod):
-    """Return how the container's previous life ended; None if there was none."""
+    """Return how the previous start of the container ended; None for its first start."""
     return pod.status.container_statuses and pod.status.container_statuses[0].last_state.terminated
 
 

@@ -8,7 +8,7 @@ _VERSION = re.compile(r"(?<![\d.])v?(?:go)?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def parse(text: str) -> tuple[int, ...]:
-    """Return the first version number in a program's output; empty if there is none."""
+    """Return the first version number in a program's output; empty if the output has no number."""
     found = _VERSION.search(text)
     return tuple(int(part) for part in found.groups() if part is not None) if found else ()
 

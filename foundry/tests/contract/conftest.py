@@ -179,7 +179,7 @@ class Boxes:
 
 
 def upstream(artifact: str) -> str:
-    """Return the upstream image of the artifact list with its digest; empty if there is none."""
+    """Return the upstream image of the artifact list with its digest; empty if the list has no such image."""
     table = CATALOGUE[artifact]
     digest = table.digests.get(machine.architecture(), "")
     return f"{table.upstream}@{digest}" if digest else table.upstream

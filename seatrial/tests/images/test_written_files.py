@@ -7,7 +7,7 @@ from shop_world import inputs_of
 
 
 class TestWrittenByRuns:
-    def test_what_a_run_wrote_is_no_input_until_somebody_edits_it(self, tmp_path):
+    def test_what_a_run_wrote_is_no_input_until_it_is_edited(self, tmp_path):
         (tmp_path / "Dockerfile").write_text("FROM a\nCOPY . .\n")
         (tmp_path / "own.txt").write_text("mine")
         before = inputs_of(tmp_path).manifest

@@ -188,7 +188,7 @@ class RunDirectory:
         timed: list[tuple[float, e.Body]] = [
             (0, e.RunStarted(
                 environment=EnvironmentId("5e551040"), command=("test", "-k", "orders"), stages=tuple(Stage),
-                directory=f"/work/.seatrial/runs/{RUN}",
+                directory=f"/project/.seatrial/runs/{RUN}",
             )),
             *((26.0 + number, body) for number, body in enumerate(_pods())),
             *((30.0, e.FindingMade(finding=finding)) for finding in self.findings),

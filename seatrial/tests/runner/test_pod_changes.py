@@ -433,7 +433,7 @@ def test_more_changes_than_are_sent_are_named(bench: Bench) -> None:
     assert warnings(bench) == ["not copied into the working tree: tests/large.bin (beyond 1000 files or 50 MiB)"]
     assert len(list((bench.run_dir / "changed/tests").iterdir())) == MOST_FILES
     assert len(changes(ran).created) == MOST_FILES
-    # More than 1000 files that nobody named are leftovers.
+    # More than 1000 files that no pattern names are leftovers.
     again = run(bench)
     assert again.tree is not None
     assert again.tree.kept == ()

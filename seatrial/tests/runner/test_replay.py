@@ -67,7 +67,7 @@ def test_replay_names_the_suspect_of_a_killed_pytest(bench: Bench) -> None:
 
     assert past_verdict(bench.run_dir).exit is ExitCode.INCONCLUSIVE
     assert "pytest died while running test_a.py::test_dies" in shown(bench.run_dir)
-    # Nobody knows how long that pytest took: its last line has the time of the renderer.
+    # The duration of that pytest is unknown: its last line has the time of the renderer.
     assert shown(bench.run_dir).splitlines()[:-1] == bench.text.splitlines()[:-1]
 
 

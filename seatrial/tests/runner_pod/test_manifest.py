@@ -135,7 +135,7 @@ def test_namespaces_of_the_tests_own_are_asked_for():
     assert {"name": "SEATRIAL_ISOLATED_ROLE", "value": "seatrial.shop.test-runner.inside"} in (
         made[-1]["spec"]["containers"][0]["env"]
     )
-    # The policies come first, and somebody makes sure that they hold.
+    # The policies come first, and the caller ensures that they are in force.
     assert not [kind for kind in kinds if "Admission" in kind]
     assert len(runner_policies(ISOLATED, pod_inputs(labels=OWNED))) == 8
     assert runner_policies(SPEC, pod_inputs()) == []

@@ -142,7 +142,7 @@ class _RunningCommand:
         """Return the next output; empty at its end.
 
         Raises:
-            StreamBroken: there is none within `silence` seconds.
+            StreamBroken: the command printed nothing for `silence` seconds.
         """
         return self._read(silence)
 

@@ -46,7 +46,7 @@ DOMAIN: Final = "seatrial-registry"
 
 _CONTAINER_PORT: Final = 5000
 _IMAGES: Final = ("foundry.invalid/registry:2", "registry:2")
-"""Images of the registry. The first one on the engine is used; if there is none, the last one is pulled."""
+"""Images of the registry. The first one on the engine is used, else the last one is pulled."""
 
 _FIRST_PORT: Final = 5001
 _ATTEMPTS: Final = 5

@@ -62,7 +62,7 @@ class Ledger:
         return sorted(filter(None, found), key=lambda record: (record.created, record.id))
 
     def record(self, environment: EnvironmentId) -> EnvironmentRecord | None:
-        """Return the record of an environment as it is now, None if there is none."""
+        """Return the record of an environment as it is now, None if the ledger has no such record."""
         try:
             found = msgspec.json.decode((self.directory(environment) / _RECORD).read_bytes(), type=EnvironmentRecord)
         except (OSError, msgspec.DecodeError):

@@ -55,7 +55,7 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
         strangers: kind clusters that are not in the ledger.
         location: pod or host, and why.
         services: service -> its configured address and the variable that sets it, or what is wrong with the variable.
-        configuration: path of the configuration; empty if there is none.
+        configuration: path of the configuration; empty if no configuration was found.
         problems: errors of the configuration, one line each.
         wanted_cluster: configured name of the kind cluster; empty for an existing cluster.
     """

@@ -41,7 +41,7 @@ def list_environments(this: Machine, project: Project | None) -> list[ListedEnvi
 
     Args:
         this: the machine.
-        project: the project; None: there is none here.
+        project: the project; None: this directory has no project.
     """
     listed = [_of_record(this, record) for record in this.ledger.records()]
     listed += [

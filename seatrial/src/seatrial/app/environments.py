@@ -45,7 +45,7 @@ Say = Callable[[str], None]
 
 
 def find(this: Machine, project: Project, namespace: str = "") -> EnvironmentRecord | None:
-    """Return the kept environment of a project, or its guest environment `namespace`; None if there is none."""
+    """Return the kept environment of a project, or its guest environment `namespace`; None if it does not exist."""
     for record in reversed(this.ledger.records()):
         if _is_of(record, project, namespace) and record.kept and _belongs(this, project, record):
             return record
@@ -56,7 +56,7 @@ def require(this: Machine, project: Project, namespace: str = "") -> Environment
     """Return the kept environment of a project, for reading.
 
     Raises:
-        UsageError: there is none, or it is still being created.
+        UsageError: the environment does not exist, or is still being created.
     """
     record = find(this, project, namespace)
     if record is None:
@@ -86,7 +86,7 @@ def claim(this: Machine, project: Project, namespace: str = "") -> EnvironmentRe
     """Return the kept environment of a project, locked for this process.
 
     Raises:
-        UsageError: there is none, or another command uses it.
+        UsageError: the environment does not exist, or another command uses it.
     """
     record = require(this, project, namespace)
     _lock(this, record)
@@ -124,7 +124,7 @@ def _belongs(this: Machine, project: Project, record: EnvironmentRecord) -> bool
 def find_or_create(
     this: Machine, project: Project, *, say: Say, namespace: str = "", host: EnvironmentRecord | None = None
 ) -> EnvironmentRecord:
-    """Return the kept environment of a project, or a new one if there is none or its cluster was deleted.
+    """Return the kept environment of a project, or a new one if it does not exist or its cluster was deleted.
 
     Args:
         this: the machine.

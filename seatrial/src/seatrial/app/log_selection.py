@@ -21,7 +21,7 @@ class Selection:
 
     Args:
         names: names of pods or their controllers; empty: all pods.
-        selector: label selector of a Service with that name; empty: there is none.
+        selector: label selector of a Service with that name; empty: no Service has that name.
         container: only this container; None: all.
     """
 

@@ -33,7 +33,7 @@ def protect() -> None:
 
 
 def lost_output() -> OSError | None:
-    """Return the error that kept a part of stdout from being written; None if there was none."""
+    """Return the error that kept a part of stdout from being written; None if all was written."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return raw.failed if isinstance(raw, _Lossy) else None
 

@@ -16,7 +16,7 @@ __all__ = ["check_objects", "kubernetes_version"]
 
 
 def kubernetes_version(text: str) -> tuple[int, int] | None:
-    """Return major and minor version from `v1.34.4` or the tag of a node image; None if there is none."""
+    """Return major and minor version from `v1.34.4` or the tag of a node image; None if the text has no version."""
     found = re.search(r"(?:^|:)v?(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else None
 

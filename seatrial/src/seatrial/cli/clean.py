@@ -59,7 +59,7 @@ def command(context: Context, *, everything: bool, cache: bool, keep_prs: str | 
 
 
 def _project(context: Context, *, required: bool) -> Project | None:
-    """Return the project; None if there is none here and none is required: then only this machine is cleaned."""
+    """Return the project; None outside of a project if none is required: then only this machine is cleaned."""
     try:
         return context.project
     except UsageError:

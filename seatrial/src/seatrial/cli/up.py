@@ -52,7 +52,7 @@ def command(context: Context) -> ExitCode:
 
 
 def _host(context: Context, this: Machine) -> EnvironmentRecord:
-    """Return the environment with the project's kind cluster, created if there is none."""
+    """Return the environment with the project's kind cluster, created if it does not exist."""
     from seatrial.app import environments, run_lifecycle  # noqa: PLC0415
 
     plain = replace(context, namespace="", as_json=False)

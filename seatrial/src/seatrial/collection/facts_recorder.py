@@ -118,7 +118,7 @@ class FactsRecorder:
         )
 
     def _value(self, kind: str, namespace: str, name: str) -> Mapping[str, str] | None:
-        """Return the values of a Secret or ConfigMap; None if there is none or it cannot be read."""
+        """Return the values of a Secret or ConfigMap; None if the object does not exist or cannot be read."""
         try:
             obj = self.kube.get(f"v1/{kind}", name, namespace)
         except SeatrialError:

@@ -36,7 +36,7 @@ class RecordedRun:
         directory: path of the directory.
         result: content of `result.json`.
         tests: node id to test.
-        facts: content of `facts.json`; None if there is none.
+        facts: content of `facts.json`; None if the run has no such file.
         logs: name of a pod or container, with `/CONTAINER`, to the end of its log.
     """
 
@@ -83,7 +83,7 @@ class Side:
         return tuple(run.tests[test].seconds for run in self.runs if test in run.tests)
 
     def text(self, test: str) -> str:
-        """Return message and traceback of the first failure or skip of a test; empty if there is none."""
+        """Return message and traceback of the first failure or skip of a test; empty if the test passed."""
         return next((run.tests[test].text for run in self.runs if test in run.tests and run.tests[test].text), "")
 
     def services(self, test: str) -> frozenset[str]:
@@ -101,7 +101,7 @@ class Side:
                     yield from finding.evidence
 
     def log(self, container: ContainerFacts) -> str:
-        """Return the end of the log of a container; empty if there is none."""
+        """Return the end of the log of a container; empty if the run has no log of it."""
         workload = container.name.partition("/")[0]
         found = [text for name, text in self.runs[0].logs.items() if name.startswith(workload)]
         return "\n".join(found)

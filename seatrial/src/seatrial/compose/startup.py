@@ -58,7 +58,7 @@ def saved_start(directory: Path) -> StartedFile:
 
 
 def container_of(containers: list[Object], service: str) -> Object | None:
-    """Return the container of a service; None if there is none."""
+    """Return the container of a service; None if it does not exist."""
     return next((each for each in containers if service_of(each) == service), None)
 
 

@@ -29,7 +29,7 @@ class Marked:
         return self.node.start_mark.line + 1 if self.node else 1
 
     def get(self, key: str) -> Any:
-        """Return the value at a key; None if there is none or this is not a mapping."""
+        """Return the value at a key; None if the key is missing or this is not a mapping."""
         return self.value.get(key) if isinstance(self.value, dict) else None
 
     def inside(self, key: str) -> Marked | None:

@@ -31,7 +31,7 @@ class LocalMirror:
 
     Attributes:
         container: its name.
-        join: joins the nodes' network; False while there is none.
+        join: joins the nodes' network; False while that network does not exist.
         mirrors: hosts.toml by registry host, for images of these references.
         announcement: the ConfigMap of KEP-1755.
         claim_network: writes down that the nodes' network is ours, if it is not there yet.
@@ -51,7 +51,7 @@ class Kubernetes(Environment):
     """The Kubernetes environment over its ports.
 
     Attributes:
-        nodes: None: the cluster's machines are none of our business.
+        nodes: None: the cluster's nodes belong to another owner.
         mirror: None: images go to a registry that the configuration names.
         certs: host directory that every node sees as /etc/containerd/certs.d.
         host_ports: host addresses and ports that the cluster will publish.

@@ -64,7 +64,7 @@ class SyncedFolders:
         return _special(path, before, now, owned=owned)
 
     def blocked(self, place: str) -> Doubt | None:
-        """Return the instruction that may add or change files in a place; None if there is none."""
+        """Return the instruction that may add or change files in a place; None if no instruction may."""
         if place not in self._blocked:
             self._blocked[place] = self._find_blocker(place)
         return self._blocked[place]

@@ -29,7 +29,7 @@ class WrittenFiles:
 
     @classmethod
     def read(cls, root: Path, name: str = _WRITTEN) -> WrittenFiles:
-        """Return a record of a project; empty if there is none."""
+        """Return a record of a project; empty if the project has no record."""
         return cls(root, read(root / ".seatrial" / name, dict[str, str]) or {}, name)
 
     def wrote(self, path: Path, entry: Entry) -> bool:

@@ -120,7 +120,7 @@ class Durations(msgspec.Struct, frozen=True, kw_only=True):
         median: median ratio; null if no test could be compared.
         lowest: median ratio of the fastest right and slowest left repetition.
         highest: median ratio of the slowest right and fastest left repetition.
-        slowest: test with the highest ratio; empty if there is none.
+        slowest: test with the highest ratio; empty if no ratio was measured.
         slowest_ratio: its ratio.
         median_bound: largest accepted median ratio.
         test_bound: largest accepted ratio of one test.

@@ -87,7 +87,7 @@ class SeatrialError(Exception):
         message: one line, what failed.
         reason: one line, why; empty if unknown or obvious.
         hint: one line, what to do, best a command; empty if unknown.
-        log: path of a file with details; empty if there is none.
+        log: path of a file with details; empty if the error has no log.
         shown: whether it was printed already, with the result of the run that it ended.
     """
 

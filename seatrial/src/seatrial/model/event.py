@@ -108,7 +108,7 @@ class PodSeen(_Body, frozen=True, kw_only=True, tag=True):
         node: its node; empty before it is scheduled.
         phase: phase in Kubernetes: `Running`.
         restarts: restarts of all its containers.
-        reason: reason in Kubernetes why it is not ready: `ImagePullBackOff`; empty if there is none.
+        reason: reason in Kubernetes why it is not ready: `ImagePullBackOff`; empty if Kubernetes gives no reason.
     """
 
     pod: ObjectRef

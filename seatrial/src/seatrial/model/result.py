@@ -115,7 +115,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         message: one line, what failed.
         reason: one line, why; empty if unknown or obvious.
         hint: one line, what to do; empty if unknown.
-        log: path of a file with details; empty if there is none.
+        log: path of a file with details; empty if the problem has no log.
     """
 
     message: str
@@ -150,7 +150,7 @@ class PodChanges(msgspec.Struct, frozen=True, kw_only=True):
         discarded: other entries that the working tree does not have: modules, settings, links. The next run deletes
             them.
         stays: whether the pod still runs; else the next command creates another one, without these files.
-        copies: directory with copies of the files; empty if there is none.
+        copies: directory with copies of the files; empty if no file was copied.
     """
 
     collected: tuple[str, ...] = ()

@@ -141,8 +141,8 @@ class ContainerRecord(_Record, frozen=True, kw_only=True, tag="container"):
         startup_passed: whether its startup probe succeeded, or it runs without one.
         started: start of the running or terminated container.
         finished: end of the terminated container.
-        last: how the run before ended; null if there was none.
-        memory_limit: as in the pod: `512Mi`; empty if there is none.
+        last: how the previous start of the container ended; null for its first start.
+        memory_limit: as in the pod: `512Mi`; empty if the container has no limit.
         probes: `liveness`, `readiness` and `startup` to what they ask: `GET http://:8080/healthz`.
         ports: container ports that the pod declares.
     """

@@ -67,7 +67,7 @@ _KEPT: Final = (
     "pod-security.kubernetes.io/enforce",
     "pod-security.kubernetes.io/enforce-version",
 )
-"""Labels of the tests' namespaces that nobody may change."""
+"""Labels of the tests' namespaces that no user may change."""
 
 _CONTAINERS: Final = (
     "object.spec.containers"

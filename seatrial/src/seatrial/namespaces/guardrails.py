@@ -188,7 +188,7 @@ def _try_connection(kube: Kube, runner: RunnerSpec) -> str:
 
 
 def _blocked_port(pod: Object) -> tuple[str, str] | None:
-    """Return address and port where a ready pod listens although the policies block it; None if there is none. Pure."""
+    """Return address and port where a ready pod listens although the policies block it; None if no pod does. Pure."""
     address = (pod.get("status") or {}).get("podIP")
     if not address or not is_ready(pod):
         return None

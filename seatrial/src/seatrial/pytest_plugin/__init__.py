@@ -62,7 +62,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def find_configuration(start: Path) -> Path | None:
-    """Return the configuration file of a directory or its nearest parent; None if there is none.
+    """Return the configuration file of a directory or its nearest parent; None if no parent has one.
 
     The file is not parsed: every pytest session of this Python environment calls this function.
     """

@@ -80,7 +80,7 @@ class HostSession:
 
     @property
     def kept(self) -> KeptEnvironment | None:
-        """The kept Kubernetes environment of the project; None if there is none, or Compose is used."""
+        """The kept Kubernetes environment of the project; None if it does not exist, or Compose is used."""
         if self._environment is None:
             return None
         from seatrial.pytest_plugin.kept_environment import KeptEnvironment  # noqa: PLC0415
@@ -89,7 +89,7 @@ class HostSession:
 
     @property
     def compose(self) -> KeptCompose | None:
-        """The kept Compose environment of the project; None if there is none, or a cluster is used."""
+        """The kept Compose environment of the project; None if it does not exist, or a cluster is used."""
         if self._environment is None:
             return None
         from seatrial.pytest_plugin.kept_environment import KeptCompose  # noqa: PLC0415
@@ -98,7 +98,7 @@ class HostSession:
 
     @cached_property
     def _environment(self) -> KeptEnvironment | KeptCompose | None:
-        """The kept environment of the project; None if there is none."""
+        """The kept environment of the project; None if it does not exist."""
         if not any(_records_directory().glob("*/session.json")):
             return None
         from seatrial.pytest_plugin.kept_environment import find_kept_environment  # noqa: PLC0415

@@ -102,7 +102,7 @@ class KeptCompose:
 def find_kept_environment(
     root: Path, project: Callable[[], Project], namespace: str = ""
 ) -> KeptEnvironment | KeptCompose | None:
-    """Return the newest kept environment of a project; None if there is none.
+    """Return the newest kept environment of a project; None if the project has no kept environment.
 
     If the project has a Compose environment and another one, the configuration says which of them is used.
 

@@ -27,7 +27,7 @@ class GracePeriods:
             now: seconds on any monotonic clock.
 
         Returns:
-            The fatal findings, and the time at which the next one becomes fatal; None if there is none.
+            The fatal findings, and the time at which the next one becomes fatal; None if no other one can.
         """
         current = {suspicion.key: suspicion for suspicion in suspicions}
         self._since = {key: self._since.get(key, now) for key in current}

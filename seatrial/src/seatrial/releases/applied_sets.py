@@ -135,7 +135,7 @@ class SetApplier:
             self.kube.apply(labeled)
 
     def _delete_and_wait(self, kind: str, name: str, namespace: str) -> bool:
-        """Delete an object of the environment and wait for its deletion. Return False if there was none."""
+        """Delete an object of the environment and wait for its deletion. Return False if it did not exist."""
         existing = self.kube.get(kind, name, namespace)
         if existing is None or not self._is_own(existing):
             return False

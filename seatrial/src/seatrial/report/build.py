@@ -77,7 +77,7 @@ class Sources:
     Attributes:
         history: the events of the run.
         result: content of `result.json`; None if the run ended without one.
-        facts: content of `facts.json`; None if there is none.
+        facts: content of `facts.json`; None if the run has no such file.
         session: what pytest reported.
         records: records of the cluster.
         logs: logs of containers.

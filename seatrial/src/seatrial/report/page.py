@@ -91,7 +91,7 @@ class Verdict(_Value, frozen=True, kw_only=True):
         fault: whose fault the failures are, one line; empty if nothing is known or nothing failed.
         reason: one line, why the run stopped; empty if unknown.
         hint: one line, what to do; empty if unknown.
-        log: path of a file with details; empty if there is none.
+        log: path of a file with details; empty if the problem has no log.
     """
 
     tone: Tone

@@ -126,7 +126,7 @@ class RunFiles:
         return self._links
 
     def read(self, name: str, *, limit: int = _LARGEST, end: bool = False) -> bytes:
-        """Return the bytes of a regular file; empty if there is none.
+        """Return the bytes of a regular file; empty if it does not exist.
 
         Args:
             name: path relative to the run directory.

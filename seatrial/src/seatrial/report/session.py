@@ -51,7 +51,7 @@ class Session:
         tests: by node id.
         versions: of Python and pytest in the pod.
         root: pytest's root directory in the pod.
-        internal_error: traceback of an error of pytest or a plugin; empty if there was none.
+        internal_error: traceback of an error of pytest or a plugin; empty if both worked.
     """
 
     tests: dict[str, TestDetail] = field(default_factory=dict)

@@ -33,7 +33,7 @@ class CollectedFiles:
         reports: paths of the files that options of pytest name.
         changes: files that the run changed in the synced folders of the pod; None: none, or unknown.
         in_tree: paths of those that were copied into the working tree.
-        copies: directory with copies of them; None: there is none.
+        copies: directory with copies of them; None: no file was copied.
         notes: what could not be collected, one line each.
     """
 

@@ -284,7 +284,7 @@ class Answer(msgspec.Struct, frozen=True):
     Attributes:
         files: path -> kind, mode, size, digest or target.
         seeded: the same for the files that the image had there when the pod started.
-        error: code of an error; empty if there was none.
+        error: code of an error; empty after a success.
         reason: text of the error.
         changed: number of files that were written or deleted.
     """

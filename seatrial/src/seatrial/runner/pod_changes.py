@@ -87,7 +87,7 @@ def sort_changes(
         tree: the working tree as it was when the run began.
         collected: what came into the working tree.
         stays: whether the pod still runs.
-        copies: directory with copies of the changed files; None: there is none.
+        copies: directory with copies of the changed files; None: no file was copied.
     """
     wanted, taken = tree.wanted, set(collected)
     there = {path: kind for path, (kind, *_) in {**changes.created, **changes.changed}.items() if path not in taken}
@@ -110,7 +110,7 @@ def _files(changes: TreeChanges) -> Iterator[str]:
 
 
 def _size(path: Path) -> int | None:
-    """Return the size of a copy; None if there is none: the pod did not send it."""
+    """Return the size of a copy; None if the pod did not send it."""
     try:
         return os.lstat(path).st_size
     except OSError:

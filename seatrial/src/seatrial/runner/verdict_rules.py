@@ -27,7 +27,7 @@ class Evidence:
     Attributes:
         progress: the state after the last record.
         broken: why the frame log cannot be trusted; empty if it is complete.
-        exited: exit.json of the agent; None if there is none.
+        exited: exit.json of the agent; None if the agent wrote no such file.
         container: state of the container in Kubernetes; None if it was not queried.
         silent: the pod stopped sending without an end of the stream.
         informational: an option such as `--help` or `--fixtures` runs no tests.

@@ -28,7 +28,7 @@ def require_runner(directory: Path) -> RunnerRecord:
         directory: of the environment.
 
     Raises:
-        EnvironmentFailed: there is none.
+        EnvironmentFailed: the record does not exist.
     """
     runner = read_runner(directory)
     if runner is None:

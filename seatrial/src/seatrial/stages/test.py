@@ -49,7 +49,7 @@ class Runner:
         directory: working directory of the tests.
         state: returns the state of the container `tests`.
         recreate: recreates the runner, and waits until it runs.
-        prestarted: the command that waits for the test run; None: there is none.
+        prestarted: the command that waits for the test run; None: no command waits.
         blame: returns whose fault the failed tests are; default: nothing is known.
     """
 

@@ -87,7 +87,7 @@ class ObjectRecords:
                 found.add(key)
                 if record.seen == "deleted":
                     latest.pop(key, None)
-                    # Events expire; that nobody needs to know.
+                    # Events expire: their deletion tells nothing.
                     if not isinstance(record, EventRecord):
                         made.append(record)
                 elif not _same(latest.get(key), record):

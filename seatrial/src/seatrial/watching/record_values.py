@@ -12,7 +12,7 @@ __all__ = ["conditions_of", "controller_of_object", "integer", "time_of"]
 
 
 def time_of(value: object) -> datetime | None:
-    """Return a time of the API in UTC; None if there is none or it is malformed."""
+    """Return a time of the API in UTC; None if the value is missing or malformed."""
     if not isinstance(value, str) or not value:
         return None
     try:

@@ -98,7 +98,7 @@ def _lines(path: Path) -> Iterator[tuple[datetime, str]]:
 
 
 def _time(stamp: bytes) -> datetime | None:
-    """Return the time of RFC 3339 at the begin of a line; None if there is none."""
+    """Return the time of RFC 3339 at the beginning of a line; None if the line has no time."""
     text = stamp.decode("ascii", "replace").removesuffix("Z")
     whole, _, fraction = text.partition(".")
     try:

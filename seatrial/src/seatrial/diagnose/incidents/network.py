@@ -74,7 +74,7 @@ def _no_endpoints(
     key: ServiceName, since: EndpointsRecord, again: EndpointsRecord | None, index: TimelineIndex, services: ServiceMap
 ) -> Incident:
     dns = key == _DNS
-    # The pods were ready, and the Service selects none of them: somebody changed its selector or their labels.
+    # The pods were ready, and the Service selects none of them: its selector or their labels were changed.
     known = services.services.get(key)
     behind = [uid for uid, names in services.pods.items() if key in names]
     ready = [pod for pod in _last_pods(index, since) if pod.uid in behind and pod.ready and pod.deletion is None]

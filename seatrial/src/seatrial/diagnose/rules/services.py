@@ -29,7 +29,7 @@ class Network:
         workloads: Deployments, StatefulSets and DaemonSets of their namespaces.
         policies: the NetworkPolicies of their namespaces and of the runner pod's.
         connections: results of connections from the runner pod; empty if there is no runner pod.
-        runner: the runner pod; None if there is none.
+        runner: the runner pod; None if it does not exist.
         namespace_labels: namespace to its labels.
     """
 
@@ -138,7 +138,7 @@ def _similar(service: Object, workloads: Iterable[Object]) -> Object | None:
 
 
 def _wrong_name(service: Object, seen: Network) -> Finding | None:
-    """Return the target port of a Service by a name that no container of its pods declares; None if there is none."""
+    """Return the target port of a Service by a name that no container of its pods declares; None if all are."""
     pods = [each for each in _selected(service, seen.pods, template=False) if is_ready(each)]
     names = {str(each.get("name")) for pod in pods for each in _ports(pod) if each.get("name")}
     for port in service["spec"].get("ports") or ():

@@ -30,7 +30,7 @@ def memory_peak() -> int:
 
 
 def memory_limit() -> int:
-    """Return the memory limit of the container in bytes; 0 if there is none."""
+    """Return the memory limit of the container in bytes; 0 without a limit."""
     limit = _number(f"{_V2}/memory.max") or _number(f"{_V1}/memory.limit_in_bytes")
     return limit if limit < 1 << 60 else 0
 

@@ -42,7 +42,7 @@ def connect(run: str) -> int:
 
 
 def _fetch_master() -> int:
-    """Request the master side of the run's pseudo-terminal from the supervisor; return -1 if there is none."""
+    """Request the master side of the run's pseudo-terminal from the supervisor; return -1 without a terminal."""
     connection = socket.socket(socket.AF_UNIX)
     os.chdir(state())
     try:

@@ -99,7 +99,7 @@ def _locals(error: BaseException) -> Iterator[tuple[str, Any]]:
 
 
 def _attribute(of: Any, name: str) -> Any:
-    """Return an attribute; None if there is none, or if reading it raises."""
+    """Return an attribute; None if it does not exist, or if reading it raises."""
     try:
         return getattr(of, name, None)
     except Exception:  # noqa: BLE001  # a property of the user's libraries may raise anything

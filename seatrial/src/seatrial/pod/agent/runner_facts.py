@@ -167,7 +167,7 @@ def _mounts(text: str) -> list[dict[str, Any]]:
 
 
 def _cpu_limit() -> float:
-    """Return the CPU limit in cores; 0 if there is none."""
+    """Return the CPU limit in cores; 0 without a limit."""
     quota, period = [*_read("/sys/fs/cgroup/cpu.max").split(), "", ""][:2]
     if not quota:
         quota, period = (_read(f"/sys/fs/cgroup/cpu/cpu.cfs_{each}_us").strip() for each in ("quota", "period"))

@@ -123,7 +123,7 @@ def split_command_line(
         reports: options of plugins that write a file, in addition to those of the table.
 
     Raises:
-        UsageError: an option is refused, or needs a terminal and there is none.
+        UsageError: an option is refused, or needs a terminal and this process has no terminal.
     """
     stand = cwd or root
     split = _pytest_index(command)

@@ -29,7 +29,7 @@ class StartedProject:
         containers: `docker inspect` of its containers.
         changed: whether any container was created.
         used: images of its services and of the runner.
-        prestarted: the command in the runner that waits for the test run; None: there is none.
+        prestarted: the command in the runner that waits for the test run; None: no command waits.
     """
 
     start: ProjectStart

@@ -22,7 +22,7 @@ class ComposeFile:
     Attributes:
         config: the file as Compose reads it.
         versions: program to version, of those that were checked.
-        prestarted: the command in the runner of a kept environment that waits for the test run; None: there is none.
+        prestarted: the command in the runner of a kept environment that waits for the test run; None: no command waits.
     """
 
     config: Object
