@@ -81,21 +81,25 @@ class Completed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineInfo:
-    """Version and capacity of the container engine; sizes in bytes, 0: unknown.
+    """Version and capacity of the container engine; sizes in bytes. Capacities of 0 are unknown.
 
     Attributes:
         version: of the engine.
+        cgroup: version of the control groups that the engine uses; empty if the engine does not report it.
+        root: its data directory, on its machine; empty if the engine does not report it.
         cpus: of its machine, which may be a virtual machine.
         memory: of its machine.
         free_memory: without swapping; 0 also if the engine is on another machine.
-        free_disk: for images and containers; 0 also if the engine is on another machine.
+        free_disk: for images and containers; None: unknown, or the engine is on another machine.
     """
 
     version: str
+    cgroup: str = ""
+    root: str = ""
     cpus: int = 0
     memory: int = 0
     free_memory: int = 0
-    free_disk: int = 0
+    free_disk: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ def test_free_memory_and_disk_of_an_engine_on_another_machine_are_unknown():
     answer = {"ServerVersion": "29.0", "NCPU": 4, "MemTotal": 8 << 30, "DockerRootDir": "/nowhere/docker"}
     info = engine(docker_info=Answer(stdout=json.dumps(answer)))[0].info()
 
-    assert (info.cpus, info.free_memory, info.free_disk) == (4, 0, 0)
+    assert (info.cpus, info.free_memory, info.free_disk) == (4, 0, None)
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,7 @@ class TestOwnCluster:
             ({"free_memory": 500 << 20}, "500 MiB of memory are available"),
             ({"memory": 900 << 20}, "the engine's machine has 900 MiB of memory"),
             ({"free_disk": 1 << 30}, "1024 MiB of disk are free for the engine"),
+            ({"free_disk": 0}, "0 MiB of disk are free for the engine"),
         ],
     )
     def test_machine_without_room_for_a_cluster_is_refused(self, world, engine, message):

@@ -51,13 +51,13 @@ class DockerEngine:
         limit = deadline or Deadline.after(_QUICK)
         return self._processes.run(["docker", *args], deadline=limit, check=check, cleanup=cleanup)
 
-    def info(self) -> EngineInfo:
-        """Return the engine's version and capacity.
+    def info(self, *, deadline: Deadline | None = None) -> EngineInfo:
+        """Return the engine's version and capacity; without a deadline the command has 30 s.
 
         Raises:
             UsageError: the engine does not answer.
         """
-        done = self.docker("info", "--format", "{{json .}}", check=False)
+        done = self.docker("info", "--format", "{{json .}}", deadline=deadline, check=False)
         try:
             found: dict[str, Any] = json.loads(done.stdout or b"{}")
         except ValueError:
@@ -69,14 +69,17 @@ class DockerEngine:
             raise UsageError(
                 "the container engine does not answer", reason=last_line, hint="start Docker, or set DOCKER_HOST"
             )
-        root = Path(str(found.get("DockerRootDir") or "/missing"))
-        is_local = root.exists()
+        root = str(found.get("DockerRootDir") or "")
+        disk = free_disk(Path(root)) if root else None
         return EngineInfo(
             version=str(found["ServerVersion"]),
+            cgroup=str(found.get("CgroupVersion") or ""),
+            root=root,
             cpus=int(found.get("NCPU") or 0),
             memory=int(found.get("MemTotal") or 0),
-            free_memory=available_memory() if is_local else 0,
-            free_disk=free_disk(root) if is_local else 0,
+            # The engine is on this machine if its directory is.
+            free_memory=0 if disk is None else available_memory(),
+            free_disk=disk,
         )
 
     def inspect(self, references: Sequence[str]) -> dict[str, LocalImage]:

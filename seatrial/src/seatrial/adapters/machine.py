@@ -90,9 +90,9 @@ def available_memory() -> int:
     return 0
 
 
-def free_disk(path: Path) -> int:
-    """Return the bytes that a user can still write to the file system of a path; 0 if it cannot be read."""
+def free_disk(path: Path) -> int | None:
+    """Return the bytes that a user can still write to the file system of a path; None if it cannot be read."""
     try:
         return shutil.disk_usage(path).free
     except OSError:
-        return 0
+        return None

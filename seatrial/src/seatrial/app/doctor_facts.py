@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from seatrial.app.doctor_checks import MachineFacts, Port, Tool
-from seatrial.app.wiring import Machine, configured_host_ports, listeners, machine, registry_problem
+from seatrial.app.wiring import (
+    Machine,
+    available_memory,
+    configured_host_ports,
+    free_disk,
+    listeners,
+    machine,
+    registry_problem,
+)
 from seatrial.config import Loaded
 from seatrial.config.problem import ConfigurationError
 from seatrial.model.deadline import Deadline
@@ -20,7 +26,7 @@ from seatrial.model.errors import SeatrialError, UsageError
 from seatrial.model.spec import Project
 from seatrial.pod.fixtures.endpoint import service_overrides
 from seatrial.pod.fixtures.location import location
-from seatrial.ports import Processes
+from seatrial.ports import EngineInfo, Processes
 
 __all__ = ["gather"]
 
@@ -39,22 +45,22 @@ def gather(load: Callable[[], Loaded]) -> MachineFacts:
     """Return the facts about this machine and the project whose configuration `load` reads."""
     this = machine()
     project, configuration, problems = _project(load)
-    engine, silence = _engine_info(this.processes)
+    engine, silence = _engine(this)
     try:
         where = location(os.environ)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    disk_at = str(engine.get("DockerRootDir") or Path.cwd())
+    disk_at = (engine.root if engine else "") or str(Path.cwd())
     kubernetes = re.search(r":v(\d+\.\d+)", project.cluster.image or "") if project else None
     return MachineFacts(
         tools=tuple(_tool(this.processes, name, argv) for name, argv in _VERSIONS.items()),
-        engine=str(engine.get("ServerVersion") or ""),
+        engine=engine.version if engine else "",
         silence=silence,
-        cgroup=str(engine.get("CgroupVersion") or ""),
+        cgroup=engine.cgroup if engine else "",
         kubernetes=kubernetes[1] if kubernetes else "",
         cpus=os.cpu_count(),
-        memory=_memory(),
-        disk=_free(disk_at),
+        memory=available_memory() or None,
+        disk=free_disk(Path(disk_at)),
         disk_at=disk_at,
         limits=dict(_limits()),
         ports=tuple(_ports(this, project)) if project else (),
@@ -91,29 +97,14 @@ def _tool(processes: Processes, name: str, argv: tuple[str, ...]) -> Tool:
     return Tool(name=name, path=path, version=said[0] if said else "")
 
 
-def _engine_info(processes: Processes) -> tuple[dict[str, Any], str]:
-    if not processes.find("docker"):
-        return {}, ""
+def _engine(this: Machine) -> tuple[EngineInfo | None, str]:
+    """Return the engine, or None and why it does not answer."""
+    if not this.processes.find("docker"):
+        return None, ""
     try:
-        done = processes.run(["docker", "info", "--format", "{{json .}}"], deadline=Deadline.after(_TIMEOUT_SECONDS))
-        info = json.loads(done.stdout)
-    except (SeatrialError, ValueError) as error:
-        return {}, getattr(error, "reason", "") or str(error)
-    # Without an engine the client exits with 0 and reports the error in its output.
-    return (info, "") if info.get("ServerVersion") else ({}, "; ".join(info.get("ServerErrors") or ()))
-
-
-def _memory() -> int | None:
-    with suppress(OSError):
-        found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
-        return int(found[1]) * 1024 if found else None
-    return None
-
-
-def _free(path: str) -> int | None:
-    with suppress(OSError):
-        return shutil.disk_usage(path).free
-    return None
+        return this.engine.info(deadline=Deadline.after(_TIMEOUT_SECONDS)), ""
+    except SeatrialError as error:
+        return None, error.reason
 
 
 def _limits() -> Iterator[tuple[str, int]]:

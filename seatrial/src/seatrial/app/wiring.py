@@ -31,7 +31,7 @@ from seatrial.adapters.kind_cluster import (
 from seatrial.adapters.kubeconfig import extract
 from seatrial.adapters.ledger import Ledger, state_directory
 from seatrial.adapters.listeners import listeners
-from seatrial.adapters.machine import MemoryPeak, SystemClock, followed_logs, port_is_free
+from seatrial.adapters.machine import MemoryPeak, SystemClock, available_memory, followed_logs, free_disk, port_is_free
 from seatrial.adapters.process import LocalProcesses
 from seatrial.adapters.registry_check import registry_problem
 from seatrial.compose.startup import compose_path
@@ -48,10 +48,12 @@ __all__ = [
     "EXPIRY",
     "Machine",
     "OrphanedNodes",
+    "available_memory",
     "charts_without_cluster",
     "compose_environment",
     "configured_host_ports",
     "environment",
+    "free_disk",
     "listeners",
     "machine",
     "orphaned_nodes",

@@ -112,7 +112,7 @@ def _check_room(engine: EngineInfo) -> None:
             reason=f"a kind node and its first pods need {_MEMORY // _MIB} MiB",
             hint="give it more memory in the settings of Docker",
         )
-    if 0 < engine.free_disk < _DISK:
+    if engine.free_disk is not None and engine.free_disk < _DISK:
         raise UsageError(
             f"{engine.free_disk // _MIB} MiB of disk are free for the engine",
             reason=f"a kind node with its images needs {_DISK // _MIB} MiB",
