@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,7 @@ def test_delete_waits_for_containers_of_a_killed_kind(tmp_path, monkeypatch):
     monkeypatch.setattr("seatrial.adapters.kind_cluster._SETTLE", 0.2)
     monkeypatch.setattr("seatrial.adapters.kind_cluster._INTERVAL", 0.01)
     it, processes, there = with_engine(tmp_path)
-    processes._answers[("kind", "create")] = Answer(code=1)
+    processes._answers[("kind", "create")] = Answer(stderr=" • Preparing nodes 📦 ...", code=-15)
     with pytest.raises(CommandFailed):
         it.create(deadline=Deadline.after(5), log=tmp_path / "log", progress=print)
     late = threading.Timer(0.1, lambda: there.update({"1": container("1", "/sessions/session/certs.d")}))
@@ -274,6 +275,41 @@ def test_delete_waits_for_containers_of_a_killed_kind(tmp_path, monkeypatch):
 
     assert there == {}
     assert not list((tmp_path / "session").glob("kind-create-began"))
+
+
+def test_delete_does_not_wait_once_all_nodes_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr("seatrial.adapters.kind_cluster._SETTLE", 60.0)
+    it, processes, there = with_engine(tmp_path, container("1", "/sessions/session/certs.d"))
+    processes._answers[("kind", "create")] = Answer(stderr=" • Preparing nodes 📦 ...", code=-15)
+    with pytest.raises(CommandFailed):
+        it.create(deadline=Deadline.after(5), log=tmp_path / "log", progress=print)
+    began = time.monotonic()
+    it.delete(deadline=Deadline.after(70))
+
+    assert there == {}
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("roles", "count"),
+    [([None], 1), (["control-plane", "worker", "worker"], 3), (["control-plane", None, "worker"], 4)],
+)
+def test_kind_creates_a_load_balancer_for_several_control_planes(tmp_path, roles, count):
+    it, _ = cluster(tmp_path, {})
+    nodes = [{"role": role} if role else {} for role in roles]
+    (tmp_path / "session").mkdir()
+    (tmp_path / "session" / "kind.json").write_text(json.dumps({"nodes": nodes}))
+
+    assert it._node_count() == count
+
+
+def test_kind_that_ends_by_itself_leaves_no_request(tmp_path):
+    it, processes, _ = with_engine(tmp_path)
+    processes._answers[("kind", "create")] = Answer(stderr=" • Preparing nodes 📦 ...", code=1)
+    with pytest.raises(CommandFailed):
+        it.create(deadline=Deadline.after(5), log=tmp_path / "log", progress=print)
+
+    assert not it._are_nodes_requested()
 
 
 def test_delete_of_a_complete_cluster_does_not_wait(tmp_path, monkeypatch):

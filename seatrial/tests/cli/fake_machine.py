@@ -53,6 +53,7 @@ state = pathlib.Path(os.environ["FAKE"])
 words = sys.argv[1:]
 name = words[words.index("--name") + 1]
 config = json.loads(pathlib.Path(words[words.index("--config") + 1]).read_text())
+print(" • Preparing nodes  ...", file=sys.stderr, flush=True)
 (state / "kind-began").touch()
 plan = json.loads((state / "kind.json").read_text())
 later = '''
@@ -60,7 +61,7 @@ import pathlib, sys, time
 time.sleep(float(sys.argv[3]))
 pathlib.Path(sys.argv[1]).write_text(sys.argv[2])
 '''
-for number, node in enumerate(config["nodes"] * plan.get("nodes", 1)):
+for number, node in enumerate(config["nodes"][: plan.get("nodes", 1)]):
     mounts = [{"Source": mount["hostPath"]} for mount in node.get("extraMounts", ())]
     label = {"io.x-k8s.kind.cluster": name, "io.x-k8s.kind.role": "worker"}
     container = {"Id": f"ours-{number}", "Mounts": mounts, "Config": {"Labels": label}}
@@ -88,6 +89,7 @@ print("v4.3.1" if sys.argv[1] == "version" else "")
 CONFIG = """
 [cluster]
 name = "it"
+config = "kind.json"
 [runner]
 image = "busybox:1"
 """
@@ -104,11 +106,18 @@ class FakeMachine:
     root: Path
 
     @classmethod
-    def make(cls, root: Path, **plan: object) -> FakeMachine:
+    def make(cls, root: Path, **plan: float) -> FakeMachine:
         """Make one; the plan says what kind does."""
         for folder in ("project", "bin", "fake/containers"):
             (root / folder).mkdir(parents=True)
         (root / "project" / "seatrial.toml").write_text(CONFIG)
+        roles = ["control-plane", *["worker"] * (int(plan.get("nodes") or 1) - 1)]
+        config = {
+            "kind": "Cluster",
+            "apiVersion": "kind.x-k8s.io/v1alpha4",
+            "nodes": [{"role": role} for role in roles],
+        }
+        (root / "project" / "kind.json").write_text(json.dumps(config))
         (root / "fake" / "kind.json").write_text(json.dumps(plan))
         for name, text in {"docker": DOCKER, "kind": KIND, "helm": HELM}.items():
             program = root / "bin" / name

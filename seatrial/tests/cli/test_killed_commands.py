@@ -14,7 +14,7 @@ from .fake_machine import FakeMachine
 
 
 @pytest.mark.parametrize(
-    ("command", "delay", "late"), [("up", 0.0, 0.0), ("run", 0.2, 0.0), ("up", 0.7, 1.0), ("run", 0.0, 1.5)]
+    ("command", "delay", "late"), [("up", 0.0, 0.0), ("run", 0.2, 0.0), ("up", 0.7, 1.0), ("run", 0.7, 1.5)]
 )
 def test_clean_after_sigkill_during_cluster_creation_leaves_nothing(tmp_path, command, delay, late):
     machine = FakeMachine.make(tmp_path, nodes=3, between=0.3, late=late)
@@ -46,14 +46,14 @@ def test_clean_after_sigkill_at_any_moment_leaves_nothing(tmp_path, moment):
 
 
 def test_container_created_after_clean_is_listed_and_removed_by_the_next_clean(tmp_path):
-    machine = FakeMachine.make(tmp_path, late=6)
+    machine = FakeMachine.make(tmp_path, late=17)
     with machine.start("up") as process:
         machine.wait_for_kind(process)
         process.kill()
         process.communicate()
     machine.run("clean")
     assert (machine.containers, machine.environments) == ([], []), "the engine has not created it yet"
-    until = time.monotonic() + 20
+    until = time.monotonic() + 40
     while not machine.containers and time.monotonic() < until:
         time.sleep(0.1)
 

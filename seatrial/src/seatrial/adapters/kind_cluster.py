@@ -32,8 +32,16 @@ __all__ = [
 _LABEL: Final = "io.x-k8s.kind.cluster"
 _ROLE: Final = "io.x-k8s.kind.role"
 _BALANCER: Final = "external-load-balancer"
-_SETTLE: Final = 2.0
-"""Seconds without a new container after which the engine has finished the requests of a killed kind process."""
+_SETTLE: Final = 15.0
+"""Seconds without a new container after which the engine has finished the requests of a killed kind process.
+
+The engine copies /var of the node image into a volume before it lists a container, which takes seconds on a busy disk.
+"""
+
+_NODES_STEP: Final = "Preparing nodes"
+"""Step in which kind requests the containers from the engine."""
+
+_NODES_REQUESTED: Final = "nodes requested"
 
 _REMOVAL_RETRIES: Final = 30.0
 """Seconds for which a removal that the engine refuses is retried."""
@@ -105,9 +113,20 @@ class KindCluster:
         argv = ["kind", "create", "cluster", "--name", self.name, "--config", str(config)]
         argv += ["--kubeconfig", str(self.kubeconfig), "--retain", "--verbosity", "1"]
         self._unfinished.touch()
-        self._processes.run(
-            argv, deadline=deadline, cwd=self._cwd, log=log, line=lambda line: _report_step(line, progress)
-        )
+
+        def report(line: str) -> None:
+            if (step := _step(line)).startswith(_NODES_STEP):
+                self._unfinished.write_text(_NODES_REQUESTED)
+            if step:
+                progress(step)
+
+        try:
+            self._processes.run(argv, deadline=deadline, cwd=self._cwd, log=log, line=report)
+        except CommandFailed as error:
+            if error.code > 0:
+                # kind exits by itself only after the engine has answered all requests.
+                self._unfinished.unlink()
+            raise
         self._unfinished.unlink()
         self._rewrite_kubeconfig()
 
@@ -116,16 +135,14 @@ class KindCluster:
 
         Containers of another cluster of the same name are kept.
         """
-        unfinished = self._unfinished.exists()
-        if unfinished:
-            # The kind process of a killed command keeps creating containers.
-            self._processes.end_orphans("kind", str(self.kubeconfig))
-        self._remove(deadline)
+        requested = self._are_nodes_requested()
+        removed = self._remove(deadline)
         # The engine finishes what a terminated kind process requested.
-        until = time.monotonic() + (_SETTLE if unfinished else 0.0)
-        while time.monotonic() < until:
+        until = time.monotonic() + _SETTLE
+        while requested and len(removed) < self._node_count() and time.monotonic() < until:
             time.sleep(_INTERVAL)
-            if self._remove(deadline):
+            if late := self._remove(deadline):
+                removed |= late
                 until = time.monotonic() + _SETTLE
         self._unfinished.unlink(missing_ok=True)
 
@@ -162,14 +179,30 @@ class KindCluster:
         """Run a command on a node."""
         return self._engine.docker("exec", node, *argv, deadline=deadline, check=check)
 
-    def _remove(self, deadline: Deadline) -> bool:
-        """Delete the containers of this environment; return whether there were any.
+    def _are_nodes_requested(self) -> bool:
+        """End the kind process of a killed command; return whether the engine may still create containers for it."""
+        if not self._unfinished.exists():
+            return False
+        # Such a process continues to create containers.
+        if self._processes.end_orphans("kind", str(self.kubeconfig)):
+            return True
+        age = time.time() - self._unfinished.stat().st_mtime
+        return age < _SETTLE and self._unfinished.read_text() == _NODES_REQUESTED
+
+    def _node_count(self) -> int:
+        """Return how many containers kind creates for the configuration that it was given."""
+        config: dict[str, list[dict[str, object]]] = json.loads((self._directory / "kind.json").read_text())
+        control_planes = [node for node in config["nodes"] if node.get("role", "control-plane") == "control-plane"]
+        return len(config["nodes"]) + (len(control_planes) > 1)
+
+    def _remove(self, deadline: Deadline) -> set[str]:
+        """Delete the containers of this environment; return their ids.
 
         While the engine starts a container, it may refuse to delete it or time out.
         """
-        retries, removed = deadline.child(_REMOVAL_RETRIES), False
+        retries, removed = deadline.child(_REMOVAL_RETRIES), set[str]()
         while identifiers := self._node_ids():
-            removed = True
+            removed.update(identifiers)
             try:
                 self._engine.remove_containers(identifiers, deadline=deadline)
             except (CommandFailed, OutOfTime):
@@ -314,7 +347,6 @@ def _labels(container: Mapping[str, Any]) -> dict[str, str]:
     return (container.get("Config") or {}).get("Labels") or {}
 
 
-def _report_step(line: str, progress: Progress) -> None:
-    """Report the steps of kind. Without a terminal it prints them as ` • …`."""
-    if line.startswith(" • "):
-        progress(line.removeprefix(" • ").split("  ")[0].strip(" .…"))
+def _step(line: str) -> str:
+    """Return the step that a line of kind names; empty if it names none. Without a terminal a line is ` • …`."""
+    return line.removeprefix(" • ").split("  ")[0].strip(" .…") if line.startswith(" • ") else ""
