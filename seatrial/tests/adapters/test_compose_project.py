@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from seatrial.adapters.compose_project import DockerComposeProject
 from seatrial.adapters.docker import DockerEngine
@@ -94,6 +96,30 @@ def test_containers_are_those_with_the_label(tmp_path):
 
     assert it.containers() == [{"Id": "1a"}]
     assert LABEL in processes.ran[0]
+
+
+@pytest.mark.parametrize(
+    ("state", "memory", "event", "oom"),
+    [
+        ({"ExitCode": 137, "OOMKilled": False}, 1 << 25, "1a\n", True),
+        ({"ExitCode": 137, "OOMKilled": False}, 1 << 25, "", False),
+        ({"ExitCode": 137, "OOMKilled": False}, 0, "1a\n", False),
+        ({"ExitCode": 1, "OOMKilled": False}, 1 << 25, "1a\n", False),
+        ({"ExitCode": 137, "OOMKilled": True}, 1 << 25, "", True),
+    ],
+)
+def test_container_of_which_the_engine_reports_the_end_before_the_memory_is_out_of_memory(
+    tmp_path, state, memory, event, oom
+):
+    container = {"Id": "1a", "State": {"StartedAt": "2026-01-01T00:00:00Z", **state}, "HostConfig": {"Memory": memory}}
+    inspected = Answer(stdout=json.dumps([container]))
+    answers = {"docker ps": Answer(stdout="1a\n"), "docker container inspect 1a": inspected}
+    it, processes = project(tmp_path, {**answers, "docker events": Answer(stdout=event)})
+
+    for _ in range(2):
+        (found,) = it.containers()
+        assert found["State"]["OOMKilled"] is oom
+    assert sum(argv[1] == "events" for argv in processes.ran) <= 1, "the answer does not change"
 
 
 def test_logs_have_both_outputs(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,10 @@ from seatrial.ports import Object, Processes, Progress
 __all__ = ["DockerComposeProject"]
 
 _QUICK: Final = 30.0
+_LATE_EVENT: Final = 0.5
+"""Seconds for which an event of the engine may come after the state that it belongs to."""
+
+_SIGKILL: Final = 137
 _OLDEST: Final = 2
 """The first major version of Compose that reads the Compose specification."""
 
@@ -50,6 +55,7 @@ class DockerComposeProject:
         self._engine = engine
         self._processes = processes
         self._file = file
+        self._oom_events: dict[tuple[str, str], bool] = {}
 
     def version(self) -> str:
         """Return the version of Compose.
@@ -108,7 +114,28 @@ class DockerComposeProject:
 
     def containers(self) -> list[Object]:
         """Return `docker inspect` of the containers of the environment, running or not."""
-        return self._engine.labeled_containers(self._label)
+        containers = self._engine.labeled_containers(self._label)
+        for container in containers:
+            state = container.get("State") or {}
+            is_killed = not state.get("OOMKilled") and state.get("ExitCode") == _SIGKILL
+            has_limit = bool((container.get("HostConfig") or {}).get("Memory"))
+            if is_killed and has_limit and self._has_oom_event(container["Id"], state["StartedAt"]):
+                state["OOMKilled"] = True
+        return containers
+
+    def _has_oom_event(self, identifier: str, started: str) -> bool:
+        """Return whether a container exceeded its memory limit since it was started.
+
+        The engine may learn of the end before it learns of the memory, and then `OOMKilled` stays false.
+        """
+        key = (identifier, started)
+        if key not in self._oom_events:
+            until = f"{time.time() + _LATE_EVENT:.3f}"
+            argv = ("events", "--since", started, "--until", until, "--format", "{{.ID}}")
+            filters = ("--filter", f"container={identifier}", "--filter", "event=oom")
+            done = self._engine.docker(*argv, *filters, check=False, deadline=Deadline.after(_QUICK))
+            self._oom_events[key] = bool(done.stdout.strip())
+        return self._oom_events[key]
 
     def logs(self, container: str, *, tail: int | None = None, since: int | None = None) -> bytes:
         """Return what a container printed to stdout and stderr, in that order.
