@@ -74,6 +74,19 @@ def test_breakpoint_connects_the_terminal(bench: Bench) -> None:
     assert "2 passed" in bench.text
 
 
+def test_keys_and_ctrl_c_that_arrive_together_keep_their_order(bench: Bench) -> None:
+    """The line before Ctrl-C is interrupted, and the line after it runs."""
+    bench.write(test_a_py="def test_it():\n    breakpoint()\n")
+    bench.build()
+    pod = terminal_pod(bench)
+    pod.answers = ("import time; time.sleep(600)\n\x03p 6 * 7", "c")
+
+    ran = bench.run("-v", interactive=True)
+
+    assert ran.verdict.exit is ExitCode.PASSED, bench.text
+    assert pod.shown.index("sleep(600)") < pod.shown.index("KeyboardInterrupt") < pod.shown.index("42")
+
+
 def test_pdb_connects_the_terminal_after_a_failure(bench: Bench) -> None:
     """--pdb shows each traceback, then a prompt."""
     bench.write(test_a_py="def test_one():\n    y = 'here'\n    assert 0\ndef test_two(): assert 0\n")

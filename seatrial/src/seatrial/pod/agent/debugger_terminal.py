@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import termios
+import time
 import tty
 
 from .state_files import run_path, state
@@ -20,6 +21,7 @@ __all__ = ["connect"]
 
 _INTERRUPT = b"\x03"
 _POLL = 0.1
+_WAKE = 0.1
 
 
 def connect(run: str) -> int:
@@ -77,15 +79,24 @@ def _copy(master: int, run: str) -> None:
             if not data:
                 sources.remove(0)
                 data = b"\x04"
-            if _INTERRUPT in data:
+            typed, *after_interrupts = data.split(_INTERRUPT)
+            _write(master, typed)
+            for typed in after_interrupts:
                 _interrupt(run)
-            _write(master, data.replace(_INTERRUPT, b""))
+                _write(master, typed)
 
 
 def _interrupt(run: str) -> None:
-    """Send SIGINT to the process in the debugger only, as its own terminal would."""
+    """Send SIGINT to the process in the debugger only, as its own terminal would.
+
+    A signal that arrives after readline shows its prompt and before it waits for input has no effect until the next
+    key. Another signal ends that wait, and Python then handles the first one.
+    """
     with contextlib.suppress(OSError, ValueError), open(run_path(run, DEBUGGER_FILE), encoding="ascii") as file:
-        os.kill(int(file.read()), signal.SIGINT)
+        pid = int(file.read())
+        os.kill(pid, signal.SIGINT)
+        time.sleep(_WAKE)
+        os.kill(pid, signal.SIGWINCH)
 
 
 def _write(fd: int, data: bytes) -> None:
