@@ -43,7 +43,7 @@ STAGE_FILES = frozenset(
         "__init__", "context",
         "preflight", "cluster", "build", "deliver", "install", "ready", "test", "collect", "teardown",
         # Those that differ in Compose.
-        *(f"compose/{each}" for each in ("__init__", "preflight", "install", "ready", "test", "collect", "teardown")),
+        *(f"compose/{each}" for each in ("__init__", "preflight", "install", "ready", "test", "collect")),
     )
 )  # fmt: skip
 

@@ -114,7 +114,7 @@ COMPOSE_STAGES: Final[Functions[ComposeCtx]] = {
     Stage.READY: lambda ctx, results: compose.ready.run(ctx, results.require(StartedProject)),
     Stage.TEST: lambda ctx, results: compose.test.run(ctx, results.require(StartedProject), cut=results.store),
     Stage.COLLECT: lambda ctx, results: compose.collect.run(ctx, results.find(TestRun), failed=results.failed),
-    Stage.TEARDOWN: lambda ctx, _: compose.teardown.run(ctx, Deadline.after(_TEARDOWN_SECONDS)),
+    Stage.TEARDOWN: lambda ctx, _: teardown.run(ctx, Deadline.after(_TEARDOWN_SECONDS)),
 }
 """The stages of a Compose environment."""
 

@@ -33,8 +33,3 @@ class Compose(Environment):
     compose: ComposeProject
     name: str = "compose"
     plan: Plan = _PLAN
-
-    @property
-    def plan_without_tests(self) -> Plan:
-        """The stages of `up`."""
-        return tuple(step for step in self.plan if step != ((Stage.TEST,),))

@@ -20,6 +20,7 @@ class Environment:
     """An environment over its ports.
 
     Attributes:
+        plan: the stages of a run.
         images: images of the container engine.
         directory: of the environment: logs and saved state.
         shared: directory of saved state that all environments share, such as known images.
@@ -27,6 +28,7 @@ class Environment:
         holder: user and machine, shown to others who find the environment in use.
     """
 
+    plan: Plan
     images: Images
     processes: Processes
     clock: Clock
@@ -34,3 +36,8 @@ class Environment:
     shared: Path
     engine_info: Callable[[], EngineInfo]
     holder: str = ""
+
+    @property
+    def plan_without_tests(self) -> Plan:
+        """The stages of `up`."""
+        return tuple(step for step in self.plan if step != ((Stage.TEST,),))

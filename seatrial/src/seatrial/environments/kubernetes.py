@@ -81,8 +81,3 @@ class Kubernetes(Environment):
     def plan_of_a_cluster(self) -> Plan:
         """What a cluster for several environments needs before the first of them."""
         return (((Stage.PREFLIGHT,),), ((Stage.CLUSTER,),), ((Stage.COLLECT,),), ((Stage.TEARDOWN,),))
-
-    @property
-    def plan_without_tests(self) -> Plan:
-        """What `up` does: bring up, and where that failed, collect what tells why and take down."""
-        return tuple(step for step in self.plan if step != ((Stage.TEST,),))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from seatrial.environments.compose import Compose
 from seatrial.environments.kubernetes import Kubernetes
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import Created, EnvironmentRecord, ResourceKind
@@ -63,8 +64,10 @@ class Access:
         return self.in_cluster
 
 
-def access_of(env: Kubernetes, record: EnvironmentRecord) -> Access:
+def access_of(env: Kubernetes | Compose, record: EnvironmentRecord) -> Access:
     """Return access to the resources of the environment that a run works in."""
+    if isinstance(env, Compose):
+        return Access(record=record, compose=env.compose)
     return Access(
         record=record,
         in_cluster=ClusterAccess(

@@ -6,12 +6,12 @@ from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import Created
 from seatrial.model.result import Stage
 from seatrial.removal.removers import access_of, remove_resources
-from seatrial.stages.context import Ctx, Report, done
+from seatrial.stages.context import ComposeCtx, Ctx, Report, done
 
 __all__ = ["run"]
 
 
-def run(ctx: Ctx, deadline: Deadline) -> Report[None]:
+def run(ctx: Ctx | ComposeCtx, deadline: Deadline) -> Report[None]:
     """Remove all resources of the environment.
 
     Args:

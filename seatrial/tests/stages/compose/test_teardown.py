@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from seatrial.model.deadline import Deadline
-from seatrial.stages.compose import teardown
+from seatrial.stages import teardown
 
 
 def test_project_is_removed(world):
