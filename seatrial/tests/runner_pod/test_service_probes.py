@@ -155,8 +155,8 @@ class TestAfterFailedTests:
         ]
 
     def test_cluster_that_does_not_answer_is_no_finding(self, world, tmp_path, monkeypatch):
-        monkeypatch.setattr("seatrial.runner_pod.service_probes._AFTER_TESTS", 0.1)
-        monkeypatch.setattr("seatrial.runner_pod.service_probes.SLACK_SECONDS", 0.1)
+        monkeypatch.setattr("seatrial.runner.probe_run._AFTER_TESTS", 0.1)
+        monkeypatch.setattr("seatrial.runner.probe_run._SLACK_SECONDS", 0.1)
         block = threading.Event()
         world.kube.objects = lambda *args, **more: block.wait()
 

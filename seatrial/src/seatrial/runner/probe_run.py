@@ -9,18 +9,21 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from seatrial.model.errors import NotReady
-from seatrial.model.event import ServiceSeen
+from seatrial.model.errors import NotReady, SeatrialError
+from seatrial.model.event import FindingMade, ServiceSeen
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.pod.agent.wire import PROBES_ENTRY
 from seatrial.ports import Emit, PodExec, StreamBroken
 from seatrial.runner import blocking_calls
 from seatrial.runner.decoder import Malformed, ProbeReader
 
-__all__ = ["SLACK_SECONDS", "ProbeRun"]
+__all__ = ["ProbeRun", "probe_after_failed_tests"]
 
-SLACK_SECONDS: Final = 10.0
+_SLACK_SECONDS: Final = 10.0
 """Seconds that a command in the runner may take to start and end."""
+
+_AFTER_TESTS: Final = 3.0
+"""Seconds that services have to answer after tests that failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class ProbeRun:
         try:
             exec_ = self.connect()
             stream = blocking_calls.pieces(
-                lambda: exec_.stream(argv, container="tests", silence=seconds + SLACK_SECONDS)
+                lambda: exec_.stream(argv, container="tests", silence=seconds + _SLACK_SECONDS)
             )
             with closing(stream):
                 for chunk in stream:
@@ -87,3 +90,33 @@ class ProbeRun:
         if self._reported.get(name) != message:
             self._reported[name] = message
             self.emit(ServiceSeen(name=name, ready=not message, waits_for=message))
+
+
+def probe_after_failed_tests(
+    probe: Callable[[float], None], emit: Emit, *, first: Callable[[], None] = lambda: None
+) -> tuple[Finding, ...]:
+    """Return which services do not answer after tests that failed, and emit each finding.
+
+    A test that met "connection refused" does not tell whether the service or the test was at fault.
+
+    Args:
+        probe: probes all services for some seconds, and raises NotReady.
+        emit: takes the findings.
+        first: what to do before; it counts towards the time limit.
+    """
+
+    def probe_once() -> tuple[Finding, ...]:
+        first()
+        try:
+            probe(_AFTER_TESTS)
+        except NotReady as silent:
+            for finding in silent.findings:
+                emit(FindingMade(finding=finding))
+            return silent.findings
+        return ()
+
+    try:
+        return blocking_calls.call(probe_once, seconds=_AFTER_TESTS + _SLACK_SECONDS)
+    except (SeatrialError, blocking_calls.Abandoned):
+        # The runner or the cluster does not answer; other findings and the verdict report that.
+        return ()

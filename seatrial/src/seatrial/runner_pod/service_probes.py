@@ -14,15 +14,14 @@ from msgspec.structs import replace
 from seatrial.diagnose.rules.services import concerns_service, service_problems
 from seatrial.model.deadline import Deadline
 from seatrial.model.errors import NotReady, SeatrialError
-from seatrial.model.event import FindingMade, Note
+from seatrial.model.event import Note
 from seatrial.model.finding import Finding
 from seatrial.model.names import LABEL_DEBUG_POD
 from seatrial.model.spec import Project, ServiceSpec
 from seatrial.pod.fixtures.probes import probe_of
 from seatrial.ports import Emit, Kube, Object
-from seatrial.runner import blocking_calls
 from seatrial.runner.fixture_settings import services_of
-from seatrial.runner.probe_run import SLACK_SECONDS, ProbeRun
+from seatrial.runner.probe_run import ProbeRun, probe_after_failed_tests
 from seatrial.runner_pod.inspection import inspect_network
 from seatrial.saved_state import Answered, read
 
@@ -30,9 +29,6 @@ __all__ = ["STATE_FILE", "ServiceProbes", "changed_pods", "probes_of"]
 
 STATE_FILE: Final = "answered.json"
 """In an environment's directory: the last time that all services were ready."""
-
-_AFTER_TESTS: Final = 3.0
-"""Seconds that services have to answer after tests that failed."""
 
 _STABLE: Final = 2
 """Rounds in a row that have to succeed with the same pods."""
@@ -156,32 +152,19 @@ class ServiceProbes:
     def after_failed_tests(self, directory: Path) -> tuple[Finding, ...]:
         """Return which services do not answer after tests that failed, and warn of pods that changed during the tests.
 
-        A test that met "connection refused" does not tell whether the service or the test was at fault.
-
         Args:
             directory: of the environment, with the saved state of the pods before the tests.
         """
         if not self.probes:
             return ()
-        try:
-            return blocking_calls.call(lambda: self._probe_once(directory), seconds=_AFTER_TESTS + SLACK_SECONDS)
-        except (SeatrialError, blocking_calls.Abandoned):
-            # The cluster does not answer; other findings report that.
-            return ()
+        return probe_after_failed_tests(self.run, self.emit, first=lambda: self._warn_of_changed_pods(directory))
 
-    def _probe_once(self, directory: Path) -> tuple[Finding, ...]:
+    def _warn_of_changed_pods(self, directory: Path) -> None:
         before, after = read(directory / STATE_FILE, Answered), self.pod_states()
         if before is not None and (changed := changed_pods(before.pods, after)):
             names = ", ".join(changed)
             text = f"while the tests ran, pods were created, deleted, restarted or not ready: {names}"
             self.emit(Note(level="warning", text=text))
-        try:
-            self.run(_AFTER_TESTS)
-        except NotReady as silent:
-            for finding in silent.findings:
-                self.emit(FindingMade(finding=finding))
-            return silent.findings
-        return ()
 
 
 def _state(pod: Object) -> str:

@@ -17,7 +17,7 @@ from seatrial.runner_pod.service_probes import ServiceProbes
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.stages.deliver import DeliveredImages
 
-__all__ = ["Collection", "run"]
+__all__ = ["Collection", "has_failed_tests", "run"]
 
 _FAILED: Final = (ExitCode.TESTS_FAILED, ExitCode.INCONCLUSIVE, ExitCode.PYTEST_INTERNAL)
 
@@ -104,10 +104,15 @@ def _facts(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None) -
 
 def _probe(ctx: Ctx, tests: TestRun | None) -> tuple[Finding, ...]:
     """Return which services do not answer after tests that failed."""
-    if tests is None or tests.verdict.exit not in _FAILED:
+    if not has_failed_tests(tests):
         return ()
     probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, canceled=ctx.canceled)
     return probes.after_failed_tests(ctx.env.directory)
+
+
+def has_failed_tests(tests: TestRun | None) -> bool:
+    """Return whether tests ended in a way for which a service may be the cause."""
+    return tests is not None and tests.verdict.exit in _FAILED
 
 
 def _idle_limit(tests: TestRun | None) -> float:

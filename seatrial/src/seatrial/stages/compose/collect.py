@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import Final
 
 from seatrial.collection.engine_facts import engine_facts
 from seatrial.collection.facts_recorder import write_facts
@@ -16,21 +15,15 @@ from seatrial.compose.runner_services import own_services
 from seatrial.compose.service_probes import probes_of
 from seatrial.compose.startup import runner_exec
 from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind
-from seatrial.model.errors import ExitCode, NotReady, SeatrialError
-from seatrial.model.event import FindingMade
+from seatrial.model.errors import SeatrialError
 from seatrial.model.finding import Finding
 from seatrial.ports import Object
-from seatrial.runner import blocking_calls
-from seatrial.runner.probe_run import SLACK_SECONDS, ProbeRun
+from seatrial.runner.probe_run import ProbeRun, probe_after_failed_tests
 from seatrial.runner.run_tests import TestRun
-from seatrial.stages.collect import Collection
+from seatrial.stages.collect import Collection, has_failed_tests
 from seatrial.stages.context import ComposeCtx, Report, done
 
 __all__ = ["run"]
-
-_FAILED: Final = (ExitCode.TESTS_FAILED, ExitCode.INCONCLUSIVE, ExitCode.PYTEST_INTERNAL)
-_AFTER_TESTS: Final = 3.0
-"""Seconds that services have to answer after tests that failed."""
 
 
 def run(ctx: ComposeCtx, tests: TestRun | None, *, failed: bool) -> Report[Collection]:
@@ -98,7 +91,7 @@ def _record_facts(ctx: ComposeCtx, containers: list[Object], logs: Mapping[str, 
 
 def _probe(ctx: ComposeCtx, tests: TestRun | None) -> tuple[Finding, ...]:
     """Return which services do not answer after tests that failed."""
-    if tests is None or tests.verdict.exit not in _FAILED:
+    if not has_failed_tests(tests):
         return ()
     probes = ProbeRun(
         connect=lambda: runner_exec(ctx.env.compose, ctx.project.runner.pod),
@@ -107,13 +100,4 @@ def _probe(ctx: ComposeCtx, tests: TestRun | None) -> tuple[Finding, ...]:
         emit=ctx.emit,
         canceled=ctx.canceled,
     )
-    try:
-        blocking_calls.call(lambda: probes(_AFTER_TESTS), seconds=_AFTER_TESTS + SLACK_SECONDS)
-    except NotReady as silent:
-        for finding in silent.findings:
-            ctx.emit(FindingMade(finding=finding))
-        return silent.findings
-    except (SeatrialError, blocking_calls.Abandoned):
-        # The runner does not answer; the verdict reports that.
-        return ()
-    return ()
+    return probe_after_failed_tests(probes, ctx.emit)
