@@ -11,7 +11,7 @@ from seatrial.chart_checks.pods import containers_of, described_pods, mapping, s
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Object
 
-__all__ = ["Reference", "missing_references"]
+__all__ = ["Reference", "missing_references", "sources_of_variables"]
 
 _ALWAYS: Final = ("kube-root-ca.crt",)
 """ConfigMaps that each namespace has: https://kubernetes.io/docs/concepts/configuration/configmap/"""
@@ -144,13 +144,21 @@ def _of_variables(subject: ObjectRef, container: Mapping[str, Any]) -> Iterator[
     named = ObjectRef(
         kind=subject.kind, name=subject.name, namespace=subject.namespace, container=str(container.get("name", ""))
     )
+    for field, kind, source in sources_of_variables(container):
+        yield from _reference(named, kind, source, field)
+
+
+def sources_of_variables(container: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield field, kind and reference of each Secret and ConfigMap that variables of a container refer to."""
     for variable in map(mapping, sequence(container.get("env"))):
-        source, field = mapping(variable.get("valueFrom")), f"variable {variable.get('name')}"
-        yield from _reference(named, "Secret", mapping(source.get("secretKeyRef")), field)
-        yield from _reference(named, "ConfigMap", mapping(source.get("configMapKeyRef")), field)
-    for source in map(mapping, sequence(container.get("envFrom"))):
-        yield from _reference(named, "Secret", mapping(source.get("secretRef")), "envFrom")
-        yield from _reference(named, "ConfigMap", mapping(source.get("configMapRef")), "envFrom")
+        given, field = mapping(variable.get("valueFrom")), f"variable {variable.get('name')}"
+        for key, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
+            if source := mapping(given.get(key)):
+                yield field, kind, source
+    for given in map(mapping, sequence(container.get("envFrom"))):
+        for key, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
+            if source := mapping(given.get(key)):
+                yield "envFrom", kind, source
 
 
 def _of_volume(subject: ObjectRef, volume: Mapping[str, Any]) -> Iterator[Reference]:

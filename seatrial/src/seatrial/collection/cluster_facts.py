@@ -6,14 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
+from seatrial.diagnose.rules.objects import selects_pods
 from seatrial.model.environment_facts import ContainerFacts, Limits, Mount, PolicyFacts, Trait, Variable
 from seatrial.model.names import LABEL_DEBUG_POD
 from seatrial.model.quantity import quantity
 from seatrial.pod.agent.runner_facts import fingerprint, traits
 from seatrial.ports import Object
+from seatrial.watching.record_values import time_of
 
 __all__ = ["Sources", "container_facts", "policy_facts", "variable"]
 
@@ -80,7 +81,7 @@ def container_facts(
     for (namespace, workload), group in sorted(groups.items()):
         newest = _newest(group)
         near = [each for each in services if each["metadata"].get("namespace", "") == namespace]
-        selecting = [each for each in near if _selects(each, newest)]
+        selecting = [each for each in near if selects_pods(each, newest["metadata"].get("labels"))]
         containers = newest["spec"].get("containers") or []
         for container in containers:
             name = workload if len(containers) == 1 else f"{workload}/{container['name']}"
@@ -117,7 +118,7 @@ def _container(
         ready=all(each.get("ready") for each in statuses) if statuses else False,
         completed=_terminated(status).get("reason") == "Completed",
         once=once,
-        started=_time(_started(status)),
+        started=time_of(_started(status)),
         seconds_to_ready=None if once else _seconds_to_ready(pod, status),
         probes=tuple(each for each in ("startup", "readiness", "liveness") if f"{each}Probe" in container),
         waits_for=tuple(f"init container {each['name']}" for each in spec.get("initContainers") or ()),
@@ -144,11 +145,6 @@ def _workload(pod: Object) -> str:
     name = str(owner.get("name") or meta["name"])
     suffix = (meta.get("labels") or {}).get("pod-template-hash", "")
     return name.removesuffix(f"-{suffix}") if owner.get("kind") == "ReplicaSet" and suffix else name
-
-
-def _selects(service: Object, pod: Object) -> bool:
-    selector = (service.get("spec") or {}).get("selector") or {}
-    return bool(selector) and selector.items() <= (pod["metadata"].get("labels") or {}).items()
 
 
 def _ports(container: Object, services: Sequence[Object]) -> tuple[int, ...]:
@@ -186,17 +182,10 @@ def _started(status: Object) -> str:
 def _seconds_to_ready(pod: Object, status: Object) -> float | None:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     ready: Object = next((each for each in conditions if each.get("type") == "Ready"), {})
-    start, end = _time(_started(status)), _time(str(ready.get("lastTransitionTime") or ""))
+    start, end = time_of(_started(status)), time_of(ready.get("lastTransitionTime"))
     if ready.get("status") != "True" or start is None or end is None:
         return None
     return max(0.0, (end - start).total_seconds())
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _variables(container: Object, namespace: str, sources: Sources) -> dict[str, Variable]:

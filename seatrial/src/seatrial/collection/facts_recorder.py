@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from seatrial.chart_checks.references import sources_of_variables
 from seatrial.collection.cluster_facts import Sources, container_facts, policy_facts
 from seatrial.collection.fingerprint_key import key_id
 from seatrial.collection.runner_question import SECONDS, ask_runner, asked_services
@@ -137,18 +138,10 @@ def write_facts(run_dir: Path, facts: EnvironmentFacts) -> None:
 
 def _references(pods: list[Object]) -> list[tuple[str, str, str]]:
     """Return kind, namespace and name of all Secrets and ConfigMaps that variables refer to."""
-    found: dict[tuple[str, str, str], None] = {}
-    for pod in pods:
-        namespace = pod["metadata"].get("namespace", "")
-        for container in pod["spec"].get("containers") or ():
-            sources: list[Any] = [each.get("valueFrom") or {} for each in container.get("env") or ()]
-            for source in (*sources, *(container.get("envFrom") or ())):
-                for field_, kind in (
-                    ("configMapKeyRef", "ConfigMap"),
-                    ("configMapRef", "ConfigMap"),
-                    ("secretKeyRef", "Secret"),
-                    ("secretRef", "Secret"),
-                ):
-                    if reference := source.get(field_):
-                        found[kind, namespace, reference["name"]] = None
+    found = {
+        (kind, pod["metadata"].get("namespace", ""), str(source["name"])): None
+        for pod in pods
+        for container in pod["spec"].get("containers") or ()
+        for _, kind, source in sources_of_variables(container)
+    }
     return list(found)

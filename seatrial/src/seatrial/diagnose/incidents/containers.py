@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from seatrial.diagnose.incidents.incident import Incident
+from seatrial.diagnose.rules.objects import short
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.timeline import ContainerRecord, EventRecord, PodRecord, Termination
 from seatrial.model.timeline_index import Key, TimelineIndex
@@ -40,7 +41,6 @@ _EVICTION_TIME: Final = timedelta(seconds=10)
 """The kubelet ends the containers of a pod this long before it says that it evicts the pod, at most."""
 
 _INIT_TIME: Final = timedelta(seconds=10)
-_LINE: Final = 160
 
 
 def container_incidents(index: TimelineIndex) -> list[Incident]:
@@ -177,7 +177,7 @@ def _end_finding(
                 hint=f"read its log: seatrial logs {record.pod} --previous",
             )
     if end.reason in ("StartError", "ContainerCannotRun"):
-        message = f"container {name} cannot start: {_short(end.message)}"
+        message = f"container {name} cannot start: {short(end.message)}"
         return Finding(cause="StartError", subject=_ref(record), message=message, evidence=(end.message,))
     if record.init:
         message = f"init container {name} ended with exit code {end.exit_code}"
@@ -233,7 +233,7 @@ def _waiting(records: Sequence[ContainerRecord]) -> Iterator[Incident]:
 
 def _stuck(record: ContainerRecord, end: datetime | None) -> Incident:
     cause = _WAITING[record.reason]
-    what = f"image {record.image} cannot be pulled" if "Image" in record.reason else _short(record.message)
+    what = f"image {record.image} cannot be pulled" if "Image" in record.reason else short(record.message)
     finding = Finding(
         cause=cause,
         subject=_ref(record),
@@ -326,8 +326,3 @@ def _incident(finding: Finding, record: ContainerRecord, begin: datetime, end: d
 
 def _ref(record: ContainerRecord) -> ObjectRef:
     return ObjectRef(kind="Pod", name=record.pod, namespace=record.namespace, container=record.container)
-
-
-def _short(message: str) -> str:
-    line = message.strip().split("\n", 1)[0]
-    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"

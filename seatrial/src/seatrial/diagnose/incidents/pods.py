@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from seatrial.diagnose.incidents.incident import Incident
+from seatrial.diagnose.rules.objects import short
 from seatrial.diagnose.rules.scheduling import scheduling_cause
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.timeline import EventRecord, PodRecord, WorkloadRecord
@@ -28,7 +29,6 @@ _DISRUPTIONS: Final = {
 """Reasons of the condition DisruptionTarget: https://kubernetes.io/docs/concepts/workloads/pods/disruptions/"""
 
 _MOUNTS: Final = ("FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox")
-_LINE: Final = 160
 
 
 def pod_incidents(index: TimelineIndex) -> list[Incident]:
@@ -122,7 +122,7 @@ def _failed(history: Sequence[PodRecord], pods: Sequence[PodRecord]) -> Iterator
     finding = Finding(
         cause=cause,
         subject=ObjectRef(kind="Pod", name=first.name, namespace=first.namespace),
-        message=f"the pod was ended by the kubelet: {_short(first.message)}",
+        message=f"the pod was ended by the kubelet: {short(first.message)}",
         evidence=(first.message,),
         brief="exceeded its storage limit" if cause == "StorageLimit" else "",
     )
@@ -147,7 +147,7 @@ def _homeless(pod: PodRecord, end: datetime | None) -> Incident:
     finding = Finding(
         cause=scheduling_cause(message),
         subject=ObjectRef(kind="Pod", name=pod.name, namespace=pod.namespace),
-        message=f"no node accepts the pod: {_short(message)}",
+        message=f"no node accepts the pod: {short(message)}",
         evidence=(message,),
         brief="found no node",
     )
@@ -164,7 +164,7 @@ def _unmounted(history: Sequence[PodRecord], events: Sequence[EventRecord]) -> I
     finding = Finding(
         cause=its[0].reason,
         subject=ObjectRef(kind="Pod", name=last.name, namespace=last.namespace),
-        message=_short(its[-1].message),
+        message=short(its[-1].message),
         evidence=(its[-1].message,),
     )
     yield _incident(finding, last, its[0].at, ready)
@@ -189,8 +189,3 @@ def _incident(finding: Finding, pod: PodRecord, begin: datetime, end: datetime |
         pods=frozenset((pod.uid,)),
         controller=(controller.kind, controller.name) if controller else ("", ""),
     )
-
-
-def _short(message: str) -> str:
-    line = message.strip().split("\n", 1)[0]
-    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"

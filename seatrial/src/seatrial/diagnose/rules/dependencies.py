@@ -13,6 +13,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from seatrial.diagnose.catalog import rank_of
+from seatrial.diagnose.rules.objects import selects_pods
 from seatrial.diagnose.rules.volumes import claims_of
 from seatrial.diagnose.settings import named_services, settings_of
 from seatrial.model.finding import Finding, ObjectRef
@@ -116,7 +117,8 @@ def relations(
         (service["metadata"]["namespace"], service["metadata"]["name"]): frozenset(
             key
             for key, template in templates.items()
-            if key[0] == service["metadata"]["namespace"] and _selects(service, template)
+            if key[0] == service["metadata"]["namespace"]
+            and selects_pods(service, (template.get("metadata") or {}).get("labels"))
         )
         for service in services
     }
@@ -138,12 +140,6 @@ def relations(
         node_of={key: str(pod["spec"].get("nodeName", "")) for key, (pod, _) in pods.items()},
         uses=uses,
     )
-
-
-def _selects(service: Object, template: Object) -> bool:
-    selector = service["spec"].get("selector") or {}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    return bool(selector) and selector.items() <= labels.items()
 
 
 def causes_only(findings: Sequence[Finding], known: Relations) -> tuple[Finding, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from seatrial.model.finding import ObjectRef
@@ -20,6 +20,7 @@ __all__ = [
     "pod_ref",
     "probe_text",
     "selects",
+    "selects_pods",
     "short",
 ]
 
@@ -87,6 +88,12 @@ def probe_text(probe: Object) -> str:
 def event_time(event: Object) -> str:
     """Return the time of an event's last occurrence, in the notation of Kubernetes."""
     return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")
+
+
+def selects_pods(service: Object, labels: Mapping[str, str] | None) -> bool:
+    """Return whether a Service selects pods with labels; one without a selector selects none."""
+    selector = (service.get("spec") or {}).get("selector") or {}
+    return bool(selector) and selector.items() <= (labels or {}).items()
 
 
 def selects(selector: Object, labels: Iterable[tuple[str, str]]) -> bool:
