@@ -13,7 +13,7 @@ MAKEFILE = Path(__file__).parents[3] / "Makefile"
 @pytest.mark.parametrize(
     ("script", "command"),
     [
-        ("run-all-tests.sh", "seatrial run --env compose"),
+        ("run-all-tests.sh", 'k8s/scripts/run-all-tests.sh" --env compose'),
         ("compare-environments.sh", "seatrial parity --ready"),
     ],
 )
