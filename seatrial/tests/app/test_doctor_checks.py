@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from seatrial.app.doctor_checks import MachineFacts, Port, Tool, checks, summary
+from seatrial.app.doctor_checks import ComposeTool, MachineFacts, Port, Tool, checks, summary
 
 GIB = 1024**3
 SOUND = MachineFacts(
@@ -11,6 +11,7 @@ SOUND = MachineFacts(
         Tool(name="helm", path="/usr/bin/helm", version="v4.3.1"),
         Tool(name="kubectl"),
     ),
+    compose=ComposeTool(program="docker compose", version="2.40.3"),
     engine="28.1.0",
     cgroup="2",
     cpus=8,
@@ -39,8 +40,9 @@ def complaints(**changes) -> list[str]:
 def test_checks_of_a_sound_machine_are_ok():
     found = checks(SOUND)
 
-    assert summary(found) == {"ok": 15, "warning": 0, "problem": 0}
+    assert summary(found) == {"ok": 16, "warning": 0, "problem": 0}
     assert "ok       docker: 28.1.0 at /usr/bin/docker" in map(str, found)
+    assert "ok       compose: 2.40.3, the command docker compose" in map(str, found)
     assert "ok       cluster: other was not created by seatrial and is not touched" in map(str, found)
 
 
@@ -56,6 +58,8 @@ def test_checks_of_a_sound_machine_are_ok():
          "problem  helm: v3.17.9 is too old; install 3.18 or newer: https://helm.sh/docs/intro/install/"),
         ({"tools": (Tool(name="docker", path="/d", failure="no such file"),), "engine": "x"},
          "problem  docker: /d does not work: no such file; reinstall it: https://docs.docker.com/engine/install/"),
+        ({"compose": ComposeTool(is_required=True, failure="Docker Compose 2 is not installed", hint="install it")},
+         "problem  compose: Docker Compose 2 is not installed; install it"),
         ({"engine": "", "silence": "permission denied"},
          "problem  engine: permission denied; start Docker, or set DOCKER_HOST"),
         ({"engine": ""}, "problem  engine: does not answer; start Docker, or set DOCKER_HOST"),
@@ -100,6 +104,8 @@ def test_check_names_the_problem_and_a_hint(changes, said):
         {"cgroup": "1", "kubernetes": "1.34"},
         {"cgroup": "", "cpus": None, "memory": None, "disk": None, "limits": {}},
         {"tools": (), "engine": ""},
+        {"compose": None},
+        {"compose": ComposeTool(failure="Docker Compose 2 is not installed", hint="install it")},
     ],
 )
 def test_unknown_facts_give_no_warning(changes):

@@ -13,6 +13,7 @@ DOCKER = """\
 #!/bin/sh
 case "$1" in
     --version) echo "Docker version 28.1.0, build 1" ;;
+    compose) echo 2.40.3 ;;
     info) echo '{"ServerVersion": "28.1.0", "CgroupVersion": "1", "DockerRootDir": "/"}' ;;
     ps) printf 'web\\t127.0.0.1:4999->80/tcp\\n' ;;
 esac
@@ -59,6 +60,7 @@ def test_doctor_prints_the_checks_of_this_machine(seatrial, tmp_path, monkeypatc
     for line in (
         f"ok       configuration: {tmp_path}/seatrial.toml",
         f"problem  helm: {programs}/helm does not work: broken; reinstall it: https://helm.sh/docs/intro/install/",
+        "ok       compose: 2.40.3, the command docker compose",
         "ok       engine: 28.1.0 answers",
         "ok       cgroup: version 1",
         "problem  port 0.0.0.0:4999: in use by container web; stop it, or change the port in the kind configuration",
@@ -87,7 +89,31 @@ def test_doctor_reports_missing_programs_and_configuration(seatrial, tmp_path, m
     assert said.code == 4
     assert sum(line.startswith("problem") for line in said.out.splitlines()) == 3
     assert "warning  configuration: not found in this directory or above; seatrial init" in said.out
+    missing = "compose: Docker Compose 2 is not installed; "
+    assert f"ok       {missing}only --env compose requires it" in said.out
+    Path("seatrial.toml").write_text('[runner]\nimage = "x:1"\n[compose]\nfile = "compose.yaml"\n')
+    Path("compose.yaml").write_text("services: {}\n")
+    said = seatrial("doctor")
+    assert f"problem  {missing}install Docker's Compose plugin: https://docs.docker.com/compose/install/" in said.out
     Path("seatrial.toml").write_text("[runner]\n")
     assert "problem  configuration: seatrial.toml:1: runner.image: is missing" in seatrial("doctor").out
     monkeypatch.setenv("SEATRIAL_LOCATION", "moon")
     assert seatrial("doctor").err.startswith("seatrial: SEATRIAL_LOCATION is 'moon'")
+
+
+def test_doctor_reports_version_of_compose_that_is_too_old(seatrial, tmp_path, monkeypatch):
+    program = tmp_path / "docker-compose"
+    program.write_text("#!/bin/sh\necho 1.29.2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("seatrial.app.doctor_facts.registry_problem", lambda *_, **__: "")
+    monkeypatch.setattr("seatrial.adapters.listeners._PROC_NET", ())
+    Path("seatrial.toml").write_text('[runner]\nimage = "x:1"\n[compose]\nfile = "compose.yaml"\n')
+    Path("compose.yaml").write_text("services: {}\n")
+
+    assert (
+        "problem  compose: Docker Compose 2 is not installed"
+        " (docker-compose 1.29.2 does not read current Compose files);"
+        " install Docker's Compose plugin: https://docs.docker.com/compose/install/"
+    ) in seatrial("doctor").out

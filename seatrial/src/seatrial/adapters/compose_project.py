@@ -22,7 +22,7 @@ from seatrial.model.errors import CommandFailed, EnvironmentFailed, UsageError
 from seatrial.model.names import LABEL_ENVIRONMENT_ID, EnvironmentId
 from seatrial.ports import Object, Processes, Progress
 
-__all__ = ["DockerComposeProject"]
+__all__ = ["DockerComposeProject", "compose_program"]
 
 _QUICK: Final = 30.0
 _LATE_EVENT: Final = 0.5
@@ -34,6 +34,30 @@ _OLDEST: Final = 2
 
 _PROGRAMS: Final = (("docker", "compose"), ("docker-compose",))
 _STEP: Final = re.compile(r"\s*(?:Container|Network|Volume|Image) .*|.* (?:Built|Pulled|Pulling)\s*")
+
+
+def compose_program(processes: Processes) -> tuple[tuple[str, ...], str]:
+    """Return the command line of Compose and its version.
+
+    Raises:
+        UsageError: it is not installed, or too old.
+    """
+    old = ""
+    for program in _PROGRAMS:
+        if not processes.find(program[0]):
+            continue
+        done = processes.run([*program, "version", "--short"], deadline=Deadline.after(_QUICK), check=False)
+        version = done.stdout.decode(errors="replace").strip().removeprefix("v")
+        major = version.partition(".")[0]
+        if done.code == 0 and major.isdigit():
+            if int(major) >= _OLDEST:
+                return program, version
+            old = version
+    raise UsageError(
+        "Docker Compose 2 is not installed",
+        reason=f"docker-compose {old} does not read current Compose files" if old else "",
+        hint="install Docker's Compose plugin: https://docs.docker.com/compose/install/",
+    )
 
 
 class DockerComposeProject:
@@ -213,22 +237,7 @@ class DockerComposeProject:
     @cached_property
     def _program(self) -> tuple[tuple[str, ...], str]:
         """The command line of Compose and its version."""
-        old = ""
-        for program in _PROGRAMS:
-            if not self._processes.find(program[0]):
-                continue
-            done = self._processes.run([*program, "version", "--short"], deadline=Deadline.after(_QUICK), check=False)
-            version = done.stdout.decode(errors="replace").strip().removeprefix("v")
-            major = version.partition(".")[0]
-            if done.code == 0 and major.isdigit():
-                if int(major) >= _OLDEST:
-                    return program, version
-                old = version
-        raise UsageError(
-            "Docker Compose 2 is not installed",
-            reason=f"docker-compose {old} does not read current Compose files" if old else "",
-            hint="install Docker's Compose plugin: https://docs.docker.com/compose/install/",
-        )
+        return compose_program(self._processes)
 
 
 class FollowedLog:

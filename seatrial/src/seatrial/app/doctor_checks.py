@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["Check", "MachineFacts", "Port", "Tool", "checks"]
+__all__ = ["Check", "ComposeTool", "MachineFacts", "Port", "Tool", "checks"]
 
 _GIB: Final = 1024**3
 _OLDEST: Final = {"docker": (20, 10), "kind": (0, 20), "helm": (3, 18)}
@@ -32,6 +32,23 @@ class Tool(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
 
 
+class ComposeTool(msgspec.Struct, frozen=True, kw_only=True):
+    """Docker Compose.
+
+    Attributes:
+        is_required: the project has a table `[compose]`.
+        program: plugin or program: `docker compose` or `docker-compose`; empty if seatrial can use neither.
+        failure: why seatrial can use neither.
+        hint: how to install it.
+    """
+
+    is_required: bool = False
+    program: str = ""
+    version: str = ""
+    failure: str = ""
+    hint: str = ""
+
+
 class Port(msgspec.Struct, frozen=True, kw_only=True):
     """A host port of the kind configuration, and the process or container that listens on it; empty: it is free."""
 
@@ -45,6 +62,7 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         tools: docker, kind, helm and kubectl.
+        compose: Docker Compose; None: unknown.
         engine: version of the container engine; empty if none answers.
         silence: why the engine does not answer.
         cgroup: version of the control groups that the engine uses.
@@ -61,6 +79,7 @@ class MachineFacts(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     tools: tuple[Tool, ...]
+    compose: ComposeTool | None = None
     engine: str = ""
     silence: str = ""
     cgroup: str = ""
@@ -103,7 +122,19 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 def checks(facts: MachineFacts) -> list[Check]:
     """Return the checks of all facts."""
-    parts = (_configuration, _tools, _engine, _cgroup, _size, _limits, _ports, _registries, _left_behind, _location)
+    parts = (
+        _configuration,
+        _tools,
+        _compose,
+        _engine,
+        _cgroup,
+        _size,
+        _limits,
+        _ports,
+        _registries,
+        _left_behind,
+        _location,
+    )
     return [check for part in parts for check in part(facts)]
 
 
@@ -151,6 +182,18 @@ def _tools(facts: MachineFacts) -> Iterator[Check]:
             yield _problem(tool.name, f"{tool.version} is too old", f"install {needed} or newer: {where}")
         else:
             yield _ok(tool.name, f"{tool.version} at {tool.path}")
+
+
+def _compose(facts: MachineFacts) -> Iterator[Check]:
+    compose = facts.compose
+    if compose is None:
+        return
+    if compose.program:
+        yield _ok("compose", f"{compose.version}, the command {compose.program}")
+    elif compose.is_required:
+        yield _problem("compose", compose.failure, compose.hint)
+    else:
+        yield _ok("compose", f"{compose.failure}; only --env compose requires it")
 
 
 def _engine(facts: MachineFacts) -> Iterator[Check]:

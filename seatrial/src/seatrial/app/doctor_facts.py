@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from seatrial.app.doctor_checks import MachineFacts, Port, Tool
+from seatrial.app.doctor_checks import ComposeTool, MachineFacts, Port, Tool
 from seatrial.app.wiring import (
     Machine,
     available_memory,
+    compose_program,
     configured_host_ports,
     free_disk,
     listeners,
@@ -54,6 +55,7 @@ def gather(load: Callable[[], Loaded]) -> MachineFacts:
     kubernetes = re.search(r":v(\d+\.\d+)", project.cluster.image or "") if project else None
     return MachineFacts(
         tools=tuple(_tool(this.processes, name, argv) for name, argv in _VERSIONS.items()),
+        compose=_compose(this.processes, is_required=bool(project and project.compose)),
         engine=engine.version if engine else "",
         silence=silence,
         cgroup=engine.cgroup if engine else "",
@@ -95,6 +97,15 @@ def _tool(processes: Processes, name: str, argv: tuple[str, ...]) -> Tool:
         return Tool(name=name, path=path, failure=error.reason or error.message)
     said = re.search(r"v?\d+\.\d+[^\s,]*", done.stdout.decode())
     return Tool(name=name, path=path, version=said[0] if said else "")
+
+
+def _compose(processes: Processes, *, is_required: bool) -> ComposeTool:
+    try:
+        program, version = compose_program(processes)
+    except SeatrialError as error:
+        failure = error.message + (f" ({error.reason})" if error.reason else "")
+        return ComposeTool(is_required=is_required, failure=failure, hint=error.hint)
+    return ComposeTool(is_required=is_required, program=" ".join(program), version=version)
 
 
 def _engine(this: Machine) -> tuple[EngineInfo | None, str]:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from seatrial.adapters.compose_project import DockerComposeProject
+from seatrial.adapters.compose_project import DockerComposeProject, compose_program
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.existing_cluster import ExistingCluster
 from seatrial.adapters.guarded_api import Guard
@@ -51,6 +51,7 @@ __all__ = [
     "available_memory",
     "charts_without_cluster",
     "compose_environment",
+    "compose_program",
     "configured_host_ports",
     "environment",
     "free_disk",

@@ -45,7 +45,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "report": Entry(INSPECT, "Explain a run on one page, as Markdown or in a brief."),
     "init": Entry(SETUP, "Write seatrial.toml from the files of the project."),
     "config": Entry(SETUP, "Show the configuration, its schema and its problems."),
-    "doctor": Entry(SETUP, "Check this machine: tools, engine, limits, ports and leftovers."),
+    "doctor": Entry(SETUP, "Check this machine: tools, Docker Compose, engine, limits, ports and leftovers."),
     "completion": Entry(SETUP, "Print the completion script of a shell."),
 }
 """Name to entry; the command is `command` in `seatrial.cli.NAME`."""

@@ -20,7 +20,7 @@ __all__ = ["command"]
 )
 @click.pass_obj
 def command(ctx: Context) -> ExitCode:
-    """Check this machine: tools, engine, limits, ports and leftovers.
+    """Check this machine: tools, Docker Compose, engine, limits, ports and leftovers.
 
     The exit code is 4 if a problem prevents runs.
     """
