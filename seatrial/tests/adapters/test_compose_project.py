@@ -7,7 +7,7 @@ from seatrial.adapters.compose_project import DockerComposeProject
 from seatrial.adapters.docker import DockerEngine
 from seatrial.doubles import Answer, FakeProcesses
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import EnvironmentFailed, UsageError
+from seatrial.model.errors import CommandFailed, EnvironmentFailed, UsageError
 from seatrial.model.names import EnvironmentId
 
 PLUGIN = {"docker compose version": Answer(stdout="2.40.3\n")}
@@ -122,11 +122,37 @@ def test_container_of_which_the_engine_reports_the_end_before_the_memory_is_out_
     assert sum(argv[1] == "events" for argv in processes.ran) <= 1, "the answer does not change"
 
 
-def test_logs_have_both_outputs(tmp_path):
-    it, processes = project(tmp_path, {"docker logs": Answer(stdout="out\n", stderr="err\n")})
+class TestLogs:
+    OUT = "2026-01-31T15:45:01.000000000Z first\n2026-01-31T15:45:03.000000000Z \n"
+    ERR = "2026-01-31T15:45:02.000000000Z second\n2026-01-31T15:45:04.000000000Z last"
 
-    assert it.logs("web", tail=3, since=60) == b"out\nerr\n"
-    assert processes.ran == [("docker", "logs", "--tail", "3", "--since", "60s", "web")]
+    def test_lines_of_both_outputs_are_in_the_order_of_their_times(self, tmp_path):
+        it, processes = project(tmp_path, {"docker logs": Answer(stdout=self.OUT, stderr=self.ERR)})
+
+        assert it.logs("web", tail=3, since=60) == b"first\nsecond\n\nlast\n"
+        assert processes.ran == [("docker", "logs", "--timestamps", "--tail", "3", "--since", "60s", "web")]
+
+    def test_lines_begin_with_their_times_if_asked(self, tmp_path):
+        it, _ = project(tmp_path, {"docker logs": Answer(stdout=self.OUT, stderr=self.ERR)})
+
+        assert it.logs("web", timestamps=True).splitlines()[:2] == [
+            b"2026-01-31T15:45:01.000000000Z first",
+            b"2026-01-31T15:45:02.000000000Z second",
+        ]
+
+    def test_parts_of_a_long_line_are_joined(self, tmp_path):
+        part = "2026-01-31T15:45:01.000000000Z " + "x" * 16384
+        it, _ = project(tmp_path, {"docker logs": Answer(stdout=f"{part}{part}\n")})
+
+        assert it.logs("web") == b"x" * 32768 + b"\n"
+
+    def test_log_that_the_engine_does_not_have_is_an_error(self, tmp_path):
+        answer = Answer(code=1, stderr="Error: configured logging driver does not support reading\n")
+        it, _ = project(tmp_path, {"docker logs": answer})
+
+        with pytest.raises(CommandFailed) as caught:
+            it.logs("web")
+        assert caught.value.reason == "Error: configured logging driver does not support reading"
 
 
 class TestRemove:

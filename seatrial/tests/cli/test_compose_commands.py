@@ -62,6 +62,14 @@ def test_logs_of_one_service_and_of_all(seatrial, compose):
     assert seatrial("logs").out == "==> db <==\nready\n==> web <==\nhello\n"
 
 
+def test_log_that_cannot_be_read_does_not_hide_the_others(seatrial, compose):
+    compose.unreadable = {"shop-aa-db-1"}
+    printed = seatrial("logs")
+
+    assert printed.out == "==> web <==\nhello\n"
+    assert "the log of db cannot be read: log driver does not support reading" in printed.err
+
+
 def test_followed_logs_name_their_service(seatrial, compose):
     assert seatrial("logs", "-f", "web").out == "followed\n"
     assert "db | followed" in seatrial("logs", "-f").out

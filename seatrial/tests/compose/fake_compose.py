@@ -8,9 +8,13 @@ from typing import Any
 
 from fakes import FakeExec
 from seatrial.model.deadline import Deadline
+from seatrial.model.errors import CommandFailed
 from seatrial.ports import Lines, Object, Progress
 
-__all__ = ["FakeCompose", "container"]
+__all__ = ["STAMP", "FakeCompose", "container"]
+
+STAMP = b"2026-01-31T15:45:02.123456789Z "
+"""The time before each line of a log."""
 
 
 def container(service: str, *, number: int = 1, env: Sequence[str] = (), **state: Any) -> Object:
@@ -36,6 +40,7 @@ class FakeCompose:
         self.present = list(containers)
         self.then: list[list[Object]] = []
         self.texts: dict[str, bytes] = {}
+        self.unreadable: set[str] = set()
         self.since: list[int | None] = []
         self.pod = FakeExec()
         self.log: list[str] = []
@@ -71,10 +76,15 @@ class FakeCompose:
             self.present = self.then.pop(0)
         return self.present
 
-    def logs(self, container: str, *, tail: int | None = None, since: int | None = None) -> bytes:
+    def logs(
+        self, container: str, *, tail: int | None = None, since: int | None = None, timestamps: bool = False
+    ) -> bytes:
         del tail
         self.since.append(since)
-        return self.texts.get(container, b"")
+        if container in self.unreadable:
+            raise CommandFailed(["docker", "logs", container], 1, tail="log driver does not support reading")
+        lines = self.texts.get(container, b"").splitlines(keepends=True)
+        return b"".join((STAMP if timestamps else b"") + line for line in lines)
 
     def follow(self, container: str, *, tail: int | None = None, since: int | None = None) -> Lines:
         raise NotImplementedError

@@ -46,6 +46,15 @@ def test_failed_container_is_a_finding_with_its_log():
     assert [made.finding for made in recorded.of(FindingMade)] == [finding]
 
 
+def test_finding_about_a_container_without_a_readable_log_has_no_lines():
+    compose = FakeCompose(container("db", Running=False, Status="exited", ExitCode=3))
+    compose.unreadable = {"shop-aa-db-1"}
+
+    with pytest.raises(NotReady) as caught:
+        wait(compose)
+    assert [finding.evidence for finding in caught.value.findings] == [()]
+
+
 def test_container_that_stays_unhealthy_fails_at_the_deadline():
     compose = FakeCompose(container("web", Health={"Status": "unhealthy", "FailingStreak": 2}))
 

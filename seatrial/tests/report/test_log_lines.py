@@ -19,6 +19,7 @@ def log(*lines: str) -> TimedLog:
         ("2026-01-31T15:45:02Z x", 2),
         ("2026-01-31T15:45:02.500Z INFO x", 2.5),
         ("2026-01-31T15:45:02.123456789Z x", 2.123456789),
+        ("2026-01-31T15:45:02.100000000Z x", 2.1),
         ("2026-01-31 15:45:02,250 x", 2.25),
         ("2026/01/31 15:45:02 [notice] x", 2),
         ("[2026-01-31T16:45:02+01:00] x", 2),
@@ -49,7 +50,7 @@ def test_interval_includes_continued_lines_and_excludes_its_end() -> None:
     assert [line.at for line in found] == [2, 2, 3]
 
 
-def test_time_of_the_kubelet_is_removed_and_the_one_of_the_program_kept() -> None:
+def test_time_of_the_engine_is_removed_and_the_one_of_the_program_kept() -> None:
     found = log("2026-01-31T15:45:02.100Z 2026-01-31 15:45:02,099 ERROR x", "2026-01-31 15:45:03,099 y").between(0, 9)
 
     assert [line.text for line in found] == ["2026-01-31 15:45:02,099 ERROR x", "2026-01-31 15:45:03,099 y"]

@@ -161,18 +161,26 @@ class DockerComposeProject:
             self._oom_events[key] = bool(done.stdout.strip())
         return self._oom_events[key]
 
-    def logs(self, container: str, *, tail: int | None = None, since: int | None = None) -> bytes:
-        """Return what a container printed to stdout and stderr, in that order.
+    def logs(
+        self, container: str, *, tail: int | None = None, since: int | None = None, timestamps: bool = False
+    ) -> bytes:
+        """Return the lines that a container printed to stdout and stderr, by their times.
 
         Args:
             container: its name.
             tail: only this many lines.
             since: only lines of the last seconds.
+            timestamps: begin each line with its time in UTC, as Kubernetes does.
+
+        Raises:
+            CommandFailed: the engine does not have the log.
         """
-        done = self._engine.docker(
-            "logs", *_limits(tail, since), container, check=False, deadline=Deadline.after(_QUICK)
-        )
-        return done.stdout + done.stderr
+        argv = ("logs", "--timestamps", *_limits(tail, since), container)
+        done = self._engine.docker(*argv, deadline=Deadline.after(_QUICK))
+        lines = [_timed(line) for output in (done.stdout, done.stderr) for line in output.split(b"\n") if line]
+        # All times have the same length.
+        lines.sort(key=lambda line: line[0])
+        return b"".join((at + b" " if timestamps else b"") + text + b"\n" for at, text in lines)
 
     def follow(self, container: str, *, tail: int | None = None, since: int | None = None) -> FollowedLog:
         """Return the lines that a container prints, from now on."""
@@ -263,6 +271,13 @@ class FollowedLog:
         """End the command."""
         self._process.kill()
         self._process.wait()
+
+
+def _timed(line: bytes) -> tuple[bytes, bytes]:
+    """Return time and text of a line of `docker logs --timestamps`."""
+    at, _, text = line.partition(b" ")
+    # Docker stores a long line in parts, and repeats the time before each.
+    return at, text.replace(at + b" ", b"")
 
 
 def _limits(tail: int | None, since: int | None) -> list[str]:

@@ -10,7 +10,7 @@ import click
 
 from seatrial.cli.declaration import env_option, namespace_option, plain_command
 from seatrial.cli.options import Context
-from seatrial.model.errors import ExitCode, UsageError
+from seatrial.model.errors import CommandFailed, ExitCode, UsageError
 
 __all__ = ["command", "seconds"]
 
@@ -119,7 +119,11 @@ def _compose_logs(context: Context, name: str | None, *, follow: bool, tail: int
             print(f"{start}{decode_log(SECRETS.data(line))}", end="", flush=True)
         return ExitCode.PASSED
     for each in containers:
-        text = compose.logs(container_name(each), tail=tail, since=since)
+        try:
+            text = compose.logs(container_name(each), tail=tail, since=since)
+        except CommandFailed as error:
+            context.say(f"the log of {service_of(each)} cannot be read: {error.reason}")
+            continue
         if text and len(containers) > 1:
             print(f"==> {service_of(each)} <==", flush=True)
         print(decode_log(SECRETS.data(text)), end="", flush=True)

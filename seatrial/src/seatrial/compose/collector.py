@@ -22,7 +22,7 @@ def collect(
 ) -> dict[str, int]:
     """Write the log of each container to `logs/compose/SERVICE.log`, and `docker inspect` of all to `bundle`.
 
-    Logs that cannot be read are left out.
+    Each line begins with its time, as in the logs of a run in Kubernetes. Logs that cannot be read are left out.
 
     Args:
         compose: the project.
@@ -40,7 +40,7 @@ def collect(
     def write_log(container: Object) -> tuple[str, int] | None:
         name = container_name(container)
         try:
-            text = compose.logs(name, since=since)
+            text = compose.logs(name, since=since, timestamps=True)
         except SeatrialError:
             return None
         if text:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from seatrial.model.deadline import Deadline
-from seatrial.model.errors import NotReady
+from seatrial.model.errors import NotReady, SeatrialError
 from seatrial.model.event import FindingMade, ServiceSeen
 from seatrial.model.finding import Finding
 from seatrial.model.redaction import SECRETS
@@ -81,5 +81,8 @@ def with_log(compose: ComposeProject, containers: list[Object], finding: Finding
     name = next((container_name(each) for each in containers if service_of(each) == finding.subject.name), "")
     if not name:
         return finding
-    text = decode_log(SECRETS.data(compose.logs(name, tail=_LOG_LINES)))
+    try:
+        text = decode_log(SECRETS.data(compose.logs(name, tail=_LOG_LINES)))
+    except SeatrialError:
+        return finding
     return replace(finding, evidence=(*finding.evidence, *text.splitlines()[-_LOG_LINES:]))

@@ -17,8 +17,8 @@ _TIME: Final = re.compile(
     r"\W?(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
     r"(?: ?(Z|UTC|GMT)|\s?([+-])(\d\d):?(\d\d))?(?![\d])"
 )
-_OF_KUBELET: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ")
-"""The time that the kubelet writes before each line, on request."""
+_OF_ENGINE: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ")
+"""The time that the kubelet and Docker write before each line, on request."""
 
 _SEVERE: Final = re.compile(
     r"\b(?:error|err|exception|fatal|panic|critical|severe|traceback|fail(?:ed|ure)|refused|denied|killed|oom"
@@ -34,7 +34,7 @@ class TimedLog:
     """A log with the times of its lines.
 
     Attributes:
-        lines: the lines, without the kubelet's time.
+        lines: the lines, without the time of the kubelet or of Docker.
         times: seconds after the start of the run, of each line, ascending; empty if the log has no times. A line
             without a time has the one of the line before.
     """
@@ -53,7 +53,7 @@ class TimedLog:
             if at is not None:
                 # A program may print its lines out of order.
                 latest = at if latest is None else max(latest, at)
-            lines.append(raw[match.end() :] if (match := _OF_KUBELET.match(raw)) else raw)
+            lines.append(raw[match.end() :] if (match := _OF_ENGINE.match(raw)) else raw)
             times.append(latest if latest is not None else float("-inf"))
         return cls(tuple(lines), tuple(times) if latest is not None else ())
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import msgspec
+from compose.fake_compose import STAMP
 from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind
 from seatrial.model.errors import EnvironmentFailed, ExitCode
 from seatrial.model.event import FindingMade, Note
@@ -67,7 +68,7 @@ def test_run_with_tests_records_facts(world):
         None,
         "there was no container of the tests",
     )
-    assert [(each.name, each.log) for each in facts.containers] == [("web", 5)]
+    assert [(each.name, each.log) for each in facts.containers] == [("web", len(STAMP) + 5)]
 
 
 def test_run_without_tests_records_none(world):
