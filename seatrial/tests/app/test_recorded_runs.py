@@ -31,6 +31,14 @@ def test_outcome_duration_text_and_services_of_a_test_are_read(runs):
     assert found.logs == {"web-1/c": "started\n"}
 
 
+def test_logs_of_compose_have_the_names_of_their_services(runs):
+    directory = write_run(runs / "one", {})
+    (directory / "logs" / "compose").mkdir()
+    (directory / "logs" / "compose" / "web.log").write_text("listening\n")
+
+    assert read_run(directory).logs["web"] == "listening\n"
+
+
 def test_run_of_an_older_version_has_no_facts(runs):
     assert read_run(write_run(runs / "one", {NAME: "passed"}, facts=None)).facts is None
 

@@ -184,4 +184,5 @@ def _logs(directory: Path) -> Iterator[tuple[str, str]]:
     for file in sorted([*(logs / "pods").glob("*/*/*.log"), *(logs / "compose").glob("*.log")]):
         with file.open("rb") as log:
             log.seek(max(0, file.stat().st_size - _LONGEST_LOG))
-            yield f"{file.parent.name}/{file.stem}", log.read().decode(errors="replace")
+            name = file.stem if file.parent == logs / "compose" else f"{file.parent.name}/{file.stem}"
+            yield name, log.read().decode(errors="replace")
