@@ -385,6 +385,7 @@ def _facts() -> Iterator[str]:
         environment_facts.Variable,
         environment_facts.Mount,
         environment_facts.Limits,
+        environment_facts.Usage,
         environment_facts.NameAnswer,
         environment_facts.PortAnswer,
         environment_facts.PolicyFacts,

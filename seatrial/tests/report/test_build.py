@@ -8,7 +8,14 @@ import msgspec
 import pytest
 from seatrial.model import timeline as t
 from seatrial.model.blame import Blame
-from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts, EnvironmentKind, Limits, RunnerFacts
+from seatrial.model.environment_facts import (
+    ContainerFacts,
+    EnvironmentFacts,
+    EnvironmentKind,
+    Limits,
+    RunnerFacts,
+    Usage,
+)
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.redaction import SECRETS
@@ -210,7 +217,13 @@ def test_page_has_the_facts_of_the_environment(tmp_path: Path) -> None:
     )  # fmt: skip
     facts = EnvironmentFacts(
         kind=EnvironmentKind.KUBERNETES,
-        runner=RunnerFacts(user=1000, groups=(1000, 27), hostname="test-runner", read_only_root=True),
+        runner=RunnerFacts(
+            user=1000,
+            groups=(1000, 27),
+            hostname="test-runner",
+            read_only_root=True,
+            usage=Usage(memory_peak=96 << 20, cpu_seconds=2.5),
+        ),
         containers=(api, ContainerFacts(name="db", image_id="sha256:2")),
     )
     directory = RunDirectory().write(tmp_path)
@@ -218,7 +231,8 @@ def test_page_has_the_facts_of_the_environment(tmp_path: Path) -> None:
     made = page_of(directory)
 
     assert dict(dict(made.facts)["Container of the tests"]) == {
-        "user": "1000", "groups": "1000, 27", "host name": "test-runner", "root file system": "read-only",
+        "user": "1000", "groups": "1000, 27", "host name": "test-runner", "memory used": "96 MiB at most",
+        "CPU time": "2.5 s", "root file system": "read-only",
     }  # fmt: skip
     first, second = made.containers
     assert (first.limits, first.ready, first.restarts, first.last_exit) == ("64 MiB, 0.5 CPU", 4.0, 1, "OOMKilled 137")

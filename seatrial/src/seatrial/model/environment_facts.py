@@ -21,6 +21,7 @@ __all__ = [
     "PortAnswer",
     "RunnerFacts",
     "Trait",
+    "Usage",
     "Variable",
 ]
 
@@ -89,6 +90,22 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     cpu: Annotated[float, Meta(ge=0, le=1e6)] = 0.0
 
 
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Resources that a container used since it started, as its cgroup counts them. 0: unknown.
+
+    Services have none: `docker stats` takes two seconds, and most clusters need an additional component to measure it.
+
+    Attributes:
+        memory: bytes in use after the tests, with the page cache.
+        memory_peak: most bytes in use at any time, with the page cache.
+        cpu_seconds: CPU time of all processes, also of earlier runs if the container was kept.
+    """
+
+    memory: _Number = 0
+    memory_peak: _Number = 0
+    cpu_seconds: _Seconds = 0.0
+
+
 class NameAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of the resolver to one name.
 
@@ -132,6 +149,7 @@ class RunnerFacts(msgspec.Struct, frozen=True, kw_only=True):
         ndots: dots in a name from which on the resolver tries it without the search path first.
         names: answers of the resolver for each declared service.
         ports: reachability of each declared service.
+        usage: memory and CPU time; comparisons do not count it as a difference. It is not recorded for services.
     """
 
     user: _Number
@@ -147,6 +165,7 @@ class RunnerFacts(msgspec.Struct, frozen=True, kw_only=True):
     names: Annotated[tuple[NameAnswer, ...], Meta(max_length=1000)] = ()
     ports: Annotated[tuple[PortAnswer, ...], Meta(max_length=1000)] = ()
     limits: Limits = Limits()
+    usage: Usage = Usage()
 
 
 class ContainerFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -290,6 +290,8 @@ def _runner(runner: RunnerFacts) -> dict[str, str]:
         "host name": runner.hostname,
         "time zone": runner.time_zone,
         "limits": _limits(runner.limits),
+        "memory used": f"{runner.usage.memory_peak / 2**20:.0f} MiB at most" if runner.usage.memory_peak else "",
+        "CPU time": f"{runner.usage.cpu_seconds:.1f} s" if runner.usage.cpu_seconds else "",
         "root file system": "read-only" if runner.read_only_root else "writable",
     }
     return {name: value for name, value in values.items() if value}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from seatrial.model.environment_facts import Limits
+import pytest
+from seatrial.model.environment_facts import Limits, Usage
 from seatrial.model.errors import ExitCode
 
-from comparison.recorded_sides import compared, container, explained, fact, facts, run
+from comparison.recorded_sides import compared, container, explained, fact, facts, run, runner
 
 KILLED = container(last_exit="OOMKilled 137", restarts=1, limits=Limits(memory=32 << 20))
 
@@ -52,3 +53,30 @@ def test_other_limits_are_explained():
     difference = fact(facts(), facts(container(limits=Limits(cpu=0.1))), "limits")
 
     assert difference.explanation.cause == "the limits of web differ"
+
+
+def test_usage_is_evidence_for_other_limits_of_the_tests():
+    left = runner(limits=Limits(memory=96 << 20), usage=Usage(memory_peak=30 << 20))
+    right = runner(usage=Usage(memory_peak=31 << 20))
+
+    assert fact(facts(runner=left), facts(runner=right), "limits").explanation.evidence == (
+        "before: 96 MiB, no CPU limit",
+        "after: no memory limit, no CPU limit",
+        "tests in before: used at most 30 MiB of 96 MiB",
+        "tests in after: used at most 31 MiB, without a limit",
+    )
+
+
+@pytest.mark.parametrize(("peak", "is_evidence"), [(95, True), (30, False)])
+def test_usage_is_evidence_for_a_kill_if_it_reached_the_limit(peak, is_evidence):
+    used = runner(limits=Limits(memory=96 << 20), usage=Usage(memory_peak=peak << 20))
+    explanation = explained("MemoryError", right_facts=facts(runner=used))
+
+    assert explanation.rule == "limits"
+    assert (f"tests in after: used at most {peak} MiB of 96 MiB" in explanation.evidence) is is_evidence
+
+
+def test_usage_is_no_difference():
+    right = runner(usage=Usage(memory=1 << 30, memory_peak=2 << 30, cpu_seconds=60.0))
+
+    assert compared(left=run(facts=facts()), right=run(facts=facts(runner=right))).differences == ()

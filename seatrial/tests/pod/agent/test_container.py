@@ -32,3 +32,24 @@ def test_counters_of_cgroup_v2(
     monkeypatch.setattr(container, "_V1", str(tmp_path / "none"))
 
     assert (container.oom_kills(), container.memory_peak(), container.memory_limit()) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"v2/memory.current": "1048576\n", "v2/cpu.stat": "usage_usec 2500000\nuser_usec 1\n"}, (1 << 20, 2.5)),
+        ({"v1/memory.usage_in_bytes": "1048576\n", "cpuacct/cpuacct.usage": "2500000000\n"}, (1 << 20, 2.5)),
+        ({"v2/cpu.stat": "nr_periods 0\n"}, (0, 0.0)),
+    ],
+    ids=["cgroup v2", "cgroup v1", "unknown"],
+)
+def test_usage_of_the_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], expected: tuple[int, float]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for constant, directory in (("_V2", "v2"), ("_V1", "v1"), ("_V1_CPU", "cpuacct")):
+        monkeypatch.setattr(container, constant, str(tmp_path / directory))
+
+    assert (container.memory_usage(), container.cpu_seconds()) == expected

@@ -1,4 +1,4 @@
-"""Read the memory counters of this container, and terminate its processes."""
+"""Read the memory and CPU counters of this container, and terminate its processes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ import os
 import signal
 import time
 
-__all__ = ["adopt_orphans", "end_children", "kill_children", "memory_limit", "memory_peak", "oom_kills"]
+__all__ = [
+    "adopt_orphans",
+    "cpu_seconds",
+    "end_children",
+    "kill_children",
+    "memory_limit",
+    "memory_peak",
+    "memory_usage",
+    "oom_kills",
+]
 
 _V1 = "/sys/fs/cgroup/memory"
+_V1_CPU = "/sys/fs/cgroup/cpuacct"
 _V2 = "/sys/fs/cgroup"
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -27,6 +37,20 @@ def oom_kills() -> int:
 def memory_peak() -> int:
     """Return the peak memory usage of this container in bytes; 0 if unknown."""
     return _number(f"{_V2}/memory.peak") or _number(f"{_V1}/memory.max_usage_in_bytes")
+
+
+def memory_usage() -> int:
+    """Return the memory that this container uses, with its page cache, in bytes; 0 if unknown."""
+    return _number(f"{_V2}/memory.current") or _number(f"{_V1}/memory.usage_in_bytes")
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this container since its start, in seconds; 0 if unknown."""
+    for line in _read(f"{_V2}/cpu.stat").splitlines():
+        name, _, value = line.partition(" ")
+        if name == "usage_usec":
+            return int(value) / 1e6
+    return _number(f"{_V1_CPU}/cpuacct.usage") / 1e9
 
 
 def memory_limit() -> int:

@@ -1,4 +1,4 @@
-"""Print facts about the container of the tests: user, variables, mounts, names, ports, limits.
+"""Print facts about the container of the tests: user, variables, mounts, names, ports, limits and usage.
 
 stdin is a line of JSON: `key`, hexadecimal, for the fingerprints of values, and `services`, each with name, host, port
 and the HTTP path of its check. Values of variables never leave this process: it prints a keyed hash of each, and
@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Any
 
-from .container import memory_limit
+from .container import cpu_seconds, memory_limit, memory_peak, memory_usage
 
 __all__ = ["collect", "facts", "fingerprint", "traits"]
 
@@ -63,6 +63,7 @@ def collect(key: bytes, services: list[dict[str, Any]], environ: dict[str, str])
         "names": names,
         "ports": ports,
         "limits": {"memory": memory_limit(), "cpu": _cpu_limit()},
+        "usage": {"memory": memory_usage(), "memory_peak": memory_peak(), "cpu_seconds": round(cpu_seconds(), 3)},
     }
 
 
