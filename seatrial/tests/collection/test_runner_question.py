@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from fakes import FakeExec, refused
-from seatrial.collection.runner_question import ask_runner, asked_services
+from seatrial.collection.runner_question import RunnerQuestion, asked_services
 from seatrial.model.environment_facts import RunnerFacts
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Completed
@@ -41,14 +42,33 @@ def test_answer_is_decoded():
         return Completed(argv=tuple(argv), code=0, stdout=b'{"user": 7}', stderr=b"")
 
     pod.run = run
-    assert ask_runner(lambda: pod, [], b"key") == (RunnerFacts(user=7), "")
-    assert asked == [("facts", {"key": b"key".hex(), "services": []})]
+    question = RunnerQuestion(pod, [], b"key")
+    question.begin()
+    question.begin()
+    assert question.answer() == (RunnerFacts(user=7), "")
+    assert asked == [("facts", {"key": b"key".hex(), "services": []})], "it is asked once"
 
 
 def test_reason_is_returned_without_an_answer():
-    def connect():
-        raise refused("there is no container")
+    pod = FakeExec()
 
-    facts, problem = ask_runner(connect, [], b"key")
+    def run(*args, **more):
+        raise refused("no such container")
+
+    pod.run = run
+    facts, problem = RunnerQuestion(pod, [], b"key").answer()
     assert facts is None
-    assert problem
+    assert problem == "the cluster refuses"
+
+
+def test_container_that_does_not_answer_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("seatrial.collection.runner_question.SECONDS", 0.1)
+    pod, block = FakeExec(), threading.Event()
+
+    def run(*args, **more):
+        block.wait()
+        raise refused("too late")
+
+    pod.run = run
+    assert RunnerQuestion(pod, [], b"key").answer() == (None, "it did not answer in time")
+    block.set()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from typing import Any, Final
 
 from seatrial.model.environment_facts import RunnerFacts
@@ -14,28 +15,45 @@ from seatrial.runner.agent_files import agent_argv
 from seatrial.runner.decoder import Malformed
 from seatrial.runner.facts_decoder import decode_facts
 
-__all__ = ["SECONDS", "ask_runner", "asked_services"]
+__all__ = ["RunnerQuestion", "asked_services"]
 
 SECONDS: Final = 10.0
 """Time for the agent to answer."""
 
 
-def ask_runner(
-    connect: Callable[[], PodExec], services: Sequence[dict[str, Any]], key: bytes
-) -> tuple[RunnerFacts | None, str]:
-    """Return the facts, or None and why the container did not answer.
+class RunnerQuestion:
+    """The question for the facts, asked in a thread while the tests run: the answer takes a tenth of a second.
 
     Args:
-        connect: returns commands in the container.
+        exec_: commands in the container.
         services: what to resolve and to connect to.
         key: key of the fingerprints.
     """
-    stdin = json.dumps({"key": key.hex(), "services": list(services)}).encode() + b"\n"
-    try:
-        done = connect().run(agent_argv("facts"), stdin=stdin, container="tests", timeout=SECONDS)
-        return decode_facts(done.stdout), ""
-    except (SeatrialError, StreamBroken, Malformed) as error:
-        return None, str(error)
+
+    def __init__(self, exec_: PodExec, services: Sequence[dict[str, Any]], key: bytes) -> None:
+        self._exec = exec_
+        self._stdin = json.dumps({"key": key.hex(), "services": list(services)}).encode() + b"\n"
+        self._facts: RunnerFacts | None = None
+        self._problem = "it did not answer in time"
+        self._thread = threading.Thread(target=self._ask, name="seatrial-facts-exec", daemon=True)
+
+    def begin(self) -> None:
+        """Ask. Later calls do nothing."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def answer(self) -> tuple[RunnerFacts | None, str]:
+        """Wait for the answer. Return the facts, or None and why the container did not answer."""
+        self.begin()
+        self._thread.join(SECONDS)
+        return self._facts, "" if self._facts is not None else self._problem
+
+    def _ask(self) -> None:
+        try:
+            done = self._exec.run(agent_argv("facts"), stdin=self._stdin, container="tests", timeout=SECONDS)
+            self._facts = decode_facts(done.stdout)
+        except (SeatrialError, StreamBroken, Malformed) as error:
+            self._problem = str(error)
 
 
 def asked_services(project: Project, namespace: str) -> list[dict[str, Any]]:

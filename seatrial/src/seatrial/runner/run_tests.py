@@ -109,6 +109,7 @@ def run_tests(
     started: Started | None = None,
     cut: Callable[[TestRun], None] | None = None,
     blame: Callable[[Sequence[FailedTest]], Sequence[Blame]] = lambda _: (),
+    began: Callable[[], None] = lambda: None,
 ) -> TestRun:
     """Run the tests, show pytest's output on `out`, and return the result.
 
@@ -124,6 +125,7 @@ def run_tests(
         started: a waiting `submit` command of the agent; None: start one.
         cut: takes the incomplete result if an exception is raised.
         blame: returns whose fault the failed tests are. Called once, before pytest's summary is shown.
+        began: called once the pod runs the tests; it must return at once.
 
     The first Ctrl-C interrupts the tests, as it does without seatrial. The second one kills them, the third one raises.
     SIGTERM does the same, with less time for the tests to end. The result has everything that was reported before.
@@ -143,6 +145,7 @@ def run_tests(
             exec_, request, emit=emit, state=state, run_dir=run_dir, renderer=renderer, blame=blame,
             stop=stop or threading.Event(),
         )  # fmt: skip
+        began()
         return follower.result(submitted, cut)
 
 

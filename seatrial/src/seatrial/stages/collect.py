@@ -60,7 +60,7 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
     """
     if not ctx.is_connected:
         return done(Collection())
-    facts = _facts(ctx, delivered, tests)
+    facts = _facts(ctx, delivered)
     problem = ctx.recorder.stop(drain=_DRAIN if failed else 0.0) if ctx.recorder else None
     findings = _probe(ctx, tests)
     whole = failed or ctx.is_new
@@ -90,14 +90,14 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
     return done(Collection(images_size), shown, findings)
 
 
-def _facts(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None) -> FactsRecorder | None:
+def _facts(ctx: Ctx, delivered: DeliveredImages | None) -> FactsRecorder | None:
     """Begin to read the facts about the environment; None if the run has no tests."""
     if not ctx.tests:
         return None
     key = fingerprint_key(ctx.env.shared, os.environ)
     used = delivered.used if delivered is not None else ()
     here = {each.digest: image.digest for each in used if (image := ctx.engine_images.get(each.reference)) is not None}
-    recorder = FactsRecorder(kube=ctx.kube, project=ctx.project, key=key, tests=tests is not None, images=here)
+    recorder = FactsRecorder(kube=ctx.kube, project=ctx.project, key=key, question=ctx.question, images=here)
     recorder.start()
     return recorder
 

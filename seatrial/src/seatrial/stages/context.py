@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Generic, TextIO, TypeVar
 
+from seatrial.collection.runner_question import RunnerQuestion
 from seatrial.environments.compose import Compose
 from seatrial.environments.environment import Environment
 from seatrial.environments.kubernetes import Kubernetes
@@ -81,6 +82,7 @@ class RunContext:
         canceled: set once another stage has failed.
         facts: what users read about each stage that has not ended, as far as it is known.
         engine_images: images on the engine.
+        question: asks the container of the tests for its facts, once tests run there.
         is_new: whether this run creates the cluster or the Compose project.
     """
 
@@ -103,6 +105,7 @@ class RunContext:
     discard: bool = False
     canceled: threading.Event = field(default_factory=threading.Event)
     facts: dict[Stage, dict[str, str]] = field(default_factory=dict)
+    question: RunnerQuestion | None = None
     engine_images: EngineImages = field(init=False)
     is_new: bool = field(init=False)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seatrial.collection.fingerprint_key import fingerprint_key
+from seatrial.collection.runner_question import RunnerQuestion, asked_services
 from seatrial.diagnose.failed_test import FailedTest
 from seatrial.image_inputs.delta import BuiltFileChanged, Delta, plan
 from seatrial.image_inputs.working_tree import digest, shown
@@ -46,6 +48,7 @@ class Runner:
     Attributes:
         exec_: commands there.
         where: its name for the header: "pod shop/test-runner in cluster shop".
+        namespace: namespace of the pod; empty: a container of Compose.
         directory: working directory of the tests.
         state: returns the state of the container `tests`.
         recreate: recreates the runner, and waits until it runs.
@@ -55,6 +58,7 @@ class Runner:
 
     exec_: PodExec
     where: str
+    namespace: str
     directory: str
     state: Callable[[], ContainerState]
     recreate: Callable[[], None]
@@ -95,6 +99,7 @@ def run(
     runner = Runner(
         exec_=ctx.kube.exec(spec.pod, spec.namespace),
         where=f"pod {spec.namespace}/{spec.pod} in cluster {ctx.env.cluster.name}",
+        namespace=spec.namespace,
         directory=_directory(ctx, delivered.runner),
         state=state,
         recreate=lambda: _recreate(ctx, installation.runner_pod),
@@ -110,6 +115,9 @@ def run_in(ctx: RunContext, runner: Runner, *, cut: Callable[[TestRun], None]) -
     """Sync the working tree to a runner, run the tests in it, and collect their files. Raises what `run` raises."""
     spec = ctx.project.runner
     root = host_root(ctx.project)
+    services = asked_services(ctx.project, runner.namespace)
+    question = RunnerQuestion(runner.exec_, services, fingerprint_key(ctx.env.shared, os.environ))
+    ctx.question = question
     terminal = sys.stdin.isatty() and ctx.out.isatty()
     asked = split_command_line(
         spec.command, ctx.pytest_args, root=root, cwd=Path.cwd(), terminal=terminal, reports=spec.report_options
@@ -166,6 +174,7 @@ def run_in(ctx: RunContext, runner: Runner, *, cut: Callable[[TestRun], None]) -
             started=runner.prestarted.take() if runner.prestarted else None,
             cut=cut,
             blame=runner.blame,
+            began=question.begin,
         )
         pod.save(tests.files, tree)
         return delta, tests

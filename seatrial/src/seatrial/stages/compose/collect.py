@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from seatrial.collection.engine_facts import engine_facts
 from seatrial.collection.facts_recorder import write_facts
 from seatrial.collection.fingerprint_key import fingerprint_key, key_id
-from seatrial.collection.runner_question import ask_runner, asked_services
 from seatrial.compose.collector import collect
 from seatrial.compose.runner_services import own_services
 from seatrial.compose.service_probes import probes_of
@@ -49,28 +48,24 @@ def run(ctx: ComposeCtx, tests: TestRun | None, *, failed: bool) -> Report[Colle
     since = None if whole else math.ceil((ctx.env.clock.now() - ctx.started).total_seconds()) + 1
     logs = collect(ctx.env.compose, containers, ctx.run_dir, since=since, bundle=bundle)
     if ctx.tests:
-        _record_facts(ctx, containers, logs, asked=tests is not None)
+        _record_facts(ctx, containers, logs)
     images_size = ctx.env.images.disk_usage(sorted({str(each["Image"]) for each in containers})) if ctx.is_new else 0
     facts = {"logs": str(sum(map(bool, logs.values()))), **({"bundle": str(bundle)} if bundle else {})}
     return done(Collection(images_size), facts, findings)
 
 
-def _record_facts(ctx: ComposeCtx, containers: list[Object], logs: Mapping[str, int], *, asked: bool) -> None:
+def _record_facts(ctx: ComposeCtx, containers: list[Object], logs: Mapping[str, int]) -> None:
     """Write `facts.json`.
 
     Args:
         ctx: the run.
         containers: the containers of the project.
         logs: name of a container to the bytes of its log that could be read.
-        asked: whether there is a container of the tests that can be asked.
     """
     key = fingerprint_key(ctx.env.shared, os.environ)
     runner, problem = None, "there was no container of the tests"
-    if asked:
-        pod = ctx.project.runner.pod
-        runner, problem = ask_runner(
-            lambda: runner_exec(ctx.env.compose, pod), asked_services(ctx.project, namespace=""), key
-        )
+    if ctx.question is not None:
+        runner, problem = ctx.question.answer()
     images = ctx.env.images.inspect(sorted({str(each["Image"]) for each in containers}))
     facts = EnvironmentFacts(
         kind=EnvironmentKind.COMPOSE,

@@ -46,6 +46,7 @@ def run(ctx: ComposeCtx, started: StartedProject, *, cut: Callable[[TestRun], No
     runner = Runner(
         exec_=runner_exec(compose, spec.pod),
         where=f"container {spec.pod} of Compose project {compose.name}",
+        namespace="",
         directory=spec.workdir or (start.local.workdir if start.local else "") or "/",
         state=state,
         recreate=recreate,
