@@ -84,6 +84,13 @@ def test_service_that_others_wait_for_until_it_completed_is_meant_to_end():
     assert found.waits_for == ("db (service_healthy)", "migrate (service_completed_successfully)")
 
 
+@pytest.mark.parametrize(("code", "once"), [(0, True), (3, False)])
+def test_service_that_completed_was_meant_to_end(code, once):
+    (seed,) = facts(inspected("seed", state={"Status": "exited", "ExitCode": code}))
+
+    assert seed.once is once
+
+
 def check(seconds, code=0):
     return {"End": f"2026-01-01T00:00:{10 + seconds:02}.123456789Z", "ExitCode": code}
 

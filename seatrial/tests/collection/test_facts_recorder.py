@@ -8,8 +8,10 @@ import msgspec
 import pytest
 from fakes import FakeKube, refused
 from seatrial.collection.cluster_facts import variable
-from seatrial.collection.facts_recorder import FactsRecorder
-from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind, RunnerFacts
+from seatrial.collection.facts_recorder import FactsRecorder, write_facts
+from seatrial.collection.runner_question import RunnerQuestion
+from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts, EnvironmentKind, RunnerFacts, Variable
+from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Completed, StreamBroken
 from shop_world import pod
@@ -39,7 +41,8 @@ def answering(kube, text):
 
 
 def recorded(kube, project, tmp_path, *, tests=True):
-    recorder = FactsRecorder(kube=kube, project=project, key=KEY, tests=tests, images={})
+    question = RunnerQuestion(kube.pod, [], KEY) if tests else None
+    recorder = FactsRecorder(kube=kube, project=project, key=KEY, question=question, images={})
     recorder.start()
     assert recorder.finish(tmp_path, {("web-1", "c"): 5}, seconds=5)
     return msgspec.json.decode((tmp_path / "facts.json").read_bytes(), type=EnvironmentFacts)
@@ -78,7 +81,7 @@ def test_cluster_that_does_not_answer_leaves_no_file(project, tmp_path):
         raise refused("gone")
 
     kube.objects = objects
-    recorder = FactsRecorder(kube=kube, project=project, key=KEY, tests=False, images={})
+    recorder = FactsRecorder(kube=kube, project=project, key=KEY, question=None, images={})
     recorder.start()
 
     assert not recorder.finish(tmp_path, {}, seconds=5)
@@ -100,3 +103,14 @@ def test_values_of_secrets_are_read_for_their_fingerprints_only(project, tmp_pat
 
     assert facts.containers[0].variables == {"PASSWORD": variable(KEY, "PASSWORD", "sesame-open")}
     assert b"sesame" not in (tmp_path / "facts.json").read_bytes()
+
+
+def test_names_of_variables_are_written_if_they_contain_a_secret_value(tmp_path):
+    SECRETS.learn(["INVENTORY"])
+    variables = {"INVENTORY_URI": Variable(fingerprint="a")}
+    web = ContainerFacts(name="web", command=("INVENTORY",), variables=variables)
+    write_facts(tmp_path, EnvironmentFacts(kind=EnvironmentKind.COMPOSE, containers=(web,)))
+    SECRETS.forget()
+
+    (written,) = json.loads((tmp_path / "facts.json").read_bytes())["containers"]
+    assert (list(written["variables"]), written["command"]) == (["INVENTORY_URI"], ["***"])

@@ -21,7 +21,7 @@ set = { "image.tag" = "nonesuch", "image.repository" = "registry.example/shop", 
 
 [runner]
 image = "shop"
-env = { API_KEY = "planted-key" }
+env = { API_KEY = "planted-key", ROLE_INVENTORY_URI = "ROLE_INVENTORY", OTHER = "INVENTORY" }
 """
 
 
@@ -44,3 +44,8 @@ def test_values_that_may_be_secret_are_hidden(value: str) -> None:
 @pytest.mark.parametrize("value", ["nonesuch", "registry.example/shop", "registry.example/python:3.13"])
 def test_names_of_images_are_shown(value: str) -> None:
     assert SECRETS.text(f"image {value} cannot be pulled") == f"image {value} cannot be pulled"
+
+
+def test_name_of_a_variable_is_shown_if_it_contains_the_value_of_another() -> None:
+    assert SECRETS.text("ROLE_INVENTORY_URI is not set") == "ROLE_INVENTORY_URI is not set"
+    assert SECRETS.text("role INVENTORY") == "role ***"

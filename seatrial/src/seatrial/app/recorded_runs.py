@@ -15,6 +15,7 @@ from seatrial.comparison.recorded import RecordedRun, RecordedTest, Side
 from seatrial.model.environment_facts import FACTS_SCHEMA, EnvironmentFacts
 from seatrial.model.errors import ExitCode, UsageError
 from seatrial.model.event import TestReported, decode_event
+from seatrial.model.redaction import SECRETS
 from seatrial.model.result import RunResult
 
 __all__ = ["find_run", "read_run", "read_side", "sides"]
@@ -65,6 +66,7 @@ def read_run(directory: Path) -> RecordedRun:
         facts = _decoded(directory / FACTS_FILE, EnvironmentFacts)
         if facts.schema != FACTS_SCHEMA:
             raise UsageError(f"{directory / FACTS_FILE} has schema {facts.schema}", reason=f"known: {FACTS_SCHEMA}")
+        SECRETS.learn((), ordinary=facts.variable_names)
     return RecordedRun(
         directory=str(directory), result=result, tests=_tests(directory), facts=facts, logs=dict(_logs(directory))
     )

@@ -52,6 +52,7 @@ def _container(
     networks = (each.get("NetworkSettings") or {}).get("Networks") or {}
     name, service = each["Name"].removeprefix("/"), _service(each)
     health = state.get("Health") or {}
+    completed = state.get("Status") == "exited" and state.get("ExitCode") == 0
     aliases = {alias for network in networks.values() for alias in network.get("Aliases") or ()}
     return ContainerFacts(
         name=service,
@@ -71,8 +72,9 @@ def _container(
         restarts=int(each.get("RestartCount") or 0),
         last_exit=_last_exit(state),
         ready=health.get("Status", "healthy") == "healthy" and state.get("Status") == "running",
-        completed=state.get("Status") == "exited" and state.get("ExitCode") == 0,
-        once=once,
+        completed=completed,
+        # Its work was done, also if nobody waited for that.
+        once=once or completed,
         started=_time(state.get("StartedAt", "")),
         seconds_to_ready=_seconds_to_ready(state),
         probes=("healthcheck",) if _has_check(config) else (),

@@ -15,10 +15,10 @@ import msgspec
 from seatrial.chart_checks.references import sources_of_variables
 from seatrial.collection.cluster_facts import Sources, container_facts, policy_facts
 from seatrial.collection.fingerprint_key import key_id
-from seatrial.collection.runner_question import SECONDS, ask_runner, asked_services
+from seatrial.collection.runner_question import RunnerQuestion
 from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind, RunnerFacts
 from seatrial.model.errors import SeatrialError
-from seatrial.model.redaction import safe_struct
+from seatrial.model.redaction import SECRETS, safe_struct
 from seatrial.model.spec import Project
 from seatrial.ports import Kube, Object
 
@@ -36,17 +36,16 @@ class FactsRecorder:
         kube: the cluster's API.
         project: the project.
         key: key of the fingerprints.
-        tests: whether a container of the tests exists that can be asked.
+        question: the question to the container of the tests; None: there was none.
         images: digest of a manifest to the id of the image on the engine.
     """
 
     kube: Kube
     project: Project
     key: bytes
-    tests: bool
+    question: RunnerQuestion | None
     images: Mapping[str, str]
-    _runner: RunnerFacts | None = field(init=False, default=None)
-    _problem: str = field(init=False, default="there was no container of the tests")
+    _answer: tuple[RunnerFacts | None, str] = field(init=False, default=(None, "there was no container of the tests"))
     _objects: dict[str, list[Object]] = field(init=False, default_factory=dict)
     _values: dict[tuple[str, str, str], Mapping[str, str] | None] = field(init=False, default_factory=dict)
     _version: str = field(init=False, default="")
@@ -75,12 +74,13 @@ class FactsRecorder:
             runner=self.project.runner.pod,
             sources=Sources(self.key, lambda *reference: self._values.get(reference), logs, self.images),
         )
+        runner, problem = self._answer
         facts = EnvironmentFacts(
             kind=EnvironmentKind.KUBERNETES,
             platform=self._version,
             key=key_id(self.key),
-            runner=self._runner,
-            runner_problem=self._problem if self._runner is None else "",
+            runner=runner,
+            runner_problem=problem,
             containers=containers,
             policies=policy_facts(self._objects["networking.k8s.io/v1/NetworkPolicy"]),
         )
@@ -89,9 +89,6 @@ class FactsRecorder:
 
     def _read(self) -> None:
         with suppress(SeatrialError):
-            asked = threading.Thread(target=self._ask, name="seatrial-facts-exec", daemon=True)
-            if self.tests:
-                asked.start()
             for kind in ("v1/Pod", "v1/Service", "networking.k8s.io/v1/NetworkPolicy"):
                 self._objects[kind] = [
                     each for namespace in self.project.used_namespaces for each in self._list(kind, namespace)
@@ -99,8 +96,8 @@ class FactsRecorder:
             for reference in _references(self._objects["v1/Pod"]):
                 self._values[reference] = self._value(*reference)
             version = self.kube.version()
-            if self.tests:
-                asked.join(SECONDS)
+            if self.question is not None:
+                self._answer = self.question.answer()
             self._version = version
 
     def _list(self, kind: str, namespace: str) -> list[Object]:
@@ -111,12 +108,6 @@ class FactsRecorder:
                 raise
             # In a shared cluster, seatrial may not be allowed to read every kind.
             return []
-
-    def _ask(self) -> None:
-        spec = self.project.runner
-        self._runner, self._problem = ask_runner(
-            lambda: self.kube.exec(spec.pod, spec.namespace), asked_services(self.project, spec.namespace), self.key
-        )
 
     def _value(self, kind: str, namespace: str, name: str) -> Mapping[str, str] | None:
         """Return the values of a Secret or ConfigMap; None if the object does not exist or cannot be read."""
@@ -132,6 +123,7 @@ class FactsRecorder:
 
 def write_facts(run_dir: Path, facts: EnvironmentFacts) -> None:
     """Write `facts.json` of a run."""
+    SECRETS.learn((), ordinary=facts.variable_names)
     encoded = msgspec.json.encode(safe_struct(facts))
     (run_dir / FACTS_FILE).write_bytes(msgspec.json.format(encoded, indent=1) + b"\n")
 

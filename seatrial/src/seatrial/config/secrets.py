@@ -47,6 +47,7 @@ def _values(project: Project) -> Iterator[str]:
 def _names(project: Project) -> Iterator[str]:
     yield from (project.root.name, project.cluster.name, project.runner.pod, project.runner.image)
     yield project.runner.namespace
+    yield from (*project.runner.env, *project.runner.env_from, *(project.compose.env if project.compose else ()))
     for release in project.release:
         yield from (release.name, release.namespace, release.chart)
     for image in project.image:

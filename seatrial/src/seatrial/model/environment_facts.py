@@ -252,3 +252,9 @@ class EnvironmentFacts(msgspec.Struct, frozen=True, kw_only=True):
     runner_problem: str = ""
     containers: tuple[ContainerFacts, ...] = ()
     policies: tuple[PolicyFacts, ...] = ()
+
+    @property
+    def variable_names(self) -> set[str]:
+        """The names of all variables. They are not secret, even where one contains the value of another."""
+        names = {name for each in self.containers for name in each.variables}
+        return names | set(self.runner.variables if self.runner else ())
