@@ -36,7 +36,7 @@ class FactsRecorder:
         kube: the cluster's API.
         project: the project.
         key: key of the fingerprints.
-        question: the question to the container of the tests; None: there was none.
+        question: the question to the container of the tests; None: no such container.
         images: digest of a manifest to the id of the image on the engine.
     """
 
