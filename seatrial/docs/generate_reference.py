@@ -24,7 +24,7 @@ from seatrial.config.overrides import variables
 from seatrial.config.schema import SCHEMA_ID
 from seatrial.config.shape import describe, fields, kind_of
 from seatrial.diagnose import catalog
-from seatrial.model import blame, comparison, environment_facts, event, finding, result, timeline
+from seatrial.model import blame, comparison, environment_facts, event, finding, result, selection, timeline
 from seatrial.model.errors import ExitCode
 from seatrial.model.spec import Project
 
@@ -279,7 +279,7 @@ def _events() -> Iterator[str]:
     yield "`body` is one of the following. Its field `body` has the name.\n"
     for body in get_args(event.Body):
         yield from _struct(body, f"## {body.__name__}")
-    for part in (finding.Finding, finding.ObjectRef):
+    for part in (selection.Selection, finding.Finding, finding.ObjectRef):
         yield from _struct(part, f"## {part.__name__}")
 
 
@@ -475,6 +475,7 @@ _PAGES: Final = {
     "event": "events.md",
     "finding": "events.md",
     "result": "result.md",
+    "selection": "events.md",
     "timeline": "timeline.md",
     "timeline_parts": "timeline.md",
 }

@@ -13,6 +13,7 @@ from seatrial.model.event import RunEnded, RunStarted, StageStarted
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import RunId
 from seatrial.model.result import Outcome, RunResult, Stage
+from seatrial.model.selection import Selection
 from seatrial.removal.keep import Fate
 from seatrial.runner.run_tests import TestRun
 from seatrial.stages.cluster import RunningCluster
@@ -42,6 +43,16 @@ def test_stages_run_in_order(world):
     assert written == ended.result
     assert isinstance(world.recorded.bodies[0], RunStarted)
     assert isinstance(world.recorded.bodies[-1], RunEnded)
+
+
+def test_first_event_has_the_whole_command_line_and_its_selection(world):
+    selection = Selection(project="p", namespace="pr-42")
+    ctx = world.ctx(command=("test", "-x"), selection=selection)
+    pipeline.execute(ctx, (), peak=lambda: 0, functions={})
+
+    started = world.recorded.bodies[0]
+    assert started.command == ("-C", "p", "test", "--namespace", "pr-42", "-x")
+    assert started.selection == selection
 
 
 def test_seconds_alone_count_overlapping_stages_once(world):

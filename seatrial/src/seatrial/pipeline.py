@@ -342,7 +342,13 @@ def execute(
     """
     run = _Run(ctx, functions)
     stages = tuple(stage for group in plan for chain in group for stage in chain)
-    started = e.RunStarted(environment=ctx.record.id, command=ctx.command, stages=stages, directory=str(ctx.run_dir))
+    started = e.RunStarted(
+        environment=ctx.record.id,
+        command=ctx.selection.command_line(*ctx.command),
+        stages=stages,
+        directory=str(ctx.run_dir),
+        selection=ctx.selection,
+    )
     if not (run.attempt(lambda: ctx.emit(started)) and run.attempt(lambda: run.groups(plan))):
         run.attempt(run.cancel)
     run.attempt(ctx.env.processes.resume)

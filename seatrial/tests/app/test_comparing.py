@@ -12,6 +12,7 @@ from seatrial.app.repeated_runs import RepeatedRuns
 from seatrial.comparison.recorded import Side
 from seatrial.comparison.tests import Bounds
 from seatrial.model.errors import ExitCode, UsageError
+from seatrial.model.selection import Selection
 
 from .run_directories import write_run
 
@@ -58,7 +59,7 @@ class TestEnvironments:
         monkeypatch.setattr("seatrial.app.comparing.run_side", run_side)
         nothing: Any = None
         projects: Any = {"compose": "c", "kubernetes": "k"}
-        found: Any = run_both(nothing, projects, reruns=2, output=nothing, say=print)
+        found: Any = run_both(nothing, projects, selection=Selection(), reruns=2, output=nothing, say=print)
 
         assert found == ("compose", "kubernetes")
         assert asked == [("c", "compose", 3), ("k", "kubernetes", 3)]

@@ -9,6 +9,7 @@ import pytest
 from seatrial.app import repeated_runs
 from seatrial.app.recorded_runs import read_run
 from seatrial.model.errors import ExitCode
+from seatrial.model.selection import Selection
 
 from .run_directories import write_run
 
@@ -45,7 +46,8 @@ class Worlds:
         self.log.append("down")
         self.kept = False
 
-    def run(self, this, project, record, *, keep, command, **more):
+    def run(self, this, project, record, *, keep, command, selection, **more):
+        assert selection == Selection(project="p", environment="compose")
         self.log.append(f"{command[0]} {keep}")
         self.kept = keep == "always"
         self.count += 1
@@ -68,11 +70,12 @@ def worlds(tmp_path, monkeypatch):
 
 
 def side(worlds, repetitions):
-    project: Any = SimpleNamespace(root=worlds.root)
+    project: Any = SimpleNamespace(root=worlds.root, environment="compose")
     nothing: Any = None
     return repeated_runs.run_side(
-        nothing, project, name="compose", repetitions=repetitions, output=nothing, say=worlds.log.append
-    )
+        nothing, project, name="compose", selection=Selection(project="p"), repetitions=repetitions, output=nothing,
+        say=worlds.log.append,
+    )  # fmt: skip
 
 
 def test_single_run_removes_its_environment_itself(worlds):

@@ -6,6 +6,7 @@ import json
 import pytest
 from seatrial.cli.options import Context
 from seatrial.model.errors import UsageError
+from seatrial.model.selection import Selection
 
 
 class Terminal(io.StringIO):
@@ -74,6 +75,17 @@ def test_configuration_is_read_once_on_access(tmp_path, monkeypatch):
     (tmp_path / "seatrial.toml").write_text('[runner]\nimage = "x:1"\n')
 
     assert ctx.loaded is ctx.loaded
+
+
+def test_selection_has_the_options_and_variables_that_select_the_environment(monkeypatch):
+    monkeypatch.setenv("SEATRIAL_ENVIRONMENT", "compose")
+    monkeypatch.setenv("SEATRIAL_KEEP", "always")
+    context = Context(project_at="p", settings=(("cluster.name=x", "--set"),), environment="kubernetes", namespace="n")
+
+    assert context.selection == Selection(
+        project="p", settings=("cluster.name=x",), environment="kubernetes", namespace="n",
+        variables={"SEATRIAL_ENVIRONMENT": "compose"},
+    )  # fmt: skip
 
 
 def test_sinks_are_the_event_file_the_report_and_one_renderer(tmp_path, monkeypatch):

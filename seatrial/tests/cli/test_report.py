@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
-from report.run_directories import RUN, RunDirectory, suite
+from report.run_directories import RUN, Case, RunDirectory, suite
 
 MINIMAL = '[runner]\nimage = "example.org/tests:1"\n'
 
@@ -35,6 +36,26 @@ def test_report_prints_markdown_and_brief(seatrial, run):
     assert brief.out.startswith("verdict: tests failed (exit code 1): 2 failed")
     assert not (run / "report.html").exists()
     assert json.loads(seatrial("report", "--format", "brief", "--json").out)["brief"].strip() == brief.out.strip()
+
+
+def test_report_names_the_command_that_runs_the_test_in_the_same_environment(seatrial, tmp_path, runs, monkeypatch):
+    monkeypatch.setattr("seatrial.app.environments.claim", lambda *_: "record")
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "seatrial.toml").write_text(MINIMAL)
+    seatrial(
+        "-C", "shop", "--set", "runner.command=pytest -k 'a b'",
+        "test", "--env", "kubernetes", "--namespace", "pr-42", "-x",
+    )  # fmt: skip
+    selection = runs.calls[0]["selection"]
+    RunDirectory(tests=[Case("a.py::t[x y]", "failed")], selection=selection).write(tmp_path / "run")
+
+    brief = seatrial("report", "./run", "--format", "brief").out
+    reproduce = next(line for line in brief.splitlines() if line.startswith("reproduce: "))
+    program, *argv = shlex.split(reproduce.removeprefix("reproduce: "))
+    assert (program, seatrial(*argv).code) == ("seatrial", 0)
+    again = runs.calls[1]
+    assert (again["selection"], again["project"]) == (selection, runs.calls[0]["project"])
+    assert (again["command"], again["pytest_args"]) == (("test", "a.py::t[x y]"), ("a.py::t[x y]",))
 
 
 def test_report_of_an_unknown_run_names_the_known_ones(seatrial, run):

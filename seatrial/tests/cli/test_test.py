@@ -8,6 +8,7 @@ def test_test_runs_in_the_claimed_environment(seatrial, project, runs, monkeypat
     (call,) = runs.calls
     assert (call["record"], call["keep"], call["tests"], call["explain"]) == ("record of pr-42", "always", True, True)
     assert (call["command"], call["pytest_args"]) == (("test", "--lf"), ("--lf",))
+    assert call["selection"].namespace == "pr-42"
 
 
 def test_test_without_an_environment_is_a_usage_error(seatrial, project, runs):

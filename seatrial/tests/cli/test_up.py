@@ -33,7 +33,8 @@ def test_up_with_a_namespace_creates_the_cluster_first(seatrial, project, runs, 
     assert seatrial("up", "--namespace", "pr-42").code == 0
     cluster, guest = runs.calls
     assert (cluster["record"], cluster["only_cluster"]) == ("record 1", True)
-    assert (guest["record"], guest["command"]) == ("record 2", ("up", "--namespace", "pr-42"))
+    assert (guest["record"], guest["command"], guest["selection"].namespace) == ("record 2", ("up",), "pr-42")
+    assert cluster["selection"].namespace == ""
     assert found == [("default", "", None), ("pr-42", "pr-42", host)]
 
 

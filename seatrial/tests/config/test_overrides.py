@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.config import load
+from seatrial.config.overrides import variables_in
 from seatrial.config.source import Origin, Source
 
 from .configurations import FULL, MINIMAL, refused
@@ -42,6 +43,12 @@ def test_seatrial_set_overrides_values_of_images_and_releases(root):
     assert loaded.project.image[0].args == {"PYTHON": "3.14"}
     assert loaded.project.release[0].set == {"a.b": "1"}
     assert loaded.sources["image", 0, "args"] == Source(Origin.ENVIRONMENT, "SEATRIAL_SET")
+
+
+def test_variables_in_use_are_those_of_keys_and_seatrial_set():
+    environ = {"SEATRIAL_SET": "a=b", "SEATRIAL_CLUSTER_NAME": "x", "SEATRIAL_KEEP": "always", "HOME": "/"}
+
+    assert variables_in(environ) == {"SEATRIAL_CLUSTER_NAME": "x", "SEATRIAL_SET": "a=b"}
 
 
 def test_invalid_overrides_are_reported_with_their_option_or_variable(root):

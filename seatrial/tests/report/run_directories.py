@@ -17,6 +17,7 @@ from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.result import Counts, ImageUsed, Outcome, Problem, RunResult, Stage, StageResult, TreeProof
+from seatrial.model.selection import Selection
 
 RUN = RunId("20260131-154501-3f2a")
 START = datetime(2026, 1, 31, 15, 45, 1, tzinfo=UTC)
@@ -120,6 +121,7 @@ class RunDirectory:
     logs: dict[str, str] = field(default_factory=dict)
     images: tuple[ImageUsed, ...] = ()
     environment: str = "kubernetes"
+    selection: Selection = field(default_factory=Selection)
     kept: bool = True
     ended: bool = True
 
@@ -188,7 +190,7 @@ class RunDirectory:
         timed: list[tuple[float, e.Body]] = [
             (0, e.RunStarted(
                 environment=EnvironmentId("5e551040"), command=("test", "-k", "orders"), stages=tuple(Stage),
-                directory=f"/project/.seatrial/runs/{RUN}",
+                directory=f"/project/.seatrial/runs/{RUN}", selection=self.selection,
             )),
             *((26.0 + number, body) for number, body in enumerate(_pods())),
             *((30.0, e.FindingMade(finding=finding)) for finding in self.findings),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.result import Problem
+from seatrial.model.selection import Selection
 from seatrial.report.brief import render_brief
 from seatrial.report.page import Page
 
@@ -23,6 +24,14 @@ def test_brief_has_verdict_place_cause_and_command(page: Pages) -> None:
     assert lines[2].startswith("  at tests/a.py:17 in call: AssertionError: assert {'id': 1, 'total': 20}")
     assert "      -     'total': 30," in lines
     assert "reproduce: seatrial test tests/a.py::test_total" in lines
+
+
+def test_brief_has_a_long_command_in_full(page: Pages) -> None:
+    selection = Selection(settings=tuple(f"release.r{number}.namespace=pr-42" for number in range(12)))
+    lines = render_brief(page(tests=[Case("a.py::t", "failed")], selection=selection)).splitlines()
+
+    assert len(lines[-2]) > 300
+    assert lines[-2].endswith(" --set release.r11.namespace=pr-42 test a.py::t")
 
 
 def test_brief_has_the_ten_log_lines_that_matter(page: Pages) -> None:

@@ -20,6 +20,7 @@ from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.redaction import SECRETS
 from seatrial.model.result import ImageUsed, Problem
+from seatrial.model.selection import Selection
 from seatrial.report.page import Page
 from seatrial.report.writer import page_of
 
@@ -74,6 +75,20 @@ def test_test_of_docker_compose_is_reproduced_there(page: Pages) -> None:
 
     assert test.failure is not None
     assert test.failure.reproduce == "seatrial test --env compose a.py::t"
+
+
+def test_failure_is_reproduced_with_the_options_and_variables_that_selected_the_environment(page: Pages) -> None:
+    selection = Selection(
+        project="shop", settings=("cluster.name=ci 1",), environment="kubernetes", namespace="pr-42",
+        variables={"SEATRIAL_CLUSTER_PROVIDER": "existing"},
+    )  # fmt: skip
+    [test] = page(tests=[Case("a.py::t", "failed")], selection=selection).failures
+
+    assert test.failure is not None
+    assert test.failure.reproduce == (
+        "SEATRIAL_CLUSTER_PROVIDER=existing seatrial -C shop --set 'cluster.name=ci 1'"
+        " test --env kubernetes --namespace pr-42 a.py::t"
+    )
 
 
 def test_failure_has_the_logs_of_exactly_its_interval(page: Pages) -> None:

@@ -17,6 +17,7 @@ from seatrial.comparison.recorded import Side
 from seatrial.comparison.tests import Bounds
 from seatrial.model.comparison import Comparison
 from seatrial.model.errors import ExitCode, UsageError
+from seatrial.model.selection import Selection
 from seatrial.model.spec import Project
 
 __all__ = ["AcceptedFile", "accepted_entries", "compare_sides", "exit_of", "run_both"]
@@ -70,6 +71,7 @@ def run_both(
     this: Machine,
     projects: Mapping[str, Project],
     *,
+    selection: Selection,
     reruns: int,
     output: run_lifecycle.Output,
     say: Callable[[str], None],
@@ -82,6 +84,7 @@ def run_both(
     Args:
         this: the machine.
         projects: name of the side to the project, configured for its kind of environment.
+        selection: options of the command that select the project.
         reruns: repetitions after the first run of each side.
         output: where the events and pytest's output go.
         say: prints a line for the user.
@@ -91,7 +94,16 @@ def run_both(
         SeatrialError: an environment cannot be used or created.
     """
     left, right = (
-        run_side(this, project, name=name, repetitions=1 + reruns, output=output, say=say, pytest_args=pytest_args)
+        run_side(
+            this,
+            project,
+            name=name,
+            selection=selection,
+            repetitions=1 + reruns,
+            output=output,
+            say=say,
+            pytest_args=pytest_args,
+        )
         for name, project in projects.items()
     )
     return left, right

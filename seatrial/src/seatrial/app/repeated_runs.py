@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec.structs import replace
+
 from seatrial.app import environments, run_lifecycle
 from seatrial.app.recorded_runs import read_run
 from seatrial.app.take_down import take_down
 from seatrial.app.wiring import Machine
 from seatrial.comparison.recorded import Side
 from seatrial.model.errors import ExitCode
+from seatrial.model.selection import Selection
 from seatrial.model.spec import Project
 from seatrial.pipeline import FinishedRun
 
@@ -38,6 +41,7 @@ def run_side(
     project: Project,
     *,
     name: str,
+    selection: Selection,
     repetitions: int,
     output: run_lifecycle.Output,
     say: Callable[[str], None],
@@ -51,6 +55,7 @@ def run_side(
         this: the machine.
         project: the project, configured for one kind of environment.
         name: name of the side.
+        selection: options of the command that select the project.
         repetitions: number of runs.
         output: where the events and pytest's output go.
         say: prints a line for the user.
@@ -78,6 +83,7 @@ def run_side(
                 record,
                 output=output,
                 command=("test" if again else "run", *pytest_args),
+                selection=replace(selection, environment=project.environment),
                 keep=keep,
                 tests=True,
                 pytest_args=pytest_args,

@@ -16,6 +16,7 @@ from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
 from seatrial.model.event import Sink
 from seatrial.model.names import RunId, new_run_id
+from seatrial.model.selection import Selection
 from seatrial.model.spec import Project
 from seatrial.pipeline import COMPOSE_STAGES, STAGES, FinishedRun, Recorder, execute
 from seatrial.removal.keep import Fate
@@ -54,6 +55,7 @@ def run_in_environment(
     only_cluster: bool = False,
     explain: bool = False,
     discard: bool = False,
+    selection: Selection | None = None,
     pytest_args: tuple[str, ...] = (),
 ) -> FinishedRun:
     """Run the pipeline in a locked environment, then unlock the environment or delete its record.
@@ -63,12 +65,13 @@ def run_in_environment(
         project: the project.
         record: the environment; it is unlocked or its record is deleted when this returns.
         output: where the events and the output go.
-        command: the command line without `seatrial`, for events.jsonl.
+        command: name and arguments of the command, for events.jsonl.
         keep: never, on-failure or always.
         tests: run the tests; else only bring the environment up.
         only_cluster: create the cluster and nothing in it.
         explain: print the consequence of each changed file.
         discard: delete files in the pod that earlier runs created there.
+        selection: options of the command that select the project and the environment, for events.jsonl.
         pytest_args: arguments for pytest.
     """
     resources = Resources(record, this.ledger.write)
@@ -96,6 +99,7 @@ def run_in_environment(
             "keep": keep,
             "explain": explain,
             "discard": discard,
+            "selection": selection or Selection(),
             "pytest_args": pytest_args,
             "out": output.out,
             "color": output.color,

@@ -147,7 +147,13 @@ def compare_environments(
     # Checked before minutes of runs.
     limits, entries = _bounds(*ratios), comparing.accepted_entries(accepted, context.project.root / ACCEPTED_FILE)
     sides = comparing.run_both(
-        machine(), projects, reruns=reruns, output=context.output, say=context.say, pytest_args=pytest_args
+        machine(),
+        projects,
+        selection=context.selection,
+        reruns=reruns,
+        output=context.output,
+        say=context.say,
+        pytest_args=pytest_args,
     )
     comparison = comparing.compare_sides(*(each.side for each in sides), bounds=limits, accepted=entries, ready=ready)
     _show(context, comparison, markdown)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seatrial.app.run_lifecycle import Output
     from seatrial.config import Loaded
     from seatrial.model.event import Sink
+    from seatrial.model.selection import Selection
     from seatrial.model.spec import Project
 
 __all__ = ["COLOR_CHOICES", "Context"]
@@ -69,6 +70,20 @@ class Context:
         from seatrial.config.guest import guest_project  # noqa: PLC0415 - keeps --help quick
 
         return guest_project(self.loaded.project, self.namespace)
+
+    @property
+    def selection(self) -> Selection:
+        """The options and variables that select the project and its environment."""
+        from seatrial.config import overrides  # noqa: PLC0415 - keeps --help quick
+        from seatrial.model.selection import Selection  # noqa: PLC0415
+
+        return Selection(
+            project=self.project_at or "",
+            settings=tuple(setting for setting, _ in self.settings),
+            environment=self.environment,
+            namespace=self.namespace,
+            variables=overrides.variables_in(os.environ),
+        )
 
     @property
     def runs(self) -> Path:

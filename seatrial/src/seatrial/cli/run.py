@@ -52,6 +52,14 @@ def command(context: Context, *, keep: str, pytest_args: tuple[str, ...]) -> Exi
     record = environments.create(this, project, command="run", say=context.say, namespace=context.namespace)
     words = ("run", f"--keep={keep}", *pytest_args)
     ended = run_lifecycle.run_in_environment(
-        this, project, record, output=context.output, command=words, keep=keep, tests=True, pytest_args=pytest_args
+        this,
+        project,
+        record,
+        output=context.output,
+        command=words,
+        selection=context.selection,
+        keep=keep,
+        tests=True,
+        pytest_args=pytest_args,
     )
     return finish(context, ended)

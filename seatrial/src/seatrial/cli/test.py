@@ -42,6 +42,7 @@ def run_once(
         tests=True,
         explain=explain,
         discard=discard,
+        selection=context.selection,
         pytest_args=pytest_args,
     )
     return finish(context, ended)

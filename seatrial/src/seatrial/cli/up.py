@@ -44,9 +44,15 @@ def command(context: Context) -> ExitCode:
     is_guest = bool(context.namespace) and context.project.cluster.provider == "kind"
     host = _host(context, this) if is_guest else None
     record = environments.find_or_create(this, context.project, say=context.say, namespace=context.namespace, host=host)
-    words = ("up", "--namespace", context.namespace) if context.namespace else ("up",)
     ended = run_lifecycle.run_in_environment(
-        this, context.project, record, output=context.output, command=words, keep="always", tests=False
+        this,
+        context.project,
+        record,
+        output=context.output,
+        command=("up",),
+        selection=context.selection,
+        keep="always",
+        tests=False,
     )
     return finish(context, ended)
 
@@ -65,6 +71,7 @@ def _host(context: Context, this: Machine) -> EnvironmentRecord:
             record,
             output=plain.output,
             command=("up", "(the cluster)"),
+            selection=plain.selection,
             keep="always",
             tests=False,
             only_cluster=True,

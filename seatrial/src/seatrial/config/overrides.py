@@ -14,7 +14,7 @@ from seatrial.config.shape import bare, describe, fields, kind_of, leaves, type_
 from seatrial.config.source import Origin, Source
 from seatrial.model.spec import Project
 
-__all__ = ["SETTINGS", "Override", "apply", "from_command_line", "from_environment", "variables"]
+__all__ = ["SETTINGS", "Override", "apply", "from_command_line", "from_environment", "variables", "variables_in"]
 
 _PREFIX: Final = "SEATRIAL_"
 
@@ -41,6 +41,12 @@ def variables() -> dict[str, tuple[str, ...]]:
         for path, _ in leaves()
         if len(path) > 1 or path == _ALONE
     }
+
+
+def variables_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables that are in use: `SEATRIAL_SET` and the variables of keys, with their values."""
+    known = {SETTINGS, *variables()}
+    return {name: text for name, text in sorted(environ.items()) if name in known}
 
 
 def from_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[Problem]]:

@@ -12,6 +12,7 @@ from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.names import EnvironmentId, RunId
 from seatrial.model.redaction import safe_struct
 from seatrial.model.result import Outcome, RunResult, Stage
+from seatrial.model.selection import Selection
 
 __all__ = [
     "Body",
@@ -49,12 +50,14 @@ class RunStarted(_Body, frozen=True, kw_only=True, tag=True):
         command: the command line without `seatrial`.
         stages: the stages that will run unless one fails.
         directory: directory of the run's files.
+        selection: its options that select the project and the environment.
     """
 
     environment: EnvironmentId
     command: tuple[str, ...]
     stages: tuple[Stage, ...]
     directory: str
+    selection: Selection = Selection()
 
 
 class StageStarted(_Body, frozen=True, kw_only=True, tag=True):

@@ -19,6 +19,8 @@ _EXPLAINED: Final = 12
 _LOG_LINES: Final = 10
 _EVIDENCE: Final = 3
 _LONGEST: Final = 240
+_LONGEST_COMMAND: Final = 1000
+"""Characters of the command to reproduce; a command that is cut reproduces nothing."""
 
 
 def render_brief(page: Page) -> str:
@@ -96,13 +98,13 @@ def _logs(page: Page) -> list[str]:
 def _end(page: Page) -> Iterator[str]:
     for test in page.failures[:1]:
         if test.failure and test.failure.reproduce:
-            yield _short(f"reproduce: {test.failure.reproduce}")
+            yield _short(f"reproduce: {test.failure.reproduce}", _LONGEST_COMMAND)
     yield f"run: {page.run}, {words.duration(page.seconds)}; its directory has report.html, junit.xml and logs/"
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int = _LONGEST) -> str:
     line = text.replace("\n", " ")
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+    return line if len(line) <= longest else f"{line[:longest]}…"
 
 
 def _size(lines: list[str]) -> int:

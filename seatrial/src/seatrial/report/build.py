@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec.structs import replace
+
 from seatrial.model.blame import Blame, Cause, blame_summary
 from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts, EnvironmentKind, Limits, RunnerFacts
 from seatrial.model.errors import ExitCode
@@ -337,9 +339,11 @@ class _Tests:
         self._sources = sources
         self._start: datetime | None = sources.history.start
         self._end = next((row.start + row.seconds for row in stages if row.name == "test"), sources.history.end)
-        kept = sources.result is not None and sources.result.kept
+        self._command = "test" if sources.result is not None and sources.result.kept else "run"
+        self._selection = sources.history.selection
         compose = sources.result is not None and sources.result.environment == EnvironmentKind.COMPOSE
-        self._command = ("seatrial", "test" if kept else "run", *(("--env", "compose") if compose else ()))
+        if compose and not self._selection.environment:
+            self._selection = replace(self._selection, environment="compose")
         self._blames = _blames(sources)
         self._incidents: list[Incident] | None = None
         self._read: dict[str, TimedLog] = {}
@@ -384,7 +388,7 @@ class _Tests:
             causes=tuple(map(_suspect, blame.causes)) if blame else (),
             incidents=self._during(start, stop) if start is not None else (),
             logs=self._logs(start, stop, _concerned(detail, blame)) if start is not None else (),
-            reproduce=shlex.join((*self._command, span.nodeid)),
+            reproduce=self._selection.shell_command(self._command, span.nodeid),
         )
 
     def _during(self, first: float, last: float) -> tuple[Incident, ...]:

@@ -11,6 +11,7 @@ from seatrial.model.blame import Blame
 from seatrial.model.event import Event
 from seatrial.model.finding import Finding
 from seatrial.model.result import RunResult
+from seatrial.model.selection import Selection
 from seatrial.report.page import Outcome
 
 __all__ = ["History", "StageSpan", "TestSpan"]
@@ -65,6 +66,7 @@ class History:
         start: time of the first event; None before it.
         end: seconds after the start, of the last event.
         command: command line without `seatrial`.
+        selection: its options that select the project and the environment.
         tests: by node id, in the order of their start.
         pods: states of pods, in order.
         cluster_events: Event objects of the cluster, in order.
@@ -76,6 +78,7 @@ class History:
     start: datetime | None = None
     end: float = 0.0
     command: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
     directory: str = ""
     stages: list[StageSpan] = field(default_factory=list)
     tests: dict[str, TestSpan] = field(default_factory=dict)
@@ -98,7 +101,7 @@ class History:
             case e.TestReported() as report:
                 self._test_reported(at, report)
             case e.RunStarted() as begun:
-                self.command, self.directory = begun.command, begun.directory
+                self.command, self.directory, self.selection = begun.command, begun.directory, begun.selection
             case e.StageStarted(stage=stage):
                 self.stages.append(StageSpan(stage, at))
             case e.StageEnded() as ended:

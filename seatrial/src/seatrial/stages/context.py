@@ -21,6 +21,7 @@ from seatrial.model.event import Note, StageProgress
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
 from seatrial.model.result import Outcome, Stage
+from seatrial.model.selection import Selection
 from seatrial.model.spec import Project
 from seatrial.namespaces.lease import Lease
 from seatrial.namespaces.ownership import Owner
@@ -68,7 +69,7 @@ class RunContext:
     Attributes:
         resources: records what a stage creates, before it exists.
         run_dir: folder for the files of this run.
-        command: what the user typed.
+        command: name and arguments of the command.
         emit: takes events.
         deadline: end of the run. Stages derive theirs from it.
         keep: whether to keep the environment: never, on-failure or always.
@@ -79,6 +80,7 @@ class RunContext:
         tests: whether tests will run.
         explain: whether to report the consequence of each changed file.
         discard: whether to delete files in the pod that earlier runs created there.
+        selection: options of the command that select the project and the environment.
         canceled: set once another stage has failed.
         facts: what users read about each stage that has not ended, as far as it is known.
         engine_images: images on the engine.
@@ -103,6 +105,7 @@ class RunContext:
     tests: bool = False
     explain: bool = False
     discard: bool = False
+    selection: Selection = field(default_factory=Selection)
     canceled: threading.Event = field(default_factory=threading.Event)
     facts: dict[Stage, dict[str, str]] = field(default_factory=dict)
     question: RunnerQuestion | None = None
