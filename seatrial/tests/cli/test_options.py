@@ -6,6 +6,7 @@ import json
 import pytest
 from seatrial.cli.options import Context
 from seatrial.model.errors import UsageError
+from seatrial.model.redaction import SECRETS
 from seatrial.model.selection import Selection
 
 
@@ -75,6 +76,18 @@ def test_configuration_is_read_once_on_access(tmp_path, monkeypatch):
     (tmp_path / "seatrial.toml").write_text('[runner]\nimage = "x:1"\n')
 
     assert ctx.loaded is ctx.loaded
+
+
+def test_secrets_are_learned_from_a_configuration_that_exists(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        Context().learn_secrets()
+        assert SECRETS.text("hunter2-hunter2") == "hunter2-hunter2"
+        (tmp_path / "seatrial.toml").write_text('[runner]\nimage = "x:1"\nenv = { PASSWORD = "hunter2-hunter2" }\n')
+        Context().learn_secrets()
+        assert SECRETS.text("hunter2-hunter2") == "***"
+    finally:
+        SECRETS.forget()
 
 
 def test_selection_has_the_options_and_variables_that_select_the_environment(monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -57,6 +58,13 @@ class Context:
 
         chosen = ((f"environment={self.environment}", "--env"),) if self.environment else ()
         return load(self.project_at, settings=(*self.settings, *chosen))
+
+    def learn_secrets(self) -> None:
+        """Read the secrets of the configuration, which output hides. A run from elsewhere is shown without them."""
+        from seatrial.model.errors import UsageError  # noqa: PLC0415 - keeps --help quick
+
+        with suppress(UsageError):
+            _ = self.loaded
 
     @property
     def project(self) -> Project:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from seatrial.cli.declaration import plain_command
 from seatrial.cli.options import Context
-from seatrial.model.errors import ExitCode, UsageError
+from seatrial.model.errors import ExitCode
 
 if TYPE_CHECKING:
     from seatrial.model.event import Sink
@@ -55,9 +54,7 @@ def command(ctx: Context, *, run: str, as_: str) -> ExitCode:
     file = find_events(run, lambda: ctx.runs)
     form = "json" if ctx.as_json else as_
     sink = _sink(ctx, form)
-    # The configuration tells secrets. A run that came from elsewhere is shown without one.
-    with suppress(UsageError):
-        _ = ctx.loaded
+    ctx.learn_secrets()
     guarded = form == "github" or os.environ.get("GITHUB_ACTIONS") == "true"
     output = PastOutput(
         file.parent,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Final
 
 import click
 
 from seatrial.cli.declaration import plain_command
 from seatrial.cli.options import Context
-from seatrial.model.errors import EnvironmentFailed, ExitCode, UsageError
+from seatrial.model.errors import EnvironmentFailed, ExitCode
 
 __all__ = ["command"]
 
@@ -44,9 +43,7 @@ def command(ctx: Context, *, run: str, format_: str) -> ExitCode:
     from seatrial.report.writer import page_of, write_page  # noqa: PLC0415
 
     directory = find_events(run, lambda: ctx.runs).parent
-    # The configuration tells secrets. A run that came from elsewhere is shown without one.
-    with suppress(UsageError):
-        _ = ctx.loaded
+    ctx.learn_secrets()
     page = page_of(directory)
     if format_ == "html":
         try:
