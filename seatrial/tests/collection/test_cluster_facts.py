@@ -42,6 +42,13 @@ def test_container_is_named_after_its_workload_and_has_the_names_of_its_services
     assert (found.name, found.names, found.image) == ("web", ("web-http",), "web:1")
 
 
+def test_pod_without_a_controller_is_named_after_itself():
+    alone = pod("web-0")
+    alone["metadata"]["ownerReferences"] = [{"kind": "Node", "name": "n"}]
+
+    assert facts(alone)[0].name == "web-0"
+
+
 def test_ports_are_those_of_the_services():
     service = {**SERVICE, "spec": {"selector": {"app": "web"}, "ports": [{"port": 443}, {"port": 80}]}}
 

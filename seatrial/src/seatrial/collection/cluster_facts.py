@@ -14,6 +14,7 @@ from seatrial.model.names import LABEL_DEBUG_POD
 from seatrial.model.quantity import quantity
 from seatrial.pod.agent.runner_facts import fingerprint, traits
 from seatrial.ports import Object
+from seatrial.readiness.snapshot import controller_of
 from seatrial.watching.record_values import time_of
 
 __all__ = ["Sources", "container_facts", "policy_facts", "variable"]
@@ -76,7 +77,8 @@ def container_facts(
     for pod in pods:
         meta = pod["metadata"]
         if meta["name"] != runner and LABEL_DEBUG_POD not in (meta.get("labels") or {}):
-            groups.setdefault((meta.get("namespace", ""), _workload(pod)), []).append(pod)
+            workload = controller_of(pod)[1] or meta["name"]
+            groups.setdefault((meta.get("namespace", ""), workload), []).append(pod)
     found: list[ContainerFacts] = []
     for (namespace, workload), group in sorted(groups.items()):
         newest = _newest(group)
@@ -99,7 +101,7 @@ def _container(
     statuses = [status for each in group for status in _statuses(each, container["name"])]
     status = next(iter(_statuses(pod, container["name"])), {})
     limits = (container.get("resources") or {}).get("limits") or {}
-    once = _owner(pod).get("kind") == "Job"
+    once = controller_of(pod)[0] == "Job"
     namespace = pod["metadata"].get("namespace", "")
     return ContainerFacts(
         name=name,
@@ -131,20 +133,6 @@ def _container(
 def _newest(group: Sequence[Object]) -> Object:
     """Return the newest pod: it has the current template of its workload."""
     return max(group, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
-
-
-def _owner(pod: Object) -> Object:
-    owners = pod["metadata"].get("ownerReferences") or [{}]
-    owner: Object = next((each for each in owners if each.get("controller")), owners[0])
-    return owner
-
-
-def _workload(pod: Object) -> str:
-    """Return the name of the workload of a pod: that of its Deployment rather than of its ReplicaSet."""
-    owner, meta = _owner(pod), pod["metadata"]
-    name = str(owner.get("name") or meta["name"])
-    suffix = (meta.get("labels") or {}).get("pod-template-hash", "")
-    return name.removesuffix(f"-{suffix}") if owner.get("kind") == "ReplicaSet" and suffix else name
 
 
 def _ports(container: Object, services: Sequence[Object]) -> tuple[int, ...]:
