@@ -29,6 +29,11 @@ def config(value, name="settings", **more):
             {"volumes": [{"projected": {"sources": [{"secret": {"name": "a"}}, {"configMap": {"name": "b"}}]}}]},
             {"v1/Secret shop a", "v1/ConfigMap shop b"},
         ),
+        (
+            {"ephemeralContainers": [{"env": [{"valueFrom": {"secretKeyRef": {"name": "a", "optional": True}}}]}]},
+            {"v1/Secret shop a"},
+        ),
+        ({"volumes": [{"cephfs": {"secretRef": {"name": "a"}}}]}, {"v1/Secret shop a"}),
         ({"imagePullSecrets": [{"name": "pull"}], "containers": [{"name": "secret"}]}, set()),
     ],
 )

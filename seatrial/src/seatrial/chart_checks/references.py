@@ -1,4 +1,4 @@
-"""Find references of pods to Secrets and ConfigMaps that nothing creates. Pure."""
+"""Read the references of pods to Secrets and ConfigMaps, and find those that nothing creates. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from seatrial.chart_checks.pods import containers_of, described_pods, mapping, s
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.ports import Object
 
-__all__ = ["Reference", "missing_references", "sources_of_variables"]
+__all__ = ["Reference", "Source", "missing_references", "sources_of", "sources_of_variables"]
 
 _ALWAYS: Final = ("kube-root-ca.crt",)
 """ConfigMaps that each namespace has: https://kubernetes.io/docs/concepts/configuration/configmap/"""
 
 _BUILT_IN: Final = re.compile(r"v1|(?:apps|autoscaling|batch|policy|[a-z.]+\.k8s\.io)/v\d+\w*")
 """API versions of Kubernetes itself, whose controllers create no Secrets or ConfigMaps for others."""
+
+_OF_VARIABLE: Final = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}
+_OF_ALL_KEYS: Final = {"secretRef": "Secret", "configMapRef": "ConfigMap"}
+_OF_VOLUME: Final = {"secret": "Secret", "configMap": "ConfigMap"}
 
 _PLURALS: Final = {"Secret": "secrets", "ConfigMap": "configmaps"}
 _HELM_HOOK: Final = "helm.sh/hook"
@@ -43,6 +47,26 @@ class Reference:
     namespace: str
     key: str = ""
     field: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A Secret or ConfigMap that a pod gets variables or files from.
+
+    Attributes:
+        kind: Secret or ConfigMap.
+        key: the key in it; empty: all keys, or those that a volume lists.
+        optional: whether the pod starts without it.
+        field: where the reference stands, for people.
+        container: name of the container with the variable; empty for a volume.
+    """
+
+    kind: str
+    name: str
+    key: str
+    optional: bool
+    field: str
+    container: str
 
 
 def missing_references(objects: Sequence[Object], more: Iterable[Reference] = ()) -> Iterator[Finding]:
@@ -124,48 +148,66 @@ def _can_be_created(objects: Iterable[Object], kind: str) -> bool:
 
 def _references(objects: Iterable[Object]) -> Iterator[Reference]:
     for pod in described_pods(objects):
-        for field in ("initContainers", "containers"):
-            for container in containers_of(pod.spec, field):
-                yield from _of_variables(pod.subject, container)
-        for volume in map(mapping, sequence(pod.spec.get("volumes"))):
-            yield from _of_volume(pod.subject, volume)
+        for source in sources_of(pod.spec):
+            if source.optional:
+                continue
+            subject = ObjectRef(
+                kind=pod.subject.kind,
+                name=pod.subject.name,
+                namespace=pod.subject.namespace,
+                container=source.container,
+            )
+            yield Reference(
+                subject=subject,
+                kind=source.kind,
+                name=source.name,
+                namespace=subject.namespace,
+                key=source.key,
+                field=source.field,
+            )
 
 
-def _reference(
-    subject: ObjectRef, kind: str, source: Mapping[str, Any], field: str, *, name: object = None
-) -> Iterator[Reference]:
-    wanted = name or source.get("name")
-    if wanted and not source.get("optional"):
-        key = str(source.get("key", ""))
-        yield Reference(subject=subject, kind=kind, name=str(wanted), namespace=subject.namespace, key=key, field=field)
+def sources_of(spec: Mapping[str, Any]) -> Iterator[Source]:
+    """Yield the Secrets and ConfigMaps that a pod gets variables and files from, given its specification."""
+    for field in ("initContainers", "containers", "ephemeralContainers"):
+        for container in containers_of(spec, field):
+            yield from sources_of_variables(container)
+    for volume in map(mapping, sequence(spec.get("volumes"))):
+        yield from _of_volume(volume)
 
 
-def _of_variables(subject: ObjectRef, container: Mapping[str, Any]) -> Iterator[Reference]:
-    named = ObjectRef(
-        kind=subject.kind, name=subject.name, namespace=subject.namespace, container=str(container.get("name", ""))
-    )
-    for field, kind, source in sources_of_variables(container):
-        yield from _reference(named, kind, source, field)
-
-
-def sources_of_variables(container: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Yield field, kind and reference of each Secret and ConfigMap that variables of a container refer to."""
+def sources_of_variables(container: Mapping[str, Any]) -> Iterator[Source]:
+    """Yield the Secrets and ConfigMaps that the variables of a container refer to."""
+    name = str(container.get("name", ""))
     for variable in map(mapping, sequence(container.get("env"))):
-        given, field = mapping(variable.get("valueFrom")), f"variable {variable.get('name')}"
-        for key, kind in (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")):
-            if source := mapping(given.get(key)):
-                yield field, kind, source
+        if given := variable.get("valueFrom"):
+            yield from _sources(mapping(given), _OF_VARIABLE, f"variable {variable.get('name')}", name)
     for given in map(mapping, sequence(container.get("envFrom"))):
-        for key, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
-            if source := mapping(given.get(key)):
-                yield "envFrom", kind, source
+        yield from _sources(given, _OF_ALL_KEYS, "envFrom", name)
 
 
-def _of_volume(subject: ObjectRef, volume: Mapping[str, Any]) -> Iterator[Reference]:
+def _of_volume(volume: Mapping[str, Any]) -> Iterator[Source]:
     field = f"volume {volume.get('name')}"
-    secret = mapping(volume.get("secret"))
-    yield from _reference(subject, "Secret", secret, field, name=secret.get("secretName"))
-    yield from _reference(subject, "ConfigMap", mapping(volume.get("configMap")), field)
-    for source in map(mapping, sequence(mapping(volume.get("projected")).get("sources"))):
-        yield from _reference(subject, "Secret", mapping(source.get("secret")), field)
-        yield from _reference(subject, "ConfigMap", mapping(source.get("configMap")), field)
+    yield from _sources(volume, _OF_VOLUME, field)
+    for given in map(mapping, sequence(mapping(volume.get("projected")).get("sources"))):
+        yield from _sources(given, _OF_VOLUME, field)
+    # Drivers of volumes, such as cephfs, read their credentials from a Secret.
+    for driver in volume.values():
+        if isinstance(driver, dict) and "secretRef" in driver:
+            yield from _sources(driver, _OF_ALL_KEYS, field)
+
+
+def _sources(given: Mapping[str, Any], kinds: Mapping[str, str], field: str, container: str = "") -> Iterator[Source]:
+    for key, kind in kinds.items():
+        if found := given.get(key):
+            reference = mapping(found)
+            # Volumes of Secrets alone call the name `secretName`.
+            if name := reference.get("secretName") or reference.get("name"):
+                yield Source(
+                    kind=kind,
+                    name=str(name),
+                    key=str(reference.get("key", "")),
+                    optional=bool(reference.get("optional")),
+                    field=field,
+                    container=container,
+                )

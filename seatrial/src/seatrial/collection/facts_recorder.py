@@ -131,9 +131,9 @@ def write_facts(run_dir: Path, facts: EnvironmentFacts) -> None:
 def _references(pods: list[Object]) -> list[tuple[str, str, str]]:
     """Return kind, namespace and name of all Secrets and ConfigMaps that variables refer to."""
     found = {
-        (kind, pod["metadata"].get("namespace", ""), str(source["name"])): None
+        (source.kind, pod["metadata"].get("namespace", ""), source.name): None
         for pod in pods
         for container in pod["spec"].get("containers") or ()
-        for _, kind, source in sources_of_variables(container)
+        for source in sources_of_variables(container)
     }
     return list(found)

@@ -6,8 +6,9 @@ A container keeps the variables that it started with, and an upgrade replaces po
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
+from seatrial.chart_checks.references import sources_of
 from seatrial.model.errors import EnvironmentFailed
 from seatrial.model.spec import Project
 from seatrial.ports import Kube, Object, Warn
@@ -17,14 +18,6 @@ from seatrial.releases.live_objects import key_of, short_name
 __all__ = ["ConfigurationChanges", "changed_configuration", "references"]
 
 _KINDS = ("v1/ConfigMap", "v1/Secret")
-_BY_FIELD = {
-    "configMap": "v1/ConfigMap",
-    "configMapRef": "v1/ConfigMap",
-    "configMapKeyRef": "v1/ConfigMap",
-    "secret": "v1/Secret",
-    "secretRef": "v1/Secret",
-    "secretKeyRef": "v1/Secret",
-}
 
 
 def changed_configuration(before: Iterable[Object], after: Iterable[Object], namespace: str) -> list[str]:
@@ -42,7 +35,8 @@ def changed_configuration(before: Iterable[Object], after: Iterable[Object], nam
 
 def references(pod: Object) -> set[str]:
     """Return the keys of the ConfigMaps and Secrets that a pod gets variables or files from. Pure."""
-    return {f"{kind} {pod['metadata'].get('namespace', '')} {name}" for kind, name in _named(pod["spec"])}
+    namespace = pod["metadata"].get("namespace", "")
+    return {f"v1/{source.kind} {namespace} {source.name}" for source in sources_of(pod["spec"])}
 
 
 class ConfigurationChanges:
@@ -111,17 +105,3 @@ class ConfigurationChanges:
             for pod in self._kube.objects("v1/Pod", namespace)
             if (pod["metadata"]["name"], namespace) != (spec.pod, spec.namespace)
         ]
-
-
-def _named(value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key in _BY_FIELD and isinstance(inner, dict):
-                # A volume has `secretName`, a projected source and a variable have `name`.
-                name = inner.get("secretName") or inner.get("name")
-                if name:
-                    yield _BY_FIELD[key], str(name)
-            yield from _named(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _named(inner)
