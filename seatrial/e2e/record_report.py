@@ -3,9 +3,9 @@
     .venv/bin/python seatrial/e2e/record_report.py
 
 While one of its tests runs, the script deletes the pod of the database. The run directory is copied to
-`/tmp/orders-api-report/recorded`, the pictures to `docs/screenshots/`. With `--pictures DIR` it only takes pictures of
-a run directory. The script requires Docker, kind, Helm, kubectl and a browser (scripts/browser.sh), and takes three
-minutes.
+`/tmp/orders-api-report/recorded`, the files that the report's tests read to `tests/report/recorded/`, the pictures to
+`docs/screenshots/`. With `--pictures DIR` it only takes pictures of a run directory. The script requires Docker, kind,
+Helm, kubectl and a browser (scripts/browser.sh), and takes three minutes.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ PICTURES: Final = SEATRIAL / "docs" / "screenshots"
 # The report contains this directory, so it must not be a user's home.
 PROJECT: Final = Path("/tmp/orders-api-report/orders-api")
 RECORDED: Final = PROJECT.parent / "recorded"
+FOR_TESTS: Final = SEATRIAL / "tests" / "report" / "recorded"
+# Fingerprints in facts.json are made with the key of this machine.
+READ_BY_TESTS: Final = ("events.jsonl", "frames", "result.json", "timeline.jsonl", "logs/pods")
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 DISTURBED: Final = "test_orders_stay_available"
 SECONDS: Final = 120
@@ -99,8 +102,21 @@ def record() -> None:
         disturb(before, kubeconfig=match[1].strip("'\""), env=env)
         print(f"seatrial test: exit code {tests.wait(timeout=SECONDS)}")
         shutil.copytree(PROJECT / ".seatrial" / "runs" / "latest", RECORDED)
+        copy_for_tests()
     finally:
         seatrial("down", env=env)
+
+
+def copy_for_tests() -> None:
+    """Copy the files of the recorded run that `tests/report/test_recorded_run.py` reads."""
+    shutil.rmtree(FOR_TESTS, ignore_errors=True)
+    for name in READ_BY_TESTS:
+        source, target = RECORDED / name, FOR_TESTS / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copy(source, target)
 
 
 def disturb(before: Path, *, kubeconfig: str, env: Mapping[str, str]) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from compose_shop import compose_shop, left
@@ -34,6 +36,27 @@ def _clean(kept):
     yield
     for path, text in before.items():
         path.write_text(text)
+
+
+def check_report(shop):
+    """Check the report of a run with a wrong stock: the command that it names fails again, without variables."""
+    nodeid = "tests/test_shop.py::test_stock"
+    page = (shop.root / ".seatrial/runs/latest/report.html").read_text()
+    assert nodeid in page
+    assert "assert 42 == 43" in page
+    assert f"| `{nodeid}` | `tests/test_shop.py:" in shop("report", "--format", "markdown").out
+    brief = shop("report", "--format", "brief").out.splitlines()
+    assert brief[0] == "verdict: tests failed (exit code 1): 1 failed, 3 passed"
+    assert f"FAILED {nodeid}" in brief
+    command = next(line for line in brief if line.startswith("reproduce: ")).removeprefix("reproduce: ")
+    env = {name: value for name, value in shop.env.items() if not name.startswith("SEATRIAL_")}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    again = subprocess.run(
+        ["bash", "-c", command], env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert again.returncode == 1, again.stdout + again.stderr
+    assert "1 failed" in again.stdout
+    assert shop.result["environment"] == "compose"
 
 
 class TestRun:
@@ -81,6 +104,7 @@ class TestKept:
         assert "1 failed, 3 passed" in done.out
         assert kept.stage("test")["facts"]["sent"] == "1"
         assert kept.stage("build")["outcome"] == "unchanged"
+        check_report(kept)
 
     def test_changed_service_is_recreated_alone(self, kept):
         kept("test")

@@ -183,6 +183,23 @@ def test_isolated_namespace_of_a_failed_test_leaves_the_log_of_its_pod(shop):
     log = next(each for each in reversed(found.of(LogRecord)) if each.uid == pod.uid)
     numbers = re.findall(r"line (\d+)\.", (directory / log.file).read_text())
     assert numbers == [str(number) for number in range(1, 2001)]
+    check_report(shop, directory, source=f"{pod.namespace}/counter/counter")
+
+
+def check_report(shop, directory: Path, *, source: str) -> None:
+    """Check that page, brief and Markdown of the run show its failure, and the page the log of the test's own pod."""
+    nodeid, line = "tests/test_recorded.py::test_own_pod", 1 + SUITE[: SUITE.index("raise Assert")].count("\n")
+    page = (directory / "report.html").read_text()
+    for text in ("tests failed", nodeid, "AssertionError: planned", source, "line 1.", "line 2000."):
+        assert text in page
+    brief = shop("report", "--format", "brief").out.splitlines()
+    assert brief[0] == "verdict: tests failed (exit code 1): 1 failed"
+    assert f"FAILED {nodeid}" in brief
+    assert f"  at tests/test_recorded.py:{line} in call: AssertionError: planned" in brief
+    assert f"reproduce: seatrial -C {shop.root} test {nodeid}" in brief
+    markdown = shop("report", "--format", "markdown").out.splitlines()
+    assert markdown[0].startswith("### ❌ tests failed: 1 failed, in ")
+    assert any(row.startswith(f"| `{nodeid}` | `tests/test_recorded.py:{line}` | ") for row in markdown)
 
 
 def test_check_of_the_deletion_fails_without_the_recorder(shop):

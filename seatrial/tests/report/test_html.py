@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import pytest
 from seatrial.model.blame import Blame
@@ -12,44 +11,11 @@ from seatrial.report.html import clock, render_html
 from seatrial.report.page import Page
 from seatrial.report.run_files import PARTS
 
+from .elements import Elements
 from .hostile import ATTACKS, MARKER, hostile_run
 from .run_directories import Case, blamed, suite
 
 Pages = Callable[..., Page]
-
-VOID = {"meta", "input", "link", "img", "br", "path", "circle", "rect", "line"}
-
-
-class Elements(HTMLParser):
-    """The elements of a page, its text, and whether they are closed in order."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text: list[str] = []
-        self.wrong: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.wrong.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self.open or self.open[-1] not in ("style", "script"):
-            self.text.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def test_page_has_every_test_failure_and_stage(page: Pages) -> None:
