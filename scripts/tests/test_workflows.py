@@ -369,13 +369,15 @@ def test_gitlab_fork_pipeline_needs_approval():
         assert "from a fork brings its own" in text
 
 
-def test_workflow_runs_check_per_change_and_check_more_nightly():
+def test_workflow_runs_check_per_change_and_slow_checks_nightly():
     workflow = read(CHECK)
     commands = {
         name: [step.get("run") for step in job["steps"] if "run" in step] for name, job in workflow["jobs"].items()
     }
 
     assert {"pull_request", "push", "schedule"} <= set(workflow["on"])
-    assert commands == {"check": ["make check"], "check-more": ["make check-more"]}
+    assert commands == {"check": ["make check"], "nightly": ["make ${{ matrix.target }}"]}
+    nightly = workflow["jobs"]["nightly"]
+    assert nightly["strategy"]["matrix"] == {"target": ["check-more", "check-parity", "check-blame"]}
     assert "if" not in workflow["jobs"]["check"]
-    assert workflow["jobs"]["check-more"]["if"] == "github.event_name == 'schedule'"
+    assert nightly["if"] == "github.event_name == 'schedule'"

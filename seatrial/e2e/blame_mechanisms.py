@@ -377,8 +377,9 @@ MECHANISMS: Final[dict[str, Mechanism]] = {
     "drained-node": Mechanism(
         "platform", ("Evicted", "UntoleratedTaint"), _drain, _states, heal=_set_node(unschedulable=False)
     ),
+    # The API server cannot create pods: a part of the platform does not work, whoever deleted the last pod.
     "webhook": Mechanism(
-        "service", ("PodDeleted", "WebhookTimeout", "WebhookRefused"), _webhook, _events("FailedCreate"),
+        "platform", ("WebhookTimeout", "WebhookRefused"), _webhook, _events("FailedCreate"),
         heal=lambda t: t.call("DELETE", f"{_HOOKS}/blame"),
     ),
 }  # fmt: skip
