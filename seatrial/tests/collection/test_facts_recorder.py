@@ -10,7 +10,14 @@ from fakes import FakeKube, refused
 from seatrial.collection.cluster_facts import variable
 from seatrial.collection.facts_recorder import FactsRecorder, write_facts
 from seatrial.collection.runner_question import RunnerQuestion
-from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts, EnvironmentKind, RunnerFacts, Variable
+from seatrial.model.environment_facts import (
+    ContainerFacts,
+    EnvironmentFacts,
+    EnvironmentKind,
+    RunnerFacts,
+    Usage,
+    Variable,
+)
 from seatrial.model.redaction import SECRETS
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Completed, StreamBroken
@@ -42,7 +49,9 @@ def answering(kube, text):
 
 def recorded(kube, project, tmp_path, *, tests=True):
     question = RunnerQuestion(kube.pod, [], KEY) if tests else None
-    recorder = FactsRecorder(kube=kube, project=project, key=KEY, question=question, images={})
+    recorder = FactsRecorder(
+        kube=kube, project=project, key=KEY, question=question, usage=Usage(memory_peak=5), images={}
+    )
     recorder.start()
     assert recorder.finish(tmp_path, {("web-1", "c"): 5}, seconds=5)
     return msgspec.json.decode((tmp_path / "facts.json").read_bytes(), type=EnvironmentFacts)
@@ -52,7 +61,7 @@ def test_both_sources_are_written(project, tmp_path):
     facts = recorded(answering(FakeKube(pod()), b'{"user": 1000, "hostname": "test-runner"}'), project, tmp_path)
 
     assert (facts.kind, facts.platform) == (EnvironmentKind.KUBERNETES, "v1.34.4")
-    assert facts.runner == RunnerFacts(user=1000, hostname="test-runner")
+    assert facts.runner == RunnerFacts(user=1000, hostname="test-runner", usage=Usage(memory_peak=5))
     assert [(each.name, each.log) for each in facts.containers] == [("web-1", 5)]
 
 
@@ -81,7 +90,7 @@ def test_cluster_that_does_not_answer_leaves_no_file(project, tmp_path):
         raise refused("gone")
 
     kube.objects = objects
-    recorder = FactsRecorder(kube=kube, project=project, key=KEY, question=None, images={})
+    recorder = FactsRecorder(kube=kube, project=project, key=KEY, question=None, usage=Usage(), images={})
     recorder.start()
 
     assert not recorder.finish(tmp_path, {}, seconds=5)

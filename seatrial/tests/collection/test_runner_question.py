@@ -8,7 +8,7 @@ import threading
 import pytest
 from fakes import FakeExec, refused
 from seatrial.collection.runner_question import RunnerQuestion, asked_services
-from seatrial.model.environment_facts import RunnerFacts
+from seatrial.model.environment_facts import RunnerFacts, Usage
 from seatrial.model.spec import Project, ReadySpec, RunnerSpec, ServiceSpec
 from seatrial.ports import Completed
 
@@ -45,7 +45,8 @@ def test_answer_is_decoded():
     question = RunnerQuestion(pod, [], b"key")
     question.begin()
     question.begin()
-    assert question.answer() == (RunnerFacts(user=7), "")
+    used = Usage(memory_peak=5)
+    assert question.answer(used) == (RunnerFacts(user=7, usage=used), "")
     assert asked == [("facts", {"key": b"key".hex(), "services": []})], "it is asked once"
 
 
@@ -56,7 +57,7 @@ def test_reason_is_returned_without_an_answer():
         raise refused("no such container")
 
     pod.run = run
-    facts, problem = RunnerQuestion(pod, [], b"key").answer()
+    facts, problem = RunnerQuestion(pod, [], b"key").answer(Usage())
     assert facts is None
     assert problem == "the cluster refuses"
 
@@ -70,5 +71,5 @@ def test_container_that_does_not_answer_is_not_waited_for(monkeypatch):
         raise refused("too late")
 
     pod.run = run
-    assert RunnerQuestion(pod, [], b"key").answer() == (None, "it did not answer in time")
+    assert RunnerQuestion(pod, [], b"key").answer(Usage()) == (None, "it did not answer in time")
     block.set()

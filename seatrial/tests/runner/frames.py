@@ -75,7 +75,7 @@ def green() -> list[bytes]:
 
 
 EXITED: dict[str, Any] = {
-    "code": 0, "signal": None, "error": "", "sessions": 1, "oom_kills": 0, "memory_peak": 0, "memory_limit": 0,
+    "code": 0, "signal": None, "error": "", "sessions": 1, "oom_kills": 0, "usage": {}, "memory_limit": 0,
 }  # fmt: skip
 
 

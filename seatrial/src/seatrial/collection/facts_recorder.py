@@ -16,7 +16,7 @@ from seatrial.chart_checks.references import sources_of_variables
 from seatrial.collection.cluster_facts import Sources, container_facts, policy_facts
 from seatrial.collection.fingerprint_key import key_id
 from seatrial.collection.runner_question import RunnerQuestion
-from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind, RunnerFacts
+from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind, RunnerFacts, Usage
 from seatrial.model.errors import SeatrialError
 from seatrial.model.redaction import SECRETS, safe_struct
 from seatrial.model.spec import Project
@@ -37,6 +37,7 @@ class FactsRecorder:
         project: the project.
         key: key of the fingerprints.
         question: the question to the container of the tests; None: no such container.
+        usage: what that container used.
         images: digest of a manifest to the id of the image on the engine.
     """
 
@@ -44,6 +45,7 @@ class FactsRecorder:
     project: Project
     key: bytes
     question: RunnerQuestion | None
+    usage: Usage
     images: Mapping[str, str]
     _answer: tuple[RunnerFacts | None, str] = field(init=False, default=(None, "there was no container of the tests"))
     _objects: dict[str, list[Object]] = field(init=False, default_factory=dict)
@@ -97,7 +99,7 @@ class FactsRecorder:
                 self._values[reference] = self._value(*reference)
             version = self.kube.version()
             if self.question is not None:
-                self._answer = self.question.answer()
+                self._answer = self.question.answer(self.usage)
             self._version = version
 
     def _list(self, kind: str, namespace: str) -> list[Object]:

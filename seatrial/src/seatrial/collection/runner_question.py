@@ -7,7 +7,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
-from seatrial.model.environment_facts import RunnerFacts
+from msgspec import structs
+
+from seatrial.model.environment_facts import RunnerFacts, Usage
 from seatrial.model.errors import SeatrialError
 from seatrial.model.spec import Project
 from seatrial.ports import PodExec, StreamBroken
@@ -42,11 +44,17 @@ class RunnerQuestion:
         if self._thread.ident is None:
             self._thread.start()
 
-    def answer(self) -> tuple[RunnerFacts | None, str]:
-        """Wait for the answer. Return the facts, or None and why the container did not answer."""
+    def answer(self, usage: Usage) -> tuple[RunnerFacts | None, str]:
+        """Wait for the answer. Return the facts, or None and why the container did not answer.
+
+        Args:
+            usage: what the container used until the end of the tests, which the answer cannot have.
+        """
         self.begin()
         self._thread.join(SECONDS)
-        return self._facts, "" if self._facts is not None else self._problem
+        if self._facts is None:
+            return None, self._problem
+        return structs.replace(self._facts, usage=usage), ""
 
     def _ask(self) -> None:
         try:

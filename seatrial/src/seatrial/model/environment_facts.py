@@ -96,12 +96,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     Services have none: `docker stats` takes two seconds, and most clusters need an additional component to measure it.
 
     Attributes:
-        memory: bytes in use after the tests, with the page cache.
         memory_peak: most bytes in use at any time, with the page cache.
         cpu_seconds: CPU time of all processes, also of earlier runs if the container was kept.
     """
 
-    memory: _Number = 0
     memory_peak: _Number = 0
     cpu_seconds: _Seconds = 0.0
 

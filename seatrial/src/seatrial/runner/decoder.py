@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from seatrial.model.environment_facts import Usage
 from seatrial.model.text import safe_line, safe_text
 from seatrial.pod.agent.wire import RecordKind
 from seatrial.runner.record_types import REPORT_FIELDS, AnyRecord, Count, Path, RecordFrame, Seconds, Size
@@ -311,13 +312,13 @@ class TreeChanges(msgspec.Struct, frozen=True):
 
 
 class Exited(msgspec.Struct, frozen=True, kw_only=True):
-    """`exit.json` of the agent: exit code or signal of the command, and memory use."""
+    """`exit.json` of the agent: exit code or signal of the command, and what the container used."""
 
     at: Seconds = 0.0
     sizes: dict[Literal["frames", "output"], Size] = {}
     sessions: Count = 0
     oom_kills: Count = 0
-    memory_peak: Size = 0
+    usage: Usage = Usage()
     memory_limit: Size = 0
     code: Annotated[int, Meta(ge=0, le=255)] | None
     signal: Annotated[int, Meta(ge=0, le=255)] | None

@@ -18,6 +18,7 @@ from seatrial.image_inputs import tree_proof as stale
 from seatrial.image_inputs.working_tree import Files
 from seatrial.interruption import DeferredSignals, Terminated, defer_signals
 from seatrial.model.blame import Blame
+from seatrial.model.environment_facts import Usage
 from seatrial.model.errors import EnvironmentFailed, ExitCode, OutOfTime, SeatrialError
 from seatrial.model.event import Body, Note
 from seatrial.model.redaction import safe_struct
@@ -74,7 +75,7 @@ class TestRun:
         pod_changes: files that the tests changed there; None: none, or unknown.
         frames: number of valid frames of its log.
         seconds: duration by pytest's clock.
-        memory_peak: bytes of the container `tests`; 0 if unknown.
+        usage: what the container `tests` used until the end of the tests.
         collected: the collected files.
         blames: whose fault the failed tests are.
         interrupted: the exception to raise because the user interrupted the tests; None if not.
@@ -90,7 +91,7 @@ class TestRun:
     pod_changes: PodChanges | None = None
     frames: int = 0
     seconds: float = 0.0
-    memory_peak: int = 0
+    usage: Usage = field(default_factory=Usage)
     collected: CollectedFiles = field(default_factory=CollectedFiles)
     blames: tuple[Blame, ...] = ()
     interrupted: KeyboardInterrupt | None = None
@@ -478,7 +479,7 @@ class _Follower:
             pod_changes=self._sorted(collected),
             frames=self.frames.frames,
             seconds=end.seconds if end else 0.0,
-            memory_peak=exited.get("memory_peak", 0),
+            usage=exited.get("usage", Usage()),
             collected=collected,
             blames=self.blames or (),
             interrupted=self.signals.first() if self.signals.first else None,

@@ -10,6 +10,7 @@ from typing import Final
 from seatrial.collection.collector import collect
 from seatrial.collection.facts_recorder import FactsRecorder
 from seatrial.collection.fingerprint_key import fingerprint_key
+from seatrial.model.environment_facts import Usage
 from seatrial.model.errors import ExitCode
 from seatrial.model.finding import Finding
 from seatrial.runner.run_tests import TestRun
@@ -17,7 +18,7 @@ from seatrial.runner_pod.service_probes import ServiceProbes
 from seatrial.stages.context import Ctx, Report, done
 from seatrial.stages.deliver import DeliveredImages
 
-__all__ = ["Collection", "has_failed_tests", "run"]
+__all__ = ["Collection", "has_failed_tests", "run", "usage_of"]
 
 _FAILED: Final = (ExitCode.TESTS_FAILED, ExitCode.INCONCLUSIVE, ExitCode.PYTEST_INTERNAL)
 
@@ -60,7 +61,7 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
     """
     if not ctx.is_connected:
         return done(Collection())
-    facts = _facts(ctx, delivered)
+    facts = _facts(ctx, delivered, tests)
     problem = ctx.recorder.stop(drain=_DRAIN if failed else 0.0) if ctx.recorder else None
     findings = _probe(ctx, tests)
     whole = failed or ctx.is_new
@@ -90,14 +91,16 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
     return done(Collection(images_size), shown, findings)
 
 
-def _facts(ctx: Ctx, delivered: DeliveredImages | None) -> FactsRecorder | None:
+def _facts(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None) -> FactsRecorder | None:
     """Begin to read the facts about the environment; None if the run has no tests."""
     if not ctx.tests:
         return None
     key = fingerprint_key(ctx.env.shared, os.environ)
     used = delivered.used if delivered is not None else ()
     here = {each.digest: image.digest for each in used if (image := ctx.engine_images.get(each.reference)) is not None}
-    recorder = FactsRecorder(kube=ctx.kube, project=ctx.project, key=key, question=ctx.question, images=here)
+    recorder = FactsRecorder(
+        kube=ctx.kube, project=ctx.project, key=key, question=ctx.question, usage=usage_of(tests), images=here
+    )
     recorder.start()
     return recorder
 
@@ -108,6 +111,11 @@ def _probe(ctx: Ctx, tests: TestRun | None) -> tuple[Finding, ...]:
         return ()
     probes = ServiceProbes(kube=ctx.kube, project=ctx.project, emit=ctx.emit, canceled=ctx.canceled)
     return probes.after_failed_tests(ctx.env.directory)
+
+
+def usage_of(tests: TestRun | None) -> Usage:
+    """Return what the container of the tests used, as far as it is known."""
+    return tests.usage if tests is not None else Usage()
 
 
 def has_failed_tests(tests: TestRun | None) -> bool:

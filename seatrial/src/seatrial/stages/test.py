@@ -203,8 +203,8 @@ def run_in(ctx: RunContext, runner: Runner, *, cut: Callable[[TestRun], None]) -
     for each in tests.blames:
         ctx.emit(TestBlamed(blame=each))
     facts = {"sent": str(len(delta.send)), "deleted": str(len(delta.delete)), "pytest": f"{tests.seconds:.2f} s"}
-    if tests.memory_peak:
-        facts["memory"] = f"{tests.memory_peak >> 20} MiB"
+    if tests.usage.memory_peak:
+        facts["memory"] = f"{tests.usage.memory_peak >> 20} MiB"
     return done(tests, facts)
 
 

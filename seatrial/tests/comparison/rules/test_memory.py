@@ -77,6 +77,6 @@ def test_usage_is_evidence_for_a_kill_if_it_reached_the_limit(peak, is_evidence)
 
 
 def test_usage_is_no_difference():
-    right = runner(usage=Usage(memory=1 << 30, memory_peak=2 << 30, cpu_seconds=60.0))
+    right = runner(usage=Usage(memory_peak=2 << 30, cpu_seconds=60.0))
 
     assert compared(left=run(facts=facts()), right=run(facts=facts(runner=right))).differences == ()

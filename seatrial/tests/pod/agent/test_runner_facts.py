@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from seatrial.model.environment_facts import Usage
 from seatrial.pod.agent import runner_facts
 from seatrial.pod.agent.runner_facts import collect, fingerprint, traits
 from seatrial.runner.facts_decoder import decode_facts
@@ -45,15 +44,6 @@ def test_program_prints_facts_that_the_host_decodes(listener):
     assert (facts.time_zone, facts.hostname) == ("UTC", socket.gethostname())
     assert [(each.name, each.error) for each in facts.names] == [("localhost", "")]
     assert [(each.error, each.loopback) for each in facts.ports] == [("", True)]
-
-
-def test_usage_is_that_of_the_container(monkeypatch):
-    monkeypatch.setattr(runner_facts, "memory_usage", lambda: 1 << 20)
-    monkeypatch.setattr(runner_facts, "memory_peak", lambda: 2 << 20)
-    monkeypatch.setattr(runner_facts, "cpu_seconds", lambda: 1.23456)
-    facts = decode_facts(json.dumps(collect(KEY, [], {})).encode())
-
-    assert facts.usage == Usage(memory=1 << 20, memory_peak=2 << 20, cpu_seconds=1.235)
 
 
 def test_closed_port_and_unknown_name_are_told(listener):

@@ -14,7 +14,6 @@ __all__ = [
     "kill_children",
     "memory_limit",
     "memory_peak",
-    "memory_usage",
     "oom_kills",
 ]
 
@@ -37,11 +36,6 @@ def oom_kills() -> int:
 def memory_peak() -> int:
     """Return the peak memory usage of this container in bytes; 0 if unknown."""
     return _number(f"{_V2}/memory.peak") or _number(f"{_V1}/memory.max_usage_in_bytes")
-
-
-def memory_usage() -> int:
-    """Return the memory that this container uses, with its page cache, in bytes; 0 if unknown."""
-    return _number(f"{_V2}/memory.current") or _number(f"{_V1}/memory.usage_in_bytes")
 
 
 def cpu_seconds() -> float:

@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Any
 
-from .container import cpu_seconds, memory_limit, memory_peak, memory_usage
+from .container import memory_limit
 
 __all__ = ["collect", "facts", "fingerprint", "traits"]
 
@@ -63,7 +63,6 @@ def collect(key: bytes, services: list[dict[str, Any]], environ: dict[str, str])
         "names": names,
         "ports": ports,
         "limits": {"memory": memory_limit(), "cpu": _cpu_limit()},
-        "usage": {"memory": memory_usage(), "memory_peak": memory_peak(), "cpu_seconds": round(cpu_seconds(), 3)},
     }
 
 

@@ -188,7 +188,10 @@ class _Run:
                 "sizes": sizes,
                 "sessions": claims,
                 "oom_kills": container.oom_kills() - self.oom,
-                "memory_peak": container.memory_peak(),
+                "usage": {
+                    "memory_peak": container.memory_peak(),
+                    "cpu_seconds": round(container.cpu_seconds(), 3),
+                },
                 "memory_limit": container.memory_limit(),
                 **outcome,
             },

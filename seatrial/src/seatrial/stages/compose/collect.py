@@ -13,13 +13,13 @@ from seatrial.compose.collector import collect
 from seatrial.compose.runner_services import own_services
 from seatrial.compose.service_probes import probes_of
 from seatrial.compose.startup import runner_exec
-from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind
+from seatrial.model.environment_facts import EnvironmentFacts, EnvironmentKind, Usage
 from seatrial.model.errors import SeatrialError
 from seatrial.model.finding import Finding
 from seatrial.ports import Object
 from seatrial.runner.probe_run import ProbeRun, probe_after_failed_tests
 from seatrial.runner.run_tests import TestRun
-from seatrial.stages.collect import Collection, has_failed_tests
+from seatrial.stages.collect import Collection, has_failed_tests, usage_of
 from seatrial.stages.context import ComposeCtx, Report, done
 
 __all__ = ["run"]
@@ -48,24 +48,25 @@ def run(ctx: ComposeCtx, tests: TestRun | None, *, failed: bool) -> Report[Colle
     since = None if whole else math.ceil((ctx.env.clock.now() - ctx.started).total_seconds()) + 1
     logs = collect(ctx.env.compose, containers, ctx.run_dir, since=since, bundle=bundle)
     if ctx.tests:
-        _record_facts(ctx, containers, logs)
+        _record_facts(ctx, containers, logs, usage_of(tests))
     images_size = ctx.env.images.disk_usage(sorted({str(each["Image"]) for each in containers})) if ctx.is_new else 0
     facts = {"logs": str(sum(map(bool, logs.values()))), **({"bundle": str(bundle)} if bundle else {})}
     return done(Collection(images_size), facts, findings)
 
 
-def _record_facts(ctx: ComposeCtx, containers: list[Object], logs: Mapping[str, int]) -> None:
+def _record_facts(ctx: ComposeCtx, containers: list[Object], logs: Mapping[str, int], usage: Usage) -> None:
     """Write `facts.json`.
 
     Args:
         ctx: the run.
         containers: the containers of the project.
         logs: name of a container to the bytes of its log that could be read.
+        usage: what the container of the tests used.
     """
     key = fingerprint_key(ctx.env.shared, os.environ)
     runner, problem = None, "there was no container of the tests"
     if ctx.question is not None:
-        runner, problem = ctx.question.answer()
+        runner, problem = ctx.question.answer(usage)
     images = ctx.env.images.inspect(sorted({str(each["Image"]) for each in containers}))
     facts = EnvironmentFacts(
         kind=EnvironmentKind.COMPOSE,
