@@ -31,6 +31,20 @@ volumes:
   cache: {}
 """
 
+CONFIGURATION = """
+# A service that has another name and port in Compose.
+[service.front]
+port = 80
+ready = { http = "/stock" }
+
+[compose]
+file = "compose.yaml"
+
+[compose.env]
+SHOP_PASSWORD = "open $esame"
+SEATRIAL_SERVICE_FRONT = "web:8080"
+"""
+
 TESTS = """
 import os
 
@@ -44,6 +58,7 @@ def test_stock():
 def test_in_compose(service):
     assert service.location.where == "compose"
     assert service("web").url == "http://web:8080"
+    assert service("front").url == "http://web:8080"
 
 
 def test_secret_arrives():
@@ -81,7 +96,7 @@ def compose_shop(tmp_path_factory: pytest.TempPathFactory, name: str) -> Compose
     (it.root / "data" / "stock").write_text("42")
     (it.root / "tests" / "test_shop.py").write_text(TESTS)
     with (it.root / "seatrial.toml").open("a") as file:
-        file.write('\n[compose]\nfile = "compose.yaml"\n\n[compose.env]\nSHOP_PASSWORD = "open $esame"\n')
+        file.write(CONFIGURATION)
     return it
 
 

@@ -151,7 +151,7 @@ class TestHost:
             "import os, urllib.request\n\n\n"
             "def test_service(service):\n"
             "    assert os.environ['SHOP_PASSWORD'] == 'open $esame'\n"
-            "    for url in (service('web').url, 'http://web:8080'):\n"
+            "    for url in (service('web').url, service('front').url, 'http://web:8080'):\n"
             "        assert urllib.request.urlopen(f'{url}/stock').read() == b'42'\n"
         )
         env = kept.env | ({"DOCKER_CONTEXT": "default"} if relayed else {})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from compose.fake_compose import FakeCompose, container
 from msgspec.structs import replace
@@ -13,7 +15,7 @@ from seatrial.app.compose_inspection import (
 from seatrial.app.wiring import compose_environment
 from seatrial.image_inputs.image_manifest import ImageManifest
 from seatrial.model.errors import UsageError
-from seatrial.model.spec import ServiceSpec
+from seatrial.model.spec import ComposeSpec, ServiceSpec
 from seatrial.saved_state import RunnerRecord, write_runner
 
 
@@ -101,6 +103,13 @@ class TestSelectContainers:
         found = select_containers(compose.present, project, name)
 
         assert [each["Config"]["Labels"]["com.docker.compose.service"] for each in found] == services
+
+    def test_name_of_a_service_with_another_name_in_compose_selects(self, machines, compose):
+        spec = ComposeSpec(file=Path("compose.yaml"), env={"SEATRIAL_SERVICE_ORDERS": "db:5432"})
+        project = replace(machines.project, service={"orders": ServiceSpec(port=1)}, compose=spec)
+        (found,) = select_containers(compose.present, project, "orders")
+
+        assert found["Config"]["Labels"]["com.docker.compose.service"] == "db"
 
     def test_unknown_name_is_an_error(self, machines, compose):
         with pytest.raises(UsageError, match="no service is called 'wep'") as caught:

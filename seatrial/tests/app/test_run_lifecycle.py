@@ -4,14 +4,17 @@ import io
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from seatrial.app import run_lifecycle
 from seatrial.app.run_lifecycle import Output, run_in_environment
 from seatrial.model.errors import ExitCode, UsageError
 from seatrial.model.names import RunId
 from seatrial.model.result import RunResult
-from seatrial.pipeline import STAGES, FinishedRun
+from seatrial.model.spec import ComposeSpec, ServiceSpec
+from seatrial.pipeline import COMPOSE_STAGES, STAGES, FinishedRun
 from seatrial.removal.keep import Fate
 from seatrial.stages.context import Ctx
 
@@ -35,7 +38,7 @@ def execute(monkeypatch):
 
     def execute(fate: Fate | Exception) -> list[Ctx]:
         def replaced(ctx: Ctx, plan, *, peak: Callable[[], int], lost, functions) -> FinishedRun:
-            assert functions is STAGES
+            assert functions is (COMPOSE_STAGES if ctx.record.provider == "compose" else STAGES)
             contexts.append(ctx)
             if isinstance(fate, Exception):
                 raise fate
@@ -51,10 +54,17 @@ def execute(monkeypatch):
     return execute
 
 
-def go(machines, record, this, sink=None, **settings):
+def go(machines, record, this, sink=None, *, project=None, **settings):
     output = Output(sinks=lambda _: [sink or Sink()], out=io.StringIO(), color=False)
     return run_in_environment(
-        this, machines.project, record, output=output, command=("up",), keep="always", tests=False, **settings
+        this,
+        project or machines.project,
+        record,
+        output=output,
+        command=("up",),
+        keep="always",
+        tests=False,
+        **settings,
     )
 
 
@@ -89,6 +99,19 @@ def test_environment_is_unlocked_and_sinks_are_closed_after_an_exception(machine
 
     assert sink.closed
     assert machines.machine().ledger.claim(record.id)
+
+
+def test_run_in_compose_finds_services_in_the_compose_file(machines, execute):
+    contexts, this = execute(Fate.KEPT), machines.machine()
+    project = replace(
+        machines.project,
+        environment="compose",
+        service={"api": ServiceSpec(port=80)},
+        compose=ComposeSpec(file=Path("compose.yaml"), env={"SEATRIAL_SERVICE_API": "backend:8080"}),
+    )
+    go(machines, machines.new(this, project=project), this, project=project)
+
+    assert contexts[0].project.service == {"api": ServiceSpec(port=8080, name="backend")}
 
 
 def test_run_directory_is_private_and_latest_points_to_it(machines, execute):

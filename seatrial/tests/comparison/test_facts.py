@@ -150,6 +150,14 @@ class TestRunner:
 
         assert found(facts(), facts(runner=closed)) == [("port", "web", "port 80 open", "port 80 refused", True)]
 
+    def test_other_port_counts_within_one_kind(self):
+        other = runner(ports=(PortAnswer(service="web", host="web", port=8080),))
+
+        assert found(facts(), facts(runner=other)) == [("port", "web", "port 80 open", "port 8080 open", True)]
+        assert found(facts(kind="compose"), facts(runner=other)) == [
+            ("port", "web", "port 80 open", "port 8080 open", False)
+        ]
+
     @pytest.mark.parametrize("change", [{"hostname": "x"}, {"search": ("a",)}])
     def test_hostname_and_resolver_never_count(self, change):
         assert [each.counts for each in compare_facts(facts(), facts(runner=runner(**change)))] == [False]

@@ -207,3 +207,16 @@ def test_compose_tables_name_images_variables_and_services_of_the_project(root):
         "compose.images.web: 'nosuch' is not an [[image]] of this project",
         "compose.env.A-B: 'A-B' is not the name of a variable",
     ]
+
+
+def test_address_of_a_service_in_compose_has_host_and_port(root):
+    (root / "compose.yaml").write_text("")
+    text = MINIMAL + (
+        '[service.orders-api]\nport = 80\n[compose]\nfile = "compose.yaml"\n'
+        'env = { SEATRIAL_SERVICE_ORDERS_API = "orders-api" }\n'
+    )
+    (line,) = refused(text)
+    assert line.endswith(
+        "compose.env.SEATRIAL_SERVICE_ORDERS_API: 'orders-api' is not HOST:PORT or SCHEME://HOST:PORT;"
+        ' SEATRIAL_SERVICE_ORDERS_API = "orders-api:80"'
+    )

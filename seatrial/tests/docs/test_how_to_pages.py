@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.config import load
+from seatrial.config.compose_project import compose_project
 from seatrial.config.lint import lint
 from seatrial.image_inputs.dockerignore import DockerIgnore
 from seatrial.releases.rendering import image_values
@@ -68,4 +69,7 @@ def test_compose_configuration_of_the_page_gives_each_variable_a_value(tmp_path)
 
     assert project.environment == "compose"
     assert project.compose is not None
-    assert project.runner.references.keys() == project.compose.env.keys()
+    assert compose_project(project).service["web"].name == "shop-web"
+    given = compose_project(project).compose
+    assert given is not None
+    assert project.runner.references.keys() == given.env.keys()

@@ -270,6 +270,17 @@ def test_it(service):
     assert "seatrial: tests run in a compose" in project.pytest("--seatrial-location=compose")
 
 
+def test_compose_uses_addresses_of_the_compose_file(project):
+    with (project.root / "seatrial.toml").open("a") as file:
+        file.write('[compose]\nfile = "compose.yaml"\nenv = { SEATRIAL_SERVICE_DB = "postgresql:5433" }\n')
+    (project.root / "compose.yaml").write_text("services: {}\n")
+    project.write("""
+def test_it(service):
+    assert service("db", check=False).address == "postgresql:5433"
+""")
+    assert "1 passed" in project.pytest("--seatrial-location=compose")
+
+
 def test_invalid_configuration_is_reported_in_one_line(project, web):
     (project.root / "seatrial.toml").write_text("[runner]\nimage = 3\n")
     project.write("def test_it():\n    pass\n")

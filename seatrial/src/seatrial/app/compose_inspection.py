@@ -12,6 +12,7 @@ from seatrial.app.log_selection import RUNNER
 from seatrial.app.wiring import Machine, compose_environment
 from seatrial.compose.service_wait import with_log
 from seatrial.compose.startup import container_of
+from seatrial.config.compose_project import compose_project
 from seatrial.diagnose.catalog import ranked
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
@@ -86,7 +87,7 @@ def select_containers(containers: Sequence[Object], project: Project, name: str 
     Raises:
         UsageError: no service has this name.
     """
-    declared = project.service.get(name or "")
+    declared = compose_project(project).service.get(name or "")
     wanted = project.runner.pod if name == RUNNER else (declared and declared.name) or name
     found = [each for each in containers if wanted in (None, service_of(each), container_name(each))]
     if not found:

@@ -11,6 +11,7 @@ from typing import Any, Final, TextIO
 
 from seatrial.app import environments
 from seatrial.app.wiring import Machine, compose_environment, environment
+from seatrial.config.compose_project import compose_project
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError
@@ -130,7 +131,7 @@ def _execute(
     if record.provider == "compose":
         compose = compose_environment(this, record)
         plan = compose.plan if given["tests"] else compose.plan_without_tests
-        compose_ctx = ComposeCtx(env=compose, **given)
+        compose_ctx = ComposeCtx(env=compose, **{**given, "project": compose_project(project)})
         return execute(compose_ctx, plan, peak=peak, lost=recorder.lost, functions=COMPOSE_STAGES), False
     env = environment(this, project, record)
     ctx = Ctx(env=env, **given)

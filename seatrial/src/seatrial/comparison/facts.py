@@ -164,7 +164,9 @@ def _runner(before: RunnerFacts, after: RunnerFacts, *, same_kind: bool, same_ke
         here, there = ports[0][name], ports[1][name]
         if bool(here.error) != bool(there.error) or here.port != there.port:
             words = [f"port {each.port} {each.error or 'open'}" for each in (here, there)]
-            yield _of(Kind.PORT, name, *words)
+            # A Service may have another port than the container behind it, which Compose addresses.
+            counts = same_kind or bool(here.error) != bool(there.error)
+            yield _of(Kind.PORT, name, *words, counts=counts)
     for kind, one_, other_, natural in (
         (Kind.USER, before.user, after.user, not same_kind),
         (Kind.LIMITS, _limits(before.limits), _limits(after.limits), not same_kind),

@@ -16,6 +16,7 @@ from seatrial.config.problem import Problem, did_you_mean
 from seatrial.model.errors import UsageError
 from seatrial.model.names import ISOLATED_PREFIX, dns_label, new_project_id
 from seatrial.model.spec import Project, ReadySpec
+from seatrial.pod.fixtures.endpoint import service_overrides, service_variable
 
 __all__ = ["broken"]
 
@@ -215,6 +216,13 @@ def _compose(project: Project) -> _Found:
     for name in compose.env:
         if not _ENV_NAME.fullmatch(name):
             yield ("compose", "env", name), f"{name!r} is not the name of a variable", ""
+    for name in project.service:
+        try:
+            service_overrides([name], compose.env, ())
+        except ValueError as error:
+            variable = service_variable(name)
+            message = str(error).removeprefix(f"{variable}: ")
+            yield ("compose", "env", variable), message, f'{variable} = "{name}:{project.service[name].port}"'
     images = [image.name for image in project.image]
     for service, image in compose.images.items():
         if image not in images:

@@ -78,6 +78,16 @@ class HostSession:
         except SeatrialError as error:
             raise pytest.UsageError(_one_line(error)) from error
 
+    @cached_property
+    def located(self) -> Project:
+        """The configuration, in Compose with the services where the Compose file has them. Raises as `project` does."""
+        where = self.location.where
+        if where != "compose" and (where != "host" or self.compose is None):
+            return self.project
+        from seatrial.config.compose_project import compose_project  # noqa: PLC0415
+
+        return compose_project(self.project)
+
     @property
     def kept(self) -> KeptEnvironment | None:
         """The kept Kubernetes environment of the project; None if it does not exist, or Compose is used."""
@@ -112,14 +122,14 @@ class HostSession:
         from seatrial.runner.fixture_settings import services_of  # noqa: PLC0415
 
         try:
-            namespace = self.project.runner.namespace
+            project = self.located
         except pytest.UsageError:
             # The first use of a fixture reports the error in the configuration.
             return {}
         return {
             name: (service["service"], service["namespace"])
-            for service in services_of(self.project.service, namespace).values()
-            for name in cluster_names(service, namespace)
+            for service in services_of(project.service, project.runner.namespace).values()
+            for name in cluster_names(service, project.runner.namespace)
         }
 
     def start(self) -> None:
@@ -128,7 +138,7 @@ class HostSession:
             return
         if self.compose is not None:
             self._set_no_proxy()
-            runner, compose = self.project.runner, self.project.compose
+            runner, compose = self.located.runner, self.located.compose
             for name, value in {**runner.values, **(compose.env if compose else {})}.items():
                 self._set(name, value)
         elif self.kept is not None:
@@ -153,7 +163,7 @@ class HostSession:
             return
         from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
-        fixture_plugin.install(config, container_provider.create_provider(config, fixture_settings(self.project, {})))
+        fixture_plugin.install(config, container_provider.create_provider(config, fixture_settings(self.located, {})))
 
     def header(self) -> list[str]:
         """Return lines for the session's header."""
@@ -225,7 +235,7 @@ class HostSession:
         with self._lock:
             if self._forwarder is None:
                 if self.compose is not None:
-                    self._forwarder = self.compose.forwarder(self.project)
+                    self._forwarder = self.compose.forwarder(self.located)
                     return self._forwarder
                 if self.kept is None:
                     raise ServiceUnavailable(_NO_ENVIRONMENT)
@@ -254,7 +264,7 @@ class HostSession:
         from seatrial.pod.fixtures.service_fixture import Services  # noqa: PLC0415
         from seatrial.runner.fixture_settings import fixture_settings  # noqa: PLC0415
 
-        given = fixture_settings(self.project, {})
+        given = fixture_settings(self.located, {})
         services = given["services"]
         try:
             overridden = service_overrides(services, os.environ, self._options.seatrial_service)
