@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from seatrial.config import load
 from seatrial.config.detect import detect
-from seatrial.config.draft import FoundService, dockerfile, draft, services_of
+from seatrial.config.draft import dockerfile, draft
+from seatrial.config.draft_services import FoundService
 from seatrial.config.lint import lint
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "orders-api"
@@ -239,70 +239,3 @@ def test_written_dockerfile_has_pytest_and_shows_it(project, files, installed):
 
 def test_written_dockerfile_copies_no_requirements_where_there_are_none(project):
     assert "requirements" not in dockerfile(project({"tests/test_a.py": ""}))
-
-
-def rendered(**changes):
-    service = {
-        "kind": "Service",
-        "metadata": {"name": "api"},
-        "spec": {"selector": {"app": "api"}, "ports": [{"port": 80, "targetPort": "http"}, {"port": 9000}]},
-    }
-    workload = {
-        "kind": "Deployment",
-        "spec": {
-            "template": {
-                "metadata": {"labels": {"app": "api", "x": "y"}},
-                "spec": {
-                    "containers": [
-                        {"name": "sidecar"},
-                        {
-                            "name": "api",
-                            "ports": [
-                                {"name": "http", "containerPort": 8080},
-                                {"name": "admin", "containerPort": 9000},
-                            ],
-                            "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}},
-                        },
-                    ]
-                },
-            }
-        },
-    }
-    objects = json.loads(json.dumps([service, workload]))
-    for path, value in changes.items():
-        at = objects
-        *parents, last = path.split("__")
-        for part in parents:
-            at = at[int(part)] if part.isdigit() else at[part]
-        at[int(last) if last.isdigit() else last] = value
-    return objects
-
-
-_PROBE = "1__spec__template__spec__containers__1__readinessProbe"
-
-
-@pytest.mark.parametrize(
-    ("changes", "path", "port"),
-    [
-        ({}, "/ready", None),
-        ({_PROBE: {"httpGet": {"port": 9000}}}, "/", 9000),
-        ({_PROBE: {"httpGet": {"path": "/x", "port": "9000"}}}, "/x", 9000),
-        ({_PROBE: {"httpGet": {"path": "/x", "port": "unknown"}}}, "", None),
-        ({_PROBE: {"exec": {}}}, "", None),
-        ({"0__spec__selector": {}}, "", None),
-        ({"0__spec__selector": {"app": "other"}}, "", None),
-    ],
-)
-def test_service_is_ready_as_the_readiness_probe_of_its_pods_says(changes, path, port):
-    assert services_of(rendered(**changes)) == [FoundService(name="api", port=80, path=path, path_port=port)]
-
-
-def test_headless_service_of_pods_that_have_another_service_is_left_out():
-    first, workload = rendered()
-    twin, alone, external = (json.loads(json.dumps(first)) for _ in range(3))
-    twin["metadata"]["name"], twin["spec"]["clusterIP"] = "api-headless", "None"
-    alone["metadata"]["name"], alone["spec"]["clusterIP"] = "alone", "None"
-    alone["spec"]["selector"] = {"app": "alone"}
-    del external["spec"]["ports"]
-
-    assert [service.name for service in services_of([workload, twin, first, alone, external])] == ["alone", "api"]

@@ -14,7 +14,7 @@ from seatrial.model.errors import CommandFailed, ExitCode, OutOfTime, UsageError
 
 if TYPE_CHECKING:
     from seatrial.config.detect import Detected
-    from seatrial.config.draft import FoundService
+    from seatrial.config.draft_services import FoundService
 
 __all__ = ["command"]
 
@@ -105,7 +105,7 @@ def _services(root: Path, found: Detected) -> tuple[list[FoundService], list[str
     import yaml  # noqa: PLC0415 - keeps --help quick
 
     from seatrial.app.wiring import machine  # noqa: PLC0415
-    from seatrial.config.draft import services_of  # noqa: PLC0415
+    from seatrial.config.draft_services import services_of  # noqa: PLC0415
     from seatrial.model.deadline import Deadline  # noqa: PLC0415
 
     services: list[FoundService] = []

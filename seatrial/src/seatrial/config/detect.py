@@ -13,10 +13,11 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from seatrial.config.detect_compose import Compose, is_compose_name, read_compose
 from seatrial.config.detect_dockerfile import Dockerfile, read_dockerfile
 from seatrial.config.detect_pytest import pyproject_installs_pytest, requirements_name_pytest
 
-__all__ = ["Chart", "Compose", "Detected", "KindConfig", "detect"]
+__all__ = ["Chart", "Detected", "KindConfig", "detect"]
 
 _SKIPPED: Final = frozenset(
     {
@@ -35,7 +36,6 @@ _SKIPPED: Final = frozenset(
     }
 )
 _DEEPEST: Final = 6
-_COMPOSE: Final = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
 _DOCKERFILE: Final = re.compile(r"(?:Dockerfile|Containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:Dockerfile|dockerfile)")
 _SNAPSHOTS: Final = frozenset({"__snapshots__", "cassettes"})
 """Folders of syrupy and of pytest-recording."""
@@ -53,13 +53,6 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     name: str
     images: dict[str, str] = {}
-
-
-class Compose(msgspec.Struct, frozen=True, kw_only=True):
-    """A Compose file; `services` maps the name of each service with a port to its first container port."""
-
-    path: Path
-    services: dict[str, int]
 
 
 class KindConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,19 +198,7 @@ def _dockerfiles(root: Path, files: list[Path], testpaths: tuple[str, ...]) -> t
 
 
 def _compose(root: Path, path: Path) -> Compose | None:
-    if not _COMPOSE.fullmatch(path.name):
-        return None
-    services = _yaml(root / path).get("services")
-    if not isinstance(services, dict):
-        return None
-    ports: dict[str, int] = {}
-    for name, service in services.items():
-        declared = service if isinstance(service, dict) else {}
-        for port in (*declared.get("ports", ()), *declared.get("expose", ())):
-            target = str(port.get("target") if isinstance(port, dict) else port).partition("/")[0].rpartition(":")[2]
-            if target.isdigit():
-                ports.setdefault(str(name), int(target))
-    return Compose(path=path, services=ports)
+    return read_compose(path, _yaml(root / path)) if is_compose_name(path.name) else None
 
 
 def _kind(root: Path, path: Path, charts: set[Path]) -> KindConfig | None:

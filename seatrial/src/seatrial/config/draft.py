@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from seatrial.config.detect import Chart, Detected
 from seatrial.config.detect_dockerfile import Dockerfile
+from seatrial.config.draft_compose import draft_compose
 from seatrial.config.draft_images import Images, choose_images, short_name
+from seatrial.config.draft_services import FoundService
+from seatrial.config.toml_text import toml_key, toml_lines, toml_value
 from seatrial.model.spec import RunnerSpec
 
-__all__ = ["Draft", "FoundService", "dockerfile", "draft", "services_of"]
+__all__ = ["Draft", "dockerfile", "draft"]
 
 _COMMANDS: Final = {
     "uv": ("uv", "run", "pytest"),
@@ -39,22 +40,6 @@ _INSTALL: Final = {
     ),
 }
 _PYTEST: Final = {"uv": "RUN uv pip install --no-cache pytest", "pip": "RUN pip install --no-cache-dir pytest"}
-_WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-
-
-class FoundService(msgspec.Struct, frozen=True, kw_only=True):
-    """A Service of a chart.
-
-    Attributes:
-        port: its first port.
-        path: HTTP path that the readiness probe of its pods requests; empty if there is no such probe.
-        path_port: port of the Service for that path if it is not `port`.
-    """
-
-    name: str
-    port: int
-    path: str = ""
-    path_port: int | None = None
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,12 +72,12 @@ def draft(detected: Detected, services: Sequence[FoundService], project: str) ->
         *(_release(detected, chart, images, guessed) for chart in detected.charts),
         _services(detected, services, guessed),
         _runner(detected, images, guessed),
-        _compose(detected, guessed),
+        draft_compose(detected, services, images, guessed),
     ]
     return Draft(
         text="# What the tests need and how they run. `seatrial config show` explains every value.\n"
         "# The project id marks images and Kubernetes objects as this project's. A copied file needs its own id.\n"
-        f"{_lines(project=project)}\n" + "\n".join(part for part in parts if part),
+        f"{toml_lines(project=project)}\n" + "\n".join(part for part in parts if part),
         found=(*_found(detected, services), *images.found),
         guessed=tuple(guessed),
     )
@@ -121,55 +106,6 @@ def dockerfile(detected: Detected) -> str:
     )
 
 
-def services_of(objects: Sequence[Mapping[str, Any]]) -> list[FoundService]:
-    """Return the Services of a rendered chart. A headless Service is left out if another one selects the same pods."""
-    services = [obj for obj in objects if obj.get("kind") == "Service" and obj.get("spec", {}).get("ports")]
-    workloads = [obj for obj in objects if obj.get("kind") in _WORKLOADS]
-    addressed = [_selector(service) for service in services if service["spec"].get("clusterIP") != "None"]
-    found = []
-    for service in services:
-        if service["spec"].get("clusterIP") == "None" and _selector(service) in addressed:
-            continue
-        found.append(_service(service, workloads))
-    return sorted(found, key=lambda service: service.name)
-
-
-def _selector(service: Mapping[str, Any]) -> dict[str, str]:
-    return dict(service["spec"].get("selector") or {})
-
-
-def _service(service: Mapping[str, Any], workloads: Sequence[Mapping[str, Any]]) -> FoundService:
-    ports = service["spec"]["ports"]
-    name, port = service["metadata"]["name"], int(ports[0]["port"])
-    selector = _selector(service)
-    for workload in workloads:
-        template = workload["spec"]["template"]
-        labels = template.get("metadata", {}).get("labels", {})
-        if not selector or not selector.items() <= labels.items():
-            continue
-        for container in template["spec"]["containers"]:
-            probe = container.get("readinessProbe", {}).get("httpGet")
-            if not probe:
-                continue
-            asked = _number(probe.get("port"), container)
-            for candidate in ports:
-                if _number(candidate.get("targetPort", candidate["port"]), container) == asked:
-                    path_port = int(candidate["port"])
-                    other = path_port if path_port != port else None
-                    return FoundService(name=name, port=port, path=probe.get("path") or "/", path_port=other)
-    return FoundService(name=name, port=port)
-
-
-def _number(port: Any, container: Mapping[str, Any]) -> int | None:
-    """Return the number of a container port given by number or name."""
-    if isinstance(port, int):
-        return port
-    for declared in container.get("ports", ()):
-        if declared.get("name") == port:
-            return int(declared["containerPort"])
-    return int(port) if isinstance(port, str) and port.isdigit() else None
-
-
 def _names(detected: Detected) -> Iterator[str]:
     if detected.named_by is None:
         yield f"project name {detected.name}: the directory's name; correct names of images and namespaces if needed"
@@ -186,13 +122,13 @@ def _cluster(detected: Detected, guessed: list[str]) -> str:
     if len(detected.kind) > 1:
         others = ", ".join(str(other.path) for other in detected.kind[1:])
         guessed.append(f'[cluster] config = "{detected.kind[0].path}": there is also {others}; correct config')
-    return "[cluster]\n" + _lines(name=name, config=str(kind.path) if kind else None)
+    return "[cluster]\n" + toml_lines(name=name, config=str(kind.path) if kind else None)
 
 
 def _image(name: str, file: Dockerfile, target: str) -> str:
     context = file.context if file.context != Path() else None
     usual = file.path == file.context / "Dockerfile"
-    return "[[image]]\n" + _lines(
+    return "[[image]]\n" + toml_lines(
         name=name,
         context=str(context) if context else None,
         dockerfile=None if usual else str(file.path),
@@ -211,7 +147,7 @@ def _release(detected: Detected, chart: Chart, images: Images, guessed: list[str
     if first and len(detected.charts) > 1:
         guessed.append("[[release]]: charts are installed in the order of their folders; reorder the tables")
     built = {path: short_name(repository) for path, repository in chart.images.items()}
-    return "[[release]]\n" + _lines(
+    return "[[release]]\n" + toml_lines(
         name=chart.name,
         chart=str(chart.path),
         namespace=detected.name,
@@ -221,13 +157,13 @@ def _release(detected: Detected, chart: Chart, images: Images, guessed: list[str
 
 
 def _services(detected: Detected, services: Sequence[FoundService], guessed: list[str]) -> str:
-    if not services and detected.compose and detected.compose[0].services:
+    if not services and detected.compose and detected.compose[0].ports:
         guessed.append(f"[service.…]: names and ports of {detected.compose[0].path}; correct them if the charts differ")
-        services = [FoundService(name=name, port=port) for name, port in detected.compose[0].services.items()]
+        services = [FoundService(name=name, port=port) for name, port in detected.compose[0].ports.items()]
     text = []
     for service in services:
         ready = {"http": service.path, "port": service.path_port} if service.path else None
-        text.append(f"[service.{_key(service.name)}]\n" + _lines(port=service.port, ready=ready))
+        text.append(f"[service.{toml_key(service.name)}]\n" + toml_lines(port=service.port, ready=ready))
     return "\n".join(text)
 
 
@@ -236,11 +172,11 @@ def _runner(detected: Detected, images: Images, guessed: list[str]) -> str:
     # An image whose Dockerfile installs nothing may start from one that does.
     installer = detected.installer if not tools or detected.installer in tools else "pip"
     command = [*_COMMANDS[installer], *(() if detected.test_settings else detected.testpaths)]
-    guessed.append(f"[runner] command = {_toml(command)}: correct it if the tests run by another command")
+    guessed.append(f"[runner] command = {toml_value(command)}: correct it if the tests run by another command")
     file, _ = images.built[images.tests]
     sync = _folders(detected, file.context)
     usual = next(field.default for field in msgspec.structs.fields(RunnerSpec) if field.name == "sync")
-    text = "[runner]\n" + _lines(
+    text = "[runner]\n" + toml_lines(
         image=images.tests,
         namespace=detected.name,
         command=command,
@@ -248,7 +184,7 @@ def _runner(detected: Detected, images: Images, guessed: list[str]) -> str:
     )
     if detected.snapshots and file.context == Path():
         # A comment, because the user has to allow a pod to write into the working tree.
-        patterns = _toml([*detected.snapshots])
+        patterns = toml_value([*detected.snapshots])
         text += f"# Uncomment to copy snapshots that tests update in the pod here:\n# collect-into-tree = {patterns}\n"
     return text
 
@@ -258,13 +194,6 @@ def _folders(detected: Detected, context: Path) -> list[str]:
     paths = [Path(path) for path in (*detected.code, *detected.testpaths) if "*" not in path]
     below = [path.relative_to(context).as_posix() for path in paths if path.is_relative_to(context)]
     return list(dict.fromkeys(path for path in below if path != "."))
-
-
-def _compose(detected: Detected, guessed: list[str]) -> str:
-    if len(detected.compose) > 1:
-        others = ", ".join(str(other.path) for other in detected.compose[1:])
-        guessed.append(f'[compose] file = "{detected.compose[0].path}": there is also {others}; correct file')
-    return "[compose]\n" + _lines(file=str(detected.compose[0].path)) if detected.compose else ""
 
 
 def _found(detected: Detected, services: Sequence[FoundService]) -> Iterator[str]:
@@ -283,29 +212,6 @@ def _found(detected: Detected, services: Sequence[FoundService]) -> Iterator[str
     for path in detected.values:
         yield f"values for tests in {path}"
     for compose in detected.compose:
-        yield f"Compose file {compose.path} with {', '.join(compose.services) or 'no ports'}"
+        yield f"Compose file {compose.path} with {', '.join(compose.ports) or 'no ports'}"
     if services:
         yield f"services of the charts: {', '.join(f'{service.name} {service.port}' for service in services)}"
-
-
-def _lines(**pairs: Any) -> str:
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in pairs.items() if value is not None)
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case list():
-            return "[" + ", ".join(_toml(element) for element in value) + "]"
-        case dict():
-            inner = ", ".join(
-                f"{_key(key)} = {_toml(element)}" for key, element in value.items() if element is not None
-            )
-            return f"{{ {inner} }}"
-        case _:
-            return str(value)
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
