@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from seatrial.config import load
-from seatrial.config.secrets import learn
+from seatrial.config.secrets import is_secret, learn
 from seatrial.model.redaction import SECRETS
 
 CONFIG = """
@@ -22,6 +22,10 @@ set = { "image.tag" = "nonesuch", "image.repository" = "registry.example/shop", 
 [runner]
 image = "shop"
 env = { API_KEY = "planted-key", ROLE_INVENTORY_URI = "ROLE_INVENTORY", OTHER = "INVENTORY" }
+
+[compose]
+file = "compose.yaml"
+env = { PASSWORD = "planted-compose", SEATRIAL_SERVICE_API = "backend:8080" }
 """
 
 
@@ -29,6 +33,7 @@ env = { API_KEY = "planted-key", ROLE_INVENTORY_URI = "ROLE_INVENTORY", OTHER = 
 def learned(tmp_path) -> Iterator[None]:
     (tmp_path / "seatrial.toml").write_text(CONFIG)
     (tmp_path / "chart").mkdir()
+    (tmp_path / "compose.yaml").write_text("services: {}")
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     SECRETS.forget()
     learn(load(str(tmp_path), environ={}).project)
@@ -36,7 +41,7 @@ def learned(tmp_path) -> Iterator[None]:
     SECRETS.forget()
 
 
-@pytest.mark.parametrize("value", ["planted-token", "planted-password", "planted-key"])
+@pytest.mark.parametrize("value", ["planted-token", "planted-password", "planted-key", "planted-compose"])
 def test_values_that_may_be_secret_are_hidden(value: str) -> None:
     assert value not in SECRETS.text(f"it said {value}")
 
@@ -44,6 +49,12 @@ def test_values_that_may_be_secret_are_hidden(value: str) -> None:
 @pytest.mark.parametrize("value", ["nonesuch", "registry.example/shop", "registry.example/python:3.13"])
 def test_names_of_images_are_shown(value: str) -> None:
     assert SECRETS.text(f"image {value} cannot be pulled") == f"image {value} cannot be pulled"
+
+
+def test_addresses_of_services_are_shown() -> None:
+    assert SECRETS.text("backend:8080 refused") == "backend:8080 refused"
+    assert not is_secret(("compose", "env", "SEATRIAL_SERVICE_API"))
+    assert is_secret(("compose", "env", "PASSWORD"))
 
 
 def test_name_of_a_variable_is_shown_if_it_contains_the_value_of_another() -> None:

@@ -24,11 +24,15 @@ _SECRET: Final = (
 _IMAGE: Final = re.compile(r"(?:^|[._-])(?:image|tag|repository|registry|digest)$", re.IGNORECASE)
 """Keys whose values name an image: errors have to name the image that cannot be pulled."""
 
+_ADDRESS: Final = re.compile(r"SEATRIAL_SERVICE_\w+")
+"""Keys whose values are addresses of services."""
+
 
 def is_secret(path: KeyPath) -> bool:
     """Return whether the value of a key may be a secret."""
     names = tuple(part for part in path if isinstance(part, str))
-    return any(names[: len(table)] == table and len(names) > len(table) for table in _SECRET)
+    in_table = any(names[: len(table)] == table and len(names) > len(table) for table in _SECRET)
+    return in_table and not _ADDRESS.fullmatch(names[-1])
 
 
 def learn(project: Project) -> None:
@@ -41,7 +45,9 @@ def _values(project: Project) -> Iterator[str]:
     tables += [release.set for release in project.release] + [release.set_guest for release in project.release]
     tables += [image.args for image in project.image]
     for table in tables:
-        yield from (value for key, value in table.items() if isinstance(value, str) and not _IMAGE.search(key))
+        for key, value in table.items():
+            if isinstance(value, str) and not _IMAGE.search(key) and not _ADDRESS.fullmatch(key):
+                yield value
 
 
 def _names(project: Project) -> Iterator[str]:
