@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import click
 import msgspec
@@ -349,25 +349,38 @@ def _causes() -> Iterator[str]:
     examples = examples_of_causes()
     for cause, fault in catalog.CAUSES.items():
         example = examples.get(cause)
-        message = f"`{example.subject.kind.lower()}/…`: {_cell(example.message)}" if example else ""
-        yield f"| `{cause}` | {fault} | {message} | {_cell(example.hint) if example else ''} |"
+        if example is None:
+            yield f"| `{cause}` | {fault} |  |  |"
+            continue
+        made = example.finding
+        message = f"`{made.subject.kind.lower()}/…`: {_cell(made.message)}" + (" *" if example.derived else "")
+        yield f"| `{cause}` | {fault} | {message} | {_cell(made.hint)} |"
     yield (
-        "\nCauses without a message have no recording. The machine of the recordings has control groups of version 1,"
-        " so an out-of-memory\nkill of a child process is recorded for version 1 alone."
+        "\nCauses without a message have no recording. A message with an asterisk is of recorded objects that a script"
+        " changed\n(`e2e/derived_causes.py`), because the machine of the recordings does not show the cause."
+        " That machine has control groups\nof version 1, so an out-of-memory kill of a child process is recorded"
+        " for version 1. Under version 2 the kernel kills the whole\ncontainer; the recording of that is derived, too."
     )
 
 
-def examples_of_causes() -> dict[str, finding.Finding]:
-    """Return the first finding of the first recording of each cause."""
+class Example(NamedTuple):
+    """A finding in a recording, and whether the recording was derived from another one."""
+
+    finding: finding.Finding
+    derived: bool
+
+
+def examples_of_causes() -> dict[str, Example]:
+    """Return the first finding of the first recording of each cause; a derived recording only if there is no other."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     try:
-        from diagnose.recorded_case import RECORDED, diagnosed  # noqa: PLC0415
+        from diagnose.recorded_case import RECORDED, diagnosed, load  # noqa: PLC0415
     finally:
         sys.path.pop(0)
-    found: dict[str, finding.Finding] = {}
-    for path in sorted(RECORDED.glob("*.json")):
-        for each in diagnosed(path.stem)[:1]:
-            found.setdefault(each.cause, each)
+    found: dict[str, Example] = {}
+    for derived, name in sorted(("derived_from" in load(path.stem), path.stem) for path in RECORDED.glob("*.json")):
+        for each in diagnosed(name)[:1]:
+            found.setdefault(each.cause, Example(each, derived))
     return found
 
 

@@ -6,7 +6,8 @@ Each provocation has a namespace of its own, and all run at the same time. Once 
 objects of its namespace and the last log lines of its containers to `tests/diagnose/recorded/NAME.json`: real objects,
 without the fields that no rule reads, and without the values of Secrets. It requires Docker, kind, kubectl, helm and
 the images of `foundry up`, and takes ten minutes. `--keep` leaves the cluster for the next call. A kubelet that
-restarts needs free inotify instances: without them a node never reports MemoryPressure.
+restarts needs free inotify instances: without them a node never reports MemoryPressure. At the end,
+`derived_causes.py` derives the recordings of causes that did not show on this machine.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+from derived_causes import derive
 from local_images import NODE
 from provocation import Obj, Place, Provocation, obj, spec_of
 from provoke_cluster import CLUSTER
@@ -312,6 +314,7 @@ def main() -> int:
     finally:
         if not asked.keep:
             run("kind", "delete", "cluster", "--name", CLUSTER_NAME)
+    print(f"derived: {', '.join(derive(RECORDED))}")
     for name, problem in problems.items():
         print(f"{name}: {problem}")
     print(f"{len(wanted) + len(last) - len(problems)} causes recorded in {time.monotonic() - began:.0f} s")

@@ -1,7 +1,10 @@
-"""The rules, applied to causes that were provoked on a real cluster."""
+"""The rules, applied to causes that were provoked on a real cluster, and to some that were derived from these."""
 
 from __future__ import annotations
 
+import importlib
+import shutil
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
@@ -45,6 +48,7 @@ EXPECTED: Final = {
     "crash": Expected("Crash", "Pod/api-", ("exit code 1",)),
     "exited": Expected("Exited", "Pod/api-", ("exit code 0",)),
     "oom-killed": Expected("OOMKilled", "Pod/api-", ("memory limit of 32Mi",)),
+    "oom-killed-cgroup-v2": Expected("OOMKilled", "Pod/api-", ("container app exceeded its memory limit of 32Mi",)),
     "child-oom-killed": Expected("ChildOOMKilled", "Pod/api-", ("child process", "32Mi", "exit code 4")),
     "restarted": Expected("Restarted", "Pod/api-", ("restarted once", "exit code 5")),
     "init-container-failed": Expected(
@@ -131,6 +135,8 @@ EXPECTED: Final = {
     "release-locked": Expected("ReleaseLocked", "Release/shop", ("pending-install",)),
     "pod-terminating": Expected("PodTerminating", "Pod/api", ("example.invalid/backup",)),
     "disk-pressure": Expected("DiskPressure", "Node/", ("DiskPressure is True",)),
+    "memory-pressure": Expected("MemoryPressure", "Node/", ("MemoryPressure is True", "insufficient memory available")),
+    "pid-pressure": Expected("PIDPressure", "Node/", ("PIDPressure is True", "insufficient PID available")),
     "node-not-ready": Expected("NodeNotReady", "Node/", ("Ready is",)),
     "dns-unavailable": Expected("DnsUnavailable", "Service/kube-dns", ("no name of a Service resolves",)),
 }
@@ -156,6 +162,30 @@ def test_each_recording_has_one_finding(name):
 
 def test_each_recording_is_expected():
     assert {path.stem for path in RECORDED.glob("*.json")} == set(EXPECTED)
+
+
+def test_derived_recordings_are_made_from_their_sources(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "e2e"))
+    derived_causes = importlib.import_module("derived_causes")
+    recording_text = importlib.import_module("recording").recording_text
+    names = [path.stem for path in sorted(RECORDED.glob("*.json")) if "derived_from" in load(path.stem)]
+
+    assert set(names) <= set(derived_causes.DERIVED)
+    assert "oom-killed-cgroup-v2" in names
+    for name in names:
+        expected = recording_text(derived_causes.derived(name, RECORDED))
+        assert (RECORDED / f"{name}.json").read_text() == expected, "run: python seatrial/e2e/derived_causes.py"
+
+
+def test_recording_of_a_cluster_is_not_replaced_by_a_derived_one(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "e2e"))
+    derived_causes = importlib.import_module("derived_causes")
+    for name in ("disk-pressure", "child-oom-killed"):
+        shutil.copy(RECORDED / f"{name}.json", tmp_path)
+    (tmp_path / "memory-pressure.json").write_text('{"name": "memory-pressure"}')
+
+    assert set(derived_causes.derive(tmp_path)) == {"oom-killed-cgroup-v2", "pid-pressure"}
+    assert (tmp_path / "memory-pressure.json").read_text() == '{"name": "memory-pressure"}'
 
 
 @pytest.mark.parametrize(
