@@ -68,6 +68,34 @@ def test_mutate_finds_the_mutant_that_no_test_notices(tmp_path, monkeypatch):
     assert {each.line for each in survivors} == {"return -a"}
 
 
+EQUAL = """\
+@dataclass(frozen=True)
+class A:
+    deep: bool = True
+
+    def f(self, *, a: int | None = 2 * 3) -> int:
+        return a | 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("operator", "at", "equal"),
+    [
+        ("ReplaceTrueWithFalse", "True)", True),
+        ("ReplaceTrueWithFalse", "True\n", False),
+        ("ReplaceBinaryOperator_Mul_Div", "*,", True),
+        ("ReplaceBinaryOperator_Mul_Div", "* 3", False),
+        ("ReplaceBinaryOperator_BitOr_Add", "| None", True),
+        ("ReplaceBinaryOperator_BitOr_Add", "| 1", False),
+        ("NumberReplacer", "2 *", False),
+    ],
+)
+def test_mutants_of_annotations_and_signatures_are_equal(operator, at, equal):
+    before = EQUAL[: EQUAL.index(at)]
+
+    assert mutate.is_equal(EQUAL, operator, 1 + before.count("\n"), len(before.rpartition("\n")[2])) is equal
+
+
 def test_annotation_lines_are_those_of_parameters_results_and_variables():
     source = "def f(\n    a: int | None,\n    b=1 | 2,\n) -> int | None:\n    c: int | None = 1 | 2\n    return a | b\n"
 
