@@ -13,6 +13,7 @@ __all__ = ["NODE", "SETTINGS", "present"]
 NODE: Final = "foundry.invalid/node:v1.34.4"
 
 SETTINGS: Final = {
+    "POSTGRESQL_IMAGE": "foundry.invalid/postgresql:17",
     "SEATRIAL_CLUSTER_IMAGE": NODE,
     "SEATRIAL_SET": """
 image.orders-api.args={ PYTHON_IMAGE = "foundry.invalid/python:3.13" }

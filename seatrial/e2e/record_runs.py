@@ -1,11 +1,14 @@
 """Record real runs of `examples/orders-api` for the documentation and for the tests of the renderers.
 
-    .venv/bin/python seatrial/e2e/record_runs.py
+    .venv/bin/python seatrial/e2e/record_runs.py          # everything
+    .venv/bin/python seatrial/e2e/record_runs.py runs     # without the comparison of Compose and Kubernetes
+    .venv/bin/python seatrial/e2e/record_runs.py parity   # only this comparison, as the tutorial makes it
 
-Each run writes its screen to `docs/recorded/NAME.txt` and its events to `tests/sinks/runs/NAME.jsonl`. The script then
-copies the screens into the pages that show them, below `<!-- recorded: NAME -->`. Afterwards, write the golden files
-with `SEATRIAL_GOLDEN=write .venv/bin/pytest seatrial/tests/sinks`. The script requires Docker, kind and Helm, and takes
-five minutes. With `--insert` it only copies screens that were recorded before.
+Each command writes its screen to `docs/recorded/NAME.txt`; runs also write their events to
+`tests/sinks/runs/NAME.jsonl`. The script then copies the screens into the pages that show them, below
+`<!-- recorded: NAME -->`. After `runs`, write the golden files with
+`SEATRIAL_GOLDEN=write .venv/bin/pytest seatrial/tests/sinks`. The script requires Docker with Compose, kind and Helm,
+and takes ten minutes, half of it for each part. With `--insert` it only copies screens that were recorded before.
 """
 
 from __future__ import annotations
@@ -41,8 +44,9 @@ WIDE: Final = 170
 """Columns for a command whose lines would be folded."""
 
 BLOCK: Final = re.compile(
-    r"(?P<mark><!-- recorded: (?P<name>[\w-]+) -->\n)```console\n.*?^```$", re.DOTALL | re.MULTILINE
+    r"^(?P<mark><!-- recorded: (?P<name>[\w-]+) -->\n)(?:```console\n.*?^```\n)?", re.DOTALL | re.MULTILINE
 )
+TUTORIAL: Final = SEATRIAL / "docs" / "tutorial" / "from-compose-to-kubernetes.md"
 TEST: Final = PROJECT / "tests" / "test_orders.py"
 VALUES: Final = PROJECT / "chart" / "values.yaml"
 
@@ -84,9 +88,16 @@ def screen_of(
 
 
 def record(
-    name: str, typed: str, env: Mapping[str, str], *, code: int, columns: int = COLUMNS, interrupt_at: str = ""
+    name: str,
+    typed: str,
+    env: Mapping[str, str],
+    *,
+    code: int,
+    columns: int = COLUMNS,
+    interrupt_at: str = "",
+    events: bool = True,
 ) -> None:
-    """Run a command, check its exit code, and write its screen and the events of its run."""
+    """Run a command, check its exit code, and write its screen and, if asked, the events of its run."""
     print(f"{name}: {typed}", flush=True)
     latest = PROJECT / ".seatrial" / "runs" / "latest"
     before = latest.resolve()
@@ -96,7 +107,7 @@ def record(
     if ended != code:
         sys.exit(f"{typed} exited with {ended}, expected {code}:\n{shown}")
     (RECORDED / f"{name}.txt").write_text(f"$ {typed}\n{shown}")
-    if latest.resolve() != before:
+    if events and latest.resolve() != before:
         shutil.copyfile(latest / "events.jsonl", EVENTS / f"{name.replace('-', '_')}.jsonl")
 
 
@@ -117,15 +128,16 @@ def insert() -> None:
     """Copy the screens into the pages that show them."""
     for page in PAGES:
         text = page.read_text()
-        filled = BLOCK.sub(lambda match: f"{match['mark']}```console\n{recorded(match['name'])}```", text)
+        filled = BLOCK.sub(block, text)
         if filled != text:
             page.write_text(filled)
             print(f"wrote {page.relative_to(SEATRIAL)}")
 
 
-def recorded(name: str) -> str:
-    """Return a recorded screen."""
-    return (RECORDED / f"{name}.txt").read_text()
+def block(match: re.Match[str]) -> str:
+    """Return a mark with the screen that it names; unchanged if that is not recorded yet."""
+    screen = RECORDED / f"{match['name']}.txt"
+    return f"{match['mark']}```console\n{screen.read_text()}```\n" if screen.exists() else match[0]
 
 
 def configuration_of_the_readme() -> str:
@@ -136,18 +148,16 @@ def configuration_of_the_readme() -> str:
     return found[1]
 
 
-def main() -> None:
-    """Record all runs."""
-    # A job in the background ignores Ctrl-C, and so would the runs.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if "--insert" in sys.argv[1:]:
-        insert()
-        return
+def create_project(*examples: str) -> None:
+    """Create the project from examples, one copied over the other."""
     shutil.rmtree(PROJECT, ignore_errors=True)
-    shutil.copytree(SEATRIAL / "examples" / "orders-api", PROJECT)
-    RECORDED.mkdir(exist_ok=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_", "CI"))}
-    env = {**kept, "TERM": "xterm", "NO_COLOR": "1", **(SETTINGS if present() else {})}
+    for example in examples:
+        shutil.copytree(SEATRIAL / "examples" / example, PROJECT, dirs_exist_ok=True)
+
+
+def record_runs(env: Mapping[str, str]) -> None:
+    """Record runs in Kubernetes: green, failed, interrupted and with broken files."""
+    create_project("orders-api")
     try:
         # The README shows this configuration above the output of its run.
         (PROJECT / "seatrial.toml").write_text(configuration_of_the_readme())
@@ -163,7 +173,49 @@ def main() -> None:
         with changed(PROJECT / "Dockerfile", "COPY orders orders", "COPY ordres orders"):
             record("build-failed", "seatrial up", env, code=10)
     finally:
-        subprocess.run([sys.executable, "-m", "seatrial", "down"], cwd=PROJECT, env=env, check=False)
+        subprocess.run([sys.executable, "-m", "seatrial", "down"], cwd=PROJECT, env=dict(env), check=False)
+
+
+def run_block(start: str, env: Mapping[str, str]) -> None:
+    """Run the commands of the block of the tutorial that starts with a text."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", TUTORIAL.read_text(), re.DOTALL | re.MULTILINE)
+    found = next((each for each in blocks if each.startswith(start)), None)
+    if found is None:
+        sys.exit(f"{TUTORIAL} has no block that starts with {start!r}")
+    subprocess.run(["bash", "-euc", found], cwd=PROJECT, env=dict(env), check=True, stdout=subprocess.DEVNULL)
+
+
+def create_compose_project(env: Mapping[str, str]) -> None:
+    """Create the project of the tutorial as it is before the verdict."""
+    create_project("orders-api", "orders-compose")
+    run_block("cat in-cluster.patch", env)
+    subprocess.run([sys.executable, "-m", "seatrial", "init"], cwd=PROJECT, env=dict(env), check=True)
+    run_block("cat >> seatrial.toml", env)
+
+
+def record_parity(env: Mapping[str, str]) -> None:
+    """Record the verdict of the tutorial."""
+    create_compose_project(env)
+    record("parity", "seatrial -q parity", env, code=13, events=False)
+    run_block("cat > accepted-differences.toml", env)
+    record("parity-ready", "seatrial -q parity --ready", env, code=0, events=False)
+
+
+def main() -> None:
+    """Record the parts that the command line names, by default all."""
+    # A job in the background ignores Ctrl-C, and so would the runs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "--insert" in sys.argv[1:]:
+        insert()
+        return
+    parts = {"runs": record_runs, "parity": record_parity}
+    if unknown := set(sys.argv[1:]) - parts.keys():
+        sys.exit(f"unknown part {', '.join(unknown)}; known: {', '.join(parts)}")
+    RECORDED.mkdir(exist_ok=True)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_", "CI"))}
+    env = {**kept, "TERM": "xterm", "NO_COLOR": "1", **(SETTINGS if present() else {})}
+    for name in sys.argv[1:] or parts:
+        parts[name](env)
     insert()
 
 

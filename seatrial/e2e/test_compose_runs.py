@@ -13,8 +13,10 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+import record_runs
 from compose_shop import compose_shop, left
-from shop_project import NAME, PATIENCE, docker
+from local_images import SETTINGS
+from shop_project import ENVIRONMENT, NAME, PATIENCE, docker
 
 pytestmark = pytest.mark.removes("compose")
 
@@ -85,6 +87,26 @@ class TestRun:
         it("test")
         it("down")
         assert left(f"{NAME}-cfail") == []
+
+
+class TestTutorial:
+    def test_suite_of_the_tutorial_passes_with_what_init_drafted(self, tmp_path, monkeypatch):
+        project = tmp_path / "orders-api"
+        monkeypatch.setattr(record_runs, "PROJECT", project)
+        env = {**ENVIRONMENT, **SETTINGS, "XDG_STATE_HOME": str(tmp_path / "state")}
+        record_runs.create_compose_project(env)
+        argv = [sys.executable, "-m", "seatrial", "run", "--env", "compose"]
+        done = subprocess.run(argv, cwd=project, env=env, capture_output=True, text=True, check=False)
+
+        assert done.returncode == 0, done.stderr
+        assert "4 passed" in done.stdout
+        # A service with a Service of another port: the addresses that the tests use are those of the containers.
+        facts = json.loads((project / ".seatrial/runs/latest/facts.json").read_text())
+        ports = {each["service"]: each["port"] for each in facts["runner"]["ports"] if not each["error"]}
+        assert ports == {"orders-api": 8080, "postgresql": 5432}
+        # The report shows lines of services at their times.
+        log = (project / ".seatrial/runs/latest/logs/compose/postgresql.log").read_text()
+        assert all(re.match(r"\d{4}-\d\d-\d\dT\S+Z ", line) for line in log.splitlines())
 
 
 class TestKept:

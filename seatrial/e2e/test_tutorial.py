@@ -163,6 +163,7 @@ class TestFromCompose:
     def test_compose_tutorial_unchanged_tests_fail(self, compose):
         block = said(compose, "seatrial init")
 
+        assert 'guessed  [compose.env] SEATRIAL_SERVICE_ORDERS_API = "orders-api:8080"' in block.out
         assert "exit code 1\n" in block.out
         assert "Connection refused" in block.out
 
