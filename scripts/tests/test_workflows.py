@@ -378,6 +378,6 @@ def test_workflow_runs_check_per_change_and_slow_checks_nightly():
     assert {"pull_request", "push", "schedule"} <= set(workflow["on"])
     assert commands == {"check": ["make check"], "nightly": ["make ${{ matrix.target }}"]}
     nightly = workflow["jobs"]["nightly"]
-    assert nightly["strategy"]["matrix"] == {"target": ["check-more", "check-parity", "check-blame"]}
+    assert nightly["strategy"]["matrix"] == {"target": ["check-more", "check-parity", "check-blame", "test-all"]}
     assert "if" not in workflow["jobs"]["check"]
     assert nightly["if"] == "github.event_name == 'schedule'"
