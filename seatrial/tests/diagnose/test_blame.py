@@ -212,6 +212,15 @@ def test_blame_cluster_dns():
     assert first(failed("assert 1 == 2", addresses=("http://web",)), *every) is None
 
 
+def test_blame_cluster_dns_for_a_service_that_looks_up_another_one():
+    gone = endpoints("kube-dns", 9, namespace="kube-system", ready=())
+    every = [endpoints("kube-dns", namespace="kube-system"), gone]
+    timed_out = failed("httpx.ReadTimeout: timed out", addresses=("http://web/",))
+
+    assert first(timed_out, *every) == ("caused by", "platform", "DnsUnavailable", "")
+    assert first(failed("httpx.ReadTimeout: timed out", addresses=("http://db/",)), *every) is None, "it uses no other"
+
+
 def test_blame_says_what_the_timeline_shows_when_the_error_names_no_address():
     assert first(failed("curl: Connection refused"), *deleted("mail")) == (
         "coincided with", "test", "PodDeleted", "mail",

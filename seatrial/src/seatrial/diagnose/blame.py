@@ -56,6 +56,9 @@ _PASSED_ON: Final = frozenset(
 )
 """How a service that lost another one lets its own clients fail."""
 
+_LOOKUP_FAILED: Final = frozenset((FailureKind.SERVER_ERROR, FailureKind.NOT_READY, FailureKind.TIMEOUT))
+"""How a service that cannot look up another one lets its own clients fail."""
+
 _RECENT: Final = timedelta(seconds=3)
 """A problem that was over this long before a failure explains it less likely than one that was not."""
 
@@ -216,6 +219,8 @@ def _suspect(
         # What the failure names is what the test could not reach. Without a name it is the service that it asked for.
         proven = explains and (concern.named or not any(each.named for each in concerns))
         proven = proven and (concern.via is None or kind in _PASSED_ON)
+    elif incident.finding.cause == "DnsUnavailable" and kind in _LOOKUP_FAILED and (used := _used_by_name(concerns)):
+        link, proven = f"{used.link}, and looks up its name", True
     elif incident.everywhere and explains:
         link = "it concerns all names" if incident.finding.cause == "DnsUnavailable" else "it concerns the runner pod"
         proven = incident.finding.cause != "DnsUnavailable" or kind is FailureKind.DNS
@@ -235,6 +240,11 @@ def _suspect(
         links=(link, f"the test failed by: {kind}"),
     )
     return _Suspect(cause, incident, concern)
+
+
+def _used_by_name(concerns: Sequence[Concern]) -> Concern | None:
+    """Return a service that a service of the test uses."""
+    return next((each for each in concerns if each.via is not None), None)
 
 
 def _services_of(incident: Incident, services: ServiceMap) -> frozenset[ServiceName]:

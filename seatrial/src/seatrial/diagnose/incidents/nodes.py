@@ -13,8 +13,11 @@ from seatrial.model.timeline_index import Key, TimelineIndex
 
 __all__ = ["node_incidents", "silent_node"]
 
-_GRACE: Final = timedelta(seconds=40)
-"""Seconds without a sign of life after which the node controller calls a node unknown, at least."""
+_GRACE: Final = timedelta(seconds=50)
+"""Seconds without a sign of life after which the node controller calls a node unknown; 40 before Kubernetes 1.32.
+
+https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager/ (--node-monitor-grace-period)
+"""
 
 _PRESSURES: Final = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
