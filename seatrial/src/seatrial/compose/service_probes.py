@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from seatrial.model.spec import ServiceSpec
+from seatrial.pod.fixtures.endpoint import service_variable
 from seatrial.pod.fixtures.probes import probe_of
 from seatrial.runner.fixture_settings import services_of
 
-__all__ = ["probes_of"]
+__all__ = ["hint_of", "probes_of"]
 
 
 def probes_of(services: Mapping[str, ServiceSpec]) -> list[dict[str, Any]]:
@@ -24,3 +25,10 @@ def probes_of(services: Mapping[str, ServiceSpec]) -> list[dict[str, Any]]:
         }
         for name, service in services_of(services, "").items()
     ]
+
+
+def hint_of(name: str) -> str:
+    """Return the hint for a service that does not answer."""
+    return (
+        f"seatrial logs {name}; if its name or port differs in Compose, set {service_variable(name)} in [compose.env]"
+    )

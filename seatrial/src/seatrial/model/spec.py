@@ -276,7 +276,10 @@ class ComposeSpec(_Spec, frozen=True, kw_only=True):
     ] = ()
     env: Annotated[
         dict[str, str],
-        Meta(description="more variables of the tests; each variable of runner.env-from needs a value here"),
+        Meta(
+            description="more variables of the tests; each variable of runner.env-from needs a value here."
+            " SEATRIAL_SERVICE_NAME is HOST:PORT of a service that has another name or port in Compose"
+        ),
     ] = {}
     images: Annotated[dict[str, str], Meta(description="Compose service to the [[image]] that it runs")] = {}
     host_ports: Annotated[bool, Meta(description="publish the host ports of the Compose file")] = False

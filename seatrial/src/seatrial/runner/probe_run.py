@@ -36,6 +36,7 @@ class ProbeRun:
         namespace: namespace of the services in findings; empty in Compose.
         emit: takes events: which service is ready, and what the others wait for.
         canceled: once set, the probes end without a result.
+        hint: returns the hint for a service that does not answer.
     """
 
     connect: Callable[[], PodExec]
@@ -43,6 +44,7 @@ class ProbeRun:
     namespace: str
     emit: Emit
     canceled: threading.Event
+    hint: Callable[[str], str] = "seatrial logs {}".format
     _reported: dict[str, str] = field(init=False, default_factory=dict)
 
     def __call__(self, seconds: float) -> None:
@@ -76,7 +78,7 @@ class ProbeRun:
                 cause="NoAnswer",
                 subject=ObjectRef(kind="Service", name=name, namespace=self.namespace),
                 message=f"service {name} does not answer as declared: {text}",
-                hint=f"seatrial logs {name}",
+                hint=self.hint(name),
             )
             for name, text in message.items()
             if text

@@ -39,9 +39,12 @@ def test_unchanged_project_is_not_probed_again(world):
 def test_service_that_does_not_answer_is_an_error_and_the_start_is_not_saved(world):
     world.compose.pod.chunks = [b'{"name": "web", "message": "Connection refused"}\n']
 
-    with pytest.raises(NotReady, match="web not ready"):
+    with pytest.raises(NotReady, match="web not ready") as caught:
         run(world)
     assert saved_start(world.root / "env").digest == ""
+    assert [finding.hint for finding in caught.value.findings] == [
+        "seatrial logs web; if its name or port differs in Compose, set SEATRIAL_SERVICE_WEB in [compose.env]"
+    ]
 
 
 def test_failed_container_is_an_error(world):

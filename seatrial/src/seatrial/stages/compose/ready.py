@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seatrial.compose.service_probes import probes_of
+from seatrial.compose.service_probes import hint_of, probes_of
 from seatrial.compose.service_wait import ServiceWait
 from seatrial.compose.startup import runner_exec
 from seatrial.runner.probe_run import ProbeRun
@@ -30,6 +30,7 @@ def run(ctx: ComposeCtx, started: StartedProject) -> Report[None]:
         namespace="",
         emit=ctx.emit,
         canceled=ctx.canceled,
+        hint=hint_of,
     )
     run_probes(until.left)
     started.start.save(containers)
