@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from seatrial.config.detect_compose import ComposeService, is_compose_name, read_compose
+from seatrial.config.detect_compose import ComposeService, compose_files, read_compose
 
 
 def service(text: str, *, path: str = "compose.yaml") -> ComposeService:
@@ -13,14 +13,22 @@ def service(text: str, *, path: str = "compose.yaml") -> ComposeService:
     return found.services["web"]
 
 
-@pytest.mark.parametrize("name", ["compose.yaml", "docker-compose.yml", "compose.dev.yaml", "docker-compose-ci.yml"])
-def test_names_of_compose_files(name):
-    assert is_compose_name(name)
+def test_compose_files_are_ordered_by_depth_and_the_names_that_compose_looks_for():
+    names = (
+        "api/compose.yaml",
+        "compose.dev.yaml",
+        "docker-compose.yml",
+        "docker-compose-ci.yml",
+        "compose.json",
+        "a.yaml",
+    )
 
-
-@pytest.mark.parametrize("name", ["composed.yaml", "values.yaml", "compose.json"])
-def test_names_of_other_files(name):
-    assert not is_compose_name(name)
+    assert compose_files(map(Path, names)) == [
+        Path("docker-compose.yml"),
+        Path("compose.dev.yaml"),
+        Path("docker-compose-ci.yml"),
+        Path("api/compose.yaml"),
+    ]
 
 
 @pytest.mark.parametrize("document", [{}, {"services": []}, {"services": None}])

@@ -196,7 +196,7 @@ def test_draft_names_the_compose_files_that_it_does_not_use(project):
     found = project({"Dockerfile": "FROM x:1\n", "compose.yaml": services, "compose.dev.yaml": services})
 
     guessed = draft(found, [], "shop-3f2a9c1b").guessed
-    assert '[compose] file = "compose.dev.yaml": there is also compose.yaml; correct file' in guessed
+    assert '[compose] file = "compose.yaml": there is also compose.dev.yaml; correct file' in guessed
 
 
 @pytest.mark.parametrize("installer", ["uv", "poetry", "pip"])

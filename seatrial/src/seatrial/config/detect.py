@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from seatrial.config.detect_compose import Compose, is_compose_name, read_compose
+from seatrial.config.detect_compose import Compose, compose_files, read_compose
 from seatrial.config.detect_dockerfile import Dockerfile, read_dockerfile
 from seatrial.config.detect_pytest import pyproject_installs_pytest, requirements_name_pytest
 
@@ -110,7 +110,7 @@ def detect(root: Path) -> Detected:
         named_by=named_by,
         charts=charts,
         dockerfiles=_dockerfiles(root, files, testpaths),
-        compose=tuple(compose for path in files if (compose := _compose(root, path))),
+        compose=tuple(found for path in compose_files(files) if (found := read_compose(path, _yaml(root / path)))),
         kind=tuple(
             kind for path in sorted(files, key=lambda path: len(str(path))) if (kind := _kind(root, path, inside))
         ),
@@ -195,10 +195,6 @@ def _dockerfiles(root: Path, files: list[Path], testpaths: tuple[str, ...]) -> t
     return tuple(
         sorted((file for file in found if file.stages), key=lambda file: (len(file.path.parts), str(file.path)))
     )
-
-
-def _compose(root: Path, path: Path) -> Compose | None:
-    return read_compose(path, _yaml(root / path)) if is_compose_name(path.name) else None
 
 
 def _kind(root: Path, path: Path, charts: set[Path]) -> KindConfig | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-__all__ = ["Compose", "ComposeService", "is_compose_name", "read_compose"]
+__all__ = ["Compose", "ComposeService", "compose_files", "read_compose"]
 
 _NAME: Final = re.compile(r"(?:docker-)?compose(?:[.-][\w.-]+)?\.ya?ml")
+_DEFAULT: Final = re.compile(r"(?:docker-)?compose\.ya?ml")
+"""The names that Compose looks for."""
+
 _PYTEST: Final = re.compile(r"\bpytest\b|\bpy\.test\b")
 
 
@@ -47,9 +50,10 @@ class Compose(msgspec.Struct, frozen=True, kw_only=True):
         return {name: service.ports[0] for name, service in self.services.items() if service.ports}
 
 
-def is_compose_name(name: str) -> bool:
-    """Return whether files of this name are Compose files."""
-    return _NAME.fullmatch(name) is not None
+def compose_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths of Compose files, first the one that `docker compose` uses in the project's folder."""
+    found = (path for path in paths if _NAME.fullmatch(path.name))
+    return sorted(found, key=lambda path: (len(path.parts), not _DEFAULT.fullmatch(path.name), path))
 
 
 def read_compose(path: Path, document: Mapping[str, Any]) -> Compose | None:
