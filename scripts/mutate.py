@@ -66,9 +66,9 @@ def main() -> int:
         return 0
     found: set[Survivor] = set()
     for module in modules:
-        tried, survivors = mutate(module)
+        killed, tried, survivors = mutate(module)
         found |= survivors
-        print(f"{module}: {tried - len(survivors)} of {tried} mutants killed", flush=True)
+        print(f"{module}: {killed} of {tried} mutants killed", flush=True)
     return judge(found, explained(modules))
 
 
@@ -85,8 +85,8 @@ def tests_of(module: str) -> Path:
     return PROJECT / "tests" / path.parent / f"test_{path.name}"
 
 
-def mutate(module: str) -> tuple[int, set[Survivor]]:
-    """Run all mutants of a module and return how many there were, and those that survived."""
+def mutate(module: str) -> tuple[int, int, set[Survivor]]:
+    """Run all mutants of a module; return how many were killed, how many can be, and those that survived."""
     with tempfile.TemporaryDirectory(prefix="mutate-") as name:
         folder = Path(name)
         for part in ("src", "tests"):
@@ -108,17 +108,19 @@ def mutate(module: str) -> tuple[int, set[Survivor]]:
         dumped = cosmic_ray(folder, "dump", "mutants.sqlite").splitlines()
     source = (SOURCE / module).read_text()
     lines = source.splitlines()
-    survivors: set[Survivor] = set()
+    killed, survived = 0, list[Survivor]()
     for text in dumped:
         item, result = json.loads(text)
         if result is None:
             raise SystemExit(f"{module}: a mutant was not run")
-        if result["test_outcome"] == "survived":
-            mutation = item["mutations"][0]
-            operator, (line, column) = mutation["operator_name"].removeprefix("core/"), mutation["start_pos"]
-            if not is_equal(source, operator, line, column):
-                survivors.add(Survivor(module, lines[line - 1].strip(), operator))
-    return len(dumped), survivors
+        if result["test_outcome"] != "survived":
+            killed += 1
+            continue
+        mutation = item["mutations"][0]
+        operator, (line, column) = mutation["operator_name"].removeprefix("core/"), mutation["start_pos"]
+        if not is_equal(source, operator, line, column):
+            survived.append(Survivor(module, lines[line - 1].strip(), operator))
+    return killed, killed + len(survived), set(survived)
 
 
 def is_equal(source: str, operator: str, line: int, column: int) -> bool:

@@ -19,6 +19,8 @@ def test_deadline_counts_down_to_zero(clock: list[float]) -> None:
     clock[0] += 4
 
     assert (deadline.left, deadline.passed) == (6, False)
+    clock[0] += 6
+    assert (deadline.left, deadline.passed) == (0, True)
     clock[0] += 10
     assert (deadline.left, deadline.passed) == (0, True)
 

@@ -24,7 +24,8 @@ def record(tmp_path, **more):
 )
 @pytest.mark.parametrize("provider", ["kind", "existing"])
 def test_new_environment_is_kept_as_the_user_asked(tmp_path, provider, keep, failed, fate):
-    assert fate_of(record(tmp_path, provider=provider), keep=keep, usable=True, failed=failed) is fate
+    given = keep.encode().decode()  # as from a variable: equal to a constant of the module, and not the same object
+    assert fate_of(record(tmp_path, provider=provider), keep=given, usable=True, failed=failed) is fate
 
 
 @pytest.mark.parametrize("keep", ["never", "on-failure", "always"])
