@@ -37,10 +37,14 @@ set = { "replicas" = 1 }
 [runner]
 image = "orders-api-tests"
 command = ["pytest"]
+env = { ORDERS_URL = "http://orders-api:8000" }
 
 [timeouts]
 ready = 60
 """
+
+PORT: Final = 8000
+"""Port of the Service. Networks with a transparent proxy answer at port 80 of any address."""
 
 TEST: Final = """
 
@@ -87,7 +91,7 @@ BREAKS: Final = (
         ((DATABASE, "mountPath: /var/lib/postgresql/data }", "mountPath: /var/lib/postgresql/old }"),),
         "mounts",
     ),
-    Plant("changed port", ((CHART, "port: 80,", "port: 8080,"),), "port"),
+    Plant("changed port", ((CHART, f"port: {PORT},", "port: 8080,"),), "port"),
     Plant(
         "removed variable", ((CHART, '            - { name: PGDATABASE, value: "orders" }\n', ""),), "missing-variable"
     ),
@@ -116,6 +120,7 @@ def write_project(root: Path) -> None:
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".seatrial", "__pycache__", ".pytest_cache"))
     (root / "seatrial.toml").write_text(CONFIGURATION)
     (root / ACCEPTED).write_text(INTENDED)
+    _set_port(root)
     tests = root / "tests" / "test_orders.py"
     tests.write_text(tests.read_text() + TEST)
     fixtures = root / "tests" / "conftest.py"
@@ -125,10 +130,16 @@ def write_project(root: Path) -> None:
     settings.write_text(settings.read_text() + "markers = before_upgrade: creates what must survive\n")
 
 
+def _set_port(root: Path) -> None:
+    chart = (root / CHART).read_text()
+    (root / CHART).write_text(chart.replace("port: 80,", f"port: {PORT},"))
+
+
 def write_version(root: Path, plant: Plant | None) -> None:
     """Write version 2 over the project, with one break."""
     for path in (APP, CHART, DATABASE):
         shutil.copy(EXAMPLE / path, root / path)
+    _set_port(root)
     VERSION_2.apply(root)
     if plant is not None:
         plant.apply(root)

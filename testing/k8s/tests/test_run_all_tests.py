@@ -100,7 +100,7 @@ def kubectl(project: Path, *arguments: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=180, env=environment).stdout
 
 
-def test_source(does: str, body: str) -> str:
+def suite_source(does: str, body: str) -> str:
     mark = '@pytest.mark.service("kubernetes")'
     return f"import pytest\n\n\n{mark}\ndef test_that_{does}():\n    {body}\n"
 
@@ -231,7 +231,7 @@ def test_suite_on_host_has_same_outcomes(project: Path) -> None:
 
 def test_seatrial_test_reuses_kept_cluster(project: Path) -> None:
     failing = project / "tests" / "test_that_fails.py"
-    failing.write_text(test_source("fails", "assert 1 == 2"))
+    failing.write_text(suite_source("fails", "assert 1 == 2"))
     argv = [project / ".venv" / "bin" / "seatrial", "-C", project, "test", "tests/"]
     try:
         done = subprocess.run([*argv, "-k", "that_fails"], check=False, capture_output=True, text=True)
@@ -283,7 +283,7 @@ def test_missing_service_fails_only_its_own_tests(project: Path, service: str, w
 
 def test_run_script_interrupted_during_tests_leaves_nothing(project: Path) -> None:
     slow = project / "tests" / "test_that_takes_long.py"
-    slow.write_text("import time\n" + test_source("takes_long", "time.sleep(60)"))
+    slow.write_text("import time\n" + suite_source("takes_long", "time.sleep(60)"))
     try:
         run = Run(project, "tests/test_that_takes_long.py")
         run.until(lambda: "test_that_takes_long.py::test_that_takes_long" in run.text or "1 collected" in run.text)
