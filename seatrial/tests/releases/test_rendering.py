@@ -4,7 +4,47 @@ from __future__ import annotations
 
 import base64
 
-from seatrial.releases.rendering import images_of, secret_values
+import pytest
+from fakes import FakeCharts
+from seatrial.model.deadline import Deadline
+from seatrial.model.spec import ReleaseSpec
+from seatrial.releases.rendering import images_of, program_stamp, render_release, secret_values
+
+
+@pytest.fixture
+def render(tmp_path):
+    """Render one release with a version of Helm; return how often Helm ran so far."""
+    chart = tmp_path / "chart"
+    chart.mkdir()
+    (chart / "Chart.yaml").write_text("name: shop\n")
+    charts = FakeCharts({"shop": [{"kind": "ConfigMap"}]})
+    release = ReleaseSpec(name="shop", chart="chart", namespace="shop")
+
+    def render(stamp):
+        rendered = render_release(
+            release, {}, charts=charts, root=tmp_path, cache=tmp_path / "cache", stamp=stamp, deadline=Deadline.after(5)
+        )
+        assert rendered.objects == [{"kind": "ConfigMap"}]
+        return sum(each.startswith("render") for each in charts.log)
+
+    return render
+
+
+def test_another_helm_renders_again(render):
+    assert [render("a"), render("a"), render("b")] == [1, 1, 2]
+
+
+def test_without_helm_the_cache_serves_what_any_helm_rendered(render):
+    assert [render("a"), render(None)] == [1, 1]
+
+
+def test_without_helm_nothing_known_needs_it(render):
+    assert render(None) == 1
+
+
+def test_missing_program_has_no_stamp(tmp_path):
+    assert program_stamp(None) is None
+    assert program_stamp(str(tmp_path / "gone"))
 
 
 def test_images_of_finds_containers_at_any_depth():

@@ -63,7 +63,7 @@ def render_release(
     charts: Charts,
     root: Path,
     cache: Path,
-    stamp: str,
+    stamp: str | None,
     deadline: Deadline,
 ) -> Rendered:
     """Render a release, or read it from the cache. Its secret values are redacted from now on.
@@ -74,7 +74,7 @@ def render_release(
         charts: Helm.
         root: the project's root.
         cache: folder of rendered releases.
-        stamp: `program_stamp` of Helm.
+        stamp: `program_stamp` of Helm; None: Helm is not installed. Then the cache serves what any Helm rendered.
         deadline: ends Helm.
 
     Raises:
@@ -82,21 +82,24 @@ def render_release(
         UsageError: a file of the chart cannot be read.
     """
     digest = release_digest(release, values, root)
-    objects = read(_cache_file(cache, digest, stamp), list[dict[str, Any]])
+    known = _cache_file(cache, digest, stamp) if stamp else _newest_file(cache, digest)
+    objects = read(known, list[dict[str, Any]]) if known else None
     if objects is None:
         charts.prepare(release, deadline=deadline)
         # `prepare` may have downloaded archives of dependencies.
         digest = release_digest(release, values, root)
         objects = charts.render(release, values, deadline=deadline)
-        write(_cache_file(cache, digest, stamp), objects)
+        write(_cache_file(cache, digest, stamp or ""), objects)
     SECRETS.learn(secret_values(objects))
     return Rendered(digest=digest, objects=objects)
 
 
-def program_stamp(path: str | None) -> str:
-    """Return a short digest that changes with the version of a program, without running it."""
+def program_stamp(path: str | None) -> str | None:
+    """Return a short digest that changes with the version of a program, without running it; None without a program."""
+    if path is None:
+        return None
     try:
-        modified = Path(path).stat().st_mtime_ns if path else 0
+        modified = Path(path).stat().st_mtime_ns
     except OSError:
         modified = 0
     return hashlib.sha256(f"{path} {modified}".encode()).hexdigest()[:8]
@@ -122,6 +125,11 @@ def secret_values(objects: Iterable[Object]) -> Iterator[str]:
 
 def _cache_file(cache: Path, digest: str, stamp: str) -> Path:
     return cache / f"{digest[:24]}-{stamp}.json"
+
+
+def _newest_file(cache: Path, digest: str) -> Path | None:
+    found = cache.glob(f"{digest[:24]}-*.json")
+    return max(found, key=lambda file: file.stat().st_mtime_ns, default=None)
 
 
 def _labels(value: object) -> Iterator[str]:
