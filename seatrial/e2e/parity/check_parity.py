@@ -52,6 +52,12 @@ class Checked:
         """Return the id of the newest run."""
         return (self.root / ".seatrial" / "runs" / "latest").resolve().name
 
+    def base(self, *pytest_args: str) -> str:
+        """Run the tests and return a copy of the run's directory: seatrial deletes all but the newest 30 runs."""
+        copy = self.root / "base"
+        shutil.copytree(self.root / ".seatrial" / "runs" / self.test(*pytest_args), copy)
+        return str(copy)
+
     def restore(self, plant: Plant | None) -> None:
         """Revert the changes of a plant."""
         for path, *_ in plant.edits if plant else ():
@@ -99,7 +105,7 @@ def check_in_compose(checked: Checked, words: list[str]) -> None:
 
 def check_plants(checked: Checked, plants: tuple[Plant, ...], words: list[str]) -> None:
     """Run the clean pairs and all selected plants in the environment of a project."""
-    base = checked.test()
+    base = checked.base()
     for number in range(CLEAN if not words else 1):
         started = time.monotonic()
         found = checked.compare(base, checked.test())
@@ -141,7 +147,7 @@ def check_both_kinds(checked: Checked, words: list[str]) -> None:
 def check_upgrades(checked: Checked, words: list[str]) -> None:
     """Run version 1, then upgrade it to version 2 and to each broken version 2."""
     checked.test("-m", "before_upgrade")
-    base = checked.test("-m", "not before_upgrade")
+    base = checked.base("-m", "not before_upgrade")
     for plant in (None, *BREAKS):
         name = f"upgrade: {plant.name}" if plant else "upgrade without a break"
         if words and plant and not any(word in name for word in words):

@@ -89,15 +89,18 @@ PLANTS: Final = (
         "start order without a waiting step",
         (_without_init(), (API, "NEEDS_STORE = False", "NEEDS_STORE = True"), (STORE, "START = 2", "START = 12")),
         "start-order",
+        frozenset({"slow-service"}),
     ),
     Plant(
         "start order with a step that does not wait",
         (
             (CHART, "while True:", "while False:"),
             (API, "NEEDS_STORE = False", "NEEDS_STORE = True"),
-            (STORE, "START = 2", "START = 12"),
+            # Another number than that of the plant before, so that the store starts again.
+            (STORE, "START = 2", "START = 13"),
         ),
         "start-order",
+        frozenset({"slow-service"}),
     ),
     Plant("variable of the API", ((CHART, "value: exact", "value: loose"),), "variable-value"),
     Plant("variable of the tests", (("seatrial.toml", 'REGION = "eu"', 'REGION = "us"'),), "variable-value"),
