@@ -38,7 +38,10 @@ PURE: Final = (
 )
 TIMEOUT_SECONDS: Final = 30.0
 
-PYTEST: Final = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
+# `x is "text"` is a SyntaxWarning, and the tests of this repository turn warnings into errors.
+PYTEST: Final = (
+    sys.executable, "-W", "error::SyntaxWarning", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, order=True)

@@ -45,8 +45,13 @@ def causes(before: Files, now: Files, **more: Any) -> list[str]:
 def test_unchanged_tree_needs_no_delta_and_no_build() -> None:
     now = files(tests__a_py="1")
 
-    assert plan(tree=tree(now), pod=now).empty
+    assert plan(tree=tree(now), pod=now).empty is True
     assert causes(now, now) == []
+
+
+def test_delta_with_a_file_to_send_or_to_delete_is_not_empty() -> None:
+    assert Delta(("a",), (), ()).empty is False
+    assert Delta((), ("a",), ()).empty is False
 
 
 def test_changes_are_sent_and_deletions_too() -> None:
@@ -57,7 +62,12 @@ def test_changes_are_sent_and_deletions_too() -> None:
 
     assert result.send == ("tests/a.py", "tests/b.py", "tests/new.py")
     assert result.delete == ("tests/gone.py",)
-    assert str(result.causes[0]) == "tests/a.py: changed, sent"
+    assert [str(cause) for cause in result.causes] == [
+        "tests/a.py: changed, sent",
+        "tests/b.py: changed, sent",
+        "tests/gone.py: deleted, deleted in the pod too",
+        "tests/new.py: new, sent",
+    ]
 
 
 def test_changed_mode_of_a_file_is_sent_and_that_of_a_directory_is_not() -> None:
@@ -129,6 +139,14 @@ def test_deleted_place_rebuilds_the_image() -> None:
     assert "tests: deleted, which rebuilds the image" in causes(before, now)
 
 
+def test_deleted_place_is_a_cause_if_it_is_the_only_one() -> None:
+    before = {"tests": Entry("d", 0o755, 0, "")}
+    places = SyncedFolders(analyze(TEXT), "/app", ("tests",), before)
+    found = image_needs(manifest(files=before), manifest(), places=places, rebuild=())
+
+    assert [str(cause) for cause in found] == ["tests: deleted, which rebuilds the image"]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -152,12 +170,22 @@ def test_image_needs_returns_only_the_first_cause_by_default() -> None:
 
 
 def test_check_size_refuses_a_large_delta_and_names_its_files() -> None:
-    found = {"tests/data.bin": Entry("f", 0o644, LIMIT, "1"), "tests/more.bin": Entry("f", 0o644, 2 << 20, "2")}
+    sizes = {"data.bin": LIMIT, "more.bin": 11 << 18, "a": 40, "b": 30, "c": 20, "d": 10}
+    found = {f"tests/{name}": Entry("f", 0o644, size, "1") for name, size in sizes.items()}
 
     with pytest.raises(UsageError) as caught:
         check_size(found, Delta(tuple(found), (), ()))
 
-    assert "tests/data.bin (50.0 MB), tests/more.bin (2.0 MB)" in caught.value.reason
+    assert caught.value.message == "the changed files have 53 MB; the limit is 50 MB"
+    assert caught.value.reason == (
+        "largest: tests/data.bin (50.0 MB), tests/more.bin (2.8 MB),"
+        " tests/a (0.0 MB), tests/b (0.0 MB), tests/c (0.0 MB)"
+    )
+
+
+@pytest.mark.parametrize("size", [0, LIMIT - 1, LIMIT])
+def test_check_size_accepts_a_delta_up_to_the_limit(size: int) -> None:
+    check_size({"tests/data.bin": Entry("f", 0o644, size, "1")}, Delta(("tests/data.bin",), (), ()))
 
 
 @pytest.mark.parametrize(
@@ -167,6 +195,7 @@ def test_check_size_refuses_a_large_delta_and_names_its_files() -> None:
         ("b.lock", "*.lock", True),
         ("a/b/c.lock", "**/*.lock", True),
         ("c.lock", "**/*.lock", True),
+        ("yc.lock", "**/c.lock", False),
         ("a/x", "a/**", True),
         ("requirements-dev.txt", "requirements*.txt", True),
         ("a1", "a[0-9]", True),
@@ -199,7 +228,9 @@ def test_data_files_that_runs_created_stay_in_the_pod() -> None:
     assert result.delete == (
         "tests/empty", "tests/link", "tests/new/b.py", "tests/pipe", "tests/pytest.ini", "tests/removed",
     )  # fmt: skip
-    assert "tests/new/a.json: only in the pod, kept" in map(str, result.causes)
+    assert [str(cause) for cause in result.causes if cause.path in result.kept] == [
+        "tests/new/a.json: only in the pod, kept"
+    ]
     assert plan(tree=tree(now), pod={**now, **extra}).kept == ()
 
 
@@ -217,6 +248,11 @@ def test_file_that_a_run_created_keeps_its_directory_that_the_tree_lost() -> Non
     pod = {**now, "tests/old": entry("d"), "tests/old/made.json": entry()}
 
     assert plan(tree=tree(now), pod=pod, created=["tests/old/made.json"]).kept == ("tests/old", "tests/old/made.json")
+
+
+@pytest.mark.parametrize("most", [{f"tests/{i}": entry() for i in range(1000)}, {"tests/a": entry(size=LIMIT)}])
+def test_files_that_runs_created_stay_up_to_the_limits(most: Files) -> None:
+    assert plan(tree=tree({}), pod={"tests": entry("d"), **most}, created=most.keys()).delete == ()
 
 
 @pytest.mark.parametrize("many", [{f"tests/{i}": entry() for i in range(1001)}, {"tests/a": entry(size=LIMIT + 1)}])
