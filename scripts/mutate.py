@@ -1,6 +1,7 @@
 """Mutation test of pure modules: change one operator or number at a time and expect the module's own tests to fail.
 
 Modules are paths below seatrial/src/seatrial; without any, the pure modules that differ from the commit of `--since`.
+The tests of `runner/verdict_rules.py` are `tests/runner/test_verdict_rules.py` and `test_verdict_rules_*.py`.
 A mutant that no test notices is a survivor. Survivors are killed with a test, or explained in `SURVIVORS`.
 Exits 1 if a survivor is unexplained, or if an explanation fits no survivor any more. Uses cosmic-ray.
 """
@@ -94,7 +95,8 @@ def mutate(module: str) -> tuple[int, int, set[Survivor]]:
         folder = Path(name)
         for part in ("src", "tests"):
             shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
-        tests = tests_of(module).relative_to(PROJECT)
+        mirrored = tests_of(module)
+        tests = [mirrored, *sorted(mirrored.parent.glob(f"{mirrored.stem}_*.py"))]
         config = folder / "mutate.toml"
         # json.dumps writes what TOML reads.
         config.write_text(
@@ -102,7 +104,7 @@ def mutate(module: str) -> tuple[int, int, set[Survivor]]:
             f"module-path = {json.dumps(f'src/seatrial/{module}')}\n"
             f"timeout = {TIMEOUT_SECONDS}\n"
             "excluded-modules = []\n"
-            f"test-command = {json.dumps(' '.join([*PYTEST, str(tests)]))}\n"
+            f"test-command = {json.dumps(' '.join([*PYTEST, *(str(each.relative_to(PROJECT)) for each in tests)]))}\n"
             '[cosmic-ray.distributor]\nname = "local"\n'
         )
         cosmic_ray(folder, "init", str(config), "mutants.sqlite")
