@@ -91,6 +91,7 @@ def tests_of(module: str) -> Path:
 
 def mutate(module: str) -> tuple[int, int, set[Survivor]]:
     """Run all mutants of a module; return how many were killed, how many can be, and those that survived."""
+    source = (SOURCE / module).read_text()
     with tempfile.TemporaryDirectory(prefix="mutate-") as name:
         folder = Path(name)
         for part in ("src", "tests"):
@@ -111,7 +112,6 @@ def mutate(module: str) -> tuple[int, int, set[Survivor]]:
         cosmic_ray(folder, "baseline", str(config))
         cosmic_ray(folder, "exec", str(config), "mutants.sqlite")
         dumped = cosmic_ray(folder, "dump", "mutants.sqlite").splitlines()
-    source = (SOURCE / module).read_text()
     lines = source.splitlines()
     killed, survived = 0, list[Survivor]()
     for text in dumped:
@@ -140,6 +140,9 @@ def is_equal(source: str, operator: str, line: int, column: int) -> bool:
     # `X | None` in an annotation is never executed.
     if "_BitOr_" in operator:
         return line in annotation_lines(source)
+    # None, booleans and members of enums are compared: only the same one is equal.
+    if operator in ("ReplaceComparisonOperator_Is_Eq", "ReplaceComparisonOperator_IsNot_NotEq"):
+        return True
     # The `*` before keyword-only parameters: callers name these all the same.
     if "BinaryOperator_Mul_" in operator:
         return source.splitlines()[line - 1][column:].startswith("*,")

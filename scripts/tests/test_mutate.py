@@ -87,6 +87,9 @@ class A:
         ("ReplaceBinaryOperator_Mul_Div", "* 3", False),
         ("ReplaceBinaryOperator_BitOr_Add", "| None", True),
         ("ReplaceBinaryOperator_BitOr_Add", "| 1", False),
+        ("ReplaceComparisonOperator_Is_Eq", "return", True),
+        ("ReplaceComparisonOperator_IsNot_NotEq", "return", True),
+        ("ReplaceComparisonOperator_Is_IsNot", "return", False),
         ("NumberReplacer", "2 *", False),
     ],
 )

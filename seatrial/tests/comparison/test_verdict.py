@@ -57,6 +57,11 @@ class TestSameTests:
 
         assert (box.proven, box.proof) == (True, "1 of 1 tests that pass in before pass in after")
 
+    def test_tests_of_the_first_repetition_are_compared(self):
+        box = self.box([{"a": recorded()}, {"a": recorded(), "b": recorded()}], [{"a": recorded()}])
+
+        assert (box.proven, box.proof) == (True, "1 of 1 tests that pass in before pass in after")
+
     def test_accepted_tests_do_not_refute_it_and_are_counted(self):
         left = {"a": recorded(), "b": recorded(), "c": recorded()}
         accepted = [difference("a", accepted=ACCEPTED), difference("b", accepted=ACCEPTED), difference("c")]
@@ -90,6 +95,7 @@ class TestNoFailures:
             ([difference(accepted=ACCEPTED)], True, "no difference counts, 1 accepted"),
             ([difference()], False, "1 difference, 1 unexplained"),
             ([difference(), difference(explanation=EXPLAINED)], False, "2 differences, 1 unexplained"),
+            ([difference(), difference(kind=Kind.IMAGE)], False, "2 differences, 2 unexplained"),
             (
                 [difference(explanation=EXPLAINED), difference(accepted=ACCEPTED), difference(accepted=ACCEPTED)],
                 False,
@@ -122,10 +128,16 @@ class TestPerformance:
                 "median ratio 1.51 of at most 1.5 over 2 tests; 0 tests above 4.5",
             ),
             (
-                EQUAL,
-                [difference(kind=Kind.SLOWER), difference(), difference(kind=Kind.SLOWER, accepted=ACCEPTED)],
+                Durations(tests=3, median=1.0, lowest=1.25, highest=float("1.25")),
+                [difference(kind=Kind.SLOWER), difference(kind=Kind.SLOWER, accepted=ACCEPTED)],
                 False,
                 "median ratio 1.00 of at most 1.5 over 3 tests; 1 test above 3",
+            ),
+            (
+                EQUAL,
+                [difference(kind=kind) for kind in (Kind.SLOWER, Kind.OUTCOME, Kind.IMAGE, Kind.SLOWER)],
+                False,
+                "median ratio 1.00 of at most 1.5 over 3 tests; 2 tests above 3",
             ),
         ],
     )
@@ -159,6 +171,12 @@ class TestDebugging:
 
         assert not box.proven
         assert box.proof.startswith("no command runs in the container of the tests in kubernetes: ")
+
+    def test_first_repetition_has_the_results_of_tests(self):
+        right = side("kubernetes", run({}, facts=facts()), run(facts=facts()))
+
+        assert judged(COMPOSE, right)[3].proof == "kubernetes has no results of tests"
+        assert judged(COMPOSE, side("kubernetes", *reversed(right.runs)))[3].proven
 
     def test_all_problems_of_both_sides_are_listed(self):
         box = self.box(left=side("compose", run()), tests={}, facts=facts(container(log=-1)))
@@ -196,3 +214,5 @@ PROVEN, OPEN = Box(text="one", proven=True, proof=""), Box(text="two", proven=Fa
 def test_verdict_names_what_is_not_equal(shown, blockers, migration, others):
     assert verdict(COMPOSE, KUBERNETES, shown, blockers) == migration
     assert verdict(side("a", run()), side("b", run()), shown, blockers) == others
+    both = side("a", *COMPOSE.runs), side("b", *COMPOSE.runs)
+    assert verdict(*both, shown, blockers) == others
