@@ -20,6 +20,9 @@ TEST_KINDS: Final = frozenset((Kind.OUTCOME, Kind.MISSING, Kind.NOT_RUN, Kind.FL
 BROKEN: Final = frozenset((Kind.OUTCOME, Kind.FLAKY, Kind.RUN, Kind.EXIT, Kind.RESTARTS))
 """Kinds of differences with a failure, whose texts tell why."""
 
+_NAME: Final = re.compile(r"(?<![\w.-])[a-z0-9][-a-z0-9]*(?![\w-])")
+"""What may be the name of a service, or the first part of its address."""
+
 _LONGEST: Final = 300
 
 
@@ -73,9 +76,11 @@ class Case:
         return None, None
 
     def concerned(self, difference: Difference, side: Side) -> list[ContainerFacts]:
-        """Return the containers that a difference may concern: its own, those that a test used, else all."""
+        """Return the containers that a difference may concern: its own, those that a test used or names, else all."""
         if difference.kind in TEST_KINDS and (used := side.services(difference.subject)):
-            found = [each for each in side.containers if used & {each.name, *each.names}]
+            # A service that the test used may tell which other one it could not reach.
+            words = used | set(_NAME.findall(side.text(difference.subject)))
+            found = [each for each in side.containers if words & {each.name, *each.names}]
             if found:
                 return found
         if difference.kind in TEST_KINDS or difference.kind is Kind.RUN:

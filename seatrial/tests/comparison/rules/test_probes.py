@@ -32,5 +32,14 @@ def test_compose_condition_counts_as_probe():
     )
 
 
+@pytest.mark.parametrize(("text", "found"), [("http://web:80: refused", True), ("http://webshop:80: refused", False)])
+def test_service_that_the_failure_names_concerns_a_test_that_used_another_one(text, found):
+    app = container(name="app", names=())
+    left, right = facts(container(), app), facts(container(probes=()), app)
+    explanation = explained(f"HTTP 502: {text}", services=("app",), left_facts=left, right_facts=right)
+
+    assert (explanation is not None and explanation.rule == "missing-probe") is found
+
+
 def test_probes_are_explained():
     assert fact(facts(), UNPROBED, "probes").explanation.rule == "missing-probe"
