@@ -61,6 +61,7 @@ def test_fixture_error_hidden_by_pytest_is_a_failure() -> None:
     result = verdict_on(whole(frames, exit_code=0, collected=1, counted=counted))
 
     assert (result.exit, result.reason) == (ExitCode.TESTS_FAILED, "a plugin made pytest exit with 0")
+    assert result.proven
 
 
 @pytest.mark.parametrize(("code", "expected"), [(1, 1), (2, 1), (5, 1), (10, 1), (12, 1), (14, 14), (77, 77), (130, 1)])
@@ -144,6 +145,8 @@ EXIT = ["interrupt", {"type": "Exit", "message": "enough"}]
     ("code", "record", "expected", "message", "reason"),
     [
         (1, ["text", "x", 0, 0], 1, "tests failed", ""),
+        (1, ["internal", "Traceback\nRuntimeError: bad"], 1, "tests failed", ""),
+        (1, ["interrupt", {"type": "Interrupted", "message": "x"}], 1, "tests failed", ""),
         (2, ["interrupt", {"type": "KeyboardInterrupt", "message": "x"}], 2, "pytest was interrupted",
          "KeyboardInterrupt: x"),
         (2, ["interrupt", {"type": "Interrupted", "message": "a plugin's"}], 2, "pytest was interrupted",
@@ -299,6 +302,9 @@ def test_expected_failures_ran(outcome: str) -> None:
         ((3, 2), ["x", "y", "x"], "all tests passed"),
         ((3, 2), ["x", "x", "x"], "1 collected tests did not end"),
         ((2, 2), ["x", "y", "x", "y"], "all tests passed"),
+        ((4, 1), ["x"], "3 collected tests did not end"),
+        ((4, 4), ["x", "x", "x"], "3 collected tests did not end"),
+        ((1, 1), ["x", "y"], "all tests passed"),
     ],
 )
 @pytest.mark.parametrize("kind", ["collected", "count"])
@@ -338,15 +344,23 @@ def test_interrupt_and_timeout_take_precedence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "code", "expected"), [("Interrupted", 42, 42), ("Interrupted", 2, 1), ("KeyboardInterrupt", 2, 2)]
+    ("kind", "code", "expected", "reason"),
+    [
+        ("Interrupted", 42, 42, ""),
+        ("Interrupted", 2, 1, "Interrupted: stopping after 1 failures"),
+        ("Interrupted", 1, 1, ""),
+        ("KeyboardInterrupt", 2, 2, "KeyboardInterrupt: stopping after 1 failures"),
+    ],
 )
-def test_only_pytest_that_stopped_itself_for_failures_is_a_failure(kind: str, code: int, expected: int) -> None:
+def test_only_pytest_that_stopped_itself_for_failures_is_a_failure(
+    kind: str, code: int, expected: int, reason: str
+) -> None:
     interrupt = {"type": kind, "message": "stopping after 1 failures"}
     frames = [[SESSION], [["collected", 2, 2, [], []]], *one_test("x", "failed"), [["interrupt", interrupt]]]
 
     result = verdict_on(whole(frames, exit_code=code, collected=2, counted=tally(failed=1)), exited(code=code))
 
-    assert result.exit == expected
+    assert (result.exit, result.reason) == (expected, reason)
 
 
 def test_failed_tests_stay_failed_if_the_exit_status_was_lost() -> None:

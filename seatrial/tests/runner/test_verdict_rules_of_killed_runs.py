@@ -28,6 +28,8 @@ def test_crash_after_success_is_inconclusive() -> None:
          "killed by the kernel: out of memory (limit 256 MiB)"),
         (exited(code=137, oom_kills=1), "killed by the kernel: out of memory"),
         (exited(code=0), "the process exited with 0 before pytest ended"),
+        (exited(code=128), "the process exited with 128 before pytest ended"),
+        (exited(code=129), "ended by SIGHUP"),
         (exited(code=None, signal=99), "ended by signal 99"),
     ],
 )  # fmt: skip
@@ -50,10 +52,30 @@ def test_killed_container_names_its_suspects() -> None:
     assert result.reason == "the pod is gone"
 
 
-def test_three_suspects_are_named() -> None:
-    lines = log([SESSION], [["s", f"{name}\0\0", 1] for name in "abc"])
+@pytest.mark.parametrize(("running", "named"), [("abc", "a, b, c"), ("abcd", "a, b, c and 1 more")])
+def test_three_suspects_are_named(running: str, named: str) -> None:
+    lines = log([SESSION], [["s", f"{name}\0\0", 1] for name in running])
 
-    assert verdict_on(lines, None).message == "the runner died while running a, b, c"
+    assert verdict_on(lines, None).message == f"the runner died while running {named}"
+
+
+@pytest.mark.parametrize(
+    ("container", "reason"),
+    [
+        (ContainerState(state="terminated", code=137, reason="OOMKilled", memory_limit="64Mi"),
+         "its container was killed by the kernel: out of memory (limit 64Mi)"),
+        (ContainerState(state="terminated", code=137, reason="Error"),
+         "its container: Error, exit code 137 (SIGKILL)"),
+        (ContainerState(state="terminated", code=129, reason="Unknown"),
+         "its container: Unknown, exit code 129 (SIGHUP)"),
+        (ContainerState(state="terminated", code=128), "its container: ended, exit code 128"),
+        (ContainerState(state="terminated", code=0, reason="Completed"), "its container: Completed, exit code 0"),
+        (ContainerState(state="waiting", reason="OOMKilled"), "its container is waiting: OOMKilled"),
+        (ContainerState(state="running", reason="OOMKilled"), "its container is running: OOMKilled"),
+    ],
+)  # fmt: skip
+def test_state_of_the_container_is_the_reason(container: ContainerState, reason: str) -> None:
+    assert verdict_on(log([SESSION]), None, container=container).reason == reason
 
 
 def test_killed_container_between_tests_has_no_suspect() -> None:
@@ -86,6 +108,22 @@ def test_killed_container_between_tests_has_no_suspect() -> None:
 def test_run_without_a_session_uses_the_exit_code(ended: dict[str, Any] | None, expected: int) -> None:
     """A command that starts no pytest session is not a success."""
     assert verdict_on([], ended).exit == expected
+
+
+@pytest.mark.parametrize(
+    ("ended", "message", "reason"),
+    [
+        (exited(code=127, sessions=0), "the command exited with 127 before pytest started", "its output is above"),
+        (exited(code=4), "usage error of pytest", "its output is above"),
+        (exited(code=7), "pytest exited with 7 before its session started", "its output is above"),
+        (exited(code=137), "the command was killed before pytest started", "ended by SIGKILL"),
+        (exited(code=None, signal=9), "the command was killed before pytest started", "ended by SIGKILL"),
+    ],
+)
+def test_run_without_a_session_names_the_end_of_its_command(ended: dict[str, Any], message: str, reason: str) -> None:
+    result = verdict_on([], ended)
+
+    assert (result.message, result.reason) == (message, reason)
 
 
 @pytest.mark.parametrize(
