@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from seatrial.model.environment_facts import EnvironmentKind
+
 from comparison.recorded_sides import container, explained, fact, facts
 
 MOVED = facts(container(ports=(9090,)))
@@ -16,6 +19,20 @@ def test_refused_connection_beside_another_port_is_explained():
 
 def test_refused_connection_with_equal_ports_is_not():
     assert explained("ConnectError: Connection refused") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "log", "rule"),
+    [
+        ("ConnectError: Connection refused", "", "port"),
+        ("assert 'loose' == 'exact'", "http://store: Connection refused", None),
+    ],
+)
+def test_port_that_differs_by_nature_explains_only_what_the_test_could_not_reach(text, log, rule):
+    compose = facts(container(ports=(9090,)), kind=EnvironmentKind.COMPOSE)
+    explanation = explained(text, left_facts=compose, right_facts=facts(), logs={"web": log})
+
+    assert (explanation.rule if explanation else None) == rule
 
 
 def test_port_is_explained():

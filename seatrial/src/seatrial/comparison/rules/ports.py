@@ -11,10 +11,15 @@ __all__ = ["explain"]
 
 def explain(difference: Difference, case: Case) -> Explanation | None:
     """Explain a port that differs, or a failed connection beside one."""
-    changed = [difference] if difference.kind is Kind.PORT else list(case.of_kind(Kind.PORT))
-    line = case.find(UNREACHABLE, difference)
-    if not changed or (line is None and difference.kind is not Kind.PORT):
-        return None
+    if difference.kind is Kind.PORT:
+        changed, line = [difference], case.find(UNREACHABLE, difference)
+    else:
+        every = list(case.of_kind(Kind.PORT))
+        changed = [each for each in every if each.counts] or every
+        # Ports that differ by nature explain only a connection that failed in the test itself: logs tell of others.
+        line = case.find(UNREACHABLE, difference, logs=changed[0].counts) if changed else None
+        if line is None:
+            return None
     first = changed[0]
     return Explanation(
         rule="port",
