@@ -104,6 +104,8 @@ class TestTutorial:
         facts = json.loads((project / ".seatrial/runs/latest/facts.json").read_text())
         ports = {each["service"]: each["port"] for each in facts["runner"]["ports"] if not each["error"]}
         assert ports == {"orders-api": 8080, "postgresql": 5432}
+        assert facts["runner"]["usage"]["memory_peak"] > 1 << 20
+        assert facts["runner"]["usage"]["cpu_seconds"] > 0
         # The report shows lines of services at their times.
         log = (project / ".seatrial/runs/latest/logs/compose/postgresql.log").read_text()
         assert all(re.match(r"\d{4}-\d\d-\d\dT\S+Z ", line) for line in log.splitlines())

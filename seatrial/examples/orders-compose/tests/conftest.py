@@ -29,7 +29,7 @@ def api() -> Iterator[httpx.Client]:
 def database() -> Iterator[psycopg.Connection[Any]]:
     """A connection to the API's own database."""
     with psycopg.connect(
-        host="localhost", port=5432, user="orders", password="orders", dbname="orders", connect_timeout=5
+        host="localhost", port=5432, user="orders", password="earl-grey", dbname="orders", connect_timeout=5
     ) as connection:
         yield connection
 
