@@ -25,7 +25,7 @@ from seatrial.ports import Object, Processes, Progress
 __all__ = ["DockerComposeProject", "compose_program"]
 
 _QUICK: Final = 30.0
-_LATE_EVENT: Final = 0.5
+_LATE_EVENT: Final = 2.0
 """Seconds for which an event of the engine may come after the state that it belongs to."""
 
 _SIGKILL: Final = 137
@@ -153,8 +153,9 @@ class DockerComposeProject:
         The engine may learn of the end before it learns of the memory, and then `OOMKilled` stays false.
         """
         key = (identifier, started)
-        if key not in self._oom_events:
-            until = f"{time.time() + _LATE_EVENT:.3f}"
+        if not self._oom_events.get(key):
+            # Wait once for an event that is late.
+            until = f"{time.time() + (0.0 if key in self._oom_events else _LATE_EVENT):.3f}"
             argv = ("events", "--since", started, "--until", until, "--format", "{{.ID}}")
             filters = ("--filter", f"container={identifier}", "--filter", "event=oom")
             done = self._engine.docker(*argv, *filters, check=False, deadline=Deadline.after(_QUICK))
