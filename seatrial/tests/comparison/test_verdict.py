@@ -95,7 +95,7 @@ class TestNoFailures:
             ([difference(accepted=ACCEPTED)], True, "no difference counts, 1 accepted"),
             ([difference()], False, "1 difference, 1 unexplained"),
             ([difference(), difference(explanation=EXPLAINED)], False, "2 differences, 1 unexplained"),
-            ([difference(), difference(kind=Kind.IMAGE)], False, "2 differences, 2 unexplained"),
+            ([difference(), difference(kind=Kind.VARIABLE)], False, "2 differences, 2 unexplained"),
             (
                 [difference(explanation=EXPLAINED), difference(accepted=ACCEPTED), difference(accepted=ACCEPTED)],
                 False,
@@ -135,7 +135,7 @@ class TestPerformance:
             ),
             (
                 EQUAL,
-                [difference(kind=kind) for kind in (Kind.SLOWER, Kind.OUTCOME, Kind.IMAGE, Kind.SLOWER)],
+                [difference(kind=kind) for kind in (Kind.SLOWER, Kind.OUTCOME, Kind.VARIABLE, Kind.SLOWER)],
                 False,
                 "median ratio 1.00 of at most 1.5 over 3 tests; 2 tests above 3",
             ),

@@ -89,6 +89,36 @@ class TestOrder:
 
         assert order(test, incident("Crash", 10, **OF_WEB), incident("Evicted", 10, **OF_DB)) == ["Evicted", "Crash"]
 
+    def test_coincidence_of_a_used_service_does_not_change_the_order_of_proven_causes(self):
+        test = failed(error="Connection refused", addresses=("http://web/", "http://mail/"))
+        of_mail = incident(services=frozenset((("shop", "mail"),)))
+        used = incident("WrongCredentials", **OF_DB)
+
+        assert words(test, incident("Evicted", **OF_WEB), of_mail, used) == [
+            ("caused by", "Evicted"), ("caused by", "Crash"), ("coincided with", "WrongCredentials"),
+        ]  # fmt: skip
+
+    def test_proven_cause_does_not_change_the_order_of_coincidences(self):
+        test = failed(error="Connection refused", addresses=("http://web/", "http://mail/"))
+        of_mail = incident("CPUThrottled", services=frozenset((("shop", "mail"),)))
+
+        assert words(test, incident("WrongCredentials", **OF_WEB), of_mail, incident(**OF_DB)) == [
+            ("caused by", "Crash"), ("coincided with", "WrongCredentials"), ("coincided with", "CPUThrottled"),
+        ]  # fmt: skip
+
+    def test_coincidence_elsewhere_does_not_hide_that_one_problem_leads_to_another(self):
+        test = failed(services=("mail",), **REFUSED)
+        elsewhere = incident("ImagePull", services=frozenset((("shop", "mail"),)))
+
+        assert order(test, incident("Evicted", **OF_WEB), incident(**OF_DB), elsewhere) == [
+            "Crash", "Evicted", "ImagePull",
+        ]  # fmt: skip
+
+    def test_problem_of_all_addresses_is_ordered_by_its_rank(self):
+        everywhere = incident("NetworkPolicy", everywhere=True)
+
+        assert order(failed(**REFUSED), everywhere, incident(**OF_WEB)) == ["Crash", "NetworkPolicy"]
+
     def test_five_causes_are_recorded(self):
         many = [incident(name=f"pod-{number}", **OF_WEB) for number in range(6)]
 
@@ -99,10 +129,11 @@ class TestOrder:
 
 
 class TestNewTemplate:
-    def test_rollout_of_another_workload_does_not_make_a_problem_one_of_the_service(self):
+    @pytest.mark.parametrize(("one", "other"), [("web", "mail"), ("mail", "web")])
+    def test_rollout_of_another_workload_does_not_make_a_problem_one_of_the_service(self, one, other):
         test = failed(**{**REFUSED, "addresses": ("http://web/", "http://mail/")})
-        pull = incident("ImagePull", controller=("Deployment", "web"), **OF_WEB)
-        rollout = incident("Rollout", controller=("Deployment", "mail"), services=frozenset((("shop", "mail"),)))
+        pull = incident("ImagePull", controller=("Deployment", one), services=frozenset((("shop", one),)))
+        rollout = incident("Rollout", controller=("Deployment", other), services=frozenset((("shop", other),)))
         faults = {each.finding.cause: str(each.fault) for each in blame(test, pull, rollout).causes}
 
         assert faults == {"ImagePull": "platform", "Rollout": "service"}
@@ -123,6 +154,7 @@ class TestWithoutService:
             ("x", "orders", "", "pods is forbidden: orders", True),
             ("x", "", "was refused by orders", "pods is forbidden: orders", True),
             ("x", "", "orders was refused", "pods is forbidden: orders", False),
+            ("x", "", "was orders refused", "pods is forbidden: orders", False),
             ("abcd", "", "", "pods is forbidden: abcd", True),
             ("api", "", "", "pods is forbidden: api", False),
             ("orders", "", "", "pods is forbidden: other", False),
@@ -157,6 +189,8 @@ class TestWithoutService:
         ("cause", "error", "word", "link"),
         [
             ("NetworkPolicy", "timed out", "caused by", "it concerns the runner pod"),
+            ("NetworkPolicy", "Name or service not known", "caused by", "it concerns the runner pod"),
+            ("CPUThrottled", "timed out", "caused by", "it concerns the runner pod"),
             ("DnsUnavailable", "Name or service not known", "caused by", "it concerns all names"),
             ("DnsUnavailable", "service db is not ready: x", "coincided with", "it concerns all names"),
         ],
@@ -193,6 +227,12 @@ class TestServices:
 
         assert words(failed(**REFUSED), problem) == [("caused by", "Crash")]
         assert blame(failed("Connection refused", addresses=("http://mail/",)), problem).causes == ()
+
+    @pytest.mark.parametrize("cause", ["Crash", "Evicted"])
+    def test_problem_of_an_unrelated_service_is_not_one_of_looking_up_names(self, cause):
+        elsewhere = incident(cause, services=frozenset((("shop", "mail"),)))
+
+        assert blame(failed("timed out", addresses=("http://web/",)), elsewhere).causes == ()
 
     def test_unknown_service_that_a_test_asked_for_concerns_nothing(self):
         assert concerns_of(failed(services=("nonesuch",)), MAP) == []

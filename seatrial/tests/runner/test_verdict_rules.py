@@ -100,6 +100,14 @@ def test_tests_without_a_result_are_inconclusive() -> None:
     assert verdict_on(lines).message == "1 tests ended without a result"
 
 
+def test_report_that_a_plugin_adds_is_no_test_without_a_result() -> None:
+    report = {"nodeid": "x::check", "when": "call", "outcome": "passed", "duration": 0}
+    frames = [[SESSION], [["collected", 1, 1, [], []]], *one_test("x"), [["report", report]]]
+    counted = {**tally(passed=1), "call/passed/": 2}
+
+    assert verdict_on(whole(frames, exit_code=0, collected=1, counted=counted)).message == "all tests passed"
+
+
 def test_end_record_with_other_counts_is_inconclusive() -> None:
     """The end record must have the counts of the received records."""
     frames = [[SESSION], [["collected", 1, 1, [], []]], *one_test("x")]
