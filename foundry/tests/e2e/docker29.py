@@ -224,7 +224,7 @@ def use_engine(directory: Path, registry: str) -> None:
     """Use the engine as image delivery does, and check each answer."""
     processes = Recorded()
     docker = DockerEngine(processes)
-    print(f"engine {docker.version()}")
+    print(f"engine {docker.info().version}")
     context = directory / "context"
     context.mkdir(exist_ok=True)
     (context / "Dockerfile").write_text(f"FROM {PYTHON}\nCOPY file /file\nENV A=b\nUSER 1000\nWORKDIR /app\n")

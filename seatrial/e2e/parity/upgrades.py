@@ -37,14 +37,10 @@ set = { "replicas" = 1 }
 [runner]
 image = "orders-api-tests"
 command = ["pytest"]
-env = { ORDERS_URL = "http://orders-api:8000" }
 
 [timeouts]
-ready = 60
+ready = 120
 """
-
-PORT: Final = 8000
-"""Port of the Service. Networks with a transparent proxy answer at port 80 of any address."""
 
 TEST: Final = """
 
@@ -69,6 +65,17 @@ VERSION_2: Final = Plant(
     "version 2", ((APP, 'return jsonify(status="ok"), 200', 'return jsonify(status="ok"), 200  # 2'),), ""
 )
 
+EGRESS: Final = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: inside}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress: [{to: [{namespaceSelector: {}}]}]
+"""
+"""Connections to a port that a Service does not have leave the cluster, where a transparent proxy may answer them."""
+
 POLICY: Final = """
 ---
 apiVersion: networking.k8s.io/v1
@@ -91,7 +98,7 @@ BREAKS: Final = (
         ((DATABASE, "mountPath: /var/lib/postgresql/data }", "mountPath: /var/lib/postgresql/old }"),),
         "mounts",
     ),
-    Plant("changed port", ((CHART, f"port: {PORT},", "port: 8080,"),), "port"),
+    Plant("changed port", ((CHART, "port: 80,", "port: 8080,"),), "port"),
     Plant(
         "removed variable", ((CHART, '            - { name: PGDATABASE, value: "orders" }\n', ""),), "missing-variable"
     ),
@@ -106,7 +113,7 @@ BREAKS: Final = (
             (
                 APP,
                 "    from waitress import serve\n",
-                "    import time\n\n    from waitress import serve\n\n    time.sleep(15)\n",
+                "    import time\n\n    from waitress import serve\n\n    time.sleep(40)\n",
             ),
         ),
         "slow-service",
@@ -120,7 +127,7 @@ def write_project(root: Path) -> None:
     shutil.copytree(EXAMPLE, root, ignore=shutil.ignore_patterns(".seatrial", "__pycache__", ".pytest_cache"))
     (root / "seatrial.toml").write_text(CONFIGURATION)
     (root / ACCEPTED).write_text(INTENDED)
-    _set_port(root)
+    (root / "chart" / "templates" / "egress.yaml").write_text(EGRESS)
     tests = root / "tests" / "test_orders.py"
     tests.write_text(tests.read_text() + TEST)
     fixtures = root / "tests" / "conftest.py"
@@ -130,16 +137,10 @@ def write_project(root: Path) -> None:
     settings.write_text(settings.read_text() + "markers = before_upgrade: creates what must survive\n")
 
 
-def _set_port(root: Path) -> None:
-    chart = (root / CHART).read_text()
-    (root / CHART).write_text(chart.replace("port: 80,", f"port: {PORT},"))
-
-
 def write_version(root: Path, plant: Plant | None) -> None:
     """Write version 2 over the project, with one break."""
     for path in (APP, CHART, DATABASE):
         shutil.copy(EXAMPLE / path, root / path)
-    _set_port(root)
     VERSION_2.apply(root)
     if plant is not None:
         plant.apply(root)

@@ -46,7 +46,7 @@ def test_clean_after_sigkill_at_any_moment_leaves_nothing(tmp_path, moment):
 
 
 def test_container_created_after_clean_is_listed_and_removed_by_the_next_clean(tmp_path):
-    machine = FakeMachine.make(tmp_path, late=17)
+    machine = FakeMachine.make(tmp_path, late=25)
     with machine.start("up") as process:
         machine.wait_for_kind(process)
         process.kill()
