@@ -228,7 +228,7 @@ def test_project_with_same_directory_name_changes_nothing(company, ours, tmp_pat
     ours("up", "--namespace", "pr-7")
 
     assert other("clean", "--keep-prs", "1").out == "nothing to remove\n"
-    assert "this project's" in other("up", "--namespace", "pr-7", code=4).err
+    assert "belongs to another owner" in other("up", "--namespace", "pr-7", code=4).err
     other("down", "--namespace", "pr-7")
     assert "8 passed" in ours("test", "--namespace", "pr-7").out
 

@@ -67,3 +67,15 @@ def test_client_config_follows_the_port_and_the_context_of_the_user(tmp_path):
 
     assert list(json.loads((tmp_path / "docker" / "config.json").read_text())["auths"]) == ["localhost:5002"]
     assert (tmp_path / "docker" / "contexts").readlink() == tmp_path / "two" / "contexts"
+
+
+def test_client_config_can_be_written_by_several_commands_at_once(tmp_path):
+    def write(number):
+        for turn in range(40):
+            environ = {"DOCKER_CONFIG": str(tmp_path / f"user-{(number + turn) % 3}")}
+            directory = client_config(tmp_path / "docker", f"localhost:{5000 + (number + turn) % 3}", KEYS, environ)
+            assert json.loads((directory / "config.json").read_text())["auths"]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert sorted(each.name for each in (tmp_path / "docker").iterdir()) == ["config.json", "contexts"]

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -127,13 +128,22 @@ def client_config(directory: Path, host: str, keys: Keys, environ: Mapping[str, 
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     contexts = directory / "contexts"
     if not contexts.is_symlink() or contexts.readlink() != user_directory / "contexts":
-        contexts.unlink(missing_ok=True)
-        contexts.symlink_to(user_directory / "contexts")
+        fresh = _fresh(contexts)
+        fresh.symlink_to(user_directory / "contexts")
+        fresh.replace(contexts)
     path = directory / "config.json"
     if not path.exists() or path.read_text() != text:
-        path.unlink(missing_ok=True)
-        _create(path, text.encode())
+        fresh = _fresh(path)
+        _create(fresh, text.encode())
+        fresh.replace(path)
     return directory
+
+
+def _fresh(path: Path) -> Path:
+    """Return a name from which a file is moved to its place: other commands may use or replace the file meanwhile."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    fresh.unlink(missing_ok=True)
+    return fresh
 
 
 @contextmanager
