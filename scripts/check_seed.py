@@ -271,7 +271,7 @@ def try_failures(trial: Trial) -> Iterator[str]:
             subject = finding["subject"]
             key = f"{subject['kind'].lower()}/{subject['name']}"
             if missing.get(key) == finding["cause"]:
-                print(f"{key:28} ok     {finding['cause']}: {finding['says']}", flush=True)
+                print(f"{key:28} ok     {finding['cause']}: {finding['message']}", flush=True)
                 del missing[key]
     trial.kubectl("delete", "--namespace=floe", "--wait=false", "--filename", str(FAILURES))
     yield from (f"{pod}: seatrial diagnose does not report {cause}" for pod, cause in missing.items())

@@ -71,7 +71,7 @@ CHART = os.path.join(os.path.dirname(__file__), "parcel")
 def test_install(isolated_namespace):
     wishes = {"replicas": 2, "on": False, "text": "a,b{c}", "ports": [80, 443]}
     if shutil.which("helm") is None:
-        with pytest.raises(Exception, match="helm is not on PATH here"):
+        with pytest.raises(Exception, match="helm is not on PATH; hint: install it in the image of the tests"):
             isolated_namespace.install(CHART)
         pytest.skip("no helm")
     assert isolated_namespace.install(CHART, set=wishes) == "parcel"

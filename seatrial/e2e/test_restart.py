@@ -19,7 +19,7 @@ def test_next_command_resumes_stopped_cluster(shop, how, state):
     began = time.monotonic()
     told = shop("status")
     assert time.monotonic() - began < 15
-    assert f"its nodes are {state}; seatrial up or seatrial test wakes it" in told.out
+    assert f"its nodes are {state}; seatrial up or seatrial test starts it" in told.out
     assert json.loads(shop("status", "--json").out)["state"] == state
     assert "seatrial status" in shop("logs", "web", code=10).err
 
