@@ -81,7 +81,9 @@ def run(ctx: Ctx, delivered: DeliveredImages | None, tests: TestRun | None, *, f
         raise problem
     if not collected.complete:
         ctx.warn("not all logs were collected: the cluster does not answer")
-    if facts is not None and not facts.finish(ctx.run_dir, collected.sizes, seconds=_idle_limit(tests)):
+    # The facts were read meanwhile: a cluster that did not answer then is not waited for again.
+    seconds = _idle_limit(tests) if collected.complete else 0.0
+    if facts is not None and not facts.finish(ctx.run_dir, collected.sizes, seconds=seconds):
         ctx.warn("facts.json was not written: the cluster does not answer")
     images_size = 0
     if ctx.is_new:
