@@ -73,7 +73,7 @@ def _container(
         last_exit=_last_exit(state),
         ready=health.get("Status", "healthy") == "healthy" and state.get("Status") == "running",
         completed=completed,
-        # Its work was done, also if nobody waited for that.
+        # A container that completed was meant to end, even if no other service waits for it.
         once=once or completed,
         started=_time(state.get("StartedAt", "")),
         seconds_to_ready=_seconds_to_ready(state),
