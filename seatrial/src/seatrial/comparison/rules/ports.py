@@ -12,7 +12,8 @@ __all__ = ["explain"]
 def explain(difference: Difference, case: Case) -> Explanation | None:
     """Explain a port that differs, or a failed connection beside one."""
     if difference.kind is Kind.PORT:
-        changed, line = [difference], case.find(UNREACHABLE, difference)
+        # A port is a fact: no failure tells of it.
+        changed, line = [difference], None
     else:
         every = list(case.of_kind(Kind.PORT))
         changed = [each for each in every if each.counts] or every
