@@ -64,8 +64,11 @@ class Box:
     name: str
 
     def address(self, port: int) -> str:
-        """Return host:port on this machine for a port of the container."""
-        return docker("port", self.id, f"{port}/tcp").splitlines()[0]
+        """Return host:port on this machine for a port of the container; OSError if the container has exited."""
+        published = docker("port", self.id, f"{port}/tcp", check=False)
+        if ":" not in published:
+            raise ConnectionRefusedError(published)  # the container has exited
+        return published.splitlines()[0]
 
     def http(
         self,

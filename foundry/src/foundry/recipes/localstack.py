@@ -50,5 +50,8 @@ def build(b: Build) -> None:
         c.copy(b.assets / "warm_up.py", "/tmp/warm_up.py")  # noqa: S108
         c.exec(["/opt/code/localstack/.venv/bin/python", "/tmp/warm_up.py"])  # noqa: S108
         c.sh(_FINISH)
+        c.copy(b.assets / "index_plugins.py", "/tmp/index_plugins.py")  # noqa: S108
+        c.exec(["/opt/code/localstack/.venv/bin/python", "-B", "/tmp/index_plugins.py"])  # noqa: S108
+        c.sh("rm /tmp/index_plugins.py")
         installed = b.docker("commit", c.id).strip()
     b.image_build(b.assets, args={"INSTALLED": installed})
