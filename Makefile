@@ -88,6 +88,7 @@ check-blame: setup ## measure blame on a kept cluster: 60 planted causes, 200 ho
 
 .PHONY: bench
 bench: setup ## compare seatrial with plain commands in 30 minutes; BENCH="layer tag --rounds 5" runs a part
+	@$(BIN)/foundry up docker-compose
 	@cd seatrial && ../$(BIN)/python -m benchmarks $(BENCH)
 
 .PHONY: locks

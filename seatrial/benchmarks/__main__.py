@@ -13,10 +13,10 @@ import msgspec
 from benchmarks import compare, machine, table
 from benchmarks.commands import Failed, Shell
 from benchmarks.place import Place
-from benchmarks.scenarios import Scenario, Side, cold, fail, layer, tag, test
+from benchmarks.scenarios import Scenario, Side, cold, compose, fail, layer, tag, test
 from benchmarks.values import Measured, Report, Sample
 
-_SCENARIOS = {each.name: each for each in (cold.SCENARIO, test.SCENARIO, layer.SCENARIO, fail.SCENARIO, tag.SCENARIO)}
+_SCENARIOS = {each.SCENARIO.name: each.SCENARIO for each in (cold, test, compose, layer, fail, tag)}
 _EPILOG = """\
 examples:
   python -m benchmarks                     measure all scenarios

@@ -129,7 +129,8 @@ class Place:
         shell = self.shell()
         for folder in self.work.glob("benchmark-*"):
             # The environment may not exist.
-            self.seatrial(folder.name.removeprefix("benchmark-"), "down", codes=())
+            for kind in ("kubernetes", "compose"):
+                self.seatrial(folder.name.removeprefix("benchmark-"), "down", "--env", kind, codes=())
             self._remove_images(shell, f"label=seatrial.dev/project={folder.name}")
             shutil.rmtree(folder)
         shell.run("kind", "delete", "cluster", "--name", PLAIN_CLUSTER)

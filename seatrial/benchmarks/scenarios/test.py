@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks import plain
-from benchmarks.marks import lifetime_in
-from benchmarks.outcome import last_result, lifetime_of_pytest, proven, stages_of
+from benchmarks import one_test, plain
 from benchmarks.place import Place
-from benchmarks.projects import PLATFORM, SELECTED, change_test, command_of, copy_platform, plain_of
+from benchmarks.projects import PLATFORM, SELECTED, command_of, copy_platform, plain_of
 from benchmarks.scenarios import Scenario, Side, Taken
 from benchmarks.values import OURS, Figure, Goal, SideInfo
 
 __all__ = ["SCENARIO"]
 
 _PLAIN = "plain commands"
-_ALONE = "pytest alone"
 
 
 @contextmanager
 def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     project = copy_platform(place)
-    folder, runner = place.folder(PLATFORM), project.runner
+    runner = project.runner
     shell = place.keep(PLATFORM)
     # The plain side uses seatrial's own cluster and services, which are not part of this measurement.
     commands = plain_of(project, cluster=f"seatrial-benchmark-{PLATFORM}", pod=f"{runner.pod}-plain")
@@ -40,46 +36,25 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     inside = command_of(project, *selection, "-o", "cache_dir=/tmp/alone")
     alone = ("kubectl", "exec", runner.pod, "-c", "tests", "--", "env", "COVERAGE_FILE=/tmp/alone.coverage", *inside)
 
-    def ours() -> Taken:
-        change_test(folder)
-        done = place.seatrial(PLATFORM, "test", *selection)
-        result, life = last_result(folder), lifetime_of_pytest(folder)
-        proven(done, result, sent=1)
-        seconds = {
-            Figure.WHOLE: done.seconds,
-            Figure.PYTEST: life.seconds,
-            Figure.BESIDES: done.seconds - life.seconds,
-            Figure.AFTER: done.ended - life.ended,
-        }
-        return Taken(seconds, stages_of(result))
-
     def plainly() -> Taken:
-        change_test(folder)
-        began = time.monotonic()
-        ran = [shell.run(*step) for step in steps]
-        whole, ended = time.monotonic() - began, time.time()
+        taken = one_test.plainly(place, shell, steps)
         # Otherwise seatrial detects a new pod and checks all services again.
         shell.run(*commands.delete_pod())
-        life = lifetime_in(ran[-1].text)
-        seconds = {
-            Figure.WHOLE: whole,
-            Figure.PYTEST: life.seconds,
-            Figure.BESIDES: whole - life.seconds,
-            Figure.AFTER: ended - life.ended,
-        }
-        return Taken(seconds, {" ".join(done.argv[:2]): done.seconds for done in ran})
-
-    def by_exec() -> Taken:
-        done = shell.run(*alone)
-        return Taken({Figure.PYTEST: lifetime_in(f"{done.text}\n{done.said}").seconds})
+        return taken
 
     # The first run reads files from disk, and nodes have no layer of the image.
-    ours()
+    one_test.by_seatrial(place, *selection)
     plainly()
     yield (
-        Side(SideInfo(name=OURS, commands=(f"seatrial test {' '.join(selection)}",)), ours),
+        Side(
+            SideInfo(name=OURS, commands=(f"seatrial test {' '.join(selection)}",)),
+            lambda: one_test.by_seatrial(place, *selection),
+        ),
         Side(SideInfo(name=_PLAIN, commands=tuple(map(plain.typed, steps)), notes=plain.NOTES), plainly),
-        Side(SideInfo(name=_ALONE, commands=(plain.typed(alone),), notes=("in seatrial's warm pod",)), by_exec),
+        Side(
+            SideInfo(name="pytest alone", commands=(plain.typed(alone),), notes=("in seatrial's warm pod",)),
+            lambda: one_test.by_pytest(shell, alone),
+        ),
     )
 
 

@@ -1,0 +1,51 @@
+"""Take samples of one changed test of the platform: by seatrial, by plain commands, and of pytest alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from benchmarks.commands import Shell
+from benchmarks.marks import Lifetime, lifetime_in
+from benchmarks.outcome import last_result, lifetime_of_pytest, proven, stages_of
+from benchmarks.place import Place
+from benchmarks.projects import PLATFORM, change_test
+from benchmarks.scenarios import Taken
+from benchmarks.values import Figure
+
+__all__ = ["by_pytest", "by_seatrial", "plainly"]
+
+
+def by_seatrial(place: Place, *args: str) -> Taken:
+    """Change the test and run `seatrial test`."""
+    folder = place.folder(PLATFORM)
+    change_test(folder)
+    done = place.seatrial(PLATFORM, "test", *args)
+    result = last_result(folder)
+    proven(done, result, sent=1)
+    return Taken(_seconds(done.seconds, done.ended, lifetime_of_pytest(folder)), stages_of(result))
+
+
+def plainly(place: Place, shell: Shell, steps: Sequence[Sequence[str]]) -> Taken:
+    """Change the test and run plain commands, of which the last one prints the output of pytest."""
+    change_test(place.folder(PLATFORM))
+    began = time.monotonic()
+    ran = [shell.run(*step) for step in steps]
+    whole, ended = time.monotonic() - began, time.time()
+    parts = {" ".join(done.argv[:2]): done.seconds for done in ran}
+    return Taken(_seconds(whole, ended, lifetime_in(f"{ran[-1].text}\n{ran[-1].said}")), parts)
+
+
+def by_pytest(shell: Shell, command: Sequence[str]) -> Taken:
+    """Run pytest by one command in the warm environment of the tests."""
+    done = shell.run(*command)
+    return Taken({Figure.PYTEST: lifetime_in(f"{done.text}\n{done.said}").seconds})
+
+
+def _seconds(whole: float, ended: float, life: Lifetime) -> dict[Figure, float]:
+    return {
+        Figure.WHOLE: whole,
+        Figure.PYTEST: life.seconds,
+        Figure.BESIDES: whole - life.seconds,
+        Figure.AFTER: ended - life.ended,
+    }
