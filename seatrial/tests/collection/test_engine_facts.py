@@ -37,6 +37,22 @@ def test_service_is_named_as_in_the_file_and_by_its_aliases():
     assert (found.image, found.image_id, found.digest, found.log) == ("web:1", "sha256:id", "", 3)
 
 
+def test_service_with_several_containers_is_one_service():
+    first = inspected(state={"StartedAt": "2026-01-01T00:00:20Z"}, RestartCount=1)
+    second = {**inspected(config={"User": "7"}, RestartCount=2), "Name": "/shop-web-2"}
+    second["State"] = {**second["State"], "Status": "exited", "ExitCode": 1}
+    (found,) = facts(first, second)
+
+    assert (found.restarts, found.ready, found.user, found.log) == (3, False, "", 3)
+
+
+def test_service_completed_if_all_its_containers_did():
+    ended = {"Status": "exited", "ExitCode": 0}
+
+    assert [each.completed for each in facts(inspected(state=ended), inspected(state=ended))] == [True]
+    assert [each.completed for each in facts(inspected(state=ended), inspected())] == [False]
+
+
 def test_container_of_another_tool_is_left_out():
     assert facts(inspected("")) == ()
 

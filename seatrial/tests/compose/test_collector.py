@@ -49,7 +49,7 @@ def test_replicas_have_logs_of_their_own(tmp_path):
     compose.texts = {"shop-aa-web-1": b"1", "shop-aa-web-2": b"2"}
     collect(compose, compose.containers(), tmp_path, since=None, bundle=None)
 
-    assert (tmp_path / "logs/compose/shop-aa-web-2.log").read_bytes() == STAMP + b"2"
+    assert (tmp_path / "logs/compose/web-2.log").read_bytes() == STAMP + b"2"
 
 
 def test_bundle_has_containers_without_values_of_variables(tmp_path):

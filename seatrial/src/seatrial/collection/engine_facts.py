@@ -27,7 +27,7 @@ def engine_facts(
     image_variables: Mapping[str, Mapping[str, str]],
     logs: Mapping[str, int],
 ) -> tuple[ContainerFacts, ...]:
-    """Return the facts about all containers except those of the tests, by the names of their services.
+    """Return the facts about all services except those of the tests, each from its newest container.
 
     Args:
         containers: `docker inspect` of each container.
@@ -36,23 +36,30 @@ def engine_facts(
         image_variables: id of an image to its variables, which are left out, as in Kubernetes.
         logs: name of a container to the bytes of its log.
     """
-    services = [each for each in containers if _service(each) not in ("", *own)]
+    services: dict[str, list[Object]] = {}
+    for each in containers:
+        if _service(each) not in ("", *own):
+            services.setdefault(_service(each), []).append(each)
     once = {name for each in containers for name, condition in _waits(each) if "completed" in condition}
-    return tuple(
-        _container(each, key, image_variables.get(each["Image"], {}), logs, once=_service(each) in once)
-        for each in sorted(services, key=_service)
-    )
+    return tuple(_container(services[name], key, image_variables, logs, once=name in once) for name in sorted(services))
 
 
 def _container(
-    each: Object, key: bytes, image_variables: Mapping[str, str], logs: Mapping[str, int], *, once: bool
+    group: Sequence[Object],
+    key: bytes,
+    image_variables: Mapping[str, Mapping[str, str]],
+    logs: Mapping[str, int],
+    *,
+    once: bool,
 ) -> ContainerFacts:
+    """Return the facts about the containers of one service, by the newest one."""
+    each = max(group, key=lambda container: str(container["State"].get("StartedAt", "")))
+    of_image = image_variables.get(each["Image"], {})
     config, host, state = each["Config"], each["HostConfig"], each["State"]
     given = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
     networks = (each.get("NetworkSettings") or {}).get("Networks") or {}
     name, service = each["Name"].removeprefix("/"), _service(each)
-    health = state.get("Health") or {}
-    completed = state.get("Status") == "exited" and state.get("ExitCode") == 0
+    completed = all(map(_completed, group))
     aliases = {alias for network in networks.values() for alias in network.get("Aliases") or ()}
     return ContainerFacts(
         name=service,
@@ -64,14 +71,14 @@ def _container(
         variables={
             variable_: variable(key, variable_, value)
             for variable_, value in given.items()
-            if image_variables.get(variable_) != value
+            if of_image.get(variable_) != value
         },
         limits=Limits(memory=int(host.get("Memory") or 0), cpu=(host.get("NanoCpus") or 0) / 1e9),
         mounts=_mounts(each),
         read_only_root=bool(host.get("ReadonlyRootfs")),
-        restarts=int(each.get("RestartCount") or 0),
+        restarts=sum(int(container.get("RestartCount") or 0) for container in group),
         last_exit=_last_exit(state),
-        ready=health.get("Status", "healthy") == "healthy" and state.get("Status") == "running",
+        ready=all(map(_is_ready, group)),
         completed=completed,
         # A container that completed was meant to end, even if no other service waits for it.
         once=once or completed,
@@ -93,6 +100,15 @@ def _waits(each: Object) -> list[tuple[str, str]]:
     label = str((each["Config"].get("Labels") or {}).get(_DEPENDS_ON, ""))
     parts = [part.split(":") for part in label.split(",") if ":" in part]
     return [(part[0], part[1]) for part in parts]
+
+
+def _completed(each: Object) -> bool:
+    return bool(each["State"].get("Status") == "exited" and each["State"].get("ExitCode") == 0)
+
+
+def _is_ready(each: Object) -> bool:
+    health = each["State"].get("Health") or {}
+    return bool(health.get("Status", "healthy") == "healthy" and each["State"].get("Status") == "running")
 
 
 def _has_check(config: Object) -> bool:

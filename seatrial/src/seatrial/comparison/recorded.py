@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from seatrial.model.environment_facts import ContainerFacts, EnvironmentFacts
@@ -37,7 +37,7 @@ class RecordedRun:
         result: content of `result.json`.
         tests: node id to test.
         facts: content of `facts.json`; None if the run has no such file.
-        logs: name of a pod or container, with `/CONTAINER`, to the end of its log.
+        logs: `POD/CONTAINER` or Compose service, with `-NUMBER` if it has several containers, to the end of the log.
     """
 
     directory: str
@@ -101,7 +101,13 @@ class Side:
                     yield from finding.evidence
 
     def log(self, container: ContainerFacts) -> str:
-        """Return the end of the log of a container; empty if the run has no log of it."""
+        """Return the ends of the logs of a container's instances; empty if the run has no log of it."""
         workload = container.name.partition("/")[0]
-        found = [text for name, text in self.runs[0].logs.items() if name.startswith(workload)]
-        return "\n".join(found)
+        workloads = [each.name.partition("/")[0] for each in self.containers]
+        return "\n".join(text for name, text in self.runs[0].logs.items() if _workload_of(name, workloads) == workload)
+
+
+def _workload_of(log: str, workloads: Iterable[str]) -> str:
+    """Return the workload whose name a log's name continues, the longest of several: `web-admin-0` is not of `web`."""
+    matching = (each for each in workloads if f"{log}-".startswith(f"{each}-") or log.startswith(f"{each}/"))
+    return max(matching, key=len, default="")

@@ -22,7 +22,8 @@ def collect(
 ) -> dict[str, int]:
     """Write the log of each container to `logs/compose/SERVICE.log`, and `docker inspect` of all to `bundle`.
 
-    Each line begins with its time, as in the logs of a run in Kubernetes. Logs that cannot be read are left out.
+    The logs of a service with several containers are `SERVICE-NUMBER.log`. Each line begins with its time, as in the
+    logs of a run in Kubernetes. Logs that cannot be read are left out.
 
     Args:
         compose: the project.
@@ -44,9 +45,10 @@ def collect(
         except SeatrialError:
             return None
         if text:
-            # Several containers of one service have a number at the end of their names.
-            same = [each for each in containers if service_of(each) == service_of(container)]
-            (logs / f"{service_of(container) if len(same) == 1 else name}.log").write_bytes(SECRETS.data(text))
+            service = service_of(container)
+            if sum(service_of(each) == service for each in containers) > 1:
+                service = f"{service}-{name.rpartition('-')[2]}"
+            (logs / f"{service}.log").write_bytes(SECRETS.data(text))
         return name, len(text)
 
     with ThreadPoolExecutor(_READERS) as pool:
