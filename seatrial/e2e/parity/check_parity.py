@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import local_images
 
 PROJECT = Path(__file__).parent / "project"
+KEPT = Path(__file__).resolve().parents[3] / ".seatrial" / "check" / "parity"
+"""The runs of failed checks."""
 CLEAN = 10
 DIFFERS = 13
 IN_BOTH = ("variable of the API", "underscore in a variable")
@@ -72,12 +74,16 @@ class Checked:
         return found
 
     def report(self, name: str, problem: str, seconds: float) -> None:
-        """Print one line and record a problem."""
+        """Print one line; record a problem, and keep the runs of this part."""
         print(
             f"{'failed' if problem else 'ok':6}  {seconds:5.1f} s  {name}{': ' if problem else ''}{problem}", flush=True
         )
         if problem:
             self.failures.append(name)
+            kept = KEPT / name.replace(" ", "-").replace(":", "")
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(self.root / ".seatrial" / "runs", kept, symlinks=True)
+            print(f"        runs: {kept}", flush=True)
 
 
 def problem_of(plant: Plant, found: dict[str, Any]) -> str:

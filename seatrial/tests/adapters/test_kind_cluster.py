@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from seatrial.adapters.docker import DockerEngine
 from seatrial.adapters.kind_cluster import (
     KindCluster,
@@ -50,9 +51,21 @@ def test_cluster_config_removes_the_name_and_enables_parallel_pulls():
     made = config()
 
     assert "name" not in made
-    assert made["kubeadmConfigPatches"] == ["kind: KubeletConfiguration\nserializeImagePulls: false\n"]
+    assert "kind: KubeletConfiguration\nserializeImagePulls: false\n" in made["kubeadmConfigPatches"]
     assert made["nodes"] == GIVEN["nodes"]
     assert "kubeadmConfigPatches" not in GIVEN
+
+
+@pytest.mark.parametrize(
+    ("mode", "section"), [(None, "iptables"), ("nftables", "nftables"), ("ipvs", "ipvs"), ("none", None)]
+)
+def test_cluster_config_writes_routes_at_once_unless_the_user_sets_the_period(mode, section):
+    own = "kind: KubeProxyConfiguration\niptables: {minSyncPeriod: 5s}\n"
+    given = {**GIVEN, "kubeadmConfigPatches": [own], **({"networking": {"kubeProxyMode": mode}} if mode else {})}
+    proxy = [yaml.safe_load(each) for each in config(given)["kubeadmConfigPatches"] if "KubeProxy" in each]
+
+    ours = [{"kind": "KubeProxyConfiguration", section: {"minSyncPeriod": "100ms"}}] if section else []
+    assert proxy == [*ours, yaml.safe_load(own)]
 
 
 MIRRORS = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'

@@ -43,6 +43,26 @@ class TestReady:
 
         assert command.ready().outcome is Outcome.DONE
 
+    @pytest.mark.parametrize(("provider", "waits"), [("existing", [1.2]), ("kind", [])])
+    def test_routes_of_a_cluster_of_others_are_awaited_if_something_became_ready(self, tmp_path, provider, waits):
+        class Canceled(threading.Event):
+            def wait(self, timeout=None):
+                waited.append(timeout)
+                return False
+
+        waited = []
+        world = install_world(tmp_path)
+        world.record = changed(world.record, provider=provider)
+        command, _ = installed(world)
+        run_runner_pod(world)
+        command.ready()
+        command.ctx.canceled = Canceled()
+        world.kube.put(deployment())
+        world.kube.then["apps/v1/Deployment"] = [Change(type="modified", objects=(deployment(**READY),))]
+        command.ready()
+
+        assert [seconds for seconds in waited if seconds == 1.2] == waits
+
     def test_workload_that_is_not_ready_in_time_is_named(self, tmp_path):
         world, command = self.up(tmp_path)
         world.kube.put(deployment())

@@ -49,6 +49,13 @@ _REMOVAL_RETRIES: Final = 30.0
 _INTERVAL: Final = 0.25
 """Seconds between two removals."""
 _PARALLEL_PULLS: Final = "kind: KubeletConfiguration\nserializeImagePulls: false\n"
+_PROXY_MODES: Final = ("iptables", "nftables", "ipvs")
+_PROXY: Final = "kind: KubeProxyConfiguration\n{mode}:\n  minSyncPeriod: 100ms\n"
+"""By default, kube-proxy waits 1 s between two changes of routes. It refuses connections to a new service until then.
+
+https://kubernetes.io/docs/reference/config-api/kube-proxy-config.v1alpha1/
+"""
+
 _MIRRORS: Final = '[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "/etc/containerd/certs.d"\n'
 """Directory of hosts.toml files for the nodes' containerd. It has no default before containerd 2.2 (kind 0.31)."""
 
@@ -256,7 +263,10 @@ def cluster_config(
         )
     # The name comes from seatrial.toml.
     config.pop("name", None)
-    config["kubeadmConfigPatches"] = [*(config.get("kubeadmConfigPatches") or ()), _PARALLEL_PULLS]
+    mode = (config.get("networking") or {}).get("kubeProxyMode", "iptables")
+    # Before the patches of the user, which replace it.
+    proxy = [_PROXY.format(mode=mode)] if mode in _PROXY_MODES else []
+    config["kubeadmConfigPatches"] = [*proxy, *(config.get("kubeadmConfigPatches") or ()), _PARALLEL_PULLS]
     patches = config.get("containerdConfigPatches") or ()
     # containerd refuses a configuration with both forms, so registries of the user are kept as they are.
     if not any("cri" in patch and "registry" in patch for patch in patches):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from seatrial.images.outdated_pods import recreate_outdated_pods, retry_failed_pulls
 from seatrial.model.deadline import Deadline
 from seatrial.model.result import Stage
@@ -16,6 +18,13 @@ from seatrial.stages.install import Installation
 from seatrial.watching.workload_monitor import Target, WorkloadMonitor, all_ready_now
 
 __all__ = ["run"]
+
+_ROUTES: Final = 1.2
+"""Seconds after which kube-proxy has written the routes to a service that became ready.
+
+By default it waits 1 s between two changes (`iptables.minSyncPeriod` of KubeProxyConfiguration). It refuses connections
+until then. In clusters that seatrial creates, it waits 100 ms.
+"""
 
 
 def run(ctx: Ctx, delivered: DeliveredImages, installation: Installation) -> Report[None]:
@@ -40,6 +49,8 @@ def run(ctx: Ctx, delivered: DeliveredImages, installation: Installation) -> Rep
     # All services answered before, and since then all pods are the same and were ready: no need to probe again.
     if not at_once or read(state_file, Answered) != probes.state(probes.pod_states()):
         pods = probes.run_until_stable(until, lambda: _wait(ctx, targets, until))
+        if ctx.record.provider == "existing":
+            ctx.canceled.wait(_ROUTES)
         write(state_file, probes.state(pods))
         at_once = False
     if ctx.record.namespace and ctx.project.namespace.isolated:
