@@ -26,13 +26,22 @@ def by_seatrial(place: Place, *args: str) -> Taken:
     return Taken(_seconds(done.seconds, done.ended, lifetime_of_pytest(folder)), stages_of(result))
 
 
-def plainly(place: Place, shell: Shell, steps: Sequence[Sequence[str]]) -> Taken:
-    """Change the test and run plain commands, of which the last one prints the output of pytest."""
+def plainly(place: Place, shell: Shell, steps: Sequence[Sequence[str]], *, reports: bool = True) -> Taken:
+    """Change the test and run plain commands, of which the last one prints the output of pytest.
+
+    Args:
+        place: the folder of the platform.
+        shell: runs the commands.
+        steps: the commands.
+        reports: whether the output has the lifetime of pytest; not if the container ends with pytest.
+    """
     change_test(place.folder(PLATFORM))
     began = time.monotonic()
     ran = [shell.run(*step) for step in steps]
     whole, ended = time.monotonic() - began, time.time()
     parts = {" ".join(done.argv[:2]): done.seconds for done in ran}
+    if not reports:
+        return Taken({Figure.WHOLE: whole}, parts)
     return Taken(_seconds(whole, ended, lifetime_in(f"{ran[-1].text}\n{ran[-1].said}")), parts)
 
 

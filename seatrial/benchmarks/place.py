@@ -98,9 +98,11 @@ class Place:
     def shell(self, project: str = "") -> Shell:
         """Return a shell in the copy of a project, or in the folder of all copies.
 
-        User settings and the user's kubeconfig are not used. seatrial's cluster has the project's name.
+        User settings and the user's kubeconfig are not used. seatrial's cluster has the project's name. Python keeps
+        compiled modules, as after an installation, also if the caller's environment says otherwise.
         """
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "PYTEST_"))}
+        unset = ("SEATRIAL_", "PYTEST_", "PYTHON")
+        env = {name: value for name, value in os.environ.items() if not name.startswith(unset)}
         # The folder in which `make setup` installs missing or unsuitable versions of kind, Helm and kubectl.
         tools = Path(env.get("FOUNDRY_CACHE") or _CACHE / "foundry") / "bin"
         env["PATH"] = os.pathsep.join((str(tools), env.get("PATH", os.defpath)))

@@ -42,7 +42,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
 
     # The first run reads files from disk.
     one_test.by_seatrial(place, *ours)
-    one_test.plainly(place, shell, steps)
+    one_test.plainly(place, shell, steps, reports=False)
     yield (
         Side(
             SideInfo(name=OURS, commands=(f"seatrial test {' '.join(ours)}",)),
@@ -50,7 +50,7 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
         ),
         Side(
             SideInfo(name=_PLAIN, commands=tuple(map(plain.typed, steps)), notes=_NOTES),
-            lambda: one_test.plainly(place, shell, steps),
+            lambda: one_test.plainly(place, shell, steps, reports=False),
         ),
         Side(
             SideInfo(name="pytest alone", commands=(plain.typed(alone),), notes=("in seatrial's warm container",)),

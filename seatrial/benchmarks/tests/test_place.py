@@ -3,6 +3,8 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
+import pytest
+
 from benchmarks.place import Place
 
 
@@ -45,11 +47,12 @@ def test_copy_replaces_earlier_copy(tmp_path: Path) -> None:
     ]
 
 
-def test_shell_ignores_user_settings(tmp_path: Path) -> None:
+def test_shell_ignores_user_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     place = Place(work=tmp_path)
 
     env = place.shell("it").env
 
     assert env["SEATRIAL_CLUSTER_NAME"] == "seatrial-benchmark-it"
     assert env["KUBECONFIG"] == str(tmp_path / "kubeconfig")
-    assert "PYTEST_CURRENT_TEST" not in env
+    assert not {"PYTEST_CURRENT_TEST", "PYTHONDONTWRITEBYTECODE"} & env.keys()
