@@ -136,7 +136,7 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
             yield from _command(f"{path} {name}", inner)
 
 
-_EVERYWHERE: Final = {"--project", "--quiet", "--verbose", "--json"}
+_EVERYWHERE: Final = {"--project", "--quiet", "--verbose", "--set", "--json"}
 
 
 def _metavar(option: click.Option) -> str:

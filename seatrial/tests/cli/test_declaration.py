@@ -18,8 +18,9 @@ def test_global_options_may_follow_the_command():
     def command(ctx: Context):
         return ctx
 
-    ctx = parse(command, "-C", "elsewhere", "--json", "-vv")
+    ctx = parse(command, "-C", "elsewhere", "--json", "-vv", "--set", "a.b=1")
     assert (ctx.project_at, ctx.as_json, ctx.verbose, ctx.quiet) == ("elsewhere", True, 2, True)
+    assert ctx.settings == (("a.b=1", "--set"),)
     assert parse(command) == Context(quiet=True)
 
 
@@ -47,6 +48,17 @@ def test_pytest_command_passes_unknown_arguments_in_order(argv):
     mixed = [*argv[:middle], "--keep", "always", *argv[middle:], "--json"]
     if argv[middle - 1 : middle] not in (["-p"], ["-o"], ["-n"], ["--junitxml"]):
         assert parse(command, *mixed) == (True, "always", tuple(argv))
+
+
+def test_settings_may_follow_the_name_of_a_pytest_command():
+    @pytest_command()
+    @click.pass_obj
+    def command(ctx: Context, *, pytest_args: tuple[str, ...]):
+        return ctx.settings, pytest_args
+
+    given = parse(command, "--set", "timeouts.test=5", "-s", "--setup-show", "--set=runner.pod=it")
+
+    assert given == ((("timeouts.test=5", "--set"), ("runner.pod=it", "--set")), ("-s", "--setup-show"))
 
 
 def test_group_help_has_examples():

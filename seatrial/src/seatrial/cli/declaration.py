@@ -81,7 +81,7 @@ def pytest_command(
     """Turn a function into a command that passes unknown arguments to pytest, in order, as the tuple `pytest_args`.
 
     Its own options must be long ones, because `-k`, `-x`, `-q`, `-v`, `-h` and the like are pytest's. Of the global
-    options only `--json` may follow its name.
+    options only `--set` and `--json` may follow its name.
     """
 
     def decorate(function: Callable[..., Any]) -> click.Command:
@@ -91,7 +91,7 @@ def pytest_command(
             cls=ExampleCommand,
             examples=examples,
             context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-        )(takes_rest(_json_option(function)))
+        )(takes_rest(_set_option(_json_option(function))))
 
     return decorate
 
@@ -127,6 +127,18 @@ def env_option(function: _F) -> _F:
         expose_value=False,
         callback=_changes("environment"),
         help="Kind of environment. [default: kubernetes, or `environment` in the configuration]",
+    )(function)
+
+
+def _set_option(function: _F) -> _F:
+    # Without the short form: `-s` is pytest's.
+    return click.option(
+        "--set",
+        metavar="KEY=VALUE",
+        multiple=True,
+        expose_value=False,
+        callback=_changes("settings", lambda old, new: (*old, *((setting, "--set") for setting in new))),
+        help="Set one value of the configuration.",
     )(function)
 
 
@@ -166,6 +178,7 @@ def _global_options(function: _F) -> _F:
             callback=_changes("verbose", lambda old, new: old + new),
             help="Print more progress; may be given twice.",
         ),
+        _set_option,
         _json_option,
     )
     for option in reversed(options):
