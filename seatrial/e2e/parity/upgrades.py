@@ -113,7 +113,7 @@ BREAKS: Final = (
             (
                 APP,
                 "    from waitress import serve\n",
-                "    import time\n\n    from waitress import serve\n\n    time.sleep(40)\n",
+                "    import time\n\n    from waitress import serve\n\n    time.sleep(25)\n",
             ),
         ),
         "slow-service",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from typing import Any
 
 import psycopg
@@ -75,4 +77,6 @@ def create_app() -> Flask:
 if __name__ == "__main__":
     from waitress import serve
 
+    # The first process of a container has no default handler. Without this one, Kubernetes kills it after 30 s.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     serve(create_app(), host="0.0.0.0", port=int(os.environ.get("PORT", "8080")))  # noqa: S104 - it is a server
