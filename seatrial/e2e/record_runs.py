@@ -196,9 +196,9 @@ def create_compose_project(env: Mapping[str, str]) -> None:
 def record_parity(env: Mapping[str, str]) -> None:
     """Record the verdict of the tutorial."""
     create_compose_project(env)
-    record("parity", "seatrial -q parity", env, code=13, events=False)
+    record("parity", "seatrial -q parity", env, code=13, columns=WIDE, events=False)
     run_block("cat > accepted-differences.toml", env)
-    record("parity-ready", "seatrial -q parity --ready", env, code=0, events=False)
+    record("parity-ready", "seatrial -q parity --ready", env, code=0, columns=WIDE, events=False)
 
 
 def main() -> None:

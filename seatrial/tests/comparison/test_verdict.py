@@ -156,8 +156,7 @@ class TestDebugging:
 
         assert box.proven
         assert box.proof == (
-            "compose: 1 logs read, a command ran in the container of the tests;"
-            " kubernetes: 2 logs read, a command ran in the container of the tests"
+            "compose: 1 log read, a command ran in the runner; kubernetes: 2 logs read, a command ran in the runner"
         )
 
     def test_logs_that_cannot_be_read_are_named(self):

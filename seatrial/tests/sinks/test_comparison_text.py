@@ -52,6 +52,13 @@ def test_differences_of_one_cause_are_shown_once(comparison):
     assert "unexplained (1 difference)\n  test-outcome t.py::9: passed in a, failed in b\n" in shown
 
 
+def test_evidence_does_not_repeat_the_values_of_the_differences(comparison):
+    why = replace(WHY, evidence=("a: passed", "b: failed", "log of web: no"))
+    shown = text(replace(comparison, differences=(failed(1, why),)))
+
+    assert "failed in b\n  | log of web: no\n  hint" in shown
+
+
 def test_acceptance_flaky_tests_and_notes_are_never_hidden(comparison):
     shown = text(comparison)
 

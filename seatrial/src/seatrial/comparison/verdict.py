@@ -95,7 +95,7 @@ def _debugging(left: Side, right: Side, text: str) -> Box:
             )
         if not any(name for name in side.runs[0].tests):
             problems.append(f"{side.name} has no results of tests")
-        proofs.append(f"{side.name}: {len(side.containers)} logs read, a command ran in the container of the tests")
+        proofs.append(f"{side.name}: {_count(len(side.containers), 'log')} read, a command ran in the runner")
     return Box(text=text, proven=not problems, proof="; ".join(problems or proofs))
 
 

@@ -58,7 +58,10 @@ def _cause(comparison: Comparison, cause: str, group: Sequence[Difference], *, v
         yield f"  … and {len(group) - len(shown)} more"
     explanation = group[0].explanation
     if explanation is not None:
-        evidence = explanation.evidence if verbose else explanation.evidence[:_EVIDENCE]
+        sides = (comparison.left.name, comparison.right.name)
+        above = {f"{name}: {text}" for each in group for name, text in zip(sides, (each.left, each.right), strict=True)}
+        evidence = [line for line in explanation.evidence if line not in above]
+        evidence = evidence if verbose else evidence[:_EVIDENCE]
         yield from (f"  | {line}" for line in evidence)
         yield f"  hint: {explanation.remedy}"
     yield ""
