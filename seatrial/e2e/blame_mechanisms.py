@@ -197,9 +197,23 @@ def _container(**changes: object) -> Callable[[Target], None]:
 
 
 def _evict(target: Target) -> None:
-    name = target.pod()
+    try:
+        name = target.pod()
+    except IndexError:  # not created yet
+        return
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": target.namespace}}
     target.call("POST", f"{target.path('pods', name)}/eviction", body)
+
+
+def _again(act: Callable[[Target], None]) -> Callable[[Target], None]:
+    """Return an act that also meets the next two pods: one pod may be replaced so quickly that no request fails."""
+
+    def acts(target: Target) -> None:
+        for _ in range(3):
+            act(target)
+            time.sleep(0.8)
+
+    return acts
 
 
 def _policy(target: Target) -> None:
@@ -305,11 +319,11 @@ MECHANISMS: Final[dict[str, Mechanism]] = {
     "exit3": Mechanism("service", ("Crash",), _break("exit3"), _states),
     "exit0": Mechanism("service", ("Exited",), _break("exit0"), _states),
     "abort": Mechanism("service", ("Crash",), _break("abort"), _states),
-    "delete": Mechanism("service", ("PodDeleted",), lambda target: target.delete_pod(), _states),
+    "delete": Mechanism("service", ("PodDeleted",), _again(lambda target: target.delete_pod()), _states),
     "force-delete": Mechanism(
         "service", ("PodDeleted",), lambda target: target.delete_pod(grace=0), _states
     ),
-    "evict": Mechanism("platform", ("Evicted",), _evict, _states),
+    "evict": Mechanism("platform", ("Evicted",), _again(_evict), _states),
     "live": Mechanism("service", ("LivenessProbe",), _break("live"), _both(_states, _events("Unhealthy"))),
     "ready": Mechanism("service", ("ReadinessProbe",), _break("ready"), _both(_states, _endpoints)),
     "policy": Mechanism(

@@ -270,6 +270,15 @@ def test_blame_init_container_that_does_not_end():
     assert first(failed(REFUSED, **ASKED), *records) == ("caused by", "service", "InitContainerStuck", "store")
 
 
+def test_blame_init_container_of_a_pod_that_was_deleted_soon_is_not_stuck():
+    init = container(number=2, when=1, init=True, container="wait", ready=False, started=at(0), seen="added")
+    gone = container(number=2, when=3, init=True, container="wait", ready=False, started=at(0), seen="deleted")
+    records = [pod(number=2, when=1, ready=False), init, pod(number=2, when=3, ready=False, seen="deleted"), gone]
+    causes = blame(failed(REFUSED, **ASKED), *records).causes
+
+    assert "InitContainerStuck" not in {each.finding.cause for each in causes}
+
+
 def test_blame_image_of_a_new_template_is_the_fault_of_the_service():
     stuck = container(number=2, when=10.5, seen="added", state="waiting", reason="ErrImagePull", container_id="")
     records = [workload(when=9.5, generation=2), *deleted(), pod(number=2, when=10.4, ready=False), stuck]

@@ -298,7 +298,8 @@ def _stuck_init(records: Sequence[ContainerRecord]) -> Iterator[Incident]:
     """Yield init containers that ran longer than a short task takes."""
     for record in records:
         if record.init and not record.sidecar and record.state == "running" and record.started is not None:
-            ended = next((each.at for each in records if each.at > record.at and each.state != "running"), None)
+            later = (each for each in records if each.at > record.at)
+            ended = next((each.at for each in later if each.state != "running" or each.seen == "deleted"), None)
             begin = record.started + _INIT_TIME
             if ended is None or ended > begin:
                 finding = Finding(
