@@ -19,7 +19,7 @@ SOURCE: Final = "seatrial/src/seatrial/"
 FLOORS: Final[Mapping[str, float]] = {
     ".": 98.0,
     "adapters": 95.0,
-    "app": 91.0,
+    "app": 92.0,
     "chart_checks": 98.0,
     "cli": 94.0,
     "cluster_checks": 98.0,
@@ -41,11 +41,11 @@ FLOORS: Final[Mapping[str, float]] = {
     "readiness": 99.0,
     "releases": 95.0,
     "removal": 99.0,
-    "report": 96.0,
+    "report": 97.0,
     "runner": 94.0,
     "runner_pod": 97.0,
     "sinks": 98.0,
-    "stages": 93.0,
+    "stages": 94.0,
     "watching": 97.0,
 }
 """Minimum percentage of lines and branches together by part: a package, a package of `pod`, or `.` for modules at the
