@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import BinaryIO, cast
 
 import msgspec
@@ -75,6 +76,29 @@ def test_stages_that_ctrl_c_stops_are_interrupted(world, error):
     assert Stage.DELIVER not in outcomes
     assert outcomes[Stage.COLLECT] is Outcome.DONE
     assert ended.result.problem is None
+
+
+def test_ctrl_c_while_stages_are_started_stops_the_first_ones(world, monkeypatch):
+    running = threading.Event()
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *args, **kwargs):
+            if running.is_set():
+                raise KeyboardInterrupt
+            future = super().submit(*args, **kwargs)
+            assert running.wait(5)
+            return future
+
+    def stopped(ctx):
+        running.set()
+        assert ctx.canceled.wait(5)
+        raise OutOfTime("canceled")
+
+    monkeypatch.setattr(pipeline, "ThreadPoolExecutor", Pool)
+    ended, _ = run(world, cluster=stopped)
+
+    assert ended.result.exit is ExitCode.INTERRUPTED
+    assert {each.stage: each.outcome for each in ended.result.stages}[Stage.CLUSTER] == Outcome.INTERRUPTED
 
 
 def test_only_the_stage_that_failed_is_failed(world):

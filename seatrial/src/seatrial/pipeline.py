@@ -248,9 +248,12 @@ class _Run(Generic[C]):
             self.chain(chains[0])
             return
         pool, stopped = ThreadPoolExecutor(len(chains)), threading.Event()
-        futures: list[Future[None]] = [pool.submit(self.chain, chain, stopped.is_set) for chain in chains]
-        pending, failed = set(futures), list[BaseException]()
+        futures, failed = list[Future[None]](), list[BaseException]()
         try:
+            # In here, because a signal may arrive when the first chain runs and the last one does not yet.
+            for chain in chains:
+                futures.append(pool.submit(self.chain, chain, stopped.is_set))
+            pending = set(futures)
             while pending and not failed:
                 finished, pending = wait(futures, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
                 failed = [error for future in finished if (error := future.exception())]
