@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from benchmarks import one_test, plain
 from benchmarks.commands import Shell
 from benchmarks.place import IMAGE, Place
-from benchmarks.projects import PLATFORM, SELECTED, command_of, copy_platform
+from benchmarks.projects import PLATFORM, command_of, copy_platform
 from benchmarks.scenarios import Scenario, Side
-from benchmarks.values import OURS, Figure, Goal, SideInfo
+from benchmarks.values import Figure, Goal, SideInfo
 
 __all__ = ["SCENARIO"]
 
@@ -28,35 +28,21 @@ def _sides(place: Place) -> Iterator[tuple[Side, ...]]:
     place.seatrial(PLATFORM, "up", "--env", "compose")
     shell = place.shell(PLATFORM)
     container, network = _runner(shell, project.runner.pod)
-    selection = ("-k", SELECTED)
     variables = {**project.runner.values, **project.compose.env}
     run = ("docker", "run", "--rm", f"--network={network}", *(f"--env={key}={variables[key]}" for key in variables))
     steps = (
         ("docker", "build", "-t", f"{IMAGE}:latest", "."),
-        (*run, f"{IMAGE}:latest", *command_of(project, *selection)),
+        (*run, f"{IMAGE}:latest", *command_of(project, *one_test.SELECTION)),
     )
-    # Without coverage and cache, which belong to seatrial in the kept container.
-    inside = command_of(project, *selection, "-o", "cache_dir=/tmp/alone")
-    alone = ("docker", "exec", "--env=COVERAGE_FILE=/tmp/alone.coverage", container, *inside)
-    ours = ("--env", "compose", *selection)
-
-    # The first run reads files from disk.
-    one_test.by_seatrial(place, *ours)
-    one_test.plainly(place, shell, steps, reports=False)
-    yield (
-        Side(
-            SideInfo(name=OURS, commands=(f"seatrial test {' '.join(ours)}",)),
-            lambda: one_test.by_seatrial(place, *ours),
-        ),
-        Side(
-            SideInfo(name=_PLAIN, commands=tuple(map(plain.typed, steps)), notes=_NOTES),
-            lambda: one_test.plainly(place, shell, steps, reports=False),
-        ),
-        Side(
-            SideInfo(name="pytest alone", commands=(plain.typed(alone),), notes=("in seatrial's warm container",)),
-            lambda: one_test.by_pytest(shell, alone),
-        ),
+    alone = (
+        *("docker", "exec", "--env=COVERAGE_FILE=/tmp/alone.coverage", container),
+        *command_of(project, *one_test.ALONE),
     )
+    by_hand = Side(
+        SideInfo(name=_PLAIN, commands=tuple(map(plain.typed, steps)), notes=_NOTES),
+        lambda: one_test.plainly(place, shell, steps, reports=False),
+    )
+    yield one_test.sides(place, shell, "--env", "compose", plain_side=by_hand, alone=alone)
 
 
 def _runner(shell: Shell, service: str) -> tuple[str, str]:

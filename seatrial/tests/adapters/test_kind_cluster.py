@@ -51,7 +51,10 @@ def test_cluster_config_removes_the_name_and_enables_parallel_pulls():
     made = config()
 
     assert "name" not in made
-    assert "kind: KubeletConfiguration\nserializeImagePulls: false\n" in made["kubeadmConfigPatches"]
+    assert made["kubeadmConfigPatches"] == [
+        "kind: KubeProxyConfiguration\niptables:\n  minSyncPeriod: 100ms\n",
+        "kind: KubeletConfiguration\nserializeImagePulls: false\n",
+    ]
     assert made["nodes"] == GIVEN["nodes"]
     assert "kubeadmConfigPatches" not in GIVEN
 

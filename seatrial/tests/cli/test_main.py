@@ -49,6 +49,11 @@ def test_version_option_prints_the_version(seatrial):
         (["rnu"], "No such command 'rnu'. Did you mean 'run'?", "seatrial --help"),
         (["config", "lnit"], "No such command 'lnit'. Did you mean 'lint'?", "seatrial config --help"),
         (
+            ["config", "lint", "--strcit"],
+            "No such option '--strcit'. (Did you mean one of: '--set', '--strict'?)",
+            "seatrial config lint --help",
+        ),
+        (
             ["report", "--fromat"],
             "No such option '--fromat'. Did you mean '--format'?",
             "seatrial report --help",

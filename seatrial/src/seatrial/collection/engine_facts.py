@@ -10,10 +10,10 @@ from typing import Final
 from seatrial.collection.cluster_facts import variable
 from seatrial.model.environment_facts import ContainerFacts, Limits, Mount
 from seatrial.ports import Object
+from seatrial.readiness.container import container_name, service_of
 
 __all__ = ["engine_facts"]
 
-_SERVICE: Final = "com.docker.compose.service"
 _DEPENDS_ON: Final = "com.docker.compose.depends_on"
 _FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 """Docker writes nanoseconds; datetime reads microseconds."""
@@ -38,8 +38,8 @@ def engine_facts(
     """
     services: dict[str, list[Object]] = {}
     for each in containers:
-        if _service(each) not in ("", *own):
-            services.setdefault(_service(each), []).append(each)
+        if service_of(each) not in ("", *own):
+            services.setdefault(service_of(each), []).append(each)
     once = {name for each in containers for name, condition in _waits(each) if "completed" in condition}
     return tuple(_container(services[name], key, image_variables, logs, once=name in once) for name in sorted(services))
 
@@ -58,7 +58,7 @@ def _container(
     config, host, state = each["Config"], each["HostConfig"], each["State"]
     given = dict(entry.partition("=")[::2] for entry in config.get("Env") or ())
     networks = (each.get("NetworkSettings") or {}).get("Networks") or {}
-    name, service = each["Name"].removeprefix("/"), _service(each)
+    name, service = container_name(each), service_of(each)
     completed = all(map(_completed, group))
     aliases = {alias for network in networks.values() for alias in network.get("Aliases") or ()}
     return ContainerFacts(
@@ -89,10 +89,6 @@ def _container(
         ports=tuple(sorted(int(port.partition("/")[0]) for port in config.get("ExposedPorts") or {})),
         log=logs.get(name, -1),
     )
-
-
-def _service(each: Object) -> str:
-    return str((each["Config"].get("Labels") or {}).get(_SERVICE, ""))
 
 
 def _waits(each: Object) -> list[tuple[str, str]]:
