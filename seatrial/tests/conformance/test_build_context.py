@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ Image = dict[str, tuple[str, int, bytes]]
 
 
 @pytest.fixture
-def build(tmp_path: Path) -> Iterator[Callable[[Path], Image | None]]:
+def build() -> Callable[[Path], Image | None]:
     """Build a context and return the files of the image; None if the engine refuses."""
     name = f"seatrial-conformance-{uuid.uuid4().hex[:8]}"
 
@@ -43,10 +43,14 @@ def build(tmp_path: Path) -> Iterator[Callable[[Path], Image | None]]:
         )
         if done.returncode:
             print(done.stdout, done.stderr)
-        return _files_of(name) if done.returncode == 0 else None
+            return None
+        try:
+            return _files_of(name)
+        finally:
+            # Each time: the next build takes the name, and nobody would find the image without one.
+            subprocess.run(["docker", "rmi", "--force", name], capture_output=True, check=False)
 
-    yield built
-    subprocess.run(["docker", "rmi", "--force", name], capture_output=True, check=False)
+    return built
 
 
 def _files_of(image: str) -> Image:

@@ -107,14 +107,6 @@ def test_build_arguments_are_read_from_the_environment(bench):
     assert bench.engine.built == ["shop-test {'I': 'http://i'}"]
 
 
-def test_older_images_of_the_name_are_removed(bench):
-    bench.build()
-
-    assert bench.engine.thinned == [
-        ({"seatrial.dev/project": bench.world.project.identity, "seatrial.dev/image": "shop-test"}, 3)
-    ]
-
-
 def test_files_changed_during_a_build_are_built_again(bench):
     bench.edit_during_builds(1)
     built = bench.build()

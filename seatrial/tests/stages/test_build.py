@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import msgspec
 import pytest
 from fakes import World
 from seatrial.images.input_reader import TAG_LENGTH
@@ -24,6 +27,27 @@ class TestBuild:
         assert (first.outcome, again.outcome) == (Outcome.DONE, Outcome.UNCHANGED)
         assert again.result.references == first.result.references
         assert len(world.images.built) == 1
+
+    def test_old_images_are_deleted_after_all_builds_and_before_the_end_of_the_run(self, tmp_path):
+        base = project(tmp_path)
+        two = (*base.image, ImageSpec(name="other", context=base.image[0].context))
+        world = World(tmp_path, msgspec.structs.replace(base, image=two))
+        built_before: list[int] = []
+        prune = world.images.prune
+
+        def slow(labels, **more):
+            time.sleep(0.05)
+            built_before.append(len(world.images.built))
+            prune(labels, **more)
+
+        world.images.prune = slow
+        ctx = world.ctx()
+        build.run(ctx)
+        ctx.at_end.close()
+
+        assert built_before == [2, 2]
+        owner = {"seatrial.dev/project": world.project.identity}
+        assert world.images.thinned == [({**owner, "seatrial.dev/image": name}, 3) for name in ("shop-test", "other")]
 
     def test_sync_path_whose_files_are_all_ignored_is_refused(self, tmp_path):
         project(tmp_path)

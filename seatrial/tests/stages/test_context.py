@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from fakes import World
+from seatrial.model.errors import CommandFailed
 from seatrial.model.event import Note, StageProgress
 from seatrial.model.finding import Finding, ObjectRef
 from seatrial.model.result import Outcome, Stage
@@ -50,6 +52,23 @@ def test_owner_is_the_environment_of_the_run(tmp_path: Path, keep: str, kept: bo
 
     assert (ctx.owner.kept, ctx.owner.environment, ctx.owner.pod_security) == (kept, "guest", "restricted")
     assert ctx.owner.labels == ctx.record.labels
+
+
+def test_end_of_the_run_waits_for_work_beside_the_stages(world: World) -> None:
+    ctx, done_of = world.ctx(), list[str]()
+
+    def fails() -> None:
+        raise CommandFailed(["docker", "rmi", "shop:1"], 1, "conflict")
+
+    def works() -> None:
+        time.sleep(0.05)
+        done_of.append("works")
+
+    ctx.beside(fails)
+    ctx.beside(works)
+    ctx.at_end.close()
+
+    assert done_of == ["works"]
 
 
 def test_log_files_are_in_the_directory_of_the_run(world: World) -> None:

@@ -103,13 +103,16 @@ class ImageBuilder:
             record = BuiltImage(reference=reference, image=built.digest)
             kept = [pair for pair in recorded.items() if pair[0] not in names]
             write_built(self.shared, dict([*kept[-_RECORDED:], *((each, record) for each in sorted(names))]))
-            self.images.prune(self._labels(spec), keep=_KEPT, exclude=reference)
             return BuildResult(reference=reference, image=named or built, inputs=again, is_new=reference == fresh)
         raise Inconclusive(
             f"files of image {spec.name} changed during the build, twice",
             reason=", ".join(f"{shown(path)}: {change}" for path, change in changed[:3]),
             hint="run it again once no program writes to the project",
         )
+
+    def prune(self, spec: ImageSpec, reference: str) -> None:
+        """Delete old images of the same name; keep the newest ones and `reference`."""
+        self.images.prune(self._labels(spec), keep=_KEPT, exclude=reference)
 
     def _build(self, spec: ImageSpec, inputs: ImageInputs, reference: str) -> LocalImage:
         self._check_builder(spec)

@@ -65,7 +65,7 @@ def run(ctx: RunContext) -> Report[BuiltImages]:
         log=ctx.log,
         progress=ctx.progress(Stage.BUILD),
     )
-    references, local, built = dict[str, str](), dict[str, LocalImage](), dict[str, str]()
+    references, local, built = dict[str, str](), dict[str, LocalImage](), list[tuple[ImageSpec, str]]()
     manifest, places = None, tuple[str, ...]()
     for spec in ctx.project.image:
         inputs = read_inputs(ctx.project, spec, os.environ, ctx.engine_images.present(bases[spec.name]))
@@ -84,10 +84,19 @@ def run(ctx: RunContext) -> Report[BuiltImages]:
             manifest = result.inputs.manifest
             places = places_of(result.inputs.analysis, directory, ctx.project.runner.sync, manifest.files)
         if result.is_new:
-            built[spec.name] = result.reference
+            built.append((spec, result.reference))
             ctx.fact(Stage.BUILD, spec.name, result.reference)
     images = BuiltImages(references=references, local=local, runner=manifest, places=places)
-    return done(images, built) if built else unchanged(images)
+    if not built:
+        return unchanged(images)
+    # After all builds: the builder may need a layer of an old image. Deleting one takes the engine up to a second.
+    ctx.beside(lambda: _prune(builder, built))
+    return done(images, {spec.name: reference for spec, reference in built})
+
+
+def _prune(builder: ImageBuilder, built: list[tuple[ImageSpec, str]]) -> None:
+    for spec, reference in built:
+        builder.prune(spec, reference)
 
 
 def _check_sync(ctx: RunContext, spec: ImageSpec, inputs: ImageInputs) -> None:

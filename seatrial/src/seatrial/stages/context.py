@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from seatrial.environments.kubernetes import Kubernetes
 from seatrial.images.engine_images import EngineImages
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
+from seatrial.model.errors import SeatrialError
 from seatrial.model.event import Note, StageProgress
 from seatrial.model.finding import Finding
 from seatrial.model.names import RunId
@@ -134,6 +135,17 @@ class RunContext:
     def progress(self, stage: Stage) -> Callable[[str], None]:
         """Return a function that emits what a stage does."""
         return lambda text: self.emit(StageProgress(stage=stage, text=text))
+
+    def beside(self, work: Callable[[], object]) -> None:
+        """Start work that no stage waits for. The run waits for it at its end; an error of it does not fail the run."""
+
+        def run() -> None:
+            with suppress(SeatrialError):
+                work()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        self.at_end.callback(thread.join)
 
     def warn(self, text: str) -> None:
         """Emit a warning."""
