@@ -1,4 +1,4 @@
-"""`python -m foundry` is the `foundry` command."""
+"""Run the command line as `python -m foundry`."""
 
 from foundry.cli import main
 

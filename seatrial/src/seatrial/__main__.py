@@ -1,4 +1,4 @@
-"""`python -m seatrial`."""
+"""Run the command line as `python -m seatrial`."""
 
 from seatrial.cli.main import main
 

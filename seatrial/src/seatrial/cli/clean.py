@@ -1,4 +1,4 @@
-"""`seatrial clean`."""
+"""Command `seatrial clean`: remove expired environments and leftovers of killed commands."""
 
 from __future__ import annotations
 

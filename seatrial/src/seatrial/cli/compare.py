@@ -1,4 +1,4 @@
-"""`seatrial compare RUN RUN` and `seatrial compare --env KIND --env KIND`."""
+"""Command `seatrial compare`: compare two runs and explain each difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial completion SHELL`."""
+"""Command `seatrial completion`: print the completion script of a shell."""
 
 from __future__ import annotations
 

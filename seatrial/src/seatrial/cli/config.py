@@ -1,4 +1,4 @@
-"""`seatrial config show|schema|lint`."""
+"""Command `seatrial config`: show the configuration, its schema and its problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial debug`."""
+"""Command `seatrial debug`: run a shell or a command in a debug pod, with HTTP, DNS and SQL clients."""
 
 from __future__ import annotations
 

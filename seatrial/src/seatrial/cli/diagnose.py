@@ -1,4 +1,4 @@
-"""`seatrial diagnose`."""
+"""Command `seatrial diagnose`: find problems in the environment, with evidence."""
 
 from __future__ import annotations
 

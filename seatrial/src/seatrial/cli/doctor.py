@@ -1,4 +1,4 @@
-"""`seatrial doctor`."""
+"""Command `seatrial doctor`: check this machine: tools, Docker Compose, engine, limits, ports and leftovers."""
 
 from __future__ import annotations
 

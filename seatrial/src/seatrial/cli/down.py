@@ -1,4 +1,4 @@
-"""`seatrial down`."""
+"""Command `seatrial down`: remove the environment."""
 
 from __future__ import annotations
 

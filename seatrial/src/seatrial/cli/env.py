@@ -1,4 +1,4 @@
-"""`seatrial env`."""
+"""Command `seatrial env`: print shell exports for kubectl and helm against the cluster."""
 
 from __future__ import annotations
 

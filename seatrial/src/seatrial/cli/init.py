@@ -1,4 +1,4 @@
-"""The command `seatrial init`: write a first `seatrial.toml`."""
+"""Command `seatrial init`: write seatrial.toml from the files of the project."""
 
 from __future__ import annotations
 

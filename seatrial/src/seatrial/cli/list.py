@@ -1,4 +1,4 @@
-"""`seatrial list`."""
+"""Command `seatrial list`: list the environments of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial logs`."""
+"""Command `seatrial logs`: print the logs of a service or of the runner."""
 
 from __future__ import annotations
 

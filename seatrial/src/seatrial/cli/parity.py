@@ -1,4 +1,4 @@
-"""`seatrial parity`."""
+"""Command `seatrial parity`: run the tests in Compose and in Kubernetes, and decide whether Compose can be dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial render [RUN]`."""
+"""Command `seatrial render`: show a past run again from its directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial report [RUN]`."""
+"""Command `seatrial report`: explain a run on one page, as Markdown or in a brief."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial run`."""
+"""Command `seatrial run`: run the tests in a new cluster, collect the results, delete the cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial status`."""
+"""Command `seatrial status`: show whether the environment is up, ready and up to date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial test`."""
+"""Command `seatrial test`: run the tests in the environment that `up` created; send only changed files."""
 
 from __future__ import annotations
 

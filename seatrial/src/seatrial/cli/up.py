@@ -1,4 +1,4 @@
-"""`seatrial up`."""
+"""Command `seatrial up`: create the environment or bring it up to date, and keep it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seatrial watch`."""
+"""Command `seatrial watch`: rerun the tests on every save, failed ones first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold what a comparison reads of recorded runs."""
+"""Define the values that a comparison reads from recorded runs: tests, facts and logs of each side."""
 
 from __future__ import annotations
 

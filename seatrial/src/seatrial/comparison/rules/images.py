@@ -1,4 +1,4 @@
-"""A service runs another image."""
+"""Rule: a service runs another image."""
 
 from __future__ import annotations
 

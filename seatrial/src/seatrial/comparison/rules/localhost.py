@@ -1,4 +1,4 @@
-"""A client connects to `localhost`, where only its own container listens."""
+"""Rule: a client connects to `localhost`, where only its own container listens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel killed a process because its container reached its memory limit."""
+"""Rule: the kernel killed a process because its container reached its memory limit."""
 
 from __future__ import annotations
 

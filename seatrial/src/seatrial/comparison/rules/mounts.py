@@ -1,4 +1,4 @@
-"""Files are missing or lost: a bind mount, tmpfs or volume of one side has no counterpart."""
+"""Rule: files are missing or lost: a bind mount, tmpfs or volume of one side has no counterpart."""
 
 from __future__ import annotations
 

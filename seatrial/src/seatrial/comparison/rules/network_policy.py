@@ -1,4 +1,4 @@
-"""A NetworkPolicy drops connections."""
+"""Rule: a NetworkPolicy drops connections."""
 
 from __future__ import annotations
 

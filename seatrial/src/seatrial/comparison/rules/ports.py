@@ -1,4 +1,4 @@
-"""A service listens on another port."""
+"""Rule: a service listens on another port."""
 
 from __future__ import annotations
 

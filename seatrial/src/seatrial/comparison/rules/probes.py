@@ -1,4 +1,4 @@
-"""A service gets requests before it is ready: one side does not probe it."""
+"""Rule: a service gets requests before it is ready: one side does not probe it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program writes to a root file system that is read-only."""
+"""Rule: a program writes to a root file system that is read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A name does not resolve: the search path, ndots or the name of the Service differ."""
+"""Rule: a name does not resolve: the search path, ndots or the name of the Service differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database, table, column or bucket does not exist: an init step or a migration did not run."""
+"""Rule: a database, table, column or bucket does not exist: an init step or a migration did not run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program reads a variable that Kubernetes set for a Service: `WEB_PORT=tcp://10.96.0.7:80`."""
+"""Rule: a program reads a variable that Kubernetes set for a Service: `WEB_PORT=tcp://10.96.0.7:80`."""
 
 from __future__ import annotations
 

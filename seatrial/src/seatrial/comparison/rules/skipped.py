@@ -1,4 +1,4 @@
-"""A test was skipped, or not collected, on one side."""
+"""Rule: a test was skipped, or not collected, on one side."""
 
 from __future__ import annotations
 

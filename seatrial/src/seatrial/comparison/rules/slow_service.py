@@ -1,4 +1,4 @@
-"""Tests or starts are slower because a service answers slower or has less CPU."""
+"""Rule: tests or starts are slower because a service answers slower or has less CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program started before a service that it needs, and did not wait for it."""
+"""Rule: a program started before a service that it needs, and did not wait for it."""
 
 from __future__ import annotations
 

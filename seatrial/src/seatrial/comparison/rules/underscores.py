@@ -1,4 +1,4 @@
-"""A host name contains `_`: Compose resolves it, Kubernetes and many clients refuse it."""
+"""Rule: a host name contains `_`: Compose resolves it, Kubernetes and many clients refuse it."""
 
 from __future__ import annotations
 

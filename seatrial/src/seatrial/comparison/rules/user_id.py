@@ -1,4 +1,4 @@
-"""A program runs as another user and lacks rights to files or ports."""
+"""Rule: a program runs as another user and lacks rights to files or ports."""
 
 from __future__ import annotations
 

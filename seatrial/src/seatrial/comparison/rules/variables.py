@@ -1,4 +1,4 @@
-"""An environment variable is missing, or has another value."""
+"""Rule: an environment variable is missing, or has another value."""
 
 from __future__ import annotations
 
