@@ -85,7 +85,7 @@ EXPECTED: Final = {
     "storage-class-missing": Expected(
         "NoStorageClass", "PersistentVolumeClaim/data", ("StorageClass fast does not exist",)
     ),
-    "no-storage-class": Expected("NoStorageClass", "PersistentVolumeClaim/data", ("no volume fits",)),
+    "no-storage-class": Expected("NoStorageClass", "PersistentVolumeClaim/data", ("no PersistentVolume matches",)),
     "provisioner-missing": Expected("ClaimPending", "PersistentVolumeClaim/data", ("1Gi", "example.invalid/none")),
     "claim-missing": Expected("ClaimNotFound", "Pod/api-", ('persistentvolumeclaim "data" not found',)),
     "secret-to-mount-missing": Expected("FailedMount", "Pod/api-", ("volume data", "Secret tls does not exist")),

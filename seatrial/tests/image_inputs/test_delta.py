@@ -176,10 +176,10 @@ def test_check_size_refuses_a_large_delta_and_names_its_files() -> None:
     with pytest.raises(UsageError) as caught:
         check_size(found, Delta(tuple(found), (), ()))
 
-    assert caught.value.message == "the changed files have 53 MB; the limit is 50 MB"
+    assert caught.value.message == "the changed files to send to the runner have 52.8 MiB; the limit is 50 MiB"
     assert caught.value.reason == (
-        "largest: tests/data.bin (50.0 MB), tests/more.bin (2.8 MB),"
-        " tests/a (0.0 MB), tests/b (0.0 MB), tests/c (0.0 MB)"
+        "largest: tests/data.bin (50.0 MiB), tests/more.bin (2.8 MiB),"
+        " tests/a (0.0 MiB), tests/b (0.0 MiB), tests/c (0.0 MiB)"
     )
 
 

@@ -150,7 +150,7 @@ class TestInputs:
             assert paths(context) == ["src/a.py"]
         os.mkfifo(context / "src" / "pipe")
 
-        with pytest.raises(UsageError, match="src/pipe of image x is a fifo, not a regular file"):
+        with pytest.raises(UsageError, match="src/pipe in the build context of image x is a fifo, not a regular file"):
             inputs_of(context)
 
     def test_a_file_that_cannot_be_read_is_named(self, context, monkeypatch):
@@ -161,7 +161,7 @@ class TestInputs:
         with pytest.raises(UsageError) as caught:
             inputs_of(context)
         assert (caught.value.message, caught.value.reason) == (
-            "src/a.py of image x cannot be read",
+            "src/a.py in the build context of image x cannot be read",
             "Permission denied",
         )
 

@@ -309,7 +309,7 @@ class LocalRegistry:
         name = self._writer if user == WRITER else self.container
         raise OutOfTime(
             f"the registry at localhost:{port} does not answer",
-            hint=f"docker logs {name}; docker rm -f {self.container} {self._writer}",
+            hint=f"docker logs {name}; to create it again: docker rm -f {self.container} {self._writer}",
         )
 
     def _place(self, reference: str) -> tuple[str, str]:

@@ -221,7 +221,11 @@ def _named(config: dict[str, Any], section: str, key: str, name: str, path: Path
     entries = {entry.get("name"): entry.get(key) or {} for entry in config.get(section) or ()}
     if name not in entries:
         known = ", ".join(sorted(str(name) for name in entries)) or "none"
-        raise UsageError(f"{path} has no {key} {name!r}", reason=f"known: {known}", hint="kubectl config get-contexts")
+        raise UsageError(
+            f"kubeconfig {path} has no {key} {name!r}",
+            reason=f"its {section}: {known}",
+            hint=f"kubectl --kubeconfig {path} config get-{section}",
+        )
     found: dict[str, Any] = entries[name]
     return found
 

@@ -1,4 +1,4 @@
-"""Declare commands: examples in the help, global options after the name, options passed on to pytest.
+"""Build click commands: examples in the help, global options after the command name, options passed on to pytest.
 
 A command is a function with a docstring whose first line is its summary in `command_list.COMMANDS`:
 

@@ -1,4 +1,4 @@
-"""Choose the images to build for a first `seatrial.toml`: the tests' image and those of the charts. Pure."""
+"""Choose the images that a first `seatrial.toml` builds: for the tests, and for charts with a Dockerfile. Pure."""
 
 from __future__ import annotations
 

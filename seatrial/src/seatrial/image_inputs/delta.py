@@ -146,11 +146,11 @@ def check_size(tree: Files, delta: Delta) -> None:
     total = sum(size for size, _ in sizes)
     if total <= LIMIT:
         return
-    largest = ", ".join(f"{shown(path)} ({size / (1 << 20):.1f} MB)" for size, path in sizes[:_NAMED])
+    largest = ", ".join(f"{shown(path)} ({size / (1 << 20):.1f} MiB)" for size, path in sizes[:_NAMED])
     raise UsageError(
-        f"the changed files have {total / (1 << 20):.0f} MB; the limit is {LIMIT >> 20} MB",
+        f"the changed files to send to the runner have {total / (1 << 20):.1f} MiB; the limit is {LIMIT >> 20} MiB",
         reason=f"largest: {largest}",
-        hint="add them to .dockerignore, or remove their directory from [runner] sync",
+        hint="add the largest to .dockerignore, or remove their directory from [runner] sync",
     )
 
 

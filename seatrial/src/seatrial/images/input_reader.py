@@ -205,15 +205,15 @@ def _context(project: Project, spec: ImageSpec, analysis: Analysis) -> Files:
     except OSError as error:
         name = os.path.relpath(error.filename or context, context)
         raise UsageError(
-            f"{shown(name)} of image {spec.name} cannot be read",
+            f"{shown(name)} in the build context of image {spec.name} cannot be read",
             reason=str(error.strerror),
-            hint=f"correct its permissions, or add it to {ignore_file(spec).name}",
+            hint=f"correct its permissions, or add it to {ignore_file(spec)}",
         ) from error
     for path, entry in found.items():
         if entry.kind == "o" and entry.content != "socket":
             raise UsageError(
-                f"{shown(path)} of image {spec.name} is a {entry.content}, not a regular file",
-                hint=f"remove it, or add it to {ignore_file(spec).name}",
+                f"{shown(path)} in the build context of image {spec.name} is a {entry.content}, not a regular file",
+                hint=f"remove it, or add it to {ignore_file(spec)}",
             )
     written = WrittenFiles.read(project.root)
     dropped = {path for path, entry in found.items() if entry.kind == "o" or written.wrote(context / path, entry)}

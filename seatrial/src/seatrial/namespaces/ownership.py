@@ -229,7 +229,7 @@ def _wait_for_deletion(kube: Kube, name: str, deadline: Deadline) -> Object | No
             return namespace
         if until.passed:
             raise OutOfTime(
-                f"namespace {name} is still being deleted",
-                hint=f"kubectl get namespace {name} -o yaml shows what blocks its deletion",
+                f"namespace {name} is still being deleted after {_DELETION_SECONDS:.0f} s",
+                hint=f"kubectl get namespace {name} -o yaml; status.conditions name what blocks its deletion",
             )
         time.sleep(_PAUSE)

@@ -1,4 +1,4 @@
-"""Decide when a suspicion is fatal: when its grace period is over."""
+"""Decide when a suspected problem is fatal: when it has lasted for its grace period."""
 
 from __future__ import annotations
 

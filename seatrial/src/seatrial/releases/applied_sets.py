@@ -146,8 +146,8 @@ class SetApplier:
             if until.passed:
                 bare = kind.rpartition("/")[2]
                 raise OutOfTime(
-                    f"{bare} {name} is still being deleted",
-                    hint=f"kubectl get {bare.lower()} {name} -n {namespace} -o yaml shows what blocks its deletion",
+                    f"{bare} {name} is still being deleted after {_DELETION_SECONDS:.0f} s",
+                    hint=f"kubectl get {bare.lower()} {name} -n {namespace} -o yaml; finalizers block its deletion",
                 )
             time.sleep(_PAUSE)
         return True

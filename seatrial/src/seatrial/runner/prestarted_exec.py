@@ -1,4 +1,4 @@
-"""Start the agent command that submits a run before the earlier stages have ended, to save its start-up time."""
+"""Start the command that submits a run to the agent while earlier stages still run, to save its start-up time."""
 
 from __future__ import annotations
 

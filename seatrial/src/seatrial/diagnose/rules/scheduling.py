@@ -54,9 +54,9 @@ def unscheduled(pod: Object, condition: Object) -> Finding:
         return Finding(
             cause=_GATED,
             subject=pod_ref(pod),
-            message=f"it waits for its scheduling gate {gates} to be removed",
+            message=f"it is not scheduled before its scheduling gates are removed: {gates}",
             evidence=(message,) if message else (),
-            hint="install the controller that removes it, or remove schedulingGates from the pod",
+            hint="install the controller that removes them, or remove schedulingGates from the pod template",
             brief="has a scheduling gate",
         )
     cause = scheduling_cause(message)

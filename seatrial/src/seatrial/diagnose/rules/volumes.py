@@ -88,8 +88,9 @@ def claim_pending(claim: Object, events: Iterable[Object]) -> Finding | None:
     if latest.get("reason") == "FailedBinding":
         return Finding(
             cause="NoStorageClass", subject=ref,
-            message=f"no volume fits, and without a StorageClass none is created: {short(message)}", evidence=evidence,
-            hint='set storageClassName, or leave it out for the default class: "" means no class',
+            message=f"no PersistentVolume matches it, and without a StorageClass none is created: {short(message)}",
+            evidence=evidence,
+            hint='set storageClassName, or remove it to use the default class ("" means no class)',
             brief="has no StorageClass",
         )  # fmt: skip
     if latest.get("reason") == "WaitForFirstConsumer":
