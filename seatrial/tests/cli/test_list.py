@@ -7,6 +7,7 @@ from seatrial.app.environment_list import ListedEnvironment
 LISTED = [
     ListedEnvironment(cluster="it", project="/p", created_by="up", state="in use", environment="ab"),
     ListedEnvironment(cluster="it", namespace="pr-42", project="/p", created_by="another machine", state="kept"),
+    ListedEnvironment(cluster="shop", kind="compose", project="/p", created_by="up", state="kept"),
 ]
 
 
@@ -17,9 +18,10 @@ def test_list_prints_a_table_or_json(seatrial, project, monkeypatch):
     )
 
     assert seatrial("list").out.splitlines() == [
-        "CLUSTER  NAMESPACE  CREATED BY       PROJECT  STATE",
-        "it       -          up               /p       in use",
-        "it       pr-42      another machine  /p       kept",
+        "KIND        NAME  NAMESPACE  CREATED BY       PROJECT  STATE",
+        "kubernetes  it    -          up               /p       in use",
+        "kubernetes  it    pr-42      another machine  /p       kept",
+        "compose     shop  -          up               /p       kept",
     ]
     assert json.loads(seatrial("list", "--json").out)[0]["environment"] == "ab"
     assert [found.root for found in projects] == [project, project]

@@ -46,10 +46,13 @@ def _text(listed: list[ListedEnvironment]) -> str:
     if not listed:
         return "no environments"
     table = [
-        ("CLUSTER", "NAMESPACE", "CREATED BY", "PROJECT", "STATE"),
-        *((each.cluster, each.namespace or "-", each.created_by, each.project, each.state) for each in listed),
+        ("KIND", "NAME", "NAMESPACE", "CREATED BY", "PROJECT", "STATE"),
+        *(
+            (each.kind, each.cluster, each.namespace or "-", each.created_by, each.project, each.state)
+            for each in listed
+        ),
     ]
-    widths = [max(len(line[column]) for line in table) for column in range(4)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join(
-        "  ".join([*(text.ljust(width) for text, width in zip(line, widths, strict=False)), line[4]]) for line in table
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in table
     )
