@@ -123,7 +123,8 @@ def _measure(scenario: Scenario, place: Place, rounds: int) -> Measured:
     with scenario.sides(place) as sides:
         order = compare.schedule([side.enough for side in sides], rounds)
         for count, (number, index) in enumerate(order, 1):
-            samples.append(_sample(sides[index], number))
+            with place.deleting_replaced_image():
+                samples.append(_sample(sides[index], number))
             took = ", ".join(f"{figure} {seconds:.2f} s" for figure, seconds in samples[-1].seconds.items())
             _say(f"{scenario.name}: {count} of {len(order)}: {samples[-1].side}: {took}")
     return Measured(

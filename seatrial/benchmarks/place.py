@@ -140,12 +140,26 @@ class Place:
         self._remove_images(shell, f"reference={IMAGE}")
         self._remove_images(shell, f"reference=localhost:*/{IMAGE}")
 
+    @contextmanager
+    def deleting_replaced_image(self) -> Iterator[None]:
+        """Delete the image that loses its name to a build in the block: `remove_all` finds images by name."""
+        shell = self.shell()
+        before = self._image(shell)
+        yield
+        if before and before != self._image(shell):
+            # Not if a container still uses it.
+            shell.run("docker", "rmi", before, codes=())
+
     def keep_evidence(self, name: str) -> None:
         """Copy the files of seatrial's last runs to a folder that `remove_all` keeps."""
         for latest in self.work.glob("benchmark-*/.seatrial/runs/latest"):
             target = self.work / "failed" / f"{name}-{latest.resolve().name}"
             if not target.exists():
                 shutil.copytree(latest, target)
+
+    def _image(self, shell: Shell) -> str:
+        """Return the id of the newest image that plain commands built; empty without one."""
+        return shell.run("docker", "image", "ls", "--quiet", "--no-trunc", f"{IMAGE}:latest").text.strip()
 
     def _remove_images(self, shell: Shell, which: str) -> None:
         listed = shell.run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", which)

@@ -56,3 +56,21 @@ def test_shell_ignores_user_settings(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert env["SEATRIAL_CLUSTER_NAME"] == "seatrial-benchmark-it"
     assert env["KUBECONFIG"] == str(tmp_path / "kubeconfig")
     assert not {"PYTEST_CURRENT_TEST", "PYTHONDONTWRITEBYTECODE"} & env.keys()
+
+
+@pytest.mark.parametrize(("ids", "deleted"), [(("", "b"), []), (("a", "a"), []), (("a", "b"), ["rmi a"])])
+def test_image_that_lost_its_name_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ids: tuple[str, str], deleted: list[str]
+) -> None:
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\n[ "$1" = image ] && cat {tmp_path}/id || echo "$@" >> {tmp_path}/log\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}:/usr/bin:/bin")
+    (tmp_path / "id").write_text(ids[0])
+
+    with Place(work=tmp_path).deleting_replaced_image():
+        (tmp_path / "id").write_text(ids[1])
+
+    log = tmp_path / "log"
+    assert (log.read_text().splitlines() if log.exists() else []) == deleted
