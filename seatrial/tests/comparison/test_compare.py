@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from seatrial.comparison.accepted import parse
 from seatrial.comparison.compare import compare
+from seatrial.comparison.conditions import COMPOSE_BOXES
 from seatrial.comparison.tests import Bounds
-from seatrial.comparison.verdict import COMPOSE_BOXES
 from seatrial.model.errors import ExitCode
 
 from comparison.recorded_sides import TODAY, compared, container, facts, recorded, run, side

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from seatrial.config import load
-from seatrial.config.compose_project import compose_project
+from seatrial.config.compose_services import compose_project
 from seatrial.config.lint import lint
 from seatrial.image_inputs.dockerignore import DockerIgnore
 from seatrial.releases.rendering import image_values

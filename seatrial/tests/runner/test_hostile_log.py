@@ -55,7 +55,7 @@ def _records(draw: st.DrawFn) -> list[Any]:
 _DRIVER = """
 import io, json, os, sys
 from pathlib import Path
-from seatrial.runner.renderer.host_session import run_host_session
+from seatrial.runner.renderer.rendering_session import run_host_session
 end = json.dumps({"end": {"exit": 0, "message": "", "proven": True, "suspects": ["a"]}}) + "\\n"
 shown = 0
 for run in sorted(Path(sys.argv[1]).iterdir()):

@@ -12,7 +12,7 @@ from seatrial.app.log_selection import RUNNER
 from seatrial.app.wiring import Machine, compose_environment
 from seatrial.compose.service_wait import with_log
 from seatrial.compose.startup import container_of
-from seatrial.config.compose_project import compose_project
+from seatrial.config.compose_services import compose_project
 from seatrial.diagnose.catalog import ranked
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError

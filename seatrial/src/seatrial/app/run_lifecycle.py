@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 
 from seatrial.app import environments
 from seatrial.app.wiring import Machine, compose_environment, environment
-from seatrial.config.compose_project import compose_project
+from seatrial.config.compose_services import compose_project
 from seatrial.model.deadline import Deadline
 from seatrial.model.environment_record import EnvironmentRecord
 from seatrial.model.errors import UsageError

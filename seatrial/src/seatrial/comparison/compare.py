@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from seatrial.comparison.accepted import Entry, accept
 from seatrial.comparison.case import Case
+from seatrial.comparison.conditions import boxes, verdict
 from seatrial.comparison.facts import compare_facts
 from seatrial.comparison.recorded import Side
 from seatrial.comparison.rules import explain
 from seatrial.comparison.tests import Bounds, compare_tests
-from seatrial.comparison.verdict import boxes, verdict
 from seatrial.model.comparison import ComparedSide, Comparison, Difference, Kind
 from seatrial.model.errors import ExitCode
 

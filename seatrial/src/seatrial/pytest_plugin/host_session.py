@@ -84,7 +84,7 @@ class HostSession:
         where = self.location.where
         if where != "compose" and (where != "host" or self.compose is None):
             return self.project
-        from seatrial.config.compose_project import compose_project  # noqa: PLC0415
+        from seatrial.config.compose_services import compose_project  # noqa: PLC0415
 
         return compose_project(self.project)
 

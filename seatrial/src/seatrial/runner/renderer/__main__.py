@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from seatrial.runner.renderer.host_session import run_host_session
+from seatrial.runner.renderer.rendering_session import run_host_session
 
 __all__ = ["main"]
 

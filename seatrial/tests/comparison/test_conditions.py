@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from seatrial.comparison.verdict import COMPOSE_BOXES, boxes, verdict
+from seatrial.comparison.conditions import COMPOSE_BOXES, boxes, verdict
 from seatrial.model.comparison import AcceptedBy, Box, Difference, Durations, Explanation, Kind
 
 from comparison.recorded_sides import TODAY, container, facts, recorded, run, side

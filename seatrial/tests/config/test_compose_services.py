@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from msgspec.structs import replace
-from seatrial.config.compose_project import compose_project
+from seatrial.config.compose_services import compose_project
 from seatrial.model.spec import ComposeSpec, Project, ReadySpec, RunnerSpec, ServiceSpec
 
 API = ServiceSpec(port=80, ready=ReadySpec(http="/health"))

@@ -1,4 +1,4 @@
-"""Decide the verdict of a comparison: four conditions, each with its proof."""
+"""Decide the verdict of a comparison by four conditions, each with its proof."""
 
 from __future__ import annotations
 
