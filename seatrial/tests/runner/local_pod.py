@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from seatrial.pod.agent.wire import AGENT_ENTRY, PACKAGE, STATE_VARIABLE
@@ -145,9 +146,12 @@ class LocalPod:
 
     def kill_container(self) -> None:
         """Do what the kernel does to a container that is out of memory, under cgroup v2."""
+        # Listed before: the children of a process that has ended belong to another one.
+        children = _below(self.serve.pid)
         os.killpg(self.serve.pid, signal.SIGKILL)
-        for child in _below(self.serve.pid):
-            os.kill(child, signal.SIGKILL)
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         self.serve.wait()
 
     def close(self) -> None:
