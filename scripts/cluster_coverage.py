@@ -20,6 +20,7 @@ from typing import Any, Final
 import check_coverage
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+SOURCES: Final = ROOT / "seatrial" / "src"
 E2E: Final = ROOT / "seatrial" / "e2e"
 PAGE: Final = ROOT / "docs" / "coverage.md"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
@@ -46,12 +47,15 @@ def main() -> int:
     names = options.files or sorted(path.name for path in E2E.glob("test_*.py"))
     if unknown := [name for name in names if not (E2E / name).is_file()]:
         parser.error(f"{unknown[0]} is not in {E2E.relative_to(ROOT)}")
+    # Before the tests, which take half an hour.
+    if options.write and (reason := outdated(check_coverage.REPORT)):
+        parser.error(f"run `make coverage` first: {reason}")
     with tempfile.TemporaryDirectory(prefix="cluster-coverage-") as folder:
         code, files = measure([E2E / name for name in names], Path(folder))
     table = table_of(files, without_cluster())
     print(table)
     if options.write:
-        PAGE.write_text(replaced(PAGE.read_text(), table, names, datetime.now(UTC).date().isoformat()))
+        PAGE.write_text(replaced(PAGE.read_text(), table, options.files, datetime.now(UTC).date().isoformat()))
     return code
 
 
@@ -75,12 +79,20 @@ def relative(name: str) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else name
 
 
+def outdated(report: Path, sources: Path = SOURCES) -> str:
+    """Return why the report of `make coverage` does not describe the present files; empty if it does."""
+    if not report.is_file():
+        return f"{relative(str(report))} does not exist"
+    measured = report.stat().st_mtime
+    newer = (path for path in sorted(sources.rglob("*.py")) if path.stat().st_mtime > measured)
+    return next((f"{relative(str(path))} is newer than {relative(str(report))}" for path in newer), "")
+
+
 def without_cluster() -> dict[str, Any]:
-    """Return the `files` of the last `make coverage`; empty without one."""
-    try:
-        files: dict[str, Any] = json.loads(check_coverage.REPORT.read_text())["files"]
-    except OSError:
+    """Return the `files` of the last `make coverage`; empty if it did not measure the present files."""
+    if outdated(check_coverage.REPORT):
         return {}
+    files: dict[str, Any] = json.loads(check_coverage.REPORT.read_text())["files"]
     return files
 
 
@@ -100,10 +112,11 @@ def _shown(files: Mapping[str, dict[str, int]] | None) -> str:
 
 
 def replaced(page: str, table: str, names: Sequence[str], date: str) -> str:
-    """Return the page with another table and the test files and the day of its measurement."""
+    """Return the page with another table, the day of its measurement and the test files; none: all."""
     before, _, rest = page.partition(BEGIN)
     after = rest.partition(END)[2]
-    measured = f"Measured on {date} on a cluster with {', '.join(f'`{name}`' for name in names)}."
+    tests = ", ".join(f"`{name}`" for name in names) or f"all tests in `{E2E.relative_to(ROOT)}`"
+    measured = f"Measured on {date}, on a cluster with {tests}."
     return f"{before}{BEGIN}\n{measured}\n\n{table}\n{END}{after}"
 
 

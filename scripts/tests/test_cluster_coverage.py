@@ -1,5 +1,7 @@
 """Test the table of cluster coverage."""
 
+import os
+
 import cluster_coverage
 import pytest
 
@@ -20,15 +22,33 @@ def test_table_has_both_coverages_of_each_part():
     ]
 
 
-def test_page_keeps_its_text_around_the_table():
+@pytest.mark.parametrize(
+    ("names", "tests"), [(["test_a.py", "test_b.py"], "`test_a.py`, `test_b.py`"), ([], "all tests in `seatrial/e2e`")]
+)
+def test_page_keeps_its_text_around_the_table(names, tests):
     page = f"# A\n\n{cluster_coverage.BEGIN}\nold\n{cluster_coverage.END}\n\nmore\n"
 
-    found = cluster_coverage.replaced(page, "| new |", ["test_a.py", "test_b.py"], "2026-01-31")
+    found = cluster_coverage.replaced(page, "| new |", names, "2026-01-31")
 
     assert found == (
-        f"# A\n\n{cluster_coverage.BEGIN}\nMeasured on 2026-01-31 on a cluster with `test_a.py`, `test_b.py`.\n\n"
+        f"# A\n\n{cluster_coverage.BEGIN}\nMeasured on 2026-01-31, on a cluster with {tests}.\n\n"
         f"| new |\n{cluster_coverage.END}\n\nmore\n"
     )
+
+
+def test_report_of_other_files_is_outdated(tmp_path):
+    report, source = tmp_path / "coverage.json", tmp_path / "src" / "a.py"
+    assert cluster_coverage.outdated(report, tmp_path).endswith("coverage.json does not exist")
+
+    report.write_text("{}")
+    source.parent.mkdir()
+    source.write_text("")
+    os.utime(report, (2000, 2000))
+    os.utime(source, (1000, 1000))
+    assert cluster_coverage.outdated(report, tmp_path) == ""
+
+    os.utime(source, (3000, 3000))
+    assert cluster_coverage.outdated(report, tmp_path) == f"{source} is newer than {report}"
 
 
 def test_published_page_has_a_table():
