@@ -50,9 +50,10 @@ def main() -> int:
     # Before the tests, which take half an hour.
     if options.write and (reason := outdated(check_coverage.REPORT)):
         parser.error(f"run `make coverage` first: {reason}")
+    without = without_cluster()
     with tempfile.TemporaryDirectory(prefix="cluster-coverage-") as folder:
         code, files = measure([E2E / name for name in names], Path(folder))
-    table = table_of(files, without_cluster())
+    table = table_of(files, without)
     print(table)
     if options.write:
         PAGE.write_text(replaced(PAGE.read_text(), table, options.files, datetime.now(UTC).date().isoformat()))

@@ -114,7 +114,7 @@ class TestSelectContainers:
     def test_unknown_name_is_an_error(self, machines, compose):
         with pytest.raises(UsageError, match="the Compose project has no service 'wep'") as caught:
             select_containers(compose.present, machines.project, "wep")
-        assert caught.value.hint == "one of db, test-runner, test-runner-keeper, web, runner"
+        assert caught.value.hint == "one of: db, test-runner, test-runner-keeper, web, runner"
 
 
 def test_followed_lines_are_those_of_all_containers(compose):

@@ -47,7 +47,7 @@ def build() -> Callable[[Path], Image | None]:
         try:
             return _files_of(name)
         finally:
-            # Each time: the next build takes the name, and nobody would find the image without one.
+            # After each build: the next one takes the name, and an image without a name stays on the engine.
             subprocess.run(["docker", "rmi", "--force", name], capture_output=True, check=False)
 
     return built

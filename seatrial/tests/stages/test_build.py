@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-import msgspec
 import pytest
 from fakes import World
+from msgspec.structs import replace
 from seatrial.images.input_reader import TAG_LENGTH
 from seatrial.model.errors import UsageError
 from seatrial.model.event import Note
@@ -31,7 +31,7 @@ class TestBuild:
     def test_old_images_are_deleted_after_all_builds_and_before_the_end_of_the_run(self, tmp_path):
         base = project(tmp_path)
         two = (*base.image, ImageSpec(name="other", context=base.image[0].context))
-        world = World(tmp_path, msgspec.structs.replace(base, image=two))
+        world = World(tmp_path, replace(base, image=two))
         built_before: list[int] = []
         prune = world.images.prune
 

@@ -92,7 +92,7 @@ def select_containers(containers: Sequence[Object], project: Project, name: str 
     found = [each for each in containers if wanted in (None, service_of(each), container_name(each))]
     if not found:
         names = sorted({service_of(each) for each in containers})
-        raise UsageError(f"the Compose project has no service {name!r}", hint=f"one of {', '.join(names)}, {RUNNER}")
+        raise UsageError(f"the Compose project has no service {name!r}", hint=f"one of: {', '.join(names)}, {RUNNER}")
     return sorted(found, key=service_of)
 
 
